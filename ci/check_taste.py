@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""The style rules that a machine can see: check_taste.py SOURCE_ROOT.
+
+Sizes of functions and files, no throw in engine/ and dataplane/, no thread started in engine/, no
+unfinished work, no sleeping outside tests, no vague names, headers that open with their contract, a
+README of at most 60 lines in every room. A place that has to break a rule says so on its line or the
+one above:  // taste: allow RULE because ...
+"""
+import pathlib
+import re
+import sys
+
+import checkout
+import cpp_text
+
+FUNCTION_LINES = 70
+FILE_LINES = 400
+TEST_FILE_LINES = 800
+README_LINES = 60
+TOPS = ("engine", "dataplane", "datasets", "experiments", "gui", "notebooks-export", "cmake", "ci", "scripts")
+SOURCES = (".cpp", ".hpp", ".py", ".sh", ".cmake")
+VAGUE_NAMES = {"util", "utils", "common", "manager", "helper", "helpers", "misc"}
+# Written in two halves so that this file passes its own check.
+UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b|not (?:yet )?imple" r"mented|\bDIS" r"ABLED_")
+TEST_FILE = re.compile(r"_(test|bench|fuzz)\.\w+$|_testing\.\w+$")
+
+# rule -> (pattern on the code without comments and literals, where it holds, what to do instead)
+CODE_RULES = {
+    "throw": (re.compile(r"\bthrow\b"), ("engine/", "dataplane/"), "return a Result or a status"),
+    "thread": (re.compile(r"\bstd::j?thread\b(?!\s*::)|\bpthread_create\b"), ("engine/",),
+               "the caller owns the thread"),
+    "sleep": (re.compile(r"\b(?:sleep_for|sleep_until|usleep|nanosleep)\b"), ("",),
+              "wait for the event itself"),
+}
+
+
+def allowed(lines, number, rule):
+    """Whether line `number` (from 1) or the one above carries the excuse, with its reason."""
+    excuse = re.compile(rf"taste: allow {rule} because \w+")
+    return any(excuse.search(line) for line in lines[max(0, number - 2):number])
+
+
+def check_code(name, text):
+    if TEST_FILE.search(name):
+        return
+    lines = text.splitlines()
+    code = cpp_text.code_only(text)
+    for rule, (pattern, places, instead) in CODE_RULES.items():
+        if not name.startswith(places):
+            continue
+        for match in pattern.finditer(code):
+            number = code.count("\n", 0, match.start()) + 1
+            if not allowed(lines, number, rule):
+                yield number, f"{match.group()}: {instead} (rule {rule})"
+
+
+def check_functions(text):
+    lines = text.splitlines()
+    for function in cpp_text.functions(text):
+        if function.lines > FUNCTION_LINES and not allowed(lines, function.line, "length"):
+            yield function.line, f"{function.name} has {function.lines} lines, the ceiling is {FUNCTION_LINES}"
+
+
+def check_header(name, text):
+    if "#pragma once" not in text:
+        yield 1, "no #pragma once"
+    opening = text.split("#pragma once")[0]
+    if name.startswith(("engine/", "dataplane/")) and not TEST_FILE.search(name):
+        if "Threading" not in opening:
+            yield 1, "opens without its contract: purpose, 'Threading:', invariants, limits"
+
+
+def check_source(name, text):
+    lines = text.splitlines()
+    limit = TEST_FILE_LINES if TEST_FILE.search(name) else FILE_LINES
+    if len(lines) > limit:
+        yield limit, f"{len(lines)} lines, the ceiling is {limit}"
+    if pathlib.PurePosixPath(name).stem in VAGUE_NAMES:
+        yield 1, "a name that says nothing; name the noun"
+    for number, line in enumerate(lines, 1):
+        match = UNFINISHED.search(line)
+        if match:
+            yield number, f"unfinished: {match.group()}"
+    if name.endswith((".cpp", ".hpp")):
+        yield from check_code(name, text)
+        yield from check_functions(text)
+    if name.endswith(".hpp"):
+        yield from check_header(name, text)
+
+
+def check_readmes(root, names):
+    rooms = {str(pathlib.PurePosixPath(name).parent) for name in names
+             if name.startswith(TOPS[:6]) and name.endswith((".cpp", ".hpp"))}
+    for room in sorted(rooms | {room.split("/")[0] for room in rooms}):
+        readme = root / room / "README.md"
+        if not readme.is_file():
+            yield f"{room}/README.md", 1, "missing: what it is, a picture, its invariants, how to test it"
+        elif (count := len(readme.read_text(encoding="utf-8").splitlines())) > README_LINES:
+            yield f"{room}/README.md", README_LINES, f"{count} lines, the ceiling is {README_LINES}"
+
+
+def check_tree(root):
+    names = [name for name in checkout.tracked_files(root) if name.split("/")[0] in TOPS]
+    problems = []
+    for name in names:
+        if name.endswith(SOURCES):
+            text = (root / name).read_text(encoding="utf-8", errors="replace")
+            problems += [(name, line, what) for line, what in check_source(name, text)]
+    return problems + list(check_readmes(root, names))
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__.splitlines()[0], file=sys.stderr)
+        return 2
+    problems = check_tree(pathlib.Path(arguments[0]).resolve())
+    for name, line, what in problems:
+        print(f"{name}:{line}: {what}")
+    print(f"taste: {len(problems)} findings")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""Gathers the tests of several build folders into one ctest folder.
+
+    gather.py ROOF BUILD_DIR...
+
+Writes ROOF/CTestTestfile.cmake: for each build folder one test build.<preset>, which is ninja's own
+verdict on the build, and every test that the folder has, as <preset>.<test>, with its labels, time
+limit and the environment that its sanitizer wants.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+SANITIZER_TIMEOUT_FACTOR = 3
+ENVIRONMENT = {
+    "asan": ["ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1",
+             "UBSAN_OPTIONS=print_stacktrace=1"],
+    "fuzz": ["UBSAN_OPTIONS=print_stacktrace=1"],
+    "tsan": ["TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1"],
+}
+
+
+def quote(text):
+    """A bracket argument of CMake: nothing in it is expanded."""
+    level = "="
+    while f"]{level}]" in text:
+        level += "="
+    return f"[{level}[{text}]{level}]"
+
+
+def test_lines(name, command, properties):
+    words = " ".join(f"{key} {quote(value)}" for key, value in properties.items())
+    return (f"add_test({quote(name)} {' '.join(map(quote, command))})\n"
+            f"set_tests_properties({quote(name)} PROPERTIES {words})\n")
+
+
+def wrapper(preset):
+    """TSan's shadow memory and a randomised address space can collide on recent kernels."""
+    setarch = shutil.which("setarch")
+    if preset != "tsan" or not setarch:
+        return []
+    works = subprocess.run([setarch, "-R", "true"], capture_output=True, check=False)
+    return [setarch, "-R"] if works.returncode == 0 else []
+
+
+def bound_fuzzing(command, properties):
+    """VIOLET_FUZZ_SECONDS sets how long each libFuzzer runs, with time for its corpus on top."""
+    seconds = os.environ.get("VIOLET_FUZZ_SECONDS")
+    if not seconds or not any(word.startswith("-max_total_time=") for word in command):
+        return command
+    properties["TIMEOUT"] = int(seconds) + 300
+    return [f"-max_total_time={int(seconds)}" if word.startswith("-max_total_time=") else word for word in command]
+
+
+def as_text(value):
+    if isinstance(value, bool):
+        return "ON" if value else "OFF"
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    return str(value)
+
+
+def gather_build(build, roof):
+    preset = build.name
+    yield test_lines(f"build.{preset}", ["cmake", "--build", str(build), "--", "-k", "0"],
+                     {"LABELS": "build", "RUN_SERIAL": "ON", "TIMEOUT": "3600"})
+    listing = subprocess.run(["ctest", "--test-dir", str(build), "--show-only=json-v1"],
+                             capture_output=True, text=True, check=False)
+    if listing.returncode != 0:
+        return
+    prefix = wrapper(preset)
+    for test in json.loads(listing.stdout)["tests"]:
+        name = f"{preset}.{test['name'].removeprefix(preset + '.')}"
+        properties = {p["name"]: p["value"] for p in test.get("properties", [])}
+        if preset in ("asan", "tsan"):
+            properties["TIMEOUT"] = SANITIZER_TIMEOUT_FACTOR * properties.get("TIMEOUT", 600)
+        properties["ENVIRONMENT"] = properties.get("ENVIRONMENT", []) + ENVIRONMENT.get(preset, []) + [
+            f"GTEST_OUTPUT=xml:{roof}/xml/{name}.xml", f"VIOLET_SKIP_FILE={roof}/skips/{name}"]
+        command = bound_fuzzing(test.get("command") or ["false", "was not built"], properties)
+        yield test_lines(name, prefix + command, {k: as_text(v) for k, v in properties.items()})
+
+
+def main(arguments):
+    roof = pathlib.Path(arguments[0])
+    for folder in ("xml", "skips"):
+        shutil.rmtree(roof / folder, ignore_errors=True)
+        (roof / folder).mkdir(parents=True)
+    tests = [lines for build in arguments[1:] for lines in gather_build(pathlib.Path(build), roof)]
+    (roof / "CTestTestfile.cmake").write_text("".join(tests), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,177 @@
+"""The launcher on a small checkout of its own: first start, second start, changes, mistakes.
+
+The checkout lies in a folder with a space in its name and holds the real launcher with a program of
+ten lines, so that building takes a second.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CMAKE = """cmake_minimum_required(VERSION 3.25)
+project(small LANGUAGES CXX)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+add_executable(violet experiments/runner/violet_main.cpp)
+"""
+PROGRAM = """#include <cstdio>
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) std::printf("%s|", argv[i]);
+  return argc > 2 && argv[2][0] == '7' ? 7 : 0;
+}
+"""
+TOOLS = ("cmake", "ninja", "c++", "flock", "dpkg-query")
+
+
+@unittest.skipUnless(all(map(shutil.which, TOOLS)), "needs " + ", ".join(TOOLS))
+class LauncherTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="violet launcher ")
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name) / "a checkout"
+        for name in ("violet", "ci/bootstrap.sh", "ci/test.sh", "CMakePresets.json"):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.root / name)
+        self.write("CMakeLists.txt", CMAKE)
+        self.write("experiments/runner/violet_main.cpp", PROGRAM)
+        self.write("ci/packages.txt", "core cmake cmake\ncore ninja-build ninja\n")
+        for folder in ("engine", "dataplane", "datasets", "cmake"):
+            (self.root / folder).mkdir()
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def environment(self, extra):
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("VIOLET_")}
+        return {**kept, "VIOLET_NO_HUGEPAGES": "1", "VIOLET_NO_INSTALL": "1", **extra}
+
+    def start(self, *arguments, cwd="/", **extra):
+        done = subprocess.run([self.root / "violet", *arguments], cwd=cwd, env=self.environment(extra),
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=False)
+        return done
+
+    def expect(self, code, *arguments, **extra):
+        done = self.start(*arguments, **extra)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def test_first_start_builds_and_passes_everything_on(self):
+        done = self.expect(0, "demo", "two words", "*")
+        self.assertEqual(done.stdout, "demo|two words|*|")
+        self.assertIn("first time", done.stderr)
+        self.assertEqual(self.expect(7, "run", "7").stdout, "run|7|")
+
+    def test_second_start_is_quick_and_silent(self):
+        self.expect(0, "demo")
+        time.sleep(1.1)  # The stamp is a second older than the build that it stands for.
+        self.expect(0, "demo")
+        best = min(self.timed_start() for _ in range(5))
+        self.assertLess(best, 0.1)
+
+    def timed_start(self):
+        begin = time.monotonic()
+        done = self.expect(0, "demo")
+        self.assertEqual(done.stderr, "")
+        return time.monotonic() - begin
+
+    def test_changes_are_built_even_by_an_older_file(self):
+        self.expect(0, "demo")
+        main = self.root / "experiments/runner/violet_main.cpp"
+        main.write_text(PROGRAM.replace('"%s|"', '"%s;"'), encoding="utf-8")
+        self.assertEqual(self.expect(0, "demo").stdout, "demo;")
+        before = main.stat().st_mtime - 3600
+        main.write_text(PROGRAM, encoding="utf-8")
+        os.utime(main, (before, before))
+        self.assertEqual(self.expect(0, "demo").stdout, "demo|")
+
+    def test_a_broken_source_fails_and_recovers(self):
+        self.expect(0, "demo")
+        self.write("experiments/runner/violet_main.cpp", "int main( {")
+        self.assertIn("error", self.expect(1, "demo").stderr)
+        self.expect(1, "demo")
+        self.write("experiments/runner/violet_main.cpp", PROGRAM)
+        self.expect(0, "demo")
+
+    def test_a_moved_checkout_builds_anew(self):
+        self.expect(0, "demo")
+        moved = self.root.parent / "moved"
+        shutil.copytree(self.root, moved, symlinks=True)
+        shutil.rmtree(self.root)
+        self.root = moved
+        self.assertEqual(self.expect(0, "demo").stdout, "demo|")
+
+    def test_through_a_link_and_from_inside(self):
+        self.expect(0, "demo")
+        link = self.root.parent / "link"
+        link.symlink_to(self.root / "violet")
+        done = subprocess.run([link, "list"], cwd=self.root.parent, env=self.environment({}), capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "list|"))
+        self.assertEqual(self.expect(0, "list", cwd=self.root / "engine").stdout, "list|")
+
+    def test_two_at_once(self):
+        both = [subprocess.Popen([self.root / "violet", "demo"], env=self.environment({}), stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        outputs = [one.communicate(timeout=120) for one in both]
+        self.assertEqual([one.returncode for one in both], [0, 0], outputs)
+        self.assertEqual([out for out, _ in outputs], ["demo|", "demo|"])
+        self.assertEqual(sum("first time" in err for _, err in outputs), 1)
+
+    def test_killed_in_the_build(self):
+        slow = "#include <regex>\n#include <iostream>\n" + PROGRAM
+        self.write("experiments/runner/violet_main.cpp", slow)
+        one = subprocess.Popen([self.root / "violet", "demo"], env=self.environment({}), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        ninja_file = self.root / "build/release/build.ninja"
+        for _ in range(600):
+            if ninja_file.exists() or one.poll() is not None:
+                break
+            time.sleep(0.02)
+        os.killpg(one.pid, signal.SIGKILL)
+        one.wait()
+        self.assertEqual(self.expect(0, "demo").stdout, "demo|")
+
+    def test_a_damaged_cache_is_configured_again(self):
+        self.write("build/release/CMakeCache.txt", "half a li")
+        self.write("build/release/CMakeFiles/x", "")
+        self.expect(0, "demo")
+
+    def test_mistakes(self):
+        self.assertIn("there is no verb 'dmeo'", self.expect(2, "dmeo").stderr)
+        self.assertIn("usage:", self.expect(2).stderr)
+        self.assertIn("usage:", self.expect(0, "--help").stdout)
+        self.assertIn("VIOLET_BUILD_DIR", self.expect(5, "demo", VIOLET_BUILD_DIR="/proc/violet").stderr)
+        self.assertIn("not '--nonsense'", self.expect(2, "setup", "--nonsense").stderr)
+
+    def test_missing_packages_are_one_command(self):
+        self.write("ci/packages.txt", "core cmake cmake\ncore no-such-package-a\ncore no-such-package-b\n")
+        done = self.expect(5, "demo")
+        self.assertIn("install -y --no-install-recommends no-such-package-a no-such-package-b'", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_strange_environment_does_not_reach_the_build(self):
+        bad = self.root / "bad"
+        for name in ("cmake", "ninja", "c++", "python3"):
+            self.write(f"bad/{name}", "#!/bin/sh\nexit 9\n")
+            (bad / name).chmod(0o755)
+        self.expect(0, "demo", PATH=f"{bad}:{os.environ['PATH']}", CXX="/nonexistent", CXXFLAGS="--nonsense")
+
+    def test_builds_elsewhere(self):
+        elsewhere = self.root.parent / "else where"
+        self.expect(0, "demo", VIOLET_BUILD_DIR=str(elsewhere))
+        self.assertTrue((elsewhere / "release/bin/violet").exists())
+        self.assertFalse((self.root / "build").exists())
+
+    def test_no_program_yet(self):
+        (self.root / "experiments/runner/violet_main.cpp").unlink()
+        self.assertIn("violet_main.cpp is missing", self.expect(5, "demo").stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,67 @@
+# ./violet test [--quick] [CTEST ARGUMENTS]. Sourced by ../violet after bootstrap.sh.
+#
+# Builds every preset, gathers their tests under one roof (ci/gather.py writes a ctest folder whose
+# tests are named <preset>.<test>, with one build.<preset> each), and runs ctest once, so that its
+# closing summary covers all of it. A build that fails is a failed test; the others still run.
+
+quick_presets=(dev)
+full_presets=(release asan tsan fuzz)
+
+test_help() {
+  cat <<'TEXT'
+usage: ./violet test [--quick] [CTEST ARGUMENTS]
+
+  --quick            the inner loop: format, layers and unit tests of the dev build
+  -R REGEX, -L LABEL, -j N, --rerun-failed ... go to ctest
+                     labels: style unit lcore fuzz bench build
+
+The full run builds release, asan (ASan and UBSan), tsan and fuzz (libFuzzer), and takes long on the
+first time. VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
+TEXT
+}
+
+build_presets() {
+  local preset
+  lock_builds
+  ensure_packages core test
+  require_space 3000
+  for preset in "$@"; do
+    if [[ $preset == release ]]; then stamped_release_build -k 0; else build "$preset" -k 0; fi ||
+      say "$preset does not build; its test build.$preset will say so again"
+  done
+  unlock_builds
+}
+
+# The reasons of skipped tests go above ctest's summary, which stays the last thing printed.
+with_skip_reasons() {
+  local line
+  while IFS= read -r line; do
+    [[ $line == *' tests passed, '*' out of '* ]] && /usr/bin/python3 "$root/ci/skips.py" "$1"
+    printf '%s\n' "$line"
+  done
+}
+
+run_tests() {
+  local quick=0 roof=$build_root/test presets args=() status
+  while (($#)); do
+    case $1 in
+      --quick) quick=1 ;;
+      -h | --help) test_help && return 0 ;;
+      *) args+=("$1") ;;
+    esac
+    shift
+  done
+  require_writable
+  presets=("${full_presets[@]}")
+  ((quick)) && presets=("${quick_presets[@]}")
+  exec 8>>"$build_root/.test-lock" || die 5 "cannot write $build_root/.test-lock"
+  flock -n 8 || { say "another ./violet test is running here; waiting for it" && flock 8; }
+  build_presets "${presets[@]}"
+  reserve_hugepages
+  /usr/bin/python3 "$root/ci/gather.py" "$roof" "${presets[@]/#/$build_root/}" || die 1 "cannot gather the tests"
+  ((quick)) && args=(-L 'unit|style|build' "${args[@]}")
+  ctest --test-dir "$roof" -j "$(jobs)" --output-on-failure --no-tests=error "${args[@]}" \
+    </dev/null 8>&- | with_skip_reasons "$roof"
+  status=${PIPESTATUS[0]}
+  ((status == 0)) || exit 1
+}

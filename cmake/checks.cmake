@@ -1,0 +1,17 @@
+# The checks that are no C++: style, the checks' own tests, the launcher's, the README's. They are
+# ctests of the builds that people use, dev and release; a check that cannot run exits with 77 and
+# leaves its reason where ci/skips.py finds it.
+function(violet_check name label)
+  add_test(NAME ${name} COMMAND /usr/bin/python3 -B ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT 600)
+endfunction()
+
+violet_check(format style ci/check_format.py ${CMAKE_SOURCE_DIR})
+violet_check(layers style cmake/check_layers.py ${CMAKE_SOURCE_DIR})
+violet_check(taste style ci/check_taste.py ${CMAKE_SOURCE_DIR})
+violet_check(requirements style engine/device/requirements.py --check)
+violet_check(checks_of_checks style -m unittest discover -s ci -p "*_test.py")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  violet_check(tidy slow ci/check_tidy.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  violet_check(readme slow ci/check_readme.py ${CMAKE_SOURCE_DIR})
+endif()
