@@ -1,0 +1,18 @@
+// generation-domain: a counter per domain; an invalidation empties what the readers cached of its
+// domain and of the few that share its counter. What a domain-selective IOTLB flush costs.
+//
+// Threading, memory order, wrap-around: generation_iotlb.hpp. Sharing: domain_generations.hpp.
+#pragma once
+
+#include "engine/iotlb/domain_generations.hpp"
+
+namespace violet {
+
+class PerDomainGeneration : public DomainGenerations {
+ public:
+  static constexpr const char* kName = "generation-domain";
+};
+
+using GenerationDomainIotlb = GenerationIotlb<PerDomainGeneration>;
+
+}  // namespace violet
