@@ -1,0 +1,258 @@
+// Features, config space and bypass: D1 to D11.
+#include "engine/device/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+
+#include "engine/device/typed_rigs.hpp"
+
+namespace violet {
+namespace {
+
+using protocol::feature_bit;
+using protocol::Status;
+
+constexpr std::uint64_t kLast = kPage - 1;
+
+template <class R>
+class General : public testing::Test {};
+TYPED_TEST_SUITE(General, TestedRigs);
+
+protocol::Config config_of(const ConfigSpace& space) {
+  protocol::Config wire;
+  space.read(0, std::as_writable_bytes(std::span(&wire, 1)));
+  return wire;
+}
+void write_bypass(ConfigSpace& space, unsigned value) {
+  const auto byte = static_cast<std::byte>(value);
+  space.write(36, std::span(&byte, 1));
+}
+std::string refusal(const DeviceConfig& config) {
+  const auto status = validate(config);
+  return status ? std::string() : status.error().message;
+}
+
+TEST(Features, D1_MapUnmapIsOffered) {
+  EXPECT_TRUE(DeviceConfig{}.offers(protocol::kMapUnmap));
+  DeviceConfig without;
+  without.features &= ~feature_bit(protocol::kMapUnmap);
+  EXPECT_NE(refusal(without).find("MAP_UNMAP"), std::string::npos);
+}
+
+TEST(Features, D2_LegacyBypassIsNotOfferedByDefault) {
+  EXPECT_FALSE(DeviceConfig{}.offers(protocol::kBypass));
+}
+
+TEST(Features, D3_BothBypassFeaturesTogetherAreRefused) {
+  DeviceConfig config;
+  config.features |= feature_bit(protocol::kBypass);
+  EXPECT_NE(refusal(config).find("BYPASS_CONFIG"), std::string::npos);
+  config.features &= ~feature_bit(protocol::kBypassConfig);
+  EXPECT_EQ(refusal(config), "");
+}
+
+TEST(Features, OnlyOfferedOnesCanBeNegotiated) {
+  DeviceConfig config;
+  ConfigSpace space(config);
+  EXPECT_FALSE(space.negotiate(feature_bit(protocol::kBypass)));
+  EXPECT_FALSE(space.negotiate(std::uint64_t{1} << 23));
+  EXPECT_EQ(space.negotiated(), 0u);
+  EXPECT_TRUE(space.negotiate(feature_bit(protocol::kProbe)));
+  EXPECT_TRUE(space.has(protocol::kProbe));
+}
+
+TEST(Config, D4_PageSizeMaskHasABit) {
+  DeviceConfig config;
+  EXPECT_EQ(refusal(config), "");
+  config.page_size_mask = 0;
+  EXPECT_NE(refusal(config).find("page_size_mask"), std::string::npos);
+  config.page_size_mask = 0x800;
+  EXPECT_NE(refusal(config).find("4096"), std::string::npos);
+}
+
+TEST(Config, D5_BypassStartsAsTheBootValue) {
+  DeviceConfig config;
+  EXPECT_EQ(config_of(ConfigSpace(config)).bypass, 0);
+  config.boot_bypass = true;
+  const ConfigSpace space(config);
+  EXPECT_EQ(config_of(space).bypass, 1);
+  EXPECT_TRUE(space.unattached_bypass());  // Even though the driver has accepted nothing.
+}
+
+TEST(Config, D6_BypassSurvivesADeviceResetAndNotASystemReset) {
+  DeviceConfig config;
+  config.boot_bypass = true;
+  ConfigSpace space(config);
+  space.negotiate(space.offered());
+  write_bypass(space, 0);
+  space.reset();
+  EXPECT_FALSE(space.bypass());
+  EXPECT_EQ(space.negotiated(), 0u);
+  space.system_reset();
+  EXPECT_TRUE(space.bypass());
+}
+
+TEST(Config, D7_BypassNeverReadsOtherThanZeroOrOne) {
+  DeviceConfig config;
+  ConfigSpace space(config);
+  space.negotiate(space.offered());
+  for (unsigned value = 0; value < 256; ++value) {
+    const bool before = space.bypass();
+    write_bypass(space, value);
+    const auto shown = config_of(space).bypass;
+    EXPECT_EQ(shown, value <= 1 ? value : static_cast<unsigned>(before));
+  }
+}
+
+TEST(Config, BypassIsWritableOnlyOnceNegotiated) {
+  DeviceConfig config;
+  ConfigSpace space(config);
+  write_bypass(space, 1);
+  EXPECT_FALSE(space.bypass());
+  space.negotiate(feature_bit(protocol::kBypassConfig));
+  write_bypass(space, 1);
+  EXPECT_TRUE(space.bypass());
+}
+
+TEST(Config, EverythingElseIsReadOnly) {
+  DeviceConfig config;
+  ConfigSpace space(config);
+  space.negotiate(space.offered());
+  const auto before = std::bit_cast<std::array<std::byte, 40>>(config_of(space));
+  std::array<std::byte, 36> ones;
+  ones.fill(std::byte{0xff});
+  space.write(0, ones);
+  space.write(37, std::span(ones).first(3));
+  space.write(~std::size_t{0}, ones);
+  EXPECT_EQ((std::bit_cast<std::array<std::byte, 40>>(config_of(space))), before);
+}
+
+TEST(Config, FieldsShowTheConfigurationAndBeyondTheEndIsZero) {
+  DeviceConfig config;
+  config.page_size_mask = 0x40201000;
+  config.input_range = {{0x1000}, {0x7fffffffff}};
+  config.domain_range = {{3}, {99}};
+  const ConfigSpace space(config);
+  const auto wire = config_of(space);
+  EXPECT_EQ(wire.page_size_mask, 0x40201000u);
+  EXPECT_EQ(wire.input_range.start, 0x1000u);
+  EXPECT_EQ(wire.input_range.end, 0x7fffffffffu);
+  EXPECT_EQ(wire.domain_range.start, 3u);
+  EXPECT_EQ(wire.domain_range.end, 99u);
+  EXPECT_EQ(wire.probe_size, 512u);
+  std::array<std::byte, 8> tail;
+  tail.fill(std::byte{0xff});
+  space.read(36, tail);
+  for (const auto byte : tail) EXPECT_EQ(byte, std::byte{0});
+  space.read(1000, tail);
+  EXPECT_EQ(tail[0], std::byte{0});
+}
+
+TEST(Config, MistakesAreNamed) {
+  DeviceConfig config;
+  config.endpoints = {{{1}, "a", {}}, {{1}, "b", {}}};
+  EXPECT_NE(refusal(config).find("id 1"), std::string::npos);
+  config = {};
+  config.input_range = {{5}, {4}};
+  EXPECT_NE(refusal(config).find("input_range"), std::string::npos);
+  config = {};
+  config.features |= std::uint64_t{1} << 40;
+  EXPECT_NE(refusal(config).find("features"), std::string::npos);
+  config = {};
+  config.limits.in_flight = 0;
+  EXPECT_NE(refusal(config).find("limits"), std::string::npos);
+}
+
+TYPED_TEST(General, D8_SuccessIsOkInATailOfFourBytes) {
+  TypeParam rig;
+  const auto token = rig.requests.push_wire(attach_wire(1, 8), 100);
+  rig.poll_until_idle();
+  const Answer& answer = rig.requests.answer(token);
+  EXPECT_EQ(answer.used, 4u);
+  EXPECT_EQ(answer.status_at(0), Status::kOk);
+  EXPECT_EQ(answer.written[4], FakeRequestQueue::kFill);
+}
+
+TYPED_TEST(General, D9_UnknownTypesComeBackUnwritten) {
+  TypeParam rig;
+  for (const unsigned type : {0u, 6u, 99u, 255u}) {
+    std::array<std::byte, 20> bytes{};
+    bytes[0] = static_cast<std::byte>(type);
+    const auto token = rig.requests.push(bytes, 16);
+    rig.poll_until_idle();
+    const Answer& answer = rig.requests.answer(token);
+    EXPECT_EQ(answer.used, 0u);
+    for (const auto byte : answer.written) EXPECT_EQ(byte, FakeRequestQueue::kFill);
+  }
+  EXPECT_EQ(rig.device->counters().requests[0].value(), 4u);
+  EXPECT_EQ(rig.device->counters().silent.value(), 4u);
+}
+
+TYPED_TEST(General, D10_HeadReservedIsIgnoredAndTailReservedIsZero) {
+  TypeParam rig;
+  auto wire = attach_wire(1, 8);
+  wire.head.reserved[0] = wire.head.reserved[1] = wire.head.reserved[2] = 0xff;
+  const auto token = rig.requests.push_wire(wire);
+  rig.poll_until_idle();
+  const Answer& answer = rig.requests.answer(token);
+  EXPECT_EQ(answer.status_at(0), Status::kOk);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(answer.written[i], std::byte{0});
+}
+
+TYPED_TEST(General, D11_AnUnattachedEndpointDoesNotReachMemory) {
+  TypeParam rig;
+  const auto result = rig.translate(8, 0x1234);
+  EXPECT_EQ(result.outcome, Outcome::kFault);
+  EXPECT_EQ(result.reason, protocol::FaultReason::kDomain);
+}
+
+TYPED_TEST(General, D11_GlobalBypassIsIdentityWhileUnattached) {
+  TypeParam rig;
+  const std::byte one{1};
+  rig.device->write_config(36, std::span(&one, 1));
+  const auto result = rig.translate(8, 0x1234, Access::kWrite);
+  EXPECT_EQ(result.outcome, Outcome::kBypass);
+  EXPECT_EQ(result.phys.value, 0x1234u);
+  rig.attach(1, 8);
+  EXPECT_FALSE(rig.reaches(8, 0x1234));  // Attached: bypass no longer.
+}
+
+TYPED_TEST(General, D11_LegacyBypassCountsOnceNegotiated) {
+  DeviceConfig config = rig_config();
+  config.features ^= feature_bit(protocol::kBypass) | feature_bit(protocol::kBypassConfig);
+  TypeParam rig(config, false);
+  EXPECT_FALSE(rig.reaches(8, 0x1234));
+  rig.device->negotiate(feature_bit(protocol::kBypass));
+  EXPECT_EQ(rig.reaches(8, 0x1234), 0x1234);
+}
+
+TYPED_TEST(General, ABypassDomainIsIdentity) {
+  TypeParam rig;
+  rig.attach(1, 8, protocol::kAttachBypass);
+  EXPECT_EQ(rig.reaches(8, 0xabcdef, Access::kWrite), 0xabcdef);
+}
+
+TYPED_TEST(General, TooShortForATailComesBackUnwritten) {
+  TypeParam rig;
+  for (std::uint32_t writable = 0; writable < 4; ++writable) {
+    const auto token = rig.requests.push_wire(attach_wire(1, 8), writable);
+    rig.poll_until_idle();
+    EXPECT_EQ(rig.requests.answer(token).used, 0u);
+  }
+  EXPECT_EQ(rig.device->domain_count(), 0u);  // And nothing was done.
+}
+
+TYPED_TEST(General, AShortBodyOfAKnownTypeIsInval) {
+  TypeParam rig;
+  rig.attach(1, 8);
+  const auto wire = map_wire(1, 0, kLast, 0);
+  const auto token = rig.requests.push(std::as_bytes(std::span(&wire, 1)).first(35));
+  rig.poll_until_idle();
+  EXPECT_EQ(rig.requests.status(token), Status::kInval);
+  EXPECT_FALSE(rig.reaches(8, 0));
+}
+
+}  // namespace
+}  // namespace violet

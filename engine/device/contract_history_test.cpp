@@ -1,0 +1,62 @@
+// Random histories: the device against the oracle, seeded and as a property.
+#include "engine/device/contract_history.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "engine/base/rng.hpp"
+#include "engine/device/typed_rigs.hpp"
+
+namespace violet {
+namespace {
+
+DeviceConfig history_config() {
+  DeviceConfig config = rig_config();
+  config.unmap_slice = 2;
+  config.limits.domains = 2;
+  config.limits.mappings_per_domain = 12;
+  return config;
+}
+
+template <class R>
+class ContractHistories : public testing::Test {};
+TYPED_TEST_SUITE(ContractHistories, TestedRigs);
+
+TYPED_TEST(ContractHistories, SeededHistoriesAgreeWithTheOracle) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Rng rng(seed);
+    ContractHistory<TypeParam> history(history_config(),
+                                       [&](std::uint64_t bound) { return rng.below(bound); });
+    for (int batch = 0; batch < 200; ++batch) {
+      const std::string problem = history.batch();
+      ASSERT_EQ(problem, "") << "seed " << seed << ", batch " << batch;
+    }
+  }
+}
+
+TYPED_TEST(ContractHistories, HistoriesWithALargerGranuleAgreeToo) {
+  DeviceConfig config = history_config();
+  config.page_size_mask = ~std::uint64_t{0x3fff};
+  config.input_range = {{0}, {(std::uint64_t{1} << 48) - 1}};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Rng rng(seed);
+    ContractHistory<TypeParam> history(config,
+                                       [&](std::uint64_t bound) { return rng.below(bound); });
+    for (int batch = 0; batch < 100; ++batch) {
+      ASSERT_EQ(history.batch(), "") << "seed " << seed << ", batch " << batch;
+    }
+  }
+}
+
+RC_GTEST_PROP(ContractHistories, AnyChoicesAgreeWithTheOracle,
+              (std::vector<std::uint16_t> choices)) {
+  std::size_t next = 0;
+  ContractHistory<Rig<RadixStore, GenerationDomainIotlb>> history(
+      history_config(), [&](std::uint64_t bound) {
+        return next < choices.size() ? choices[next++] % bound : std::uint64_t{0};
+      });
+  while (next < choices.size()) RC_ASSERT(history.batch() == "");
+}
+
+}  // namespace
+}  // namespace violet

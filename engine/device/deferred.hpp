@@ -1,0 +1,192 @@
+// Requests that could not be executed yet, because their store was being read under its lock or an
+// UNMAP is being done in slices, and those that came later and concern the same domain or endpoint.
+//
+// Threading: the engine thread only.
+// Invariants: requests that name the same domain or endpoint run in the order they came; others
+// overtake. Memory is allocated at construction.
+// Limits: capacity is fixed; the caller takes no more from the queue than fits.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/check.hpp"
+#include "engine/base/clock.hpp"
+#include "engine/base/types.hpp"
+#include "engine/device/id_table.hpp"
+#include "engine/mapping/domain_store.hpp"
+#include "engine/protocol/request.hpp"
+
+namespace violet {
+
+// Where the answer of a request goes.
+struct ReplyTo {
+  std::uint32_t token;
+  std::uint32_t writable;
+};
+
+// How far an UNMAP got before it was put off.
+struct UnmapProgress {
+  UnmapCursor cursor;
+  // The unaligned edges meet no mapping. Asked once: nothing of the domain changes while the request
+  // waits, and a locked store that the engine has asked to enter makes lookups wait.
+  bool edges_are_free = false;
+  Ticks began = 0;  // Just before the first removal, when events are recorded.
+};
+
+// What a request concerns, for the order: up to two domains and an endpoint.
+template <class Endpoint>
+struct RequestKeys {
+  std::array<DomainId, 2> domains{};
+  unsigned domain_count = 0;
+  Endpoint* endpoint = nullptr;
+
+  void add(DomainId domain) {
+    if (domain_count == 0 || domains[0] != domain) domains[domain_count++] = domain;
+  }
+};
+
+template <class Endpoint>
+class DeferredList {
+ public:
+  using Keys = RequestKeys<Endpoint>;
+  struct Entry {
+    protocol::AnyRequest request;
+    ReplyTo reply{};
+    UnmapProgress progress;
+    Keys keys;
+  };
+
+  explicit DeferredList(std::size_t capacity) : nodes_(capacity), waiting_(2 * capacity) {
+    clear();
+  }
+
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+
+  // Is an earlier request about one of these still waiting?
+  bool concerns(const Keys& keys) {
+    if (keys.endpoint != nullptr && keys.endpoint->waiting > 0) return true;
+    for (unsigned i = 0; i < keys.domain_count; ++i) {
+      if (waiting_.find(keys.domains[i].value) != nullptr) return true;
+    }
+    return false;
+  }
+
+  void push(const Entry& entry) {
+    VIOLET_CHECK(free_ != kNone);
+    const std::uint32_t at = free_;
+    free_ = nodes_[at].next;
+    nodes_[at].entry = entry;
+    nodes_[at].next = kNone;
+    (tail_ != kNone ? nodes_[tail_].next : head_) = at;
+    tail_ = at;
+    ++size_;
+    for_each_key(entry.keys, [](auto& waiting) { ++waiting.count; });
+    if (entry.keys.endpoint != nullptr) ++entry.keys.endpoint->waiting;
+  }
+
+  // Runs the entries in order, at most `limit` of them, skipping those behind one that could not
+  // run: run(entry) says whether it is finished with. Returns how many were.
+  template <class Run>
+  unsigned retry(unsigned limit, Run&& run) {
+    ++scan_;
+    unsigned finished = 0;
+    std::uint32_t before = kNone;
+    for (std::uint32_t at = head_; at != kNone && limit > 0; --limit) {
+      const std::uint32_t next = nodes_[at].next;
+      if (!blocked(nodes_[at].entry.keys) && run(nodes_[at].entry)) {
+        remove(before, at);
+        ++finished;
+      } else {
+        block(nodes_[at].entry.keys);
+        before = at;
+      }
+      at = next;
+    }
+    return finished;
+  }
+
+  // Was this domain met in the running retry() by a request that could not run?
+  bool blocked(DomainId domain) {
+    const Waiting* waiting = waiting_.find(domain.value);
+    return waiting != nullptr && waiting->blocked_in == scan_;
+  }
+
+  template <class Visit>
+  void drain(Visit&& visit) {
+    for (std::uint32_t at = head_; at != kNone; at = nodes_[at].next) {
+      visit(nodes_[at].entry);
+      if (nodes_[at].entry.keys.endpoint != nullptr) nodes_[at].entry.keys.endpoint->waiting = 0;
+    }
+    clear();
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  struct Waiting {
+    std::uint32_t count = 0;
+    std::uint64_t blocked_in = 0;
+  };
+  struct Node {
+    Entry entry;
+    std::uint32_t next = kNone;
+  };
+
+  template <class Visit>
+  void for_each_key(const Keys& keys, Visit&& visit) {
+    for (unsigned i = 0; i < keys.domain_count; ++i) {
+      Waiting* waiting = waiting_.find(keys.domains[i].value);
+      visit(waiting != nullptr ? *waiting : *waiting_.insert(keys.domains[i].value, {}));
+    }
+  }
+
+  bool blocked(const Keys& keys) {
+    if (keys.endpoint != nullptr && keys.endpoint->blocked_in == scan_) return true;
+    for (unsigned i = 0; i < keys.domain_count; ++i) {
+      if (blocked(keys.domains[i])) return true;
+    }
+    return false;
+  }
+
+  void block(const Keys& keys) {
+    for_each_key(keys, [this](Waiting& waiting) { waiting.blocked_in = scan_; });
+    if (keys.endpoint != nullptr) keys.endpoint->blocked_in = scan_;
+  }
+
+  void remove(std::uint32_t before, std::uint32_t at) {
+    const Keys keys = nodes_[at].entry.keys;
+    (before != kNone ? nodes_[before].next : head_) = nodes_[at].next;
+    if (tail_ == at) tail_ = before;
+    nodes_[at].next = free_;
+    free_ = at;
+    --size_;
+    for (unsigned i = 0; i < keys.domain_count; ++i) {
+      if (--waiting_.find(keys.domains[i].value)->count == 0) {
+        waiting_.erase(keys.domains[i].value);
+      }
+    }
+    if (keys.endpoint != nullptr) --keys.endpoint->waiting;
+  }
+
+  void clear() {
+    for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+      nodes_[i].next = i + 1 < nodes_.size() ? i + 1 : kNone;
+    }
+    head_ = tail_ = kNone;
+    free_ = nodes_.empty() ? kNone : 0;
+    size_ = 0;
+    waiting_.clear();
+  }
+
+  std::vector<Node> nodes_;
+  IdTable<Waiting> waiting_;  // By domain id; an entry lives while its count is above zero.
+  std::uint64_t scan_ = 0;
+  std::uint32_t head_ = kNone;
+  std::uint32_t tail_ = kNone;
+  std::uint32_t free_ = kNone;
+  std::size_t size_ = 0;
+};
+
+}  // namespace violet

@@ -1,0 +1,153 @@
+// A domain and an endpoint as the device keeps them, and what a reader sees of each.
+//
+// Threading: the engine thread, except for the parts marked "readers".
+// Invariants: a reader reaches a Domain only through Endpoint::attachment, inside an online section; the
+// engine frees a Domain only after a grace period that began after the last such pointer was replaced.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/quiescence.hpp"
+#include "engine/base/types.hpp"
+#include "engine/mapping/domain_store.hpp"
+#include "engine/protocol/properties.hpp"
+
+namespace violet {
+
+// The union of some ranges' extents; empty until something is added.
+struct Hull {
+  IovaRange range{{~std::uint64_t{0}}, {0}};
+
+  void add(const IovaRange& more) {
+    range.first = std::min(range.first, more.first);
+    range.last = std::max(range.last, more.last);
+  }
+  bool overlaps(const IovaRange& other) const { return range.overlaps(other); }
+  void clear() { *this = Hull{}; }
+};
+
+// The reserved regions of every endpoint of a domain, equal ones once.
+class RegionSet {
+ public:
+  using Region = protocol::ReservedRegion;
+
+  bool contains(const Region& region) const {
+    return std::any_of(counted_.begin(), counted_.end(),
+                       [&](const Counted& c) { return c.region == region; });
+  }
+  bool overlaps(const IovaRange& range) const {
+    return std::any_of(counted_.begin(), counted_.end(),
+                       [&](const Counted& c) { return c.region.range.overlaps(range); });
+  }
+  // Would an address mean MSI to one endpoint and RESERVED to another?
+  bool contradicts(const Region& region) const {
+    return std::any_of(counted_.begin(), counted_.end(), [&](const Counted& c) {
+      return c.region.kind != region.kind && c.region.range.overlaps(region.range);
+    });
+  }
+  void add(const std::vector<Region>& regions) {
+    for (const auto& region : regions) {
+      const auto at = find(region);
+      if (at == counted_.end()) {
+        counted_.push_back({region, 1});
+      } else {
+        ++at->count;
+      }
+    }
+  }
+  void remove(const std::vector<Region>& regions) {
+    for (const auto& region : regions) {
+      const auto at = find(region);
+      if (--at->count == 0) counted_.erase(at);
+    }
+  }
+
+ private:
+  struct Counted {
+    Region region;
+    std::uint32_t count;
+  };
+  std::vector<Counted>::iterator find(const Region& region) {
+    return std::find_if(counted_.begin(), counted_.end(),
+                        [&](const Counted& c) { return c.region == region; });
+  }
+  std::vector<Counted> counted_;
+};
+
+template <DomainStore S>
+struct Domain {
+  Domain(DomainId domain, DomainTag incarnation) : tag(incarnation), bypass(true), id(domain) {}
+  Domain(DomainId domain, DomainTag incarnation, const StoreConfig& config, Quiescence& quiescence,
+         MemoryBudget& budget)
+      : tag(incarnation), bypass(false), id(domain) {
+    store.emplace(config, quiescence, budget);
+  }
+
+  // Readers: constant while anyone can see it.
+  const DomainTag tag;
+  const bool bypass;
+  std::optional<S> store;  // None in a bypass domain.
+
+  // The engine's.
+  alignas(kCacheLine) const DomainId id;
+  std::size_t index = 0;  // In the device's list of all domains.
+  std::uint32_t endpoints = 0;
+  std::uint32_t invalidations_in_flight = 0;  // Parked UNMAPs.
+  Hull invalidating;                          // What those cover.
+  Hull mapped;                                // Everything ever mapped.
+  RegionSet reserved;
+  bool slicing = false;      // An UNMAP is half done: nothing else may update the store.
+  bool has_garbage = false;  // In the list of stores to reclaim.
+  bool emptied = false;      // Dead, and nothing is mapped: goes with its last garbage.
+  UnmapCursor burial;        // How far the dismantling of a dead domain got.
+  Domain* next_garbage = nullptr;
+  Domain* next_dying = nullptr;
+};
+
+template <DomainStore S>
+struct Endpoint {
+  explicit Endpoint(EndpointId endpoint) : id(endpoint) {}
+
+  // Readers.
+  std::atomic<const Domain<S>*> attachment{nullptr};
+  std::vector<protocol::ReservedRegion> regions;  // Sorted, immutable.
+  const EndpointId id;
+
+  // The engine's.
+  std::string name;
+  Domain<S>* domain = nullptr;        // What `attachment` says.
+  std::vector<std::byte> properties;  // The answer to PROBE, without the zeros that follow.
+  std::uint32_t waiting = 0;          // Deferred requests that name it.
+  std::uint64_t blocked_in = 0;       // The last retry scan that met one it could not run.
+};
+
+// A list through one of Domain's links, first in first out.
+template <DomainStore S, Domain<S>* Domain<S>::*Next>
+class DomainFifo {
+ public:
+  bool empty() const { return head_ == nullptr; }
+  Domain<S>* front() const { return head_; }
+  void push(Domain<S>* domain) {
+    domain->*Next = nullptr;
+    (tail_ != nullptr ? tail_->*Next : head_) = domain;
+    tail_ = domain;
+  }
+  Domain<S>* pop() {
+    Domain<S>* domain = head_;
+    head_ = domain->*Next;
+    if (head_ == nullptr) tail_ = nullptr;
+    return domain;
+  }
+
+ private:
+  Domain<S>* head_ = nullptr;
+  Domain<S>* tail_ = nullptr;
+};
+
+}  // namespace violet

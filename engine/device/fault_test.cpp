@@ -1,0 +1,118 @@
+// Faults on their way from a reader to the driver: D48 to D52.
+#include <gtest/gtest.h>
+
+#include "engine/device/typed_rigs.hpp"
+
+namespace violet {
+namespace {
+
+using protocol::FaultReason;
+
+template <class R>
+class Faults : public testing::Test {};
+TYPED_TEST_SUITE(Faults, TestedRigs);
+
+template <class R>
+std::optional<protocol::ParsedFault> last_fault(const R& rig) {
+  if (rig.events.records().empty()) return std::nullopt;
+  return protocol::parse_fault(rig.events.records().back());
+}
+
+TYPED_TEST(Faults, D48_D49_D50_D51_ARecordIsWhatHappened) {
+  TypeParam rig;
+  for (int i = 0; i < 4; ++i) rig.events.add_buffer(24);
+  rig.translate(9, 0x1234, Access::kRead);
+  rig.device->poll(1);
+  auto fault = last_fault(rig);
+  ASSERT_TRUE(fault);
+  EXPECT_EQ(fault->reason, FaultReason::kDomain);
+  EXPECT_EQ(fault->endpoint, EndpointId{9});
+  EXPECT_EQ(fault->address, Iova{0x1234});
+  EXPECT_TRUE(fault->read && !fault->write);
+
+  rig.attach(1, 8);
+  rig.translate(8, 0x5678, Access::kWrite);
+  rig.device->poll(1);
+  fault = last_fault(rig);
+  EXPECT_EQ(fault->reason, FaultReason::kMapping);
+  EXPECT_EQ(fault->endpoint, EndpointId{8});
+  EXPECT_TRUE(fault->write && !fault->read);
+
+  rig.map(1, 0, kPage - 1, 0, protocol::kMapRead);
+  rig.translate(8, 8, Access::kWrite);  // The wrong permission.
+  rig.device->poll(1);
+  EXPECT_EQ(last_fault(rig)->reason, FaultReason::kMapping);
+  EXPECT_EQ(rig.device->counters().faults_posted.value(), 3u);
+}
+
+TYPED_TEST(Faults, D52_ATooSmallBufferIsCountedAndLeftAlone) {
+  TypeParam rig;
+  rig.events.add_buffer(23);
+  rig.events.add_buffer(24);
+  rig.translate(8, 0);
+  rig.device->poll(1);
+  EXPECT_TRUE(rig.events.records().empty());
+  EXPECT_EQ(rig.device->counters().faults_too_small.value(), 1u);
+  EXPECT_EQ(rig.device->counters().faults_no_buffer.value(), 0u);
+}
+
+TYPED_TEST(Faults, WithoutABufferTheFaultIsDroppedAndCounted) {
+  TypeParam rig;
+  rig.translate(8, 0);
+  rig.device->poll(1);
+  EXPECT_EQ(rig.device->counters().faults_no_buffer.value(), 1u);
+  rig.events.add_buffer(24);
+  rig.device->poll(1);
+  EXPECT_TRUE(rig.events.records().empty());
+}
+
+TYPED_TEST(Faults, AFullRingDropsAtTheReaderAndCounts) {
+  DeviceConfig config = rig_config();
+  config.fault_ring = 8;
+  TypeParam rig(config);
+  for (int i = 0; i < 100; ++i) rig.translate(8, 0);
+  EXPECT_EQ(rig.device->faults_dropped(), 92u);
+  for (int i = 0; i < 100; ++i) rig.events.add_buffer(24);
+  rig.poll_until_idle();
+  EXPECT_EQ(rig.events.records().size(), 8u);
+}
+
+TYPED_TEST(Faults, AFloodIsPostedAFewAPollAndEveryReaderGetsItsTurn) {
+  TypeParam rig;
+  for (int i = 0; i < 1000; ++i) rig.events.add_buffer(24);
+  for (int i = 0; i < 200; ++i) rig.translate(8, 0);
+  {
+    const typename TypeParam::Section section(*rig.device, *rig.other_reader);
+    rig.device->translate(*rig.other_reader, rig.device->endpoint({9}).value(), {0}, Access::kRead);
+  }
+  rig.device->poll(1);
+  EXPECT_LE(rig.events.records().size(), 64u);
+  rig.device->poll(1);
+  EXPECT_TRUE(std::any_of(rig.events.records().begin(), rig.events.records().end(), [](auto& r) {
+    return protocol::parse_fault(r)->endpoint == EndpointId{9};
+  }));
+}
+
+TYPED_TEST(Faults, AskingQuietlyReportsNothing) {
+  TypeParam rig;
+  rig.events.add_buffer(24);
+  {
+    const typename TypeParam::Section section(*rig.device, *rig.reader);
+    const auto result = rig.device->translate_quietly(
+        *rig.reader, rig.device->endpoint({8}).value(), {0}, Access::kRead);
+    EXPECT_EQ(result.outcome, Outcome::kFault);
+  }
+  rig.device->poll(1);
+  EXPECT_TRUE(rig.events.records().empty());
+}
+
+TYPED_TEST(Faults, ABrokenEventRingNeedsAReset) {
+  TypeParam rig;
+  rig.events.break_ring();
+  rig.device->poll(1);
+  EXPECT_TRUE(rig.device->needs_reset());
+  EXPECT_EQ(rig.device->counters().broken_rings.value(), 1u);
+}
+
+}  // namespace
+}  // namespace violet
