@@ -1,0 +1,280 @@
+// C1 to C6 over every store and every IOTLB, and the proof that the simulation can fail: broken parts
+// are caught.
+#include "engine/sim/simulation.hpp"
+
+#include <gtest/gtest.h>
+
+#include "engine/iotlb/iotlbs.hpp"
+#include "engine/mapping/stores.hpp"
+
+namespace violet {
+namespace {
+
+constexpr std::uint64_t kSeeds = 8;
+constexpr std::uint64_t kSteps = 20000;
+
+template <class S, class I>
+struct Pair {
+  using Store = S;
+  using Cache = I;
+  using Sim = Simulation<S, I>;
+};
+template <class S, class... Is>
+auto pairs_of(TypeList<Is...>) -> TypeList<Pair<S, Is>...>;
+template <class... A, class... B>
+auto join(TypeList<A...>, TypeList<B...>) -> TypeList<A..., B...>;
+using Radix = decltype(pairs_of<RadixStore>(Iotlbs{}));
+using Interval = decltype(pairs_of<IntervalStore>(Iotlbs{}));
+using Pairs = decltype(join(Radix{}, Interval{}));
+static_assert(Stores::kSize == 2, "a new store belongs into Pairs");
+
+struct PairNames {
+  template <class P>
+  static std::string GetName(int /*index*/) {
+    std::string name = std::string(P::Store::kName) + "_" + P::Cache::kName;
+    for (char& c : name) c = c == '-' ? '_' : c;
+    return name;
+  }
+};
+
+template <class P>
+class Sim : public testing::Test {
+ public:
+  // Runs every seed; the totals of all of them.
+  static SimTotals run_clean(SimOptions options) {
+    SimTotals sum;
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+      options.seed = seed;
+      typename P::Sim simulation(options);
+      while (simulation.totals().steps < kSteps && simulation.step()) {
+      }
+      EXPECT_FALSE(simulation.failure()) << simulation.failure()->text();
+      const SimTotals totals = simulation.totals();
+      sum.readers.copies += totals.readers.copies;
+      sum.readers.overtaken += totals.readers.overtaken;
+      sum.readers.certain += totals.readers.certain;
+      sum.readers.hits += totals.readers.hits;
+      sum.readers.walks += totals.readers.walks;
+      sum.resets += totals.resets;
+      freed += simulation.device().counters().domains_freed.value();
+    }
+    return sum;
+  }
+  static inline std::uint64_t freed = 0;
+};
+TYPED_TEST_SUITE(Sim, Pairs::Apply<testing::Types>, PairNames);
+
+TYPED_TEST(Sim, C1_NothingIsTouchedAfterItsRemovalWasAnswered) {
+  const SimTotals totals = TestFixture::run_clean({});
+  EXPECT_GT(totals.readers.copies, 1000u);
+  EXPECT_GT(totals.readers.overtaken, 50u);  // The hard case did occur.
+  EXPECT_GT(totals.resets, 0u);
+}
+
+TYPED_TEST(Sim, C2_WhatWasMappedIsFound) {
+  SimOptions options;
+  options.guest.weights = {3, 0, 10, 5};
+  options.guest.pace = 12;
+  const SimTotals totals = TestFixture::run_clean(options);
+  EXPECT_GT(totals.readers.certain, 5000u);
+  EXPECT_GT(totals.readers.hits, 1000u);
+}
+
+TYPED_TEST(Sim, C3_MappingsAreNeverMixedAndPermissionsNeverExceeded) {
+  SimOptions options;
+  options.guest.pages = 8;  // The same addresses again and again, with other permissions.
+  options.guest.domains = 2;
+  const SimTotals totals = TestFixture::run_clean(options);
+  EXPECT_GT(totals.readers.copies, 1000u);
+}
+
+TYPED_TEST(Sim, C4_AHitNeverTouchesTheStore) {
+  SimOptions options;
+  options.resets = false;
+  options.guest.pace = 12;
+  typename TypeParam::Sim simulation(options);
+  while (simulation.totals().steps < kSteps && simulation.step()) {
+  }
+  ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
+  const auto totals = simulation.totals();
+  EXPECT_GT(totals.readers.hits, 100u);
+  EXPECT_EQ(simulation.watch().walks, totals.readers.walks);
+}
+
+TYPED_TEST(Sim, C5_AStalledReaderIsNamedAndStopsNobodyElse) {
+  SimOptions options;
+  options.resets = false;
+  options.guest.max_in_flight = 400;
+  options.guest.pace = 1;
+  typename TypeParam::Sim simulation(options);
+  const auto run = [&](std::uint64_t steps) {
+    for (std::uint64_t i = 0; i < steps && simulation.step(); ++i) {
+    }
+  };
+  run(2000);
+  simulation.reader(0).stall();
+  while (!simulation.reader(0).online()) run(1);
+  run(500);
+  const auto before = simulation.guest().counts();
+  run(3000);
+  ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
+  EXPECT_GT(simulation.guest().counts().maps_answered, before.maps_answered + 50);
+  EXPECT_GT(simulation.device().counters().parked_now(), 0u);
+  ASSERT_FALSE(simulation.stalls().empty());
+  EXPECT_EQ(simulation.stalls().back(), "reader 0");
+  simulation.reader(0).release();
+  run(20000);
+  ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
+  EXPECT_GT(simulation.guest().counts().unmaps_answered, before.unmaps_answered);
+}
+
+TYPED_TEST(Sim, C6_DomainsAreFreedOnlyWhenNoReaderIsInside) {
+  SimOptions options;
+  options.guest.weights = {6, 4, 10, 4};
+  TestFixture::freed = 0;
+  const SimTotals totals = TestFixture::run_clean(options);
+  EXPECT_GT(TestFixture::freed, 500u);
+  EXPECT_GT(totals.readers.walks, 1000u);
+}
+
+TEST(SimSeeds, TheSameSeedGivesTheSameHistory) {
+  using Simulated = Simulation<RadixStore, SharedVersionedIotlb>;
+  const auto fingerprint = [](std::uint64_t seed) {
+    SimOptions options;
+    options.seed = seed;
+    Simulated simulation(options);
+    while (simulation.totals().steps < 5000 && simulation.step()) {
+    }
+    const auto totals = simulation.totals();
+    return std::tuple(totals.readers.accesses, totals.readers.hits, totals.readers.walks,
+                      totals.readers.copies, simulation.guest().counts().answered);
+  };
+  EXPECT_EQ(fingerprint(11), fingerprint(11));
+  EXPECT_NE(fingerprint(11), fingerprint(12));
+}
+
+// --- The simulation can fail: each of these breaks one thing. ---
+
+template <class I>
+class Forgetful : public I {  // Invalidates nothing.
+ public:
+  using I::I;
+  InvalidationToken invalidate(DomainTag, IovaRange) { return 0; }
+  InvalidationToken invalidate_domain(DomainTag) { return 0; }
+  bool completed(InvalidationToken) { return true; }
+  std::optional<ReaderId> laggard(InvalidationToken) { return std::nullopt; }
+};
+
+template <class I>
+class LateFill : public I {  // Fills what it walked before an invalidation.
+ public:
+  using I::I;
+  using typename I::FillTicket;
+  using typename I::Reader;
+  void fill(Reader& reader, const FillTicket& /*old*/, DomainTag tag, Iova iova,
+            const Translation& translation) noexcept {
+    I::fill(reader, I::begin_fill(reader, tag, iova), tag, iova, translation);
+  }
+};
+
+class Impatient final : public Quiescence {  // Waits for nobody.
+ public:
+  Result<ReaderId> add_reader(std::string name) override { return real_.add_reader(name); }
+  std::size_t reader_count() const override { return real_.reader_count(); }
+  const std::string& reader_name(ReaderId reader) const override {
+    return real_.reader_name(reader);
+  }
+  Token start() override { return real_.start(); }
+  bool passed(Token /*token*/) override { return true; }
+  std::optional<ReaderId> laggard(Token token) override { return real_.laggard(token); }
+  void online(ReaderId reader) override { real_.online(reader); }
+  void quiescent(ReaderId reader) override { real_.quiescent(reader); }
+  void offline(ReaderId reader) override { real_.offline(reader); }
+
+ private:
+  EpochQuiescence real_;
+};
+
+template <class S>
+class Splitting : public S {  // Removes what it met before a split, as QEMU does.
+ public:
+  using S::S;
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t limit) {
+    const auto status = S::unmap(range, cursor, limit);
+    if (status != UnmapStatus::kWouldSplit) return status;
+    UnmapCursor other{};
+    const auto first = S::translate(range.first);
+    if (first && range.contains(first->extent)) S::unmap(first->extent, other, limit);
+    return status;
+  }
+};
+
+template <class Simulated>
+std::string first_failure(SimOptions options = {}) {
+  constexpr std::uint64_t kWithinSeeds = 20;
+  for (options.seed = 1; options.seed <= kWithinSeeds; ++options.seed) {
+    if (const auto failure = Simulated::run(options, kSteps)) return failure->what;
+  }
+  return "nothing";
+}
+
+using testing::AssertionFailure;
+using testing::AssertionResult;
+using testing::AssertionSuccess;
+AssertionResult starts_with(const std::string& text, const char* prefix) {
+  if (text.rfind(prefix, 0) == 0) return AssertionSuccess();
+  return AssertionFailure() << "caught: " << text;
+}
+
+TEST(SimMutation, AnIotlbThatForgetsToInvalidateIsCaught) {
+  EXPECT_TRUE(
+      starts_with(first_failure<Simulation<RadixStore, Forgetful<SharedVersionedIotlb>>>(), "C"));
+  EXPECT_TRUE(
+      starts_with(first_failure<Simulation<RadixStore, Forgetful<GenerationDomainIotlb>>>(), "C"));
+  EXPECT_TRUE(starts_with(first_failure<Simulation<IntervalStore, Forgetful<LockedIotlb>>>(), "C"));
+}
+
+TEST(SimMutation, AFillThatOutlivesAnInvalidationIsCaught) {
+  EXPECT_TRUE(
+      starts_with(first_failure<Simulation<RadixStore, LateFill<SharedVersionedIotlb>>>(), "C"));
+  EXPECT_TRUE(
+      starts_with(first_failure<Simulation<RadixStore, LateFill<GenerationDeviceIotlb>>>(), "C"));
+}
+
+TEST(SimMutation, ACompletionThatDoesNotWaitIsCaught) {
+  EXPECT_TRUE(
+      starts_with(first_failure<Simulation<RadixStore, SharedVersionedIotlb, Impatient>>(), "C"));
+  EXPECT_TRUE(starts_with(first_failure<Simulation<IntervalStore, LockedIotlb, Impatient>>(), "C"));
+}
+
+TEST(SimMutation, ADomainFreedTooEarlyIsCaught) {
+  SimOptions options;
+  options.guest.weights = {8, 6, 4, 0};
+  options.iotlb_entries = 16;
+  bool caught = false;
+  for (options.seed = 1; options.seed <= 200 && !caught; ++options.seed) {
+    using Simulated = Simulation<RadixStore, SharedVersionedIotlb, Impatient>;
+    const auto failure = Simulated::run(options, 2000);
+    caught = failure && failure->what.rfind("C6", 0) == 0;
+  }
+  EXPECT_TRUE(caught);
+}
+
+TEST(SimMutation, ASplitThatRemovesPartOfItsRangeIsCaught) {
+  using Broken = Simulation<Splitting<RadixStore>, LockedIotlb>;
+  EXPECT_NE(first_failure<Broken>(), "nothing");
+}
+
+TEST(SimMutation, AFailureNamesItsSeedAndItsLastSteps) {
+  using Broken = Simulation<RadixStore, SharedVersionedIotlb, Impatient>;
+  SimOptions options;
+  options.seed = 3;
+  const auto failure = Broken::run(options, 100000);
+  ASSERT_TRUE(failure);
+  EXPECT_NE(failure->text().find("seed 3"), std::string::npos);
+  EXPECT_NE(failure->history.find("copy"), std::string::npos);
+  EXPECT_EQ(Broken::run(options, 100000)->text(), failure->text());
+}
+
+}  // namespace
+}  // namespace violet
