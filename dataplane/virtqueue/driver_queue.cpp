@@ -1,0 +1,42 @@
+#include "dataplane/virtqueue/driver_queue.hpp"
+
+#include "dataplane/virtqueue/packed_driver_queue.hpp"
+#include "dataplane/virtqueue/split_driver_queue.hpp"
+
+namespace violet {
+namespace {
+
+Result<std::byte*> find_tables(const GuestMemory& memory, const QueueLayout& layout,
+                               const DriverOptions& options) {
+  if (!options.use_indirect) return nullptr;
+  if (!options.features.indirect) return fail("indirect tables need VIRTIO_F_INDIRECT_DESC");
+  std::byte* const tables = memory.host(layout.indirect_tables, layout.indirect_bytes());
+  if (tables == nullptr || reinterpret_cast<std::uintptr_t>(tables) % kDescriptorBytes != 0) {
+    return fail("the indirect tables at {:#x} are outside guest memory or misaligned",
+                layout.indirect_tables.value);
+  }
+  return tables;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DriverQueue>> make_driver_queue(const GuestMemory& memory,
+                                                       const QueueLayout& layout,
+                                                       const DriverOptions& options) {
+  const auto areas = resolve(memory, layout);
+  if (!areas) return tl::unexpected(areas.error());
+  const auto tables = find_tables(memory, layout, options);
+  if (!tables) return tl::unexpected(tables.error());
+  if (layout.size < 2 && !options.use_indirect && !options.single_segment) {
+    return fail("a ring of one descriptor holds no buffer of two");
+  }
+  std::unique_ptr<DriverQueue> queue;
+  if (layout.format == RingFormat::kSplit) {
+    queue = std::make_unique<SplitDriverQueue>(layout, *areas, options, *tables, memory);
+  } else {
+    queue = std::make_unique<PackedDriverQueue>(layout, *areas, options, *tables, memory);
+  }
+  return queue;
+}
+
+}  // namespace violet

@@ -1,0 +1,140 @@
+#include "dataplane/virtqueue/guest_memory.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace violet {
+namespace {
+
+constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
+constexpr std::uint64_t kPage = 4096;
+
+constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) {
+  return (bytes + (unit - 1)) / unit * unit;
+}
+
+std::span<std::byte> map_anonymous(std::uint64_t bytes, int extra_flags) {
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | extra_flags, -1, 0);
+  if (at == MAP_FAILED) return {};
+  return {static_cast<std::byte*>(at), bytes};
+}
+
+// 4 KiB pages that start on a 2 MiB boundary, because transparent hugepages need one.
+std::span<std::byte> map_huge_aligned(std::uint64_t bytes) {
+  const auto wide = map_anonymous(bytes + kHugePage, 0);
+  if (wide.empty()) return {};
+  const auto start = reinterpret_cast<std::uintptr_t>(wide.data());
+  const std::uint64_t lead = round_up(start, kHugePage) - start;
+  if (lead > 0) ::munmap(wide.data(), lead);
+  const auto tail = wide.subspan(lead + bytes);
+  if (!tail.empty()) ::munmap(tail.data(), tail.size());
+  return wide.subspan(lead, bytes);
+}
+
+bool wraps(GuestPhys start, std::uint64_t bytes) {
+  return bytes - 1 > ~std::uint64_t{0} - start.value;
+}
+
+bool overlap(const GuestMemory::Region& a, const GuestMemory::Region& b) {
+  return a.start.value <= b.start.value + (b.bytes - 1) &&
+         b.start.value <= a.start.value + (a.bytes - 1);
+}
+
+}  // namespace
+
+GuestMemory::~GuestMemory() { release(); }
+
+GuestMemory::GuestMemory(GuestMemory&& other) noexcept
+    : regions_(std::exchange(other.regions_, {})),
+      owned_(std::exchange(other.owned_, {})),
+      all_huge_(std::exchange(other.all_huge_, true)),
+      advised_(std::exchange(other.advised_, false)) {}
+
+GuestMemory& GuestMemory::operator=(GuestMemory&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  regions_ = std::exchange(other.regions_, {});
+  owned_ = std::exchange(other.owned_, {});
+  all_huge_ = std::exchange(other.all_huge_, true);
+  advised_ = std::exchange(other.advised_, false);
+  return *this;
+}
+
+void GuestMemory::release() noexcept {
+  for (const auto& span : owned_) ::munmap(span.data(), span.size());
+  owned_.clear();
+  regions_.clear();
+}
+
+Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backing) {
+  if (bytes == 0 || bytes > std::uint64_t{1} << 46) {
+    return fail(ErrorKind::kUsage, "guest memory of {} bytes is not possible", bytes);
+  }
+  const bool wants_huge = backing == Backing::kHugePages && bytes >= kHugePage;
+  std::span<std::byte> host;
+  if (wants_huge) host = map_anonymous(round_up(bytes, kHugePage), MAP_HUGETLB);
+  const bool huge = !host.empty();
+  if (!huge && wants_huge) host = map_huge_aligned(round_up(bytes, kPage));
+  if (host.empty()) host = map_anonymous(round_up(bytes, kPage), 0);
+  if (host.empty()) {
+    return fail(ErrorKind::kEnvironment, "no memory for {} bytes of guest memory: {}", bytes,
+                std::strerror(errno));
+  }
+  if (auto added = add_region({start, bytes, host.data()}); !added) {
+    ::munmap(host.data(), host.size());
+    return added;
+  }
+  if (wants_huge && !huge) {
+    advised_ = ::madvise(host.data(), host.size(), MADV_HUGEPAGE) == 0 || advised_;
+  }
+  all_huge_ = all_huge_ && huge;
+  owned_.push_back(host);
+  return {};
+}
+
+Status GuestMemory::add_region(const Region& region) {
+  if (region.bytes == 0 || region.host == nullptr || wraps(region.start, region.bytes)) {
+    return fail(ErrorKind::kUsage, "a region of {} bytes at {:#x} is not possible", region.bytes,
+                region.start.value);
+  }
+  if (regions_.size() == kMaxRegions) {
+    return fail(ErrorKind::kUsage, "guest memory has at most {} regions", kMaxRegions);
+  }
+  for (const Region& other : regions_) {
+    if (!overlap(region, other)) continue;
+    return fail(ErrorKind::kUsage, "the region at {:#x} overlaps the one at {:#x}",
+                region.start.value, other.start.value);
+  }
+  const auto after = [](const Region& a, const Region& b) { return a.start < b.start; };
+  regions_.insert(std::upper_bound(regions_.begin(), regions_.end(), region, after), region);
+  return {};
+}
+
+std::byte* GuestMemory::host(GuestPhys at, std::uint64_t bytes) const noexcept {
+  const auto after = [](GuestPhys a, const Region& region) { return a < region.start; };
+  const auto next = std::upper_bound(regions_.begin(), regions_.end(), at, after);
+  if (next == regions_.begin()) return nullptr;
+  const Region& region = *std::prev(next);
+  const std::uint64_t offset = at.value - region.start.value;
+  if (offset >= region.bytes || bytes > region.bytes - offset) return nullptr;
+  return region.host + offset;
+}
+
+std::uint64_t GuestMemory::total_bytes() const {
+  std::uint64_t total = 0;
+  for (const Region& region : regions_) total += region.bytes;
+  return total;
+}
+
+const char* GuestMemory::backing_name() const {
+  if (owned_.empty()) return "external";
+  if (all_huge_) return "hugepages";
+  return advised_ ? "4 KiB pages, transparent hugepages advised" : "4 KiB pages";
+}
+
+}  // namespace violet

@@ -1,0 +1,54 @@
+// A guest address to a host pointer with the last region remembered: most guests have one region of
+// memory that matters, so the table is searched once and then a subtraction and two compares do.
+//
+// Threading: owner-only; each queue side has its own.
+// Invariants: the same answer as GuestMemory::host().
+// Limits: the memory's regions must not change and must outlive the cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/virtqueue/guest_memory.hpp"
+#include "engine/base/types.hpp"
+
+namespace violet {
+
+class RegionCache {
+ public:
+  explicit RegionCache(const GuestMemory& memory) : regions_(memory.regions()) {
+    if (!regions_.empty()) last_ = regions_.front();
+  }
+
+  std::byte* host(GuestPhys at, std::uint64_t bytes) noexcept {
+    if (std::byte* const found = within(last_, at, bytes)) [[likely]] {
+      return found;
+    }
+    return search(at, bytes);
+  }
+
+ private:
+  static std::byte* within(const GuestMemory::Region& region, GuestPhys at,
+                           std::uint64_t bytes) noexcept {
+    const std::uint64_t offset = at.value - region.start.value;
+    if (offset >= region.bytes || bytes > region.bytes - offset) return nullptr;
+    return region.host + offset;
+  }
+
+  // Bounded by GuestMemory::kMaxRegions.
+  std::byte* search(GuestPhys at, std::uint64_t bytes) noexcept {
+    for (const GuestMemory::Region& region : regions_) {
+      if (std::byte* const found = within(region, at, bytes)) {
+        last_ = region;
+        return found;
+      }
+    }
+    return nullptr;
+  }
+
+  std::span<const GuestMemory::Region> regions_;
+  GuestMemory::Region last_{{0}, 0, nullptr};
+};
+
+}  // namespace violet
