@@ -1,0 +1,128 @@
+#include "dataplane/eal/eal.hpp"
+
+#include <rte_debug.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "engine/base/check.hpp"
+
+namespace violet {
+namespace {
+
+// --lcores=0@2,1@3: lcore i on CPU cpus[i].
+std::string lcore_map(const std::vector<unsigned>& cpus) {
+  std::string map;
+  for (std::size_t i = 0; i < cpus.size(); ++i) {
+    map += fmt::format("{}{}@{}", i == 0 ? "" : ",", i, cpus[i]);
+  }
+  return map;
+}
+
+std::vector<std::string> eal_arguments(const std::vector<unsigned>& cpus, bool huge_pages,
+                                       unsigned memory_mib) {
+  std::vector<std::string> arguments = {"violet",
+                                        "--lcores=" + lcore_map(cpus),
+                                        "--main-lcore=0",
+                                        "--no-pci",
+                                        "--no-telemetry",
+                                        "--log-level=lib.*:error",
+                                        "--log-level=lib.eal:error",
+                                        fmt::format("-m{}", memory_mib)};
+  if (huge_pages) {
+    arguments.emplace_back("--in-memory");
+  } else {
+    arguments.emplace_back("--no-huge");
+    arguments.emplace_back(fmt::format("--file-prefix=violet-{}", getpid()));
+  }
+  return arguments;
+}
+
+int run_body(void* argument) {
+  (*static_cast<std::function<void()>*>(argument))();
+  return 0;
+}
+
+}  // namespace
+
+std::vector<unsigned> allowed_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<unsigned> cpus;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+std::uint64_t free_huge_page_bytes() {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+    const std::string name = size.path().filename();  // hugepages-2048kB
+    std::uint64_t count = 0;
+    std::ifstream(size.path() / "free_hugepages") >> count;
+    const auto digits = name.find_first_of("0123456789");
+    if (digits == std::string::npos) continue;
+    bytes += count * std::strtoull(name.c_str() + digits, nullptr, 10) * 1024;
+  }
+  return bytes;
+}
+
+Result<Eal*> Eal::start(const EalOptions& options) {
+  static Eal* running = nullptr;
+  if (running != nullptr) return fail("EAL is started already; it starts once in a process");
+
+  const auto allowed = allowed_cpus();
+  auto cpus = options.cpus.empty() ? allowed : options.cpus;
+  for (const unsigned cpu : cpus) {
+    if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end()) {
+      return fail(ErrorKind::kEnvironment,
+                  "CPU {} is not among those this process may run on (see taskset -p {})", cpu,
+                  getpid());
+    }
+  }
+  const bool huge =
+      options.huge_pages && free_huge_page_bytes() >= std::uint64_t{options.memory_mib} << 20;
+
+  auto arguments = eal_arguments(cpus, huge, options.memory_mib);
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
+    return fail(ErrorKind::kEnvironment,
+                "DPDK's EAL did not start with {}: {}; try without hugepages, or fewer cores "
+                "(./violet doctor lists what this host has)",
+                huge ? "hugepages" : "4 KiB pages", rte_strerror(rte_errno));
+  }
+  static Eal eal;
+  eal.cpus_ = std::move(cpus);
+  eal.bodies_.resize(eal.cpus_.size());
+  eal.huge_pages_ = huge;
+  eal.oversubscribed_ =
+      std::set<unsigned>(eal.cpus_.begin(), eal.cpus_.end()).size() != eal.cpus_.size();
+  running = &eal;
+  return running;
+}
+
+Status Eal::launch(unsigned lcore, std::function<void()> body) {
+  VIOLET_CHECK(lcore >= 1 && lcore < bodies_.size());
+  if (rte_eal_get_lcore_state(lcore) != WAIT) return fail("lcore {} is busy", lcore);
+  bodies_[lcore] = std::move(body);
+  const int error = rte_eal_remote_launch(run_body, &bodies_[lcore], lcore);
+  if (error != 0) return fail("lcore {} did not start: {}", lcore, rte_strerror(-error));
+  return {};
+}
+
+void Eal::join(unsigned lcore) { rte_eal_wait_lcore(lcore); }
+
+}  // namespace violet

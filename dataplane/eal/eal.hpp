@@ -1,0 +1,52 @@
+// Starts DPDK's environment abstraction layer for us: the user never types an EAL argument.
+//
+// With hugepages: --in-memory. Without: --no-huge and a private file prefix (DPDK 22.11 refuses the
+// two together). No PCI, no telemetry socket, its log only from warnings up.
+//
+// Threading: start() once, on the thread that becomes the main lcore; EAL starts once in a process.
+// Limits: one lcore per CPU given, the first is the main one. Two lcores on one CPU starve each
+// other for whole scheduler slices, so a CPU is given twice only when the caller asks for it by
+// listing it twice, and oversubscribed() then says so for the result.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.hpp"
+
+namespace violet {
+
+struct EalOptions {
+  std::vector<unsigned> cpus;  // One lcore each, in this order; empty: every CPU we may run on.
+  bool huge_pages = true;      // Use them when the host has some free.
+  unsigned memory_mib = 64;    // EAL's own heap, not guest memory.
+};
+
+class Eal {
+ public:
+  // Error (kind kEnvironment) when EAL cannot start; the message has DPDK's reason and a way out.
+  static Result<Eal*> start(const EalOptions& options);
+
+  const std::vector<unsigned>& cpus() const { return cpus_; }
+  bool huge_pages() const { return huge_pages_; }
+  bool oversubscribed() const { return oversubscribed_; }
+
+  // Runs `body` on worker lcore `lcore` (1 .. cpus().size() - 1) until it returns.
+  Status launch(unsigned lcore, std::function<void()> body);
+  // Waits for the body given to launch().
+  void join(unsigned lcore);
+
+ private:
+  std::vector<unsigned> cpus_;
+  std::vector<std::function<void()>> bodies_;
+  bool huge_pages_ = false;
+  bool oversubscribed_ = false;
+};
+
+// CPUs this process may run on, ascending.
+std::vector<unsigned> allowed_cpus();
+// Free 2 MiB and 1 GiB hugepages, in bytes.
+std::uint64_t free_huge_page_bytes();
+
+}  // namespace violet
