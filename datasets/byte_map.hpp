@@ -1,0 +1,41 @@
+// A read-only run of bytes in pages of its own: a mapped file, or memory that a file was unpacked into.
+//
+// Threading: immutable once filled.
+// Limits: a mapped file must not be shortened by others while it is open (SIGBUS).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "engine/base/result.hpp"
+
+namespace violet::datasets {
+
+class ByteMap {
+ public:
+  ByteMap() = default;
+  ByteMap(ByteMap&& other) noexcept;
+  ByteMap& operator=(ByteMap&& other) noexcept;
+  ~ByteMap();
+
+  static Result<ByteMap> of_file(const std::string& path);
+  static Result<ByteMap> of_size(std::size_t bytes);  // zeroed, writable through writable()
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<std::byte> writable() { return {data_, size_}; }  // only for of_size()
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Unpacks one zstd file of at most `max_bytes`; errors name `name` and the place.
+Result<ByteMap> unzstd(std::span<const std::byte> packed, const std::string& name,
+                       std::uint64_t max_bytes);
+bool has_zstd_magic(std::span<const std::byte> bytes);
+// Packs `from` into `to` at zstd's `level`.
+Status zstd_file(const std::string& from, const std::string& to, int level);
+
+}  // namespace violet::datasets

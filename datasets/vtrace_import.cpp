@@ -1,0 +1,43 @@
+// Violet's own format: a .vtrace or .vtrace.zst is checked to the last record and written anew.
+#include <cstring>
+
+#include "datasets/importers.hpp"
+#include "datasets/trace_reader.hpp"
+#include "datasets/trace_writer.hpp"
+
+namespace violet::datasets {
+namespace {
+
+bool detect(const FileSample& sample) {
+  return sample.bytes.starts_with(std::string_view(kTraceMagic.data(), kTraceMagic.size()));
+}
+
+Status import(ImportJob& job) {
+  auto trace = open_trace(job.path);
+  if (!trace) return tl::unexpected(trace.error());
+  if (auto ok = validate_trace(*trace); !ok) return ok;
+  auto writer = TraceWriter::create(job.out_path);
+  if (!writer) return tl::unexpected(writer.error());
+  RecordStatistics statistics(job.report);
+  for (const auto& record : trace->records()) {
+    statistics.add(record);
+    if (auto ok = writer->append(record); !ok) return ok;
+  }
+  const auto endpoints = trace->endpoints();
+  auto header = writer->finish({{endpoints.begin(), endpoints.end()},
+                                std::string(trace->metadata_json()),
+                                trace->header().mode,
+                                trace->header().time_resolution_ns});
+  if (!header) return tl::unexpected(header.error());
+  job.report.header = *header;
+  job.report.mode = trace->header().mode;
+  return {};
+}
+
+}  // namespace
+
+extern const Importer kVtraceImporter;
+const Importer kVtraceImporter = {"vtrace", "Violet's own traces, .vtrace and .vtrace.zst", detect,
+                                  import};
+
+}  // namespace violet::datasets
