@@ -1,0 +1,40 @@
+// A vocabulary for tests and the fuzzer, with the names that the bundled plans use. The real one comes
+// from the registries and must cover the bundled plans too; the runner's tests check that.
+#pragma once
+
+#include "experiments/plans/vocabulary.hpp"
+
+namespace violet::plans {
+
+inline Vocabulary example_vocabulary() {
+  Vocabulary v;
+  v.strategies = {
+      {"strict"},
+      {"off"},
+      {"direct"},
+      {"lazy-percpu",
+       "per-CPU flush queues",
+       {{"entries", std::int64_t{256}, 2, 65536, {}, "of each queue"},
+        {"timer_ms", 10.0, 0.1, 10'000, {}, "until a flush"}}},
+      {"lazy-single",
+       "one flush queue",
+       {{"entries", std::int64_t{32768}, 2, 1 << 20, {}, "of the queue"},
+        {"timer_ms", 1000.0, 0.1, 100'000, {}, "until a flush"}}},
+      {"bounce-dynamic", "", {{"slots", std::int64_t{1024}, 1, 65536, {}, "of a class"}}}};
+  v.iovas = {{"rcache"}, {"rbtree"}};
+  v.placements = {{"sidecore"}, {"samecore"}, {"kick-thread"}};
+  v.stores = {{"radix"}, {"interval"}};
+  v.iotlbs = {{"generation-domain"}, {"locked"}, {"generation-device"}, {"versioned"}};
+  v.replacements = {"round-robin", "random", "lru"};
+  v.indexings = {"dense", "mixed"};
+  v.workloads = {{"net-rx", "", {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""}}},
+                 {"net-tx"},
+                 {"nvme-4k"},
+                 {"mapbench"}};
+  v.datasets = {{"blk-randread-strict"}, {"nvme-randrw-strict"}, {"net-rx-strict"}};
+  v.trace_parameters = {{"loop", true, 0, 0, {}, "start again at the end"}};
+  v.conflicts = {{"strategy", "off", "iotlb", "versioned", "nothing is translated"}};
+  return v;
+}
+
+}  // namespace violet::plans

@@ -1,0 +1,138 @@
+// A plan: what to measure, checked before anything runs and resolved into cells with every default
+// filled in.
+//
+//   Problems problems;
+//   auto plan = load_plan(path, overrides, vocabulary, problems);
+//   if (!plan) { print to_text(problems); exit with 2 }
+//   for (const Cell& cell : plan->cells) ...
+//
+// Threading: pure functions; a Plan is a plain value.
+// Invariants: P1 every problem of a plan is reported, not only the first, as
+// "file:line:column: key 'x': expected ..., found ..., did you mean 'y'?". P2 the id of a cell depends
+// on its own settings alone: not on its neighbours, their order or the file's layout; two cells of a
+// plan never share one. P3 the same text, overrides and vocabulary give the same cells.
+// Limits: 100,000 cells.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "experiments/plans/settings.hpp"
+#include "experiments/plans/vocabulary.hpp"
+
+namespace violet::plans {
+
+inline constexpr int kResolvedPlanSchema = 1;
+
+// Settings of a strategy, workload, ... by name; only those that exist can be asked for.
+class Parameters {
+ public:
+  std::int64_t integer(std::string_view name) const;
+  double real(std::string_view name) const;  // Also of an integer.
+  bool boolean(std::string_view name) const;
+  const std::string& text(std::string_view name) const;
+  bool has(std::string_view name) const;
+  const std::map<std::string, Value, std::less<>>& all() const { return values_; }
+  void set(std::string name, Value value) { values_[std::move(name)] = std::move(value); }
+
+ private:
+  const Value& at(std::string_view name) const;
+  std::map<std::string, Value, std::less<>> values_;
+};
+
+enum class QueueFormat { kSplit, kPacked };
+enum class Pace { kClosed, kPaced };  // As fast as the strategy allows; the trace's own times.
+
+// Costs that are injected because the testbed has no such hardware; stamped into the results.
+struct Costs {
+  std::uint64_t exit_ns = 0;        // A kick on the guest's core: leaving and entering the guest.
+  std::uint64_t wake_ns = 0;        // Waking the kick thread, on top of the real eventfd.
+  std::uint64_t iotlb_miss_ns = 0;  // Each IOTLB miss, on top of the real walk.
+};
+
+// One point of the matrix.
+struct Cell {
+  std::string id;     // Stable, readable, a valid file name: "lazy-percpu.net-rx.9f3a12c45b60".
+  std::string label;  // The settings that vary in this plan: "strategy=strict workload=net-rx".
+
+  std::string strategy, iova, placement, store, iotlb, iotlb_replacement, iotlb_indexing;
+  std::uint32_t iotlb_entries = 0;
+  std::uint32_t iotlb_ways = 0;
+  QueueFormat queue = QueueFormat::kSplit;
+  std::uint32_t queue_size = 0;
+  bool indirect = false;
+  bool event_idx = false;
+  std::uint32_t cpus = 1;  // CPUs of the modelled guest.
+  std::string workload;    // A workload's name, or "trace:<dataset>".
+  std::string dataset;     // What follows "trace:", else empty.
+  Pace pace = Pace::kClosed;
+  double pace_scale = 1;  // 2 replays at twice the trace's speed. 1 when closed.
+  Costs costs;
+  Parameters strategy_parameters, iova_parameters, placement_parameters, store_parameters,
+      iotlb_parameters, workload_parameters;
+
+  // Everything above under its plan key ("strategy", "costs.exit_ns", "strategy.lazy-percpu.timer_ms"),
+  // in the order of the keys' table: what results store as axes.
+  std::vector<std::pair<std::string, Value>> settings;
+};
+
+struct RunSettings {
+  std::uint32_t repetitions = 0;
+  // Exactly one of each pair is set; zero warm-up seconds mean none.
+  std::optional<double> warmup_s, duration_s;
+  std::optional<std::uint64_t> warmup_operations, operations;
+  std::uint64_t seed = 0;
+  double threshold_percent = 0;  // A regression beyond it makes compare exit with 3.
+  bool interleaved = true;       // Repetition 0 of every cell, then repetition 1, ...
+};
+
+struct CoreSettings {
+  bool allow_oversubscribed = false;
+  // Numbers of CPUs; nothing: the runner chooses.
+  std::optional<std::uint32_t> engine, guest, endpoint;
+};
+
+struct Limits {
+  std::uint64_t domains = 0, mappings = 0, memory_mib = 0, guest_memory_mib = 0;
+};
+
+struct Plan {
+  std::string name, description;
+  RunSettings run;
+  CoreSettings cores;
+  Limits limits;
+  std::vector<Cell> cells;             // In the order of the matrix.
+  std::vector<std::string> varying;    // Keys with more than one value among the cells.
+  std::vector<std::string> notes;      // Worth a line on stderr: an [[exclude]] that met nothing.
+  std::string text;                    // As given.
+  std::vector<std::string> overrides;  // As given.
+
+  // 8 hex digits over everything that was resolved.
+  std::string hash() const;
+};
+
+// Nothing when there is any problem. `file` names the text in messages.
+std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
+                               std::span<const std::string> overrides, const Vocabulary& vocabulary,
+                               Problems& problems);
+std::optional<Plan> load_plan(const std::filesystem::path& path,
+                              std::span<const std::string> overrides, const Vocabulary& vocabulary,
+                              Problems& problems);
+
+// Schema "violet.plan" version 1, every default included.
+std::string resolved_json(const Plan& plan);
+
+// Warm-up and duration of all repetitions; nothing when the plan counts operations.
+std::optional<double> measured_seconds(const Plan& plan);
+
+// Every key that a plan with this vocabulary may have, with type, range, default and help.
+std::vector<Parameter> plan_keys(const Vocabulary& vocabulary);
+
+}  // namespace violet::plans

@@ -1,0 +1,284 @@
+#include "experiments/plans/plan.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "experiments/plans/example_vocabulary.hpp"
+
+namespace violet::plans {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kHead = "[plan]\nname = \"t\"\n";
+
+Problems problems_of(const std::string& text, std::vector<std::string> overrides = {}) {
+  Problems problems;
+  const auto plan = parse_plan(text, "t.toml", overrides, example_vocabulary(), problems);
+  EXPECT_EQ(plan.has_value(), problems.empty());
+  return problems;
+}
+
+std::string only_problem(const std::string& text, std::vector<std::string> overrides = {}) {
+  const Problems problems = problems_of(text, std::move(overrides));
+  EXPECT_EQ(problems.size(), 1u) << to_text(problems);
+  return to_text(problems);
+}
+
+Plan good(const std::string& text, std::vector<std::string> overrides = {}) {
+  Problems problems;
+  auto plan = parse_plan(text, "t.toml", overrides, example_vocabulary(), problems);
+  EXPECT_TRUE(plan.has_value()) << to_text(problems);
+  return plan.value_or(Plan{});
+}
+
+TEST(Plan, DefaultsAreTheFirstOfEachVocabulary) {
+  const Plan plan = good(kHead);
+  ASSERT_EQ(plan.cells.size(), 1u);
+  const Cell& cell = plan.cells[0];
+  EXPECT_EQ(cell.strategy, "strict");
+  EXPECT_EQ(cell.iova, "rcache");
+  EXPECT_EQ(cell.placement, "sidecore");
+  EXPECT_EQ(cell.store, "radix");
+  EXPECT_EQ(cell.workload, "net-rx");
+  EXPECT_EQ(cell.queue, QueueFormat::kSplit);
+  EXPECT_EQ(cell.pace_scale, 1);
+  EXPECT_EQ(plan.run.repetitions, 5u);
+  EXPECT_EQ(plan.run.duration_s, 1.0);
+  EXPECT_FALSE(plan.run.operations.has_value());
+  EXPECT_FALSE(plan.cores.engine.has_value());
+}
+
+TEST(Plan, ListsMakeAMatrix) {
+  const Plan plan = good(std::string(kHead) +
+                         "[axes]\nstrategy = ['strict', 'off']\niotlb_entries = [64, 256, 1024]\n");
+  EXPECT_EQ(plan.cells.size(), 6u);
+  EXPECT_THAT(plan.varying, ElementsAre("strategy", "iotlb_entries"));
+  EXPECT_EQ(plan.cells[0].label, "strategy=strict iotlb_entries=64");
+}
+
+TEST(Plan, AStarMeansEveryName) {
+  EXPECT_EQ(good(std::string(kHead) + "[axes]\niotlb = '*'\n").cells.size(), 4u);
+  EXPECT_EQ(good(std::string(kHead) + "[axes]\nworkload = '*'\n").cells.size(), 7u);
+}
+
+TEST(Plan, ParametersBelongToTheirStrategyOnly) {
+  const Plan plan = good(std::string(kHead) +
+                         "[axes]\nstrategy = ['strict', 'lazy-percpu']\n"
+                         "[strategy.lazy-percpu]\nentries = [128, 512]\ntimer_ms = 5\n");
+  ASSERT_EQ(plan.cells.size(), 3u);  // strict does not multiply by lazy's parameter.
+  EXPECT_FALSE(plan.cells[0].strategy_parameters.has("entries"));
+  EXPECT_EQ(plan.cells[1].strategy_parameters.integer("entries"), 128);
+  EXPECT_EQ(plan.cells[1].strategy_parameters.real("timer_ms"), 5.0);
+  EXPECT_EQ(plan.cells[2].strategy_parameters.integer("entries"), 512);
+}
+
+TEST(Plan, TraceParametersGoToEveryTrace) {
+  const Plan plan = good(
+      std::string(kHead) +
+      "[axes]\nworkload = ['trace:net-rx-strict', 'net-rx']\n[workload.trace]\nloop = false\n");
+  ASSERT_EQ(plan.cells.size(), 2u);
+  EXPECT_EQ(plan.cells[0].dataset, "net-rx-strict");
+  EXPECT_FALSE(plan.cells[0].workload_parameters.boolean("loop"));
+  EXPECT_EQ(plan.cells[1].dataset, "");
+  EXPECT_FALSE(plan.cells[1].workload_parameters.has("loop"));
+  EXPECT_NE(plan.cells[0].id, plan.cells[1].id);
+}
+
+TEST(Plan, PaceScaleCountsOnlyWhenPaced) {
+  const Plan plan = good(std::string(kHead) +
+                         "[axes]\nworkload = 'trace:net-rx-strict'\npace = ['closed', "
+                         "'paced']\npace_scale = [1, 2]\n");
+  ASSERT_EQ(plan.cells.size(), 3u);
+  EXPECT_EQ(plan.cells[2].pace_scale, 2.0);
+}
+
+TEST(Plan, P1_AllProblemsAreReportedWithPlaces) {
+  const Problems problems = problems_of(
+      "[plan]\nname = 't'\nnmae = 'x'\n[axes]\nstrategy = ['strictt', 'off']\niotlb_entries = "
+      "'big'\n"
+      "[run]\nrepetitions = 0\n");
+  const std::string text = to_text(problems);
+  ASSERT_EQ(problems.size(), 4u) << text;
+  EXPECT_THAT(problems[0].where, StartsWith("t.toml:3:"));  // In the order of the file.
+  EXPECT_THAT(problems[3].where, StartsWith("t.toml:8:"));
+  EXPECT_THAT(text, HasSubstr("t.toml:3:1: key 'plan.nmae': unknown key, expected one of name, "
+                              "description in [plan], did you mean 'name'?"));
+  EXPECT_THAT(text, HasSubstr("t.toml:5:13: key 'axes.strategy': expected one of strict, off, "));
+  EXPECT_THAT(text, HasSubstr("found 'strictt', did you mean 'strict'?"));
+  EXPECT_THAT(text,
+              HasSubstr("t.toml:6:17: key 'axes.iotlb_entries': expected an integer between 1 "
+                        "and 16777216, found 'big'"));
+  EXPECT_THAT(text,
+              HasSubstr("t.toml:8:15: key 'run.repetitions': expected an integer between 1 and "
+                        "10000, found 0"));
+}
+
+TEST(Plan, KeysInTheWrongTableAreFoundElsewhere) {
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\nseed = 5\n"),
+              EndsWith("did you mean 'run.seed'?\n"));
+  EXPECT_THAT(only_problem("strategy = 'off'\n[plan]\nname = 't'\n"),
+              EndsWith("did you mean 'axes.strategy'?\n"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[strategy.lazy_percpu]\nentries = 5\n"),
+              HasSubstr("did you mean 'strategy.lazy-percpu.entries'?"));
+}
+
+TEST(Plan, WrongTypesAndSyntax) {
+  EXPECT_THAT(only_problem(std::string(kHead) + "[run]\nseed = 1.5\n"),
+              HasSubstr("t.toml:4:8: key 'run.seed': expected an integer between"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[run]\nseed = [1, 2]\n"),
+              HasSubstr("found a list"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\nqueue = 1979-05-27\n"),
+              HasSubstr("found a date or time"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\nqueue = []\n"),
+              HasSubstr("an empty list"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\nindirect = 'yes'\n"),
+              HasSubstr("expected true or false, found 'yes'"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[run]\nduration_s = nan\n"),
+              HasSubstr("found nan"));
+  EXPECT_THAT(only_problem("[plan\nname = 't'\n"), StartsWith("t.toml:1:"));
+  EXPECT_THAT(only_problem("# nothing\n"), HasSubstr("key 'plan.name'"));
+  EXPECT_THAT(only_problem("[plan]\nname = '../x'\n"), HasSubstr("found '../x'"));
+}
+
+TEST(Plan, ImpossibleCombinationsAreErrorsUnlessExcluded) {
+  const std::string conflict =
+      std::string(kHead) +
+      "[axes]\nstrategy = ['strict', 'off']\niotlb = ['locked', 'versioned']\n";
+  EXPECT_THAT(only_problem(conflict), AllOf(StartsWith("t.toml:4:23: key 'axes.strategy'"),
+                                            HasSubstr("nothing is translated")));
+  const Plan plan = good(conflict + "[[exclude]]\nstrategy = 'off'\niotlb = 'versioned'\n");
+  EXPECT_EQ(plan.cells.size(), 3u);
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\npace = 'paced'\n"),
+              HasSubstr("only a trace has times to keep"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\niotlb_entries = 100\n"),
+              HasSubstr("expected a power of two, found 100"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axes]\niotlb_entries = 2\niotlb_ways = 4\n"),
+              HasSubstr("a set cannot be larger than the cache"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[run]\nduration_s = 1\noperations = 5\n"),
+              HasSubstr("found both"));
+}
+
+TEST(Plan, ExcludesAreChecked) {
+  const std::string head = std::string(kHead) + "[axes]\nstrategy = ['strict', 'off']\n";
+  EXPECT_THAT(only_problem(head + "[[exclude]]\nstrategy = 'of'\n"),
+              HasSubstr("did you mean 'off'?"));
+  EXPECT_THAT(only_problem(head + "[[exclude]]\nstratgy = 'off'\n"), HasSubstr("'axes.strategy'?"));
+  EXPECT_THAT(only_problem(head + "[[exclude]]\nseed = 1\n"), HasSubstr("a key of the matrix"));
+  EXPECT_THAT(only_problem(head + "[[exclude]]\nstrategy = '*'\n"), HasSubstr("none is left"));
+  EXPECT_THAT(only_problem(head + "[[exclude]]\n"), HasSubstr("at least one key"));
+  EXPECT_THAT(only_problem("exclude = 3\n" + head), HasSubstr("[[exclude]]"));
+  const Plan plan = good(head + "[[exclude]]\nstrategy = 'direct'\n");
+  EXPECT_THAT(plan.notes, ElementsAre(HasSubstr("meets no cell")));
+}
+
+TEST(Plan, OverridesAreCheckedAlikeAndNamed) {
+  const Plan plan = good(kHead, {"strategy=strict,lazy-percpu", "run.seed=7", "operations=100",
+                                 "strategy.lazy-percpu.entries=[64, 128]", "indirect=false"});
+  EXPECT_EQ(plan.cells.size(), 3u);
+  EXPECT_EQ(plan.run.seed, 7u);
+  EXPECT_EQ(plan.run.operations, 100u);
+  EXPECT_FALSE(plan.run.duration_s.has_value());
+  EXPECT_FALSE(plan.cells[0].indirect);
+  EXPECT_THAT(only_problem(kHead, {"strategy=strct"}),
+              StartsWith("--set strategy=strct: key 'axes.strategy': expected one of"));
+  EXPECT_THAT(only_problem(kHead, {"sed=1"}), HasSubstr("did you mean 'run.seed'?"));
+  EXPECT_THAT(only_problem(kHead, {"seed"}), HasSubstr("expected key=value"));
+  EXPECT_THAT(only_problem(kHead, {"seed="}), HasSubstr("expected a value"));
+  EXPECT_THAT(only_problem(kHead, {"seed=1\nstrategy=2"}), HasSubstr("expected"));
+}
+
+TEST(Plan, AnOverrideReplacesWhatTheFileSaid) {
+  const Plan plan =
+      good(std::string(kHead) + "[axes]\nstrategy = ['strict', 'off']\n[run]\nduration_s = 3\n",
+           {"strategy=direct", "operations=9"});
+  ASSERT_EQ(plan.cells.size(), 1u);
+  EXPECT_EQ(plan.cells[0].strategy, "direct");
+  EXPECT_EQ(plan.run.operations, 9u);
+}
+
+TEST(Plan, P2_IdsDependOnTheCellAlone) {
+  const Plan one = good(std::string(kHead) + "[axes]\nstrategy = 'off'\n");
+  const Plan many = good("[axes]\niotlb_entries = [64, 65536]\nstrategy = ['off', 'strict']\n" +
+                         std::string(kHead));
+  std::set<std::string> ids;
+  for (const Cell& cell : many.cells) {
+    EXPECT_TRUE(ids.insert(cell.id).second);
+    EXPECT_EQ(cell.id.find_first_of("/: "), std::string::npos);
+  }
+  EXPECT_EQ(ids.count(one.cells[0].id), 1u);
+  // Also across releases: a change here orphans every finished run for --resume.
+  EXPECT_EQ(one.cells[0].id.substr(0, 11), "off.net-rx.");
+}
+
+TEST(Plan, P3_SameInputSameResolvedPlan) {
+  const std::string text = std::string(kHead) + "[axes]\nstrategy = '*'\n";
+  EXPECT_EQ(resolved_json(good(text)), resolved_json(good(text)));
+  EXPECT_EQ(good(text).hash(), good(text).hash());
+  EXPECT_NE(good(text).hash(), good(text, {"seed=2"}).hash());
+}
+
+TEST(Plan, ResolvedJsonNamesEveryDefault) {
+  const auto json = nlohmann::json::parse(resolved_json(good(kHead)));
+  EXPECT_EQ(json["schema"], "violet.plan");
+  EXPECT_EQ(json["version"], kResolvedPlanSchema);
+  EXPECT_EQ(json["run"]["seed"], 1);
+  EXPECT_TRUE(json["run"]["operations"].is_null());
+  EXPECT_EQ(json["limits"]["domains"], 64);
+  const auto& settings = json["cells"][0]["settings"];
+  EXPECT_EQ(settings["costs.exit_ns"], 1500);
+  EXPECT_EQ(settings["workload.net-rx.packet_bytes"], 1500);
+  EXPECT_EQ(settings["indirect"], true);
+}
+
+TEST(Plan, TooManyCellsAreRefusedQuickly) {
+  std::string text = std::string(kHead) + "[axes]\nstore = '*'\nworkload = '*'\niotlb = '*'\n";
+  std::string list;
+  for (int i = 0; i < 10'000; ++i) list += fmt::format("{},", i);
+  text += "[costs]\nexit_ns = [" + list + "]\n";
+  EXPECT_THAT(only_problem(text),
+              HasSubstr("t.toml:8:1: key 'costs.exit_ns': expected at most 100000"));
+}
+
+TEST(Plan, EveryBundledPlanLoads) {
+  int loaded = 0;
+  const std::filesystem::path folder = std::filesystem::path(__FILE__).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".toml") continue;
+    Problems problems;
+    const auto plan = load_plan(entry.path(), {}, example_vocabulary(), problems);
+    ASSERT_TRUE(plan.has_value()) << to_text(problems);
+    EXPECT_EQ(plan->name, entry.path().stem().string());
+    EXPECT_FALSE(plan->description.empty());
+    EXPECT_TRUE(plan->notes.empty());
+    ++loaded;
+  }
+  EXPECT_GE(loaded, 5);
+}
+
+TEST(Plan, TheDemoFitsInTwoMinutes) {
+  Problems problems;
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "demo.toml";
+  const auto plan = load_plan(path, {}, example_vocabulary(), problems);
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(plan->cells.size(), 12u);
+  EXPECT_LE(measured_seconds(*plan).value(), 60.0);  // Setting up and tearing down take the rest.
+}
+
+TEST(Plan, AMissingFileIsAProblem) {
+  Problems problems;
+  EXPECT_FALSE(load_plan("/nonexistent.toml", {}, example_vocabulary(), problems).has_value());
+  EXPECT_THAT(to_text(problems), StartsWith("/nonexistent.toml: cannot be read"));
+}
+
+}  // namespace
+}  // namespace violet::plans

@@ -1,0 +1,27 @@
+// Expands checked settings into the cells of the matrix. Internal to this room.
+//
+// Threading: pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/plans/plan.hpp"
+#include "experiments/plans/schema.hpp"
+
+namespace violet::plans {
+
+// Of the matrix, with those that are excluded or equal.
+inline constexpr std::size_t kMostVisited = 100'000;
+
+// 64-bit FNV-1a: ids must be the same on every host and library.
+std::uint64_t stable_hash(std::string_view text);
+
+// One line per setting, the form that ids and duplicates are decided on.
+std::string canonical_text(const std::vector<std::pair<std::string, Value>>& settings);
+
+// Fills plan.cells, plan.varying and plan.notes. `settings` has been checked key by key.
+void resolve_cells(const Schema& schema, const Vocabulary& vocabulary, const Settings& settings,
+                   Plan& plan, Problems& problems);
+
+}  // namespace violet::plans

@@ -1,0 +1,267 @@
+#include "experiments/plans/schema.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/plans/nearest.hpp"
+
+namespace violet::plans {
+namespace {
+
+// Tables whose keys --set and [[exclude]] may name without the table, in the order of the search.
+constexpr const char* kShortTables[] = {"axes", "run", "costs", "cores", "limits", "plan"};
+constexpr std::size_t kMostListed = 24;  // Choices shown in a message.
+
+std::vector<std::string> names_of(const std::vector<Choice>& choices) {
+  std::vector<std::string> names;
+  for (const Choice& choice : choices) names.push_back(choice.name);
+  return names;
+}
+
+bool is_number(const Value& value) {
+  return std::holds_alternative<std::int64_t>(value) || std::holds_alternative<double>(value);
+}
+
+double number(const Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+  return std::get<double>(value);
+}
+
+std::string range_of(const Parameter& spec) {
+  return fmt::format("between {} and {}", spec.least, spec.most);
+}
+
+std::string expected_of(const Parameter& spec) {
+  if (std::holds_alternative<bool>(spec.initial)) return "true or false";
+  if (std::holds_alternative<std::int64_t>(spec.initial)) return "an integer " + range_of(spec);
+  if (std::holds_alternative<double>(spec.initial)) return "a number " + range_of(spec);
+  if (spec.choices.empty()) return "text";
+  if (spec.choices.size() > kMostListed) {
+    const std::vector<std::string> some(spec.choices.begin(), spec.choices.begin() + kMostListed);
+    return fmt::format("one of {}, ...", fmt::join(some, ", "));
+  }
+  return fmt::format("one of {}", fmt::join(spec.choices, ", "));
+}
+
+bool right_type(const Parameter& spec, const Value& value) {
+  if (std::holds_alternative<double>(spec.initial)) return is_number(value);
+  return spec.initial.index() == value.index();
+}
+
+bool in_range(const Parameter& spec, const Value& value) {
+  if (!is_number(value)) {
+    return spec.choices.empty() || std::find(spec.choices.begin(), spec.choices.end(),
+                                             std::get<std::string>(value)) != spec.choices.end();
+  }
+  const double given = number(value);
+  return std::isfinite(given) && spec.least <= given && given <= spec.most;
+}
+
+std::string parent_of(std::string_view path) {
+  const std::size_t dot = path.rfind('.');
+  return dot == std::string_view::npos ? std::string() : std::string(path.substr(0, dot));
+}
+
+std::string last_of(std::string_view path) { return std::string(path.substr(path.rfind('.') + 1)); }
+
+}  // namespace
+
+Schema::Schema(const Vocabulary& vocabulary) {
+  add({"plan.name", std::string(), 0, 0, {}, "a short name for the run directory"}, false);
+  keys_.back().has_default = false;
+  add({"plan.description", std::string(), 0, 0, {}, "what the plan shows"}, false);
+  add_axes(vocabulary);
+  add_run_keys();
+  add_parameters("strategy", vocabulary.strategies);
+  add_parameters("iova", vocabulary.iovas);
+  add_parameters("placement", vocabulary.placements);
+  add_parameters("store", vocabulary.stores);
+  add_parameters("iotlb", vocabulary.iotlbs);
+  add_parameters("workload", vocabulary.workloads);
+  for (const Parameter& parameter : vocabulary.trace_parameters) {
+    Parameter spec = parameter;
+    spec.name = "workload.trace." + parameter.name;
+    add(std::move(spec), true, "axes.workload", "trace:*");
+  }
+}
+
+void Schema::add(Parameter spec, bool may_list, std::string owner_axis, std::string owner_value) {
+  const auto [at, fresh] = index_.emplace(spec.name, keys_.size());
+  if (!fresh) return;  // A registry that lists a name twice must not make two axes of it.
+  keys_.push_back({std::move(spec), may_list, true, std::move(owner_axis), std::move(owner_value)});
+}
+
+void Schema::add_axis(const char* name, const std::vector<Choice>& choices, const char* help) {
+  const std::string initial = choices.empty() ? std::string() : choices.front().name;
+  add({fmt::format("axes.{}", name), initial, 0, 0, names_of(choices), help}, true);
+}
+
+void Schema::add_axes(const Vocabulary& vocabulary) {
+  std::vector<Choice> workloads = vocabulary.workloads;
+  for (const Choice& dataset : vocabulary.datasets) {
+    workloads.push_back({"trace:" + dataset.name, dataset.help, {}});
+  }
+  const auto names = [](const std::vector<std::string>& list) {
+    std::vector<Choice> choices;
+    for (const std::string& name : list) choices.push_back({name, {}, {}});
+    return choices;
+  };
+  const std::int64_t ring = 256;  // What QEMU and cloud-hypervisor give the request queue.
+  add_axis("workload", workloads, "what the guest's drivers do; trace:<dataset> replays a guest");
+  add_axis("strategy", vocabulary.strategies, "how the guest maps and unmaps");
+  add_axis("placement", vocabulary.placements, "where the engine runs");
+  add_axis("iova", vocabulary.iovas, "the guest's IOVA allocator");
+  add_axis("store", vocabulary.stores, "the engine's domain store");
+  add_axis("iotlb", vocabulary.iotlbs, "the endpoints' cache and its invalidation protocol");
+  add({"axes.iotlb_entries", std::int64_t{65536}, 1, 1 << 24, {}, "a power of two"}, true);
+  add({"axes.iotlb_ways", std::int64_t{4}, 1, 16, {}, "a power of two, at most the entries"}, true);
+  add_axis("iotlb_replacement", names(vocabulary.replacements), "which way of a set is replaced");
+  add_axis("iotlb_indexing", names(vocabulary.indexings), "what chooses the set");
+  add({"axes.queue", std::string("split"), 0, 0, {"split", "packed"}, "virtqueue format"}, true);
+  add({"axes.queue_size", ring, 2, 32768, {}, "descriptors, a power of two"}, true);
+  add({"axes.indirect", true, 0, 0, {}, "indirect descriptors"}, true);
+  add({"axes.event_idx", true, 0, 0, {}, "notification suppression by event index"}, true);
+  add({"axes.cpus", std::int64_t{1}, 1, 64, {}, "CPUs of the modelled guest"}, true);
+  add({"axes.pace",
+       std::string("closed"),
+       0,
+       0,
+       {"closed", "paced"},
+       "as fast as possible, or the trace's times"},
+      true);
+  add({"axes.pace_scale", 1.0, 0.001, 1000, {}, "speed of a paced replay"}, true);
+  // A light exit and entry takes one to two microseconds on current x86: an assumption, not a source.
+  add({"costs.exit_ns", std::int64_t{1500}, 0, 1e9, {}, "injected at each kick in samecore"}, true);
+  add({"costs.wake_ns", std::int64_t{0}, 0, 1e9, {}, "injected at each wake in kick-thread"}, true);
+  add({"costs.iotlb_miss_ns", std::int64_t{0}, 0, 1e9, {}, "injected at each IOTLB miss"}, true);
+}
+
+void Schema::add_run_keys() {
+  const double day_s = 86'400;
+  add({"run.repetitions", std::int64_t{5}, 1, 10'000, {}, "of every cell"}, false);
+  add({"run.warmup_s", 0.2, 0, day_s, {}, "or warmup_operations"}, false);
+  add({"run.warmup_operations", std::int64_t{0}, 0, 1e12, {}, "or warmup_s"}, false);
+  add({"run.duration_s", 1.0, 0.001, day_s, {}, "or operations"}, false);
+  add({"run.operations", std::int64_t{1}, 1, 1e12, {}, "or duration_s"}, false);
+  add({"run.seed", std::int64_t{1}, 0, 9e18, {}, "of every random choice"}, false);
+  add({"run.threshold_percent", 5.0, 0, 1000, {}, "a regression beyond it fails compare"}, false);
+  add({"run.order",
+       std::string("interleaved"),
+       0,
+       0,
+       {"interleaved", "sequential"},
+       "of repetitions"},
+      false);
+  add({"cores.allow_oversubscribed", false, 0, 0, {}, "let lcores share a CPU; stamped"}, false);
+  for (const char* role : {"engine", "guest", "endpoint"}) {
+    add({fmt::format("cores.{}", role), std::int64_t{-1}, -1, 4095, {}, "CPU number; -1 chooses"},
+        false);
+  }
+  add({"limits.domains", std::int64_t{64}, 1, 1 << 20, {}, "then NOMEM"}, false);
+  add({"limits.mappings", std::int64_t{1 << 22}, 1, 1e9, {}, "then NOMEM"}, false);
+  add({"limits.memory_mib", std::int64_t{512}, 1, 1 << 20, {}, "of the engine, then NOMEM"}, false);
+  add({"limits.guest_memory_mib", std::int64_t{256}, 16, 1 << 20, {}, "of the guest"}, false);
+}
+
+void Schema::add_parameters(const char* table, const std::vector<Choice>& choices) {
+  for (const Choice& choice : choices) {
+    for (const Parameter& parameter : choice.parameters) {
+      Parameter spec = parameter;
+      spec.name = fmt::format("{}.{}.{}", table, choice.name, parameter.name);
+      add(std::move(spec), true, fmt::format("axes.{}", table), choice.name);
+    }
+  }
+}
+
+const Key* Schema::find(std::string_view path) const {
+  const auto at = index_.find(std::string(path));
+  return at == index_.end() ? nullptr : &keys_[at->second];
+}
+
+std::string Schema::full_path(std::string_view given) const {
+  if (find(given) != nullptr) return std::string(given);
+  for (const char* table : kShortTables) {
+    std::string path = fmt::format("{}.{}", table, given);
+    if (find(path) != nullptr) return path;
+  }
+  return std::string(given);
+}
+
+// Looks among the neighbours, then for the same name in another table, then at whole paths.
+std::string Schema::guess_key(const std::string& given,
+                              const std::vector<std::string>& siblings) const {
+  if (const std::string guess = nearest(last_of(given), siblings); !guess.empty()) return guess;
+  std::vector<std::string> paths, tails;
+  for (const Key& key : keys_) {
+    paths.push_back(key.spec.name);
+    tails.push_back(last_of(key.spec.name));
+  }
+  const bool deep = std::count(given.begin(), given.end(), '.') > 1;
+  if (deep) {
+    if (const std::string guess = nearest(given, paths); !guess.empty()) return guess;
+  }
+  const auto tail = std::find(tails.begin(), tails.end(), nearest(last_of(given), tails));
+  if (tail != tails.end()) return paths[static_cast<std::size_t>(tail - tails.begin())];
+  return nearest(given, paths);
+}
+
+void Schema::unknown_key(const Setting& setting, Problems& problems) const {
+  const std::string parent = parent_of(setting.key);
+  std::vector<std::string> siblings;
+  for (const Key& key : keys_) {
+    if (parent_of(key.spec.name) == parent) siblings.push_back(last_of(key.spec.name));
+  }
+  std::string message = fmt::format("key '{}': unknown key", setting.key);
+  if (!siblings.empty()) {
+    message += fmt::format(", expected one of {} in [{}]", fmt::join(siblings, ", "), parent);
+  }
+  const std::string guess = guess_key(setting.key, siblings);
+  if (!guess.empty()) message += fmt::format(", did you mean '{}'?", guess);
+  problems.push_back({setting.where, message});
+}
+
+bool Schema::check_value(const Key& key, const Setting& setting, std::size_t index,
+                         Problems& problems) const {
+  const Value& value = setting.values[index];
+  if (right_type(key.spec, value)) {
+    if (std::holds_alternative<bool>(value) || in_range(key.spec, value)) return true;
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  std::string message =
+      fmt::format("key '{}': expected {}, found {}", setting.key, expected_of(key.spec),
+                  text != nullptr ? fmt::format("'{}'", *text) : to_text(value));
+  const std::string guess = text != nullptr ? nearest(*text, key.spec.choices) : std::string();
+  if (!guess.empty()) message += fmt::format(", did you mean '{}'?", guess);
+  problems.push_back({setting.value_at[index], message});
+  return false;
+}
+
+bool Schema::check(Setting& setting, Problems& problems) const {
+  const Key* key = find(setting.key);
+  if (key == nullptr) {
+    unknown_key(setting, problems);
+    return false;
+  }
+  const bool all = setting.values.size() == 1 && setting.values[0] == Value(std::string("*"));
+  if (all && key->may_list && !key->spec.choices.empty()) {
+    const Where where = setting.value_at[0];
+    setting.values.assign(key->spec.choices.begin(), key->spec.choices.end());
+    setting.value_at.assign(setting.values.size(), where);
+    return true;
+  }
+  if (setting.is_list && !key->may_list) {
+    problems.push_back({setting.where, fmt::format("key '{}': expected {}, found a list",
+                                                   setting.key, expected_of(key->spec))});
+    return false;
+  }
+  bool good = true;
+  for (std::size_t i = 0; i < setting.values.size(); ++i) {
+    good &= check_value(*key, setting, i, problems);
+  }
+  return good;
+}
+
+}  // namespace violet::plans

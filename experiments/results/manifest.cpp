@@ -1,0 +1,224 @@
+#include "experiments/results/manifest.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "engine/base/clock.hpp"
+
+namespace violet::results {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Fact first_line_of(const char* path, const char* because) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line) || line.empty()) return {{}, because};
+  return {line, {}};
+}
+
+// "model name : X" of /proc/cpuinfo and the like.
+Fact field_of(const char* path, std::string_view field, const char* because) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(field)) continue;
+    const std::size_t at = line.find_first_not_of(" \t", line.find(':') + 1);
+    if (line.find(':') != std::string::npos && at != std::string::npos)
+      return {line.substr(at), {}};
+  }
+  return {{}, because};
+}
+
+Fact hugepages() {
+  const char* path = "/proc/meminfo";
+  const Fact total = field_of(path, "HugePages_Total", "the kernel does not say");
+  const Fact free = field_of(path, "HugePages_Free", "the kernel does not say");
+  const Fact size = field_of(path, "Hugepagesize", "the kernel does not say");
+  if (!total.known() || !size.known()) return total;
+  return {fmt::format("{} of {} ({} free)", total.value, size.value, free.value), {}};
+}
+
+Fact clock_source() {
+  const Fact flags = field_of("/proc/cpuinfo", "flags", "the kernel names no CPU flags");
+  const Fact kernel =
+      first_line_of("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                    "the kernel names no clock");
+  if (!flags.known()) return flags;
+  const bool steady = flags.value.find("constant_tsc") != std::string::npos;
+  const bool nonstop = flags.value.find("nonstop_tsc") != std::string::npos;
+  return {fmt::format("tsc ({}, {}); kernel {}", steady ? "constant" : "not constant",
+                      nonstop ? "nonstop" : "stops in idle", kernel.text()),
+          {}};
+}
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#elif defined(__GNUC__)
+  return "g++ " __VERSION__;
+#else
+  return "unknown";
+#endif
+}
+
+Fact output_of(const std::string& command, const char* because) {
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return {{}, because};
+  std::string text;
+  char buffer[256];
+  while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) text += buffer;
+  if (::pclose(pipe) != 0) return {{}, because};
+  return {text, {}};
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string formatted_utc(double epoch_s, const char* format) {
+  const auto seconds = static_cast<std::time_t>(epoch_s);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+Json fact_json(const Fact& fact) {
+  if (fact.known()) return fact.value;
+  return {{"value", nullptr}, {"because", fact.because}};
+}
+
+Fact fact_from(const Json& json, const char* key) {
+  if (!json.contains(key)) return {{}, "the manifest does not say"};
+  const Json& value = json.at(key);
+  if (value.is_string()) return {value.get<std::string>(), {}};
+  return {{}, value.at("because").get<std::string>()};
+}
+
+Manifest read_manifest(const Json& json) {
+  Manifest m;
+  m.run_id = json.at("run_id").get<std::string>();
+  m.plan_name = json.at("plan").at("name").get<std::string>();
+  m.plan_hash = json.at("plan").at("hash").get<std::string>();
+  m.started_utc = json.at("started_utc").get<std::string>();
+  m.started_epoch_s = json.at("started_epoch_s").get<double>();
+  m.finished_utc = json.at("finished_utc").get<std::string>();
+  m.outcome = json.at("outcome").get<std::string>();
+  m.host = fact_from(json, "host");
+  m.cpu_model = fact_from(json, "cpu_model");
+  m.kernel = fact_from(json, "kernel");
+  m.governor = fact_from(json, "governor");
+  m.hugepages = fact_from(json, "hugepages");
+  m.git_revision = fact_from(json, "git_revision");
+  m.clock_source = fact_from(json, "clock_source");
+  m.compiler = json.at("compiler").get<std::string>();
+  m.cpus_online = json.at("cpus_online").get<std::uint32_t>();
+  m.ns_per_tick = json.at("ns_per_tick").get<double>();
+  m.command_line = json.at("command_line").get<std::string>();
+  m.seed = json.at("seed").get<std::uint64_t>();
+  m.threshold_percent = json.at("threshold_percent").get<double>();
+  m.interleaved = json.at("interleaved").get<bool>();
+  m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
+  m.drop_counts = json.at("drop_counts").get<std::map<std::string, std::uint64_t>>();
+  m.oversubscribed = json.at("oversubscribed").get<std::vector<std::string>>();
+  m.noise_floor = json.at("noise_floor").get<std::map<std::string, double>>();
+  return m;
+}
+
+}  // namespace
+
+Manifest host_manifest() {
+  Manifest m;
+  utsname names{};
+  if (::uname(&names) == 0) {
+    m.host = {names.nodename, {}};
+    m.kernel = {fmt::format("{} {} {}", names.sysname, names.release, names.machine), {}};
+  } else {
+    m.host = m.kernel = {{}, "uname failed"};
+  }
+  m.cpu_model = field_of("/proc/cpuinfo", "model name", "the kernel does not name the model");
+  m.governor = first_line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+                             "there is no cpufreq here (a virtual machine, or it is switched off)");
+  m.hugepages = hugepages();
+  m.clock_source = clock_source();
+  m.git_revision = {{}, "nobody asked git"};
+  m.compiler = compiler();
+  m.cpus_online = std::max(1u, std::thread::hardware_concurrency());
+  m.ns_per_tick = violet::ns_per_tick();
+  return m;
+}
+
+Fact git_revision(const std::filesystem::path& checkout) {
+  const std::string git = fmt::format("git -C {} ", quoted(checkout.string()));
+  Fact revision = output_of(git + "rev-parse HEAD 2>/dev/null", "git knows no commit here");
+  if (!revision.known()) return revision;
+  while (revision.value.ends_with('\n')) revision.value.pop_back();
+  const Fact changes = output_of(git + "status --porcelain -uno 2>/dev/null", "git status failed");
+  if (changes.known() && !changes.value.empty()) revision.value += "-dirty";
+  return revision;
+}
+
+std::string to_json(const Manifest& m) {
+  Json json = {{"schema", "violet.manifest"}, {"version", m.schema}};
+  json["run_id"] = m.run_id;
+  json["plan"] = {{"name", m.plan_name}, {"hash", m.plan_hash}};
+  json["started_utc"] = m.started_utc;
+  json["started_epoch_s"] = m.started_epoch_s;
+  json["finished_utc"] = m.finished_utc;
+  json["outcome"] = m.outcome;
+  json["host"] = fact_json(m.host);
+  json["cpu_model"] = fact_json(m.cpu_model);
+  json["cpus_online"] = m.cpus_online;
+  json["kernel"] = fact_json(m.kernel);
+  json["governor"] = fact_json(m.governor);
+  json["hugepages"] = fact_json(m.hugepages);
+  json["git_revision"] = fact_json(m.git_revision);
+  json["compiler"] = m.compiler;
+  json["clock_source"] = fact_json(m.clock_source);
+  json["ns_per_tick"] = m.ns_per_tick;
+  json["command_line"] = m.command_line;
+  json["seed"] = m.seed;
+  json["threshold_percent"] = m.threshold_percent;
+  json["interleaved"] = m.interleaved;
+  json["injected_costs"] = m.injected_costs;
+  json["drop_counts"] = m.drop_counts;
+  json["oversubscribed"] = m.oversubscribed;
+  json["noise_floor"] = m.noise_floor;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Manifest> manifest_from_json(std::string_view text, std::string_view name) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return fail("{}: not JSON; the file is damaged", name);
+  if (!json.is_object() || !json.contains("schema") || json["schema"] != "violet.manifest") {
+    return fail("{}: not a manifest of a run", name);
+  }
+  if (!json.contains("version") || json["version"] != kRunSchema) {
+    return fail("{}: schema version {}, this program reads {}; use the release that made the run",
+                name, json.contains("version") ? json["version"].dump() : "missing", kRunSchema);
+  }
+  try {
+    return read_manifest(json);
+  } catch (const nlohmann::json::exception& error) {
+    return fail("{}: {}", name, error.what());
+  }
+}
+
+double epoch_now_s() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+std::string utc_text(double epoch_s) { return formatted_utc(epoch_s, "%Y-%m-%dT%H:%M:%SZ"); }
+std::string utc_name(double epoch_s) { return formatted_utc(epoch_s, "%Y%m%dT%H%M%SZ"); }
+
+}  // namespace violet::results

@@ -1,0 +1,65 @@
+// What a run was made with and on: manifest.json.
+//
+// Threading: plain values; host_manifest() and git_revision() read files and start git.
+// Invariants: what is not known is null with the reason beside it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.hpp"
+
+namespace violet::results {
+
+inline constexpr int kRunSchema = 1;
+
+// A value, or why there is none.
+struct Fact {
+  std::string value;
+  std::string because;
+  bool known() const { return because.empty(); }
+  std::string text() const { return known() ? value : "not available, because " + because; }
+};
+
+struct Manifest {
+  int schema = kRunSchema;
+  std::string run_id, plan_name, plan_hash;
+  std::string started_utc, finished_utc;  // ISO 8601; the latter empty while running.
+  double started_epoch_s = 0;
+  std::string outcome = "running";  // running, finished, interrupted, failed
+
+  Fact host, cpu_model, kernel, governor, hugepages, git_revision, clock_source;
+  std::string compiler;
+  std::uint32_t cpus_online = 0;
+  double ns_per_tick = 0;
+  std::string command_line;
+
+  std::uint64_t seed = 0;
+  double threshold_percent = 5;
+  bool interleaved = false;  // Repetition i of all cells ran side by side: they may be paired.
+  std::map<std::string, double> injected_costs;      // "exit_ns" -> 1500
+  std::map<std::string, std::uint64_t> drop_counts;  // "events, guest lcore" -> 0
+  std::vector<std::string> oversubscribed;           // "guest and endpoint share CPU 1"
+  // Relative noise of a metric in A/A runs on this host: 0.02 is two per cent. "*" is for all others.
+  std::map<std::string, double> noise_floor;
+};
+
+// Everything that can be asked of this machine; about 25 ms, for the clock.
+Manifest host_manifest();
+// The commit that a checkout is at, with "-dirty" where files differ.
+Fact git_revision(const std::filesystem::path& checkout);
+
+std::string to_json(const Manifest& manifest);
+// `name` stands for the file in messages.
+Result<Manifest> manifest_from_json(std::string_view json, std::string_view name);
+
+// "2026-01-31T12:00:00Z" and "20260131T120000Z".
+std::string utc_text(double epoch_s);
+std::string utc_name(double epoch_s);
+double epoch_now_s();
+
+}  // namespace violet::results

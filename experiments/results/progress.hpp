@@ -1,0 +1,82 @@
+// How far a run is, on stderr: one line that rewrites itself on a terminal, lines elsewhere, or JSON.
+//
+// Threading: owner-only.
+// Invariants: nothing ever goes to stdout; kNever writes nothing; on a terminal at most 10 lines a
+// second, elsewhere one a step; notes are never overwritten.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/result.hpp"
+
+namespace violet::results {
+
+enum class ProgressMode { kAuto, kAlways, kNever, kJson };
+Result<ProgressMode> progress_mode_from(std::string_view name);  // auto, always, never, json
+
+// Time left, from the share of the expected work that is done. Work is counted in expected seconds, so
+// that long and short cells weigh what they should.
+class Eta {
+ public:
+  explicit Eta(double expected_s) : expected_s_(expected_s) {}
+  void done(double expected_s, double took_s) {
+    done_s_ += expected_s;
+    took_s_ += took_s;
+  }
+  double share() const { return expected_s_ > 0 ? done_s_ / expected_s_ : 1; }
+  // Until something is done, the expectation itself.
+  double remaining_s() const;
+
+ private:
+  double expected_s_;
+  double done_s_ = 0;
+  double took_s_ = 0;
+};
+
+class Progress {
+ public:
+  using Clock = std::function<double()>;               // Seconds, steady.
+  using Sink = std::function<void(std::string_view)>;  // stderr, or a test.
+
+  struct Setup {
+    ProgressMode mode = ProgressMode::kAuto;
+    bool terminal = false;
+    unsigned width = 80;
+    Sink sink;
+    Clock clock;
+  };
+  // On stderr as it is.
+  static Progress on_stderr(ProgressMode mode);
+  explicit Progress(Setup setup);
+
+  void start(std::string_view what, std::size_t steps, double expected_s);
+  // A step begins; `label` says which.
+  void begin_step(std::string_view label, double expected_s);
+  // Called as often as is handy while a step runs.
+  void tick();
+  void end_step();
+  void note(std::string_view text);
+  void finish(std::string_view text);
+
+ private:
+  void draw(bool even_if_soon);
+  void write_line(const std::string& text);
+  std::string bar_line() const;
+  void emit_json(std::string_view event, std::string_view text);
+
+  Setup setup_;
+  bool silent_;
+  std::string what_, label_;
+  std::size_t steps_ = 0, finished_ = 0;
+  Eta eta_{0};
+  double step_expected_s_ = 0, step_began_s_ = 0, drawn_s_ = -1;
+  bool line_open_ = false;
+};
+
+// "1 h 02 min", "3 min 10 s", "12 s".
+std::string duration_text(double seconds);
+
+}  // namespace violet::results

@@ -1,0 +1,65 @@
+// What a run leaves behind, as plain values: what is written, read, tabulated and compared.
+//
+// Threading: plain values.
+// Invariants: R1 a metric has a value or a reason why not, never a stand-in number.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "experiments/results/hdr_histogram.hpp"
+
+namespace violet::results {
+
+// The same type as a plan's values, so that a plan's cell becomes a record by assignment.
+using AxisValue = std::variant<bool, std::int64_t, double, std::string>;
+std::string to_text(const AxisValue& value);
+
+// Which direction is an improvement; decides the verdict of a comparison.
+enum class Better { kLower, kHigher, kNeither };
+
+// Units: "ns", "B", "pages", "1" for ratios and counts, "%" ..., or "<something>/s".
+struct Metric {
+  std::string name;  // "operations_per_s"
+  std::string unit;
+  std::optional<double> value;
+  std::string because;  // Why there is no value.
+  Better better = Better::kNeither;
+};
+
+struct NamedHistogram {
+  std::string name;  // "map"
+  std::string unit;  // Of the recorded integers: "ns".
+  HdrHistogram histogram;
+  Better better = Better::kLower;
+};
+
+struct CellRecord {
+  std::string id;  // Stable; a valid file name.
+  std::string label;
+  std::vector<std::pair<std::string, AxisValue>> axes;  // Every setting of the cell.
+};
+
+struct RepetitionRecord {
+  std::string cell;
+  std::uint32_t repetition = 0;
+  double start_s = 0;  // Since the start of the run.
+  double duration_s = 0;
+  std::vector<Metric> metrics;
+  std::vector<NamedHistogram> histograms;
+  std::vector<std::string> warnings;  // "guest and endpoint share CPU 1", "412 events dropped"
+};
+
+// Something that a reader of the results should know.
+struct Note {
+  double at_s = 0;
+  std::string severity;  // "info", "warning" or "error"
+  std::string text;
+  std::string cell = {};  // Empty: the whole run.
+};
+
+}  // namespace violet::results

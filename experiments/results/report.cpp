@@ -1,0 +1,215 @@
+#include "experiments/results/report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "experiments/results/samples.hpp"
+#include "experiments/results/table_formats.hpp"
+
+namespace violet::results {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kFewRepetitions = 4;
+
+std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options) {
+  std::vector<Samples> columns;
+  std::set<std::string> known;
+  for (const CellData& cell : run.cells) {
+    for (Samples& samples : samples_of(cell)) {
+      const bool percentile = samples.name.find(".p") != std::string::npos;
+      const bool shown =
+          !percentile || samples.name.ends_with(".p50") || samples.name.ends_with(".p99");
+      const bool wanted = options.columns.empty()
+                              ? shown
+                              : std::find(options.columns.begin(), options.columns.end(),
+                                          samples.name) != options.columns.end();
+      if (wanted && known.insert(samples.name).second) columns.push_back(std::move(samples));
+    }
+  }
+  const auto place = [&](const Samples& s) {
+    return std::find(options.columns.begin(), options.columns.end(), s.name) -
+           options.columns.begin();
+  };
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&](const Samples& a, const Samples& b) { return place(a) < place(b); });
+  return columns;
+}
+
+Quantity quantity_of(const Samples& samples, std::uint64_t seed) {
+  if (samples.values.empty()) return {{}, {}, samples.because};
+  return quantity(median_estimate(samples.values, seed));
+}
+
+Table table_of(const RunData& run, const ReportOptions& options) {
+  Table table;
+  const auto axes = varying_axes(run);
+  for (const std::string& axis : axes) table.columns.push_back({axis, "", true});
+  if (axes.empty()) table.columns.push_back({"cell", "", true});
+  const auto columns = columns_of(run, options);
+  for (const Samples& column : columns) table.columns.push_back({column.name, column.unit});
+  for (const CellData& cell : run.cells) {
+    std::vector<Item> row;
+    for (const std::string& axis : axes) row.push_back(Text{axis_text(cell.cell, axis)});
+    if (axes.empty()) row.push_back(Text{cell.cell.label});
+    for (const Samples& column : columns) {
+      row.push_back(quantity_of(samples_of(cell, column.name), run.manifest.seed));
+    }
+    table.rows.push_back(std::move(row));
+  }
+  table.notes.push_back(
+      "Medians over the repetitions; ± is the larger side of the 95 % bootstrap interval of the "
+      "median.");
+  return table;
+}
+
+std::vector<std::string> head_of(const RunData& run) {
+  const Manifest& m = run.manifest;
+  std::size_t least = run.cells.empty() ? 0 : ~std::size_t{0}, most = 0;
+  for (const CellData& cell : run.cells) {
+    least = std::min(least, cell.repetitions.size());
+    most = std::max(most, cell.repetitions.size());
+  }
+  const std::string repetitions =
+      least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most);
+  std::string costs;
+  for (const auto& [name, value] : m.injected_costs) costs += fmt::format(", {} {}", name, value);
+  return {
+      fmt::format("plan       {} ({}), {} cells, {} repetitions, seed {}", m.plan_name, m.plan_hash,
+                  run.cells.size(), repetitions, m.seed),
+      fmt::format("run        {}, {}", m.run_id, m.outcome),
+      fmt::format("host       {}, {}, {} CPUs, {}", m.host.text(), m.cpu_model.text(),
+                  m.cpus_online, m.kernel.text()),
+      fmt::format("clock      {}", m.clock_source.text()),
+      fmt::format("hugepages  {}", m.hugepages.text()),
+      fmt::format("built      {}, revision {}", m.compiler, m.git_revision.text()),
+      fmt::format("injected   {}", costs.empty() ? "nothing" : costs.substr(2)),
+  };
+}
+
+void warn_about_host(const Manifest& m, std::vector<std::string>& warnings) {
+  for (const std::string& text : m.oversubscribed) warnings.push_back("oversubscribed: " + text);
+  if (!m.governor.known()) {
+    warnings.push_back("CPU frequency governor " + m.governor.text());
+  } else if (m.governor.value != "performance") {
+    warnings.push_back(
+        fmt::format("CPU frequency governor is '{}', not 'performance'", m.governor.value));
+  }
+  for (const auto& [what, count] : m.drop_counts) {
+    if (count != 0) warnings.push_back(fmt::format("{} dropped: {}", count, what));
+  }
+  if (m.git_revision.known() && m.git_revision.value.ends_with("-dirty")) {
+    warnings.push_back("built from files that are not committed");
+  }
+}
+
+void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnings) {
+  if (run.manifest.outcome != "finished") {
+    warnings.push_back(
+        fmt::format("the run is {}; --resume goes on with it", run.manifest.outcome));
+  }
+  if (!run.unfinished.empty()) {
+    warnings.push_back(
+        fmt::format("{} repetitions were begun and not finished", run.unfinished.size()));
+  }
+  std::size_t few = 0;
+  std::map<std::string, std::size_t> said;
+  for (const CellData& cell : run.cells) {
+    few += cell.repetitions.size() < kFewRepetitions ? 1 : 0;
+    for (const RepetitionRecord& record : cell.repetitions) {
+      for (const std::string& warning : record.warnings) ++said[warning];
+    }
+  }
+  if (few != 0) {
+    warnings.push_back(
+        fmt::format("{} cells have fewer than {} repetitions: their spread means little", few,
+                    kFewRepetitions));
+  }
+  for (const auto& [text, count] : said) {
+    warnings.push_back(fmt::format("{} ({} repetitions)", text, count));
+  }
+}
+
+void warn_about_values(const RunData& run, const Table& table, std::vector<std::string>& warnings) {
+  for (const CellData& cell : run.cells) {
+    for (const Samples& samples : samples_of(cell)) {
+      const bool shown = std::any_of(table.columns.begin(), table.columns.end(),
+                                     [&](const Column& c) { return c.name == samples.name; });
+      if (!shown) continue;
+      if (samples.values.empty()) {
+        warnings.push_back(fmt::format("{}: {} not available, because {}", cell.cell.label,
+                                       samples.name, samples.because));
+      }
+      for (const Outlier& outlier : outliers(samples.values)) {
+        warnings.push_back(
+            fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations)",
+                        cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
+                        samples.repetitions[outlier.index], outlier.deviations));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::string axis_text(const CellRecord& cell, const std::string& axis) {
+  for (const auto& [name, value] : cell.axes) {
+    if (name == axis) return to_text(value);
+  }
+  return {};
+}
+
+std::vector<std::string> varying_axes(const RunData& run) {
+  std::vector<std::string> order;
+  std::map<std::string, std::set<std::string>> values;
+  std::map<std::string, std::size_t> seen;
+  for (const CellData& cell : run.cells) {
+    for (const auto& [name, value] : cell.cell.axes) {
+      if (values[name].empty()) order.push_back(name);
+      values[name].insert(to_text(value));
+      ++seen[name];
+    }
+  }
+  std::vector<std::string> varying;
+  for (const std::string& name : order) {
+    // A parameter that only some cells have varies only if its own values do.
+    if (values[name].size() > 1) varying.push_back(name);
+  }
+  return varying;
+}
+
+Report report(const RunData& run, const ReportOptions& options) {
+  Report report{head_of(run), table_of(run, options), {}};
+  warn_about_repetitions(run, report.warnings);
+  warn_about_host(run.manifest, report.warnings);
+  warn_about_values(run, report.table, report.warnings);
+  for (const Note& note : run.notes) {
+    if (note.severity != "info") report.warnings.push_back(note.severity + ": " + note.text);
+  }
+  return report;
+}
+
+std::string render(const RunData& run, const Report& report, Format format,
+                   const TextStyle& style) {
+  if (format == Format::kJson) {
+    Json json = {{"schema", "violet.report"}, {"version", 1}};
+    json["manifest"] = Json::parse(to_json(run.manifest));
+    json["table"] = table_json(report.table);
+    json["warnings"] = report.warnings;
+    return dump(json, 2);
+  }
+  if (format != Format::kText) return render(report.table, format, style);
+  std::string out;
+  for (const std::string& line : report.head) out += printable(line) + "\n";
+  out += "\n" + render_text(report.table, style);
+  if (!report.warnings.empty()) out += "\n";
+  for (const std::string& warning : report.warnings) {
+    out += painted("warning: " + printable(warning), Tone::kWarning, style.colour) + "\n";
+  }
+  return out;
+}
+
+}  // namespace violet::results

@@ -1,0 +1,376 @@
+#include "experiments/results/results_database.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "experiments/results/hdr_encoding.hpp"
+
+namespace violet::results {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "Viol" in SQLite's header, so that `file` and other tools can tell our databases.
+constexpr std::int64_t kApplicationId = 0x56696f6c;
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE cells(
+  id TEXT PRIMARY KEY, position INTEGER NOT NULL, label TEXT NOT NULL, axes TEXT NOT NULL,
+  strategy TEXT AS (json_extract(axes, '$.strategy')), iova TEXT AS (json_extract(axes, '$.iova')),
+  placement TEXT AS (json_extract(axes, '$.placement')),
+  store TEXT AS (json_extract(axes, '$.store')), iotlb TEXT AS (json_extract(axes, '$.iotlb')),
+  iotlb_entries INTEGER AS (json_extract(axes, '$.iotlb_entries')),
+  iotlb_ways INTEGER AS (json_extract(axes, '$.iotlb_ways')),
+  queue TEXT AS (json_extract(axes, '$.queue')),
+  workload TEXT AS (json_extract(axes, '$.workload')), pace TEXT AS (json_extract(axes, '$.pace')));
+CREATE TABLE repetitions(
+  id INTEGER PRIMARY KEY, cell TEXT NOT NULL REFERENCES cells(id), repetition INTEGER NOT NULL,
+  attempts INTEGER NOT NULL, finished INTEGER NOT NULL, start_s REAL NOT NULL, duration_s REAL,
+  UNIQUE(cell, repetition));
+CREATE TABLE metrics(
+  repetition_id INTEGER NOT NULL REFERENCES repetitions(id), name TEXT NOT NULL, unit TEXT NOT NULL,
+  value REAL, because TEXT, better TEXT NOT NULL, PRIMARY KEY(repetition_id, name)) WITHOUT ROWID;
+CREATE TABLE histograms(
+  repetition_id INTEGER NOT NULL REFERENCES repetitions(id), name TEXT NOT NULL, unit TEXT NOT NULL,
+  better TEXT NOT NULL, count INTEGER NOT NULL, min REAL, p50 REAL, p90 REAL, p99 REAL, p99_9 REAL,
+  p99_99 REAL, max REAL, mean REAL, encoded TEXT NOT NULL,
+  PRIMARY KEY(repetition_id, name)) WITHOUT ROWID;
+CREATE TABLE notes(
+  id INTEGER PRIMARY KEY, at_s REAL NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL,
+  cell TEXT NOT NULL, repetition_id INTEGER REFERENCES repetitions(id));
+)sql";
+
+const char* name_of(Better better) {
+  if (better == Better::kNeither) return "neither";
+  return better == Better::kHigher ? "higher" : "lower";
+}
+
+Better better_from(const std::string& name) {
+  if (name == "higher") return Better::kHigher;
+  return name == "lower" ? Better::kLower : Better::kNeither;
+}
+
+std::string axes_json(const CellRecord& cell) {
+  Json json = Json::object();
+  for (const auto& [key, value] : cell.axes) {
+    std::visit([&json, &name = key](const auto& inner) { json[name] = inner; }, value);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<AxisValue> axis_from(const Json& json) {
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number()) return json.get<double>();
+  if (json.is_string()) return json.get<std::string>();
+  return std::nullopt;
+}
+
+Status axes_from(const std::string& text, CellRecord& cell) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return fail("the axes of cell '{}' are damaged", cell.id);
+  for (const auto& [key, value] : json.items()) {
+    auto axis = axis_from(value);
+    if (!axis) return fail("the axis '{}' of cell '{}' is damaged", key, cell.id);
+    cell.axes.emplace_back(key, std::move(*axis));
+  }
+  return {};
+}
+
+Result<std::int64_t> pragma(Database& database, const char* sql) {
+  auto statement = database.prepare(sql);
+  if (!statement) return tl::unexpected(statement.error());
+  const auto row = statement->step();
+  if (!row) return tl::unexpected(row.error());
+  return statement->integer(0);
+}
+
+}  // namespace
+
+// Runs `body` in one transaction; nothing of it stays when it fails.
+template <class Body>
+static Status in_transaction(Database& database, Body&& body) {
+  const Status begun = database.run("BEGIN IMMEDIATE");
+  if (!begun) return begun;
+  const Status done = body();
+  if (!done) {
+    (void)database.run("ROLLBACK");
+    return done;
+  }
+  return database.run("COMMIT");
+}
+
+Result<ResultsDatabase> ResultsDatabase::create(const std::filesystem::path& path,
+                                                const std::vector<CellRecord>& cells) {
+  auto database = Database::open(path, Database::Mode::kCreate);
+  if (!database) return tl::unexpected(database.error());
+  const std::string head = fmt::format(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+      "PRAGMA application_id = {}; PRAGMA user_version = {};",
+      kApplicationId, kRunSchema);
+  Status status = database->run(head.c_str());
+  if (!status) return tl::unexpected(status.error());
+  ResultsDatabase results(std::move(*database));
+  status = in_transaction(results.database_, [&]() -> Status {
+    const Status made = results.database_.run(kTables);
+    return made ? results.insert_cells(cells) : made;
+  });
+  if (!status) return tl::unexpected(status.error());
+  return results;
+}
+
+Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
+                                              Database::Mode mode) {
+  auto database = Database::open(path, mode);
+  if (!database) return tl::unexpected(database.error());
+  const auto application = pragma(*database, "PRAGMA application_id");
+  if (!application) return tl::unexpected(application.error());
+  if (*application != kApplicationId) return fail("{}: not results of Violet", path.string());
+  const auto version = pragma(*database, "PRAGMA user_version");
+  if (!version) return tl::unexpected(version.error());
+  if (*version != kRunSchema) {
+    return fail("{}: schema version {}, this program reads {}; use the release that made the run",
+                path.string(), *version, kRunSchema);
+  }
+  if (mode == Database::Mode::kWrite) {
+    const Status status = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    if (!status) return tl::unexpected(status.error());
+  }
+  return ResultsDatabase(std::move(*database));
+}
+
+Status ResultsDatabase::insert_cells(const std::vector<CellRecord>& cells) {
+  auto insert =
+      database_.prepare("INSERT INTO cells(id, position, label, axes) VALUES(?1, ?2, ?3, ?4)");
+  if (!insert) return tl::unexpected(insert.error());
+  std::int64_t position = 0;
+  for (const CellRecord& cell : cells) {
+    insert->bind(1, cell.id).bind(2, position++).bind(3, cell.label).bind(4, axes_json(cell));
+    const Status status = insert->run();
+    if (!status) return status;
+  }
+  return {};
+}
+
+Result<int> ResultsDatabase::begin_repetition(const std::string& cell, std::uint32_t repetition,
+                                              double start_s) {
+  auto insert = database_.prepare(
+      "INSERT INTO repetitions(cell, repetition, attempts, finished, start_s) VALUES(?1, ?2, 1, 0, "
+      "?3) "
+      "ON CONFLICT DO UPDATE SET attempts = attempts + 1, start_s = ?3 RETURNING attempts");
+  if (!insert) return tl::unexpected(insert.error());
+  insert->bind(1, cell).bind(2, std::int64_t{repetition}).bind(3, start_s);
+  const auto row = insert->step();
+  if (!row) return tl::unexpected(row.error());
+  const int attempts = static_cast<int>(insert->integer(0));
+  const auto done = insert->step();  // The row is written only when the statement has ended.
+  if (!done) return tl::unexpected(done.error());
+  return attempts;
+}
+
+Status ResultsDatabase::finish_repetition(const RepetitionRecord& record) {
+  return in_transaction(database_, [&] { return insert_repetition(record); });
+}
+
+Status ResultsDatabase::insert_repetition(const RepetitionRecord& record) {
+  auto upsert = database_.prepare(
+      "INSERT INTO repetitions(cell, repetition, attempts, finished, start_s, duration_s) "
+      "VALUES(?1, ?2, 1, 1, ?3, ?4) "
+      "ON CONFLICT DO UPDATE SET finished = 1, start_s = ?3, duration_s = ?4 WHERE finished = 0 "
+      "RETURNING id");
+  if (!upsert) return tl::unexpected(upsert.error());
+  upsert->bind(1, record.cell).bind(2, std::int64_t{record.repetition});
+  upsert->bind(3, record.start_s).bind(4, record.duration_s);
+  const auto row = upsert->step();
+  if (!row) return tl::unexpected(row.error());
+  if (!*row)
+    return fail("repetition {} of '{}' is finished already", record.repetition, record.cell);
+  const std::int64_t id = upsert->integer(0);
+  const auto ended = upsert->step();
+  if (!ended) return tl::unexpected(ended.error());
+  Status status = insert_metrics(id, record.metrics);
+  if (status) status = insert_histograms(id, record.histograms);
+  if (status && !record.warnings.empty()) {
+    auto insert = database_.prepare(
+        "INSERT INTO notes(at_s, severity, text, cell, repetition_id) VALUES(?1, 'warning', ?2, "
+        "?3, ?4)");
+    if (!insert) return tl::unexpected(insert.error());
+    for (const std::string& warning : record.warnings) {
+      insert->bind(1, record.start_s).bind(2, warning).bind(3, record.cell).bind(4, id);
+      status = insert->run();
+      if (!status) return status;
+    }
+  }
+  return status;
+}
+
+Status ResultsDatabase::insert_metrics(std::int64_t id, const std::vector<Metric>& metrics) {
+  auto insert = database_.prepare("INSERT INTO metrics VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+  if (!insert) return tl::unexpected(insert.error());
+  for (const Metric& metric : metrics) {
+    insert->bind(1, id).bind(2, metric.name).bind(3, metric.unit).bind(6, name_of(metric.better));
+    if (metric.value) {
+      insert->bind(4, *metric.value).bind_null(5);
+    } else {
+      insert->bind_null(4).bind(5, metric.because);
+    }
+    const Status status = insert->run();
+    if (!status) return status;
+  }
+  return {};
+}
+
+Status ResultsDatabase::insert_histograms(std::int64_t id,
+                                          const std::vector<NamedHistogram>& histograms) {
+  auto insert = database_.prepare(
+      "INSERT INTO histograms VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
+  if (!insert) return tl::unexpected(insert.error());
+  for (const NamedHistogram& named : histograms) {
+    const HdrHistogram& h = named.histogram;
+    insert->bind(1, id).bind(2, named.name).bind(3, named.unit).bind(4, name_of(named.better));
+    insert->bind(5, static_cast<std::int64_t>(h.total())).bind(14, encode(h));
+    if (!h.empty()) {
+      insert->bind(6, static_cast<double>(h.min())).bind(12, static_cast<double>(h.max()));
+      int column = 7;
+      for (const double p : {50.0, 90.0, 99.0, 99.9, 99.99}) {
+        insert->bind(column++, static_cast<double>(h.percentile(p)));
+      }
+      insert->bind(13, h.mean());
+    }
+    const Status status = insert->run();
+    if (!status) return status;
+  }
+  return {};
+}
+
+Status ResultsDatabase::add_note(const Note& note) {
+  auto insert =
+      database_.prepare("INSERT INTO notes(at_s, severity, text, cell) VALUES(?1, ?2, ?3, ?4)");
+  if (!insert) return tl::unexpected(insert.error());
+  insert->bind(1, note.at_s).bind(2, note.severity).bind(3, note.text).bind(4, note.cell);
+  return insert->run();
+}
+
+Status ResultsDatabase::settle() {
+  return database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+}
+
+Result<FinishedSet> ResultsDatabase::finished() {
+  auto select = database_.prepare("SELECT cell, repetition FROM repetitions WHERE finished = 1");
+  if (!select) return tl::unexpected(select.error());
+  FinishedSet set;
+  for (auto row = select->step();; row = select->step()) {
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return set;
+    set.emplace(select->text(0), static_cast<std::uint32_t>(select->integer(1)));
+  }
+}
+
+// Calls `use` for every row of `sql`.
+template <class Use>
+static Status for_each_row(Database& database, const char* sql, Use&& use) {
+  auto select = database.prepare(sql);
+  if (!select) return tl::unexpected(select.error());
+  for (auto row = select->step();; row = select->step()) {
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return {};
+    const Status used = use(*select);
+    if (!used) return used;
+  }
+}
+
+Status ResultsDatabase::read_cells(RunData& run) {
+  return for_each_row(database_, "SELECT id, label, axes FROM cells ORDER BY position",
+                      [&](const Statement& row) {
+                        CellData data{{row.text(0), row.text(1), {}}, {}};
+                        const Status status = axes_from(row.text(2), data.cell);
+                        run.cells.push_back(std::move(data));
+                        return status;
+                      });
+}
+
+Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& by_id) {
+  const char* sql =
+      "SELECT repetition_id, name, unit, value, because, better FROM metrics ORDER BY 1, 2";
+  return for_each_row(database_, sql, [&](const Statement& row) -> Status {
+    const auto at = by_id.find(row.integer(0));
+    if (at == by_id.end()) return {};
+    Metric metric{row.text(1), row.text(2), {}, row.text(4), better_from(row.text(5))};
+    if (!row.is_null(3)) metric.value = row.real(3);
+    at->second->metrics.push_back(std::move(metric));
+    return {};
+  });
+}
+
+Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*>& by_id) {
+  const char* sql =
+      "SELECT repetition_id, name, unit, better, encoded FROM histograms ORDER BY 1, 2";
+  return for_each_row(database_, sql, [&](const Statement& row) -> Status {
+    const auto at = by_id.find(row.integer(0));
+    if (at == by_id.end()) return {};
+    auto histogram = decode(row.text(4));
+    if (!histogram) {
+      return fail("histogram '{}' of repetition {} of '{}': {}", row.text(1),
+                  at->second->repetition, at->second->cell, histogram.error().message);
+    }
+    at->second->histograms.push_back(
+        {row.text(1), row.text(2), std::move(*histogram), better_from(row.text(3))});
+    return {};
+  });
+}
+
+Status ResultsDatabase::read_notes(RunData& run, std::map<std::int64_t, RepetitionRecord*>& by_id) {
+  const char* sql = "SELECT at_s, severity, text, cell, repetition_id FROM notes ORDER BY id";
+  return for_each_row(database_, sql, [&](const Statement& row) -> Status {
+    const auto at = row.is_null(4) ? by_id.end() : by_id.find(row.integer(4));
+    if (at != by_id.end()) {
+      at->second->warnings.push_back(row.text(2));
+    } else {
+      run.notes.push_back({row.real(0), row.text(1), row.text(2), row.text(3)});
+    }
+    return {};
+  });
+}
+
+Status ResultsDatabase::read_repetitions(RunData& run) {
+  std::map<std::string, CellData*> cells;
+  for (CellData& data : run.cells) cells[data.cell.id] = &data;
+  std::vector<std::pair<std::int64_t, std::pair<CellData*, std::size_t>>> places;
+  const char* sql =
+      "SELECT id, cell, repetition, finished, start_s, duration_s FROM repetitions ORDER BY cell, "
+      "repetition";
+  Status status = for_each_row(database_, sql, [&](const Statement& row) -> Status {
+    const auto at = cells.find(row.text(1));
+    if (at == cells.end()) return fail("a repetition of '{}', which is no cell", row.text(1));
+    const auto number = static_cast<std::uint32_t>(row.integer(2));
+    if (row.integer(3) == 0) {
+      run.unfinished.emplace_back(row.text(1), number);
+      return {};
+    }
+    RepetitionRecord record;
+    record.cell = row.text(1);
+    record.repetition = number;
+    record.start_s = row.real(4);
+    record.duration_s = row.real(5);
+    places.push_back({row.integer(0), {at->second, at->second->repetitions.size()}});
+    at->second->repetitions.push_back(std::move(record));
+    return {};
+  });
+  std::map<std::int64_t, RepetitionRecord*> by_id;
+  for (const auto& [id, place] : places) by_id[id] = &place.first->repetitions[place.second];
+  if (status) status = read_metrics(by_id);
+  if (status) status = read_histograms(by_id);
+  if (status) status = read_notes(run, by_id);
+  return status;
+}
+
+Status ResultsDatabase::read(RunData& run) {
+  // One snapshot, although a writer may be at work.
+  Status status = database_.run("BEGIN");
+  if (status) status = read_cells(run);
+  if (status) status = read_repetitions(run);
+  (void)database_.run("COMMIT");
+  return status;
+}
+
+}  // namespace violet::results

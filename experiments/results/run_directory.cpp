@@ -1,0 +1,287 @@
+#include "experiments/results/run_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+#include "engine/base/check.hpp"
+#include "experiments/results/files.hpp"
+#include "experiments/results/hdr_log.hpp"
+#include "experiments/results/results_database.hpp"
+
+namespace violet::results {
+namespace fs = std::filesystem;
+namespace {
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+};
+
+// W3. The kernel drops the lock when the writer dies, however it dies.
+Result<Descriptor> lock(const fs::path& directory) {
+  const fs::path path = directory / "lock";
+  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail("{}: another process is writing this run", directory.string());
+  }
+  return fd;
+}
+
+Result<fs::path> make_directory(const fs::path& root, const std::string& name) {
+  std::error_code error;
+  fs::create_directories(root, error);
+  if (error) return fail("{}: cannot be made: {}", root.string(), error.message());
+  for (int i = 1; i < 1000; ++i) {
+    const fs::path path = root / (i == 1 ? name : fmt::format("{}-{}", name, i));
+    if (fs::create_directory(path, error)) return path;
+    if (error) return fail("{}: cannot be made: {}", path.string(), error.message());
+  }
+  return fail("{}: a thousand runs of one second", root.string());
+}
+
+// Swapped in by rename, so that `latest` always leads somewhere.
+Status point_latest(const fs::path& root, const fs::path& directory) {
+  const fs::path link = root / "latest", next = root / fmt::format(".latest-{}", ::getpid());
+  std::error_code error;
+  fs::remove(next, error);
+  fs::create_directory_symlink(directory.filename(), next, error);
+  if (!error) fs::rename(next, link, error);
+  if (error) return fail("{}: cannot be linked: {}", link.string(), error.message());
+  return {};
+}
+
+bool is_name(const std::string& text) {
+  return !text.empty() && text != "." && text != ".." &&
+         text.find_first_of("/\n") == std::string::npos && text.find('\0') == std::string::npos;
+}
+
+}  // namespace
+
+struct RunWriter::State {
+  State(fs::path in, Descriptor locked, Descriptor log_file, Manifest facts,
+        ResultsDatabase results, FinishedSet done)
+      : directory(std::move(in)),
+        lock(std::move(locked)),
+        log(std::move(log_file)),
+        manifest(std::move(facts)),
+        database(std::move(results)),
+        finished(std::move(done)) {}
+
+  fs::path directory;
+  Descriptor lock, log;
+  Manifest manifest;
+  ResultsDatabase database;
+  FinishedSet finished;
+  std::map<std::string, HdrLogWriter, std::less<>> logs;  // By cell.
+  std::string cell;                                       // Of the repetition at work.
+  std::string tag_suffix;
+  // Times must not jump with the wall clock.
+  std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
+  double opened_at_s = 0;
+};
+
+RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunWriter::RunWriter(RunWriter&&) noexcept = default;
+RunWriter& RunWriter::operator=(RunWriter&&) noexcept = default;
+RunWriter::~RunWriter() = default;
+
+static Result<Descriptor> open_log(const fs::path& directory) {
+  const fs::path path = directory / "log.txt";
+  Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  return fd;
+}
+
+static Status write_inputs(const fs::path& directory, const RunSetup& setup) {
+  Status status = replace_file(directory / "plan.toml", setup.plan_text);
+  if (status) status = replace_file(directory / "resolved.json", setup.resolved_json);
+  if (status) status = replace_file(directory / "manifest.json", to_json(setup.manifest));
+  std::error_code error;
+  fs::create_directory(directory / "hlog", error);
+  if (error) return fail("{}: cannot be made: {}", (directory / "hlog").string(), error.message());
+  return status;
+}
+
+Result<RunWriter> RunWriter::create(RunSetup setup) {
+  Manifest& manifest = setup.manifest;
+  if (!is_name(manifest.plan_name) || !is_name(manifest.plan_hash)) {
+    return fail("'{}' with hash '{}' cannot name a run", manifest.plan_name, manifest.plan_hash);
+  }
+  for (const CellRecord& cell : setup.cells) {
+    if (!is_name(cell.id)) return fail("'{}' cannot name a cell", cell.id);
+  }
+  manifest.started_epoch_s = epoch_now_s();
+  manifest.started_utc = utc_text(manifest.started_epoch_s);
+  const auto directory =
+      make_directory(setup.root, fmt::format("{}-{}-{}", utc_name(manifest.started_epoch_s),
+                                             manifest.plan_name, manifest.plan_hash));
+  if (!directory) return tl::unexpected(directory.error());
+  manifest.run_id = directory->filename().string();
+  auto locked = lock(*directory);
+  if (!locked) return tl::unexpected(locked.error());
+  Status status = write_inputs(*directory, setup);
+  if (!status) return tl::unexpected(status.error());
+  auto database = ResultsDatabase::create(*directory / "results.sqlite", setup.cells);
+  if (!database) return tl::unexpected(database.error());
+  auto log = open_log(*directory);
+  if (!log) return tl::unexpected(log.error());
+  status = point_latest(setup.root, *directory);
+  if (!status) return tl::unexpected(status.error());
+  return RunWriter(std::make_unique<State>(*directory, std::move(*locked), std::move(*log),
+                                           manifest, std::move(*database), FinishedSet{}));
+}
+
+Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan_hash) {
+  std::error_code error;
+  const fs::path directory = fs::canonical(given, error);  // runs/latest may move on meanwhile.
+  if (error) return fail("{}: no run directory: {}", given.string(), error.message());
+  const fs::path manifest_path = directory / "manifest.json";
+  const auto text = read_whole_file(manifest_path);
+  if (!text) return tl::unexpected(text.error());
+  auto manifest = manifest_from_json(*text, manifest_path.string());
+  if (!manifest) return tl::unexpected(manifest.error());
+  if (manifest->plan_hash != plan_hash) {
+    return fail(ErrorKind::kUsage,
+                "{}: was made with plan {} ({}), not with {}; resume needs the same plan",
+                directory.string(), manifest->plan_name, manifest->plan_hash, plan_hash);
+  }
+  auto locked = lock(directory);
+  if (!locked) return tl::unexpected(locked.error());
+  auto database = ResultsDatabase::open(directory / "results.sqlite", Database::Mode::kWrite);
+  if (!database) return tl::unexpected(database.error());
+  auto finished = database->finished();
+  if (!finished) return tl::unexpected(finished.error());
+  auto log = open_log(directory);
+  if (!log) return tl::unexpected(log.error());
+  manifest->outcome = "running";
+  manifest->finished_utc.clear();
+  RunWriter writer(std::make_unique<State>(directory, std::move(*locked), std::move(*log),
+                                           *manifest, std::move(*database), std::move(*finished)));
+  writer.state_->opened_at_s = std::max(0.0, epoch_now_s() - manifest->started_epoch_s);
+  const Status saved = writer.update_manifest(*manifest);
+  if (!saved) return tl::unexpected(saved.error());
+  return writer;
+}
+
+const fs::path& RunWriter::directory() const { return state_->directory; }
+fs::path RunWriter::trace_path() const { return state_->directory / "trace.events"; }
+const Manifest& RunWriter::manifest() const { return state_->manifest; }
+const FinishedSet& RunWriter::finished() const { return state_->finished; }
+double RunWriter::elapsed_s() const {
+  const auto since = std::chrono::steady_clock::now() - state_->opened;
+  return state_->opened_at_s + std::chrono::duration<double>(since).count();
+}
+
+Status RunWriter::begin_repetition(const std::string& cell, std::uint32_t repetition) {
+  const auto attempt = state_->database.begin_repetition(cell, repetition, elapsed_s());
+  if (!attempt) return tl::unexpected(attempt.error());
+  state_->cell = cell;
+  // A repetition that was interrupted leaves its intervals; the tag keeps the next try apart.
+  state_->tag_suffix = *attempt == 1 ? fmt::format("/r{}", repetition)
+                                     : fmt::format("/r{}.{}", repetition, *attempt);
+  return {};
+}
+
+Status RunWriter::interval(std::string_view histogram_name, double start_s, double length_s,
+                           const HdrHistogram& recorded) {
+  VIOLET_CHECK(!state_->cell.empty() && "begin_repetition() comes first");
+  auto at = state_->logs.find(state_->cell);
+  if (at == state_->logs.end()) {
+    auto log = HdrLogWriter::open(state_->directory / "hlog" / (state_->cell + ".hlog"),
+                                  state_->manifest.started_epoch_s,
+                                  fmt::format("Violet, cell {}", state_->cell));
+    if (!log) return tl::unexpected(log.error());
+    at = state_->logs.emplace(state_->cell, std::move(*log)).first;
+  }
+  return at->second.append(fmt::format("{}{}", histogram_name, state_->tag_suffix), start_s,
+                           length_s, recorded);
+}
+
+Status RunWriter::finish_repetition(const RepetitionRecord& record) {
+  const Status status = state_->database.finish_repetition(record);
+  if (status) state_->finished.emplace(record.cell, record.repetition);
+  return status;
+}
+
+Status RunWriter::note(const Note& note) { return state_->database.add_note(note); }
+
+Status RunWriter::log(std::string_view line) {
+  const std::string text = fmt::format("{:10.3f} {}\n", elapsed_s(), line);
+  return write_all(state_->log.get(), text, state_->directory / "log.txt");
+}
+
+Status RunWriter::update_manifest(const Manifest& manifest) {
+  state_->manifest = manifest;
+  return replace_file(state_->directory / "manifest.json", to_json(manifest));
+}
+
+Status RunWriter::close(std::string_view outcome) {
+  state_->manifest.outcome = std::string(outcome);
+  state_->manifest.finished_utc = utc_text(epoch_now_s());
+  Status status = update_manifest(state_->manifest);
+  if (!status) return status;
+  status = state_->database.settle();
+  if (!status) return status;
+  const auto run = read_run(state_->directory);
+  if (!run) return tl::unexpected(run.error());
+  return replace_file(state_->directory / "results.json", results_json(*run));
+}
+
+Result<RunData> read_run(const fs::path& given) {
+  std::error_code error;
+  RunData run;
+  run.directory = fs::canonical(given, error);
+  if (error || !fs::is_directory(run.directory, error)) {
+    return fail(ErrorKind::kUsage, "{}: no run directory", given.string());
+  }
+  const fs::path manifest_path = run.directory / "manifest.json";
+  const auto text = read_whole_file(manifest_path);
+  if (!text) return fail(ErrorKind::kUsage, "{} (is this a run directory?)", text.error().message);
+  auto manifest = manifest_from_json(*text, manifest_path.string());
+  if (!manifest) return tl::unexpected(manifest.error());
+  run.manifest = std::move(*manifest);
+  const fs::path database_path = run.directory / "results.sqlite";
+  auto database = ResultsDatabase::open(database_path, Database::Mode::kRead);
+  if (!database) return tl::unexpected(database.error());
+  const Status status = database->read(run);
+  if (status) return run;
+  // SQLite's own errors name the file already.
+  if (status.error().message.starts_with(database_path.string()))
+    return tl::unexpected(status.error());
+  return fail("{}: {}", database_path.string(), status.error().message);
+}
+
+std::vector<fs::path> list_runs(const fs::path& root) {
+  std::vector<fs::path> runs;
+  std::error_code error, ignored;
+  for (fs::directory_iterator at(root, error), end; !error && at != end; at.increment(error)) {
+    const bool is_run = fs::exists(at->path() / "manifest.json", ignored);
+    if (is_run && !at->is_symlink(ignored)) runs.push_back(at->path());
+  }
+  std::sort(runs.rbegin(), runs.rend());
+  return runs;
+}
+
+}  // namespace violet::results

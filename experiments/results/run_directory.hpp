@@ -1,0 +1,99 @@
+// A run directory: runs/<utc>-<plan>-<hash>/ and the link runs/latest.
+//
+//   manifest.json  plan.toml  resolved.json  results.sqlite  results.json  hlog/<cell>.hlog
+//   trace.events (see event_trace.hpp)  log.txt  lock
+//
+// Threading: a RunWriter belongs to one thread. Readers may read while it writes.
+// Invariants: W1 nothing is buffered here: when a call returns, the bytes are with the kernel and
+// kill -9 cannot take them back. W2 a repetition is in the database completely or not at all. W3 one
+// writer a directory; a second is refused. W4 results.json is derived from the database and can be
+// made again from it.
+// Limits: schema version kRunSchema only; other versions are refused by name.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/base/result.hpp"
+#include "experiments/results/manifest.hpp"
+#include "experiments/results/records.hpp"
+
+namespace violet::results {
+
+struct RunSetup {
+  std::filesystem::path root = "runs";
+  std::string plan_text;      // As given.
+  std::string resolved_json;  // Every default included.
+  std::vector<CellRecord> cells;
+  Manifest manifest;  // plan_name and plan_hash filled in; run_id and times are set here.
+};
+
+using FinishedSet = std::set<std::pair<std::string, std::uint32_t>>;  // cell id, repetition
+
+class RunWriter {
+ public:
+  static Result<RunWriter> create(RunSetup setup);
+  // Goes on with an interrupted run; refused when the plan has another hash or someone is writing.
+  static Result<RunWriter> resume(const std::filesystem::path& directory,
+                                  std::string_view plan_hash);
+  RunWriter(RunWriter&&) noexcept;
+  RunWriter& operator=(RunWriter&&) noexcept;
+  ~RunWriter();
+
+  const std::filesystem::path& directory() const;
+  std::filesystem::path trace_path() const;
+  const Manifest& manifest() const;
+  // What --resume need not run again.
+  const FinishedSet& finished() const;
+  // Seconds since the run started, on the clock that start_s of records and intervals uses.
+  double elapsed_s() const;
+
+  Status begin_repetition(const std::string& cell, std::uint32_t repetition);
+  // At least once a second while a repetition runs: what was recorded since the last call.
+  Status interval(std::string_view histogram_name, double start_s, double length_s,
+                  const HdrHistogram& recorded);
+  // Makes the repetition durable.
+  Status finish_repetition(const RepetitionRecord& record);
+  Status note(const Note& note);
+  // A line of log.txt, with the time in front.
+  Status log(std::string_view line);
+  // Changes and saves the manifest: drop counts, oversubscribed cores, noise floor.
+  Status update_manifest(const Manifest& manifest);
+  // Writes results.json. Outcome: finished, interrupted or failed.
+  Status close(std::string_view outcome);
+
+ private:
+  struct State;
+  explicit RunWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct CellData {
+  CellRecord cell;
+  std::vector<RepetitionRecord> repetitions;  // In their order.
+};
+
+struct RunData {
+  std::filesystem::path directory;
+  Manifest manifest;
+  std::vector<CellData> cells;  // In the order of the plan.
+  std::vector<Note> notes;
+  // Repetitions that were begun and never finished.
+  std::vector<std::pair<std::string, std::uint32_t>> unfinished;
+};
+
+// Errors name the file and say what is wrong with it.
+Result<RunData> read_run(const std::filesystem::path& directory);
+// Newest first, those that are no run directories left out.
+std::vector<std::filesystem::path> list_runs(const std::filesystem::path& root);
+
+// Schema "violet.results" version 1: all of the above with a summary of each cell.
+std::string results_json(const RunData& run);
+
+}  // namespace violet::results

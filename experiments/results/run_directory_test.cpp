@@ -1,0 +1,275 @@
+#include "experiments/results/run_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "experiments/results/files.hpp"
+#include "experiments/results/hdr_log.hpp"
+#include "experiments/results/sqlite.hpp"
+#include "experiments/results/test_folder.hpp"
+
+namespace violet::results {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+RunSetup setup_in(const fs::path& root) {
+  RunSetup setup;
+  setup.root = root;
+  setup.plan_text = "[plan]\nname = \"t\"\n";
+  setup.resolved_json = "{}\n";
+  setup.cells = {{"strict.net-rx.1",
+                  "strategy=strict",
+                  {{"strategy", std::string("strict")},
+                   {"iotlb_entries", std::int64_t{64}},
+                   {"indirect", true},
+                   {"pace_scale", 1.5}}},
+                 {"lazy.net-rx.2", "strategy=lazy", {{"strategy", std::string("lazy")}}}};
+  setup.manifest = host_manifest();
+  setup.manifest.plan_name = "t";
+  setup.manifest.plan_hash = "0badcafe";
+  setup.manifest.seed = 5;
+  return setup;
+}
+
+RepetitionRecord record_of(const std::string& cell, std::uint32_t repetition) {
+  RepetitionRecord record{cell, repetition, 0.5, 1.0, {}, {}, {"guest and endpoint share CPU 1"}};
+  record.metrics = {{"operations_per_s", "op/s", 1000.0 + repetition, {}, Better::kHigher},
+                    {"cycles", "1", {}, "there is no PMU here", Better::kLower}};
+  HdrHistogram h;
+  for (std::uint64_t i = 0; i < 1000; ++i) h.record(i + repetition);
+  record.histograms.push_back({"map", "ns", h, Better::kLower});
+  return record;
+}
+
+TEST(RunDirectory, HoldsWhatTheConventionsAskFor) {
+  const TestFolder folder;
+  auto writer = RunWriter::create(setup_in(folder.path()));
+  ASSERT_TRUE(writer.has_value()) << writer.error().message;
+  ASSERT_TRUE(writer->log("hello"));
+  const fs::path directory = writer->directory();
+  for (const char* cell : {"strict.net-rx.1", "lazy.net-rx.2"}) {
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      ASSERT_TRUE(writer->begin_repetition(cell, i));
+      ASSERT_TRUE(writer->interval("map", 0, 1, record_of(cell, i).histograms[0].histogram));
+      ASSERT_TRUE(writer->finish_repetition(record_of(cell, i)));
+    }
+  }
+  ASSERT_TRUE(writer->note({0.1, "info", "a note", ""}));
+  ASSERT_TRUE(writer->close("finished"));
+  for (const char* name : {"manifest.json", "plan.toml", "resolved.json", "results.sqlite",
+                           "results.json", "log.txt", "hlog/strict.net-rx.1.hlog"}) {
+    EXPECT_TRUE(fs::exists(directory / name)) << name;
+  }
+  EXPECT_FALSE(fs::exists(directory / "results.sqlite-wal"));
+  EXPECT_EQ(fs::canonical(folder.path() / "latest"), directory);
+  EXPECT_THAT(directory.filename().string(), testing::MatchesRegex("[0-9]+T[0-9]+Z-t-0badcafe"));
+
+  const auto run = read_run(folder.path() / "latest");
+  ASSERT_TRUE(run.has_value()) << run.error().message;
+  EXPECT_EQ(run->manifest.outcome, "finished");
+  EXPECT_EQ(run->manifest.seed, 5u);
+  ASSERT_EQ(run->cells.size(), 2u);
+  EXPECT_EQ(run->cells[0].cell.axes, setup_in("").cells[0].axes);
+  ASSERT_EQ(run->cells[0].repetitions.size(), 3u);
+  const RepetitionRecord& first = run->cells[0].repetitions[0];
+  EXPECT_EQ(first.metrics.size(), 2u);
+  EXPECT_FALSE(first.metrics[0].value.has_value());
+  EXPECT_EQ(first.metrics[0].because, "there is no PMU here");
+  EXPECT_EQ(first.metrics[1].value, 1000.0);
+  EXPECT_EQ(first.histograms[0].histogram.counts(),
+            record_of("", 0).histograms[0].histogram.counts());
+  EXPECT_THAT(first.warnings, testing::ElementsAre("guest and endpoint share CPU 1"));
+  ASSERT_EQ(run->notes.size(), 1u);
+  EXPECT_EQ(list_runs(folder.path()).size(), 1u);
+  const auto log = read_hdr_log(directory / "hlog/strict.net-rx.1.hlog");
+  ASSERT_TRUE(log.has_value());
+  EXPECT_EQ(log->intervals[2].tag, "map/r2");
+}
+
+TEST(RunDirectory, ResultsJsonSaysNullWithAReasonAndNamesOutliers) {
+  const TestFolder folder;
+  auto writer = RunWriter::create(setup_in(folder.path()));
+  for (std::uint32_t i = 0; i < 9; ++i) {
+    auto record = record_of("strict.net-rx.1", i);
+    if (i == 4) record.metrics[0].value = 9e9;
+    ASSERT_TRUE(writer->finish_repetition(record));
+  }
+  ASSERT_TRUE(writer->close("finished"));
+  const auto json = nlohmann::json::parse(*read_whole_file(writer->directory() / "results.json"));
+  EXPECT_EQ(json["schema"], "violet.results");
+  const auto& cell = json["cells"][0];
+  EXPECT_TRUE(cell["summary"]["cycles"]["median"].is_null());
+  EXPECT_EQ(cell["summary"]["cycles"]["because"], "there is no PMU here");
+  EXPECT_EQ(cell["summary"]["operations_per_s"]["outliers"][0]["repetition"], 4);
+  EXPECT_EQ(cell["repetitions"][0]["histograms"]["map"]["count"], 1000);
+  EXPECT_EQ(json["manifest"]["plan"]["name"], "t");
+}
+
+TEST(RunDirectory, W1_AKilledProcessLosesNothingThatWasFinished) {
+  const TestFolder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto writer = RunWriter::create(setup_in(folder.path()));
+    (void)writer->begin_repetition("strict.net-rx.1", 0);
+    (void)writer->interval("map", 0, 1, record_of("", 0).histograms[0].histogram);
+    (void)writer->finish_repetition(record_of("strict.net-rx.1", 0));
+    (void)writer->begin_repetition("strict.net-rx.1", 1);
+    (void)writer->interval("map", 1, 1, record_of("", 1).histograms[0].histogram);
+    (void)writer->log("about to die");
+    ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+
+  const fs::path latest = folder.path() / "latest";
+  auto run = read_run(latest);
+  ASSERT_TRUE(run.has_value()) << run.error().message;
+  EXPECT_EQ(run->manifest.outcome, "running");
+  ASSERT_EQ(run->cells[0].repetitions.size(), 1u);
+  EXPECT_EQ(run->unfinished,
+            (std::vector<std::pair<std::string, std::uint32_t>>{{"strict.net-rx.1", 1}}));
+  EXPECT_EQ(read_hdr_log(latest / "hlog/strict.net-rx.1.hlog")->intervals.size(), 2u);
+  EXPECT_THAT(*read_whole_file(latest / "log.txt"), HasSubstr("about to die"));
+
+  // --resume: the finished one is known, the other runs again under a tag of its own.
+  auto writer = RunWriter::resume(latest, "0badcafe");
+  ASSERT_TRUE(writer.has_value()) << writer.error().message;
+  EXPECT_EQ(writer->finished(), (FinishedSet{{"strict.net-rx.1", 0}}));
+  ASSERT_TRUE(writer->begin_repetition("strict.net-rx.1", 1));
+  ASSERT_TRUE(writer->interval("map", 2, 1, record_of("", 1).histograms[0].histogram));
+  ASSERT_TRUE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));
+  EXPECT_FALSE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));  // W2: once.
+  ASSERT_TRUE(writer->close("finished"));
+  run = read_run(latest);
+  EXPECT_EQ(run->cells[0].repetitions.size(), 2u);
+  EXPECT_TRUE(run->unfinished.empty());
+  EXPECT_EQ(read_hdr_log(latest / "hlog/strict.net-rx.1.hlog")->intervals[2].tag, "map/r1.2");
+}
+
+TEST(RunDirectory, W3_OneWriterAndTheSamePlan) {
+  const TestFolder folder;
+  auto writer = RunWriter::create(setup_in(folder.path()));
+  const auto second = RunWriter::resume(writer->directory(), "0badcafe");
+  ASSERT_FALSE(second.has_value());
+  EXPECT_THAT(second.error().message, HasSubstr("another process"));
+  const auto other = RunWriter::resume(writer->directory(), "11111111");
+  ASSERT_FALSE(other.has_value());
+  EXPECT_THAT(other.error().message, HasSubstr("same plan"));
+  EXPECT_EQ(other.error().kind, ErrorKind::kUsage);
+}
+
+TEST(RunDirectory, TwoRunsInOneSecondGetTwoDirectories) {
+  const TestFolder folder;
+  auto a = RunWriter::create(setup_in(folder.path()));
+  auto b = RunWriter::create(setup_in(folder.path()));
+  ASSERT_TRUE(a && b);
+  EXPECT_NE(a->directory(), b->directory());
+  EXPECT_EQ(list_runs(folder.path()).size(), 2u);
+}
+
+TEST(RunDirectory, RefusesNamesThatAreNoNames) {
+  const TestFolder folder;
+  RunSetup setup = setup_in(folder.path());
+  setup.cells[0].id = "../../etc";
+  EXPECT_FALSE(RunWriter::create(setup));
+  setup = setup_in(folder.path());
+  setup.manifest.plan_name = "a/b";
+  EXPECT_FALSE(RunWriter::create(setup));
+}
+
+class Damaged : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto writer = RunWriter::create(setup_in(folder_.path()));
+    ASSERT_TRUE(writer->finish_repetition(record_of("strict.net-rx.1", 0)));
+    ASSERT_TRUE(writer->close("finished"));
+    directory_ = writer->directory();
+  }
+  std::string error() const {
+    const auto run = read_run(directory_);
+    return run ? std::string("none") : run.error().message;
+  }
+  void sql(const char* text) const {
+    auto database = Database::open(directory_ / "results.sqlite", Database::Mode::kWrite);
+    ASSERT_TRUE(database->run(text)) << text;
+  }
+  TestFolder folder_;
+  fs::path directory_;
+};
+
+TEST_F(Damaged, ErrorsNameTheFile) {
+  EXPECT_EQ(error(), "none");
+  sql("UPDATE histograms SET encoded = 'HISTFAAAA'");
+  EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite: histogram 'map' of repetition 0"),
+                             HasSubstr("strict.net-rx.1")));
+  sql("UPDATE cells SET axes = '[]'");
+  EXPECT_THAT(error(), HasSubstr("results.sqlite: the axes of cell"));
+  sql("DROP TABLE cells");
+  EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite"), HasSubstr("no such table")));
+}
+
+TEST_F(Damaged, OtherSchemasAndStrangersAreToldApart) {
+  sql("PRAGMA user_version = 0");
+  EXPECT_THAT(error(), HasSubstr("results.sqlite: schema version 0, this program reads 1"));
+  sql("PRAGMA application_id = 7");
+  EXPECT_THAT(error(), HasSubstr("not results of Violet"));
+  std::ofstream(directory_ / "results.sqlite")
+      << "garbage, and long enough to be looked at as a database";
+  EXPECT_THAT(error(), HasSubstr("results.sqlite: file is not a database"));
+  fs::remove(directory_ / "results.sqlite");
+  EXPECT_THAT(error(), HasSubstr("results.sqlite: unable to open"));
+}
+
+TEST_F(Damaged, ManifestsToo) {
+  const fs::path path = directory_ / "manifest.json";
+  const std::string good = *read_whole_file(path);
+  std::ofstream(path) << good.substr(0, good.size() / 2);
+  EXPECT_THAT(error(), HasSubstr("manifest.json: not JSON"));
+  std::ofstream(path) << "{}";
+  EXPECT_THAT(error(), HasSubstr("manifest.json: not a manifest"));
+  std::ofstream(path) << R"({"schema": "violet.manifest", "version": 99})";
+  EXPECT_THAT(error(), HasSubstr("manifest.json: schema version 99, this program reads 1"));
+  std::ofstream(path) << R"({"schema": "violet.manifest", "version": "new"})";
+  EXPECT_THAT(error(), HasSubstr("manifest.json: schema version \"new\""));
+  std::ofstream(path) << R"({"schema": 7, "version": 1})";
+  EXPECT_THAT(error(), HasSubstr("manifest.json: not a manifest"));
+  std::ofstream(path) << R"({"schema": "violet.manifest", "version": 1, "run_id": 5})";
+  EXPECT_THAT(error(), HasSubstr("manifest.json: "));
+  fs::remove(path);
+  EXPECT_THAT(error(), HasSubstr("is this a run directory?"));
+  EXPECT_FALSE(read_run("/nonexistent"));
+}
+
+TEST_F(Damaged, ATruncatedDatabaseNeverReadsAsWhole) {
+  const fs::path path = directory_ / "results.sqlite";
+  fs::resize_file(path, fs::file_size(path) / 2);
+  EXPECT_THAT(error(), HasSubstr("results.sqlite"));
+}
+
+TEST(ManifestFacts, AreKnownOrHaveAReason) {
+  const Manifest m = host_manifest();
+  for (const Fact* fact :
+       {&m.host, &m.cpu_model, &m.kernel, &m.governor, &m.hugepages, &m.clock_source}) {
+    EXPECT_NE(fact->value.empty(), fact->because.empty());
+  }
+  EXPECT_GT(m.ns_per_tick, 0);
+  const auto back = manifest_from_json(to_json(m), "m");
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  EXPECT_EQ(back->governor.text(), m.governor.text());
+  EXPECT_EQ(to_json(*back), to_json(m));
+  EXPECT_FALSE(git_revision("/").known());
+}
+
+}  // namespace
+}  // namespace violet::results

@@ -1,0 +1,64 @@
+// SQLite behind RAII and Result. Internal to this room.
+//
+// Threading: one connection, one thread.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/result.hpp"
+
+namespace violet::results {
+
+class Statement {
+ public:
+  // Parameters count from 1; the text is copied.
+  Statement& bind(int at, std::string_view text);
+  Statement& bind(int at, double value);
+  Statement& bind(int at, std::int64_t value);
+  Statement& bind_null(int at);
+  // True: there is a row; false: done. Errors name the file.
+  Result<bool> step();
+  // For statements without rows; ready to be bound again afterwards.
+  Status run();
+
+  std::string text(int column) const;
+  double real(int column) const { return sqlite3_column_double(handle_.get(), column); }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
+  bool is_null(int column) const {
+    return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
+  }
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+  sqlite3* database_ = nullptr;
+  std::string path_;
+};
+
+class Database {
+ public:
+  enum class Mode { kCreate, kWrite, kRead };
+  static Result<Database> open(const std::filesystem::path& path, Mode mode);
+  Status run(const char* sql);
+  Result<Statement> prepare(const char* sql);
+  std::string error() const;
+
+ private:
+  struct Close {
+    void operator()(sqlite3* database) const { sqlite3_close(database); }
+  };
+  std::unique_ptr<sqlite3, Close> handle_;
+  std::string path_;
+};
+
+}  // namespace violet::results

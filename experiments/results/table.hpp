@@ -1,0 +1,81 @@
+// Tables for people (aligned text) and for programs (JSON, NDJSON, CSV) from the same rows.
+//
+// Threading: plain values and pure functions.
+// Invariants: text output scales numbers to three significant digits and names the scaled unit in the
+// header; the other formats keep the recorded unit and every digit. A number that is missing is "n/a" or
+// null with its reason. Control characters in texts never reach a terminal.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/base/result.hpp"
+#include "experiments/results/statistics.hpp"
+
+namespace violet::results {
+
+inline constexpr int kTableSchema = 1;
+
+enum class Tone { kPlain, kGood, kBad, kWarning, kFaint };
+
+struct Text {
+  std::string text;
+  Tone tone = Tone::kPlain;
+};
+
+struct Quantity {
+  std::optional<double> value;
+  std::optional<Interval> interval = {};  // 95 %; text shows the larger side as "±3%".
+  std::string because = {};               // Why there is no value.
+  Tone tone = Tone::kPlain;
+  std::string unit = {};  // Instead of the column's, in columns that mix units.
+};
+Quantity quantity(const Estimate& estimate);
+
+using Item = std::variant<Text, Quantity>;
+
+enum class Audience { kAll, kPeople, kPrograms };  // Text, or the other formats, or both.
+
+struct Column {
+  std::string name;
+  std::string unit = {};  // "ns", "s", "B", "<x>/s", "%", "1" or empty: see scale_of().
+  bool is_key = false;    // Says what the row is about: repeated when a table is split.
+  Audience audience = Audience::kAll;
+};
+
+struct Table {
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::vector<Item>> rows;  // As wide as columns.
+  std::vector<std::string> notes;       // Below the table.
+};
+
+enum class Format { kText, kJson, kNdjson, kCsv };
+Result<Format> format_from(std::string_view name);
+
+struct TextStyle {
+  bool colour = false;
+  unsigned width = 0;  // Columns of the terminal; 0: no limit.
+};
+// Colour only on a terminal and without NO_COLOR.
+TextStyle style_for(int fd);
+
+std::string render(const Table& table, Format format, const TextStyle& style = {});
+std::string render_text(const Table& table, const TextStyle& style);
+
+// Terminal columns that a UTF-8 text takes.
+std::size_t display_width(std::string_view utf8);
+// As much of a text as fits in so many columns.
+std::string first_columns(std::string_view utf8, std::size_t columns);
+// Without control characters; invalid UTF-8 becomes '?'.
+std::string printable(std::string_view text);
+std::string painted(std::string_view text, Tone tone, bool colour);
+// Three significant digits, never an exponent below 1e15.
+std::string three_digits(double value);
+// With the best unit: "1.23 ms".
+std::string with_unit(double value, std::string_view unit);
+
+}  // namespace violet::results

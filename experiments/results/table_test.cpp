@@ -1,0 +1,164 @@
+#include "experiments/results/table.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+namespace violet::results {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+Quantity q(double value) { return {value}; }
+
+TEST(Numbers, HaveThreeSignificantDigits) {
+  EXPECT_EQ(three_digits(0), "0");
+  EXPECT_EQ(three_digits(1.2345), "1.23");
+  EXPECT_EQ(three_digits(12.345), "12.3");
+  EXPECT_EQ(three_digits(123.45), "123");
+  EXPECT_EQ(three_digits(9.996), "10.0");
+  EXPECT_EQ(three_digits(99.96), "100");
+  EXPECT_EQ(three_digits(-0.012345), "-0.0123");
+  EXPECT_EQ(three_digits(12345), "12345");
+  EXPECT_EQ(three_digits(1e18), "1.00e+18");
+}
+
+TEST(Numbers, KeepTheirValueToHalfAPercent) {
+  EXPECT_TRUE(rc::check([](std::int32_t mantissa, std::uint8_t shift) {
+    RC_PRE(mantissa != 0);
+    const double value = std::ldexp(mantissa, -(shift % 40));
+    RC_PRE(std::abs(value) >= 1e-8);
+    RC_ASSERT(std::abs(std::stod(three_digits(value)) / value - 1) <= 0.00501);
+  }));
+}
+
+TEST(Numbers, FindTheirUnit) {
+  EXPECT_EQ(with_unit(812, "ns"), "812 ns");
+  EXPECT_EQ(with_unit(1234, "ns"), "1.23 µs");
+  EXPECT_EQ(with_unit(5.2e6, "ns"), "5.20 ms");
+  EXPECT_EQ(with_unit(0.0052, "s"), "5.20 ms");
+  EXPECT_EQ(with_unit(0, "s"), "0 s");
+  EXPECT_EQ(with_unit(1536, "B"), "1.50 KiB");
+  EXPECT_EQ(with_unit(3e6, "op/s"), "3.00 M op/s");
+  EXPECT_EQ(with_unit(3e6, "1"), "3.00 M");
+  EXPECT_EQ(with_unit(99.5, "%"), "99.5 %");
+  EXPECT_EQ(with_unit(2.0 * 1024 * 1024, "B/s"), "2.00 MiB/s");
+}
+
+TEST(Width, KnowsUtf8) {
+  EXPECT_EQ(display_width("abc"), 3u);
+  EXPECT_EQ(display_width("µs ±"), 4u);
+  EXPECT_EQ(display_width("e\u0301"), 1u);
+  EXPECT_EQ(display_width("日本"), 4u);
+  EXPECT_EQ(first_columns("日本語", 5), "日本");
+  EXPECT_EQ(first_columns("aé±x", 3), "aé±");
+  EXPECT_EQ(printable("a\033[31mb\xff\n"), "a?[31mb??");
+}
+
+TEST(Width, NeverReadsPastAnyBytes) {
+  EXPECT_TRUE(rc::check([](const std::string& text) {
+    const std::string clean = printable(text);
+    RC_ASSERT(printable(clean) == clean);
+    RC_ASSERT(display_width(first_columns(clean, 5)) <= 5u);
+    for (const char c : clean) RC_ASSERT(static_cast<unsigned char>(c) >= 0x20);
+  }));
+}
+
+Table example() {
+  Table table{
+      "A title", {{"strategy", "", true}, {"map p50", "ns"}, {"rate", "op/s"}}, {}, {"A note."}};
+  Quantity spread{1500.0, Interval{1440, 1530}};
+  table.rows = {{Text{"strict"}, spread, q(2.5e6)},
+                {Text{"bounce"}, Quantity{{}, {}, "it has no map"}, q(1.25e6)}};
+  return table;
+}
+
+TEST(Tables, TextIsAlignedWithUnitsInTheHeader) {
+  EXPECT_EQ(render(example(), Format::kText),
+            "A title\n\n"
+            "strategy  map p50 [µs]  rate [M op/s]\n"
+            "────────  ────────────  ─────────────\n"
+            "strict        1.50 ±4%           2.50\n"
+            "bounce             n/a           1.25\n"
+            "\nA note.\n");
+}
+
+TEST(Tables, ValuesFarApartCarryTheirOwnUnits) {
+  Table table{"",
+              {{"latency", "ns"}},
+              {{q(800)}, {q(5e9)}, {Quantity{5.0, {}, {}, Tone::kPlain, "B"}}},
+              {}};
+  const std::string text = render(table, Format::kText);
+  EXPECT_THAT(text, StartsWith("latency\n"));
+  EXPECT_THAT(text, HasSubstr(" 800 ns\n"));
+  EXPECT_THAT(text, HasSubstr(" 5.00 s\n"));
+  EXPECT_THAT(text, HasSubstr("5.00 B\n"));
+}
+
+TEST(Tables, SplitWhenTooWideAndRepeatTheKeys) {
+  const std::string text = render_text(example(), {false, 25});
+  EXPECT_THAT(text, HasSubstr("strategy  map p50 [µs]\n"));
+  EXPECT_THAT(text, HasSubstr("strategy  rate [M op/s]\n"));
+}
+
+TEST(Tables, ColourOnlyWhenAsked) {
+  Table table{"", {{"verdict"}}, {{Text{"worse", Tone::kBad}}}, {}};
+  EXPECT_THAT(render_text(table, {true, 0}), HasSubstr("\033[31mworse\033[0m"));
+  EXPECT_THAT(render_text(table, {false, 0}), Not(HasSubstr("\033")));
+  EXPECT_FALSE(style_for(-1).colour);  // No terminal.
+}
+
+TEST(Tables, JsonKeepsDigitsUnitsAndReasons) {
+  const auto json = nlohmann::json::parse(render(example(), Format::kJson));
+  EXPECT_EQ(json["schema"], "violet.table");
+  EXPECT_EQ(json["version"], kTableSchema);
+  EXPECT_EQ(json["columns"][1]["unit"], "ns");
+  EXPECT_EQ(json["rows"][0]["map p50"]["value"], 1500.0);
+  EXPECT_EQ(json["rows"][0]["map p50"]["interval"][1], 1530);
+  EXPECT_TRUE(json["rows"][1]["map p50"]["value"].is_null());
+  EXPECT_EQ(json["rows"][1]["map p50"]["because"], "it has no map");
+}
+
+TEST(Tables, NdjsonIsOneObjectALine) {
+  std::istringstream lines(render(example(), Format::kNdjson));
+  std::string line;
+  std::vector<nlohmann::json> objects;
+  while (std::getline(lines, line)) objects.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(objects.size(), 3u);
+  EXPECT_EQ(objects[0]["schema"], "violet.table");
+  EXPECT_EQ(objects[2]["strategy"], "bounce");
+}
+
+TEST(Tables, CsvQuotesAndCarriesTheSchema) {
+  Table table = example();
+  table.rows[0][0] = Text{"a,\"b\""};
+  EXPECT_EQ(render(table, Format::kCsv),
+            "schema,strategy,map p50 [ns],map p50 low,map p50 high,rate [op/s]\r\n"
+            "violet.table/1,\"a,\"\"b\"\"\",1500,1440,1530,2500000\r\n"
+            "violet.table/1,bounce,,,,1250000\r\n");
+}
+
+TEST(Tables, AudiencesSeeTheirColumns) {
+  Table table{
+      "", {{"p", "", false, Audience::kPeople}, {"m", "", false, Audience::kPrograms}}, {}, {}};
+  table.rows = {{Text{"human"}, Text{"machine"}}};
+  EXPECT_THAT(render(table, Format::kText), Not(HasSubstr("machine")));
+  for (const Format format : {Format::kJson, Format::kNdjson, Format::kCsv}) {
+    EXPECT_THAT(render(table, format), Not(HasSubstr("human")));
+    EXPECT_THAT(render(table, format), HasSubstr("machine"));
+  }
+}
+
+TEST(Tables, FormatsAreNamed) {
+  EXPECT_EQ(format_from("csv").value(), Format::kCsv);
+  EXPECT_EQ(format_from("xml").error().kind, ErrorKind::kUsage);
+}
+
+}  // namespace
+}  // namespace violet::results
