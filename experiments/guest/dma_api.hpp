@@ -1,0 +1,81 @@
+// The words of the Linux DMA API that workloads, strategies and the ledger share.
+//
+// Threading: plain values.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/types.hpp"
+
+namespace violet {
+
+enum class DmaDirection : std::uint8_t { kToDevice = 1, kFromDevice = 2, kBidirectional = 3 };
+
+// dma_info_to_prot() of drivers/iommu/dma-iommu.c: what the device may do.
+constexpr Permissions permissions_of(DmaDirection direction) {
+  return static_cast<Permissions>(static_cast<std::uint8_t>(direction));
+}
+
+// A CPU buffer that a driver hands to the DMA API; need not be aligned.
+struct DmaBuffer {
+  GuestPhys phys;
+  std::uint32_t bytes;  // >= 1.
+};
+
+// What dma_map_single() gave back. `iova` keeps the offset of the buffer in its granule.
+struct DmaMapping {
+  Iova iova;
+  DmaBuffer buffer;
+  DmaDirection direction;
+  std::uint16_t endpoint;  // Index of the endpoint in the guest, not its virtio-iommu id.
+  // What the device may do there, which can be more than the direction needs.
+  Permissions granted = Permissions::kNone;
+  // The address stays reachable after unmap() by design (bypass, identity map, bounce pool), so that
+  // its unmap opens no window; Strategy::always_mapped_bytes() accounts for it.
+  bool persistent = false;
+  std::uint64_t cookie = 0;  // The strategy's own.
+};
+
+// How kDmaMap and kDmaUnmap events carry a mapping (telemetry/event.hpp): `status` holds the direction,
+// what was granted and whether it is persistent, `b` the bytes and the page of the buffer.
+constexpr std::uint8_t dma_event_status(const DmaMapping& mapping) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(mapping.direction) |
+                                   static_cast<unsigned>(mapping.granted) << 2 |
+                                   (mapping.persistent ? 1u << 5 : 0u));
+}
+constexpr std::uint64_t dma_event_extent(const DmaMapping& mapping) {
+  return mapping.buffer.bytes | (mapping.buffer.phys.value >> kGranuleShift4K) << 32;
+}
+constexpr Permissions dma_event_needed(std::uint8_t status) {
+  return static_cast<Permissions>(status & 3);
+}
+constexpr Permissions dma_event_granted(std::uint8_t status) {
+  return static_cast<Permissions>(status >> 2 & 3);
+}
+constexpr bool dma_event_persistent(std::uint8_t status) { return (status & 1u << 5) != 0; }
+constexpr std::uint32_t dma_event_bytes(std::uint64_t extent) {
+  return static_cast<std::uint32_t>(extent);
+}
+// Page number of the first byte of the buffer; below 2^44 bytes of memory.
+constexpr std::uint64_t dma_event_page(std::uint64_t extent) { return extent >> 32; }
+
+// What the DMA layer did, since the run's start. Guest lcore only.
+struct GuestCounters {
+  std::uint64_t maps = 0;              // dma_map calls that succeeded
+  std::uint64_t unmaps = 0;            // dma_unmap calls
+  std::uint64_t map_failures = 0;      // dma_map calls that failed (no IOVA, no ring, NOMEM)
+  std::uint64_t map_requests = 0;      // MAP requests sent to the device
+  std::uint64_t unmap_requests = 0;    // UNMAP requests sent to the device
+  std::uint64_t other_requests = 0;    // ATTACH, DETACH, PROBE
+  std::uint64_t failed_requests = 0;   // any request that came back with a status other than OK
+  std::uint64_t syncs = 0;             // times the driver spun until all requests were back
+  std::uint64_t kicks = 0;             // notifications really sent (not suppressed)
+  std::uint64_t kicks_suppressed = 0;  // notifications the device did not want
+  std::uint64_t flushes = 0;           // flush-queue flushes
+  std::uint64_t iova_allocations = 0;
+  std::uint64_t iova_tree_walks = 0;   // allocations that missed the magazines
+  std::uint64_t bytes_copied = 0;      // by bounce strategies
+  std::uint64_t bounce_fallbacks = 0;  // bounces that fell back to a normal mapping
+};
+
+}  // namespace violet

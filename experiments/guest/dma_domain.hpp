@@ -1,0 +1,94 @@
+// One IOMMU domain of the guest and the DMA layer on it (drivers/iommu/dma-iommu.c over iommu.c): takes
+// addresses from the IOVA allocator, cuts buffers into MAP requests, and syncs once for each buffer or
+// list.
+//
+// Threading: owner-only: the guest lcore.
+// Invariants: map() and map_list() that fail leave nothing behind (T3). What is mapped together is
+// unmapped together: unmap() gets the address and the granules of one map() or map_list().
+// Limits: buffers of a list are laid out one behind another, each on granules of its own; the 4 GiB
+// segment boundary of the kernel's sg lists is not modelled.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "experiments/guest/dma_api.hpp"
+#include "experiments/guest/iova_allocator.hpp"
+#include "experiments/guest/mapping_table.hpp"
+#include "experiments/guest/page_cutter.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
+
+namespace violet {
+
+struct DomainOptions {
+  bool pci = true;         // First below 4 GiB, until that fails once (pci_32bit_workaround).
+  bool force_dac = false;  // iommu.forcedac=1: never restrict to 4 GiB.
+  std::uint64_t dma_mask = ~std::uint64_t{0};  // Highest address that the endpoint can use.
+  bool sync_map = true;  // One sync for each buffer or list; false: one for each MAP, before v6.8.
+};
+
+class DmaDomain {
+ public:
+  DmaDomain(VirtioIommuDriver& driver, DomainId id, std::unique_ptr<IovaAllocator> iovas,
+            GuestCounters& counters, const DomainOptions& options);
+
+  DomainId id() const { return id_; }
+  IovaAllocator& iovas() { return *iovas_; }
+  std::uint64_t granule() const { return granule_; }
+  std::size_t mappings() const { return mappings_.size(); }
+  // Granules up to the highest address that the endpoint can use.
+  std::uint64_t addressable_granules() const { return (last_address_ >> shift_) + 1; }
+  // The endpoint still uses only addresses below 4 GiB.
+  bool below_4g() const { return below_4g_; }
+
+  // Sends ATTACH; on the first endpoint what is mapped already follows, each MAP synced.
+  Status attach(EndpointId endpoint);
+  Status detach(EndpointId endpoint);
+
+  // The whole granules that hold a buffer.
+  std::uint64_t granules_of(DmaBuffer buffer) const {
+    return (offset_of(buffer.phys.value) + buffer.bytes + granule_ - 1) >> shift_;
+  }
+  std::uint64_t offset_of(std::uint64_t address) const { return address & (granule_ - 1); }
+
+  // dma_map: an address for the buffer, mapped and synced.
+  std::optional<Iova> map(DmaBuffer buffer, Permissions permissions, unsigned cpu);
+  // dma_map_sg: addresses of all buffers, behind one another, with one sync at the end.
+  bool map_list(std::span<const DmaBuffer> buffers, Permissions permissions, unsigned cpu,
+                std::span<Iova> out);
+  // Queues the UNMAPs for [first, first + granules), of a map() or map_list(). Neither syncs nor
+  // frees the address.
+  void unmap(Iova first, std::uint64_t granules);
+  void free_iova(Iova first, std::uint64_t granules, unsigned cpu) {
+    iovas_->free(first.value >> shift_, granules, cpu);
+  }
+  std::optional<Iova> allocate_iova(std::uint64_t granules, unsigned cpu);
+
+  // iommu_map() and iommu_unmap() without the allocator, for identity maps and pools. add_range()
+  // queues the MAPs of a contiguous range, or queues nothing that stays.
+  bool add_range(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions);
+  void remove_range(Iova iova, std::uint64_t bytes);
+  bool sync() { return driver_.sync(); }
+
+ private:
+  bool map_segments(Iova at, std::span<const DmaBuffer> buffers, Permissions permissions);
+  bool map_one(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions);
+  std::uint64_t unmap_cut(std::uint64_t iova, std::uint64_t bytes);
+
+  VirtioIommuDriver& driver_;
+  DomainId id_;
+  std::unique_ptr<IovaAllocator> iovas_;
+  GuestCounters& counters_;
+  DomainOptions options_;
+  unsigned shift_;
+  std::uint64_t granule_;
+  std::uint64_t page_size_mask_;
+  std::uint64_t last_address_;
+  bool below_4g_;
+  unsigned endpoints_ = 0;
+  MappingTable mappings_;
+};
+
+}  // namespace violet

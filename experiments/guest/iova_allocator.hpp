@@ -1,0 +1,74 @@
+// Hands out I/O virtual addresses: the contract, and the registry of allocators that plans name.
+//
+// Threading: owner-only: the guest lcore. Where the kernel takes a lock, IovaStats counts it.
+// Invariants:
+//   A1 what is handed out never overlaps what is live or reserved, lies below the limit asked for,
+//      and is aligned to its size rounded up to a power of two.
+//   A2 free() takes exactly what allocate() gave: the first granule and the number asked for.
+//   A3 pfn 0 is never handed out.
+// Limits: memory grows with the number of live ranges; no allocation of memory per call once warm.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/clock.hpp"
+#include "engine/base/result.hpp"
+#include "engine/base/types.hpp"
+
+namespace violet {
+
+struct IovaConfig {
+  unsigned granule_shift = kGranuleShift4K;
+  // The domain's aperture: input_range of the device. Its first granule is at least 1.
+  IovaRange aperture = IovaRange::all();
+  std::vector<IovaRange> reserved;  // RESV_MEM regions and bridge windows; may overlap.
+  unsigned cpus = 1;
+  unsigned magazine_granules = 127;           // IOVA_MAG_SIZE; older kernels 128.
+  std::uint64_t depot_trim_ns = 100'000'000;  // IOVA_DEPOT_DELAY.
+};
+
+struct IovaStats {
+  std::uint64_t allocations = 0;
+  std::uint64_t frees = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t tree_allocations = 0;  // Not served by a magazine.
+  std::uint64_t tree_frees = 0;
+  std::uint64_t tree_steps = 0;   // Nodes that the top-down searches looked at.
+  std::uint64_t tree_locks = 0;   // iova_rbtree_lock, taken once per tree operation.
+  std::uint64_t depot_moves = 0;  // Magazines exchanged with a depot, under its lock.
+  std::uint64_t cache_flushes = 0;
+};
+
+class IovaAllocator {
+ public:
+  virtual ~IovaAllocator() = default;
+  // First granule of `granules` contiguous ones, all of them <= limit_pfn; nothing when none is free.
+  // `flush` allows to empty every cache and try again before giving up (alloc_iova_fast()).
+  virtual std::optional<std::uint64_t> allocate(std::uint64_t granules, std::uint64_t limit_pfn,
+                                                unsigned cpu, bool flush) = 0;
+  virtual void free(std::uint64_t pfn, std::uint64_t granules, unsigned cpu) = 0;
+  // Returns everything cached to the tree.
+  virtual void flush_caches() = 0;
+  // Delayed work; cheap when nothing is due.
+  virtual void tick(Ticks now) = 0;
+  virtual const IovaStats& stats() const = 0;
+};
+
+struct IovaAllocatorInfo {
+  std::string_view name;
+  std::string_view summary;
+  std::unique_ptr<IovaAllocator> (*make)(const IovaConfig& config);
+};
+
+// In the order of the plans' default first.
+std::span<const IovaAllocatorInfo> iova_allocators();
+// Error when no allocator has that name.
+Result<std::unique_ptr<IovaAllocator>> make_iova_allocator(std::string_view name,
+                                                           const IovaConfig& config);
+
+}  // namespace violet

@@ -1,0 +1,234 @@
+#include "experiments/guest/probe_agreement.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "engine/base/types.hpp"
+#include "experiments/guest/dma_api.hpp"
+
+namespace violet {
+namespace {
+
+constexpr std::uint64_t kGranule = std::uint64_t{1} << kGranuleShift4K;
+constexpr Ticks kNever = ~Ticks{0};
+
+// A mapping over one granule that somebody probed.
+struct Life {
+  Ticks mapped;             // The engine began to map it...
+  Ticks returned = kNever;  // ... and the dma_map that wanted it returned.
+  Ticks executed = kNever;
+  Ticks completed = kNever;
+  Permissions permissions;
+};
+
+enum class Expected { kHit, kMiss, kUncertain };
+
+Expected expected_of(const Life& life, Ticks at, Access access, Ticks slack) {
+  if (!allows(life.permissions, access)) return Expected::kMiss;
+  const auto before = [&](Ticks event) { return event != kNever && at + slack < event; };
+  const auto after = [&](Ticks event) { return event != kNever && at > event + slack; };
+  if (before(life.mapped) || after(life.completed)) return Expected::kMiss;
+  const bool mapped = after(life.returned);
+  const bool gone = life.executed != kNever && !before(life.executed);
+  return mapped && !gone ? Expected::kHit : Expected::kUncertain;
+}
+
+// Where an endpoint was attached, from when on.
+struct Attachment {
+  Ticks from;
+  std::uint32_t domain;
+  bool attached;
+};
+
+class Comparison {
+ public:
+  explicit Comparison(const ProbeInput& input) : input_(input) {
+    for (const auto& [endpoint, domain] : input.attached) {
+      attachments_[endpoint.value].push_back({0, domain.value, true});
+      ++endpoints_[domain.value];
+    }
+    for (const Event& event : input.engine) note_attachment(event);
+    for (const Event& event : input.probes) {
+      if (event.kind != EventKind::kRogueProbe) continue;
+      if (const Attachment* to = attachment(event)) {
+        lives_[to->domain].try_emplace(event.a / kGranule);
+      }
+    }
+    for (const Event& event : input.engine) note_mapping(event);
+    for (const Event& event : input.guest) note_return(event);
+    if (!input.guest.empty()) return;
+    for (auto& [domain, granules] : lives_) {
+      for (auto& [granule, lives] : granules) {
+        for (Life& life : lives) life.returned = life.mapped;
+      }
+    }
+  }
+
+  ProbeAgreement run() {
+    ProbeAgreement result;
+    result.complete = input_.lost_engine_events == 0;
+    for (const Event& event : input_.probes) {
+      if (event.kind == EventKind::kRogueProbe) judge(event, result);
+    }
+    return result;
+  }
+
+ private:
+  using Granules = std::map<std::uint64_t, std::vector<Life>>;
+
+  void note_attachment(const Event& event) {
+    const bool attach = event.kind == EventKind::kAttach;
+    if (!attach && event.kind != EventKind::kDetach) return;
+    attachments_[event.id].push_back({event.at, static_cast<std::uint32_t>(event.a), attach});
+  }
+
+  const Attachment* attachment(const Event& probe) const {
+    const auto found = attachments_.find(probe.id);
+    if (found == attachments_.end()) return nullptr;
+    const Attachment* last = nullptr;
+    for (const Attachment& attachment : found->second) {
+      if (attachment.from <= probe.at) last = &attachment;
+    }
+    return last != nullptr && last->attached ? last : nullptr;
+  }
+
+  template <class Function>
+  void for_probed(std::uint32_t domain, std::uint64_t first, std::uint64_t last,
+                  Function&& function) {
+    const auto found = lives_.find(domain);
+    if (found == lives_.end()) return;
+    Granules& granules = found->second;
+    for (auto at = granules.lower_bound(first); at != granules.end() && at->first <= last; ++at) {
+      function(at->second);
+    }
+  }
+
+  void note_mapping(const Event& event) {
+    const std::uint64_t first = event.a / kGranule;
+    const std::uint64_t last = event.b / kGranule;
+    if (event.kind == EventKind::kMapDone) {
+      for_probed(event.id, first, last, [&](std::vector<Life>& lives) {
+        lives.push_back(
+            {.mapped = event.at, .permissions = static_cast<Permissions>(event.status & 3)});
+      });
+    } else if (event.kind == EventKind::kUnmapExecuted) {
+      for_probed(event.id, first, last,
+                 [&](std::vector<Life>& lives) { execute(lives, event.at); });
+    } else if (event.kind == EventKind::kUnmapCompleted) {
+      for_probed(event.id, first, last,
+                 [&](std::vector<Life>& lives) { complete(lives, event.at); });
+    } else if (event.kind == EventKind::kAttach) {
+      ++endpoints_[static_cast<std::uint32_t>(event.a)];
+    } else if (event.kind == EventKind::kDetach) {
+      note_detach(static_cast<std::uint32_t>(event.a), event.at);
+    }
+  }
+
+  // The first dma_map to return after a mapping was made proves that it is there; a pool's mapping sees
+  // many.
+  void note_return(const Event& event) {
+    if (event.kind != EventKind::kDmaMap) return;
+    const Attachment* to = attachment(event);
+    if (to == nullptr) return;
+    const std::uint64_t last = event.a + std::max(1u, dma_event_bytes(event.b)) - 1;
+    for_probed(to->domain, event.a / kGranule, last / kGranule, [&](std::vector<Life>& lives) {
+      auto life = std::upper_bound(lives.begin(), lives.end(), event.at, began_later);
+      if (life == lives.begin()) return;
+      --life;
+      life->returned = std::min(life->returned, event.at);
+    });
+  }
+  static bool began_later(Ticks at, const Life& life) { return at < life.mapped; }
+
+  // Lives of one granule follow one another: those still open are at the end.
+  static void execute(std::vector<Life>& lives, Ticks at) {
+    for (auto life = lives.rbegin(); life != lives.rend() && life->executed == kNever; ++life) {
+      life->executed = at;
+    }
+  }
+  // A mapping that came after the execution is another one.
+  static void complete(std::vector<Life>& lives, Ticks at) {
+    for (auto life = lives.rbegin(); life != lives.rend() && life->completed == kNever; ++life) {
+      if (life->executed != kNever) life->completed = at;
+    }
+  }
+
+  // The last endpoint takes the mappings with it. How long that took the events do not tell.
+  void note_detach(std::uint32_t domain, Ticks at) {
+    unsigned& endpoints = endpoints_[domain];
+    if (endpoints > 0) --endpoints;
+    if (endpoints > 0) return;
+    for_probed(domain, 0, ~std::uint64_t{0}, [&](std::vector<Life>& lives) {
+      execute(lives, at);
+      complete(lives, at);
+    });
+  }
+
+  // An ATTACH or DETACH within the error of the time stamps.
+  bool attachment_is_open(const Event& probe) const {
+    for (const Attachment& attachment : attachments_.at(probe.id)) {
+      const Ticks apart =
+          attachment.from > probe.at ? attachment.from - probe.at : probe.at - attachment.from;
+      if (attachment.from != 0 && apart <= input_.slack) return true;
+    }
+    return false;
+  }
+
+  Expected expectation(const std::vector<Life>& lives, const Event& probe) const {
+    const auto access = static_cast<Access>(probe.b);
+    Expected expected = Expected::kMiss;
+    // From the newest mapping that may have begun, back to the first that was surely gone.
+    auto life = std::upper_bound(lives.begin(), lives.end(), probe.at + input_.slack, began_later);
+    while (life != lives.begin()) {
+      --life;
+      const Expected one = expected_of(*life, probe.at, access, input_.slack);
+      if (one == Expected::kHit) return one;
+      if (one == Expected::kUncertain) expected = one;
+      if (life->completed != kNever && life->completed + input_.slack < probe.at) break;
+    }
+    return expected;
+  }
+
+  void judge(const Event& probe, ProbeAgreement& result) const {
+    const Attachment* to = attachment(probe);
+    if (to == nullptr) {
+      ++result.not_judged;
+      return;
+    }
+    const Expected expected =
+        attachment_is_open(probe)
+            ? Expected::kUncertain
+            : expectation(lives_.at(to->domain).at(probe.a / kGranule), probe);
+    count(expected, probe.status != 0, result);
+  }
+
+  static void count(Expected expected, bool hit, ProbeAgreement& result) {
+    ++result.judged;
+    if (hit) ++result.hits;
+    switch (expected) {
+      case Expected::kHit:
+        ++result.expected_hits;
+        if (!hit) ++result.unexpected_misses;
+        return;
+      case Expected::kMiss:
+        ++result.expected_misses;
+        if (hit) ++result.unexpected_hits;
+        return;
+      case Expected::kUncertain:
+        ++result.uncertain;
+        return;
+    }
+  }
+
+  const ProbeInput& input_;
+  std::unordered_map<std::uint32_t, std::vector<Attachment>> attachments_;  // By endpoint.
+  std::unordered_map<std::uint32_t, unsigned> endpoints_;                   // By domain.
+  std::unordered_map<std::uint32_t, Granules> lives_;                       // By domain.
+};
+
+}  // namespace
+
+ProbeAgreement compare_probes(const ProbeInput& input) { return Comparison(input).run(); }
+
+}  // namespace violet

@@ -1,0 +1,32 @@
+#include "experiments/guest/request_heap.hpp"
+
+namespace violet {
+
+RequestHeap::RequestHeap(GuestPhys phys, std::byte* host, std::size_t slots)
+    : phys_(phys), host_(host), sequence_(slots + 1, 0) {
+  free_.reserve(slots);
+  for (std::size_t i = slots; i-- > 0;) free_.push_back(static_cast<Slot>(i));
+}
+
+Result<RequestHeap> RequestHeap::create(GuestPages& pages, std::size_t slots,
+                                        std::uint32_t probe_size) {
+  const std::size_t bytes = slots * kSlotBytes + kWritableAt + probe_size + sizeof(protocol::Tail);
+  const std::uint64_t count = (bytes + GuestPages::kPageBytes - 1) / GuestPages::kPageBytes;
+  const auto run = pages.allocate_run(count);
+  if (!run) {
+    return fail("the guest has no {} contiguous pages for its request queue; give it more memory",
+                count);
+  }
+  return RequestHeap(*run, pages.host(*run, count * GuestPages::kPageBytes), slots);
+}
+
+std::optional<RequestHeap::Slot> RequestHeap::oldest() const {
+  std::optional<Slot> oldest;
+  for (Slot slot = 0; slot < sequence_.size(); ++slot) {
+    if (sequence_[slot] == 0) continue;
+    if (!oldest || sequence_[slot] < sequence_[*oldest]) oldest = slot;
+  }
+  return oldest;
+}
+
+}  // namespace violet

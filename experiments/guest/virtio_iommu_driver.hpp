@@ -1,0 +1,145 @@
+// The Linux virtio-iommu driver's model (drivers/iommu/virtio-iommu.c): how requests get into the
+// queue and how the guest waits for them.
+//
+// Adding makes a request visible to the device without a kick; a device that polls may execute it at
+// once. sync() kicks, if the device wants it, and spins on the used ring until all requests of all
+// domains are back. ATTACH, DETACH and PROBE are sent and synced; MAP and UNMAP are only added. A full
+// ring is synced on the spot.
+//
+// Threading: the guest lcore. In the kernel one spinlock with interrupts off covers each add and each
+// sync, spinning included: DriverStats counts both, so that a model of many CPUs knows what it holds.
+// Invariants: nothing is lost silently: a request that failed and whose status nobody waits for is
+// counted by status. A used length of 0 is a failure (R7). sync() returns within the timeout; after
+// that the driver is broken() for good and refuses everything, because the device may still write.
+// Limits: as many requests in flight as the ring holds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dataplane/virtqueue/driver_queue.hpp"
+#include "engine/base/clock.hpp"
+#include "engine/base/result.hpp"
+#include "engine/protocol/properties.hpp"
+#include "engine/protocol/wire.hpp"
+#include "engine/telemetry/event.hpp"
+#include "experiments/guest/device_transport.hpp"
+#include "experiments/guest/dma_api.hpp"
+#include "experiments/guest/doorbell.hpp"
+#include "experiments/guest/guest_pages.hpp"
+#include "experiments/guest/request_heap.hpp"
+
+namespace violet {
+
+// What the driver works with; all of it outlives the driver.
+struct DriverEnvironment {
+  GuestPages& pages;
+  DriverQueue& queue;
+  DeviceTransport& transport;
+  Doorbell& doorbell;
+  SpinHook* spin_hook = nullptr;  // Null: only spin.
+  GuestCounters& counters;
+  Probe probe = {};
+  TickSource clock = {};
+  std::uint64_t timeout_ns = 5'000'000'000;  // Of one sync(); no device needs a second.
+};
+
+// What the device said in its features and config space.
+struct DeviceFacts {
+  std::uint64_t features = 0;  // Negotiated.
+  std::uint64_t page_size_mask = 0;
+  IovaRange input_range = IovaRange::all();
+  DomainId first_domain{0};
+  DomainId last_domain{~std::uint32_t{0}};
+  std::uint32_t probe_size = 0;
+
+  bool has(protocol::Feature feature) const {
+    return (features & protocol::feature_bit(feature)) != 0;
+  }
+};
+
+struct FailedRequest {
+  protocol::Type type;
+  protocol::Status status;
+  std::uint32_t id;  // Domain; PROBE: endpoint.
+  IovaRange range;   // MAP and UNMAP only.
+};
+std::string to_text(const FailedRequest& request);
+
+struct DriverStats {
+  std::array<std::uint64_t, 16> failures_by_status{};  // Of MAP and UNMAP; index: protocol::Status.
+  std::uint64_t lock_acquisitions = 0;
+  Ticks spin_ticks = 0;  // Spent in sync() with the lock held.
+  std::uint64_t ring_full = 0;
+  std::uint64_t most_in_flight = 0;
+};
+
+class VirtioIommuDriver {
+ public:
+  // Negotiates features, reads the config space and takes memory for requests.
+  static Result<std::unique_ptr<VirtioIommuDriver>> create(const DriverEnvironment& environment);
+
+  const DeviceFacts& facts() const { return facts_; }
+
+  // --- Synchronous ---
+  Status attach(DomainId domain, EndpointId endpoint, bool bypass);
+  Status detach(DomainId domain, EndpointId endpoint);
+  // R5. An empty list when the device has no PROBE.
+  Result<protocol::ParsedProperties> probe(EndpointId endpoint);
+  Status map_now(DomainId domain, IovaRange range, GuestPhys phys, Permissions permissions);
+  // config.bypass: what an endpoint that is attached to nothing may do.
+  Status set_global_bypass(bool on);
+
+  // --- Asynchronous; false when the driver is broken ---
+  bool add_map(DomainId domain, IovaRange range, GuestPhys phys, Permissions permissions);
+  bool add_unmap(DomainId domain, IovaRange range);
+  // Kicks and waits for everything in flight.
+  bool sync();
+
+  bool broken() const { return !diagnosis_.empty(); }
+  // Why, in a sentence that names the request and the state of the ring.
+  Status health() const;
+  std::size_t in_flight() const { return in_flight_; }
+  const DriverStats& stats() const { return stats_; }
+  // The last MAP or UNMAP that failed.
+  const std::optional<FailedRequest>& last_failure() const { return last_failure_; }
+
+ private:
+  using Slot = RequestHeap::Slot;
+  static constexpr Slot kNoSlot = ~Slot{0};
+
+  VirtioIommuDriver(const DriverEnvironment& environment, const DeviceFacts& facts,
+                    RequestHeap heap);
+
+  template <class Wire>
+  bool add(const Wire& request);
+  template <class Wire>
+  protocol::Status send(const Wire& request);
+  template <class Wire>
+  bool add_in(Slot slot, const Wire& request, std::uint32_t writable);
+  Status answer(protocol::Status status, const char* what, std::uint32_t id) const;
+  bool make_room();
+  void kick();
+  bool spin();
+  void take_back(const UsedBuffer& used);
+  protocol::Status status_of(const UsedBuffer& used) const;
+  FailedRequest describe(Slot slot, protocol::Status status) const;
+  void give_up(Ticks waited);
+
+  DriverEnvironment env_;
+  DeviceFacts facts_;
+  RequestHeap heap_;
+  Ticks timeout_;
+  std::size_t in_flight_ = 0;
+  std::uint64_t next_number_ = 1;
+  Slot waited_for_ = kNoSlot;
+  protocol::Status waited_status_ = protocol::Status::kOk;
+  DriverStats stats_;
+  std::optional<FailedRequest> last_failure_;
+  std::string diagnosis_;
+};
+
+}  // namespace violet

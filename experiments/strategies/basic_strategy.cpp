@@ -1,0 +1,140 @@
+#include "experiments/strategies/basic_strategy.hpp"
+
+#include "engine/base/check.hpp"
+
+namespace violet {
+
+// --- BasicStrategy ---
+
+std::size_t BasicStrategy::length_of(const DmaMapping& first) {
+  const std::uint64_t length = first.cookie >> kListShift;
+  return length == 0 ? 1 : static_cast<std::size_t>(length);
+}
+
+bool BasicStrategy::counted(bool mapped) {
+  ++(mapped ? context_.counters.maps : context_.counters.map_failures);
+  return mapped;
+}
+
+std::optional<DmaMapping> BasicStrategy::map(std::uint16_t endpoint, DmaBuffer buffer,
+                                             DmaDirection direction, unsigned cpu) {
+  DmaMapping mapping{{}, buffer, direction, endpoint};
+  if (!counted(do_map({&mapping, 1}, cpu, false))) return std::nullopt;
+  return mapping;
+}
+
+std::optional<DmaMapping> BasicStrategy::map_coherent(std::uint16_t endpoint, DmaBuffer buffer,
+                                                      unsigned cpu) {
+  DmaMapping mapping{{}, buffer, DmaDirection::kBidirectional, endpoint};
+  if (!counted(do_map({&mapping, 1}, cpu, true))) return std::nullopt;
+  return mapping;
+}
+
+bool BasicStrategy::map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers,
+                             DmaDirection direction, unsigned cpu, std::span<DmaMapping> out) {
+  VIOLET_DCHECK(!buffers.empty() && buffers.size() == out.size());
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    out[i] = DmaMapping{{}, buffers[i], direction, endpoint};
+  }
+  if (!counted(do_map(out, cpu, false))) return false;
+  if (out.size() > 1) out[0].cookie |= std::uint64_t{out.size()} << kListShift;
+  return true;
+}
+
+void BasicStrategy::unmap(const DmaMapping& mapping, unsigned cpu) {
+  VIOLET_DCHECK(length_of(mapping) == 1);  // T4
+  ++context_.counters.unmaps;
+  do_unmap({&mapping, 1}, cpu, false);
+}
+
+void BasicStrategy::unmap_coherent(const DmaMapping& mapping, unsigned cpu) {
+  ++context_.counters.unmaps;
+  do_unmap({&mapping, 1}, cpu, true);
+}
+
+void BasicStrategy::unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) {
+  while (!mappings.empty()) {
+    const std::size_t length = length_of(mappings.front());
+    VIOLET_CHECK(length <= mappings.size());  // T4
+    ++context_.counters.unmaps;
+    do_unmap(mappings.first(length), cpu, false);
+    mappings = mappings.subspan(length);
+  }
+}
+
+// --- MappedStrategy ---
+
+Status MappedStrategy::start() {
+  for (std::size_t i = 0; i < context_.endpoints.size(); ++i) {
+    if (auto ok = open(static_cast<std::uint16_t>(i)); !ok) return ok;
+  }
+  return {};
+}
+
+Status MappedStrategy::open(std::uint16_t endpoint) {
+  const DeviceFacts& facts = context_.driver.facts();
+  const EndpointId id = context_.endpoints[endpoint];
+  const DomainId domain_id{facts.first_domain.value + endpoint};
+  if (facts.last_domain.value - facts.first_domain.value < endpoint) {
+    return fail("the device has too few domains for {} endpoints", context_.endpoints.size());
+  }
+  const auto properties = context_.driver.probe(id);
+  if (!properties) return tl::unexpected(properties.error());
+
+  IovaConfig config = context_.iova;
+  config.granule_shift = static_cast<unsigned>(std::countr_zero(facts.page_size_mask));
+  config.aperture = facts.input_range;
+  config.cpus = context_.cpus;
+  for (const auto& region : properties->regions) config.reserved.push_back(region.range);
+  auto iovas = make_iova_allocator(context_.iova_allocator, config);
+  if (!iovas) return tl::unexpected(iovas.error());
+
+  domains_.push_back(std::make_unique<DmaDomain>(context_.driver, domain_id, std::move(*iovas),
+                                                 context_.counters, context_.domain));
+  if (auto ok = domains_.back()->attach(id); !ok) return ok;
+  return opened(endpoint);
+}
+
+bool MappedStrategy::do_map(std::span<DmaMapping> out, unsigned cpu, bool /*coherent*/) {
+  DmaDomain& domain = *domains_[out[0].endpoint];
+  const Permissions permissions = permissions_of(out[0].direction);
+  if (out.size() == 1) {
+    const auto iova = domain.map(out[0].buffer, permissions, cpu);
+    if (!iova) return false;
+    out[0].iova = *iova;
+    out[0].granted = permissions;
+    return true;
+  }
+  list_buffers_.clear();
+  for (const DmaMapping& mapping : out) list_buffers_.push_back(mapping.buffer);
+  list_iovas_.resize(out.size());
+  if (!domain.map_list(list_buffers_, permissions, cpu, list_iovas_)) return false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i].iova = list_iovas_[i];
+    out[i].granted = permissions;
+  }
+  return true;
+}
+
+void MappedStrategy::do_unmap(std::span<const DmaMapping> mappings, unsigned cpu,
+                              bool /*coherent*/) {
+  const std::uint16_t endpoint = mappings[0].endpoint;
+  DmaDomain& domain = *domains_[endpoint];
+  std::uint64_t granules = 0;
+  for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
+  const Iova first{mappings[0].iova.value & ~(domain.granule() - 1)};
+  domain.unmap(first, granules);
+  retire(endpoint, first, granules, cpu);
+}
+
+void MappedStrategy::retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules,
+                                unsigned cpu) {
+  // Without an answer the device may still translate it: then it stays taken (T1).
+  if (domains_[endpoint]->sync()) domains_[endpoint]->free_iova(first, granules, cpu);
+}
+
+void MappedStrategy::tick(Ticks now) {
+  for (const auto& domain : domains_) domain->iovas().tick(now);
+}
+
+}  // namespace violet

@@ -1,0 +1,86 @@
+// What strategies share. BasicStrategy counts calls and takes lists apart; MappedStrategy, on top of
+// it, is the zero-copy path of dma-iommu: a domain for each endpoint, map and sync, and a hook for what
+// happens to an address after its UNMAP was queued.
+//
+// Threading: as strategy.hpp.
+// Invariants: T1-T4 of strategy.hpp, as far as the hooks keep them. A driver that gave up makes every
+// map fail, and no address is used again.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "experiments/strategies/strategies.hpp"
+
+namespace violet {
+
+class BasicStrategy : public Strategy {
+ public:
+  explicit BasicStrategy(const StrategyContext& context) : context_(context) {}
+
+  std::optional<DmaMapping> map(std::uint16_t endpoint, DmaBuffer buffer, DmaDirection direction,
+                                unsigned cpu) final;
+  bool map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers, DmaDirection direction,
+                unsigned cpu, std::span<DmaMapping> out) final;
+  std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer,
+                                         unsigned cpu) final;
+  void unmap(const DmaMapping& mapping, unsigned cpu) final;
+  void unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) final;
+  void unmap_coherent(const DmaMapping& mapping, unsigned cpu) final;
+
+  void sync_for_device(const DmaMapping&) override {}
+  void sync_for_cpu(const DmaMapping&) override {}
+  void tick(Ticks) override {}
+  void drain() override {}
+  std::uint64_t always_mapped_bytes() const override { return 0; }
+
+ protected:
+  // Fill in iova, granted, persistent and, if need be, cookie of `out`; the rest is filled in. False:
+  // nothing was mapped. `out` has several elements for a list only. Coherent memory must not be copied.
+  virtual bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) = 0;
+  // All that one do_map() made.
+  virtual void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) = 0;
+
+  // Of a list: its first element's cookie says how many there are. The low 32 bits are the strategy's.
+  static constexpr std::uint64_t kListShift = 32;
+  static std::size_t length_of(const DmaMapping& first);
+
+  StrategyContext context_;
+
+ private:
+  bool counted(bool mapped);
+};
+
+class MappedStrategy : public BasicStrategy {
+ public:
+  using BasicStrategy::BasicStrategy;
+
+  // PROBE (R5), an allocator without the reserved regions, ATTACH; then opened() for each endpoint.
+  Status start() override;
+  void tick(Ticks now) override;
+  void drain() override { context_.driver.sync(); }
+
+  DmaDomain& domain(std::uint16_t endpoint) { return *domains_[endpoint]; }
+
+ protected:
+  bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override;
+  void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) override;
+
+  // A domain has been attached.
+  virtual Status opened(std::uint16_t /*endpoint*/) { return {}; }
+  // The UNMAPs of [first, first + granules) are queued: see to it that the address is freed, and not
+  // before they are back.
+  virtual void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) = 0;
+
+  // strict: wait, then free.
+  void retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu);
+
+ private:
+  Status open(std::uint16_t endpoint);
+
+  std::vector<std::unique_ptr<DmaDomain>> domains_;
+  std::vector<DmaBuffer> list_buffers_;
+  std::vector<Iova> list_iovas_;
+};
+
+}  // namespace violet

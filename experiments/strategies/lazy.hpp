@@ -1,0 +1,52 @@
+// The lazy strategies (DMA-FQ): unmap queues the UNMAP without a kick and parks the address in a flush
+// queue. The UNMAP rides on the next map's kick; a polling device executes it at once.
+//
+// Threading: as strategy.hpp.
+// Invariants: T1 by F1 of flush_queue.hpp; the flush is a sync of the driver, because virtio-iommu has
+// no domain flush on the wire.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "experiments/guest/flush_queue.hpp"
+#include "experiments/strategies/basic_strategy.hpp"
+
+namespace violet {
+
+class Lazy final : public MappedStrategy {
+ public:
+  Lazy(const StrategyContext& context, const FlushQueueOptions& options)
+      : MappedStrategy(context), options_(options) {}
+
+  void tick(Ticks now) override;
+  void drain() override;
+  const FlushQueue& flush_queue(std::uint16_t endpoint) const { return queues_[endpoint]->queue; }
+
+ private:
+  class Parking final : public FlushQueue::Owner {
+   public:
+    Parking(Lazy& lazy, std::uint16_t endpoint)
+        : queue(*this, lazy.options_), lazy_(lazy), endpoint_(endpoint) {}
+    bool flush_all() override;
+    void release(Iova first, std::uint64_t granules, unsigned cpu) override;
+
+    FlushQueue queue;
+
+   private:
+    Lazy& lazy_;
+    std::uint16_t endpoint_;
+  };
+
+  Status opened(std::uint16_t endpoint) override;
+  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override;
+
+  FlushQueueOptions options_;
+  std::vector<std::unique_ptr<Parking>> queues_;  // One a domain.
+};
+
+// Both register the same two parameters with defaults of their own.
+std::vector<ParameterSpec> lazy_parameters(std::int64_t entries, double timer_ms);
+std::unique_ptr<Strategy> make_lazy(const StrategyContext& context, bool per_cpu);
+
+}  // namespace violet

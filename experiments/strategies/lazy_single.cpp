@@ -1,0 +1,12 @@
+// lazy-single (shadow_on_flush, as on s390): one flush queue for all CPUs, 32,768 entries and 1 s.
+#include "experiments/strategies/lazy.hpp"
+
+namespace violet {
+
+StrategyInfo lazy_single_strategy() {
+  return {"lazy-single", "unmaps are queued; addresses wait in one large flush queue",
+          lazy_parameters(32768, 1000.0),
+          [](const StrategyContext& context) { return make_lazy(context, false); }};
+}
+
+}  // namespace violet

@@ -1,0 +1,60 @@
+// The registry of strategies: what plans name, what `./violet list strategies` prints, and how the
+// runner makes one. README.md shows how to add a strategy.
+//
+// Threading: the registry is immutable; a strategy belongs to the guest lcore that made it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/guest/dma_domain.hpp"
+#include "experiments/guest/parameters.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
+#include "experiments/strategies/strategy.hpp"
+
+namespace violet {
+
+// What a strategy works with; everything referred to outlives it.
+struct StrategyContext {
+  VirtioIommuDriver& driver;
+  const GuestMemory& memory;
+  GuestPages& pages;
+  GuestCounters& counters;
+  Probe probe = {};
+  TickSource clock = {};
+  unsigned cpus = 1;                       // Modelled CPUs; map() and unmap() get numbers below.
+  std::vector<EndpointId> endpoints = {};  // By the index that map() gets.
+  std::string iova_allocator = "rcache";
+  IovaConfig iova =
+      {};  // Granule, aperture, reserved regions and CPUs are filled in from the device.
+  DomainOptions domain = {};
+  ParameterSet parameters = {};
+};
+
+struct StrategyInfo {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<ParameterSpec> parameters;
+  std::unique_ptr<Strategy> (*make)(const StrategyContext& context);
+};
+
+// One line a strategy: NAME stands for a function `StrategyInfo NAME_strategy()` in NAME.cpp.
+#define VIOLET_STRATEGIES(STRATEGY) \
+  STRATEGY(strict)                  \
+  STRATEGY(lazy_percpu)             \
+  STRATEGY(lazy_single)             \
+  STRATEGY(bounce_dynamic)          \
+  STRATEGY(direct)                  \
+  STRATEGY(off)
+
+std::span<const StrategyInfo> strategies();
+const StrategyInfo* find_strategy(std::string_view name);
+// Makes the strategy with `assignments` over its parameters' defaults; start() is still to be called.
+// Error for an unknown name or a parameter that is unknown or out of range.
+Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, StrategyContext context,
+                                                const ParameterAssignments& assignments);
+
+}  // namespace violet

@@ -1,0 +1,35 @@
+// strict (iommu.strict=1): each unmap waits until the device has executed it, then frees the address.
+#include "experiments/strategies/basic_strategy.hpp"
+
+namespace violet {
+namespace {
+
+class Strict final : public MappedStrategy {
+ public:
+  using MappedStrategy::MappedStrategy;
+
+ private:
+  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
+    retire_now(endpoint, first, granules, cpu);
+  }
+};
+
+std::unique_ptr<Strategy> make(const StrategyContext& context) {
+  StrategyContext mine = context;
+  mine.domain.sync_map = context.parameters.flag("sync_map");
+  return std::make_unique<Strict>(mine);
+}
+
+}  // namespace
+
+StrategyInfo strict_strategy() {
+  return {
+      "strict",
+      "every unmap is executed by the device before it returns",
+      {{.name = "sync_map",
+        .initial = true,
+        .help = "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}},
+      make};
+}
+
+}  // namespace violet

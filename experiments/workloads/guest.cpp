@@ -1,0 +1,105 @@
+#include "experiments/workloads/guest.hpp"
+
+#include "engine/base/check.hpp"
+
+namespace violet {
+
+Guest::Guest(GuestParts parts)
+    : parts_(std::move(parts)), ns_per_tick_(ns_per_tick()), until_probe_(parts_.rogue_every) {}
+
+std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffer,
+                                         DmaDirection direction) {
+  const Ticks start = now_ticks();
+  auto mapping = parts_.strategy.map(endpoint, buffer, direction, cpu_);
+  const Ticks end = now_ticks();
+  if (!mapping) return std::nullopt;
+  parts_.histograms.map_ns.record(
+      static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
+  note_map(*mapping, end);
+  return mapping;
+}
+
+bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers,
+                         DmaDirection direction, std::span<DmaMapping> out) {
+  const Ticks start = now_ticks();
+  const bool mapped = parts_.strategy.map_list(endpoint, buffers, direction, cpu_, out);
+  const Ticks end = now_ticks();
+  if (!mapped) return false;
+  parts_.histograms.map_ns.record(
+      static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
+  for (const auto& mapping : out) note_map(mapping, end);
+  return true;
+}
+
+void Guest::dma_unmap(const DmaMapping& mapping) {
+  const Ticks start = now_ticks();
+  parts_.strategy.unmap(mapping, cpu_);
+  const Ticks end = now_ticks();
+  parts_.histograms.unmap_ns.record(
+      static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
+  note_unmap(mapping, end);
+}
+
+void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
+  const Ticks start = now_ticks();
+  parts_.strategy.unmap_list(mappings, cpu_);
+  const Ticks end = now_ticks();
+  parts_.histograms.unmap_ns.record(
+      static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
+  for (const auto& mapping : mappings) note_unmap(mapping, end);
+}
+
+std::optional<DmaMapping> Guest::map_coherent(std::uint16_t endpoint, DmaBuffer buffer) {
+  auto mapping = parts_.strategy.map_coherent(endpoint, buffer, cpu_);
+  if (mapping) note_map(*mapping, now_ticks());
+  return mapping;
+}
+
+void Guest::unmap_coherent(const DmaMapping& mapping) {
+  parts_.strategy.unmap_coherent(mapping, cpu_);
+  parts_.probe.record(now_ticks(), EventKind::kDmaUnmap,
+                      parts_.endpoints[mapping.endpoint].id.value, mapping.iova.value,
+                      dma_event_extent(mapping), dma_event_status(mapping));
+}
+
+void Guest::note_map(const DmaMapping& mapping, Ticks at) {
+  parts_.probe.record(at, EventKind::kDmaMap, parts_.endpoints[mapping.endpoint].id.value,
+                      mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping));
+}
+
+void Guest::note_unmap(const DmaMapping& mapping, Ticks at) {
+  auto& endpoint = parts_.endpoints[mapping.endpoint];
+  parts_.probe.record(at, EventKind::kDmaUnmap, endpoint.id.value, mapping.iova.value,
+                      dma_event_extent(mapping), dma_event_status(mapping));
+  if (endpoint.rogue == nullptr || until_probe_ == 0 || --until_probe_ > 0) return;
+  until_probe_ = parts_.rogue_every;
+  const bool readable = allows(permissions_of(mapping.direction), Access::kRead);
+  endpoint.rogue->aim(mapping.iova, readable ? Access::kRead : Access::kWrite, at, next_delay_);
+  next_delay_ = next_delay_ + 1 == kProbeDelaysNs.size() ? 0 : next_delay_ + 1;
+}
+
+Result<GuestPhys> Guest::allocate(std::uint64_t bytes) {
+  const std::uint64_t pages = (bytes + GuestPages::kPageBytes - 1) / GuestPages::kPageBytes;
+  const auto at = parts_.pages.allocate_run(pages);
+  if (at) return *at;
+  return fail("the guest has no {} contiguous pages left of {}: raise limits.guest_memory_mib",
+              pages, parts_.pages.total_pages());
+}
+
+std::span<std::byte> Guest::bytes_at(GuestPhys at, std::uint64_t bytes) const {
+  std::byte* host = parts_.memory.host(at, bytes);
+  VIOLET_CHECK(host != nullptr);
+  return {host, static_cast<std::size_t>(bytes)};
+}
+
+void Guest::pump() {
+  constexpr unsigned kBudget = 32;
+  for (auto& endpoint : parts_.endpoints) {
+    if (!endpoint.shared) continue;
+    endpoint.model->poll(kBudget);
+    if (endpoint.rogue != nullptr) endpoint.rogue->poll(kBudget);
+  }
+  parts_.strategy.tick(now_ticks());
+}
+
+}  // namespace violet

@@ -1,0 +1,110 @@
+// The guest that a workload drives: the DMA API of one strategy with a stop-watch around it, guest
+// memory, and the devices.
+//
+// Threading: the guest lcore only. Endpoint models that share this lcore are polled by pump(); the
+// others run on lcores of their own.
+// Invariants: every dma_map and dma_unmap of a workload goes through here, so that it is timed, recorded
+// as an event and, now and then, followed by a probe of the rogue endpoint. Times include all that the
+// strategy does (spinning for the device included) and nothing of ours but two reads of the clock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/dma/block_model.hpp"
+#include "dataplane/dma/nic_model.hpp"
+#include "dataplane/dma/replay_endpoint.hpp"
+#include "dataplane/dma/rogue_endpoint.hpp"
+#include "dataplane/virtqueue/guest_memory.hpp"
+#include "experiments/guest/dma_api.hpp"
+#include "experiments/guest/guest_pages.hpp"
+#include "experiments/results/live_histogram.hpp"
+#include "experiments/strategies/strategy.hpp"
+
+namespace violet {
+
+enum class EndpointKind : std::uint8_t { kNic, kBlock, kReplay };
+
+// A device of the guest; exactly one of nic, block and replay is set.
+struct GuestEndpoint {
+  EndpointId id;
+  EndpointModel* model = nullptr;
+  NicModel* nic = nullptr;
+  BlockModel* block = nullptr;
+  ReplayEndpoint* replay = nullptr;
+  RogueEndpoint* rogue = nullptr;  // May be null: no probing.
+  bool shared = true;              // Polled by the guest lcore.
+};
+
+// What the guest lcore measures; the recorder may look while it grows.
+struct GuestHistograms {
+  results::LiveHistogram map_ns;
+  results::LiveHistogram unmap_ns;
+  results::LiveHistogram lag_ns;  // Paced replay: how late each operation began.
+};
+
+struct GuestParts {
+  Strategy& strategy;
+  GuestMemory& memory;
+  GuestPages& pages;
+  GuestCounters& counters;
+  GuestHistograms& histograms;
+  Probe probe;
+  unsigned cpus = 1;              // Modelled CPUs of the guest.
+  std::uint32_t rogue_every = 0;  // One unmap in so many is probed afterwards; 0: none.
+  std::vector<GuestEndpoint> endpoints;
+};
+
+class Guest {
+ public:
+  // Delays after an unmap at which the rogue endpoint tries the address.
+  static constexpr std::array<std::uint64_t, 6> kProbeDelaysNs = {0,       2'000,     20'000,
+                                                                  200'000, 2'000'000, 15'000'000};
+
+  explicit Guest(GuestParts parts);
+
+  // --- The DMA API, timed ---
+  std::optional<DmaMapping> dma_map(std::uint16_t endpoint, DmaBuffer buffer,
+                                    DmaDirection direction);
+  bool dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers,
+                    DmaDirection direction, std::span<DmaMapping> out);
+  void dma_unmap(const DmaMapping& mapping);
+  void dma_unmap_list(std::span<const DmaMapping> mappings);
+  // Rings and lists; not timed.
+  std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer);
+  void unmap_coherent(const DmaMapping& mapping);
+  void sync_for_cpu(const DmaMapping& mapping) { parts_.strategy.sync_for_cpu(mapping); }
+  void sync_for_device(const DmaMapping& mapping) { parts_.strategy.sync_for_device(mapping); }
+
+  // --- Memory ---
+  // Contiguous pages that hold `bytes`; a failure is an error of the plan (too little guest memory).
+  Result<GuestPhys> allocate(std::uint64_t bytes);
+  std::span<std::byte> bytes_at(GuestPhys at, std::uint64_t bytes) const;
+  GuestPages& pages() { return parts_.pages; }
+
+  // --- Devices ---
+  GuestEndpoint& endpoint(std::uint16_t index) { return parts_.endpoints[index]; }
+  std::size_t endpoint_count() const { return parts_.endpoints.size(); }
+  // Polls the devices that share this lcore, and runs the strategy's timers.
+  void pump();
+  // The CPU that acts now; operations move from one to the next.
+  void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }
+
+  GuestHistograms& histograms() { return parts_.histograms; }
+
+ private:
+  void note_map(const DmaMapping& mapping, Ticks at);
+  void note_unmap(const DmaMapping& mapping, Ticks at);
+
+  GuestParts parts_;
+  double ns_per_tick_;
+  unsigned cpu_ = 0;
+  std::uint32_t until_probe_;
+  std::size_t next_delay_ = 0;
+};
+
+}  // namespace violet

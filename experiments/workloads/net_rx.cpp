@@ -1,0 +1,161 @@
+// net-rx: a NIC driver that receives. Every buffer of the ring is mapped while it waits for a packet,
+// is unmapped when one has arrived, checked, and a fresh one takes its place ("net-rx-legacy" of the
+// literature: one mapping a packet, lifetimes in the ring's order). Refills are posted in batches of
+// `batch`, as NAPI does.
+#include <array>
+#include <deque>
+
+#include "dataplane/dma/payload.hpp"
+#include "experiments/workloads/workloads.hpp"
+
+namespace violet {
+namespace {
+
+std::vector<ParameterSpec> parameters() {
+  return {
+      {.name = "ring",
+       .initial = std::int64_t{256},
+       .least = 8,
+       .most = 4096,
+       .help = "descriptors, a power of two"},
+      {.name = "packet_bytes",
+       .initial = std::int64_t{1500},
+       .least = 64,
+       .most = 9216,
+       .help = "bytes of each packet"},
+      {.name = "buffer_bytes",
+       .initial = std::int64_t{2048},
+       .least = 64,
+       .most = 65536,
+       .help = "bytes mapped for each packet"},
+      {.name = "batch",
+       .initial = std::int64_t{16},
+       .least = 1,
+       .most = 64,
+       .help = "buffers posted at a time"},
+      {.name = "recycle",
+       .initial = std::string("lifo"),
+       .choices = {"lifo", "fifo"},
+       .help = "order in which freed buffers are used again"},
+  };
+}
+
+class NetRx final : public Workload {
+ public:
+  explicit NetRx(const ParameterSet& parameters)
+      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
+        packet_bytes_(static_cast<std::uint32_t>(parameters.integer("packet_bytes"))),
+        buffer_bytes_(static_cast<std::uint32_t>(parameters.integer("buffer_bytes"))),
+        batch_(static_cast<std::uint32_t>(parameters.integer("batch"))),
+        lifo_(parameters.text("recycle") == "lifo"),
+        slots_(ring_) {}
+
+  Status prepare(Guest& guest) override {
+    if ((ring_ & (ring_ - 1)) != 0) {
+      return fail(ErrorKind::kUsage, "workload.net-rx.ring = {} is not a power of two", ring_);
+    }
+    const auto descriptors = guest.allocate(std::uint64_t{ring_} * sizeof(NicDescriptor));
+    if (!descriptors) return tl::unexpected<Error>(descriptors.error());
+    const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
+    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(*descriptors, bytes).data());
+    ring_mapping_ = guest.map_coherent(0, {*descriptors, bytes});
+    if (!ring_mapping_) return fail("net-rx could not map its descriptor ring");
+    for (std::uint32_t i = 0; i < 2 * ring_; ++i) {
+      const auto buffer = guest.allocate(buffer_bytes_);
+      if (!buffer) return tl::unexpected<Error>(buffer.error());
+      free_.push_back(*buffer);
+    }
+    NicModel& nic = *guest.endpoint(0).nic;
+    nic.set_rx_ring({ring_mapping_->iova, ring_});
+    nic.set_packet_bytes(std::min(packet_bytes_, buffer_bytes_));
+    for (std::uint32_t i = 0; i < ring_; ++i) {
+      if (!refill(guest)) return fail("net-rx could not map buffer {} of its ring", i);
+    }
+    publish(nic);
+    return {};
+  }
+
+  bool step(Guest& guest) override {
+    NicModel& nic = *guest.endpoint(0).nic;
+    while (nic.rx_completed() == consumed_) guest.pump();
+    receive(guest);
+    guest.next_cpu();
+    refill(guest);
+    if (posted_ - published_ >= batch_) publish(nic);
+    return true;
+  }
+
+  void finish(Guest& guest) override {
+    for (; consumed_ != posted_; ++consumed_) {
+      if (auto& mapping = slots_[consumed_ & (ring_ - 1)].mapping) guest.dma_unmap(*mapping);
+    }
+    if (ring_mapping_) guest.unmap_coherent(*ring_mapping_);
+  }
+
+  std::string_view unit() const override { return "packet"; }
+  std::uint64_t data_errors() const override { return data_errors_; }
+
+ private:
+  struct Slot {
+    GuestPhys buffer;
+    std::optional<DmaMapping> mapping;
+  };
+
+  void publish(NicModel& nic) {
+    published_ = posted_;
+    nic.post_rx(posted_);
+  }
+
+  // Puts one free buffer into the ring; false when it could not be mapped.
+  bool refill(Guest& guest) {
+    const GuestPhys buffer = lifo_ ? free_.back() : free_.front();
+    auto mapping = guest.dma_map(0, {buffer, buffer_bytes_}, DmaDirection::kFromDevice);
+    if (!mapping) return false;
+    lifo_ ? free_.pop_back() : free_.pop_front();
+    const std::uint32_t at = posted_++ & (ring_ - 1);
+    slots_[at] = {buffer, mapping};
+    descriptor(at) = {mapping->iova.value, buffer_bytes_, 0, 0};
+    return true;
+  }
+
+  void receive(Guest& guest) {
+    const std::uint32_t at = consumed_++ & (ring_ - 1);
+    Slot& slot = slots_[at];
+    const NicDescriptor done = descriptor(at);
+    guest.dma_unmap(*slot.mapping);
+    slot.mapping.reset();
+    const auto bytes = guest.bytes_at(slot.buffer, buffer_bytes_);
+    const bool good = done.flags == kNicDone && done.bytes <= buffer_bytes_ &&
+                      payload_matches(bytes.first(done.bytes), sequence_);
+    if (!good) ++data_errors_;
+    ++sequence_;
+    free_.push_back(slot.buffer);
+  }
+
+  NicDescriptor& descriptor(std::uint32_t at) { return descriptors_[at]; }
+
+  std::uint32_t ring_;
+  std::uint32_t packet_bytes_;
+  std::uint32_t buffer_bytes_;
+  std::uint32_t batch_;
+  bool lifo_;
+  std::vector<Slot> slots_;
+  std::deque<GuestPhys> free_;
+  NicDescriptor* descriptors_ = nullptr;
+  std::optional<DmaMapping> ring_mapping_;
+  std::uint32_t posted_ = 0;
+  std::uint32_t published_ = 0;
+  std::uint32_t consumed_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t data_errors_ = 0;
+};
+
+}  // namespace
+
+const WorkloadInfo kNetRx = {
+    "net-rx", "a NIC receives at full speed, one mapping a packet", EndpointKind::kNic, parameters,
+    [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+      return std::make_unique<NetRx>(set);
+    }};
+
+}  // namespace violet

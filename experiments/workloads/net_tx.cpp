@@ -1,0 +1,153 @@
+// net-tx: a NIC driver that sends. Each packet is `fragments` buffers, mapped as one list when it is
+// handed to the NIC and unmapped when the NIC says that it has been sent (skb and its frags).
+#include <array>
+#include <deque>
+
+#include "dataplane/dma/payload.hpp"
+#include "experiments/workloads/workloads.hpp"
+
+namespace violet {
+namespace {
+
+constexpr std::size_t kMaxFragments = 17;  // MAX_SKB_FRAGS of Linux.
+
+std::vector<ParameterSpec> parameters() {
+  return {
+      {.name = "ring",
+       .initial = std::int64_t{512},
+       .least = 32,
+       .most = 4096,
+       .help = "descriptors, a power of two"},
+      {.name = "fragments",
+       .initial = std::int64_t{1},
+       .least = 1,
+       .most = kMaxFragments,
+       .help = "buffers of one packet, mapped as one list"},
+      {.name = "fragment_bytes",
+       .initial = std::int64_t{1500},
+       .least = 64,
+       .most = 9216,
+       .help = "bytes of each buffer"},
+      {.name = "window",
+       .initial = std::int64_t{64},
+       .least = 1,
+       .most = 2048,
+       .help = "packets on their way at the most"},
+  };
+}
+
+class NetTx final : public Workload {
+ public:
+  explicit NetTx(const ParameterSet& parameters)
+      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
+        fragments_(static_cast<std::uint32_t>(parameters.integer("fragments"))),
+        bytes_(static_cast<std::uint32_t>(parameters.integer("fragment_bytes"))),
+        window_(static_cast<std::uint32_t>(parameters.integer("window"))) {}
+
+  Status prepare(Guest& guest) override {
+    if ((ring_ & (ring_ - 1)) != 0) {
+      return fail(ErrorKind::kUsage, "workload.net-tx.ring = {} is not a power of two", ring_);
+    }
+    window_ = std::min(window_, ring_ / fragments_);
+    const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
+    const auto at = guest.allocate(bytes);
+    if (!at) return tl::unexpected<Error>(at.error());
+    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(*at, bytes).data());
+    ring_mapping_ = guest.map_coherent(0, {*at, bytes});
+    if (!ring_mapping_) return fail("net-tx could not map its descriptor ring");
+    guest.endpoint(0).nic->set_tx_ring({ring_mapping_->iova, ring_});
+    packets_.resize(window_);
+    for (auto& packet : packets_) {
+      for (std::uint32_t i = 0; i < fragments_; ++i) {
+        const auto buffer = guest.allocate(bytes_);
+        if (!buffer) return tl::unexpected<Error>(buffer.error());
+        packet.buffers[i] = {*buffer, bytes_};
+      }
+    }
+    return {};
+  }
+
+  bool step(Guest& guest) override {
+    NicModel& nic = *guest.endpoint(0).nic;
+    while (sent_ - reaped_ == window_) {
+      guest.pump();
+      reap(guest, nic);
+    }
+    send(guest, nic);
+    guest.next_cpu();
+    return true;
+  }
+
+  void finish(Guest& guest) override {
+    NicModel& nic = *guest.endpoint(0).nic;
+    while (reaped_ != sent_) {
+      guest.pump();
+      reap(guest, nic);
+    }
+    data_errors_ += nic.tx_data_errors();
+    if (ring_mapping_) guest.unmap_coherent(*ring_mapping_);
+  }
+
+  std::string_view unit() const override { return "packet"; }
+  std::uint64_t data_errors() const override { return data_errors_; }
+
+ private:
+  struct Packet {
+    std::array<DmaBuffer, kMaxFragments> buffers;
+    std::array<DmaMapping, kMaxFragments> mappings;
+    bool mapped = false;
+  };
+
+  void send(Guest& guest, NicModel& nic) {
+    Packet& packet = packets_[sent_ % window_];
+    const std::span buffers(packet.buffers.data(), fragments_);
+    const std::span mappings(packet.mappings.data(), fragments_);
+    for (std::uint32_t i = 0; i < fragments_; ++i) {
+      stamp_payload(guest.bytes_at(buffers[i].phys, bytes_), sequence_ + i);
+    }
+    packet.mapped = guest.dma_map_list(0, buffers, DmaDirection::kToDevice, mappings);
+    if (!packet.mapped) return;  // Counted by the strategy; the packet is tried again.
+    for (const auto& mapping : mappings) {
+      descriptors_[posted_++ & (ring_ - 1)] = {mapping.iova.value, mapping.buffer.bytes, 0, 0};
+    }
+    sequence_ += fragments_;
+    ++sent_;
+    nic.post_tx(posted_);
+  }
+
+  void reap(Guest& guest, const NicModel& nic) {
+    const std::uint32_t completed = nic.tx_completed();
+    // Free-running counters: at most ring_ descriptors can be done and not reaped.
+    while (reaped_ != sent_ && completed - done_ >= fragments_) {
+      for (std::uint32_t i = 0; i < fragments_; ++i) {
+        if (descriptors_[(done_ + i) & (ring_ - 1)].flags != kNicDone) ++data_errors_;
+      }
+      done_ += fragments_;
+      guest.dma_unmap_list(std::span(packets_[reaped_++ % window_].mappings.data(), fragments_));
+    }
+  }
+
+  std::uint32_t ring_;
+  std::uint32_t fragments_;
+  std::uint32_t bytes_;
+  std::uint32_t window_;
+  std::vector<Packet> packets_;
+  NicDescriptor* descriptors_ = nullptr;
+  std::optional<DmaMapping> ring_mapping_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t reaped_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint32_t posted_ = 0;
+  std::uint32_t done_ = 0;
+  std::uint64_t data_errors_ = 0;
+};
+
+}  // namespace
+
+const WorkloadInfo kNetTx = {
+    "net-tx", "a NIC sends at full speed, one list of fragments a packet", EndpointKind::kNic,
+    parameters, [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+      return std::make_unique<NetTx>(set);
+    }};
+
+}  // namespace violet

@@ -1,0 +1,214 @@
+// nvme-4k: a block driver with a queue of random reads and writes, each buffer mapped for its command
+// and unmapped at its completion. What is read is checked against what was written there last.
+#include <unordered_map>
+
+#include "dataplane/dma/payload.hpp"
+#include "engine/base/rng.hpp"
+#include "experiments/workloads/workloads.hpp"
+
+namespace violet {
+namespace {
+
+constexpr std::uint32_t kPage = BlockModel::kPage;
+
+std::vector<ParameterSpec> parameters() {
+  return {
+      {.name = "depth",
+       .initial = std::int64_t{128},
+       .least = 1,
+       .most = 1024,
+       .help = "commands in flight"},
+      {.name = "io_bytes",
+       .initial = std::int64_t{4096},
+       .least = 512,
+       .most = BlockModel::kMaxBytes,
+       .help = "bytes of each command, a multiple of 512"},
+      {.name = "read_percent",
+       .initial = std::int64_t{50},
+       .least = 0,
+       .most = 100,
+       .help = "share of reads"},
+  };
+}
+
+class Nvme final : public Workload {
+ public:
+  Nvme(const ParameterSet& parameters, std::uint64_t seed)
+      : depth_(static_cast<std::uint32_t>(parameters.integer("depth"))),
+        bytes_(static_cast<std::uint32_t>(parameters.integer("io_bytes"))),
+        read_percent_(static_cast<std::uint32_t>(parameters.integer("read_percent"))),
+        entries_(std::bit_ceil(depth_ + 1)),
+        rng_(seed),
+        slots_(depth_) {}
+
+  Status prepare(Guest& guest) override {
+    if (bytes_ % 512 != 0) {
+      return fail(ErrorKind::kUsage, "workload.nvme-4k.io_bytes = {} is not a multiple of 512",
+                  bytes_);
+    }
+    BlockModel& disk = *guest.endpoint(0).block;
+    blocks_ = disk.disk_bytes() / bytes_;
+    versions_.assign(blocks_, 0);
+    busy_.assign(blocks_, false);
+    if (blocks_ <= depth_) return fail(ErrorKind::kUsage, "the disk holds only {} I/Os", blocks_);
+    auto ready = coherent(guest, submission_, entries_ * sizeof(BlockCommand));
+    if (ready) ready = coherent(guest, completion_, entries_ * sizeof(BlockCompletion));
+    if (!ready) return ready;
+    disk.set_rings(submission_.mapping->iova, completion_.mapping->iova, entries_);
+    for (std::uint32_t i = 0; i < depth_; ++i) {
+      const auto buffer = guest.allocate(bytes_);
+      if (!buffer) return tl::unexpected<Error>(buffer.error());
+      slots_[i].buffer = {*buffer, bytes_};
+      if (bytes_ > 2 * kPage) ready = coherent(guest, slots_[i].list, kPage * list_pages());
+      if (!ready) return ready;
+      free_.push_back(static_cast<std::uint16_t>(i));
+    }
+    return {};
+  }
+
+  bool step(Guest& guest) override {
+    BlockModel& disk = *guest.endpoint(0).block;
+    while (!free_.empty() && submit(guest)) continue;
+    disk.submit(tail_);
+    while (disk.completed() == reaped_) {
+      guest.pump();
+      if (free_.size() == depth_ && !submit(guest)) return true;  // Nothing could be mapped.
+      disk.submit(tail_);
+    }
+    reap(guest);
+    guest.next_cpu();
+    return true;
+  }
+
+  void finish(Guest& guest) override {
+    const BlockModel& disk = *guest.endpoint(0).block;
+    while (free_.size() < depth_) {
+      while (disk.completed() == reaped_) guest.pump();
+      reap(guest);
+    }
+    for (auto& slot : slots_) release(guest, slot.list);
+    release(guest, submission_);
+    release(guest, completion_);
+  }
+
+  std::string_view unit() const override { return "I/O"; }
+  std::uint64_t data_errors() const override { return data_errors_; }
+
+ private:
+  struct Shared {
+    std::optional<DmaMapping> mapping;
+    std::byte* host = nullptr;
+  };
+  struct Slot {
+    DmaBuffer buffer{};
+    Shared list;
+    DmaMapping mapping{};
+    std::uint64_t block = 0;
+    bool read = false;
+  };
+
+  std::uint64_t list_pages() const { return ((bytes_ / kPage + 1) * 8 + kPage - 1) / kPage; }
+
+  Status coherent(Guest& guest, Shared& shared, std::uint64_t bytes) {
+    const auto at = guest.allocate(bytes);
+    if (!at) return tl::unexpected<Error>(at.error());
+    shared.host = guest.bytes_at(*at, bytes).data();
+    shared.mapping = guest.map_coherent(0, {*at, static_cast<std::uint32_t>(bytes)});
+    if (!shared.mapping) return fail("nvme-4k could not map {} bytes of queue memory", bytes);
+    return {};
+  }
+
+  static void release(Guest& guest, Shared& shared) {
+    if (shared.mapping) guest.unmap_coherent(*shared.mapping);
+    shared.mapping.reset();
+  }
+
+  // The stamp of a block's contents; version 0 is a block that was never written.
+  std::uint64_t sequence_of(std::uint64_t block) const { return block << 32 | versions_[block]; }
+
+  bool submit(Guest& guest) {
+    const std::uint16_t id = free_.back();
+    Slot& slot = slots_[id];
+    do {
+      slot.block = rng_.below(blocks_);
+    } while (busy_[slot.block]);
+    slot.read = rng_.below(100) < read_percent_;
+    const auto data = guest.bytes_at(slot.buffer.phys, bytes_);
+    if (!slot.read) {
+      ++versions_[slot.block];
+      stamp_payload(data, sequence_of(slot.block));
+    }
+    const auto mapping = guest.dma_map(
+        0, slot.buffer, slot.read ? DmaDirection::kFromDevice : DmaDirection::kToDevice);
+    if (!mapping) {
+      if (!slot.read) --versions_[slot.block];
+      return false;
+    }
+    slot.mapping = *mapping;
+    busy_[slot.block] = true;
+    free_.pop_back();
+    post(id, slot);
+    return true;
+  }
+
+  void post(std::uint16_t id, Slot& slot) {
+    BlockCommand command{};
+    command.opcode =
+        static_cast<std::uint8_t>(slot.read ? BlockOpcode::kRead : BlockOpcode::kWrite);
+    command.id = id;
+    command.bytes = bytes_;
+    command.offset = slot.block * bytes_;
+    const std::uint64_t iova = slot.mapping.iova.value;
+    command.prp1 = iova;
+    const std::uint64_t second = (iova & ~std::uint64_t{kPage - 1}) + kPage;
+    command.prp2 = second;
+    if (slot.list.mapping && bytes_ > 2 * kPage) {
+      auto* list = reinterpret_cast<protocol::le64*>(slot.list.host);
+      for (std::uint64_t i = 0; i < bytes_ / kPage; ++i) list[i] = second + i * kPage;
+      command.prp2 = slot.list.mapping->iova.value;
+    }
+    reinterpret_cast<BlockCommand*>(submission_.host)[tail_++ & (entries_ - 1)] = command;
+  }
+
+  void reap(Guest& guest) {
+    const auto& done =
+        reinterpret_cast<const BlockCompletion*>(completion_.host)[reaped_++ & (entries_ - 1)];
+    Slot& slot = slots_[done.id % depth_];
+    guest.dma_unmap(slot.mapping);
+    const auto data = guest.bytes_at(slot.buffer.phys, bytes_);
+    if (done.status != static_cast<std::uint16_t>(BlockStatus::kGood)) {
+      ++data_errors_;
+    } else if (slot.read && versions_[slot.block] != 0 &&
+               !payload_matches(data, sequence_of(slot.block))) {
+      ++data_errors_;
+    }
+    busy_[slot.block] = false;
+    free_.push_back(static_cast<std::uint16_t>(done.id % depth_));
+  }
+
+  std::uint32_t depth_;
+  std::uint32_t bytes_;
+  std::uint32_t read_percent_;
+  std::uint32_t entries_;
+  Rng rng_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint16_t> free_;
+  std::vector<std::uint32_t> versions_;
+  std::vector<bool> busy_;
+  std::uint64_t blocks_ = 0;
+  Shared submission_;
+  Shared completion_;
+  std::uint32_t tail_ = 0;
+  std::uint32_t reaped_ = 0;
+  std::uint64_t data_errors_ = 0;
+};
+
+}  // namespace
+
+const WorkloadInfo kNvme = {
+    "nvme-4k", "random reads and writes of a block device, 128 in flight", EndpointKind::kBlock,
+    parameters, [](const ParameterSet& set, std::uint64_t seed) -> std::unique_ptr<Workload> {
+      return std::make_unique<Nvme>(set, seed);
+    }};
+
+}  // namespace violet
