@@ -1,0 +1,45 @@
+#include "experiments/results/compare.hpp"
+
+#include <fmt/format.h>
+
+#include "experiments/cli/verbs.hpp"
+#include "experiments/results/report.hpp"
+
+namespace violet::cli {
+
+int compare_verb(const Places& places, const CompareFlags& flags) {
+  const auto format = results::format_from(flags.format);
+  if (!format) return complain(format.error());
+  std::vector<results::RunData> runs;
+  for (const auto& name : flags.runs) {
+    const auto path = find_run(places, name);
+    if (!path) return complain(path.error());
+    auto data = results::read_run(*path);
+    if (!data) return complain(data.error());
+    runs.push_back(std::move(*data));
+  }
+  results::CompareOptions options;
+  options.metrics = flags.metrics;
+  options.threshold_percent = flags.threshold_percent;
+  options.ignored_axes = flags.ignored_axes;
+  const auto comparison = results::compare(runs, options);
+  if (!comparison) return complain(comparison.error());
+  const int printed = print(results::render(*comparison, *format, results::style_for(1)));
+  if (printed != kOk) return printed;
+  if (!comparison->regression()) return kOk;
+  fmt::print(stderr, "violet: worse by more than the threshold of {} %\n",
+             comparison->threshold_percent);
+  return kRegression;
+}
+
+int report_verb(const Places& places, const std::string& run, const std::string& format_name) {
+  const auto format = results::format_from(format_name);
+  if (!format) return complain(format.error());
+  const auto path = find_run(places, run);
+  if (!path) return complain(path.error());
+  const auto data = results::read_run(*path);
+  if (!data) return complain(data.error());
+  return print(results::render(*data, results::report(*data), *format, results::style_for(1)));
+}
+
+}  // namespace violet::cli

@@ -1,0 +1,73 @@
+// demo: the main job. Runs the bundled plan `demo`, prints a table that a newcomer understands, what it
+// teaches, and where to go from there.
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "experiments/cli/lessons.hpp"
+#include "experiments/cli/plan_loading.hpp"
+#include "experiments/cli/verbs.hpp"
+#include "experiments/results/report.hpp"
+#include "experiments/runner/runner.hpp"
+
+namespace violet::cli {
+namespace {
+
+const std::vector<std::string> kColumns = {"operations_per_s",
+                                           "map.p50",
+                                           "map.p99",
+                                           "unmap.p50",
+                                           "unmap.p99",
+                                           "requests_per_operation",
+                                           "iotlb_hit_rate",
+                                           "bytes_copied_per_operation",
+                                           "exposure_window.p50",
+                                           "exposure_window.p99",
+                                           "mean_stale_pages"};
+
+std::string where_next(const results::RunData& run) {
+  const std::string name = run.directory.filename().string();
+  return fmt::format(
+      "Files: {}\n"
+      "  results.sqlite, results.json, hlog/ (HdrHistogram logs), trace.events, manifest.json\n"
+      "Next:\n"
+      "  ./violet report {}              every metric of this run\n"
+      "  ./violet run placements         the same strategies where a kick costs an exit\n"
+      "  ./violet compare RUN latest     did a change make it better?\n"
+      "  ./violet list strategies        what else there is, with its parameters\n",
+      run.directory.string(), name);
+}
+
+}  // namespace
+
+int demo_verb(const Places& places, const DemoFlags& flags) {
+  const auto mode = results::progress_mode_from(flags.progress);
+  if (!mode) return complain(mode.error());
+  const auto plan = load_named_plan(places, places.plans + "/demo.toml", flags.overrides);
+  if (!plan) return complain(plan.error());
+  const auto outcome = run_plan(*plan, {.runs_root = places.runs,
+                                        .resume = {},
+                                        .dataset_dir = places.datasets,
+                                        .checkout = places.root,
+                                        .command_line = places.command_line,
+                                        .progress = *mode});
+  if (!outcome) return complain(outcome.error());
+  const auto data = results::read_run(outcome->directory);
+  if (!data) return complain(data.error());
+  auto report = results::report(*data, {kColumns});
+  // A newcomer needs what weakens the whole; the outliers of single cells are in `report`.
+  std::erase_if(report.warnings, [](const std::string& text) {
+    return text.find("outlier") != std::string::npos ||
+           text.find(" strategy=") != std::string::npos;
+  });
+  std::string text = results::render(*data, report, results::Format::kText, results::style_for(1));
+  text += "\nWhat this shows\n";
+  for (const auto& lesson : lessons_of(*data)) text += "  " + lesson + "\n";
+  const int printed = print(text + "\n" + where_next(*data));
+  if (printed != kOk) return printed;
+  if (outcome->interrupted) return kInterrupted;
+  return outcome->failures.empty() ? kOk : kRunFailed;
+}
+
+}  // namespace violet::cli

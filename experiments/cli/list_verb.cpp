@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "experiments/cli/plan_loading.hpp"
+#include "experiments/cli/verbs.hpp"
+#include "experiments/results/table.hpp"
+#include "experiments/runner/vocabulary.hpp"
+
+namespace violet::cli {
+namespace {
+
+using results::Table;
+using results::Text;
+
+std::string parameter_text(const plans::Parameter& parameter) {
+  std::string range;
+  if (!parameter.choices.empty()) {
+    range = fmt::format(" ({})", fmt::join(parameter.choices, ", "));
+  } else if (!std::holds_alternative<bool>(parameter.initial) &&
+             !std::holds_alternative<std::string>(parameter.initial)) {
+    range = fmt::format(" ({} to {})", parameter.least, parameter.most);
+  }
+  return fmt::format("{} = {}{}", parameter.name, plans::to_text(parameter.initial), range);
+}
+
+// A row a choice, then a row for each of its parameters.
+Table choice_table(const std::string& title, const std::vector<plans::Choice>& choices) {
+  Table table;
+  table.title = title;
+  table.columns = {{.name = "name", .is_key = true}, {.name = "parameter"}, {.name = "what it is"}};
+  for (const auto& choice : choices) {
+    table.rows.push_back({Text{choice.name}, Text{""}, Text{choice.help}});
+    for (const auto& parameter : choice.parameters) {
+      table.rows.push_back({Text{""}, Text{parameter_text(parameter)}, Text{parameter.help}});
+    }
+  }
+  return table;
+}
+
+Table plan_table(const Places& places) {
+  namespace fs = std::filesystem;
+  Table table;
+  table.title = "plans";
+  table.columns = {{.name = "name", .is_key = true}, {.name = "cells"}, {.name = "what it is"}};
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(places.plans, error)) {
+    if (entry.path().extension() == ".toml") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) {
+    const auto plan = load_named_plan(places, file.string(), {});
+    table.rows.push_back(
+        {Text{file.stem().string()}, Text{plan ? std::to_string(plan->cells.size()) : "-"},
+         Text{plan ? plan->description : "cannot be run: " + plan.error().message}});
+  }
+  table.notes.push_back("./violet run NAME runs one; --dry-run shows its cells");
+  return table;
+}
+
+Result<Table> table_of(const Places& places, const std::string& what) {
+  if (what == "plans") return plan_table(places);
+  const auto words = make_vocabulary(places.datasets);
+  if (!words) return tl::unexpected<Error>(words.error());
+  if (what == "strategies") return choice_table("strategies", words->strategies);
+  if (what == "workloads") {
+    auto choices = words->workloads;
+    for (const auto& dataset : words->datasets) {
+      choices.push_back({"trace:" + dataset.name, dataset.help, {}});
+    }
+    return choice_table("workloads", choices);
+  }
+  if (what == "iotlbs") return choice_table("IOTLB designs", words->iotlbs);
+  if (what == "datasets") return choice_table("datasets", words->datasets);
+  return fail(ErrorKind::kUsage,
+              "'{}' cannot be listed: there are strategies, workloads, iotlbs, plans, datasets",
+              what);
+}
+
+}  // namespace
+
+int list_verb(const Places& places, const std::string& what, const std::string& format_name) {
+  const auto format = results::format_from(format_name);
+  if (!format) return complain(format.error());
+  const auto table = table_of(places, what);
+  if (!table) return complain(table.error());
+  return print(results::render(*table, *format, results::style_for(1)));
+}
+
+}  // namespace violet::cli

@@ -1,0 +1,37 @@
+#include "experiments/cli/plan_loading.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "experiments/runner/vocabulary.hpp"
+
+namespace violet::cli {
+
+Result<plans::Plan> load_named_plan(const Places& places, const std::string& name,
+                                    const std::vector<std::string>& overrides) {
+  namespace fs = std::filesystem;
+  fs::path path = name;
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) {
+    const fs::path bundled = fs::path(places.plans) / (name + ".toml");
+    if (!fs::is_regular_file(bundled, error)) {
+      return fail(ErrorKind::kUsage,
+                  "there is no plan file '{}', and no bundled plan of that name "
+                  "(./violet list plans shows them)",
+                  name);
+    }
+    path = bundled;
+  }
+  const auto words = make_vocabulary(places.datasets);
+  if (!words) return tl::unexpected<Error>(words.error());
+  plans::Problems problems;
+  auto plan = plans::load_plan(path, overrides, *words, problems);
+  if (plan) {
+    for (const auto& note : plan->notes) fmt::print(stderr, "violet: {}\n", note);
+    return std::move(*plan);
+  }
+  return fail(ErrorKind::kUsage, "the plan cannot be run:\n{}", plans::to_text(problems));
+}
+
+}  // namespace violet::cli

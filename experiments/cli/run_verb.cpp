@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "experiments/cli/plan_loading.hpp"
+#include "experiments/cli/verbs.hpp"
+#include "experiments/results/report.hpp"
+#include "experiments/runner/runner.hpp"
+
+namespace violet::cli {
+namespace {
+
+std::string dry_run_text(const plans::Plan& plan) {
+  results::Table table;
+  table.title = fmt::format("plan {} ({}): {} cells, {} repetitions each", plan.name, plan.hash(),
+                            plan.cells.size(), plan.run.repetitions);
+  table.columns = {{.name = "cell", .is_key = true}, {.name = "settings"}};
+  for (const auto& cell : plan.cells) {
+    table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});
+  }
+  table.notes.push_back(
+      fmt::format("would take about {}", results::duration_text(estimated_seconds(plan))));
+  return results::render_text(table, results::style_for(1));
+}
+
+int finish(const RunOutcome& outcome, const std::string& format_name) {
+  const auto data = results::read_run(outcome.directory);
+  if (!data) return complain(data.error());
+  const auto format = results::format_from(format_name);
+  if (!format) return complain(format.error());
+  const int printed =
+      print(results::render(*data, results::report(*data), *format, results::style_for(1)));
+  if (printed != kOk) return printed;
+  if (outcome.interrupted) {
+    fmt::print(stderr,
+               "violet: interrupted; ./violet run PLAN --resume goes on where it stopped\n");
+    return kInterrupted;
+  }
+  return outcome.failures.empty() ? kOk : kRunFailed;
+}
+
+}  // namespace
+
+int run_verb(const Places& places, const RunFlags& flags) {
+  const auto format = results::format_from(flags.format);
+  if (!format) return complain(format.error());
+  const auto mode = results::progress_mode_from(flags.progress);
+  if (!mode) return complain(mode.error());
+  const auto plan = load_named_plan(places, flags.plan, flags.overrides);
+  if (!plan) return complain(plan.error());
+  if (flags.dry_run) return print(dry_run_text(*plan));
+  RunOptions options{.runs_root = places.runs,
+                     .resume = {},
+                     .dataset_dir = places.datasets,
+                     .checkout = places.root,
+                     .command_line = places.command_line,
+                     .progress = *mode};
+  if (flags.resume) {
+    const auto run = find_run(places, flags.resume->empty() ? "latest" : *flags.resume);
+    if (!run) return complain(run.error());
+    options.resume = std::filesystem::canonical(*run);
+  }
+  const auto outcome = run_plan(*plan, options);
+  if (!outcome) return complain(outcome.error());
+  return finish(*outcome, flags.format);
+}
+
+}  // namespace violet::cli

@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "experiments/cli/verbs.hpp"
+#include "experiments/results/run_directory.hpp"
+
+namespace violet::cli {
+
+int complain(const Error& error) {
+  fmt::print(stderr, "violet: {}\n", error.message);
+  switch (error.kind) {
+    case ErrorKind::kUsage:
+      return kUsage;
+    case ErrorKind::kEnvironment:
+      return kEnvironment;
+    case ErrorKind::kFailed:
+      break;
+  }
+  return kRunFailed;
+}
+
+int print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (written && std::fflush(stdout) == 0) return kOk;
+  fmt::print(stderr, "violet: stdout could not be written\n");
+  return kRunFailed;
+}
+
+Result<std::string> find_run(const Places& places, const std::string& name) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_directory(name, error)) return name;
+  const fs::path named = fs::path(places.runs) / name;
+  if (!name.empty() && fs::is_directory(named, error)) return named.string();
+  std::vector<std::string> matches;
+  for (const auto& run : results::list_runs(places.runs)) {
+    const std::string base = run.filename().string();
+    if (base.find(name) != std::string::npos) matches.push_back(run.string());
+  }
+  if (matches.size() == 1) return matches.front();
+  if (matches.empty()) {
+    return fail(ErrorKind::kUsage,
+                "no run is called '{}': give a run directory, a name below {}, or latest", name,
+                places.runs);
+  }
+  return fail(ErrorKind::kUsage, "'{}' is the name of {} runs; write more of it: {}", name,
+              matches.size(), fmt::join(matches, ", "));
+}
+
+}  // namespace violet::cli

@@ -1,0 +1,92 @@
+// The verbs of ./violet: each takes its parsed options and returns the exit code.
+//
+// Threading: the main thread.
+// Invariants: stdout carries the result and nothing else; notes, errors and progress go to stderr.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.hpp"
+
+namespace violet::cli {
+
+// Exit codes; the README has the same table.
+enum ExitCode : int {
+  kOk = 0,
+  kRunFailed = 1,
+  kUsage = 2,
+  kRegression = 3,
+  kInterrupted = 4,
+  kEnvironment = 5,
+};
+
+// Where things are: the checkout and the caller's folder.
+struct Places {
+  std::string root;      // VIOLET_ROOT, or the folder above build/.
+  std::string datasets;  // root/datasets
+  std::string plans;     // root/experiments/plans
+  std::string runs;      // root/runs, or VIOLET_RUNS
+  std::string command_line;
+};
+
+struct RunFlags {
+  std::string plan;
+  std::vector<std::string> overrides;
+  bool dry_run = false;
+  std::optional<std::string> resume;  // Empty text: the latest run.
+  std::string progress = "auto";
+  std::string format = "text";
+};
+int run_verb(const Places& places, const RunFlags& flags);
+
+struct DemoFlags {
+  std::vector<std::string> overrides;
+  std::string progress = "auto";
+};
+int demo_verb(const Places& places, const DemoFlags& flags);
+
+int list_verb(const Places& places, const std::string& what, const std::string& format);
+
+struct ImportFlags {
+  std::string file;
+  std::string out;
+  std::string name;
+  std::string importer;
+  std::string max_broken;
+  std::string mode;
+  bool json = false;
+  std::string progress = "auto";
+};
+int import_verb(const ImportFlags& flags);
+
+struct CompareFlags {
+  std::vector<std::string> runs;
+  std::vector<std::string> metrics;
+  std::vector<std::string> ignored_axes;
+  std::optional<double> threshold_percent;
+  std::string format = "text";
+};
+int compare_verb(const Places& places, const CompareFlags& flags);
+
+int report_verb(const Places& places, const std::string& run, const std::string& format);
+
+struct ExportFlags {
+  std::string run;
+  std::string what;  // csv, json or hdr
+};
+int export_verb(const Places& places, const ExportFlags& flags);
+
+int doctor_verb(const std::string& format);
+
+// --- Shared ---
+
+// Prints the error to stderr; the exit code of its kind.
+int complain(const Error& error);
+// Prints to stdout; exit code kOk, or kRunFailed when stdout is gone.
+int print(const std::string& text);
+// A run by its path, its name below runs/, a unique beginning of one, or "latest".
+Result<std::string> find_run(const Places& places, const std::string& name);
+
+}  // namespace violet::cli

@@ -1,0 +1,178 @@
+// ./violet VERB: reads the command line and calls the verb.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <climits>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+
+#include "experiments/cli/verbs.hpp"
+#include "experiments/scorecard/scorecard.hpp"
+
+namespace violet::cli {
+namespace {
+
+Places find_places(int argc, char** argv) {
+  Places places;
+  if (const char* root = std::getenv("VIOLET_ROOT")) {
+    places.root = root;
+  } else {
+    // build/<preset>/bin/violet
+    std::error_code error;
+    auto program = std::filesystem::canonical("/proc/self/exe", error);
+    for (int i = 0; i < 4 && program.has_parent_path(); ++i) program = program.parent_path();
+    places.root = program.string();
+  }
+  places.datasets = places.root + "/datasets";
+  places.plans = places.root + "/experiments/plans";
+  const char* runs = std::getenv("VIOLET_RUNS");
+  places.runs = runs != nullptr ? runs : places.root + "/runs";
+  for (int i = 0; i < argc; ++i) {
+    places.command_line += (i > 0 ? " " : "") + std::string(i == 0 ? "violet" : argv[i]);
+  }
+  return places;
+}
+
+struct Flags {
+  RunFlags run;
+  std::string resume;
+  DemoFlags demo;
+  ImportFlags import;
+  CompareFlags compare;
+  std::string report_run = "latest";
+  ExportFlags export_;
+  std::string list_what;
+  std::string format = "text";
+  bool json = false;
+};
+
+const std::vector<std::string> kFormats = {"text", "json", "ndjson", "csv"};
+const std::vector<std::string> kProgress = {"auto", "always", "never", "json"};
+
+void add_format(CLI::App& verb, std::string& format) {
+  verb.add_option("--format", format, "text, json, ndjson or csv")->check(CLI::IsMember(kFormats));
+}
+
+void add_progress(CLI::App& verb, std::string& progress) {
+  verb.add_option("--progress", progress, "auto, always, never or json")
+      ->check(CLI::IsMember(kProgress));
+}
+
+using Action = std::function<int()>;
+
+void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto* run = app.add_subcommand("run", "run a plan: a file, or the name of a bundled one");
+  run->add_option("PLAN", flags.run.plan, "file or name")->required();
+  run->add_option("--set", flags.run.overrides, "KEY=VALUE over the plan's, any number of times")
+      ->take_all();
+  run->add_flag("--dry-run", flags.run.dry_run, "show the cells and an estimate, run nothing");
+  auto* resume = run->add_option("--resume", flags.resume,
+                                 "go on with a run (default: the latest) of the same plan");
+  resume->expected(0, 1);
+  add_format(*run, flags.run.format);
+  add_progress(*run, flags.run.progress);
+  run->callback([&places, &flags, &action, resume] {
+    if (resume->count() > 0) flags.run.resume = flags.resume;
+    action = [&] { return run_verb(places, flags.run); };
+  });
+}
+
+void add_demo(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto* demo = app.add_subcommand("demo", "strict, lazy and bounce on traces of real guests");
+  demo->add_option("--set", flags.demo.overrides, "KEY=VALUE over the plan's")->take_all();
+  add_progress(*demo, flags.demo.progress);
+  demo->callback([&] { action = [&] { return demo_verb(places, flags.demo); }; });
+}
+
+void add_import(CLI::App& app, Flags& flags, Action& action) {
+  auto& import = flags.import;
+  auto* verb = app.add_subcommand("import", "turn a log of a real guest into a Violet trace");
+  verb->add_option("FILE", import.file, "QEMU log trace, ftrace or perf text; .zst or plain")
+      ->required();
+  verb->add_option("--out", import.out, "folder for the trace and its report")->required();
+  verb->add_option("--name", import.name, "name of the trace (default: from FILE)");
+  verb->add_option("--from", import.importer, "importer (default: found out from the first lines)");
+  verb->add_option("--max-broken", import.max_broken, "broken lines to bear: 5% or 200");
+  verb->add_option("--mode", import.mode, "overrules what is found out")
+      ->check(CLI::IsMember({"strict", "lazy"}));
+  verb->add_flag("--json", import.json, "print the report as JSON");
+  add_progress(*verb, import.progress);
+  verb->callback([&] { action = [&] { return import_verb(import); }; });
+}
+
+void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto& compare = flags.compare;
+  auto* verb =
+      app.add_subcommand("compare", "is one run better than another, and how sure is that");
+  verb->add_option("RUN", compare.runs, "the first is the baseline")->required()->expected(2, 64);
+  verb->add_option("--metric", compare.metrics, "only these, for example map.p99");
+  verb->add_option("--ignore-axis", compare.ignored_axes, "match cells that differ in it");
+  verb->add_option("--threshold", compare.threshold_percent, "per cent; beyond it exit code 3");
+  add_format(*verb, compare.format);
+  verb->callback([&] { action = [&] { return compare_verb(places, compare); }; });
+
+  auto* report = app.add_subcommand("report", "the table of one run");
+  report->add_option("RUN", flags.report_run, "directory, name or latest");
+  add_format(*report, flags.format);
+  report->callback(
+      [&] { action = [&] { return report_verb(places, flags.report_run, flags.format); }; });
+
+  auto* out = app.add_subcommand("export", "a run for other programs, on stdout");
+  out->add_option("RUN", flags.export_.run, "directory, name or latest")->required();
+  auto* what = out->add_option_group("what");
+  for (const char* name : {"csv", "json", "hdr"}) {
+    what->add_flag_callback(std::string("--") + name,
+                            [&flags, name] { flags.export_.what = name; });
+  }
+  what->require_option(1);
+  out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
+}
+
+void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto* list = app.add_subcommand("list", "what there is to choose from");
+  list->add_option("WHAT", flags.list_what, "what to list")
+      ->required()
+      ->check(CLI::IsMember({"strategies", "workloads", "iotlbs", "plans", "datasets"}));
+  add_format(*list, flags.format);
+  list->callback(
+      [&] { action = [&] { return list_verb(places, flags.list_what, flags.format); }; });
+
+  auto* doctor = app.add_subcommand("doctor", "what this machine has and lacks");
+  add_format(*doctor, flags.format);
+  doctor->callback([&] { action = [&] { return doctor_verb(flags.format); }; });
+
+  auto* score =
+      app.add_subcommand("scorecard", "how good the engine is, as ratios on this machine");
+  score->add_flag("--json", flags.json, "machine-readable");
+  score->callback([&] {
+    action = [&] {
+      const auto card = scorecard::run({.json = flags.json});
+      return card ? print(*card) : complain(card.error());
+    };
+  });
+}
+
+int run(int argc, char** argv) {
+  const Places places = find_places(argc, argv);
+  CLI::App app{"Violet: a performance research testbed for virtio-iommu", "violet"};
+  app.require_subcommand(1);
+  Flags flags;
+  Action action;
+  add_demo(app, places, flags, action);
+  add_run(app, places, flags, action);
+  add_rest(app, places, flags, action);
+  add_readers(app, places, flags, action);
+  add_import(app, flags, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace violet::cli
+
+int main(int argc, char** argv) { return violet::cli::run(argc, argv); }

@@ -1,0 +1,129 @@
+#include "experiments/runner/exposure_metrics.hpp"
+
+#include <algorithm>
+
+#include "engine/base/clock.hpp"
+#include "experiments/guest/exposure_ledger.hpp"
+#include "experiments/guest/probe_agreement.hpp"
+#include "experiments/runner/stale_probes.hpp"
+
+namespace violet {
+namespace {
+
+using results::Better;
+
+// The stated error of a time stamp: a probe's is the middle of the time that it took, and those that took
+// longer than twice this are dropped (rogue_endpoint.cpp).
+constexpr std::uint64_t kStampErrorNs = 5'000;
+
+class Writer {
+ public:
+  Writer(std::vector<results::Metric>& out, std::string missing)
+      : out_(out), missing_(std::move(missing)) {}
+
+  void add(std::string name, std::string unit, double value, Better better = Better::kLower) {
+    if (missing_.empty()) {
+      out_.push_back({std::move(name), std::move(unit), value, "", better});
+    } else {
+      out_.push_back({std::move(name), std::move(unit), std::nullopt, missing_, better});
+    }
+  }
+  void absent(std::string name, std::string unit, std::string because, Better better) {
+    out_.push_back({std::move(name), std::move(unit), std::nullopt, std::move(because), better});
+  }
+
+ private:
+  std::vector<results::Metric>& out_;
+  std::string missing_;
+};
+
+// Upper bounds: what could still be translated until the UNMAP was complete.
+void add_windows(Writer& writer, const ExposureReport& report) {
+  const struct {
+    const char* name;
+    double value;
+  } kWindows[] = {{"exposure_window.mean", report.window.upper.mean_ns},
+                  {"exposure_window.p50", report.window.upper.p50_ns},
+                  {"exposure_window.p99", report.window.upper.p99_ns},
+                  {"exposure_window.max", report.window.upper.max_ns}};
+  for (const auto& window : kWindows) {
+    if (report.unmaps > 0) {
+      writer.add(window.name, "ns", window.value);
+    } else {
+      writer.absent(window.name, "ns", "no unmap took a mapping away", Better::kLower);
+    }
+  }
+}
+
+void add_pages(Writer& writer, const ExposureReport& report) {
+  writer.add("mean_stale_pages", "pages", report.mean_stale_pages.upper);
+  writer.add("mean_stale_pages_least", "pages", report.mean_stale_pages.lower);
+  writer.add("peak_stale_pages", "pages", static_cast<double>(report.peak_stale_pages.upper));
+  writer.add("reowned_pages", "pages", static_cast<double>(report.reowned_pages.upper));
+  writer.add("iova_reuse_violations", "1", static_cast<double>(report.iova_reuse_violations));
+  writer.add("censored_unmaps", "1", static_cast<double>(report.censored_unmaps));
+  writer.add("persistent_unmaps", "1", static_cast<double>(report.persistent_unmaps),
+             Better::kNeither);
+  writer.add("mean_live_pages", "pages", report.mean_live_pages, Better::kNeither);
+  writer.add("mean_subpage_bytes_exposed", "B", report.mean_subpage_bytes_exposed);
+  writer.add("mean_slack_pages", "pages", report.mean_slack_pages);
+}
+
+void add_rogue(Writer& writer, const ProbeAgreement& probes) {
+  if (probes.judged == 0) {
+    writer.absent("rogue_hit_rate", "%", "no probe could be judged", Better::kLower);
+    return;
+  }
+  writer.add("rogue_probes", "1", static_cast<double>(probes.judged), Better::kNeither);
+  writer.add("rogue_hit_rate", "%", 100 * probes.hit_rate(), Better::kNeither);
+  writer.add("rogue_expected_least", "%", 100 * probes.expected_rate().lower, Better::kNeither);
+  writer.add("rogue_expected_most", "%", 100 * probes.expected_rate().upper, Better::kNeither);
+  writer.add("rogue_unexpected_hits", "1", static_cast<double>(probes.unexpected_hits));
+  writer.add("rogue_unexpected_misses", "1", static_cast<double>(probes.unexpected_misses));
+}
+
+}  // namespace
+
+void add_exposure(results::RepetitionRecord& record, const ExposureSource& source) {
+  Writer facts(record.metrics, "");
+  facts.add("always_mapped", "B", static_cast<double>(source.always_mapped_bytes));
+
+  const ExposureReport report = judge_exposure({.engine = source.engine,
+                                                .guest = source.guest,
+                                                .lost_engine_events = source.lost,
+                                                .lost_guest_events = source.lost,
+                                                .begin = source.begin,
+                                                .end = source.end,
+                                                .ns_per_tick = ns_per_tick(),
+                                                .always_mapped_bytes = source.always_mapped_bytes});
+  std::string missing;
+  if (!report.complete) missing = fmt::format("{} events were lost", report.lost_events);
+  Writer writer(record.metrics, missing);
+  add_windows(writer, report);
+  add_pages(writer, report);
+  if (report.unmatched_events > 0) {
+    record.warnings.push_back(
+        fmt::format("{} unmaps in the ledger have no mapping", report.unmatched_events));
+  }
+  const ProbeAgreement probes = compare_probes({.engine = source.engine,
+                                                .probes = source.probes,
+                                                .guest = source.guest,
+                                                .lost_engine_events = source.lost,
+                                                .slack = ns_to_ticks(kStampErrorNs)});
+  add_rogue(writer, probes);
+  const StaleProbes stale = count_stale_probes(
+      source.guest, source.probes, ns_to_ticks(kStampErrorNs), source.begin, source.end);
+  writer.add("rogue_stale_probes", "1", static_cast<double>(stale.aimed), Better::kNeither);
+  writer.add("rogue_stale_hits", "1", static_cast<double>(stale.hits));
+  if (!probes.agrees()) {
+    record.warnings.push_back(fmt::format(
+        "rogue endpoint and ledger disagree: {} unexpected hits and {} unexpected misses of {}",
+        probes.unexpected_hits, probes.unexpected_misses, probes.judged));
+  }
+  if (report.iova_reuse_violations > 0) {
+    record.warnings.push_back(fmt::format("{} pages of IOVA were reused before their invalidation",
+                                          report.iova_reuse_violations));
+  }
+}
+
+}  // namespace violet

@@ -1,0 +1,28 @@
+// The exposure ledger and the rogue endpoint's second opinion, as metrics.
+//
+// Threading: pure functions.
+// Invariants: incomplete events give metrics without a value and the reason, never a low number. What
+// the rogue endpoint saw and the ledger excludes is a warning.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/telemetry/event.hpp"
+#include "experiments/results/records.hpp"
+
+namespace violet {
+
+struct ExposureSource {
+  std::span<const Event> engine;
+  std::span<const Event> guest;
+  std::span<const Event> probes;  // Those of the lcore that runs the rogue endpoint.
+  std::uint64_t lost = 0;
+  Ticks begin = 0;
+  Ticks end = 0;
+  std::uint64_t always_mapped_bytes = 0;
+};
+
+void add_exposure(results::RepetitionRecord& record, const ExposureSource& source);
+
+}  // namespace violet

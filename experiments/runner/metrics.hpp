@@ -1,0 +1,40 @@
+// From counters, histograms and events to the metrics of a result.
+//
+// Threading: plain values and pure functions, on the guest lcore.
+#pragma once
+
+#include "experiments/results/records.hpp"
+#include "experiments/runner/recorder.hpp"
+#include "experiments/runner/testbed.hpp"
+
+namespace violet {
+
+// Everything that only grows, at one moment.
+struct Snapshot {
+  static Snapshot of(Testbed& testbed);
+
+  GuestCounters guest;
+  IotlbReaderStats iotlb;
+  std::uint64_t polls = 0;
+  std::uint64_t useful_polls = 0;
+  std::uint64_t parked = 0;
+  std::uint64_t stalls = 0;
+  std::uint64_t faults = 0;
+  std::uint64_t invalidations = 0;
+  std::uint64_t grace_periods = 0;
+};
+
+struct Measurement {
+  Snapshot before;
+  Snapshot after;
+  Ticks start = 0;
+  Ticks end = 0;
+  std::uint64_t operations = 0;
+  results::HdrHistogram map_ns, unmap_ns, lag_ns;
+};
+
+// Called after Testbed::finish() and Recorder::stop().
+results::RepetitionRecord to_record(const Measurement& measured, Testbed& testbed,
+                                    const Recorder& recorder);
+
+}  // namespace violet

@@ -1,0 +1,90 @@
+#include "experiments/runner/repetition.hpp"
+
+#include "experiments/runner/metrics.hpp"
+
+namespace violet {
+namespace {
+
+constexpr unsigned kBatch = 32;  // Operations between two looks at the clock.
+
+struct Bound {
+  Ticks ticks = 0;               // 0: no bound in time.
+  std::uint64_t operations = 0;  // 0: no bound in operations.
+};
+
+Bound bound_of(std::optional<double> seconds, std::optional<std::uint64_t> operations) {
+  Bound bound;
+  if (seconds) bound.ticks = ns_to_ticks(static_cast<std::uint64_t>(*seconds * 1e9));
+  if (operations) bound.operations = *operations;
+  return bound;
+}
+
+class Loop {
+ public:
+  Loop(Testbed& testbed, const RepetitionSetup& setup)
+      : testbed_(testbed), setup_(setup), tick_every_(ns_to_ticks(50'000'000)) {}
+
+  // Runs operations up to the bound; returns how many. Error when the driver broke or we were aborted.
+  Result<std::uint64_t> run(const Bound& bound) {
+    std::uint64_t done = 0;
+    const Ticks start = now_ticks();
+    Ticks next_tick = start + tick_every_;
+    while (true) {
+      const std::uint64_t left = bound.operations == 0 ? kBatch : bound.operations - done;
+      for (std::uint64_t i = std::min<std::uint64_t>(left, kBatch); i > 0; --i, ++done) {
+        if (!testbed_.step()) return done;
+      }
+      const Ticks now = now_ticks();
+      if (bound.operations != 0 && done >= bound.operations) return done;
+      if (bound.ticks != 0 && now - start >= bound.ticks) return done;
+      if (testbed_.driver().broken())
+        return tl::unexpected<Error>(testbed_.driver().health().error());
+      if (setup_.abort != nullptr && setup_.abort->load(std::memory_order_relaxed)) {
+        return fail("interrupted");
+      }
+      if (now < next_tick) continue;
+      next_tick = now + tick_every_;
+      if (setup_.tick) setup_.tick();
+    }
+  }
+
+ private:
+  Testbed& testbed_;
+  const RepetitionSetup& setup_;
+  Ticks tick_every_;
+};
+
+}  // namespace
+
+Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup) {
+  Recorder recorder(testbed, setup.writer, setup.trace, setup.recorder);
+  recorder.start();
+  if (auto started = testbed.start(); !started) return tl::unexpected<Error>(started.error());
+  Loop loop(testbed, setup);
+  const Bound warmup = bound_of(setup.run.warmup_s, setup.run.warmup_operations);
+  if (warmup.ticks > 0 || warmup.operations > 0) {
+    if (auto warmed = loop.run(warmup); !warmed) return tl::unexpected<Error>(warmed.error());
+  }
+  Measurement measured;
+  recorder.begin_measuring();
+  measured.before = Snapshot::of(testbed);
+  const Ticks start = now_ticks();
+  const auto done = loop.run(bound_of(setup.run.duration_s, setup.run.operations));
+  const Ticks end = now_ticks();
+  measured.after = Snapshot::of(testbed);
+  measured.start = start;
+  measured.end = end;
+  // Latencies are of the measured interval alone; taking down belongs to exposure only.
+  measured.map_ns = testbed.histograms().map_ns.snapshot();
+  measured.unmap_ns = testbed.histograms().unmap_ns.snapshot();
+  measured.lag_ns = testbed.histograms().lag_ns.snapshot();
+  const auto finished = done ? testbed.finish() : Status{};
+  const auto recorded = recorder.stop();
+  if (!done) return tl::unexpected<Error>(done.error());
+  if (!finished) return tl::unexpected<Error>(finished.error());
+  if (!recorded) return tl::unexpected<Error>(recorded.error());
+  measured.operations = *done;
+  return to_record(measured, testbed, recorder);
+}
+
+}  // namespace violet

@@ -1,0 +1,30 @@
+// One repetition of one cell: set up, warm up, measure, take down, and turn what was seen into metrics.
+//
+// Threading: the guest lcore.
+// Invariants: what is measured lies between two reads of the clock with nothing but the workload, the
+// shared endpoints and the recorder's wake-ups in between. A metric that could not be measured says why.
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+#include "experiments/plans/plan.hpp"
+#include "experiments/results/records.hpp"
+#include "experiments/runner/recorder.hpp"
+#include "experiments/runner/testbed.hpp"
+
+namespace violet {
+
+struct RepetitionSetup {
+  const plans::RunSettings& run;
+  RecorderOptions recorder;
+  results::RunWriter* writer = nullptr;
+  results::EventTraceWriter* trace = nullptr;
+  std::function<void()> tick = {};           // Progress; called about 20 times a second.
+  const std::atomic<bool>* abort = nullptr;  // Set: leave at once, without a result.
+};
+
+// Empty label, times and cell: the caller's. Error when the cell cannot run or was aborted.
+Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup);
+
+}  // namespace violet

@@ -1,0 +1,42 @@
+// Runs a plan: every cell, every repetition, interleaved, into a run directory.
+//
+// Threading: the main thread, which becomes the guest lcore.
+// Invariants: a finished repetition is durable before the next begins. The first SIGINT ends the run
+// after the repetition in hand, the second at once; either way the run can be resumed. A cell that fails
+// is reported with its reason and the others still run.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/plans/plan.hpp"
+#include "experiments/results/progress.hpp"
+#include "experiments/results/run_directory.hpp"
+
+namespace violet {
+
+struct RunOptions {
+  std::filesystem::path runs_root = "runs";
+  std::filesystem::path resume;  // A run directory to go on with; empty: a new one.
+  std::string dataset_dir;
+  std::string checkout;  // For the git revision.
+  std::string command_line;
+  results::ProgressMode progress = results::ProgressMode::kAuto;
+};
+
+struct RunOutcome {
+  std::filesystem::path directory;
+  bool interrupted = false;
+  std::vector<std::string> failures;  // "cell: reason"
+};
+
+// Error when nothing could be run at all (environment, run directory).
+Result<RunOutcome> run_plan(const plans::Plan& plan, const RunOptions& options);
+
+// Seconds that the plan takes: set-up, warm-up and measuring of all repetitions. Plans that count
+// operations are estimated at `kAssumedRate` operations a second.
+double estimated_seconds(const plans::Plan& plan);
+inline constexpr double kAssumedRate = 500'000;
+
+}  // namespace violet

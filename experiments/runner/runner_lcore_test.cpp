@@ -1,0 +1,134 @@
+// Whole cells on lcores: what the strategies promise must hold in every placement, and a killed or
+// interrupted run loses nothing.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "experiments/plans/plan.hpp"
+#include "experiments/results/samples.hpp"
+#include "experiments/runner/repetition.hpp"
+#include "experiments/runner/runner.hpp"
+#include "experiments/runner/vocabulary.hpp"
+
+namespace violet {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The checkout: the test is built from it.
+const fs::path kRoot = fs::path(__FILE__).parent_path().parent_path().parent_path();
+
+plans::Plan plan_of(const std::string& text) {
+  const auto words = make_vocabulary((kRoot / "datasets").string());
+  EXPECT_TRUE(words) << (words ? "" : words.error().message);
+  plans::Problems problems;
+  auto plan = plans::parse_plan(text, "test.toml", {}, *words, problems);
+  EXPECT_TRUE(plan) << plans::to_text(problems);
+  return plan.value();
+}
+
+std::string plan_text(const std::string& axes, const std::string& run) {
+  return "[plan]\nname = 'test'\n[axes]\n" + axes + "\n[run]\n" + run +
+         "\n[cores]\nallow_oversubscribed = true\n";
+}
+
+Eal& eal(const CoreMap& cores) {
+  static Eal* started = Eal::start({.cpus = cores.lcore_cpus()}).value();
+  return *started;
+}
+
+double value_of(const results::RepetitionRecord& record, const std::string& name) {
+  for (const auto& metric : record.metrics) {
+    if (metric.name != name) continue;
+    EXPECT_TRUE(metric.value) << name << ": " << metric.because;
+    return metric.value.value_or(-1);
+  }
+  ADD_FAILURE() << "no metric " << name;
+  return -1;
+}
+
+results::RepetitionRecord run_cell(const plans::Plan& plan, const plans::Cell& cell) {
+  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
+  auto testbed = Testbed::create({.eal = eal(cores),
+                                  .cores = cores,
+                                  .cell = cell,
+                                  .limits = plan.limits,
+                                  .dataset_dir = (kRoot / "datasets").string(),
+                                  .seed = 1,
+                                  .rogue_every = 4});
+  EXPECT_TRUE(testbed) << (testbed ? "" : testbed.error().message);
+  auto record = run_repetition(**testbed, {.run = plan.run, .recorder = {}});
+  EXPECT_TRUE(record) << cell.label << ": " << (record ? "" : record.error().message);
+  return record ? *record : results::RepetitionRecord{};
+}
+
+void expect_sound(const results::RepetitionRecord& record, const std::string& label) {
+  EXPECT_EQ(value_of(record, "data_errors"), 0) << label;
+  EXPECT_EQ(value_of(record, "failed_requests"), 0) << label;
+  EXPECT_EQ(value_of(record, "map_failures"), 0) << label;
+  EXPECT_EQ(value_of(record, "iova_reuse_violations"), 0) << label;
+  EXPECT_EQ(value_of(record, "faults"), 0) << label;
+}
+
+constexpr const char* kPlacements =
+    "placement = ['sidecore', 'samecore', 'kick-thread']\nworkload = ['net-rx', 'nvme-4k']";
+constexpr const char* kShort = "repetitions = 1\nwarmup_operations = 100\noperations = 1000";
+
+TEST(Exposure, StrictShowsNoneInEveryPlacementAndTheRogueNeverHits) {
+  const auto plan = plan_of(plan_text(std::string("strategy = 'strict'\n") + kPlacements, kShort));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    expect_sound(record, cell.label);
+    EXPECT_EQ(value_of(record, "exposure_window.max"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "mean_stale_pages"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "rogue_unexpected_hits"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "rogue_stale_hits"), 0) << cell.label;
+  }
+}
+
+// The window of lazy is the placement's: with nobody polling between kicks an UNMAP waits for one.
+TEST(Exposure, LazyIsExposedUntilSomebodyLooksAtTheQueue) {
+  const auto plan =
+      plan_of(plan_text(std::string("strategy = 'lazy-percpu'\n") + kPlacements, kShort));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    expect_sound(record, cell.label);
+    EXPECT_GT(value_of(record, "exposure_window.p99"), 0) << cell.label;
+    EXPECT_GT(value_of(record, "mean_stale_pages"), 0) << cell.label;
+  }
+}
+
+TEST(Exposure, StrategiesWithPoolsTakeNoMappingAway) {
+  const auto plan = plan_of(plan_text(
+      "strategy = ['bounce-dynamic', 'direct', 'off', 'lazy-single']\nworkload = ['net-rx', "
+      "'net-tx', 'nvme-4k', 'mapbench', 'trace:blk-randread-strict']",
+      kShort));
+  for (const auto& cell : plan.cells) expect_sound(run_cell(plan, cell), cell.label);
+}
+
+TEST(Rings, EveryQueueFormatCarriesAWorkload) {
+  const auto plan =
+      plan_of(plan_text("strategy = ['strict', 'lazy-percpu']\nqueue = ['split', "
+                        "'packed']\nindirect = [false, true]\n"
+                        "event_idx = [false, true]\nplacement = ['sidecore', 'kick-thread']",
+                        "repetitions = 1\noperations = 200"));
+  for (const auto& cell : plan.cells) expect_sound(run_cell(plan, cell), cell.label);
+}
+
+TEST(Replay, PacedReplayKeepsTheTracesTimesAndRecordsItsLag) {
+  const auto plan =
+      plan_of(plan_text("workload = 'trace:net-rx-strict'\npace = 'paced'\npace_scale = 50",
+                        "repetitions = 1\noperations = 500"));
+  const auto record = run_cell(plan, plan.cells.front());
+  bool has_lag = false;
+  for (const auto& histogram : record.histograms) {
+    has_lag |= histogram.name == "lag" && !histogram.histogram.empty();
+  }
+  EXPECT_TRUE(has_lag);
+}
+
+}  // namespace
+}  // namespace violet

@@ -1,0 +1,328 @@
+#include "experiments/runner/testbed.hpp"
+
+#include <algorithm>
+
+#include "datasets/manifest.hpp"
+
+namespace violet {
+namespace {
+
+constexpr std::uint16_t kEngineLcore = 1;
+constexpr std::uint16_t kGuestLcore = 0;
+constexpr std::uint16_t kEndpointLcore = 2;
+constexpr std::uint32_t kFirstEndpointId = 0x28;
+constexpr std::uint32_t kEventBuffers = 64;
+constexpr std::uint64_t kDiskBytes = std::uint64_t{64} << 20;
+// The doorbell window of x86, which every endpoint reports.
+constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
+
+ParameterAssignments assignments(const plans::Parameters& parameters) {
+  ParameterAssignments all;
+  for (const auto& [name, value] : parameters.all()) all.emplace_back(name, value);
+  return all;
+}
+
+Result<IotlbConfig::Replacement> replacement_from(const std::string& name) {
+  if (name == "round-robin") return IotlbConfig::Replacement::kRoundRobin;
+  if (name == "random") return IotlbConfig::Replacement::kRandom;
+  if (name == "lru") return IotlbConfig::Replacement::kLru;
+  return fail(ErrorKind::kUsage, "no IOTLB replacement is called '{}'", name);
+}
+
+std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
+  constexpr std::array<const char*, 3> kNames = {"nic", "blk", "replay"};
+  return fmt::format("{}{}", kNames[static_cast<std::size_t>(kind)], index);
+}
+
+}  // namespace
+
+Testbed::Testbed(const TestbedSetup& setup)
+    : setup_(setup),
+      engine_events_(setup.event_ring),
+      guest_events_(setup.event_ring),
+      endpoint_events_(setup.event_ring) {}
+
+Result<std::unique_ptr<Testbed>> Testbed::create(const TestbedSetup& setup) {
+  std::unique_ptr<Testbed> testbed(new Testbed(setup));
+  for (const auto step : {&Testbed::make_workload, &Testbed::make_memory, &Testbed::make_engine,
+                          &Testbed::make_queues}) {
+    if (auto done = (testbed.get()->*step)(); !done) return tl::unexpected<Error>(done.error());
+  }
+  for (std::size_t i = 0; i < testbed->kinds_.size(); ++i) {
+    auto added = testbed->add_device(testbed->kinds_[i], static_cast<std::uint16_t>(i));
+    if (!added) return tl::unexpected<Error>(added.error());
+  }
+  return testbed;
+}
+
+Testbed::~Testbed() {
+  if (placement_) placement_->stop();
+  if (endpoints_running_) {
+    stop_endpoints_.store(true, std::memory_order_relaxed);
+    setup_.eal.join(kEndpointLcore);
+  }
+}
+
+Status Testbed::make_workload() {
+  const plans::Cell& cell = setup_.cell;
+  if (!cell.dataset.empty()) {
+    auto dataset = datasets::find_dataset(setup_.dataset_dir, cell.dataset);
+    if (!dataset) return tl::unexpected<Error>(dataset.error());
+    auto trace = datasets::open_dataset(*dataset);
+    if (!trace) return tl::unexpected<Error>(trace.error());
+    kinds_.assign(std::max<std::size_t>(trace->endpoints().size(), 1), EndpointKind::kReplay);
+    replay_bytes_ = replay_memory_bytes(*trace);
+    workload_ =
+        make_trace_replay(std::move(*trace), {cell.pace == plans::Pace::kPaced, cell.pace_scale});
+    return {};
+  }
+  const WorkloadInfo* info = find_workload(cell.workload);
+  if (info == nullptr) return fail(ErrorKind::kUsage, "no workload is called '{}'", cell.workload);
+  auto parameters =
+      ParameterSet::resolve(info->parameters(), assignments(cell.workload_parameters));
+  if (!parameters) return tl::unexpected<Error>(parameters.error());
+  kinds_ = {info->endpoint};
+  workload_ = info->make(*parameters, setup_.seed);
+  return {};
+}
+
+Status Testbed::make_memory() {
+  // Rings, requests, pools and buffers of the generators fit in 64 MiB beside a trace's pages.
+  const std::uint64_t wanted =
+      std::max(setup_.limits.guest_memory_mib << 20, replay_bytes_ + (std::uint64_t{64} << 20));
+  constexpr std::uint64_t kHugePage = 2u << 20;
+  const std::uint64_t bytes = (wanted + kHugePage - 1) / kHugePage * kHugePage;
+  if (auto done = memory_.allocate({0}, bytes, GuestMemory::Backing::kHugePages); !done)
+    return done;
+  pages_ = std::make_unique<GuestPages>(memory_);
+  return {};
+}
+
+Status Testbed::make_engine() {
+  auto quiescence = RcuQuiescence::create(64);
+  if (!quiescence) return tl::unexpected<Error>(quiescence.error());
+  quiescence_ = std::move(*quiescence);
+  const plans::Cell& cell = setup_.cell;
+  DeviceConfig config;
+  config.limits.domains = static_cast<std::uint32_t>(setup_.limits.domains);
+  config.limits.mappings_per_domain = setup_.limits.mappings;
+  config.limits.memory_bytes = static_cast<std::size_t>(setup_.limits.memory_mib) << 20;
+  config.limits.in_flight = std::max(config.limits.in_flight, cell.queue_size);
+  config.input_range = {{0}, {(std::uint64_t{1} << 48) - 1}};
+  config.stall_threshold = ns_to_ticks(10'000'000);
+  config.iotlb.entries = cell.iotlb_entries;
+  config.iotlb.ways = cell.iotlb_ways;
+  auto replacement = replacement_from(cell.iotlb_replacement);
+  if (!replacement) return tl::unexpected<Error>(replacement.error());
+  config.iotlb.replacement = *replacement;
+  for (std::size_t i = 0; i < kinds_.size(); ++i) {
+    config.endpoints.push_back({{kFirstEndpointId + static_cast<std::uint32_t>(i)},
+                                endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
+                                {{kMsiWindow, protocol::RegionKind::kMsi}}});
+  }
+  auto engine =
+      violet::make_engine(cell.store, cell.iotlb,
+                          {config, *quiescence_, memory_, Probe(&engine_events_, kEngineLcore)});
+  if (!engine) return tl::unexpected<Error>(engine.error());
+  engine_ = std::move(*engine);
+  return {};
+}
+
+Status Testbed::make_queues() {
+  const plans::Cell& cell = setup_.cell;
+  const auto format =
+      cell.queue == plans::QueueFormat::kPacked ? RingFormat::kPacked : RingFormat::kSplit;
+  const RingFeatures features{cell.indirect, cell.event_idx};
+  const auto place = [&](std::uint32_t size) -> Result<QueueLayout> {
+    const std::uint64_t bytes = QueueLayout::bytes(format, size);
+    const auto at = pages_->allocate_run((bytes + GuestPages::kPageBytes - 1) >> 12);
+    if (!at) return fail("no guest memory for a ring of {} descriptors", size);
+    return QueueLayout::at(format, size, *at);
+  };
+  auto request_layout = place(cell.queue_size);
+  if (!request_layout) return tl::unexpected<Error>(request_layout.error());
+  auto event_layout = place(kEventBuffers);
+  if (!event_layout) return tl::unexpected<Error>(event_layout.error());
+
+  auto driver = make_driver_queue(memory_, *request_layout, {features, cell.indirect, false});
+  if (!driver) return tl::unexpected<Error>(driver.error());
+  request_driver_ = std::move(*driver);
+  auto event_driver = make_driver_queue(memory_, *event_layout, {features, false, true});
+  if (!event_driver) return tl::unexpected<Error>(event_driver.error());
+  event_driver_ = std::move(*event_driver);
+  auto requests = make_request_queue(memory_, *request_layout, features);
+  if (!requests) return tl::unexpected<Error>(requests.error());
+  requests_ = std::move(*requests);
+  auto events = make_event_queue(memory_, *event_layout, features);
+  if (!events) return tl::unexpected<Error>(events.error());
+  events_ = std::move(*events);
+  engine_->attach_queues(requests_.get(), events_.get());
+  return {};
+}
+
+Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
+  auto device = std::make_unique<Device>();
+  device->endpoint.id = {kFirstEndpointId + index};
+  auto port = engine_->open_port(device->endpoint.id, endpoint_label(kind, index));
+  if (!port) return tl::unexpected<Error>(port.error());
+  device->port = std::move(*port);
+  GuestEndpoint& endpoint = device->endpoint;
+  if (kind == EndpointKind::kNic) {
+    auto nic = std::make_unique<NicModel>(*device->port);
+    endpoint.nic = nic.get();
+    device->model = std::move(nic);
+  } else if (kind == EndpointKind::kBlock) {
+    auto block = std::make_unique<BlockModel>(*device->port, kDiskBytes);
+    endpoint.block = block.get();
+    device->model = std::move(block);
+  } else {
+    auto replay = std::make_unique<ReplayEndpoint>(*device->port);
+    endpoint.replay = replay.get();
+    device->model = std::move(replay);
+  }
+  endpoint.model = device->model.get();
+  endpoint.shared = endpoints_shared();
+  if (setup_.rogue_every > 0) {
+    const Probe probe = endpoint.shared ? Probe(&guest_events_, kGuestLcore)
+                                        : Probe(&endpoint_events_, kEndpointLcore);
+    device->rogue = std::make_unique<RogueEndpoint>(*device->port, probe, endpoint.id.value,
+                                                    Guest::kProbeDelaysNs);
+    endpoint.rogue = device->rogue.get();
+  }
+  devices_.push_back(std::move(device));
+  return {};
+}
+
+Status Testbed::start() {
+  const plans::Cell& cell = setup_.cell;
+  const auto kind = placement_from(cell.placement);
+  if (!kind) return fail(ErrorKind::kUsage, "no placement is called '{}'", cell.placement);
+  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *kind,
+                                           InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
+                                           kEngineLcore);
+  bell_ = std::make_unique<Bell>(*placement_);
+  transport_ = std::make_unique<Transport>(*placement_, *engine_);
+  if (auto started = placement_->start(); !started) return started;
+  auto driver = VirtioIommuDriver::create({.pages = *pages_,
+                                           .queue = *request_driver_,
+                                           .transport = *transport_,
+                                           .doorbell = *bell_,
+                                           .counters = counters_,
+                                           .probe = Probe(&guest_events_, kGuestLcore)});
+  if (!driver) return tl::unexpected<Error>(driver.error());
+  driver_ = std::move(*driver);
+  return make_guest();
+}
+
+Status Testbed::make_guest() {
+  const plans::Cell& cell = setup_.cell;
+  StrategyContext context{.driver = *driver_,
+                          .memory = memory_,
+                          .pages = *pages_,
+                          .counters = counters_,
+                          .probe = Probe(&guest_events_, kGuestLcore),
+                          .cpus = cell.cpus,
+                          .iova_allocator = cell.iova};
+  for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
+  auto strategy = make_strategy(cell.strategy, context, assignments(cell.strategy_parameters));
+  if (!strategy) return tl::unexpected<Error>(strategy.error());
+  strategy_ = std::move(*strategy);
+  if (auto started = strategy_->start(); !started) return started;
+
+  GuestParts parts{.strategy = *strategy_,
+                   .memory = memory_,
+                   .pages = *pages_,
+                   .counters = counters_,
+                   .histograms = histograms_,
+                   .probe = Probe(&guest_events_, kGuestLcore),
+                   .cpus = cell.cpus,
+                   .rogue_every = setup_.rogue_every,
+                   .endpoints = {}};
+  for (const auto& device : devices_) parts.endpoints.push_back(device->endpoint);
+  guest_ = std::make_unique<Guest>(std::move(parts));
+  if (auto prepared = workload_->prepare(*guest_); !prepared) return prepared;
+  if (endpoints_shared()) return {};
+  endpoints_running_ = true;
+  return setup_.eal.launch(kEndpointLcore, [this] { run_endpoints(); });
+}
+
+void Testbed::run_endpoints() {
+  constexpr unsigned kBudget = 32;
+  while (!stop_endpoints_.load(std::memory_order_relaxed)) {
+    for (const auto& device : devices_) {
+      device->model->poll(kBudget);
+      if (device->rogue) device->rogue->poll(kBudget);
+    }
+  }
+}
+
+Status Testbed::finish() {
+  workload_->finish(*guest_);
+  strategy_->drain();
+  if (endpoints_running_) {
+    stop_endpoints_.store(true, std::memory_order_relaxed);
+    setup_.eal.join(kEndpointLcore);
+    endpoints_running_ = false;
+  }
+  placement_->stop();
+  if (engine_->needs_reset()) {
+    return fail("the device wants a reset: its request ring broke ({})",
+                ring_fault_name(requests_->fault()));
+  }
+  return driver_->health();
+}
+
+std::vector<EventRing*> Testbed::rings() {
+  return {&engine_events_, &guest_events_, &endpoint_events_};
+}
+
+IotlbReaderStats Testbed::iotlb_stats() const {
+  IotlbReaderStats sum;
+  for (const auto& device : devices_) {
+    const auto stats = device->port->stats();
+    sum.hits += stats.hits;
+    sum.misses += stats.misses;
+    sum.fills += stats.fills;
+    sum.refused_fills += stats.refused_fills;
+  }
+  return sum;
+}
+
+std::uint64_t Testbed::dma_errors() const {
+  std::uint64_t sum = 0;
+  for (const auto& device : devices_) sum += device->model->dma_errors();
+  return sum;
+}
+
+Testbed::RogueTotals Testbed::rogue() const {
+  RogueTotals sum;
+  for (const auto& device : devices_) {
+    if (!device->rogue) continue;
+    sum.probes += device->rogue->probes();
+    sum.hits += device->rogue->hits();
+    sum.dropped += device->rogue->dropped_targets();
+  }
+  return sum;
+}
+
+std::uint64_t Testbed::Transport::offered_features() {
+  std::uint64_t features = 0;
+  placement_.control([&] { features = engine_.offered_features(); });
+  return features;
+}
+
+bool Testbed::Transport::negotiate(std::uint64_t features) {
+  bool accepted = false;
+  placement_.control([&] { accepted = engine_.negotiate(features); });
+  return accepted;
+}
+
+void Testbed::Transport::read_config(std::size_t offset, std::span<std::byte> out) {
+  placement_.control([&] { engine_.read_config(offset, out); });
+}
+
+void Testbed::Transport::write_config(std::size_t offset, std::span<const std::byte> bytes) {
+  placement_.control([&] { engine_.write_config(offset, bytes); });
+}
+
+}  // namespace violet

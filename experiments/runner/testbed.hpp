@@ -1,0 +1,148 @@
+// One cell of a plan, set up and running: guest memory, rings, device, placement, driver, strategy,
+// endpoint models and workload.
+//
+//   start()        everything is connected, the engine runs, the workload has its rings mapped
+//   step() ...     the workload's operations, on the calling thread (the guest lcore)
+//   finish()       the workload unmaps everything, the strategy is drained, the engine stops
+//
+// Threading: owner-only, the guest lcore; counters may be read by the recorder.
+// Invariants: a testbed is used for one repetition; nothing survives it. What it could not have as asked
+// (hugepages, cores) is in warnings().
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/eal/eal.hpp"
+#include "dataplane/eal/rcu_quiescence.hpp"
+#include "dataplane/runtime/engine.hpp"
+#include "dataplane/runtime/placement.hpp"
+#include "dataplane/virtqueue/driver_queue.hpp"
+#include "experiments/guest/device_transport.hpp"
+#include "experiments/guest/doorbell.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
+#include "experiments/plans/plan.hpp"
+#include "experiments/runner/cores.hpp"
+#include "experiments/strategies/strategies.hpp"
+#include "experiments/workloads/guest.hpp"
+#include "experiments/workloads/workloads.hpp"
+
+namespace violet {
+
+struct TestbedSetup {
+  Eal& eal;
+  const CoreMap& cores;
+  const plans::Cell& cell;
+  const plans::Limits& limits;
+  std::string dataset_dir;  // Where "trace:<name>" workloads are looked up.
+  std::uint64_t seed = 0;
+  std::uint32_t rogue_every = 64;  // One unmap in so many is probed; 0: none.
+  std::size_t event_ring = std::size_t{1}
+                           << 18;  // Events of each lcore's ring; two time slices' worth.
+};
+
+class Testbed {
+ public:
+  static Result<std::unique_ptr<Testbed>> create(const TestbedSetup& setup);
+  ~Testbed();
+  Testbed(const Testbed&) = delete;
+  Testbed& operator=(const Testbed&) = delete;
+
+  Status start();
+  // One operation of the workload; false when the workload has ended.
+  bool step() { return workload_->step(*guest_); }
+  // Lets timers and shared endpoints run without an operation.
+  void pump() { guest_->pump(); }
+  // Error when the driver gave up on the device meanwhile.
+  Status finish();
+
+  Workload& workload() { return *workload_; }
+  Strategy& strategy() { return *strategy_; }
+  Engine& engine() { return *engine_; }
+  const Placement& placement() const { return *placement_; }
+  const GuestCounters& counters() const { return counters_; }
+  const VirtioIommuDriver& driver() const { return *driver_; }
+  GuestHistograms& histograms() { return histograms_; }
+  // One ring a lcore that records; index 0 is the engine's, 1 the guest's, then the endpoints'.
+  std::vector<EventRing*> rings();
+  IotlbReaderStats iotlb_stats() const;  // Of all endpoints together.
+  std::uint64_t dma_errors() const;
+  struct RogueTotals {
+    std::uint64_t probes = 0, hits = 0, dropped = 0;
+  };
+  RogueTotals rogue() const;
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  // An endpoint with its port and models; GuestEndpoint points into it.
+  struct Device {
+    std::unique_ptr<DmaPort> port;
+    std::unique_ptr<EndpointModel> model;
+    std::unique_ptr<RogueEndpoint> rogue;
+    GuestEndpoint endpoint;
+  };
+  class Bell final : public Doorbell {
+   public:
+    explicit Bell(Placement& placement) : placement_(placement) {}
+    void kick() override { placement_.kick(); }
+
+   private:
+    Placement& placement_;
+  };
+  // Reaches the device's transport on the engine's thread.
+  class Transport final : public DeviceTransport {
+   public:
+    Transport(Placement& placement, Engine& engine) : placement_(placement), engine_(engine) {}
+    std::uint64_t offered_features() override;
+    bool negotiate(std::uint64_t features) override;
+    void read_config(std::size_t offset, std::span<std::byte> out) override;
+    void write_config(std::size_t offset, std::span<const std::byte> bytes) override;
+
+   private:
+    Placement& placement_;
+    Engine& engine_;
+  };
+
+  explicit Testbed(const TestbedSetup& setup);
+
+  Status make_workload();
+  Status make_memory();
+  Status make_queues();
+  Status make_engine();
+  Status add_device(EndpointKind kind, std::uint16_t index);
+  Status make_guest();
+  void run_endpoints();
+  bool endpoints_shared() const { return !setup_.cores.endpoint.has_value(); }
+
+  TestbedSetup setup_;
+  std::vector<EndpointKind> kinds_;
+  std::unique_ptr<Workload> workload_;
+  GuestMemory memory_;
+  std::unique_ptr<GuestPages> pages_;
+  std::unique_ptr<RcuQuiescence> quiescence_;
+  EventRing engine_events_;
+  EventRing guest_events_;
+  EventRing endpoint_events_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<DriverQueue> request_driver_;
+  std::unique_ptr<DriverQueue> event_driver_;
+  std::unique_ptr<RingRequestQueue> requests_;
+  std::unique_ptr<RingEventQueue> events_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  std::unique_ptr<Placement> placement_;
+  std::unique_ptr<Bell> bell_;
+  std::unique_ptr<Transport> transport_;
+  GuestCounters counters_;
+  GuestHistograms histograms_;
+  std::unique_ptr<VirtioIommuDriver> driver_;
+  std::unique_ptr<Strategy> strategy_;
+  std::unique_ptr<Guest> guest_;
+  std::vector<std::string> warnings_;
+  std::atomic<bool> stop_endpoints_{false};
+  bool endpoints_running_ = false;
+  std::uint64_t replay_bytes_ = 0;
+};
+
+}  // namespace violet

@@ -1,0 +1,223 @@
+// hit_*, miss_vs_gtree: what a translation costs, against an array, a tree and a hash.
+#include <fmt/format.h>
+
+#include "experiments/scorecard/baselines.hpp"
+#include "experiments/scorecard/device_bed.hpp"
+#include "experiments/scorecard/lab.hpp"
+
+namespace violet::scorecard {
+namespace {
+
+constexpr const char* kPath =
+    "single Device::translate() calls: reserved regions, attachment, IOTLB lookup, permission "
+    "check; "
+    "store radix, IOTLB generation-domain";
+
+// Whole translations, one call each.
+[[gnu::noinline]] std::uint64_t pass_translate(const Lookups& lookups, DefaultBed& bed) {
+  auto& device = *bed.device;
+  const DefaultBed::Dev::Section section(device, *bed.reader);
+  std::uint64_t sum = 0;
+  for (const std::uint64_t at : lookups.sequence) {
+    const auto result = device.translate(*bed.reader, bed.endpoint, {at}, Access::kRead);
+    if (result.outcome != Outcome::kMapped) [[unlikely]] {
+      return 0;
+    }
+    sum += result.phys.value;
+  }
+  return sum;
+}
+
+// The IOTLB alone, by a reader of its own.
+struct BareIotlb {
+  explicit BareIotlb(const Lookups& lookups) : iotlb(IotlbConfig{}, quiescence) {
+    const auto id = quiescence.add_reader("bare").value();
+    reader = iotlb.add_reader(id).value();
+    quiescence.online(id);
+    for (const std::uint64_t at : lookups.sequence) {
+      const std::uint64_t first = at & ~(kPage - 1);
+      const auto ticket = iotlb.begin_fill(*reader, {1}, {at});
+      iotlb.fill(*reader, ticket, {1}, {at},
+                 {IovaRange::of(first, kPage),
+                  {lookups.phys[(first - lookups.base) / kPage]},
+                  Permissions::kReadWrite});
+    }
+  }
+  [[gnu::noinline]] std::uint64_t pass(const Lookups& lookups) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t at : lookups.sequence) {
+      const auto hit = iotlb.lookup(*reader, {1}, {at});
+      if (!hit || !allows(hit->permissions, Access::kRead)) [[unlikely]] {
+        return 0;
+      }
+      sum += hit->phys.value;
+    }
+    return sum;
+  }
+  // Bursts of kBurst, whose generation and context are looked at once.
+  [[gnu::noinline]] std::uint64_t pass_bursts(const Lookups& lookups) {
+    std::uint64_t sum = 0;
+    const std::uint64_t* const sequence = lookups.sequence.data();
+    for (std::size_t begin = 0; begin < lookups.sequence.size(); begin += kBurst) {
+      auto burst = iotlb.burst(*reader, {1});
+      for (std::size_t i = 0; i < kBurst; ++i) {
+        const auto hit = burst.lookup({sequence[begin + i]});
+        if (!hit || !allows(hit->permissions, Access::kRead)) [[unlikely]] {
+          return 0;
+        }
+        sum += hit->phys.value;
+      }
+    }
+    return sum;
+  }
+  static constexpr std::size_t kBurst = 64;  // Divides every number of lookups.
+  EpochQuiescence quiescence;
+  GenerationDomainIotlb iotlb;
+  GenerationDomainIotlb::Reader* reader;
+};
+
+Result<std::unique_ptr<DefaultBed>> populated(const Lookups& lookups) {
+  auto bed = DefaultBed::make(lookups.sequence.size() + 64);
+  if (!bed) return bed;
+  for (const std::uint64_t at : lookups.sequence) {
+    const std::uint64_t first = at & ~(kPage - 1);
+    if (!(*bed)->map(first, lookups.phys[(first - lookups.base) / kPage])) {
+      return fail("MAP {:#x} was refused", first);
+    }
+  }
+  return bed;
+}
+
+// A pass of one arm, `rounds` times; every sum must be the expected one.
+template <class Pass>
+bool timed(Samples& samples, const Lookups& lookups, std::uint64_t expected, std::size_t rounds,
+           Pass&& pass) {
+  bool right = true;
+  samples.push_back(ns_each(lookups.sequence.size() * rounds, [&] {
+    for (std::size_t i = 0; i < rounds; ++i) right &= pass() == expected;
+  }));
+  return right;
+}
+
+struct HitSamples {
+  Samples array, translate, lookup, bursts, tree, hash;
+};
+
+struct Rivals {
+  std::unique_ptr<IntervalTree> tree;
+  std::unique_ptr<DpdkHash> hash;
+};
+
+Result<HitSamples> measure(Lab& lab, const Lookups& lookups, const Rivals& rivals) {
+  auto bed = populated(lookups);
+  if (!bed) return tl::unexpected<Error>(bed.error());
+  BareIotlb bare(lookups);
+  const std::uint64_t expected = pass_array(lookups);
+  const std::size_t rounds =
+      std::max<std::size_t>(lab.size(1 << 18, 1 << 10) / lookups.sequence.size(), 1);
+  if (pass_translate(lookups, **bed) != expected)
+    return fail("a filling pass gave other addresses");
+  const std::uint64_t misses = (*bed)->stats().misses;
+  HitSamples samples;
+  bool right = true;
+  for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {  // The first warms up.
+    if (i == 1) samples = {};
+    right &= timed(samples.array, lookups, expected, rounds, [&] { return pass_array(lookups); });
+    right &= timed(samples.translate, lookups, expected, rounds,
+                   [&] { return pass_translate(lookups, **bed); });
+    right &= timed(samples.lookup, lookups, expected, rounds, [&] { return bare.pass(lookups); });
+    right &=
+        timed(samples.bursts, lookups, expected, rounds, [&] { return bare.pass_bursts(lookups); });
+    if (rivals.hash) {
+      right &=
+          timed(samples.hash, lookups, expected, 1, [&] { return rivals.hash->pass(lookups); });
+      right &=
+          timed(samples.tree, lookups, expected, 1, [&] { return rivals.tree->pass(lookups); });
+    }
+    lab.tick();
+  }
+  if (!right) return fail("the arms of the hit benches gave different addresses");
+  if ((*bed)->stats().misses != misses) return fail("a hit bench missed");
+  return samples;
+}
+
+Finding hit_finding(std::string_view key, const HitSamples& samples) {
+  const double array = results::median(samples.array);
+  const double bursts = results::median(samples.bursts);
+  const double lookup = results::median(samples.lookup);
+  return {key,
+          {ratio(samples.translate, samples.array)},
+          fmt::format("{} vs {}; the IOTLB alone {}, in bursts of 64 {}",
+                      ns_text(samples.translate), ns_text(array), ns_text(lookup), ns_text(bursts)),
+          fmt::format(
+              "beyond the array's {}, finding the 16-byte entry by its key and unpacking it takes "
+              "{}; looking at the domain's generation and context for each address, where a "
+              "burst does it once, {}; reserved regions, attachment and result {}",
+              ns_text(array), ns_text(bursts - array), ns_text(lookup - bursts),
+              ns_text(results::median(samples.translate) - lookup)),
+          kPath};
+}
+
+}  // namespace
+
+Result<Findings> measure_hits(Lab& lab) {
+  const Lookups few(lab.size(4096, 256));
+  auto small = measure(lab, few, {});
+  if (!small) return tl::unexpected<Error>(small.error());
+  const Lookups many(lab.size(65536, 1024));
+  auto hash = DpdkHash::make(many);
+  if (!hash) return tl::unexpected<Error>(hash.error());
+  auto large = measure(lab, many, {std::make_unique<IntervalTree>(many), std::move(*hash)});
+  if (!large) return tl::unexpected<Error>(large.error());
+  Findings found{hit_finding("hit_4k", *small), hit_finding("hit_64k", *large)};
+  found.push_back({"hit_vs_gtree",
+                   {ratio(large->tree, large->translate)},
+                   fmt::format("{} vs {}", ns_text(large->translate), ns_text(large->tree)),
+                   fmt::format("the tree's lookup takes {} and the hit {}; hit_64k says of what",
+                               ns_text(large->tree), ns_text(large->translate)),
+                   ""});
+  found.push_back({"hit_vs_rte_hash",
+                   {ratio(large->hash, large->translate)},
+                   fmt::format("{} vs {}", ns_text(large->translate), ns_text(large->hash)),
+                   fmt::format("the hash lookup takes {} and the hit {}; hit_64k says of what",
+                               ns_text(large->hash), ns_text(large->translate)),
+                   "rte_hash_lookup_data() one key at a time, CRC hash, half full"});
+  return found;
+}
+
+Result<Findings> measure_miss(Lab& lab) {
+  const Lookups lookups(lab.size(65536, 1024));
+  auto bed = populated(lookups);
+  if (!bed) return tl::unexpected<Error>(bed.error());
+  const IntervalTree tree(lookups);
+  const std::uint64_t expected = pass_array(lookups);
+  const std::uint64_t other = lookups.base - 16 * kPage;
+  Samples miss;
+  Samples gtree;
+  std::uint64_t misses = 0;
+  std::uint64_t passes = 0;
+  bool right = true;
+  for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
+    if (i == 1) miss = gtree = {};
+    // One UNMAP in the domain: its generation moves on and every cached entry is dead.
+    if (!(*bed)->map(other, 0) || !(*bed)->unmap(other)) return fail("a churn request was refused");
+    const std::uint64_t before = (*bed)->stats().misses;
+    right &= timed(miss, lookups, expected, 1, [&] { return pass_translate(lookups, **bed); });
+    misses += (*bed)->stats().misses - before;
+    ++passes;
+    right &= timed(gtree, lookups, expected, 1, [&] { return tree.pass(lookups); });
+    lab.tick();
+  }
+  if (!right) return fail("the arms of miss_vs_gtree gave different addresses");
+  if (misses != passes * lookups.sequence.size()) return fail("a miss bench hit");
+  return Findings{
+      {"miss_vs_gtree",
+       {ratio(gtree, miss)},
+       fmt::format("{} vs {}", ns_text(miss), ns_text(gtree)),
+       fmt::format("a failed lookup, a walk of three dependent loads and a fill take {} together",
+                   ns_text(miss)),
+       "Device::translate() after an invalidation of the whole domain: IOTLB lookup, walk "
+       "of the radix store, fill; IOTLB of 65,536 entries"}};
+}
+
+}  // namespace violet::scorecard
