@@ -74,6 +74,11 @@ class DeferredList {
     return false;
   }
 
+  // Is an ATTACH or DETACH still waiting ahead of the request that runs now? It may end a domain.
+  bool attachment_ahead() const {
+    return retrying_ ? attachment_blocked_in_ == scan_ : attachments_ > 0;
+  }
+
   void push(const Entry& entry) {
     VIOLET_CHECK(free_ != kNone);
     const std::uint32_t at = free_;
@@ -84,7 +89,9 @@ class DeferredList {
     tail_ = at;
     ++size_;
     for_each_key(entry.keys, [](auto& waiting) { ++waiting.count; });
-    if (entry.keys.endpoint != nullptr) ++entry.keys.endpoint->waiting;
+    if (entry.keys.endpoint == nullptr) return;
+    ++entry.keys.endpoint->waiting;
+    ++attachments_;
   }
 
   // Runs the entries in order, at most `limit` of them, skipping those behind one that could not
@@ -92,6 +99,7 @@ class DeferredList {
   template <class Run>
   unsigned retry(unsigned limit, Run&& run) {
     ++scan_;
+    retrying_ = true;
     unsigned finished = 0;
     std::uint32_t before = kNone;
     for (std::uint32_t at = head_; at != kNone && limit > 0; --limit) {
@@ -105,6 +113,7 @@ class DeferredList {
       }
       at = next;
     }
+    retrying_ = false;
     return finished;
   }
 
@@ -152,7 +161,9 @@ class DeferredList {
 
   void block(const Keys& keys) {
     for_each_key(keys, [this](Waiting& waiting) { waiting.blocked_in = scan_; });
-    if (keys.endpoint != nullptr) keys.endpoint->blocked_in = scan_;
+    if (keys.endpoint == nullptr) return;
+    keys.endpoint->blocked_in = scan_;
+    attachment_blocked_in_ = scan_;
   }
 
   void remove(std::uint32_t before, std::uint32_t at) {
@@ -167,7 +178,9 @@ class DeferredList {
         waiting_.erase(keys.domains[i].value);
       }
     }
-    if (keys.endpoint != nullptr) --keys.endpoint->waiting;
+    if (keys.endpoint == nullptr) return;
+    --keys.endpoint->waiting;
+    --attachments_;
   }
 
   void clear() {
@@ -177,12 +190,16 @@ class DeferredList {
     head_ = tail_ = kNone;
     free_ = nodes_.empty() ? kNone : 0;
     size_ = 0;
+    attachments_ = 0;
     waiting_.clear();
   }
 
   std::vector<Node> nodes_;
   IdTable<Waiting> waiting_;  // By domain id; an entry lives while its count is above zero.
   std::uint64_t scan_ = 0;
+  std::uint64_t attachment_blocked_in_ = 0;
+  std::size_t attachments_ = 0;  // Entries with an endpoint: ATTACH and DETACH.
+  bool retrying_ = false;
   std::uint32_t head_ = kNone;
   std::uint32_t tail_ = kNone;
   std::uint32_t free_ = kNone;

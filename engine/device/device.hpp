@@ -204,6 +204,7 @@ class Device {
   // lifecycle.hpp: domains and attachments from creation to the last freed byte, and reset.
   D* find_domain(DomainId id);
   E* find_endpoint(EndpointId id);
+  bool has_room_for_domain(const E& first) const;
   D* create_domain(DomainId id, bool bypass, const E& first);
   void publish(E& endpoint, D* domain);
   void leave(E& endpoint);

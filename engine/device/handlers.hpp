@@ -31,6 +31,8 @@ auto Device<S, I>::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
     // D18; D15: otherwise any number of endpoints may share a domain.
     if (!compatible(*domain, *endpoint)) return reply(Status::kUnsupp);
   } else {
+    // A request that waits ahead of this one may end a domain: the guest sent it first, so it counts.
+    if (!has_room_for_domain(*endpoint) && deferred_.attachment_ahead()) return {Verdict::kRetry};
     domain = create_domain(request.domain, bypass, *endpoint);
     if (domain == nullptr) return reply(Status::kNoMem);
   }

@@ -66,12 +66,17 @@ auto Device<S, I>::find_endpoint(EndpointId id) -> E* {
   return found != nullptr ? *found : nullptr;
 }
 
-// Null when a limit is reached. The domain that `first` is about to leave without endpoints makes
-// room for the new one.
+// The domain that `first` is about to leave without endpoints makes room for the new one.
+template <DomainStore S, Iotlb I>
+bool Device<S, I>::has_room_for_domain(const E& first) const {
+  const bool makes_room = first.domain != nullptr && first.domain->endpoints == 1;
+  return domains_.size() - (makes_room ? 1 : 0) < settings_.limits.domains;
+}
+
+// Null when a limit is reached.
 template <DomainStore S, Iotlb I>
 auto Device<S, I>::create_domain(DomainId id, bool bypass, const E& first) -> D* {
-  const bool makes_room = first.domain != nullptr && first.domain->endpoints == 1;
-  if (domains_.size() - (makes_room ? 1 : 0) >= settings_.limits.domains) return nullptr;
+  if (!has_room_for_domain(first)) return nullptr;
   if (next_tag_ >= settings_.limits.domain_tags) {
     need_reset();
     return nullptr;

@@ -343,6 +343,23 @@ TEST(PollRefused, C5_AnEndpointsAttachesKeepTheirOrder) {
   EXPECT_EQ(rig.reaches(9, 0), 0x7000);
 }
 
+// The limit counts what the guest sent first: a DETACH that had to wait still makes room.
+TEST(PollRefused, AnAttachAtTheLimitWaitsForTheDetachBeforeIt) {
+  DeviceConfig config = rig_config();
+  config.limits.domains = 2;
+  Rig<RefusingStore, LockedIotlb> rig(config);
+  two_domains(rig);
+  RefusingStore::refusals = 1;
+  rig.requests.push_wire(map_wire(1, 50 * kPage, 50 * kPage + kLast, 0));  // Deferred.
+  rig.requests.push_wire(detach_wire(1, 8));                               // Behind it.
+  const auto attach = rig.requests.push_wire(attach_wire(3, 10));          // Needs its room.
+  rig.device->poll(64);
+  EXPECT_FALSE(rig.requests.done(attach));
+  rig.poll_until_idle();
+  EXPECT_EQ(rig.requests.status(attach), Status::kOk);
+  EXPECT_EQ(rig.attach(4, 8), Status::kNoMem);  // Nothing waits: this is the limit.
+}
+
 TEST(PollRefused, ResetForgetsWhatWasPutOff) {
   Rig<RefusingStore, LockedIotlb> rig;
   two_domains(rig);
