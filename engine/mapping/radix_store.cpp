@@ -67,7 +67,7 @@ RadixStore::Place RadixStore::find(Granule granule) const {
   }
 }
 
-// Bounded by the slots of the two paths to the ends of the span and of the lingering nodes (R2).
+// Bounded by the slots of the two paths to the ends of the span and of the lingering nodes (T2).
 bool RadixStore::any_entry(const Node* node, Span span) const {
   if (node == nullptr || node->live == 0 || span.first > node->last()) return false;
   const unsigned from = span.first <= node->base ? 0 : slot_index(span.first, node->level);
@@ -309,7 +309,7 @@ void RadixStore::evict_lingering(Span inside) {
   }
 }
 
-// Takes an empty node out of the table, and with it the ancestors that this leaves empty (R2).
+// Takes an empty node out of the table, and with it the ancestors that this leaves empty (T2).
 void RadixStore::unlink(Node* node) {
   while (Node* const parent = node->parent) {
     parent->publish(node->index, kEmpty);
@@ -321,7 +321,7 @@ void RadixStore::unlink(Node* node) {
   pool_.retire(node);
 }
 
-// R4: a root whose only child is its first gives way to it. Readers may still be on their way
+// T4: a root whose only child is its first gives way to it. Readers may still be on their way
 // through.
 void RadixStore::sink_root() {
   Node* root = own_root();

@@ -40,7 +40,7 @@ TEST(RadixStore, AMillionDensePagesTakeAtMostNineBytesEach) {
   EXPECT_LE(fixture.store.resident_bytes(), 9 * kPages);
 }
 
-TEST(RadixStore, R4_TheTableIsAsHighAsItsMappingsNeed) {
+TEST(RadixStore, TheTableIsAsHighAsItsMappingsNeed) {
   Fixture fixture;
   ASSERT_EQ(fixture.map(0, 0, 1), MapStatus::kOk);
   EXPECT_EQ(nodes(fixture), 3u);
@@ -128,8 +128,8 @@ TEST(RadixStore, ReclaimIsSliced) {
   EXPECT_LE(fixture.store.resident_bytes(), RadixStore::kIdleBytes);
 }
 
-// R3: the strict strategy's single mapping that comes and goes moves no node, whatever readers do.
-TEST(RadixStore, R3_AMappingThatComesAndGoesKeepsItsNode) {
+// T3: the strict strategy's single mapping that comes and goes moves no node, whatever readers do.
+TEST(RadixStore, AMappingThatComesAndGoesKeepsItsNode) {
   Fixture fixture;
   const ReaderId reader = fixture.quiescence.add_reader("nic").value();
   fixture.quiescence.online(reader);
@@ -167,7 +167,7 @@ TEST(RadixStore, NodesThatWaitForAStuckReaderAreWithinTheBudget) {
 }
 
 // Empty nodes that linger do not make a map fail that would fit without them.
-TEST(RadixStore, R3_LingeringNodesMakeRoom) {
+TEST(RadixStore, LingeringNodesMakeRoom) {
   Fixture fixture({}, 3 * kNode);
   for (std::uint64_t i = 0; i < 50; ++i) {
     ASSERT_EQ(fixture.map(i * 100'000, i * 100'000, i), MapStatus::kOk) << i;
