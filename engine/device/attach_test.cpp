@@ -123,6 +123,21 @@ TYPED_TEST(Attach, D18_RegionsUnderAMappingAreIncompatible) {
   EXPECT_EQ(rig.attach(1, 10), Status::kOk);
 }
 
+// However large the regions are, they are compatible until something is mapped there.
+TYPED_TEST(Attach, D18_ALargeRegionIsSearchedToo) {
+  DeviceConfig config = rig_config();
+  config.endpoints[1].reserved = {
+      {{{0x100000000}, {0xfffffffffffff}}, protocol::RegionKind::kReserved}};
+  TypeParam rig(config);
+  rig.attach(1, 8);
+  rig.map(1, 0, kLast, 0);
+  rig.map(1, 0x10000000000000, 0x10000000000000 + kLast, 0);
+  EXPECT_EQ(rig.attach(1, 9), Status::kOk);
+  rig.detach(1, 9);
+  rig.map(1, 0x100000000000, 0x100000000000 + kLast, 0);
+  EXPECT_EQ(rig.attach(1, 9), Status::kUnsupp);
+}
+
 TYPED_TEST(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
   TypeParam rig;
   rig.attach(1, 8);

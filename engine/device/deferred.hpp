@@ -29,9 +29,6 @@ struct ReplyTo {
 // How far an UNMAP got before it was put off.
 struct UnmapProgress {
   UnmapCursor cursor;
-  // The unaligned edges meet no mapping. Asked once: nothing of the domain changes while the request
-  // waits, and a locked store that the engine has asked to enter makes lookups wait.
-  bool edges_are_free = false;
   Ticks began = 0;  // Just before the first removal, when events are recorded.
 };
 

@@ -165,7 +165,10 @@ class Device {
   static constexpr unsigned kRetryLimit = 256;     // Deferred requests looked at in one poll.
   static constexpr unsigned kFaultLimit = 32;      // Faults posted in one poll.
   static constexpr unsigned kReclaimFloor = 32;    // Pieces of garbage freed in one poll, at least.
-  static constexpr std::uint64_t kCompatWalk = 4096;  // Granules looked at for D18.
+  static constexpr unsigned kReclaimNext = 8;      // Of each further store of that poll.
+  static constexpr std::size_t kDeadFloor = 64;    // Dead domains beyond limits.domains.
+  // What one costs: itself, what the allocator adds for its alignment, its place in the list.
+  static constexpr std::size_t kDomainCharge = sizeof(D) + 2 * kCacheLine + sizeof(D*);
 
   // What a handler decided about a request.
   struct Verdict {
@@ -199,7 +202,6 @@ class Device {
   std::optional<IovaRange> whole_granules(IovaRange range) const;
   bool splits_at_edge(const D& domain, IovaRange range) const;
   bool compatible(const D& domain, const E& endpoint) const;
-  bool any_mapped(const D& domain, IovaRange range) const;
 
   // lifecycle.hpp: domains and attachments from creation to the last freed byte, and reset.
   D* find_domain(DomainId id);

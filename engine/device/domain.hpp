@@ -100,7 +100,6 @@ struct Domain {
   std::uint32_t endpoints = 0;
   std::uint32_t invalidations_in_flight = 0;  // Parked UNMAPs.
   Hull invalidating;                          // What those cover.
-  Hull mapped;                                // Everything ever mapped.
   RegionSet reserved;
   bool slicing = false;      // An UNMAP is half done: nothing else may update the store.
   bool has_garbage = false;  // In the list of stores to reclaim.

@@ -44,24 +44,14 @@ auto Device<S, I>::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
 }
 
 // Would the endpoint's reserved regions be at odds with those of the endpoints that are there, or with
-// what is mapped? Large regions over a domain's mappings count as incompatible without a search.
+// what is mapped?
 template <DomainStore S, Iotlb I>
 bool Device<S, I>::compatible(const D& domain, const E& endpoint) const {
   return std::none_of(endpoint.regions.begin(), endpoint.regions.end(), [&](const auto& region) {
     if (domain.reserved.contains(region)) return false;  // No mapping can be there (D46).
-    return domain.reserved.contradicts(region) || any_mapped(domain, region.range);
+    return domain.reserved.contradicts(region) ||
+           (domain.store && domain.store->any_mapped(region.range));
   });
-}
-
-template <DomainStore S, Iotlb I>
-bool Device<S, I>::any_mapped(const D& domain, IovaRange range) const {
-  if (!domain.store || domain.store->mapping_count() == 0) return false;
-  if (!domain.mapped.overlaps(range)) return false;
-  if (range.size_minus_one() / (granule_mask_ + 1) >= kCompatWalk) return true;
-  for (std::uint64_t at = range.first.value & ~granule_mask_;; at += granule_mask_ + 1) {
-    if (domain.store->translate({at})) return true;
-    if (range.last.value - at <= granule_mask_) return false;
-  }
 }
 
 template <DomainStore S, Iotlb I>
@@ -126,7 +116,6 @@ auto Device<S, I>::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   // D25
   if (mapped == MapStatus::kOverlap) return reply(Status::kInval);
   if (mapped == MapStatus::kNoMemory) return reply(Status::kNoMem);
-  domain->mapped.add(range);
   if (probe_.on()) {
     probe_.record(began, EventKind::kMapDone, domain->id.value, range.first.value, range.last.value,
                   static_cast<std::uint8_t>(request.flags));
@@ -163,8 +152,8 @@ template <DomainStore S, Iotlb I>
 bool Device<S, I>::splits_at_edge(const D& domain, IovaRange range) const {
   const bool low = (range.first.value & granule_mask_) != 0;
   const bool high = ((range.last.value + 1) & granule_mask_) != 0;
-  return (low && domain.store->translate(range.first)) ||
-         (high && domain.store->translate(range.last));
+  return (low && domain.store->any_mapped({range.first, range.first})) ||
+         (high && domain.store->any_mapped({range.last, range.last}));
 }
 
 template <DomainStore S, Iotlb I>
@@ -178,17 +167,14 @@ std::optional<IovaRange> Device<S, I>::whole_granules(IovaRange range) const {
 }
 
 template <DomainStore S, Iotlb I>
+  UnmapCursor& cursor = progress.cursor;
 auto Device<S, I>::remove(D& domain, IovaRange range, UnmapProgress& progress) -> Verdict {
   // D33
-  if (!progress.edges_are_free && splits_at_edge(domain, range)) {
-    return reply(protocol::Status::kRange);
-  }
-  progress.edges_are_free = true;
+  if (!cursor.started && splits_at_edge(domain, range)) return reply(protocol::Status::kRange);
   const auto whole = whole_granules(range);
   if (!whole) return removed(domain, range, 0);
   if (removals_left_ == 0 || !domain.store->try_begin_update()) return {Verdict::kRetry};
   if (probe_.on() && progress.began == 0) progress.began = ticks_();
-  UnmapCursor& cursor = progress.cursor;
   const std::uint64_t before = cursor.removed;
   const UnmapStatus status = domain.store->unmap(*whole, cursor, removals_left_);
   domain.store->end_update();

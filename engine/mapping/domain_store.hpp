@@ -18,6 +18,8 @@
 //      always.
 //   S7 a call's time is bounded: unmap() does at most `max_mappings` removals and then returns
 //      kMore.
+//   S8 any_mapped() and has_garbage() are the engine's and take no lock: it is the only writer, so it
+//      may look while readers are inside. Both are O(log n).
 // Limits: memory is charged to a MemoryBudget; what does not fit is kNoMemory and changes nothing.
 #pragma once
 
@@ -86,6 +88,10 @@ concept DomainStore = requires(S store, const S const_store, const Mapping& mapp
   // Frees memory whose grace period has passed, at most `max_mappings` pieces; true when none is
   // left.
   { store.reclaim(max_mappings) } -> std::same_as<bool>;
+  // Does a mapping meet the range, aligned or not? The engine's, at any time (S8).
+  { const_store.any_mapped(range) } -> std::same_as<bool>;
+  // Is there anything for reclaim() to free, now or later? The engine's, at any time (S8).
+  { const_store.has_garbage() } -> std::same_as<bool>;
   { const_store.translate(iova) } -> std::same_as<std::optional<Translation>>;
   { const_store.mapping_count() } -> std::same_as<std::uint64_t>;
   // Everything the store holds, nodes awaiting reclaim included, as charged to the budget.

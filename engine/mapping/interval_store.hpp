@@ -67,6 +67,12 @@ class IntervalStore {
   MapStatus map(const Mapping& mapping);
   UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings);
   bool reclaim(std::uint32_t /*max_pieces*/) { return true; }
+  bool has_garbage() const { return false; }  // B1
+  // Beside readers: nobody but the engine writes.
+  bool any_mapped(IovaRange range) const {
+    const auto found = mappings_.lower_bound(range.first.value);
+    return found != mappings_.end() && found->second.first <= range.last.value;
+  }
 
   // The extent is the whole mapping.
   std::optional<Translation> translate(Iova iova) const;

@@ -61,6 +61,8 @@ class OracleStore {
   }
 
   bool reclaim(std::uint32_t /*max_pieces*/) { return true; }
+  bool has_garbage() const { return false; }
+  bool any_mapped(IovaRange range) const { return touches(first_reaching(range.first), range); }
 
   std::optional<Translation> translate(Iova iova) const {
     const auto it = first_reaching(iova);

@@ -106,6 +106,7 @@ class NodePool {
   // Gives back, at once, a node that no reader can hold any more.
   void destroy(Node* node);
 
+  bool has_retired() const { return !(fresh_.empty() && waiting_.empty() && ripe_.empty()); }
   std::size_t resident_bytes() const { return nodes_ * kNodeCharge; }
 
  private:

@@ -53,6 +53,8 @@ class RadixStore {
   // Stops early (kMore) when holes and large mappings have cost as much as max_mappings removals.
   UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings);
   bool reclaim(std::uint32_t max_nodes) { return pool_.reclaim(max_nodes); }
+  bool has_garbage() const { return pool_.has_retired(); }
+  bool any_mapped(IovaRange range) const { return any_entry(own_root(), span_of(range)); }
 
   // The extent is one entry: a granule, or a large entry.
   std::optional<Translation> translate(Iova iova) const;

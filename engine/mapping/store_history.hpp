@@ -170,6 +170,13 @@ class History {
         return std::string(what) + at(range) + ": " + problem;
       }
     }
+    for (const std::uint64_t beyond : {std::uint64_t{0}, size, ~std::uint64_t{0}}) {
+      const Iova first{range.first.value - (granule << 1)};
+      const IovaRange asked{first, {first.value + std::min(beyond, ~first.value)}};
+      if (store_.any_mapped(asked) != oracle_.any_mapped(asked)) {
+        return std::string(what) + at(range) + ": any_mapped" + at(asked);
+      }
+    }
     return compare_totals(what);
   }
 

@@ -175,5 +175,20 @@ TYPED_TEST(StoreReaders, C6_NothingIsReusedUnderAReader) {
   EXPECT_EQ(wrong.load(), 0);
 }
 
+// S8: the engine's own questions need no update, however many readers are inside.
+TYPED_TEST(StoreReaders, S8_TheEngineAsksWithoutWaiting) {
+  StoreFixture<TypeParam> f;
+  const auto id = f.quiescence.add_reader("reader").value();
+  for (std::uint64_t i = 0; i < 64; ++i) f.map(2 * i, 2 * i, i);
+  const ReaderThread reader(f.quiescence, id,
+                            [&](Rng& rng) { f.store.translate(f.iova(rng.below(128))); });
+  while (reader.sections() < 1) std::this_thread::yield();
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    const std::uint64_t granule = i % 128;
+    ASSERT_EQ(f.store.any_mapped(f.range(granule, granule)), granule % 2 == 0);
+    f.store.has_garbage();
+  }
+}
+
 }  // namespace
 }  // namespace violet

@@ -323,6 +323,21 @@ TYPED_TEST(Store, MoreMappingsThanAllowedAreNoMemory) {
   EXPECT_EQ(fixture.map(5, 5, 5), MapStatus::kOk);
 }
 
+TYPED_TEST(Store, S8_TheEngineMayAskBesideAReader) {
+  StoreFixture<TypeParam> f;
+  f.map(8, 15, 0);
+  EXPECT_TRUE(f.store.any_mapped(f.range(15, 15)));
+  EXPECT_TRUE(f.store.any_mapped(f.range(0, 1000)));
+  EXPECT_FALSE(f.store.any_mapped(f.range(0, 7)));
+  EXPECT_FALSE(f.store.any_mapped(f.range(16, 1u << 30)));
+  const Iova unaligned{f.iova(8).value + 5};
+  EXPECT_TRUE(f.store.any_mapped({unaligned, unaligned}));
+  f.unmap(8, 15);
+  EXPECT_FALSE(f.store.any_mapped(f.range(0, 1000)));
+  f.reclaim_all();
+  EXPECT_FALSE(f.store.has_garbage());
+}
+
 TYPED_TEST(Store, MemoryComesBack) {
   typename TestFixture::Fixture fixture;
   std::size_t idle = 0;
