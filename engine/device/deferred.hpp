@@ -3,12 +3,14 @@
 //
 // Threading: the engine thread only.
 // Invariants: requests that name the same domain or endpoint run in the order they came; others
-// overtake. Memory is allocated at construction.
+// overtake. An ATTACH also names the domain that its endpoint will leave, which the ATTACHes ahead of
+// it decide: the next one of an endpoint is told when one has run. Memory is allocated at construction.
 // Limits: capacity is fixed; the caller takes no more from the queue than fits.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 #include "engine/base/check.hpp"
@@ -71,7 +73,9 @@ class DeferredList {
     return false;
   }
 
-  // Is an ATTACH or DETACH still waiting ahead of the request that runs now? It may end a domain.
+  // ATTACHes and DETACHes that wait, the one that runs now included.
+  std::size_t attachments() const { return attachments_; }
+  // Is one still waiting ahead of the request that runs now? It may make or end a domain.
   bool attachment_ahead() const {
     return retrying_ ? attachment_blocked_in_ == scan_ : attachments_ > 0;
   }
@@ -91,7 +95,7 @@ class DeferredList {
     ++attachments_;
   }
 
-  // Runs the entries in order, at most `limit` of them, skipping those behind one that could not
+  // Runs the entries in order, at most `limit` of them, passing over those behind one that could not
   // run: run(entry) says whether it is finished with. Returns how many were.
   template <class Run>
   unsigned retry(unsigned limit, Run&& run) {
@@ -99,9 +103,12 @@ class DeferredList {
     retrying_ = true;
     unsigned finished = 0;
     std::uint32_t before = kNone;
-    for (std::uint32_t at = head_; at != kNone && limit > 0; --limit) {
+    for (std::uint32_t at = head_; at != kNone && limit > 0;) {
       const std::uint32_t next = nodes_[at].next;
-      if (!blocked(nodes_[at].entry.keys) && run(nodes_[at].entry)) {
+      const bool may_run = !blocked(nodes_[at].entry.keys);
+      if (may_run) --limit;
+      if (may_run && run(nodes_[at].entry)) {
+        tell_next_attach(at);
         remove(before, at);
         ++finished;
       } else {
@@ -112,12 +119,6 @@ class DeferredList {
     }
     retrying_ = false;
     return finished;
-  }
-
-  // Was this domain met in the running retry() by a request that could not run?
-  bool blocked(DomainId domain) {
-    const Waiting* waiting = waiting_.find(domain.value);
-    return waiting != nullptr && waiting->blocked_in == scan_;
   }
 
   template <class Visit>
@@ -151,9 +152,34 @@ class DeferredList {
   bool blocked(const Keys& keys) {
     if (keys.endpoint != nullptr && keys.endpoint->blocked_in == scan_) return true;
     for (unsigned i = 0; i < keys.domain_count; ++i) {
-      if (blocked(keys.domains[i])) return true;
+      const Waiting* waiting = waiting_.find(keys.domains[i].value);
+      if (waiting != nullptr && waiting->blocked_in == scan_) return true;
     }
     return false;
+  }
+
+  // The request at `ran` may have moved its endpoint: the next ATTACH of it leaves another domain than
+  // when it came. Only the next, because the others are behind that one.
+  void tell_next_attach(std::uint32_t ran) {
+    Endpoint* const endpoint = nodes_[ran].entry.keys.endpoint;
+    if (endpoint == nullptr || endpoint->waiting < 2) return;
+    for (std::uint32_t at = nodes_[ran].next; at != kNone; at = nodes_[at].next) {
+      Keys& keys = nodes_[at].entry.keys;
+      if (keys.endpoint != endpoint) continue;
+      if (!std::holds_alternative<protocol::AttachRequest>(nodes_[at].entry.request)) continue;
+      forget_domains(keys);
+      keys.domain_count = 1;
+      if (endpoint->domain != nullptr) keys.add(endpoint->domain->id);
+      return for_each_key(keys, [](Waiting& waiting) { ++waiting.count; });
+    }
+  }
+
+  void forget_domains(const Keys& keys) {
+    for (unsigned i = 0; i < keys.domain_count; ++i) {
+      if (--waiting_.find(keys.domains[i].value)->count == 0) {
+        waiting_.erase(keys.domains[i].value);
+      }
+    }
   }
 
   void block(const Keys& keys) {
@@ -170,11 +196,7 @@ class DeferredList {
     nodes_[at].next = free_;
     free_ = at;
     --size_;
-    for (unsigned i = 0; i < keys.domain_count; ++i) {
-      if (--waiting_.find(keys.domains[i].value)->count == 0) {
-        waiting_.erase(keys.domains[i].value);
-      }
-    }
+    forget_domains(keys);
     if (keys.endpoint == nullptr) return;
     --keys.endpoint->waiting;
     --attachments_;

@@ -114,13 +114,6 @@ unsigned Device<S, I>::retry_deferred() {
 
 template <DomainStore S, Iotlb I>
 bool Device<S, I>::retry(typename Deferred::Entry& entry) {
-  // An ATTACH that was put off behind another of its endpoint leaves a domain that its keys do not
-  // name.
-  const E* endpoint = entry.keys.endpoint;
-  if (endpoint != nullptr && endpoint->domain != nullptr &&
-      deferred_.blocked(endpoint->domain->id)) {
-    return false;
-  }
   const Verdict verdict =
       std::visit([&](const auto& request) { return run(request, entry.reply, entry.progress); },
                  entry.request);

@@ -118,6 +118,7 @@ void Device<S, I>::leave(E& endpoint) {
   counters_.invalidations.add();
 }
 
+  VIOLET_DCHECK(!domain.slicing || domain.endpoints > 1);  // The UNMAP came first: deferred.hpp.
 template <DomainStore S, Iotlb I>
 void Device<S, I>::join(E& endpoint, D& domain) {
   if (domain.endpoints == 0) domains_.insert(domain.id.value, &domain);
