@@ -200,6 +200,11 @@ class Device {
   Verdict remove(D& domain, IovaRange range, UnmapProgress& progress);
   Verdict removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began = 0);
   std::optional<IovaRange> whole_granules(IovaRange range) const;
+  std::uint32_t removal_share(const D& domain) const;
+  void set_slicing(D& domain, bool on) {
+    if (domain.slicing != on) slicing_ += on ? 1u : ~0u;
+    domain.slicing = on;
+  }
   bool splits_at_edge(const D& domain, IovaRange range) const;
   bool compatible(const D& domain, const E& endpoint) const;
 
@@ -211,7 +216,10 @@ class Device {
   void publish(E& endpoint, D* domain);
   void leave(E& endpoint);
   void join(E& endpoint, D& domain);
-  void condemn(D* domain) { dying_.push(domain); }
+  void condemn(D* domain) {
+    set_slicing(*domain, false);
+    dying_.push(domain);
+  }
   void destroy(D* domain);
   void add_garbage(D& domain);
   unsigned bury();
@@ -284,6 +292,7 @@ class Device {
   EventQueue* events_ = nullptr;
   bool needs_reset_ = false;
   bool resetting_ = false;
+  std::uint32_t slicing_ = 0;        // Domains in which an UNMAP is half done.
   Quiescence::Token reset_grace_ = 0;
   Ticks reset_since_ = 0;
   bool reset_stall_reported_ = false;

@@ -11,10 +11,11 @@ template <DomainStore S, Iotlb I>
 unsigned Device<S, I>::poll(unsigned budget) {
   counters_.polls.add();
   unsigned work = 0;
-  removals_left_ = settings_.unmap_slice + budget;
+  removals_left_ = std::max(settings_.unmap_slice, slicing_ + 1);
   if (resetting_) finish_reset();
   if (!parked_.empty()) work += complete_parked();
   if (!deferred_.empty()) work += retry_deferred();
+  removals_left_ += budget;
   const unsigned served = serve_queue(budget);
   work += served;
   if (parked_.has_unsealed()) {

@@ -173,19 +173,31 @@ auto Device<S, I>::remove(D& domain, IovaRange range, UnmapProgress& progress) -
   if (!cursor.started && splits_at_edge(domain, range)) return reply(protocol::Status::kRange);
   const auto whole = whole_granules(range);
   if (!whole) return removed(domain, range, 0);
-  if (removals_left_ == 0 || !domain.store->try_begin_update()) return {Verdict::kRetry};
+  const std::uint32_t share = removal_share(domain);
+  if (share == 0 || !domain.store->try_begin_update()) return {Verdict::kRetry};
   if (probe_.on() && progress.began == 0) progress.began = ticks_();
   const std::uint64_t before = cursor.removed;
-  const UnmapStatus status = domain.store->unmap(*whole, cursor, removals_left_);
+  const UnmapStatus status = domain.store->unmap(*whole, cursor, share);
   domain.store->end_update();
-  removals_left_ -=
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor.removed - before, removals_left_));
-  domain.slicing = status == UnmapStatus::kMore;
-  if (status == UnmapStatus::kMore) return {Verdict::kRetry};
+  const bool more = status == UnmapStatus::kMore;
+  // A slice that ended early had as much to do with holes and large entries.
+  const std::uint64_t spent = more ? share : cursor.removed - before;
+  removals_left_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(spent, removals_left_));
+  set_slicing(domain, more);
+  if (more) return {Verdict::kRetry};
   // D33
   if (status == UnmapStatus::kWouldSplit) return reply(protocol::Status::kRange);
   return removed(domain, *whole, cursor.removed, progress.began);
 }
+// How many mappings this poll may still remove for one UNMAP. Those under way in several domains share a
+// slice evenly, with something left for one that begins; none that is under way gets nothing.
+template <DomainStore S, Iotlb I>
+std::uint32_t Device<S, I>::removal_share(const D& domain) const {
+  const std::uint32_t slice = settings_.unmap_slice;
+  const std::uint32_t even = slicing_ == 0 ? slice : std::max(slice / (slicing_ + 1), 1u);
+  return std::max(std::min(even, removals_left_), domain.slicing ? 1u : 0u);
+}
+
 
 template <DomainStore S, Iotlb I>
 auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began)

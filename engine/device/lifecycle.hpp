@@ -195,7 +195,7 @@ void Device<S, I>::reset() {
   domains_.for_each([&](std::uint32_t /*id*/, D* domain) { condemned_.push_back(domain); });
   domains_.clear();
   last_domain_ = nullptr;
-  for (D* domain : condemned_) domain->slicing = false;
+  for (D* domain : condemned_) set_slicing(*domain, false);
   // Tags never come back, so what caches hold of the old domains can match nothing; what a reader is
   // in the middle of is what the grace period is for.
   reset_grace_ = quiescence_.start();
