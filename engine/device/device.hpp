@@ -214,6 +214,7 @@ class Device {
   bool has_room_for_domain(const E& first) const;
   D* create_domain(DomainId id, bool bypass, const E& first);
   void publish(E& endpoint, D* domain);
+  bool must_wait_for_room(const E& first) const;
   void leave(E& endpoint);
   void join(E& endpoint, D& domain);
   void condemn(D* domain) {
@@ -222,10 +223,11 @@ class Device {
   }
   void destroy(D* domain);
   void add_garbage(D& domain);
-  unsigned bury();
+  unsigned bury(unsigned executed);
   unsigned collect_garbage(unsigned executed);
   void finish_reset();
 
+  bool reclaim(D& domain, std::uint32_t pieces);
   // engine.hpp: the loop.
   unsigned serve_queue(unsigned budget);
   void serve(const Request& request);

@@ -24,7 +24,7 @@ unsigned Device<S, I>::poll(unsigned budget) {
   }
   flush();
   work += post_faults();
-  work += bury();
+  work += bury(served);
   work += collect_garbage(served);
   watch_for_stall();
   check_rings();

@@ -31,8 +31,7 @@ auto Device<S, I>::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
     // D18; D15: otherwise any number of endpoints may share a domain.
     if (!compatible(*domain, *endpoint)) return reply(Status::kUnsupp);
   } else {
-    // A request that waits ahead of this one may end a domain: the guest sent it first, so it counts.
-    if (!has_room_for_domain(*endpoint) && deferred_.attachment_ahead()) return {Verdict::kRetry};
+    if (must_wait_for_room(*endpoint)) return {Verdict::kRetry};
     domain = create_domain(request.domain, bypass, *endpoint);
     if (domain == nullptr) return reply(Status::kNoMem);
   }
@@ -214,7 +213,7 @@ auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, T
   counters_.invalidations.add();
   ++domain.invalidations_in_flight;
   domain.invalidating.add(range);
-  add_garbage(domain);
+  if (domain.store->has_garbage()) add_garbage(domain);
   if (probe_.on()) {
     probe_.record(began, EventKind::kUnmapExecuted, domain.id.value, range.first.value,
                   range.last.value);

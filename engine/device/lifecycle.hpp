@@ -2,7 +2,8 @@
 //
 // A domain is: live (in domains_) -> parked with the request that took its last endpoint -> dying
 // (its store is emptied a slice a poll) -> garbage (its memory passes its grace periods) -> destroyed.
-// It is charged to the budget until then.
+// It is charged to the budget until then. The dead are buried as fast as requests are served, and an
+// ATTACH that would make too many of them waits.
 //
 // Threading: the engine thread only. Invariants and limits: see device.hpp, which includes this file.
 #pragma once
@@ -73,6 +74,18 @@ bool Device<S, I>::has_room_for_domain(const E& first) const {
   return domains_.size() - (makes_room ? 1 : 0) < settings_.limits.domains;
 }
 
+// What waits ahead of an ATTACH may make or end domains: the guest sent it first, so it counts. And a
+// guest cannot pile up dead domains faster than they are freed.
+template <DomainStore S, Iotlb I>
+bool Device<S, I>::must_wait_for_room(const E& first) const {
+  if (deferred_.attachment_ahead() &&
+      domains_.size() + deferred_.attachments() >= settings_.limits.domains) {
+    return true;
+  }
+  const std::size_t dead = all_domains_.size() - domains_.size();
+  return dead >= settings_.limits.domains + kDeadFloor && has_room_for_domain(first);
+}
+
 // Null when a limit is reached.
 template <DomainStore S, Iotlb I>
 auto Device<S, I>::create_domain(DomainId id, bool bypass, const E& first) -> D* {
@@ -81,7 +94,7 @@ auto Device<S, I>::create_domain(DomainId id, bool bypass, const E& first) -> D*
     need_reset();
     return nullptr;
   }
-  if (!budget_.charge(sizeof(D))) return nullptr;
+  if (!budget_.charge(kDomainCharge)) return nullptr;
   const DomainTag tag{next_tag_++};
   const StoreConfig store{settings_.granule_shift(), input_range_,
                           settings_.limits.mappings_per_domain};
@@ -136,7 +149,7 @@ void Device<S, I>::destroy(D* domain) {
   std::swap(all_domains_[at], all_domains_.back());
   all_domains_[at]->index = at;
   all_domains_.pop_back();
-  budget_.release(sizeof(D));
+  budget_.release(kDomainCharge);
   counters_.domains_freed.add();
 }
 
@@ -147,40 +160,58 @@ void Device<S, I>::add_garbage(D& domain) {
   garbage_.push(&domain);
 }
 
-// One slice of the oldest dead domain.
+// The oldest dead domains: at least as many as may have died of the requests just executed, and one
+// slice of mappings in all.
 template <DomainStore S, Iotlb I>
-unsigned Device<S, I>::bury() {
-  if (dying_.empty()) return 0;
-  D* domain = dying_.front();
-  if (domain->store) {
-    if (!domain->store->try_begin_update()) return 0;
-    const auto status = domain->store->unmap(input_range_, domain->burial, settings_.unmap_slice);
-    domain->store->end_update();
-    if (status == UnmapStatus::kMore) return 1;
+unsigned Device<S, I>::bury(unsigned executed) {
+  unsigned buried = 0;
+  std::uint32_t left = settings_.unmap_slice;
+  for (; buried <= executed && left > 0 && !dying_.empty(); ++buried) {
+    D* domain = dying_.front();
+    if (domain->store && domain->store->mapping_count() > 0) {
+      if (!domain->store->try_begin_update()) break;
+      const std::uint64_t before = domain->burial.removed;
+      const auto status = domain->store->unmap(input_range_, domain->burial, left);
+      domain->store->end_update();
+      if (status == UnmapStatus::kMore) return buried + 1;
+      left -= static_cast<std::uint32_t>(domain->burial.removed - before);
+    }
+    dying_.pop();
+    domain->emptied = true;
+    add_garbage(*domain);
   }
-  dying_.pop();
-  domain->emptied = true;
-  add_garbage(*domain);
-  return 1;
+  return buried;
 }
 
-// One attempt at the store that has waited longest.
+// An attempt at each of the stores that have waited longest.
 template <DomainStore S, Iotlb I>
 unsigned Device<S, I>::collect_garbage(unsigned executed) {
-  if (garbage_.empty()) return 0;
-  D* domain = garbage_.pop();
-  bool clean = !domain->store.has_value();
-  if (domain->store && !domain->slicing && domain->store->try_begin_update()) {
-    clean = domain->store->reclaim(kReclaimFloor + 4 * executed);
-    domain->store->end_update();
+  unsigned clean = 0;
+  const D* unclean = nullptr;  // The first of them: nobody is asked twice.
+  std::uint32_t pieces = kReclaimFloor + 4 * executed;
+  for (unsigned i = 0; i <= executed && !garbage_.empty() && garbage_.front() != unclean; ++i) {
+    D* domain = garbage_.pop();
+    if (reclaim(*domain, std::exchange(pieces, kReclaimNext))) {
+      domain->has_garbage = false;
+      if (domain->emptied) destroy(domain);
+      ++clean;
+    } else {
+      garbage_.push(domain);
+      if (unclean == nullptr) unclean = domain;
+    }
   }
-  if (!clean) {
-    garbage_.push(domain);
-    return 0;
-  }
-  domain->has_garbage = false;
-  if (domain->emptied) destroy(domain);
-  return 1;
+  return clean;
+}
+
+// True when nothing is left to free. A store without garbage is not even entered: where readers take a
+// lock, that would make them wait.
+template <DomainStore S, Iotlb I>
+bool Device<S, I>::reclaim(D& domain, std::uint32_t pieces) {
+  if (!domain.store || !domain.store->has_garbage()) return true;
+  if (domain.slicing || !domain.store->try_begin_update()) return false;
+  const bool clean = domain.store->reclaim(pieces);
+  domain.store->end_update();
+  return clean;
 }
 
 template <DomainStore S, Iotlb I>
