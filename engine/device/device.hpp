@@ -162,7 +162,7 @@ class Device {
   static constexpr std::size_t kBurst = 32;        // Requests taken from the queue at once.
   static constexpr std::size_t kCompletions = 64;  // Answers published at once.
   static constexpr unsigned kUnparkLimit = 256;    // Parked requests completed in one attempt.
-  static constexpr unsigned kRetryLimit = 256;     // Deferred requests looked at in one poll.
+  static constexpr unsigned kRetryLimit = 256;     // Deferred requests tried in one poll.
   static constexpr unsigned kFaultLimit = 32;      // Faults posted in one poll.
   static constexpr unsigned kReclaimFloor = 32;    // Pieces of garbage freed in one poll, at least.
   static constexpr unsigned kReclaimNext = 8;      // Of each further store of that poll.
@@ -198,13 +198,13 @@ class Device {
   Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
   protocol::Status check_map(const protocol::MapRequest& request, D*& domain);
   Verdict remove(D& domain, IovaRange range, UnmapProgress& progress);
-  Verdict removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began = 0);
-  std::optional<IovaRange> whole_granules(IovaRange range) const;
   std::uint32_t removal_share(const D& domain) const;
   void set_slicing(D& domain, bool on) {
     if (domain.slicing != on) slicing_ += on ? 1u : ~0u;
     domain.slicing = on;
   }
+  Verdict removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began = 0);
+  std::optional<IovaRange> whole_granules(IovaRange range) const;
   bool splits_at_edge(const D& domain, IovaRange range) const;
   bool compatible(const D& domain, const E& endpoint) const;
 
@@ -212,9 +212,9 @@ class Device {
   D* find_domain(DomainId id);
   E* find_endpoint(EndpointId id);
   bool has_room_for_domain(const E& first) const;
+  bool must_wait_for_room(const E& first) const;
   D* create_domain(DomainId id, bool bypass, const E& first);
   void publish(E& endpoint, D* domain);
-  bool must_wait_for_room(const E& first) const;
   void leave(E& endpoint);
   void join(E& endpoint, D& domain);
   void condemn(D* domain) {
@@ -225,9 +225,9 @@ class Device {
   void add_garbage(D& domain);
   unsigned bury(unsigned executed);
   unsigned collect_garbage(unsigned executed);
+  bool reclaim(D& domain, std::uint32_t pieces);
   void finish_reset();
 
-  bool reclaim(D& domain, std::uint32_t pieces);
   // engine.hpp: the loop.
   unsigned serve_queue(unsigned budget);
   void serve(const Request& request);
@@ -257,6 +257,7 @@ class Device {
   void give_back(const Completion& completion, const Parked<D>* parked);
   void flush();
   void watch_for_stall();
+  bool name_laggard(Quiescence::Token grace, InvalidationToken invalidation, Ticks since);
   void report_stall(ReaderId reader, Ticks waited);
   unsigned post_faults();
   void check_rings();
@@ -289,16 +290,17 @@ class Device {
   DomainFifo<S, &D::next_garbage> garbage_;
 
   std::uint32_t removals_left_ = 0;  // Mappings that UNMAPs may still remove in this poll.
+  std::uint32_t slicing_ = 0;        // Domains in which an UNMAP is half done.
 
   RequestQueue* requests_ = nullptr;
   EventQueue* events_ = nullptr;
   bool needs_reset_ = false;
   bool resetting_ = false;
-  std::uint32_t slicing_ = 0;        // Domains in which an UNMAP is half done.
   Quiescence::Token reset_grace_ = 0;
   Ticks reset_since_ = 0;
   bool reset_stall_reported_ = false;
   std::vector<D*> condemned_;  // By a reset whose grace period has not passed.
+  InvalidationToken last_invalidation_ = kNoInvalidation;
 
   StallCallback stall_callback_ = nullptr;
   void* stall_context_ = nullptr;

@@ -206,27 +206,31 @@ void Device<S, I>::flush() {
   unmapped_count_ = 0;
 }
 
-// C5: the reader that holds the oldest parked request is named, once for each request that it holds
-// in front.
+// C5: the reader that holds the oldest parked request, or the reset, is named, once for each that it
+// holds in front.
 template <DomainStore S, Iotlb I>
 void Device<S, I>::watch_for_stall() {
   if (resetting_ && !reset_stall_reported_) {
-    const Ticks waited = ticks_() - reset_since_;
-    if (waited < settings_.stall_threshold) return;
-    reset_stall_reported_ = true;
-    if (const auto laggard = quiescence_.laggard(reset_grace_)) report_stall(*laggard, waited);
+    reset_stall_reported_ = name_laggard(reset_grace_, last_invalidation_, reset_since_);
   }
   if (parked_.has_sealed() && stall_reported_ != parked_.front_number()) {
     const Parked<D>& oldest = parked_.front();
-    const Ticks waited = ticks_() - oldest.since;
-    if (waited < settings_.stall_threshold) return;
-    auto laggard = quiescence_.laggard(oldest.grace);
-    if (!laggard && oldest.invalidation != kNoInvalidation) {
-      laggard = iotlb_.laggard(oldest.invalidation);
+    if (name_laggard(oldest.grace, oldest.invalidation, oldest.since)) {
+      stall_reported_ = parked_.front_number();
     }
-    stall_reported_ = parked_.front_number();
-    if (laggard) report_stall(*laggard, waited);
   }
+}
+
+// False while there is nobody to name: a reader between two lookups may hold things up unseen.
+template <DomainStore S, Iotlb I>
+bool Device<S, I>::name_laggard(Quiescence::Token grace, InvalidationToken invalidation,
+                                Ticks since) {
+  const Ticks waited = ticks_() - since;
+  if (waited < settings_.stall_threshold) return false;
+  auto laggard = quiescence_.laggard(grace);
+  if (!laggard && invalidation != kNoInvalidation) laggard = iotlb_.laggard(invalidation);
+  if (laggard) report_stall(*laggard, waited);
+  return laggard.has_value();
 }
 
 template <DomainStore S, Iotlb I>

@@ -166,8 +166,8 @@ std::optional<IovaRange> Device<S, I>::whole_granules(IovaRange range) const {
 }
 
 template <DomainStore S, Iotlb I>
-  UnmapCursor& cursor = progress.cursor;
 auto Device<S, I>::remove(D& domain, IovaRange range, UnmapProgress& progress) -> Verdict {
+  UnmapCursor& cursor = progress.cursor;
   // D33
   if (!cursor.started && splits_at_edge(domain, range)) return reply(protocol::Status::kRange);
   const auto whole = whole_granules(range);
@@ -188,6 +188,7 @@ auto Device<S, I>::remove(D& domain, IovaRange range, UnmapProgress& progress) -
   if (status == UnmapStatus::kWouldSplit) return reply(protocol::Status::kRange);
   return removed(domain, *whole, cursor.removed, progress.began);
 }
+
 // How many mappings this poll may still remove for one UNMAP. Those under way in several domains share a
 // slice evenly, with something left for one that begins; none that is under way gets nothing.
 template <DomainStore S, Iotlb I>
@@ -196,7 +197,6 @@ std::uint32_t Device<S, I>::removal_share(const D& domain) const {
   const std::uint32_t even = slicing_ == 0 ? slice : std::max(slice / (slicing_ + 1), 1u);
   return std::max(std::min(even, removals_left_), domain.slicing ? 1u : 0u);
 }
-
 
 template <DomainStore S, Iotlb I>
 auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began)
@@ -209,7 +209,7 @@ auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, T
   parking_ = {};
   parking_.unmapping = &domain;
   parking_.range = range;
-  parking_.invalidation = iotlb_.invalidate(domain.tag, range);
+  parking_.invalidation = last_invalidation_ = iotlb_.invalidate(domain.tag, range);
   counters_.invalidations.add();
   ++domain.invalidations_in_flight;
   domain.invalidating.add(range);

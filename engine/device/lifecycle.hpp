@@ -118,6 +118,7 @@ void Device<S, I>::publish(E& endpoint, D* domain) {
 template <DomainStore S, Iotlb I>
 void Device<S, I>::leave(E& endpoint) {
   D& domain = *endpoint.domain;
+  VIOLET_DCHECK(!domain.slicing || domain.endpoints > 1);  // The UNMAP came first: deferred.hpp.
   domain.reserved.remove(endpoint.regions);
   if (probe_.on()) {
     probe_.record(ticks_(), EventKind::kDetach, endpoint.id.value, domain.id.value, 0);
@@ -127,11 +128,10 @@ void Device<S, I>::leave(E& endpoint) {
   if (last_domain_ == &domain) last_domain_ = nullptr;
   parking_.dying = &domain;
   if (domain.bypass) return;
-  parking_.invalidation = iotlb_.invalidate_domain(domain.tag);
+  parking_.invalidation = last_invalidation_ = iotlb_.invalidate_domain(domain.tag);
   counters_.invalidations.add();
 }
 
-  VIOLET_DCHECK(!domain.slicing || domain.endpoints > 1);  // The UNMAP came first: deferred.hpp.
 template <DomainStore S, Iotlb I>
 void Device<S, I>::join(E& endpoint, D& domain) {
   if (domain.endpoints == 0) domains_.insert(domain.id.value, &domain);
@@ -240,6 +240,8 @@ void Device<S, I>::reset() {
 template <DomainStore S, Iotlb I>
 void Device<S, I>::finish_reset() {
   if (!quiescence_.passed(reset_grace_)) return;
+  // Nobody waits for the invalidations of the forgotten requests any more, but the IOTLB does.
+  if (last_invalidation_ != kNoInvalidation && !iotlb_.completed(last_invalidation_)) return;
   for (D* domain : condemned_) condemn(domain);
   condemned_.clear();
   path_.take_faults(settings_.fault_ring * static_cast<unsigned>(path_.reader_count()),
