@@ -24,22 +24,34 @@ class ContractHistory {
   // A number below `bound` (at least 1).
   using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
 
-  ContractHistory(const DeviceConfig& config, Choose choose)
-      : rig_(config), oracle_(config), choose_(std::move(choose)) {
+  // Overlapping batches: some are not waited for, so that requests pile up behind each other.
+  ContractHistory(const DeviceConfig& config, Choose choose, bool overlapping = false)
+      : rig_(config), oracle_(config), choose_(std::move(choose)), overlapping_(overlapping) {
     oracle_.negotiate(rig_.device->offered_features());
   }
 
   // Sends a few requests, polls until they are back, and compares. An empty string, or what differs.
   std::string batch() {
     if (choose_(64) == 0) reset();
-    sent_.clear();
     for (std::uint64_t count = 1 + choose_(8); count > 0; --count) send();
     for (int polls = 0; rig_.requests.completed() < expected_done_; ++polls) {
       if (polls > 10000) return "requests do not come back";
-      rig_.device->poll(static_cast<unsigned>(1 + choose_(8)));
+      if (overlapping_ && sent_.size() < kMostAtOnce && choose_(4) == 0) return {};
+      rig_.device->poll(static_cast<unsigned>(1 + choose_(overlapping_ ? 2 : 8)));
     }
     if (auto problem = compare_answers(); !problem.empty()) return problem;
+    sent_.clear();
     return compare_translations();
+  }
+
+  // The end: what is still under way comes back, and a reset gives everything back.
+  std::string finish() {
+    rig_.poll_until_idle();
+    if (rig_.requests.completed() < expected_done_) return "requests do not come back";
+    if (auto problem = compare_answers(); !problem.empty()) return problem;
+    rig_.device->reset();
+    rig_.poll_until_idle();
+    return rig_.device->memory_used() == 0 ? "" : "memory is not given back by a reset";
   }
 
  private:
@@ -52,6 +64,8 @@ class ContractHistory {
   void reset() {
     rig_.device->reset();
     rig_.requests.forget();
+    sent_.clear();
+    expected_done_ = rig_.requests.completed();
     rig_.poll_until_idle();
     oracle_.reset();
     // Not every driver accepts everything.
@@ -157,12 +171,42 @@ class ContractHistory {
     return {};
   }
 
+  static constexpr std::size_t kMostAtOnce = 24;
+
   R rig_;
   ContractOracle oracle_;
   Choose choose_;
+  bool overlapping_;
   std::vector<Sent> sent_;
   std::size_t expected_done_ = 0;
   std::array<std::uint64_t, 4> edges_{};
 };
+
+// One domain with much to remove beside one with little: how many polls an UNMAP takes depends on what
+// it removes itself. An empty string, or what was unfair.
+template <class R>
+std::string flood_is_fair(DeviceConfig config,
+                          const std::function<std::uint64_t(std::uint64_t bound)>& choose) {
+  config.unmap_slice = static_cast<std::uint32_t>(1 + choose(3));
+  config.limits.domains = 2;
+  config.limits.mappings_per_domain = 512;
+  R rig(config);
+  rig.attach(1, 8);
+  rig.attach(2, 9);
+  const std::uint64_t much = 300 + choose(200);
+  const std::uint64_t little = 1 + choose(8);
+  for (std::uint64_t i = 0; i < much; ++i) rig.map(1, i * kPage, i * kPage + kPage - 1, 0);
+  for (std::uint64_t i = 0; i < little; ++i) rig.map(2, i * kPage, i * kPage + kPage - 1, 0);
+  rig.requests.push_wire(unmap_wire(1, 0, ~std::uint64_t{0}));
+  for (auto polls = choose(4); polls > 0; --polls) rig.device->poll(1);
+  const auto token = rig.requests.push_wire(unmap_wire(2, 0, ~std::uint64_t{0}));
+  const std::uint64_t most = little + 16;  // Holes cost something too.
+  for (std::uint64_t polls = 0; !rig.requests.done(token); ++polls) {
+    if (polls > most) return fmt::format("{} mappings are not removed in {} polls", little, most);
+    rig.device->poll(static_cast<unsigned>(1 + choose(2)));
+  }
+  rig.poll_until_idle();
+  return rig.requests.completed() == rig.requests.pushed() ? "" : "requests do not come back";
+}
 
 }  // namespace violet

@@ -48,6 +48,32 @@ TYPED_TEST(ContractHistories, HistoriesWithALargerGranuleAgreeToo) {
   }
 }
 
+TYPED_TEST(ContractHistories, HistoriesThatOverlapAgreeTooAndLeaveNothingBehind) {
+  DeviceConfig config = history_config();
+  config.limits.domains = 3;
+  config.limits.mappings_per_domain = 64;
+  config.unmap_slice = 1;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Rng rng(seed);
+    ContractHistory<TypeParam> history(
+        config, [&](std::uint64_t bound) { return rng.below(bound); }, true);
+    for (int batch = 0; batch < 200; ++batch) {
+      ASSERT_EQ(history.batch(), "") << "seed " << seed << ", batch " << batch;
+    }
+    ASSERT_EQ(history.finish(), "") << "seed " << seed;
+  }
+}
+
+TYPED_TEST(ContractHistories, C5_AFloodInOneDomainIsFairToOthers) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Rng rng(seed);
+    ASSERT_EQ(flood_is_fair<TypeParam>(rig_config(),
+                                       [&](std::uint64_t bound) { return rng.below(bound); }),
+              "")
+        << "seed " << seed;
+  }
+}
+
 RC_GTEST_PROP(ContractHistories, AnyChoicesAgreeWithTheOracle,
               (std::vector<std::uint16_t> choices)) {
   std::size_t next = 0;

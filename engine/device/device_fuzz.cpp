@@ -3,7 +3,7 @@
 //
 // Checked after every input: no token is lost or given back twice (FakeRequestQueue aborts), what was
 // answered agrees with the oracle, an endpoint reaches exactly what the oracle says, memory stays
-// within its limit and comes back.
+// within its limit and comes back, an UNMAP beside a large one of another domain is not starved.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -51,11 +51,21 @@ DeviceConfig fuzz_config(Bytes& bytes) {
 
 // The structured half: requests that reach deep, compared with the oracle.
 template <class R>
-void compare_with_oracle(Bytes& bytes) {
+void compare_with_oracle(Bytes& bytes, bool overlapping) {
   const DeviceConfig config = fuzz_config(bytes);
-  ContractHistory<R> history(config, [&](std::uint64_t bound) { return bytes.below(bound); });
+  ContractHistory<R> history(
+      config, [&](std::uint64_t bound) { return bytes.below(bound); }, overlapping);
   while (!bytes.empty()) {
     if (const auto problem = history.batch(); !problem.empty()) fail_with(problem);
+  }
+  if (const auto problem = history.finish(); !problem.empty()) fail_with(problem);
+}
+
+template <class R>
+void flood(Bytes& bytes) {
+  const auto choose = [&](std::uint64_t bound) { return bytes.below(bound); };
+  if (const auto problem = flood_is_fair<R>(rig_config(), choose); !problem.empty()) {
+    fail_with(problem);
   }
 }
 
@@ -170,8 +180,16 @@ class RawGuest {
 
 template <class R>
 void fuzz_one(Bytes& bytes) {
-  if (bytes.below(2) == 0) return compare_with_oracle<R>(bytes);
-  RawGuest<R>(bytes).run();
+  switch (bytes.below(4)) {
+    case 0:
+      return compare_with_oracle<R>(bytes, false);
+    case 1:
+      return RawGuest<R>(bytes).run();
+    case 2:
+      return compare_with_oracle<R>(bytes, true);
+    default:
+      return flood<R>(bytes);
+  }
 }
 
 }  // namespace

@@ -135,6 +135,10 @@ void SimGuest::send_unmap(Sent& sent, std::vector<std::byte>& bytes) {
     first = near->first.second;
     last = near->second.last;
   }
+  if (shape_.sweeps > 0 && rng_.below(shape_.sweeps) == 0) {
+    first = 0;
+    last = ~std::uint64_t{0};
+  }
   wire.domain = domain;
   wire.virt_start = first;
   wire.virt_end = last;

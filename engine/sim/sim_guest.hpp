@@ -36,7 +36,8 @@ class SimGuest {
     std::uint64_t pages = 16;  // IOVAs in use: [0, pages) pages of every domain.
     std::size_t max_in_flight = 12;
     unsigned domains = 2;
-    unsigned pace = 4;  // Sends at one in so many of its turns: what is mapped must get used.
+    unsigned sweeps = 0;  // One UNMAP in so many is of every address; 0: none.
+    unsigned pace = 4;    // Sends at one in so many of its turns: what is mapped must get used.
     SimWeights weights;
   };
   // What an access that begins now must find (C2).

@@ -70,6 +70,11 @@ class SimReader {
   // Stays online and acknowledges nothing until released.
   void stall() { stalled_ = true; }
   void release() { stalled_ = false; }
+  // For good: whatever it was doing.
+  void leave() {
+    if (online()) w_.device.path().offline(*reader_);
+    state_ = State::kOffline;
+  }
   bool online() const { return state_ != State::kOffline; }
   const SimReaderCounts& counts() const { return counts_; }
 

@@ -36,6 +36,7 @@ struct SimOptions {
   bool refusing_stores = true;     // Now and then a store refuses an update.
   std::size_t iotlb_entries = 64;  // Per IOTLB: small, so that entries are replaced.
   Ticks stall_threshold = 2000;
+  std::uint32_t unmap_slice = 2;
 };
 
 struct SimTotals {
@@ -97,6 +98,16 @@ class Simulation {
     return simulation.failure();
   }
 
+  // The end: the readers leave, the device is reset, and what it then still holds is lost for good.
+  std::size_t bytes_lost() {
+    const Watching watching(watch_);
+    for (const auto& reader : readers_) reader->leave();
+    device_->reset();
+    queue_.forget();
+    for (int i = 0; i < 100'000 && device_->wants_poll(); ++i) device_->poll(1);
+    return device_->memory_used();
+  }
+
   Dev& device() { return *device_; }
   SimGuest& guest() { return guest_; }
   Reader& reader(std::size_t number) { return *readers_[number]; }
@@ -127,7 +138,7 @@ class Simulation {
     for (unsigned i = 0; i < options.endpoints; ++i) {
       config.endpoints.push_back({{8 + i}, fmt::format("endpoint {}", i), {}});
     }
-    config.unmap_slice = 2;
+    config.unmap_slice = options.unmap_slice;
     config.stall_threshold = options.stall_threshold;
     config.iotlb.entries = options.iotlb_entries;
     config.iotlb.max_readers = options.readers;

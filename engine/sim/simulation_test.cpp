@@ -49,6 +49,7 @@ class Sim : public testing::Test {
       while (simulation.totals().steps < kSteps && simulation.step()) {
       }
       EXPECT_FALSE(simulation.failure()) << simulation.failure()->text();
+      EXPECT_EQ(simulation.bytes_lost(), 0u) << "seed " << seed;
       const SimTotals totals = simulation.totals();
       sum.readers.copies += totals.readers.copies;
       sum.readers.overtaken += totals.readers.overtaken;
@@ -126,6 +127,20 @@ TYPED_TEST(Sim, C5_AStalledReaderIsNamedAndStopsNobodyElse) {
   run(20000);
   ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
   EXPECT_GT(simulation.guest().counts().unmaps_answered, before.unmaps_answered);
+}
+
+// Attachments that wait for UNMAPs in slices, of domains that they leave and of domains that they join.
+TYPED_TEST(Sim, OrderHoldsWhileUnmapsAreSlicedAndNothingIsLost) {
+  SimOptions options;
+  options.endpoints = 4;
+  options.unmap_slice = 1;
+  options.guest.domains = 3;
+  options.guest.pages = 64;
+  options.guest.max_in_flight = 24;
+  options.guest.pace = 2;
+  options.guest.sweeps = 6;
+  options.guest.weights = {6, 3, 30, 6};
+  TestFixture::run_clean(options);
 }
 
 TYPED_TEST(Sim, C6_DomainsAreFreedOnlyWhenNoReaderIsInside) {
