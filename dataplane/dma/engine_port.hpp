@@ -51,8 +51,8 @@ class EnginePort final : public DmaPort {
     for (std::uint64_t left = op.bytes; left > 0;) {
       const auto result = device_.translate(reader_, endpoint_, at, op.access);
       if (!result.reaches_memory()) return failure(result);
-      const std::uint64_t bytes = std::min(left, result.bytes_left);
-      std::byte* host = regions_.host(result.phys, bytes);
+      std::uint64_t bytes = std::min(left, result.bytes_left);
+      std::byte* host = regions_.host_part(result.phys, bytes);
       if (host == nullptr) return DmaResult::kOutsideMemory;
       if (op.access == Access::kRead) {
         std::memcpy(buffer, host, bytes);

@@ -2,10 +2,11 @@
 // memory that matters, so the table is searched once and then a subtraction and two compares do.
 //
 // Threading: owner-only; each queue side has its own.
-// Invariants: the same answer as GuestMemory::host().
+// Invariants: host() gives the same answer as GuestMemory::host().
 // Limits: the memory's regions must not change and must outlive the cache.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,6 +27,18 @@ class RegionCache {
       return found;
     }
     return search(at, bytes);
+  }
+
+  // The same for the first of the bytes, and how many of them lie in the same region: regions may
+  // adjoin. Null when the first does not lie in any.
+  std::byte* host_part(GuestPhys at, std::uint64_t& bytes) noexcept {
+    if (std::byte* const all = within(last_, at, bytes)) [[likely]] {
+      return all;
+    }
+    std::byte* const found = search(at, 1);
+    if (found == nullptr) return nullptr;
+    bytes = std::min(bytes, last_.bytes - (at.value - last_.start.value));
+    return found;
   }
 
  private:
