@@ -27,7 +27,7 @@ enum class DmaResult : std::uint8_t {
 
 struct DmaOp {
   Iova iova;
-  std::uint32_t bytes;  // >= 1; may cross pages.
+  std::uint32_t bytes;  // May cross pages. 0: nothing is touched, and that is kOk.
   Access access;        // kRead: the endpoint reads guest memory into buffer. kWrite: the reverse.
   std::byte* buffer;    // The endpoint's own memory, `bytes` long.
   DmaResult result;     // Set by run().

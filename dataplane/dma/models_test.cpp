@@ -98,6 +98,19 @@ TEST(NicModel, NeverRunsAheadOfWhatWasPosted) {
   EXPECT_EQ(nic.rx_completed(), 0u);
 }
 
+TEST(NicModel, ABufferWithoutRoomIsAnErrorAndIsNotTouched) {
+  FlatPort port;
+  NicModel nic(port);
+  nic.set_rx_ring({{kRing}, 4});
+  post(port, 0, kBuffers, 0);
+  port.memory[kBuffers] = std::byte{0x6b};
+  nic.post_rx(1);
+  nic.poll(32);
+  EXPECT_EQ(port.memory[kBuffers], std::byte{0x6b});
+  EXPECT_EQ(port.read<NicDescriptor>(kRing).flags, kNicDone | kNicError);
+  EXPECT_EQ(nic.rx_completed(), 1u);
+}
+
 TEST(NicModel, AFaultingBufferIsReportedInItsDescriptorOnly) {
   FlatPort port;
   NicModel nic(port);

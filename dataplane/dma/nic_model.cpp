@@ -52,14 +52,14 @@ unsigned NicModel::receive(unsigned budget) {
     std::byte* packet = packets_.data() + std::size_t{i} * kMaxPacket;
     stamp_payload(std::span(packet, bytes), rx_sequence_++);
     ops_[i] = {.iova = {descriptors_[i].address},
-               .bytes = std::max(bytes, 1u),
+               .bytes = bytes,
                .access = Access::kWrite,
                .buffer = packet,
                .result = DmaResult::kOk};
   }
   run(count);
   for (unsigned i = 0; i < count; ++i) {
-    const bool good = ops_[i].result == DmaResult::kOk;
+    const bool good = ops_[i].result == DmaResult::kOk && ops_[i].bytes > 0;
     descriptors_[i].bytes = ops_[i].bytes;
     descriptors_[i].flags = static_cast<std::uint16_t>(good ? kNicDone : kNicDone | kNicError);
   }
@@ -71,16 +71,15 @@ unsigned NicModel::transmit(unsigned budget) {
   const unsigned count = fetch(tx_, budget);
   if (count == 0) return 0;
   for (unsigned i = 0; i < count; ++i) {
-    ops_[i] = {
-        .iova = {descriptors_[i].address},
-        .bytes = std::clamp<std::uint32_t>(descriptors_[i].bytes, std::uint32_t{1}, kMaxPacket),
-        .access = Access::kRead,
-        .buffer = packets_.data() + std::size_t{i} * kMaxPacket,
-        .result = DmaResult::kOk};
+    ops_[i] = {.iova = {descriptors_[i].address},
+               .bytes = std::min(std::uint32_t{descriptors_[i].bytes}, kMaxPacket),
+               .access = Access::kRead,
+               .buffer = packets_.data() + std::size_t{i} * kMaxPacket,
+               .result = DmaResult::kOk};
   }
   run(count);
   for (unsigned i = 0; i < count; ++i) {
-    const bool good = ops_[i].result == DmaResult::kOk;
+    const bool good = ops_[i].result == DmaResult::kOk && ops_[i].bytes > 0;
     if (good && !payload_matches(std::span(ops_[i].buffer, ops_[i].bytes), tx_sequence_)) {
       tx_data_errors_.add();
     }
