@@ -24,6 +24,8 @@ constexpr std::uint64_t kMemory = 8u << 20;
 constexpr std::uint64_t kRings = 0x10000;
 constexpr std::uint64_t kEvents = 0x40000;
 constexpr std::uint64_t kRequest = 0x80000;
+constexpr std::uint64_t kSlow = kRequest + 0x1000;
+constexpr std::uint64_t kFaults = kRequest + 0x2000;
 constexpr std::uint64_t kPages = 0x100000;
 constexpr std::uint64_t kIova = 0xffff0000;
 constexpr unsigned kPageCount = 16;
@@ -87,10 +89,40 @@ class Bench {
         ADD_FAILURE() << "no answer in 5 s";
         return protocol::Status::kDevErr;
       }
-      cpu_pause();
+      place->wait();
     }
     EXPECT_EQ(used.bytes, 4u);
     return static_cast<protocol::Status>(std::to_integer<std::uint8_t>(bytes[sizeof(R)]));
+  }
+
+  // Queues an UNMAP of one page and kicks, but does not wait.
+  void begin_unmap(std::uint64_t iova, std::uint32_t cookie) {
+    protocol::Unmap request{};
+    request.head.type = static_cast<std::uint8_t>(protocol::Type::kUnmap);
+    request.domain = 1;
+    request.virt_start = iova;
+    request.virt_end = iova + 4095;
+    std::memcpy(memory.host({kSlow}, sizeof(request)), &request, sizeof(request));
+    const DriverBuffer buffer{{kSlow}, {kSlow + sizeof(request)}, sizeof(request), 4, cookie};
+    ASSERT_EQ(driver->add(std::span(&buffer, 1)), 1u);
+    driver->publish();
+    if (driver->needs_kick()) place->kick();
+  }
+  // Waits as a guest does; false when nothing comes back in time.
+  bool comes_back(DriverQueue& queue, std::uint64_t within_ns = 2'000'000'000) {
+    UsedBuffer used{};
+    const Ticks give_up = now_ticks() + ns_to_ticks(within_ns);
+    while (queue.pop_used(std::span(&used, 1)) == 0) {
+      if (now_ticks() > give_up) return false;
+      place->wait();
+    }
+    return true;
+  }
+  void fault() {
+    std::array<std::byte, 16> data{};
+    DmaOp op{{0x123000}, 16, Access::kWrite, data.data(), DmaResult::kOk};
+    port->run(std::span(&op, 1));
+    EXPECT_EQ(op.result, DmaResult::kFaultMapping);
   }
 
   protocol::Status attach() {
@@ -232,15 +264,7 @@ TEST(Lcores, C5_AReaderInItsSectionHoldsOnlyWhatItMust) {
   const auto stuck = bench.quiescence->add_reader("stuck").value();
   ASSERT_EQ(bench.map(kIova, kPages), protocol::Status::kOk);
   bench.quiescence->online(stuck);
-  protocol::Unmap request{};
-  request.head.type = static_cast<std::uint8_t>(protocol::Type::kUnmap);
-  request.domain = 1;
-  request.virt_start = kIova;
-  request.virt_end = kIova + 4095;
-  constexpr std::uint64_t kOther = kRequest + 0x1000;
-  std::memcpy(bench.memory.host({kOther}, sizeof(request)), &request, sizeof(request));
-  const DriverBuffer buffer{{kOther}, {kOther + sizeof(request)}, sizeof(request), 4, 2};
-  ASSERT_EQ(bench.driver->add(std::span(&buffer, 1)), 1u);
+  bench.begin_unmap(kIova, 2);
   EXPECT_EQ(bench.map(kIova + 0x10000, kPages), protocol::Status::kOk);
   EXPECT_EQ(bench.driver->in_flight(), 1u) << "the UNMAP came back under a reader";
   const Ticks give_up = now_ticks() + ns_to_ticks(2'000'000'000);
@@ -252,6 +276,70 @@ TEST(Lcores, C5_AReaderInItsSectionHoldsOnlyWhatItMust) {
   while (bench.driver->pop_used(std::span(&used, 1)) == 0 && now_ticks() < give_up) cpu_pause();
   EXPECT_EQ(used.cookie, 2u);
 }
+
+class Sleepers : public ::testing::TestWithParam<PlacementKind> {};
+
+// A reader outlasts the engine's patience; nobody kicks when it goes on.
+TEST_P(Sleepers, C5_WhatWaitedForAReaderIsAnsweredWithoutAnotherKick) {
+  Bench bench("radix", "generation-domain", RingFormat::kSplit, GetParam());
+  ASSERT_EQ(bench.attach(), protocol::Status::kOk);
+  ASSERT_EQ(bench.map(kIova, kPages), protocol::Status::kOk);
+  const auto stuck = bench.quiescence->add_reader("stuck").value();
+  bench.quiescence->online(stuck);
+  bench.begin_unmap(kIova, 2);
+  const std::uint64_t kicks = bench.place->kicks();
+  EXPECT_FALSE(bench.comes_back(*bench.driver, 50'000'000)) << "the UNMAP came back under a reader";
+  bench.quiescence->offline(stuck);
+  EXPECT_TRUE(bench.comes_back(*bench.driver));
+  EXPECT_EQ(bench.place->kicks(), kicks);
+}
+
+TEST_P(Sleepers, AFaultReachesTheDriverWithoutAKick) {
+  Bench bench("radix", "generation-domain", RingFormat::kSplit, GetParam());
+  ASSERT_EQ(bench.attach(), protocol::Status::kOk);
+  const DriverBuffer buffer{{kFaults}, {kFaults}, 0, 24, 7};
+  ASSERT_EQ(bench.event_driver->add(std::span(&buffer, 1)), 1u);
+  bench.event_driver->publish();
+  spin_ticks(ns_to_ticks(20'000'000));  // The engine sleeps.
+  bench.fault();
+  EXPECT_TRUE(bench.comes_back(*bench.event_driver));
+}
+
+// A guest that broke a ring and kicks on must not keep the engine in a loop.
+TEST_P(Sleepers, ABrokenEventRingNeedsAResetAndAResetClearsIt) {
+  Bench bench("radix", "generation-domain", RingFormat::kSplit, GetParam());
+  ASSERT_EQ(bench.attach(), protocol::Status::kOk);
+  const auto layout = QueueLayout::at(RingFormat::kSplit, 16, {kEvents});
+  const std::uint16_t too_many = 1000;
+  std::memcpy(bench.memory.host({layout.driver.value + 2}, 2), &too_many, sizeof(too_many));
+  bench.fault();
+  const auto needs_reset = [&] {
+    bool needs = false;
+    bench.place->control([&] { needs = bench.engine->needs_reset(); });
+    return needs;
+  };
+  const Ticks give_up = now_ticks() + ns_to_ticks(2'000'000'000);
+  while (!needs_reset() && now_ticks() < give_up) bench.place->wait();
+  ASSERT_TRUE(needs_reset());
+  bench.begin_unmap(kIova, 2);
+  EXPECT_FALSE(bench.comes_back(*bench.driver, 10'000'000));
+  bench.place->control([&] {
+    bench.engine->attach_queues(bench.requests.get(), nullptr);
+    bench.engine->reset();
+    for (int i = 0; i < 1000 && bench.engine->resetting(); ++i) bench.engine->poll(0);
+    EXPECT_FALSE(bench.engine->resetting());
+    EXPECT_FALSE(bench.engine->needs_reset());
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Lcores, Sleepers,
+                         ::testing::Values(PlacementKind::kSamecore, PlacementKind::kKickThread,
+                                           PlacementKind::kSidecore),
+                         [](const auto& placement) {
+                           std::string name(to_text(placement.param));
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace violet

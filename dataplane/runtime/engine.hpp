@@ -1,6 +1,6 @@
 // The device with its store and IOTLB chosen at run time: one virtual call a poll, none an item.
 //
-// Threading: poll(), idle(), reset() and the queue calls belong to the thread that the placement runs
+// Threading: poll(), reset() and the queue calls belong to the thread that the placement runs
 // the engine on (before start and after stop: to anyone). open_port() is set-up; each port then
 // belongs to one endpoint lcore. Counters may be read from anywhere.
 #pragma once
@@ -30,6 +30,10 @@ class Engine {
   virtual unsigned poll(unsigned budget) = 0;
   // Requests taken from the queue and not given back yet.
   virtual std::uint64_t parked() const = 0;
+  // Something is unfinished that only further polls can finish, even if no request arrives.
+  virtual bool wants_poll() const = 0;
+  // Called on an endpoint's lcore after it left a fault; null to stop. Not while endpoints run.
+  virtual void on_fault(void (*signal)(void* context), void* context) = 0;
   // The queues outlive the engine or the next call.
   virtual void attach_queues(RingRequestQueue* requests, RingEventQueue* events) = 0;
   virtual RingRequestQueue* requests() const = 0;
@@ -40,6 +44,10 @@ class Engine {
   virtual void read_config(std::size_t offset, std::span<std::byte> out) const = 0;
   virtual void write_config(std::size_t offset, std::span<const std::byte> bytes) = 0;
   virtual bool needs_reset() const = 0;
+  // A device reset. The queues are to be replaced (attach_queues()); it has ended, and the driver may
+  // be told so, when resetting() is false, which poll() brings about.
+  virtual void reset() = 0;
+  virtual bool resetting() const = 0;
 
   // A DMA port of the endpoint for the lcore that calls itself `reader_name`.
   virtual Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint,

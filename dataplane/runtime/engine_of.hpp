@@ -28,6 +28,10 @@ class EngineOf final : public Engine {
 
   unsigned poll(unsigned budget) override { return device_->poll(budget); }
   std::uint64_t parked() const override { return device_->requests_in_hand(); }
+  bool wants_poll() const override { return device_->wants_poll(); }
+  void on_fault(void (*signal)(void* context), void* context) override {
+    device_->on_fault(signal, context);
+  }
   void attach_queues(RingRequestQueue* requests, RingEventQueue* events) override {
     requests_ = requests;
     device_->connect(requests, events);
@@ -43,6 +47,8 @@ class EngineOf final : public Engine {
     device_->write_config(offset, bytes);
   }
   bool needs_reset() const override { return device_->needs_reset(); }
+  void reset() override { device_->reset(); }
+  bool resetting() const override { return device_->resetting(); }
 
   Result<std::unique_ptr<DmaPort>> open_port(EndpointId id, std::string reader_name) override {
     auto endpoint = device_->endpoint(id);

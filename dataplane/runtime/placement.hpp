@@ -8,8 +8,11 @@
 // Threading: start(), stop() and kick() belong to the guest lcore.
 // Invariants: injected costs are exactly those of InjectedCosts and are stamped into results; the cost
 // of a real eventfd write and wake-up is real and comes on top. With samecore and kick-thread nobody
-// looks at the queue between kicks: a queued UNMAP stays undone until the next one.
-// Limits: one engine. kick-thread and sidecore need an lcore of their own.
+// looks at the queue between kicks: a queued UNMAP stays undone until the next one. What was taken from
+// the queue is finished without one: the kick thread goes on polling, in naps once it takes long, and
+// is woken by a fault; with samecore a guest that waits calls wait() over and over.
+// Limits: one engine. kick-thread and sidecore need an lcore of their own. With samecore a fault is
+// posted at the next kick() or wait(): there is no engine to wake.
 #pragma once
 
 #include <atomic>
@@ -47,6 +50,10 @@ class Placement {
   Status start();
   void stop();  // Idempotent; the engine is idle afterwards.
   void kick();
+  // What a guest that waits for an answer does between two looks at the used ring.
+  void wait();
+  // The kick thread's sleeps that ended without a wake-up.
+  std::uint64_t naps() const { return naps_.value(); }
   // Runs `body` on the engine's thread between two polls, and returns when it has run: features, config
   // space, reset. Before start() and after stop() it runs at once.
   void control(const std::function<void()>& body);
@@ -58,9 +65,11 @@ class Placement {
  private:
   static constexpr unsigned kBudget = 64;
 
-  void poll_until_idle();
+  bool poll_until_idle(std::uint64_t patience_ns);
   void run_control();
   void wake();
+  void sleep();
+  static void note_fault(void* placement);
   void run_sidecore();
   void run_kick_thread();
 
@@ -73,9 +82,11 @@ class Placement {
   int eventfd_ = -1;
   bool running_ = false;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> asleep_{false};  // The kick thread, or about to: a fault must wake it.
   std::atomic<const std::function<void()>*> control_{nullptr};
   Counter kicks_;
   Counter wakes_;
+  Counter naps_;
 };
 
 }  // namespace violet

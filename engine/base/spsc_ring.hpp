@@ -40,6 +40,12 @@ class SpscRing {
     return true;
   }
 
+  // The popping side's.
+  bool empty() const {
+    return head_.load(std::memory_order_relaxed) ==
+           tail_.load(std::memory_order_acquire);  // partner: push's release
+  }
+
   bool pop(T& item) { return pop(std::span<T>(&item, 1)) == 1; }
 
   std::size_t pop(std::span<T> out) {

@@ -66,6 +66,8 @@ class Device {
     requests_ = requests;
     events_ = events;
   }
+  // Called on a reader's thread after it left a fault: for an engine that sleeps between requests.
+  void on_fault(void (*signal)(void* context), void* context) { path_.on_fault(signal, context); }
   void on_stall(StallCallback callback, void* context) {
     stall_callback_ = callback;
     stall_context_ = context;
@@ -112,7 +114,7 @@ class Device {
   // Something is unfinished that only further polls can finish, even if no request arrives.
   bool wants_poll() const {
     return resetting_ || !parked_.empty() || !deferred_.empty() || !dying_.empty() ||
-           !garbage_.empty();
+           !garbage_.empty() || path_.has_faults();
   }
   std::size_t requests_in_hand() const { return parked_.size() + deferred_.size(); }
 

@@ -156,6 +156,7 @@ class TranslationPath {
   void report(Reader& reader, EndpointHandle endpoint, Iova iova, Access access,
               protocol::FaultReason reason) noexcept {
     if (!reader.faults_.push({iova, endpoint->id, access, reason})) reader.faults_dropped_.add();
+    if (fault_signal_ != nullptr) fault_signal_(fault_context_);
     if (reader.probe_.on()) {
       reader.probe_.record(ticks_(), EventKind::kFault, endpoint->id.value, iova.value, 0,
                            static_cast<std::uint8_t>(reason));
@@ -181,6 +182,17 @@ class TranslationPath {
   }
 
   std::size_t reader_count() const { return readers_.size(); }
+
+  // The signal is called by a reader after it left a fault. Set-up.
+  void on_fault(void (*signal)(void* context), void* context) {
+    fault_signal_ = signal;
+    fault_context_ = context;
+  }
+  // The engine's.
+  bool has_faults() const {
+    return std::any_of(readers_.begin(), readers_.end(),
+                       [](const auto& reader) { return !reader->faults_.empty(); });
+  }
 
   // The engine's end of the fault rings: hands at most `limit` reports to `post`.
   template <class Post>
@@ -237,6 +249,8 @@ class TranslationPath {
   TickSource ticks_;
   std::vector<std::unique_ptr<Reader>> readers_;
   std::size_t next_reader_ = 0;
+  void (*fault_signal_)(void* context) = nullptr;
+  void* fault_context_ = nullptr;
 };
 
 }  // namespace violet

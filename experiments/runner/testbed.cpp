@@ -201,12 +201,14 @@ Status Testbed::start() {
                                            InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
                                            kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);
+  const bool samecore = *kind == PlacementKind::kSamecore;
   transport_ = std::make_unique<Transport>(*placement_, *engine_);
   if (auto started = placement_->start(); !started) return started;
   auto driver = VirtioIommuDriver::create({.pages = *pages_,
                                            .queue = *request_driver_,
                                            .transport = *transport_,
                                            .doorbell = *bell_,
+                                           .spin_hook = samecore ? bell_.get() : nullptr,
                                            .counters = counters_,
                                            .probe = Probe(&guest_events_, kGuestLcore)});
   if (!driver) return tl::unexpected<Error>(driver.error());

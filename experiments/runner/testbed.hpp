@@ -83,10 +83,11 @@ class Testbed {
     std::unique_ptr<RogueEndpoint> rogue;
     GuestEndpoint endpoint;
   };
-  class Bell final : public Doorbell {
+  class Bell final : public Doorbell, public SpinHook {
    public:
     explicit Bell(Placement& placement) : placement_(placement) {}
     void kick() override { placement_.kick(); }
+    void while_spinning() override { placement_.wait(); }
 
    private:
     Placement& placement_;
