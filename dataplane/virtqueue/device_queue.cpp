@@ -53,10 +53,13 @@ void DeviceRequestQueue<Ring>::complete(std::span<const Completion> completions)
   ring_.publish();
 }
 
-// True when a buffer is held. Faulty ones are given back on the way, a burst of them at most.
+// Tries of one post(): a faulty chain costs kMaxChainDescriptors reads, and a poll posts many faults.
+constexpr unsigned kBuffersTried = 2;
+
+// True when a buffer is held. Faulty ones are given back on the way.
 template <class Ring>
 bool DeviceEventQueue<Ring>::hold_next() noexcept {
-  for (std::size_t i = 0; i < kBurst && !holding_; ++i) {
+  for (unsigned i = 0; i < kBuffersTried && !holding_; ++i) {
     const BurstResult burst = take_burst(ring_, std::span(&held_, 1));
     if (burst.seen == 0) break;
     holding_ = burst.taken == 1;

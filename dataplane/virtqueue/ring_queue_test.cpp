@@ -331,6 +331,17 @@ TEST_P(Events, FaultyBuffersAreGivenBackAndPassedOver) {
   EXPECT_EQ(events_.counters().of(RingFault::kOutsideMemory), 1u);
 }
 
+TEST_P(Events, OnePostTriesFewFaultyBuffers) {
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    const DriverBuffer outside{{}, {1ull << 60}, 0, 24, i};
+    ASSERT_EQ(driver_.add({&outside, 1}), 1u);
+  }
+  add(3, 24);
+  EXPECT_EQ(events_.post(kRecord), PostResult::kNoBuffer);
+  EXPECT_EQ(events_.counters().of(RingFault::kOutsideMemory), 2u);
+  EXPECT_EQ(events_.post(kRecord), PostResult::kPosted);
+}
+
 // Set-up.
 TEST(Layout, SizesAndPlacesAreChecked) {
   GuestMemory memory;
