@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <string>
 #include <utility>
@@ -24,7 +25,8 @@ class ContractHistory {
   // A number below `bound` (at least 1).
   using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
 
-  // Overlapping batches: some are not waited for, so that requests pile up behind each other.
+  // Overlapping: batches are not all waited for, domains hold many small mappings and UNMAPs are large,
+  // so that requests pile up behind those that are done in slices.
   ContractHistory(const DeviceConfig& config, Choose choose, bool overlapping = false)
       : rig_(config), oracle_(config), choose_(std::move(choose)), overlapping_(overlapping) {
     oracle_.negotiate(rig_.device->offered_features());
@@ -36,7 +38,7 @@ class ContractHistory {
     for (std::uint64_t count = 1 + choose_(8); count > 0; --count) send();
     for (int polls = 0; rig_.requests.completed() < expected_done_; ++polls) {
       if (polls > 10000) return "requests do not come back";
-      if (overlapping_ && sent_.size() < kMostAtOnce && choose_(4) == 0) return {};
+      if (overlapping_ && sent_.size() < kMostAtOnce && choose_(2) == 0) return {};
       rig_.device->poll(static_cast<unsigned>(1 + choose_(overlapping_ ? 2 : 8)));
     }
     if (auto problem = compare_answers(); !problem.empty()) return problem;
@@ -76,7 +78,7 @@ class ContractHistory {
   }
 
   void send() {
-    std::vector<std::byte> bytes = request();
+    std::vector<std::byte> bytes = overlapping_ ? crowded_request() : request();
     if (choose_(16) == 0) bytes[choose_(bytes.size())] = static_cast<std::byte>(choose_(256));
     if (choose_(32) == 0) bytes.resize(choose_(bytes.size() + 8));
     const bool probe = !bytes.empty() && bytes[0] == std::byte{5};
@@ -100,6 +102,36 @@ class ContractHistory {
                                static_cast<std::uint32_t>(choose_(9))));
     }
     return to_bytes(unmap_wire(domain(), first, last));
+  }
+
+  // An endpoint is moved on while UNMAPs hold it up in both domains, and the others leave the first.
+  void plan_removal() {
+    const std::uint32_t from = domain(), to = domain(), who = endpoint();
+    planned_.push_back(to_bytes(unmap_wire(from, 0, choose_(64) * kPage + kPage - 1)));
+    planned_.push_back(to_bytes(unmap_wire(to, 0, ~std::uint64_t{0})));
+    planned_.push_back(to_bytes(attach_wire(from, who)));
+    planned_.push_back(to_bytes(attach_wire(to, who)));
+    for (std::uint32_t other = 8; other <= 10; ++other) {
+      planned_.push_back(to_bytes(detach_wire(from, other)));
+    }
+    planned_.push_back(to_bytes(unmap_wire(from, 0, ~std::uint64_t{0})));
+  }
+
+  std::vector<std::byte> crowded_request() {
+    if (planned_.empty() && choose_(32) == 0) plan_removal();
+    if (!planned_.empty()) {
+      auto request = std::move(planned_.front());
+      planned_.pop_front();
+      return request;
+    }
+    const auto kind = choose_(16);
+    if (kind < 3) return to_bytes(attach_wire(domain(), endpoint()));
+    if (kind == 3) return to_bytes(detach_wire(domain(), endpoint()));
+    const std::uint64_t first = choose_(64) * kPage;
+    edges_ = {first, first + kPage - 1, first - 1, first + kPage};
+    if (kind < 13) return to_bytes(map_wire(domain(), first, first + kPage - 1, 0));
+    const std::uint64_t last = choose_(4) == 0 ? first + 8 * kPage - 1 : ~std::uint64_t{0};
+    return to_bytes(unmap_wire(domain(), choose_(2) == 0 ? 0 : first, last));
   }
 
   template <class Wire>
@@ -171,12 +203,13 @@ class ContractHistory {
     return {};
   }
 
-  static constexpr std::size_t kMostAtOnce = 24;
+  static constexpr std::size_t kMostAtOnce = 48;
 
   R rig_;
   ContractOracle oracle_;
   Choose choose_;
   bool overlapping_;
+  std::deque<std::vector<std::byte>> planned_;  // What an overlapping history sends next.
   std::vector<Sent> sent_;
   std::size_t expected_done_ = 0;
   std::array<std::uint64_t, 4> edges_{};

@@ -52,7 +52,13 @@ DeviceConfig fuzz_config(Bytes& bytes) {
 // The structured half: requests that reach deep, compared with the oracle.
 template <class R>
 void compare_with_oracle(Bytes& bytes, bool overlapping) {
-  const DeviceConfig config = fuzz_config(bytes);
+  DeviceConfig config = fuzz_config(bytes);
+  if (overlapping) {
+    config.unmap_slice = 1;
+    config.limits.domains = 3;
+    config.limits.mappings_per_domain = 64;
+    config.limits.in_flight = 64;
+  }
   ContractHistory<R> history(
       config, [&](std::uint64_t bound) { return bytes.below(bound); }, overlapping);
   while (!bytes.empty()) {

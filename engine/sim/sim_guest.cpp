@@ -31,25 +31,41 @@ SimGuest::SimGuest(const DeviceConfig& config, const Shape& shape, FakeRequestQu
 
 void SimGuest::send(StepHistory& history, std::uint64_t step) {
   if (sent_.size() >= shape_.max_in_flight || rng_.below(shape_.pace) != 0) return;
-  const SimWeights& w = shape_.weights;
-  auto pick = rng_.below(w.attach + w.detach + w.map + w.unmap);
+  using Send = void (SimGuest::*)(Sent&, std::vector<std::byte>&);
+  constexpr Send kSends[] = {nullptr, &SimGuest::send_attach, &SimGuest::send_detach,
+                             &SimGuest::send_map, &SimGuest::send_unmap};
   Sent sent{};
   std::vector<std::byte> bytes;
-  if (pick < w.attach) {
-    send_attach(sent, bytes);
-  } else if ((pick -= w.attach) < w.detach) {
-    send_detach(sent, bytes);
-  } else if (pick - w.detach < w.map) {
-    send_map(sent, bytes);
-  } else {
-    send_unmap(sent, bytes);
-  }
+  (this->*kSends[next_type()])(sent, bytes);
   sent.type = std::to_integer<std::uint8_t>(bytes[0]);
   const auto token = queue_.push(bytes);
   history.note(step, "guest sends", token, name_of(sent.type), sent.mapping,
                static_cast<std::uint64_t>(sent.expected.status));
   sent_.emplace(token, std::move(sent));
   ++counts_.sent;
+}
+
+void SimGuest::plan_removal() {
+  const std::uint32_t from = any_domain(), to = any_domain(), who = any_endpoint();
+  planned_ = {{4, from, 0, 1 + rng_.below(shape_.pages)}, {4, to, 0, 0}, {1, from, who, 0}};
+  planned_.push_back({1, to, who, 0});
+  for (const auto& other : config_.endpoints) planned_.push_back({2, from, other.id.value, 0});
+  planned_.push_back({4, from, 0, 0});
+}
+
+std::uint8_t SimGuest::next_type() {
+  now_ = {};
+  if (planned_.empty() && shape_.removals > 0 && rng_.below(shape_.removals) == 0) plan_removal();
+  if (!planned_.empty()) {
+    now_ = planned_.front();
+    planned_.pop_front();
+    return now_.type;
+  }
+  const SimWeights& w = shape_.weights;
+  auto pick = rng_.below(w.attach + w.detach + w.map + w.unmap);
+  if (pick < w.attach) return 1;
+  if ((pick -= w.attach) < w.detach) return 2;
+  return pick - w.detach < w.map ? 3 : 4;
 }
 
 void SimGuest::send_attach(Sent& sent, std::vector<std::byte>& bytes) {
@@ -59,7 +75,7 @@ void SimGuest::send_attach(Sent& sent, std::vector<std::byte>& bytes) {
   const std::uint32_t endpoint = any_endpoint();
   wire.domain = domain;
   wire.endpoint = endpoint;
-  wire.flags = rng_.below(10) == 0 ? protocol::kAttachBypass : 0;
+  wire.flags = now_.type == 0 && rng_.below(10) == 0 ? protocol::kAttachBypass : 0;
   bytes = to_bytes(wire);
   const auto from = oracle_.domain_of(endpoint);
   const std::uint64_t left = life_of(from);
@@ -79,7 +95,7 @@ void SimGuest::send_detach(Sent& sent, std::vector<std::byte>& bytes) {
   wire.head.type = 2;
   const std::uint32_t endpoint = any_endpoint();
   const auto from = oracle_.domain_of(endpoint);
-  wire.domain = from && rng_.below(8) != 0 ? *from : any_domain();
+  wire.domain = now_.type == 0 && from && rng_.below(8) != 0 ? *from : any_domain();
   wire.endpoint = endpoint;
   bytes = to_bytes(wire);
   const std::uint64_t left = life_of(from);
@@ -135,9 +151,9 @@ void SimGuest::send_unmap(Sent& sent, std::vector<std::byte>& bytes) {
     first = near->first.second;
     last = near->second.last;
   }
-  if (shape_.sweeps > 0 && rng_.below(shape_.sweeps) == 0) {
+  if (now_.type != 0) {
     first = 0;
-    last = ~std::uint64_t{0};
+    last = now_.pages > 0 ? now_.pages * kPageBytes - 1 : ~std::uint64_t{0};
   }
   wire.domain = domain;
   wire.virt_start = first;
@@ -205,6 +221,7 @@ void SimGuest::poison(const Key& key) {
 void SimGuest::forget_everything(std::uint64_t features) {
   resetting_ = false;
   sent_.clear();
+  planned_.clear();
   while (!mappings_.empty()) poison(mappings_.begin()->first);
   lives_.clear();
   for (auto& [id, state] : endpoints_) state = EndpointState{{}, state.changes + 1, 0};
@@ -242,7 +259,13 @@ std::uint64_t SimGuest::life_of(std::optional<std::uint32_t> domain) const {
   return it != lives_.end() ? it->second : 0;
 }
 
+std::uint32_t SimGuest::any_domain() {
+  if (now_.type != 0) return now_.domain;
+  return static_cast<std::uint32_t>(1 + rng_.below(shape_.domains));
+}
+
 std::uint32_t SimGuest::any_endpoint() {
+  if (now_.type != 0) return now_.endpoint;
   return config_.endpoints[rng_.below(config_.endpoints.size())].id.value;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,7 +37,9 @@ class SimGuest {
     std::uint64_t pages = 16;  // IOVAs in use: [0, pages) pages of every domain.
     std::size_t max_in_flight = 12;
     unsigned domains = 2;
-    unsigned sweeps = 0;  // One UNMAP in so many is of every address; 0: none.
+    // One request in so many begins a removal: an endpoint is moved on while UNMAPs hold it up in both
+    // domains, and the others leave the first. 0: none.
+    unsigned removals = 0;
     unsigned pace = 4;    // Sends at one in so many of its turns: what is mapped must get used.
     SimWeights weights;
   };
@@ -110,7 +113,9 @@ class SimGuest {
   void settle(const Sent& sent);
   void poison(const Key& key);
   std::uint64_t life_of(std::optional<std::uint32_t> domain) const;
-  std::uint32_t any_domain() { return static_cast<std::uint32_t>(1 + rng_.below(shape_.domains)); }
+  void plan_removal();
+  std::uint8_t next_type();
+  std::uint32_t any_domain();
   std::uint32_t any_endpoint();
 
   DeviceConfig config_;
@@ -124,6 +129,15 @@ class SimGuest {
   std::set<std::uint64_t> bypass_lives_;
   std::map<Key, Mapping> mappings_;
   std::map<std::uint32_t, EndpointState> endpoints_;
+  // What a removal sends next, and what is being sent; type 0: nothing is planned, all is chosen.
+  struct Planned {
+    std::uint8_t type = 0;
+    std::uint32_t domain = 0;
+    std::uint32_t endpoint = 0;
+    std::uint64_t pages = 0;  // Of an UNMAP, from the first; 0: of every address.
+  };
+  std::deque<Planned> planned_;
+  Planned now_;
   bool resetting_ = false;
   std::uint64_t next_life_ = 1;
   std::uint64_t next_mapping_ = 1;
