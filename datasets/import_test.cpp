@@ -2,7 +2,11 @@
 // have wrong.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "datasets/importers.hpp"
@@ -206,7 +210,13 @@ TEST_F(Import, TruncatedAndDamagedZstdKeepsWhatCameBefore) {
   records(packed);
   const auto all_lines = report_.lines;
   EXPECT_THAT(report_.damage, IsEmpty());
-  records(packed.substr(0, packed.size() / 2));
+  const auto refused = import_text(packed.substr(0, packed.size() / 2));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("imported with --max-broken"));
+  EXPECT_FALSE(std::filesystem::exists(dir_.path("out") + "/in.vtrace.part"));
+  ImportOptions bear;
+  bear.accept_damage = true;
+  records(packed.substr(0, packed.size() / 2), bear);
   EXPECT_LT(report_.lines, all_lines);
   EXPECT_THAT(
       report_.damage,
@@ -215,9 +225,31 @@ TEST_F(Import, TruncatedAndDamagedZstdKeepsWhatCameBefore) {
   EXPECT_THAT(report_text(report_), HasSubstr("DAMAGED"));
   auto bad = packed;
   bad[bad.size() * 3 / 4] ^= '\x55';
-  records(bad);
+  records(bad, bear);
   EXPECT_THAT(report_.damage, HasSubstr("damaged zstd data near offset"));
   EXPECT_THAT(import_text(packed.substr(0, 5)).error().message, HasSubstr("truncated zstd data"));
+}
+
+TEST_F(Import, APipeIsReadOnceOrNotAtAll) {
+  const auto pipe = dir_.path("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto refused = import_trace(pipe, dir_.path("out"));  // Does not wait for a writer either.
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(refused.error().message, HasSubstr("--from"));
+  const auto log = sample_log(3000);
+  const auto expected = records(log);
+  const pid_t writer = fork();
+  if (writer == 0) {
+    write_file(pipe, log);
+    _exit(0);
+  }
+  ImportOptions named;
+  named.importer = "qemu-log";
+  const auto report = import_trace(pipe, dir_.path("out"), named);
+  ASSERT_EQ(waitpid(writer, nullptr, 0), writer);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_EQ(report->lines, report_.lines);
 }
 
 TEST_F(Import, PlainAndPackedGiveTheSameRecords) {

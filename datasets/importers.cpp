@@ -66,6 +66,15 @@ Result<const Importer*> importer_by_name(const std::string& name) {
 }
 
 Result<const Importer*> importer_by_content(const std::string& path) {
+  // Read twice: here to find out what it is, then by the importer.
+  std::error_code wrong;
+  if (std::filesystem::exists(path, wrong) && !std::filesystem::is_regular_file(path, wrong) &&
+      !std::filesystem::is_directory(path, wrong)) {
+    return fail(ErrorKind::kUsage,
+                "{}: is a pipe or a device, and can be read only once; say with --from what it "
+                "holds ({}), or import a file",
+                path, known_importers());
+  }
   auto source = LineSource::open(path);
   if (!source) return tl::unexpected(source.error());
   std::vector<std::string> lines;

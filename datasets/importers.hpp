@@ -38,6 +38,7 @@ struct ImportOptions {
   std::size_t show_broken = 10;
   std::uint64_t max_lines = 0;    // 0: all
   std::optional<TraceMode> mode;  // overrules what is found out
+  bool accept_damage = false;     // keep what came before the place where the file is damaged
 };
 
 struct ImportProgress {

@@ -96,6 +96,10 @@ class LogImport {
       return fail("{}: {}", job_.path,
                   report_.damage.empty() ? "the file is empty" : report_.damage);
     }
+    if (!report_.damage.empty() && !job_.options.accept_damage) {
+      return fail("{}; what came before, {} lines, is imported with --max-broken", report_.damage,
+                  report_.lines);
+    }
     const auto filled = report_.lines - report_.blank_lines;
     if (job_.options.max_broken.exceeded(report_.broken, filled)) {
       std::string shown;
