@@ -159,6 +159,22 @@ Result<Trace> open_dataset(const DatasetInfo& dataset) {
   return trace_of_bytes(std::move(*bytes), dataset.path);
 }
 
+bool is_trace_path(std::string_view name) {
+  return name.ends_with(".vtrace") || name.ends_with(".vtrace.zst");
+}
+
+Result<Trace> open_by_name(const std::string& dir, const std::string& name) {
+  if (!is_trace_path(name)) {
+    const auto dataset = find_dataset(dir, name);
+    if (!dataset) return tl::unexpected(dataset.error());
+    return open_dataset(*dataset);
+  }
+  auto trace = open_trace(name);
+  if (!trace) return tl::unexpected(trace.error());
+  if (auto valid = validate_trace(*trace); !valid) return tl::unexpected(valid.error());
+  return trace;
+}
+
 Status bundle_dataset(const std::string& dir, const std::string& name,
                       const std::string& trace_path) {
   auto manifest = read_manifest(dir);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "datasets/trace_reader.hpp"
@@ -37,6 +38,11 @@ Result<std::vector<DatasetInfo>> list_datasets(const std::string& dir);
 Result<DatasetInfo> find_dataset(const std::string& dir, const std::string& name);
 // Opens the file after checking its sha256.
 Result<Trace> open_dataset(const DatasetInfo& dataset);
+
+// "x.vtrace" and "x.vtrace.zst" are files, anything else is the name of a bundled trace.
+bool is_trace_path(std::string_view name);
+// A bundled trace or a valid file.
+Result<Trace> open_by_name(const std::string& dir, const std::string& name);
 
 // For maintainers: packs `trace_path` into DIR/bundled/NAME.vtrace.zst and renews, in DIR/manifest.json,
 // what is measured: file, sha256, counts, mode, assumptions. What a person wrote there stays.
