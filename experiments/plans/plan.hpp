@@ -70,7 +70,7 @@ struct Cell {
   bool indirect = false;
   bool event_idx = false;
   std::uint32_t cpus = 1;  // CPUs of the modelled guest.
-  std::string workload;    // A workload's name, or "trace:<dataset>".
+  std::string workload;    // A workload's name, "trace:<dataset>" or "trace:<path>".
   std::string dataset;     // What follows "trace:", else empty.
   Pace pace = Pace::kClosed;
   double pace_scale = 1;  // 2 replays at twice the trace's speed. 1 when closed.

@@ -94,6 +94,25 @@ TEST(Plan, TraceParametersGoToEveryTrace) {
   EXPECT_NE(plan.cells[0].id, plan.cells[1].id);
 }
 
+TEST(Plan, ATracesPathIsAWorkloadWhenTheFileIsGood) {
+  Vocabulary words = example_vocabulary();
+  words.trace_suffixes = {".vtrace"};
+  words.trace_problem = [](const std::string& path) {
+    return path == "/data/mine.vtrace" ? std::string() : path + ": cannot be read";
+  };
+  Problems problems;
+  const std::vector<std::string> mine = {"axes.workload=trace:/data/mine.vtrace", "pace=paced"};
+  const auto plan = parse_plan(kHead, "t.toml", mine, words, problems);
+  ASSERT_TRUE(plan) << to_text(problems);
+  EXPECT_EQ(plan->cells[0].dataset, "/data/mine.vtrace");
+  EXPECT_THAT(plan->cells[0].id, StartsWith("strict.mine.vtrace."));
+  const std::vector<std::string> other = {"workload=trace:gone.vtrace"};
+  EXPECT_FALSE(parse_plan(kHead, "t.toml", other, words, problems));
+  EXPECT_THAT(to_text(problems), HasSubstr("key 'axes.workload': gone.vtrace: cannot be read"));
+  EXPECT_THAT(only_problem(kHead, {"workload=trace:net-rx-strit"}),
+              HasSubstr("did you mean 'trace:net-rx-strict'?"));
+}
+
 TEST(Plan, PaceScaleCountsOnlyWhenPaced) {
   const Plan plan = good(std::string(kHead) +
                          "[axes]\nworkload = 'trace:net-rx-strict'\npace = ['closed', "

@@ -302,7 +302,9 @@ class Matrix {
   }
 
   static std::string file_name_part(const Cell& cell) {
-    std::string name = cell.strategy + "." + (cell.dataset.empty() ? cell.workload : cell.dataset);
+    // Of a trace's path only the file: a cell names files of its own.
+    const std::string trace = cell.dataset.substr(cell.dataset.rfind('/') + 1);
+    std::string name = cell.strategy + "." + (trace.empty() ? cell.workload : trace.substr(0, 100));
     for (char& c : name) {
       const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';

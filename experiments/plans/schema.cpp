@@ -13,6 +13,7 @@ namespace {
 
 // Tables whose keys --set and [[exclude]] may name without the table, in the order of the search.
 constexpr const char* kShortTables[] = {"axes", "run", "costs", "cores", "limits", "plan"};
+constexpr std::string_view kTrace = "trace:";
 constexpr std::size_t kMostListed = 24;  // Choices shown in a message.
 
 std::vector<std::string> names_of(const std::vector<Choice>& choices) {
@@ -69,7 +70,8 @@ std::string last_of(std::string_view path) { return std::string(path.substr(path
 
 }  // namespace
 
-Schema::Schema(const Vocabulary& vocabulary) {
+Schema::Schema(const Vocabulary& vocabulary)
+    : trace_suffixes_(vocabulary.trace_suffixes), trace_problem_(vocabulary.trace_problem) {
   add({"plan.name", std::string(), 0, 0, {}, "a short name for the run directory"}, false);
   keys_.back().has_default = false;
   add({"plan.description", std::string(), 0, 0, {}, "what the plan shows"}, false);
@@ -110,7 +112,8 @@ void Schema::add_axes(const Vocabulary& vocabulary) {
     return choices;
   };
   const std::int64_t ring = 256;  // What QEMU and cloud-hypervisor give the request queue.
-  add_axis("workload", workloads, "what the guest's drivers do; trace:<dataset> replays a guest");
+  add_axis("workload", workloads,
+           "what the guest's drivers do; trace:<dataset> or trace:<path> replays a guest");
   add_axis("strategy", vocabulary.strategies, "how the guest maps and unmaps");
   add_axis("placement", vocabulary.placements, "where the engine runs");
   add_axis("iova", vocabulary.iovas, "the guest's IOVA allocator");
@@ -223,6 +226,12 @@ void Schema::unknown_key(const Setting& setting, Problems& problems) const {
   problems.push_back({setting.where, message});
 }
 
+bool Schema::is_trace_path(std::string_view workload) const {
+  if (!trace_problem_ || !workload.starts_with(kTrace)) return false;
+  return std::any_of(trace_suffixes_.begin(), trace_suffixes_.end(),
+                     [&](const std::string& suffix) { return workload.ends_with(suffix); });
+}
+
 bool Schema::check_value(const Key& key, const Setting& setting, std::size_t index,
                          Problems& problems) const {
   const Value& value = setting.values[index];
@@ -230,6 +239,13 @@ bool Schema::check_value(const Key& key, const Setting& setting, std::size_t ind
     if (std::holds_alternative<bool>(value) || in_range(key.spec, value)) return true;
   }
   const auto* text = std::get_if<std::string>(&value);
+  if (text != nullptr && key.spec.name == "axes.workload" && is_trace_path(*text)) {
+    const std::string problem = trace_problem_(text->substr(kTrace.size()));
+    if (problem.empty()) return true;
+    problems.push_back(
+        {setting.value_at[index], fmt::format("key '{}': {}", setting.key, problem)});
+    return false;
+  }
   std::string message =
       fmt::format("key '{}': expected {}, found {}", setting.key, expected_of(key.spec),
                   text != nullptr ? fmt::format("'{}'", *text) : to_text(value));

@@ -47,6 +47,10 @@ class Schema {
   std::string guess_key(const std::string& given, const std::vector<std::string>& siblings) const;
   void unknown_key(const Setting& setting, Problems& problems) const;
 
+  bool is_trace_path(std::string_view workload) const;
+
+  std::vector<std::string> trace_suffixes_;
+  std::function<std::string(const std::string&)> trace_problem_;
   std::vector<Key> keys_;
   std::unordered_map<std::string, std::size_t> index_;
 };

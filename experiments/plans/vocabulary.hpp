@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -54,6 +55,10 @@ struct Vocabulary {
   std::vector<Choice> datasets;             // Become the workloads "trace:<name>".
   std::vector<Parameter> trace_parameters;  // Shared by all of those: [workload.trace].
   std::vector<Conflict> conflicts;
+  // Workloads "trace:<path>" for paths that end in one of these are accepted as well when the check finds
+  // nothing wrong with the file; it answers with what is.
+  std::vector<std::string> trace_suffixes;
+  std::function<std::string(const std::string& path)> trace_problem;
 };
 
 }  // namespace violet::plans

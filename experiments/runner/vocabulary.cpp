@@ -63,6 +63,11 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
   const auto datasets = datasets::list_datasets(dataset_dir);
   if (!datasets) return tl::unexpected<Error>(datasets.error());
   for (const auto& dataset : *datasets) words.datasets.push_back({dataset.name, dataset.title, {}});
+  words.trace_suffixes = {".vtrace", ".vtrace.zst"};
+  words.trace_problem = [dataset_dir](const std::string& path) {
+    const auto trace = datasets::open_by_name(dataset_dir, path);
+    return trace ? std::string() : trace.error().message;
+  };
   add_conflicts(words);
   return words;
 }
