@@ -1,0 +1,38 @@
+// A DMA port whose IOTLB misses cost more than the walk that they really take: what a device pays for a
+// translation request over a bus, as a plan says.
+//
+// Threading: that of the port beneath.
+// Invariants: the cost is injected and labelled so in results. It is paid at the end of a burst, outside
+// of its online section, so it slows the endpoint and lengthens no grace period. Probes of the rogue
+// endpoint are free: they measure.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "dataplane/dma/dma_port.hpp"
+#include "engine/base/clock.hpp"
+
+namespace violet {
+
+class MissCostPort final : public DmaPort {
+ public:
+  MissCostPort(std::unique_ptr<DmaPort> port, std::uint64_t cost_ns)
+      : port_(std::move(port)), cost_(ns_to_ticks(cost_ns)) {}
+
+  std::size_t run(std::span<DmaOp> ops) override {
+    const std::uint64_t before = port_->stats().misses;
+    const std::size_t good = port_->run(ops);
+    const Ticks owed = cost_ * (port_->stats().misses - before);
+    if (owed > 0) spin_ticks(owed);
+    return good;
+  }
+  bool probe(Iova iova, Access access) override { return port_->probe(iova, access); }
+  IotlbReaderStats stats() const override { return port_->stats(); }
+
+ private:
+  std::unique_ptr<DmaPort> port_;
+  Ticks cost_;
+};
+
+}  // namespace violet
