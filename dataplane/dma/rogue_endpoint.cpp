@@ -1,13 +1,6 @@
 #include "dataplane/dma/rogue_endpoint.hpp"
 
 namespace violet {
-namespace {
-
-// About 4 us: a probe takes some 100 ns.
-constexpr Ticks kDisturbed = 10'000;
-
-}  // namespace
-
 RogueEndpoint::RogueEndpoint(DmaPort& port, Probe probe, std::uint32_t endpoint_id,
                              std::span<const std::uint64_t> delays_ns, std::size_t queue)
     : port_(port), probe_(probe), endpoint_id_(endpoint_id) {
@@ -37,7 +30,7 @@ unsigned RogueEndpoint::poll_lane(Lane& lane, unsigned budget) {
     const bool hit = port_.probe(lane.next.iova, lane.next.access);
     lane.has_next = false;
     const Ticks took = now_ticks() - before;
-    if (took > kDisturbed) {  // Preempted on the way: nobody knows when the translation was made.
+    if (took > longest_) {  // Preempted on the way: nobody knows when the translation was made.
       dropped_.add();
       continue;
     }
