@@ -134,6 +134,7 @@ void Ledger::change_live(const Event& event, const Extent& extent, std::int64_t 
 }
 
 void Ledger::on_dma_map(const Event& event) {
+  if (input_.persistent && dma_event_persistent(event.status)) return;
   const Extent extent(event);
   const std::uint64_t phys = dma_event_page(event.b);
   lives_.hand_out(phys, static_cast<std::uint64_t>(extent.pages), event.at);
@@ -150,6 +151,7 @@ void Ledger::on_dma_map(const Event& event) {
 }
 
 void Ledger::on_dma_unmap(const Event& event) {
+  if (input_.persistent && dma_event_persistent(event.status)) return;
   const Extent extent(event);
   if (dma_event_persistent(event.status)) {
     if (judged(event.at)) ++result_.persistent_unmaps;
@@ -206,10 +208,14 @@ ExposureReport Ledger::report() {
   report.censored_pages = censored.pages;
   report.oldest_censored_ns = static_cast<double>(censored.oldest) * input_.ns_per_tick;
   report.always_mapped_bytes = input_.always_mapped_bytes;
-  report.mean_live_pages = live_.integral() * per_tick;
+  report.refused_maps = lives_.refused();
+  const PersistentTotals persistent = input_.persistent.value_or(PersistentTotals{});
+  report.persistent_unmaps += persistent.unmaps;
+  report.slack_maps += persistent.slack_maps;
+  report.mean_live_pages = (live_.integral() + persistent.page_ticks) * per_tick;
   report.mean_subpage_bytes_exposed = subpage_.integral() * per_tick;
   report.peak_subpage_bytes_exposed = subpage_.peak();
-  report.mean_slack_pages = slack_.integral() * per_tick;
+  report.mean_slack_pages = (slack_.integral() + persistent.slack_page_ticks) * per_tick;
   report.seconds = ticks * seconds_per_tick;
   report.lost_events = lost_;
   report.complete = lost_ == 0;

@@ -11,17 +11,21 @@
 //      and are reported apart, never as a window.
 //   L3 lost events make a result incomplete, with their number; what depends on them is a lower bound.
 //   L4 mappings that outlive their unmap by design open no window (dma_event_persistent()).
+//   L5 what the engine never mapped cannot be stale: a refused MAP opens no window, whatever the guest
+//      believes. Engines that leave no kMapDone at all are taken at the guest's word.
 // Limits: granules of 4 KiB; time in ticks, one clock for all lcores. Memory grows with the mappings
 // that are alive at once and by 16 bytes for each unmap.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/telemetry/event.hpp"
+#include "experiments/guest/persistent_lives.hpp"
 #include "experiments/guest/stale_memory.hpp"
 #include "experiments/guest/window_summary.hpp"
 
@@ -41,6 +45,9 @@ struct ExposureInput {
   Ticks end = 0;
   double ns_per_tick = 1.0;
   std::uint64_t always_mapped_bytes = 0;  // Of the strategy, passed through.
+  // Those of the time judged, counted by the guest; events of persistent mappings are then only a
+  // sample and count for nothing.
+  std::optional<PersistentTotals> persistent = {};
 };
 
 struct ExposureReport {
@@ -58,6 +65,7 @@ struct ExposureReport {
   std::uint64_t censored_pages = 0;
   double oldest_censored_ns = 0;
   std::uint64_t persistent_unmaps = 0;
+  std::uint64_t refused_maps = 0;  // L5: dma_map calls whose MAPs the engine did not carry out.
   std::uint64_t always_mapped_bytes = 0;
   double mean_live_pages = 0;             // Mapped by dma_map and not yet unmapped.
   double mean_subpage_bytes_exposed = 0;  // Live granules less the buffers in them.

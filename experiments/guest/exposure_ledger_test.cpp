@@ -337,6 +337,39 @@ TEST(Exposure, L3_LostGuestEventsAreCountedAsUnmatched) {
   EXPECT_EQ(report.iova_reuse_violations, 0u);
 }
 
+TEST(Exposure, L4_PersistentTotalsReplaceTheirEvents) {
+  Story story;
+  auto a = buffer(0x80000, 0x80000);
+  a.persistent = true;
+  story.dma_map(100, a);  // A sample: the totals say how many there were.
+  story.dma_unmap(600, a);
+  story.input.begin = 100;
+  story.input.end = 1100;
+  story.input.persistent = PersistentTotals{.unmaps = 7, .slack_maps = 3, .page_ticks = 2000};
+  const auto report = story.judge();
+  EXPECT_EQ(report.persistent_unmaps, 7u);
+  EXPECT_EQ(report.slack_maps, 3u);
+  EXPECT_DOUBLE_EQ(report.mean_live_pages, 2);
+}
+
+TEST(Exposure, L5_ARefusedMapOpensNoWindow) {
+  Story story;
+  const auto good = buffer(0x1000, 0x80000);
+  const auto refused = buffer(0x2000, 0x90000);
+  story.map(100, good);
+  story.dma_map(110, refused);  // The engine answered NOMEM and left no event.
+  story.dma_unmap(200, refused);
+  story.dma_unmap(210, good);
+  story.executed(300, 0x1000, kPage);
+  story.completed(300, 0x1000, kPage);
+  const auto report = story.judge();
+  EXPECT_EQ(report.refused_maps, 1u);
+  EXPECT_EQ(report.unmaps, 1u);
+  EXPECT_EQ(report.censored_unmaps, 0u);
+  EXPECT_EQ(report.unmatched_events, 0u);
+  EXPECT_EQ(report.peak_stale_pages.upper, 1u);
+}
+
 TEST(Exposure, L4_PersistentMappingsOpenNoWindow) {
   Story story;
   auto a = buffer(0x80000, 0x80000);

@@ -34,17 +34,34 @@ void MappingLives::hand_out(std::uint64_t phys_page, std::uint64_t pages, Ticks 
   for (std::uint64_t i = 0; i < pages; ++i) memory_.hand_out(phys_page + i, at);
 }
 
+// L5. With lost events nobody can tell, and an engine without events is believed.
+bool MappingLives::in_store(std::uint32_t domain, std::uint64_t granule) const {
+  if (lost_ || stored_.empty()) return true;
+  const auto ranges = stored_.find(domain);
+  if (ranges == stored_.end()) return false;
+  const auto after = ranges->second.upper_bound(granule);
+  return after != ranges->second.begin() && std::prev(after)->second >= granule;
+}
+
 void MappingLives::map(const GranuleRange& range, std::uint64_t phys_page, Ticks at) {
   const auto count = static_cast<std::uint32_t>(range.last - range.first + 1);
   const LifeId id = new_life(Life(range.first, count));
   Pages& pages = domains_[range.domain];
   for (std::uint32_t i = 0; i < count; ++i) {
-    const Page page{id, phys_page + i, PageState::kReachable};
+    Page page{id, phys_page + i, PageState::kReachable};
+    if (!in_store(range.domain, range.first + i)) {
+      page.state = PageState::kComplete;
+      --lives_[id].not_executed;
+      --lives_[id].not_complete;
+    }
     const auto [there, fresh] = pages.try_emplace(range.first + i, page);
     if (fresh) continue;
     replace(there->second, at);
     there->second = page;
   }
+  if (lives_[id].not_complete > 0) return;
+  lives_[id].no_window = true;
+  if (judged(at)) ++refused_;
 }
 
 // The address is handed out again while its last life is not over.
@@ -135,6 +152,11 @@ void MappingLives::execute(Page& page, Ticks at) {
 }
 
 void MappingLives::execute(const GranuleRange& range, Ticks at) {
+  if (const auto ranges = stored_.find(range.domain); ranges != stored_.end()) {
+    // An UNMAP removes whole mappings: those that begin in it.
+    ranges->second.erase(ranges->second.lower_bound(range.first),
+                         ranges->second.upper_bound(range.last));
+  }
   InFlight unmap{range, {}};
   for_pages(domains_[range.domain], range.first, range.last,
             [&](std::uint64_t granule, Page& page) {
@@ -186,6 +208,7 @@ void MappingLives::complete(const GranuleRange& range, Ticks at) {
 
 // T1: the address came back to the engine before its last invalidation was complete.
 void MappingLives::engine_mapped(const GranuleRange& range, Ticks at) {
+  stored_[range.domain][range.first] = range.last;
   for (std::size_t i = 0; i < in_flight_.size(); ++i) {
     const GranuleRange other = in_flight_[i].range;
     if (!overlap(other, range)) continue;

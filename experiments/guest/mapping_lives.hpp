@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -40,7 +41,7 @@ class MappingLives {
   bool unmap(std::uint32_t domain, std::uint64_t first, Ticks u);
   void execute(const GranuleRange& range, Ticks at);
   void complete(const GranuleRange& range, Ticks at);
-  // The engine mapped a range: T1 wants no invalidation of it in flight.
+  // The engine mapped a range: T1 wants no invalidation of it in flight, and L5 needs to know it.
   void engine_mapped(const GranuleRange& range, Ticks at);
   // A dma_map got pages of memory, whatever address it mapped them to.
   void hand_out(std::uint64_t phys_page, std::uint64_t pages, Ticks at);
@@ -52,6 +53,7 @@ class MappingLives {
   const StaleMemory& memory() const { return memory_; }
   std::uint64_t reuse_violations() const { return reuse_violations_; }
   std::uint64_t unmatched() const { return unmatched_; }
+  std::uint64_t refused() const { return refused_; }
 
  private:
   struct Life {
@@ -82,6 +84,9 @@ class MappingLives {
     std::vector<std::pair<std::uint64_t, Page>> pages;
   };
 
+  using Ranges = std::map<std::uint64_t, std::uint64_t>;  // First granule to last.
+
+  bool in_store(std::uint32_t domain, std::uint64_t granule) const;
   bool judged(Ticks at) const { return at >= begin_ && at <= end_; }
   LifeId new_life(const Life& life);
   void execute(Page& page, Ticks at);
@@ -97,11 +102,13 @@ class MappingLives {
   std::vector<Life> lives_;
   std::vector<LifeId> free_lives_;
   std::vector<InFlight> in_flight_;
+  std::unordered_map<std::uint32_t, Ranges> stored_;  // What the engine has mapped, by domain.
   StaleMemory memory_;
   Bounds<std::vector<Ticks>> windows_;
   Bounds<TimeLevel> stale_;
   std::uint64_t reuse_violations_ = 0;
   std::uint64_t unmatched_ = 0;
+  std::uint64_t refused_ = 0;
 };
 
 }  // namespace violet
