@@ -76,6 +76,8 @@ class BounceDynamic final : public MappedStrategy {
     const Permissions permissions = permissions_of(out[0].direction);
     const auto slot = pool.acquire(size_class, permissions);
     if (!slot) return std::nullopt;
+    // Whoever had this memory before left bytes that the device has no business to see.
+    if (slot->fresh) std::memset(slot->host, 0, pool.slot_bytes(size_class));
     std::uint64_t at = slot->iova.value + offset;
     for (DmaMapping& mapping : out) {
       mapping.iova = {at};
@@ -123,13 +125,17 @@ class BounceDynamic final : public MappedStrategy {
   }
   void note_copy(const DmaMapping& mapping) {
     context_.counters.bytes_copied += mapping.buffer.bytes;
-    if (!context_.probe.on()) return;
+    // Copies come by the million a second, more than event rings hold: the counter has them all.
+    if (!context_.probe.on() || ++copies_ % kCopiesPerEvent != 1) return;
     context_.probe.record(context_.clock(), EventKind::kCopy,
                           context_.endpoints[mapping.endpoint].value, mapping.iova.value,
                           mapping.buffer.bytes);
   }
 
+  static constexpr std::uint64_t kCopiesPerEvent = 32;
+
   BounceOptions options_;
+  std::uint64_t copies_ = 0;
   std::vector<std::unique_ptr<BouncePool>> pools_;  // One a domain.
   Ticks next_eviction_ = 0;
 };

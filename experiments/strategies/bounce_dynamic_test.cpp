@@ -135,6 +135,23 @@ TEST(Bounce, OnlyTheBuffersOwnBytesAreTouched) {
   EXPECT_TRUE(all(rig.bytes(whole).subspan(60), 1));
 }
 
+TEST(Bounce, AFreshSlotHoldsNobodyElsesBytes) {
+  StrategyRig rig(bounce());
+  // All memory held a secret before it came to the pool.
+  std::vector<GuestPhys> pages;
+  while (const auto page = rig.guest.pages->allocate()) {
+    fill({rig.guest.pages->host(*page, kPage), kPage}, 0x5e);
+    pages.push_back(*page);
+  }
+  for (const GuestPhys page : pages) rig.guest.pages->free(page);
+  const auto buffer = rig.buffer(100);
+  fill(rig.bytes(buffer), 1);
+  const auto mapping = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
+  std::vector<std::byte> seen(kPage - 100);
+  ASSERT_TRUE(rig.device_read(0, {mapping->iova.value + 100}, seen));
+  EXPECT_TRUE(all(seen, 0));
+}
+
 TEST(Bounce, AboveTheLimitItIsStrict) {
   StrategyRig rig(bounce());
   const auto mapping = rig.strategy->map(0, rig.buffer(kPage + 1), DmaDirection::kToDevice, 0);

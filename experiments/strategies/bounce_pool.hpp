@@ -54,6 +54,7 @@ class BouncePool {
   // many slots.
   std::uint32_t evict();
 
+  std::uint64_t slot_bytes(unsigned size_class) const { return bytes(size_class); }
   std::uint64_t mapped_bytes() const { return mapped_bytes_; }
   std::uint32_t slots() const { return slots_; }
 
