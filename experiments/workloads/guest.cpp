@@ -38,6 +38,7 @@ void Guest::dma_unmap(const DmaMapping& mapping) {
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
   note_unmap(mapping, end);
+  probe_at_once();
 }
 
 void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
@@ -47,6 +48,7 @@ void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
   for (const auto& mapping : mappings) note_unmap(mapping, end);
+  probe_at_once();
 }
 
 std::optional<DmaMapping> Guest::map_coherent(std::uint16_t endpoint, DmaBuffer buffer) {
@@ -57,25 +59,37 @@ std::optional<DmaMapping> Guest::map_coherent(std::uint16_t endpoint, DmaBuffer 
 
 void Guest::unmap_coherent(const DmaMapping& mapping) {
   parts_.strategy.unmap_coherent(mapping, cpu_);
-  parts_.probe.record(now_ticks(), EventKind::kDmaUnmap,
-                      parts_.endpoints[mapping.endpoint].id.value, mapping.iova.value,
-                      dma_event_extent(mapping), dma_event_status(mapping));
+  const Ticks end = now_ticks();
+  if (mapping.persistent && !persistent_.unmap(mapping, end)) return;
+  parts_.probe.record(end, EventKind::kDmaUnmap, parts_.endpoints[mapping.endpoint].id.value,
+                      mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping));
 }
 
 void Guest::note_map(const DmaMapping& mapping, Ticks at) {
+  if (mapping.persistent && !persistent_.map(mapping, at)) return;
   parts_.probe.record(at, EventKind::kDmaMap, parts_.endpoints[mapping.endpoint].id.value,
                       mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping));
 }
 
 void Guest::note_unmap(const DmaMapping& mapping, Ticks at) {
   auto& endpoint = parts_.endpoints[mapping.endpoint];
+  if (mapping.persistent && !persistent_.unmap(mapping, at)) return;
   parts_.probe.record(at, EventKind::kDmaUnmap, endpoint.id.value, mapping.iova.value,
                       dma_event_extent(mapping), dma_event_status(mapping));
   if (endpoint.rogue == nullptr || until_probe_ == 0 || --until_probe_ > 0) return;
   until_probe_ = parts_.rogue_every;
   const bool readable = allows(permissions_of(mapping.direction), Access::kRead);
   endpoint.rogue->aim(mapping.iova, readable ? Access::kRead : Access::kWrite, at, next_delay_);
+  if (endpoint.shared && kProbeDelaysNs[next_delay_] == 0) at_once_ = endpoint.rogue;
   next_delay_ = next_delay_ + 1 == kProbeDelaysNs.size() ? 0 : next_delay_ + 1;
+}
+
+// On a shared lcore nobody else polls the rogue endpoint before the next map's sync has closed every
+// window of lazy unmapping: it would never see one.
+void Guest::probe_at_once() {
+  if (at_once_ == nullptr) return;
+  at_once_->poll(1);
+  at_once_ = nullptr;
 }
 
 Result<GuestPhys> Guest::allocate(std::uint64_t bytes) {

@@ -22,6 +22,7 @@
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
+#include "experiments/guest/persistent_lives.hpp"
 #include "experiments/results/live_histogram.hpp"
 #include "experiments/strategies/strategy.hpp"
 
@@ -95,16 +96,21 @@ class Guest {
   void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }
 
   GuestHistograms& histograms() { return parts_.histograms; }
+  // Mappings that stay reachable by design, since the start.
+  PersistentTotals persistent(Ticks now) { return persistent_.totals(now); }
 
  private:
   void note_map(const DmaMapping& mapping, Ticks at);
   void note_unmap(const DmaMapping& mapping, Ticks at);
+  void probe_at_once();
 
   GuestParts parts_;
   double ns_per_tick_;
   unsigned cpu_ = 0;
   std::uint32_t until_probe_;
   std::size_t next_delay_ = 0;
+  RogueEndpoint* at_once_ = nullptr;  // Has a probe to make before the guest goes on.
+  PersistentLives persistent_;
 };
 
 }  // namespace violet

@@ -194,17 +194,20 @@ class TraceReplay final : public Workload {
 
   void wait_for(Guest& guest, std::uint64_t time_ns) {
     if (lap_start_ == 0) lap_start_ = now_ticks();
-    const Ticks due =
-        lap_start_ +
-        ns_to_ticks(static_cast<std::uint64_t>(static_cast<double>(time_ns) / options_.scale));
+    const Ticks due = lap_start_ + ticks_of(time_ns);
     while (now_ticks() < due) guest.pump();
     guest.histograms().lag_ns.record(ticks_to_ns(now_ticks() - due));
   }
 
+  // A lap begins when the one before should have ended: a backlog is carried on, not forgiven.
   void next_lap(Guest& guest) {
     unmap_all(guest);
     next_ = 0;
-    lap_start_ = 0;
+    if (lap_start_ == 0 || records_.empty()) return;
+    lap_start_ += ticks_of(records_.back().time_ns);
+  }
+  Ticks ticks_of(std::uint64_t time_ns) const {
+    return ns_to_ticks(static_cast<std::uint64_t>(static_cast<double>(time_ns) / options_.scale));
   }
 
   void unmap_all(Guest& guest) {
