@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/dma/rogue_endpoint.hpp"
 #include "engine/base/clock.hpp"
 #include "experiments/guest/exposure_ledger.hpp"
 #include "experiments/guest/probe_agreement.hpp"
@@ -12,9 +13,10 @@ namespace {
 
 using results::Better;
 
-// The stated error of a time stamp: a probe's is the middle of the time that it took, and those that took
-// longer than twice this are dropped (rogue_endpoint.cpp).
-constexpr std::uint64_t kStampErrorNs = 5'000;
+// The stated error of a probe's time stamp.
+constexpr std::uint64_t kStampErrorNs = RogueEndpoint::kLongestNs / 2;
+// A mapping exists for as long as this before its dma_map returns to another lcore than the prober's.
+constexpr std::uint64_t kMapReturnNs = 5'000;
 
 class Writer {
  public:
@@ -64,20 +66,35 @@ void add_pages(Writer& writer, const ExposureReport& report) {
   writer.add("censored_unmaps", "1", static_cast<double>(report.censored_unmaps));
   writer.add("persistent_unmaps", "1", static_cast<double>(report.persistent_unmaps),
              Better::kNeither);
+  writer.add("refused_maps", "1", static_cast<double>(report.refused_maps));
   writer.add("mean_live_pages", "pages", report.mean_live_pages, Better::kNeither);
   writer.add("mean_subpage_bytes_exposed", "B", report.mean_subpage_bytes_exposed);
   writer.add("mean_slack_pages", "pages", report.mean_slack_pages);
 }
 
+// The attacks: probes of what was unmapped and not mapped again.
+void add_stale(Writer& writer, const StaleProbes& stale) {
+  writer.add("rogue_stale_probes", "1", static_cast<double>(stale.aimed), Better::kNeither);
+  writer.add("rogue_stale_hits", "1", static_cast<double>(stale.hits));
+  if (stale.aimed == 0) {
+    writer.absent("rogue_stale_hit_rate", "%", "no probe met an unmapped address", Better::kLower);
+    return;
+  }
+  writer.add("rogue_stale_hit_rate", "%",
+             100 * static_cast<double>(stale.hits) / static_cast<double>(stale.aimed));
+}
+
+// The check of the ledger: how many of all probes reached memory, those included whose address had been
+// mapped again by then, against how many should have.
 void add_rogue(Writer& writer, const ProbeAgreement& probes) {
   if (probes.judged == 0) {
-    writer.absent("rogue_hit_rate", "%", "no probe could be judged", Better::kLower);
+    writer.absent("rogue_answered", "%", "no probe could be judged", Better::kNeither);
     return;
   }
   writer.add("rogue_probes", "1", static_cast<double>(probes.judged), Better::kNeither);
-  writer.add("rogue_hit_rate", "%", 100 * probes.hit_rate(), Better::kNeither);
-  writer.add("rogue_expected_least", "%", 100 * probes.expected_rate().lower, Better::kNeither);
-  writer.add("rogue_expected_most", "%", 100 * probes.expected_rate().upper, Better::kNeither);
+  writer.add("rogue_answered", "%", 100 * probes.hit_rate(), Better::kNeither);
+  writer.add("rogue_answered_least", "%", 100 * probes.expected_rate().lower, Better::kNeither);
+  writer.add("rogue_answered_most", "%", 100 * probes.expected_rate().upper, Better::kNeither);
   writer.add("rogue_unexpected_hits", "1", static_cast<double>(probes.unexpected_hits));
   writer.add("rogue_unexpected_misses", "1", static_cast<double>(probes.unexpected_misses));
 }
@@ -95,7 +112,8 @@ void add_exposure(results::RepetitionRecord& record, const ExposureSource& sourc
                                                 .begin = source.begin,
                                                 .end = source.end,
                                                 .ns_per_tick = ns_per_tick(),
-                                                .always_mapped_bytes = source.always_mapped_bytes});
+                                                .always_mapped_bytes = source.always_mapped_bytes,
+                                                .persistent = source.persistent});
   std::string missing;
   if (!report.complete) missing = fmt::format("{} events were lost", report.lost_events);
   Writer writer(record.metrics, missing);
@@ -105,16 +123,16 @@ void add_exposure(results::RepetitionRecord& record, const ExposureSource& sourc
     record.warnings.push_back(
         fmt::format("{} unmaps in the ledger have no mapping", report.unmatched_events));
   }
-  const ProbeAgreement probes = compare_probes({.engine = source.engine,
-                                                .probes = source.probes,
-                                                .guest = source.guest,
-                                                .lost_engine_events = source.lost,
-                                                .slack = ns_to_ticks(kStampErrorNs)});
+  const ProbeAgreement probes =
+      compare_probes({.engine = source.engine,
+                      .probes = source.probes,
+                      .guest = source.guest,
+                      .lost_engine_events = source.lost,
+                      .slack = source.one_lcore ? 0 : ns_to_ticks(kStampErrorNs)});
   add_rogue(writer, probes);
-  const StaleProbes stale = count_stale_probes(
-      source.guest, source.probes, ns_to_ticks(kStampErrorNs), source.begin, source.end);
-  writer.add("rogue_stale_probes", "1", static_cast<double>(stale.aimed), Better::kNeither);
-  writer.add("rogue_stale_hits", "1", static_cast<double>(stale.hits));
+  add_stale(writer, count_stale_probes(source.guest, source.probes,
+                                       source.guest_probes ? 0 : ns_to_ticks(kMapReturnNs),
+                                       source.begin, source.end));
   if (!probes.agrees()) {
     record.warnings.push_back(fmt::format(
         "rogue endpoint and ledger disagree: {} unexpected hits and {} unexpected misses of {}",

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "engine/telemetry/event.hpp"
+#include "experiments/guest/persistent_lives.hpp"
 #include "experiments/results/records.hpp"
 
 namespace violet {
@@ -21,6 +22,11 @@ struct ExposureSource {
   Ticks begin = 0;
   Ticks end = 0;
   std::uint64_t always_mapped_bytes = 0;
+  PersistentTotals persistent = {};
+  // The rogue endpoint runs on the guest's lcore, and the engine as well: then the order of their
+  // stamps is the order of things.
+  bool guest_probes = false;
+  bool one_lcore = false;
 };
 
 void add_exposure(results::RepetitionRecord& record, const ExposureSource& source);

@@ -92,6 +92,7 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
 Snapshot Snapshot::of(Testbed& testbed) {
   const DeviceCounters& device = testbed.engine().counters();
   return {.guest = testbed.counters(),
+          .persistent = testbed.persistent_lives(),
           .iotlb = testbed.iotlb_stats(),
           .polls = device.polls.value(),
           .useful_polls = device.useful_polls.value(),
@@ -116,14 +117,22 @@ results::RepetitionRecord to_record(const Measurement& measured, Testbed& testbe
               Better::kLower);
   metrics.add("rogue_dropped_probes", "1", static_cast<double>(testbed.rogue().dropped));
   add_histograms(record, measured);
-  const bool own_lcore = !recorder.events(2).empty();
+  metrics.add("lost_events", "1", static_cast<double>(recorder.dropped()), Better::kLower);
+  const bool shared = testbed.endpoints_shared();
   add_exposure(record, {.engine = recorder.events(0),
                         .guest = recorder.events(1),
-                        .probes = recorder.events(own_lcore ? 2 : 1),
+                        .probes = recorder.events(shared ? 1 : 2),
                         .lost = recorder.dropped(),
                         .begin = measured.start,
                         .end = measured.end,
-                        .always_mapped_bytes = testbed.strategy().always_mapped_bytes()});
+                        .always_mapped_bytes = testbed.strategy().always_mapped_bytes(),
+                        .persistent = measured.after.persistent - measured.before.persistent,
+                        .guest_probes = shared,
+                        .one_lcore = shared && testbed.engine_on_guest_lcore()});
+  if (recorder.dropped() > 0) {
+    record.warnings.push_back(
+        fmt::format("{} events were lost: exposure figures are not available", recorder.dropped()));
+  }
   warn(record, measured, testbed);
   return record;
 }

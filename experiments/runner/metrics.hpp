@@ -14,6 +14,7 @@ struct Snapshot {
   static Snapshot of(Testbed& testbed);
 
   GuestCounters guest;
+  PersistentTotals persistent;
   IotlbReaderStats iotlb;
   std::uint64_t polls = 0;
   std::uint64_t useful_polls = 0;

@@ -82,9 +82,13 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   const auto recorded = recorder.stop();
   if (!done) return tl::unexpected<Error>(done.error());
   if (!finished) return tl::unexpected<Error>(finished.error());
-  if (!recorded) return tl::unexpected<Error>(recorded.error());
   measured.operations = *done;
-  return to_record(measured, testbed, recorder);
+  auto record = to_record(measured, testbed, recorder);
+  if (!recorded) {
+    record.warnings.push_back(recorded.error().message);
+    if (setup.on_write_error) setup.on_write_error(recorded.error());
+  }
+  return record;
 }
 
 }  // namespace violet

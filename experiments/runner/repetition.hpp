@@ -22,6 +22,8 @@ struct RepetitionSetup {
   results::EventTraceWriter* trace = nullptr;
   std::function<void()> tick = {};           // Progress; called about 20 times a second.
   const std::atomic<bool>* abort = nullptr;  // Set: leave at once, without a result.
+  // The trace or the logs could not be written. The record is whole all the same and says so.
+  std::function<void(const Error&)> on_write_error = {};
 };
 
 // Empty label, times and cell: the caller's. Error when the cell cannot run or was aborted.

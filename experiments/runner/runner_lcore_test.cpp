@@ -1,6 +1,6 @@
-// Whole cells on lcores: what the strategies promise must hold in every placement, and a killed or
-// interrupted run loses nothing.
+// Whole cells on lcores: what the strategies promise must hold in every placement.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "experiments/plans/plan.hpp"
+#include "experiments/results/event_trace.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/runner.hpp"
@@ -85,6 +86,8 @@ TEST(Exposure, StrictShowsNoneInEveryPlacementAndTheRogueNeverHits) {
     EXPECT_EQ(value_of(record, "exposure_window.max"), 0) << cell.label;
     EXPECT_EQ(value_of(record, "mean_stale_pages"), 0) << cell.label;
     EXPECT_EQ(value_of(record, "rogue_unexpected_hits"), 0) << cell.label;
+    // Attacks were tried, so that their failure means something.
+    EXPECT_GT(value_of(record, "rogue_stale_probes"), 0) << cell.label;
     EXPECT_EQ(value_of(record, "rogue_stale_hits"), 0) << cell.label;
   }
 }
@@ -98,6 +101,26 @@ TEST(Exposure, LazyIsExposedUntilSomebodyLooksAtTheQueue) {
     expect_sound(record, cell.label);
     EXPECT_GT(value_of(record, "exposure_window.p99"), 0) << cell.label;
     EXPECT_GT(value_of(record, "mean_stale_pages"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "rogue_unexpected_hits"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "rogue_unexpected_misses"), 0) << cell.label;
+    // Nobody executes an UNMAP before the next kick, and the attack comes first.
+    if (cell.placement == "samecore") {
+      EXPECT_GT(value_of(record, "rogue_stale_hits"), 0) << cell.label;
+    }
+  }
+}
+
+// A bounce strategy makes more events than rings hold; its ledger must be complete all the same.
+TEST(Exposure, BounceAtFullSpeedLosesNoEvent) {
+  const auto plan = plan_of(plan_text("strategy = ['bounce-dynamic', 'direct', 'off']",
+                                      "repetitions = 1\nwarmup_s = 0.1\nduration_s = 0.6"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    expect_sound(record, cell.label);
+    EXPECT_EQ(value_of(record, "lost_events"), 0) << cell.label;
+    EXPECT_GT(value_of(record, "persistent_unmaps"), 1000) << cell.label;
+    EXPECT_GT(value_of(record, "mean_live_pages"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "mean_stale_pages"), 0) << cell.label;
   }
 }
 
@@ -107,6 +130,57 @@ TEST(Exposure, StrategiesWithPoolsTakeNoMappingAway) {
       "'net-tx', 'nvme-4k', 'mapbench', 'trace:blk-randread-strict']",
       kShort));
   for (const auto& cell : plan.cells) expect_sound(run_cell(plan, cell), cell.label);
+}
+
+// A full disk costs the trace, not the measurement.
+TEST(Recording, ATraceThatCannotBeWrittenLeavesTheRecordWhole) {
+  const auto plan = plan_of(plan_text("strategy = 'strict'", kShort));
+  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
+  auto testbed = Testbed::create({.eal = eal(cores),
+                                  .cores = cores,
+                                  .cell = plan.cells.front(),
+                                  .limits = plan.limits,
+                                  .dataset_dir = (kRoot / "datasets").string(),
+                                  .seed = 1});
+  ASSERT_TRUE(testbed) << testbed.error().message;
+  const fs::path path = fs::path(testing::TempDir()) / "full.events";
+  auto trace = results::EventTraceWriter::open(path, {});
+  ASSERT_TRUE(trace) << trace.error().message;
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{1024, before.rlim_max};
+  std::signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  std::string said;
+  const auto record = run_repetition(
+      **testbed, {.run = plan.run,
+                  .recorder = {},
+                  .trace = &*trace,
+                  .on_write_error = [&](const Error& error) { said = error.message; }});
+  setrlimit(RLIMIT_FSIZE, &before);
+  fs::remove(path);
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_NE(said.find("full.events"), std::string::npos) << said;
+  EXPECT_FALSE(record->warnings.empty());
+  EXPECT_GT(value_of(*record, "operations_per_s"), 0);
+}
+
+TEST(Replay, AnImportedTraceIsReplayedByItsPath) {
+  const fs::path bundled = kRoot / "datasets/bundled/net-rx-strict.vtrace.zst";
+  const auto plan = plan_of(plan_text("workload = 'trace:" + bundled.string() + "'", kShort));
+  expect_sound(run_cell(plan, plan.cells.front()), "by path");
+}
+
+// NOMEM for a MAP reaches the guest as a fault of its device, and opens no window.
+TEST(Limits, RefusedMapsAreWrongDataAndNoExposure) {
+  const auto plan =
+      plan_of(plan_text("strategy = 'lazy-percpu'", "repetitions = 1\noperations = 100") +
+              "[limits]\nmappings = 1\n");
+  const auto record = run_cell(plan, plan.cells.front());
+  EXPECT_GT(value_of(record, "data_errors"), 0);
+  EXPECT_GT(value_of(record, "refused_maps"), 0);
+  EXPECT_EQ(value_of(record, "censored_unmaps"), 0);
+  EXPECT_EQ(value_of(record, "peak_stale_pages"), 0);
 }
 
 TEST(Rings, EveryQueueFormatCarriesAWorkload) {
@@ -128,6 +202,18 @@ TEST(Replay, PacedReplayKeepsTheTracesTimesAndRecordsItsLag) {
     has_lag |= histogram.name == "lag" && !histogram.histogram.empty();
   }
   EXPECT_TRUE(has_lag);
+}
+
+// No strategy keeps up with a thousand times the guest's speed: the backlog must grow from lap to lap.
+TEST(Replay, ABacklogIsCarriedIntoTheNextLap) {
+  const auto plan =
+      plan_of(plan_text("workload = 'trace:net-rx-strict'\npace = 'paced'\npace_scale = 1000",
+                        "repetitions = 1\nwarmup_operations = 0\nduration_s = 0.5"));
+  const auto record = run_cell(plan, plan.cells.front());
+  for (const auto& histogram : record.histograms) {
+    if (histogram.name != "lag") continue;
+    EXPECT_GT(static_cast<double>(histogram.histogram.max()), 0.6e9 * record.duration_s);
+  }
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
+#include "experiments/runner/device_config.hpp"
 
 namespace violet {
 namespace {
@@ -20,13 +22,6 @@ ParameterAssignments assignments(const plans::Parameters& parameters) {
   ParameterAssignments all;
   for (const auto& [name, value] : parameters.all()) all.emplace_back(name, value);
   return all;
-}
-
-Result<IotlbConfig::Replacement> replacement_from(const std::string& name) {
-  if (name == "round-robin") return IotlbConfig::Replacement::kRoundRobin;
-  if (name == "random") return IotlbConfig::Replacement::kRandom;
-  if (name == "lru") return IotlbConfig::Replacement::kLru;
-  return fail(ErrorKind::kUsage, "no IOTLB replacement is called '{}'", name);
 }
 
 std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
@@ -66,9 +61,7 @@ Testbed::~Testbed() {
 Status Testbed::make_workload() {
   const plans::Cell& cell = setup_.cell;
   if (!cell.dataset.empty()) {
-    auto dataset = datasets::find_dataset(setup_.dataset_dir, cell.dataset);
-    if (!dataset) return tl::unexpected<Error>(dataset.error());
-    auto trace = datasets::open_dataset(*dataset);
+    auto trace = datasets::open_by_name(setup_.dataset_dir, cell.dataset);
     if (!trace) return tl::unexpected<Error>(trace.error());
     kinds_.assign(std::max<std::size_t>(trace->endpoints().size(), 1), EndpointKind::kReplay);
     replay_bytes_ = replay_memory_bytes(*trace);
@@ -103,26 +96,16 @@ Status Testbed::make_engine() {
   if (!quiescence) return tl::unexpected<Error>(quiescence.error());
   quiescence_ = std::move(*quiescence);
   const plans::Cell& cell = setup_.cell;
-  DeviceConfig config;
-  config.limits.domains = static_cast<std::uint32_t>(setup_.limits.domains);
-  config.limits.mappings_per_domain = setup_.limits.mappings;
-  config.limits.memory_bytes = static_cast<std::size_t>(setup_.limits.memory_mib) << 20;
-  config.limits.in_flight = std::max(config.limits.in_flight, cell.queue_size);
-  config.input_range = {{0}, {(std::uint64_t{1} << 48) - 1}};
-  config.stall_threshold = ns_to_ticks(10'000'000);
-  config.iotlb.entries = cell.iotlb_entries;
-  config.iotlb.ways = cell.iotlb_ways;
-  auto replacement = replacement_from(cell.iotlb_replacement);
-  if (!replacement) return tl::unexpected<Error>(replacement.error());
-  config.iotlb.replacement = *replacement;
+  auto config = device_config(cell, setup_.limits);
+  if (!config) return tl::unexpected<Error>(config.error());
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
-    config.endpoints.push_back({{kFirstEndpointId + static_cast<std::uint32_t>(i)},
-                                endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
-                                {{kMsiWindow, protocol::RegionKind::kMsi}}});
+    config->endpoints.push_back({{kFirstEndpointId + static_cast<std::uint32_t>(i)},
+                                 endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
+                                 {{kMsiWindow, protocol::RegionKind::kMsi}}});
   }
   auto engine =
       violet::make_engine(cell.store, cell.iotlb,
-                          {config, *quiescence_, memory_, Probe(&engine_events_, kEngineLcore)});
+                          {*config, *quiescence_, memory_, Probe(&engine_events_, kEngineLcore)});
   if (!engine) return tl::unexpected<Error>(engine.error());
   engine_ = std::move(*engine);
   return {};
@@ -166,6 +149,9 @@ Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
   auto port = engine_->open_port(device->endpoint.id, endpoint_label(kind, index));
   if (!port) return tl::unexpected<Error>(port.error());
   device->port = std::move(*port);
+  if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
+    device->port = std::make_unique<MissCostPort>(std::move(device->port), cost);
+  }
   GuestEndpoint& endpoint = device->endpoint;
   if (kind == EndpointKind::kNic) {
     auto nic = std::make_unique<NicModel>(*device->port);

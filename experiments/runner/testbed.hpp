@@ -73,6 +73,10 @@ class Testbed {
     std::uint64_t probes = 0, hits = 0, dropped = 0;
   };
   RogueTotals rogue() const;
+  PersistentTotals persistent_lives() { return guest_->persistent(now_ticks()); }
+  // The guest's lcore polls the endpoints, and runs the engine.
+  bool endpoints_shared() const { return !setup_.cores.endpoint.has_value(); }
+  bool engine_on_guest_lcore() const { return setup_.cell.placement == "samecore"; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
@@ -115,7 +119,6 @@ class Testbed {
   Status add_device(EndpointKind kind, std::uint16_t index);
   Status make_guest();
   void run_endpoints();
-  bool endpoints_shared() const { return !setup_.cores.endpoint.has_value(); }
 
   TestbedSetup setup_;
   std::vector<EndpointKind> kinds_;
