@@ -40,6 +40,9 @@ if(VIOLET_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# Tells two programs apart: only runs of one and the same are A/A (experiments/results/noise_history.hpp).
+add_link_options(-Wl,--build-id=sha1)
+
 find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)

@@ -26,7 +26,9 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   if (!comparison) return complain(comparison.error());
   const int printed = print(results::render(*comparison, *format, results::style_for(1)));
   if (printed != kOk) return printed;
-  if (!comparison->regression()) return kOk;
+  const std::string gap = comparison->gap();
+  if (!gap.empty()) fmt::print(stderr, "violet: {}\n", gap);
+  if (!comparison->regression()) return gap.empty() ? kOk : kRunFailed;
   fmt::print(stderr, "violet: worse by more than the threshold of {} %\n",
              comparison->threshold_percent);
   return kRegression;

@@ -7,6 +7,7 @@
 
 #include "experiments/cli/lessons.hpp"
 #include "experiments/cli/plan_loading.hpp"
+#include "experiments/cli/run_ending.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/runner/runner.hpp"
@@ -49,25 +50,28 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   const auto outcome = run_plan(*plan, {.runs_root = places.runs,
                                         .resume = {},
                                         .dataset_dir = places.datasets,
-                                        .checkout = places.root,
+                                        .revision = places.revision,
                                         .command_line = places.command_line,
                                         .progress = *mode});
   if (!outcome) return complain(outcome.error());
+  if (outcome->interrupted && outcome->finished == 0) {  // There is nothing to show.
+    return run_ending(*outcome, "demo", flags.overrides);
+  }
   const auto data = results::read_run(outcome->directory);
   if (!data) return complain(data.error());
   auto report = results::report(*data, {kColumns});
   // A newcomer needs what weakens the whole; the outliers of single cells are in `report`.
   std::erase_if(report.warnings, [](const std::string& text) {
     return text.find("outlier") != std::string::npos ||
-           text.find(" strategy=") != std::string::npos;
+           (text.find(" strategy=") != std::string::npos &&
+            text.find("events were lost") == std::string::npos);
   });
   std::string text = results::render(*data, report, results::Format::kText, results::style_for(1));
   text += "\nWhat this shows\n";
   for (const auto& lesson : lessons_of(*data)) text += "  " + lesson + "\n";
   const int printed = print(text + "\n" + where_next(*data));
-  if (printed != kOk) return printed;
-  if (outcome->interrupted) return kInterrupted;
-  return outcome->failures.empty() ? kOk : kRunFailed;
+  const int ending = run_ending(*outcome, "demo", flags.overrides);
+  return printed != kOk ? printed : ending;
 }
 
 }  // namespace violet::cli

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,7 @@
 #include "engine/base/clock.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/manifest.hpp"
+#include "experiments/results/noise_history.hpp"
 #include "experiments/results/table.hpp"
 
 namespace violet::cli {
@@ -37,6 +39,15 @@ std::string read_text(const std::string& path) {
 bool has_flag(const std::string& cpuinfo, const std::string& flag) {
   return cpuinfo.find(" " + flag + " ") != std::string::npos ||
          cpuinfo.find(" " + flag + "\n") != std::string::npos;
+}
+
+bool on_path(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
 }
 
 Finding cpus() {
@@ -72,6 +83,56 @@ Finding huge_pages() {
           "4 KiB pages are used: more TLB misses in every number. As root: "
           "echo 256 > /proc/sys/vm/nr_hugepages",
           false};
+}
+
+Finding memory() {
+  const auto pages = static_cast<std::uint64_t>(sysconf(_SC_AVPHYS_PAGES));
+  const std::uint64_t mib = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) >> 20;
+  const std::string state = fmt::format("{} MiB free", mib);
+  if (mib >= 2048) return {"memory", state, "enough for every bundled plan"};
+  return {"memory", state, "a run takes 1 to 2 GiB, most of it events: shorten duration_s", false};
+}
+
+Finding disk(const std::string& runs) {
+  std::error_code error;
+  // The folder above: runs/ is made by the first run.
+  const auto at = std::filesystem::exists(runs, error) ? std::filesystem::path(runs)
+                                                       : std::filesystem::path(runs).parent_path();
+  const auto space = std::filesystem::space(at, error);
+  if (error) return {"disk", fmt::format("{}: {}", at.string(), error.message()), "no run", false};
+  const std::string state = fmt::format("{} MiB free at {}", space.available >> 20, at.string());
+  if (access(at.c_str(), W_OK) != 0) {
+    return {"disk", at.string() + " cannot be written", "VIOLET_RUNS=DIR puts runs elsewhere",
+            false};
+  }
+  if (space.available >> 20 >= 512) return {"disk", state, "a run takes 10 to 50 MiB"};
+  return {"disk", state, "a run takes 10 to 50 MiB, and ends when the disk is full", false};
+}
+
+Finding noise(const Places& places, const results::Manifest& host) {
+  const auto history = results::noise_history(places.runs, host);
+  const std::string means = results::source_text(history);
+  if (history.floor.empty()) return {"noise floor", "unknown", means, false};
+  return {"noise floor",
+          fmt::format("{:.1f} % (median of {} metrics)", 100 * history.floor.at("*"),
+                      history.floor.size() - 1),
+          means};
+}
+
+// Programs of Debian packages that some verbs and tests use and the build does not need.
+Finding optional_programs() {
+  const std::pair<const char*, const char*> kPrograms[] = {{"git", "revisions in results"},
+                                                           {"clang-14", "fuzzers"},
+                                                           {"clang-format-14", "the format check"},
+                                                           {"node", "the histograms' cross-check"},
+                                                           {"qemu-system-x86_64", "real guests"}};
+  std::vector<std::string> absent;
+  for (const auto& [program, use] : kPrograms) {
+    if (!on_path(program)) absent.push_back(fmt::format("{} ({})", program, use));
+  }
+  if (absent.empty()) return {"optional programs", "all there", "nothing is skipped"};
+  return {"optional programs", fmt::format("without {}", fmt::join(absent, ", ")),
+          "what they serve is skipped with a reason", false};
 }
 
 Finding governor(const results::Manifest& host) {
@@ -136,7 +197,7 @@ Finding eal() {
 
 }  // namespace
 
-int doctor_verb(const std::string& format_name) {
+int doctor_verb(const Places& places, const std::string& format_name) {
   const auto format = results::format_from(format_name);
   if (!format) return complain(format.error());
   const auto host = results::host_manifest();
@@ -145,12 +206,16 @@ int doctor_verb(const std::string& format_name) {
       cpus(),
       clock_source(),
       huge_pages(),
+      memory(),
+      disk(places.runs),
+      noise(places, host),
       governor(host),
       isolation(),
       cycle_counters(),
       iommu_groups(),
       device_file("KVM", "/dev/kvm", "guests run at full speed",
                   "guests run under TCG, about ten times slower; models are not affected"),
+      optional_programs(),
       eal()};
   results::Table table;
   table.title = "this machine";

@@ -18,6 +18,7 @@ Result<datasets::ImportOptions> options_from(const ImportFlags& flags) {
     auto tolerance = datasets::parse_tolerance(flags.max_broken);
     if (!tolerance) return tl::unexpected<Error>(tolerance.error());
     options.max_broken = *tolerance;
+    options.accept_damage = true;
   }
   if (flags.mode == "strict") options.mode = datasets::TraceMode::kStrict;
   if (flags.mode == "lazy") options.mode = datasets::TraceMode::kLazy;
@@ -46,6 +47,8 @@ int import_verb(const ImportFlags& flags) {
   progress.end_step();
   if (!report) return complain(report.error());
   progress.finish(fmt::format("wrote {}", report->trace));
+  fmt::print(stderr, "violet: replay it: ./violet run strategies --set axes.workload=trace:{}\n",
+             std::filesystem::absolute(report->trace, error).string());
   return print(flags.json ? datasets::report_json(*report) : datasets::report_text(*report));
 }
 

@@ -119,6 +119,26 @@ std::optional<std::string> strict_against_lazy(const RunData& run) {
       words, unmap.text());
 }
 
+// Who looks at the queue, and when, decides how long lazy stays exposed.
+std::string placement_words(const RunData& run) {
+  std::set<std::string> placements;
+  for (const auto& cell : run.cells) {
+    placements.insert(results::axis_text(cell.cell, "placement"));
+  }
+  if (placements.size() != 1) {
+    return "The placement decides: an engine that polls executes an UNMAP as soon as it is queued, "
+           "the others at the next kick.";
+  }
+  if (*placements.begin() == "sidecore") {
+    return "With the engine on a core of its own an UNMAP is executed as soon as it is queued, so "
+           "the window is the engine's poll and grace period, not the flush queue's 10 ms: "
+           "./violet run placements shows the other case.";
+  }
+  return "With nobody polling between kicks an UNMAP waits in the queue for the next map's kick or "
+         "the flush, so the window is the time until then: ./violet run demo shows the case of an "
+         "engine on a core of its own.";
+}
+
 std::optional<std::string> exposure_lesson(const RunData& run) {
   const auto strict = over_workloads(run, [&](const std::string& workload) {
     return median_of(cell_of(run, workload, "strict"), "mean_stale_pages");
@@ -131,14 +151,8 @@ std::optional<std::string> exposure_lesson(const RunData& run) {
                                ? "leaves no stale page at any time"
                                : fmt::format("leaves {} stale pages on average", strict.text());
   return fmt::format(
-      "Exposure: strict {}; under lazy-percpu an unmapped page stays reachable for {} (median). "
-      "With "
-      "the engine on a core of its own an UNMAP is executed as soon as it is queued, so the window "
-      "is "
-      "the engine's poll and grace period, not the flush queue's 10 ms: ./violet run placements "
-      "shows "
-      "the other case.",
-      none, with_range_unit(window, "ns"));
+      "Exposure: strict {}; under lazy-percpu an unmapped page stays reachable for {} (median). {}",
+      none, with_range_unit(window, "ns"), placement_words(run));
 }
 
 std::optional<std::string> bounce_lesson(const RunData& run) {

@@ -4,9 +4,22 @@
 
 #include <filesystem>
 
+#include "experiments/plans/nearest.hpp"
 #include "experiments/runner/vocabulary.hpp"
 
 namespace violet::cli {
+namespace {
+
+std::vector<std::string> bundled_names(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+  }
+  return names;
+}
+
+}  // namespace
 
 Result<plans::Plan> load_named_plan(const Places& places, const std::string& name,
                                     const std::vector<std::string>& overrides) {
@@ -16,10 +29,11 @@ Result<plans::Plan> load_named_plan(const Places& places, const std::string& nam
   if (!fs::is_regular_file(path, error)) {
     const fs::path bundled = fs::path(places.plans) / (name + ".toml");
     if (!fs::is_regular_file(bundled, error)) {
+      const std::string guess = plans::nearest(name, bundled_names(places.plans));
       return fail(ErrorKind::kUsage,
                   "there is no plan file '{}', and no bundled plan of that name "
-                  "(./violet list plans shows them)",
-                  name);
+                  "(./violet list plans shows them){}",
+                  name, guess.empty() ? "" : fmt::format(", did you mean '{}'?", guess));
     }
     path = bundled;
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "experiments/cli/plan_loading.hpp"
+#include "experiments/cli/run_ending.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/runner/runner.hpp"
@@ -24,20 +25,18 @@ std::string dry_run_text(const plans::Plan& plan) {
   return results::render_text(table, results::style_for(1));
 }
 
-int finish(const RunOutcome& outcome, const std::string& format_name) {
+int finish(const RunOutcome& outcome, const RunFlags& flags) {
+  if (outcome.interrupted && outcome.finished == 0) {  // There is nothing to show.
+    return run_ending(outcome, flags.plan, flags.overrides);
+  }
   const auto data = results::read_run(outcome.directory);
   if (!data) return complain(data.error());
-  const auto format = results::format_from(format_name);
+  const auto format = results::format_from(flags.format);
   if (!format) return complain(format.error());
   const int printed =
       print(results::render(*data, results::report(*data), *format, results::style_for(1)));
-  if (printed != kOk) return printed;
-  if (outcome.interrupted) {
-    fmt::print(stderr,
-               "violet: interrupted; ./violet run PLAN --resume goes on where it stopped\n");
-    return kInterrupted;
-  }
-  return outcome.failures.empty() ? kOk : kRunFailed;
+  const int ending = run_ending(outcome, flags.plan, flags.overrides);
+  return printed != kOk ? printed : ending;
 }
 
 }  // namespace
@@ -53,7 +52,7 @@ int run_verb(const Places& places, const RunFlags& flags) {
   RunOptions options{.runs_root = places.runs,
                      .resume = {},
                      .dataset_dir = places.datasets,
-                     .checkout = places.root,
+                     .revision = places.revision,
                      .command_line = places.command_line,
                      .progress = *mode};
   if (flags.resume) {
@@ -63,7 +62,7 @@ int run_verb(const Places& places, const RunFlags& flags) {
   }
   const auto outcome = run_plan(*plan, options);
   if (!outcome) return complain(outcome.error());
-  return finish(*outcome, flags.format);
+  return finish(*outcome, flags);
 }
 
 }  // namespace violet::cli

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/result.hpp"
+#include "experiments/results/manifest.hpp"
 
 namespace violet::cli {
 
@@ -20,6 +21,7 @@ enum ExitCode : int {
   kRegression = 3,
   kInterrupted = 4,
   kEnvironment = 5,
+  kInterruptedAtOnce = 130,  // Before anything was measured.
 };
 
 // Where things are: the checkout and the caller's folder.
@@ -29,6 +31,7 @@ struct Places {
   std::string plans;     // root/experiments/plans
   std::string runs;      // root/runs, or VIOLET_RUNS
   std::string command_line;
+  results::Fact revision;  // Of the sources of this program.
 };
 
 struct RunFlags {
@@ -78,7 +81,7 @@ struct ExportFlags {
 };
 int export_verb(const Places& places, const ExportFlags& flags);
 
-int doctor_verb(const std::string& format);
+int doctor_verb(const Places& places, const std::string& format);
 
 // --- Shared ---
 

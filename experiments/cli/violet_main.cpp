@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "experiments/cli/revision.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/scorecard/scorecard.hpp"
 
@@ -27,6 +28,7 @@ Places find_places(int argc, char** argv) {
   places.datasets = places.root + "/datasets";
   places.plans = places.root + "/experiments/plans";
   const char* runs = std::getenv("VIOLET_RUNS");
+  places.revision = built_revision();
   places.runs = runs != nullptr ? runs : places.root + "/runs";
   for (int i = 0; i < argc; ++i) {
     places.command_line += (i > 0 ? " " : "") + std::string(i == 0 ? "violet" : argv[i]);
@@ -93,7 +95,8 @@ void add_import(CLI::App& app, Flags& flags, Action& action) {
   verb->add_option("--out", import.out, "folder for the trace and its report")->required();
   verb->add_option("--name", import.name, "name of the trace (default: from FILE)");
   verb->add_option("--from", import.importer, "importer (default: found out from the first lines)");
-  verb->add_option("--max-broken", import.max_broken, "broken lines to bear: 5% or 200");
+  verb->add_option("--max-broken", import.max_broken,
+                   "broken lines to bear (5% or 200), and a damaged end");
   verb->add_option("--mode", import.mode, "overrules what is found out")
       ->check(CLI::IsMember({"strict", "lazy"}));
   verb->add_flag("--json", import.json, "print the report as JSON");
@@ -140,7 +143,7 @@ void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action)
 
   auto* doctor = app.add_subcommand("doctor", "what this machine has and lacks");
   add_format(*doctor, flags.format);
-  doctor->callback([&] { action = [&] { return doctor_verb(flags.format); }; });
+  doctor->callback([&] { action = [&] { return doctor_verb(places, flags.format); }; });
 
   auto* score =
       app.add_subcommand("scorecard", "how good the engine is, as ratios on this machine");

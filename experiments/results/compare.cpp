@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/results/run_differences.hpp"
 #include "experiments/results/table_formats.hpp"
 
 namespace violet::results {
@@ -116,38 +117,6 @@ double known_floor(const RunData& a, const RunData& b, const std::string& metric
   return floor;
 }
 
-void warn_if_different(const char* what, const std::string& a, const std::string& b,
-                       std::vector<std::string>& warnings) {
-  if (a != b) warnings.push_back(fmt::format("{} differs: {} / {}", what, a, b));
-}
-
-std::string costs_text(const Manifest& manifest) {
-  std::string text;
-  for (const auto& [name, value] : manifest.injected_costs) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
-  }
-  return text.empty() ? "none" : text;
-}
-
-std::vector<std::string> environment_differences(const Manifest& a, const Manifest& b) {
-  std::vector<std::string> warnings;
-  warn_if_different("host", a.host.text(), b.host.text(), warnings);
-  warn_if_different("CPU", a.cpu_model.text(), b.cpu_model.text(), warnings);
-  warn_if_different("kernel", a.kernel.text(), b.kernel.text(), warnings);
-  warn_if_different("governor", a.governor.text(), b.governor.text(), warnings);
-  warn_if_different("hugepages", a.hugepages.text().substr(0, a.hugepages.text().find(" (")),
-                    b.hugepages.text().substr(0, b.hugepages.text().find(" (")), warnings);
-  warn_if_different("compiler", a.compiler, b.compiler, warnings);
-  warn_if_different("injected costs", costs_text(a), costs_text(b), warnings);
-  warn_if_different("seed", fmt::format("{}", a.seed), fmt::format("{}", b.seed), warnings);
-  for (const Manifest* manifest : {&a, &b}) {
-    for (const std::string& text : manifest->oversubscribed) {
-      warnings.push_back(fmt::format("{}: {}", manifest->run_id, text));
-    }
-  }
-  return warnings;
-}
-
 void compare_cells(const RunData& baseline, const RunData& contender, const CellData& a,
                    const CellData& b, const CompareOptions& options, double threshold,
                    Contrast& contrast) {
@@ -156,6 +125,11 @@ void compare_cells(const RunData& baseline, const RunData& contender, const Cell
                   options.seed};
     Difference difference = compare_samples(samples_of(a, metric), samples_of(b, metric), how);
     difference.cell = a.cell.label;
+    if (!lengths_match(baseline, contender)) {
+      difference.verdict = Verdict::kInconclusive;
+      difference.regression = false;
+      difference.reason = "the runs' lengths do not match";
+    }
     contrast.differences.push_back(std::move(difference));
   }
 }
@@ -165,6 +139,7 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) known.insert(samples.name);
   }
+  if (known.empty()) return {};  // Nothing was measured at all: compare() says so.
   for (const std::string& metric : options.metrics) {
     if (known.count(metric) != 0) continue;
     std::string list;
@@ -177,12 +152,13 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
 
 Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
                              const CompareOptions& options, double threshold) {
-  Contrast contrast{baseline.manifest.run_id,
-                    contender.manifest.run_id,
-                    {},
-                    {},
-                    {},
-                    environment_differences(baseline.manifest, contender.manifest)};
+  Contrast contrast{.baseline = baseline.manifest.run_id,
+                    .contender = contender.manifest.run_id,
+                    .differences = {},
+                    .only_in_baseline = {},
+                    .only_in_contender = {},
+                    .unmeasured = {},
+                    .warnings = differences_between(baseline, contender)};
   const auto mine = cells_by_axes(baseline, options.ignored_axes);
   if (!mine) return tl::unexpected(mine.error());
   const auto theirs = cells_by_axes(contender, options.ignored_axes);
@@ -191,6 +167,8 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
     const auto at = theirs->find(axes_key(cell.cell, options.ignored_axes));
     if (at == theirs->end()) {
       contrast.only_in_baseline.push_back(cell.cell.label);
+    } else if (cell.repetitions.empty() || at->second->repetitions.empty()) {
+      contrast.unmeasured.push_back(cell.cell.label);
     } else {
       compare_cells(baseline, contender, cell, *at->second, options, threshold, contrast);
     }
@@ -241,6 +219,7 @@ Json contrast_json(const Contrast& contrast) {
   json["table"] = table_json(to_table(contrast));
   json["only_in_baseline"] = contrast.only_in_baseline;
   json["only_in_contender"] = contrast.only_in_contender;
+  json["unmeasured"] = contrast.unmeasured;
   json["warnings"] = contrast.warnings;
   return json;
 }
@@ -252,6 +231,9 @@ std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
   }
   for (const std::string& cell : contrast.only_in_contender) {
     out += fmt::format("only in {}: {}\n", contrast.contender, printable(cell));
+  }
+  for (const std::string& cell : contrast.unmeasured) {
+    out += fmt::format("not measured on both sides: {}\n", printable(cell));
   }
   for (const std::string& warning : contrast.warnings) {
     out += painted("warning: " + printable(warning), Tone::kWarning, style.colour) + "\n";
@@ -296,6 +278,20 @@ bool Comparison::regression() const {
     return std::any_of(contrast.differences.begin(), contrast.differences.end(),
                        [](const Difference& d) { return d.regression; });
   });
+}
+
+std::string Comparison::gap() const {
+  for (const Contrast& contrast : contrasts) {
+    if (!contrast.unmeasured.empty()) {
+      return fmt::format("{} cells of {} and {} were not measured on both sides, for example {}",
+                         contrast.unmeasured.size(), contrast.baseline, contrast.contender,
+                         contrast.unmeasured.front());
+    }
+    if (contrast.differences.empty()) {
+      return fmt::format("{} and {} have no cell in common", contrast.baseline, contrast.contender);
+    }
+  }
+  return {};
 }
 
 Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& options) {

@@ -5,6 +5,8 @@
 // 95 % interval of their ratio excludes 1, the Mann-Whitney test rejects at 5 % and the effect is at
 // least medium. Less than the floor is no difference; anything else is inconclusive, with the reason.
 // V2 cells are matched on equal axes, and those without a partner are listed, never skipped silently.
+// V3 runs whose lengths are no match (operations against seconds, or ten times as long) get no verdict
+// but "inconclusive".
 #pragma once
 
 #include <optional>
@@ -56,13 +58,16 @@ struct Contrast {
   std::string baseline, contender;  // Run ids.
   std::vector<Difference> differences;
   std::vector<std::string> only_in_baseline, only_in_contender;  // Labels of cells.
-  std::vector<std::string> warnings;  // What else differs: host, kernel, injected costs.
+  std::vector<std::string> unmeasured;  // Labels of partners of which one has no repetition.
+  std::vector<std::string> warnings;    // What else differs: host, kernel, injected costs, lengths.
 };
 
 struct Comparison {
   std::vector<Contrast> contrasts;
   double threshold_percent = 0;
   bool regression() const;  // The command line then exits with 3.
+  // Why the verdicts do not cover what was asked for; then it exits with 1. Empty: they do.
+  std::string gap() const;
 };
 
 // The first run is the baseline of all others. Errors: fewer than two runs, an unknown metric, or axes

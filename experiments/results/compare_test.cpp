@@ -168,6 +168,42 @@ TEST(Comparing, ErrorsAreAboutUsage) {
               HasSubstr("metric 'speed' was not measured; there are cycles"));
 }
 
+TEST(Comparing, AKilledRunIsNoComparison) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict", "off"}), run_of("b", 1, {"strict", "off"})};
+  runs[1].manifest.outcome = "running";
+  runs[1].cells[1].repetitions.clear();
+  const auto comparison = compare(runs, {});
+  EXPECT_THAT(comparison->gap(), HasSubstr("for example strategy=off"));
+  EXPECT_THAT(comparison->contrasts[0].warnings, Contains(HasSubstr("b is not finished")));
+  EXPECT_THAT(render(*comparison, Format::kText),
+              HasSubstr("not measured on both sides: strategy=off"));
+  for (auto& cell : runs[1].cells) cell.repetitions.clear();
+  EXPECT_FALSE(compare(runs, {{"operations_per_s"}, {}, {}, 1})->gap().empty());
+  EXPECT_TRUE(compare(std::vector{runs[0], runs[0]}, {})->gap().empty());
+}
+
+TEST(Comparing, RunsOfOtherLengthsGetNoVerdict) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 0.5, {"strict"})};
+  runs[0].run_settings = {{"duration_s", "null"}, {"operations", "200"}};
+  runs[1].run_settings = {{"duration_s", "null"}, {"operations", "300"}};
+  EXPECT_TRUE(compare(runs, {})->regression());
+  for (const char* operations : {"3000000", "null"}) {
+    runs[1].run_settings["operations"] = operations;
+    const auto comparison = compare(runs, {});
+    EXPECT_FALSE(comparison->regression()) << operations;
+    const Contrast& contrast = comparison->contrasts[0];
+    EXPECT_EQ(contrast.differences[0].verdict, Verdict::kInconclusive);
+    EXPECT_THAT(contrast.warnings, Contains(HasSubstr("run.operations differs: 200 / ")));
+  }
+}
+
+TEST(Comparing, AnUnknownNoiseFloorIsSaid) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings, Contains(HasSubstr("no noise floor")));
+  runs[0].manifest.noise_floor["*"] = 0.02;
+  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings, Not(Contains(HasSubstr("no noise floor"))));
+}
+
 TEST(Comparing, DifferentHostsAndCostsAreSaid) {
   std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
   runs[1].manifest.kernel = {"other", {}};

@@ -1,10 +1,11 @@
 #include "experiments/results/manifest.hpp"
 
+#include <link.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -68,20 +69,39 @@ std::string compiler() {
 #endif
 }
 
-Fact output_of(const std::string& command, const char* because) {
-  std::FILE* pipe = ::popen(command.c_str(), "r");
-  if (pipe == nullptr) return {{}, because};
-  std::string text;
-  char buffer[256];
-  while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) text += buffer;
-  if (::pclose(pipe) != 0) return {{}, because};
-  return {text, {}};
+// The note that names this program, among those of one of its segments.
+Fact build_id_in(const char* at, std::size_t bytes) {
+  while (bytes >= sizeof(ElfW(Nhdr))) {
+    ElfW(Nhdr) note;
+    std::memcpy(&note, at, sizeof note);
+    const std::size_t name = (note.n_namesz + 3u) & ~3u, body = (note.n_descsz + 3u) & ~3u;
+    if (bytes < sizeof note + name + body) break;
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4) {
+      std::string hex;
+      const char* id = at + sizeof note + name;
+      for (std::size_t i = 0; i < note.n_descsz; ++i) {
+        hex += fmt::format("{:02x}", static_cast<unsigned char>(id[i]));
+      }
+      return {hex, {}};
+    }
+    at += sizeof note + name + body;
+    bytes -= sizeof note + name + body;
+  }
+  return {{}, "the linker left none"};
 }
 
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
+// dl_iterate_phdr() gives the program itself first.
+int take_build_id(dl_phdr_info* info, std::size_t /*bytes*/, void* out) {
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& segment = info->dlpi_phdr[i];
+    if (segment.p_type != PT_NOTE) continue;
+    Fact found = build_id_in(reinterpret_cast<const char*>(info->dlpi_addr + segment.p_vaddr),
+                             segment.p_memsz);
+    if (!found.known()) continue;
+    *static_cast<Fact*>(out) = std::move(found);
+    break;
+  }
+  return 1;
 }
 
 std::string formatted_utc(double epoch_s, const char* format) {
@@ -119,6 +139,7 @@ Manifest read_manifest(const Json& json) {
   m.governor = fact_from(json, "governor");
   m.hugepages = fact_from(json, "hugepages");
   m.git_revision = fact_from(json, "git_revision");
+  m.build = fact_from(json, "build");
   m.clock_source = fact_from(json, "clock_source");
   m.compiler = json.at("compiler").get<std::string>();
   m.cpus_online = json.at("cpus_online").get<std::uint32_t>();
@@ -136,6 +157,12 @@ Manifest read_manifest(const Json& json) {
 
 }  // namespace
 
+Fact build_id() {
+  Fact id{{}, "the linker left none"};
+  ::dl_iterate_phdr(take_build_id, &id);
+  return id;
+}
+
 Manifest host_manifest() {
   Manifest m;
   utsname names{};
@@ -150,21 +177,12 @@ Manifest host_manifest() {
                              "there is no cpufreq here (a virtual machine, or it is switched off)");
   m.hugepages = hugepages();
   m.clock_source = clock_source();
-  m.git_revision = {{}, "nobody asked git"};
+  m.git_revision = {{}, "the build does not say"};
+  m.build = build_id();
   m.compiler = compiler();
   m.cpus_online = std::max(1u, std::thread::hardware_concurrency());
   m.ns_per_tick = violet::ns_per_tick();
   return m;
-}
-
-Fact git_revision(const std::filesystem::path& checkout) {
-  const std::string git = fmt::format("git -C {} ", quoted(checkout.string()));
-  Fact revision = output_of(git + "rev-parse HEAD 2>/dev/null", "git knows no commit here");
-  if (!revision.known()) return revision;
-  while (revision.value.ends_with('\n')) revision.value.pop_back();
-  const Fact changes = output_of(git + "status --porcelain -uno 2>/dev/null", "git status failed");
-  if (changes.known() && !changes.value.empty()) revision.value += "-dirty";
-  return revision;
 }
 
 std::string to_json(const Manifest& m) {
@@ -182,6 +200,7 @@ std::string to_json(const Manifest& m) {
   json["governor"] = fact_json(m.governor);
   json["hugepages"] = fact_json(m.hugepages);
   json["git_revision"] = fact_json(m.git_revision);
+  json["build"] = fact_json(m.build);
   json["compiler"] = m.compiler;
   json["clock_source"] = fact_json(m.clock_source);
   json["ns_per_tick"] = m.ns_per_tick;

@@ -1,6 +1,6 @@
 // What a run was made with and on: manifest.json.
 //
-// Threading: plain values; host_manifest() and git_revision() read files and start git.
+// Threading: plain values; host_manifest() reads files.
 // Invariants: what is not known is null with the reason beside it.
 #pragma once
 
@@ -32,7 +32,9 @@ struct Manifest {
   double started_epoch_s = 0;
   std::string outcome = "running";  // running, finished, interrupted, failed
 
-  Fact host, cpu_model, kernel, governor, hugepages, git_revision, clock_source;
+  Fact host, cpu_model, kernel, governor, hugepages, clock_source;
+  Fact git_revision;  // Of the sources that the program was built from.
+  Fact build;         // The linker's build id: equal only for the very same program.
   std::string compiler;
   std::uint32_t cpus_online = 0;
   double ns_per_tick = 0;
@@ -41,17 +43,19 @@ struct Manifest {
   std::uint64_t seed = 0;
   double threshold_percent = 5;
   bool interleaved = false;  // Repetition i of all cells ran side by side: they may be paired.
-  std::map<std::string, double> injected_costs;      // "exit_ns" -> 1500
-  std::map<std::string, std::uint64_t> drop_counts;  // "events, guest lcore" -> 0
+  // "exit_ns" -> 1500; "exit_ns, least" and "exit_ns, most" where cells differ.
+  std::map<std::string, double> injected_costs;
+  std::map<std::string, std::uint64_t> drop_counts;  // "events" -> 0, "events, <cell>" -> 412
   std::vector<std::string> oversubscribed;           // "guest and endpoint share CPU 1"
-  // Relative noise of a metric in A/A runs on this host: 0.02 is two per cent. "*" is for all others.
+  // Relative noise of a metric in A/A runs on this host (noise_history.hpp) when the run began: 0.02 is
+  // two per cent. "*" is for all others. Empty: not known.
   std::map<std::string, double> noise_floor;
 };
 
 // Everything that can be asked of this machine; about 25 ms, for the clock.
 Manifest host_manifest();
-// The commit that a checkout is at, with "-dirty" where files differ.
-Fact git_revision(const std::filesystem::path& checkout);
+// The id that the linker gave to this program.
+Fact build_id();
 
 std::string to_json(const Manifest& manifest);
 // `name` stands for the file in messages.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "engine/base/check.hpp"
@@ -52,11 +53,16 @@ Result<Descriptor> lock(const fs::path& directory) {
 Result<fs::path> make_directory(const fs::path& root, const std::string& name) {
   std::error_code error;
   fs::create_directories(root, error);
-  if (error) return fail("{}: cannot be made: {}", root.string(), error.message());
+  const auto cannot = [&error](const fs::path& path) {
+    return fail(ErrorKind::kEnvironment,
+                "{}: cannot be made: {}; VIOLET_RUNS=DIR puts runs elsewhere", path.string(),
+                error.message());
+  };
+  if (error) return cannot(root);
   for (int i = 1; i < 1000; ++i) {
     const fs::path path = root / (i == 1 ? name : fmt::format("{}-{}", name, i));
     if (fs::create_directory(path, error)) return path;
-    if (error) return fail("{}: cannot be made: {}", path.string(), error.message());
+    if (error) return cannot(path);
   }
   return fail("{}: a thousand runs of one second", root.string());
 }
@@ -153,7 +159,39 @@ Result<RunWriter> RunWriter::create(RunSetup setup) {
                                            manifest, std::move(*database), FinishedSet{}));
 }
 
-Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan_hash) {
+// Numbers of two machines do not make one run.
+static Status check_host(const Manifest& then, const Manifest& now, const fs::path& directory) {
+  if (then.host.text() == now.host.text() && then.cpu_model.text() == now.cpu_model.text()) {
+    return {};
+  }
+  return fail(ErrorKind::kUsage,
+              "{}: was begun on {} ({}), this is {} ({}); begin a run of its own here",
+              directory.string(), then.host.text(), then.cpu_model.text(), now.host.text(),
+              now.cpu_model.text());
+}
+
+static Status note_changes(RunWriter& writer, const Manifest& now) {
+  const Manifest& then = writer.manifest();
+  const struct {
+    const char* what;
+    std::string before, after;
+  } kFacts[] = {{"revision", then.git_revision.text(), now.git_revision.text()},
+                {"build", then.build.text(), now.build.text()},
+                {"kernel", then.kernel.text(), now.kernel.text()},
+                {"governor", then.governor.text(), now.governor.text()}};
+  for (const auto& fact : kFacts) {
+    if (fact.before == fact.after) continue;
+    Status noted = writer.note({writer.elapsed_s(), "warning",
+                                fmt::format("resumed with another {}: {}, the repetitions before "
+                                            "with {}",
+                                            fact.what, fact.after, fact.before)});
+    if (!noted) return noted;
+  }
+  return {};
+}
+
+Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan_hash,
+                                    const Manifest* now) {
   std::error_code error;
   const fs::path directory = fs::canonical(given, error);  // runs/latest may move on meanwhile.
   if (error) return fail("{}: no run directory: {}", given.string(), error.message());
@@ -166,6 +204,10 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
     return fail(ErrorKind::kUsage,
                 "{}: was made with plan {} ({}), not with {}; resume needs the same plan",
                 directory.string(), manifest->plan_name, manifest->plan_hash, plan_hash);
+  }
+  if (now != nullptr) {
+    if (auto same = check_host(*manifest, *now, directory); !same)
+      return tl::unexpected(same.error());
   }
   auto locked = lock(directory);
   if (!locked) return tl::unexpected(locked.error());
@@ -182,6 +224,9 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
   writer.state_->opened_at_s = std::max(0.0, epoch_now_s() - manifest->started_epoch_s);
   const Status saved = writer.update_manifest(*manifest);
   if (!saved) return tl::unexpected(saved.error());
+  if (now != nullptr) {
+    if (auto noted = note_changes(writer, *now); !noted) return tl::unexpected(noted.error());
+  }
   return writer;
 }
 
@@ -249,6 +294,17 @@ Status RunWriter::close(std::string_view outcome) {
   return replace_file(state_->directory / "results.json", results_json(*run));
 }
 
+// What a comparison wants to know of the plan; a run without it can still be read.
+static std::map<std::string, std::string> read_run_settings(const fs::path& directory) {
+  std::map<std::string, std::string> settings;
+  const auto text = read_whole_file(directory / "resolved.json");
+  if (!text) return settings;
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  if (!json.is_object() || !json.contains("run") || !json["run"].is_object()) return settings;
+  for (const auto& [key, value] : json["run"].items()) settings[key] = value.dump();
+  return settings;
+}
+
 Result<RunData> read_run(const fs::path& given) {
   std::error_code error;
   RunData run;
@@ -262,6 +318,7 @@ Result<RunData> read_run(const fs::path& given) {
   auto manifest = manifest_from_json(*text, manifest_path.string());
   if (!manifest) return tl::unexpected(manifest.error());
   run.manifest = std::move(*manifest);
+  run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
   auto database = ResultsDatabase::open(database_path, Database::Mode::kRead);
   if (!database) return tl::unexpected(database.error());

@@ -40,8 +40,9 @@ class RunWriter {
  public:
   static Result<RunWriter> create(RunSetup setup);
   // Goes on with an interrupted run; refused when the plan has another hash or someone is writing.
+  // With `now` also when it was made on another host; what else differs becomes a note.
   static Result<RunWriter> resume(const std::filesystem::path& directory,
-                                  std::string_view plan_hash);
+                                  std::string_view plan_hash, const Manifest* now = nullptr);
   RunWriter(RunWriter&&) noexcept;
   RunWriter& operator=(RunWriter&&) noexcept;
   ~RunWriter();
@@ -83,6 +84,8 @@ struct RunData {
   std::filesystem::path directory;
   Manifest manifest;
   std::vector<CellData> cells;  // In the order of the plan.
+  // The [run] section of the resolved plan, as JSON values; empty when there is none to read.
+  std::map<std::string, std::string> run_settings;
   std::vector<Note> notes;
   // Repetitions that were begun and never finished.
   std::vector<std::pair<std::string, std::uint32_t>> unfinished;

@@ -169,6 +169,41 @@ TEST(RunDirectory, W3_OneWriterAndTheSamePlan) {
   EXPECT_EQ(other.error().kind, ErrorKind::kUsage);
 }
 
+TEST(RunDirectory, ResumeKnowsTheHostAndNotesAnotherRevision) {
+  const TestFolder folder;
+  const RunSetup setup = setup_in(folder.path());
+  const fs::path directory = RunWriter::create(setup)->directory();
+  Manifest now = setup.manifest;
+  now.host = {"elsewhere", {}};
+  const auto refused = RunWriter::resume(directory, "0badcafe", &now);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("this is elsewhere"));
+  now = setup.manifest;
+  now.git_revision = {"abc-dirty", {}};
+  ASSERT_TRUE(RunWriter::resume(directory, "0badcafe", &now));
+  const auto run = read_run(directory);
+  ASSERT_EQ(run->notes.size(), 1u);
+  EXPECT_EQ(run->notes[0].severity, "warning");
+  EXPECT_THAT(run->notes[0].text, HasSubstr("resumed with another revision: abc-dirty"));
+}
+
+TEST(RunDirectory, ARootThatCannotBeMadeIsTheEnvironments) {
+  const TestFolder folder;
+  std::ofstream(folder.path() / "file") << "no directory";
+  const auto writer = RunWriter::create(setup_in(folder.path() / "file"));
+  ASSERT_FALSE(writer.has_value());
+  EXPECT_EQ(writer.error().kind, ErrorKind::kEnvironment);
+}
+
+TEST(RunDirectory, TheRunSectionOfThePlanIsRead) {
+  const TestFolder folder;
+  RunSetup setup = setup_in(folder.path());
+  setup.resolved_json = R"({"run": {"operations": 200, "duration_s": null}})";
+  const auto run = read_run(RunWriter::create(setup)->directory());
+  EXPECT_EQ(run->run_settings.at("operations"), "200");
+  EXPECT_EQ(run->run_settings.at("duration_s"), "null");
+}
+
 TEST(RunDirectory, TwoRunsInOneSecondGetTwoDirectories) {
   const TestFolder folder;
   auto a = RunWriter::create(setup_in(folder.path()));
@@ -268,7 +303,8 @@ TEST(ManifestFacts, AreKnownOrHaveAReason) {
   ASSERT_TRUE(back.has_value()) << back.error().message;
   EXPECT_EQ(back->governor.text(), m.governor.text());
   EXPECT_EQ(to_json(*back), to_json(m));
-  EXPECT_FALSE(git_revision("/").known());
+  EXPECT_TRUE(build_id().known()) << build_id().because;
+  EXPECT_EQ(build_id().value, host_manifest().build.value);
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 #include "experiments/runner/runner.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <map>
+#include <optional>
 
 #include "dataplane/eal/eal.hpp"
+#include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cores.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/testbed.hpp"
@@ -54,40 +58,72 @@ double measured_seconds_of(const plans::RunSettings& run) {
   return seconds + kSetUpSeconds;
 }
 
+// What is really injected: a cost belongs to its placement. Where cells differ, both ends.
+std::map<std::string, double> injected_costs(const plans::Plan& plan) {
+  std::map<std::string, std::pair<double, double>> ranges;
+  const auto add = [&](const char* name, std::uint64_t ns) {
+    if (ns == 0) return;
+    const auto value = static_cast<double>(ns);
+    auto& [least, most] = ranges.try_emplace(name, value, value).first->second;
+    least = std::min(least, value);
+    most = std::max(most, value);
+  };
+  for (const auto& cell : plan.cells) {
+    if (cell.placement == "samecore") add("exit_ns", cell.costs.exit_ns);
+    if (cell.placement == "kick-thread") add("wake_ns", cell.costs.wake_ns);
+    add("iotlb_miss_ns", cell.costs.iotlb_miss_ns);
+  }
+  std::map<std::string, double> costs;
+  for (const auto& [name, range] : ranges) {
+    if (range.first == range.second) {
+      costs[name] = range.first;
+    } else {
+      costs[name + ", least"] = range.first;
+      costs[name + ", most"] = range.second;
+    }
+  }
+  return costs;
+}
+
+double value_of(const results::RepetitionRecord& record, std::string_view name) {
+  for (const auto& metric : record.metrics) {
+    if (metric.name == name) return metric.value.value_or(0);
+  }
+  return 0;
+}
+
 results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& options,
                                const CoreMap& cores, const Eal& eal) {
   results::Manifest manifest = results::host_manifest();
   manifest.plan_name = plan.name;
   manifest.plan_hash = plan.hash();
   manifest.command_line = options.command_line;
-  manifest.git_revision = results::git_revision(options.checkout);
+  manifest.git_revision = options.revision;
+  manifest.drop_counts["events"] = 0;
   manifest.seed = plan.run.seed;
   manifest.threshold_percent = plan.run.threshold_percent;
   manifest.interleaved = plan.run.interleaved;
   if (cores.oversubscribed) manifest.oversubscribed = cores.shared;
-  for (const auto& cell : plan.cells) {
-    if (cell.costs.exit_ns > 0) {
-      manifest.injected_costs["exit_ns"] = static_cast<double>(cell.costs.exit_ns);
-    }
-    if (cell.costs.wake_ns > 0) {
-      manifest.injected_costs["wake_ns"] = static_cast<double>(cell.costs.wake_ns);
-    }
-  }
+  manifest.injected_costs = injected_costs(plan);
   if (!eal.huge_pages()) {
     manifest.hugepages = {"", "EAL found fewer free hugepages than it needs and runs without"};
   }
+  manifest.noise_floor = results::noise_history(options.runs_root, manifest).floor;
   return manifest;
 }
 
 Result<results::RunWriter> open_writer(const plans::Plan& plan, const RunOptions& options,
                                        const CoreMap& cores, const Eal& eal) {
-  if (!options.resume.empty()) return results::RunWriter::resume(options.resume, plan.hash());
+  auto manifest = manifest_for(plan, options, cores, eal);
+  if (!options.resume.empty()) {
+    return results::RunWriter::resume(options.resume, plan.hash(), &manifest);
+  }
   results::RunSetup setup;
   setup.root = options.runs_root;
   setup.plan_text = plan.text;
   setup.resolved_json = plans::resolved_json(plan);
   for (const auto& cell : plan.cells) setup.cells.push_back({cell.id, cell.label, cell.settings});
-  setup.manifest = manifest_for(plan, options, cores, eal);
+  setup.manifest = std::move(manifest);
   return results::RunWriter::create(std::move(setup));
 }
 
@@ -104,25 +140,72 @@ class PlanRun {
 
   Result<RunOutcome> run() {
     outcome_.directory = writer_.directory();
-    auto trace = results::EventTraceWriter::open(
-        writer_.trace_path(), {ns_per_tick(), now_ticks(), results::epoch_now_s()});
+    if (auto known = note_stored_errors(); !known) return tl::unexpected<Error>(known.error());
+    auto trace = open_trace();
     if (!trace) return tl::unexpected<Error>(trace.error());
     trace_ = &*trace;
     const std::size_t left = steps_left();
     const double each_s = measured_seconds_of(plan_.run);
     progress_.start(plan_.name, left, each_s * static_cast<double>(left));
+    log(fmt::format("{}, {} repetitions to measure", options_.command_line, left));
     for_each_step([&](const plans::Cell& cell, std::uint32_t repetition) {
       return run_step(cell, repetition, each_s);
     });
     const char* how = outcome_.interrupted         ? "interrupted"
                       : !outcome_.failures.empty() ? "failed"
                                                    : "finished";
-    if (auto closed = writer_.close(how); !closed) return tl::unexpected<Error>(closed.error());
+    log(how);
+    outcome_.finished = writer_.finished().size();
+    const auto closed = writer_.close(how);
+    if (broken_) return tl::unexpected<Error>(*broken_);
+    if (!closed) return tl::unexpected<Error>(closed.error());
     progress_.finish(fmt::format("{}: {}", how, outcome_.directory.string()));
     return outcome_;
   }
 
  private:
+  // The trace is for looking at, and results do not depend on it: a damaged one is set aside.
+  Result<results::EventTraceWriter> open_trace() {
+    const auto path = writer_.trace_path();
+    const results::EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s()};
+    auto trace = results::EventTraceWriter::open(path, info);
+    if (trace || options_.resume.empty()) return trace;
+    std::error_code error;
+    std::filesystem::rename(path, path.string() + ".damaged", error);
+    if (error) return trace;
+    warn(trace.error().message + "; set aside as trace.events.damaged, a new trace begins");
+    return results::EventTraceWriter::open(path, info);
+  }
+
+  // Wrong data of repetitions before --resume still count.
+  Status note_stored_errors() {
+    if (options_.resume.empty()) return {};
+    const auto run = results::read_run(writer_.directory());
+    if (!run) return tl::unexpected<Error>(run.error());
+    for (const auto& cell : run->cells) {
+      for (const auto& record : cell.repetitions) check_data(record, cell.cell.label);
+    }
+    return {};
+  }
+
+  void check_data(const results::RepetitionRecord& record, const std::string& label) {
+    const double errors = value_of(record, "data_errors");
+    if (errors == 0) return;
+    add_failure(fmt::format("{} #{}: {} operations carried wrong data or failed", label,
+                            record.repetition + 1, errors));
+  }
+
+  void add_failure(std::string text) {
+    log("failed: " + text);
+    progress_.note(text);
+    outcome_.failures.push_back(std::move(text));
+  }
+  void log(std::string_view line) { static_cast<void>(writer_.log(line)); }
+  void warn(const std::string& text) {
+    log("warning: " + text);
+    static_cast<void>(writer_.note({writer_.elapsed_s(), "warning", text}));
+  }
+
   // Repetition 0 of every cell, then repetition 1, ...: what drifts on the host touches all alike.
   template <class Body>
   void for_each_step(Body&& body) {
@@ -159,14 +242,13 @@ class PlanRun {
     progress_.end_step();
     if (done) return signals_seen.load(std::memory_order_relaxed) > 0 ? interrupted() : true;
     if (abort_now.load(std::memory_order_relaxed)) return interrupted();
-    outcome_.failures.push_back(
-        fmt::format("{} #{}: {}", cell.label, repetition + 1, done.error().message));
-    progress_.note(outcome_.failures.back());
+    add_failure(fmt::format("{} #{}: {}", cell.label, repetition + 1, done.error().message));
     static_cast<void>(writer_.note({writer_.elapsed_s(), "error", done.error().message, cell.id}));
-    return true;
+    return !broken_;
   }
 
   bool interrupted() {
+    log("interrupted by a signal");
     outcome_.interrupted = true;
     return false;
   }
@@ -179,20 +261,45 @@ class PlanRun {
                                     .dataset_dir = options_.dataset_dir,
                                     .seed = plan_.run.seed + repetition});
     if (!testbed) return tl::unexpected<Error>(testbed.error());
-    if (auto begun = writer_.begin_repetition(cell.id, repetition); !begun) return begun;
+    if (auto begun = writer_.begin_repetition(cell.id, repetition); !begun) return broke(begun);
     const double start_s = writer_.elapsed_s();
-    auto record = run_repetition(**testbed, {.run = plan_.run,
-                                             .recorder = {.cpu = cores_.recorder},
-                                             .writer = &writer_,
-                                             .trace = repetition == 0 ? trace_ : nullptr,
-                                             .tick = [this] { progress_.tick(); },
-                                             .abort = &abort_now});
+    auto record =
+        run_repetition(**testbed, {.run = plan_.run,
+                                   .recorder = {.cpu = cores_.recorder},
+                                   .writer = &writer_,
+                                   .trace = repetition == 0 ? trace_ : nullptr,
+                                   .tick = [this] { progress_.tick(); },
+                                   .abort = &abort_now,
+                                   .on_write_error =
+                                       [this](const Error& error) {
+                                         trace_ = nullptr;
+                                         warn(error.message + "; no more events are traced");
+                                       }});
     if (!record) return tl::unexpected<Error>(record.error());
     record->cell = cell.id;
     record->repetition = repetition;
     record->start_s = start_s;
     for (const auto& shared : cores_.shared) record->warnings.push_back(shared);
-    return writer_.finish_repetition(*record);
+    if (auto done = writer_.finish_repetition(*record); !done) return broke(done);
+    log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record->duration_s));
+    check_data(*record, cell.label);
+    return count_lost(*record, cell.label);
+  }
+
+  // What cannot be stored need not be measured.
+  Status broke(const Status& status) {
+    broken_ = status.error();
+    return status;
+  }
+
+  Status count_lost(const results::RepetitionRecord& record, const std::string& label) {
+    const auto lost = static_cast<std::uint64_t>(value_of(record, "lost_events"));
+    if (lost == 0) return {};
+    results::Manifest manifest = writer_.manifest();
+    manifest.drop_counts["events"] += lost;
+    manifest.drop_counts["events, " + label] += lost;
+    if (auto saved = writer_.update_manifest(manifest); !saved) return broke(saved);
+    return {};
   }
 
   const plans::Plan& plan_;
@@ -203,6 +310,7 @@ class PlanRun {
   results::Progress progress_;
   results::EventTraceWriter* trace_ = nullptr;
   RunOutcome outcome_;
+  std::optional<Error> broken_;  // Results could not be written.
 };
 
 }  // namespace

@@ -3,7 +3,8 @@
 // Threading: the main thread, which becomes the guest lcore.
 // Invariants: a finished repetition is durable before the next begins. The first SIGINT ends the run
 // after the repetition in hand, the second at once; either way the run can be resumed. A cell that fails
-// is reported with its reason and the others still run.
+// is reported with its reason and the others still run; one whose operations carried wrong data is
+// kept and counts as failed. When results cannot be written any more the run ends.
 #pragma once
 
 #include <filesystem>
@@ -20,15 +21,16 @@ struct RunOptions {
   std::filesystem::path runs_root = "runs";
   std::filesystem::path resume;  // A run directory to go on with; empty: a new one.
   std::string dataset_dir;
-  std::string checkout;  // For the git revision.
+  results::Fact revision{{}, "the caller does not say"};  // Of the program.
   std::string command_line;
   results::ProgressMode progress = results::ProgressMode::kAuto;
 };
 
 struct RunOutcome {
-  std::filesystem::path directory;
+  std::filesystem::path directory = {};
   bool interrupted = false;
-  std::vector<std::string> failures;  // "cell: reason"
+  std::size_t finished = 0;                // Repetitions in the directory, earlier ones included.
+  std::vector<std::string> failures = {};  // "cell: reason"
 };
 
 // Error when nothing could be run at all (environment, run directory).

@@ -1,0 +1,50 @@
+#include "experiments/cli/run_ending.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "experiments/cli/plan_loading.hpp"
+#include "experiments/cli/verbs.hpp"
+
+namespace violet::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+int ending(const RunOutcome& outcome, std::string& said) {
+  testing::internal::CaptureStderr();
+  const int code = run_ending(outcome, "demo", {"repetitions=2"});
+  said = testing::internal::GetCapturedStderr();
+  return code;
+}
+
+TEST(RunEnding, FailuresAreSaidAndEndInOne) {
+  std::string said;
+  EXPECT_EQ(ending({.finished = 2}, said), kOk);
+  EXPECT_EQ(said, "");
+  EXPECT_EQ(
+      ending({.finished = 2, .failures = {"strict #1: 7 operations carried wrong data"}}, said),
+      kRunFailed);
+  EXPECT_THAT(said, HasSubstr("violet: strict #1: 7 operations"));
+}
+
+TEST(RunEnding, AnInterruptedRunSaysHowToGoOn) {
+  std::string said;
+  EXPECT_EQ(ending({.interrupted = true, .finished = 3}, said), kInterrupted);
+  EXPECT_THAT(said, HasSubstr("./violet run demo --set 'repetitions=2' --resume goes on"));
+  EXPECT_EQ(ending({.interrupted = true}, said), kInterruptedAtOnce);
+}
+
+TEST(LoadingPlans, AnUnknownNameSuggestsTheNearest) {
+  Places places;
+  places.plans = std::filesystem::path(__FILE__).parent_path().parent_path().string() + "/plans";
+  const auto plan = load_named_plan(places, "stratgies", {});
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(plan.error().message, HasSubstr("did you mean 'strategies'?"));
+}
+
+}  // namespace
+}  // namespace violet::cli

@@ -1,0 +1,86 @@
+#include "experiments/results/run_differences.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace violet::results {
+namespace {
+
+void warn_if_different(const char* what, const std::string& a, const std::string& b,
+                       std::vector<std::string>& warnings) {
+  if (a != b) warnings.push_back(fmt::format("{} differs: {} / {}", what, a, b));
+}
+
+std::string costs_text(const Manifest& manifest) {
+  std::string text;
+  for (const auto& [name, value] : manifest.injected_costs) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string setting_of(const RunData& run, const std::string& key) {
+  const auto at = run.run_settings.find(key);
+  return at == run.run_settings.end() ? "null" : at->second;
+}
+
+void warn_about_plans(const RunData& a, const RunData& b, std::vector<std::string>& warnings) {
+  for (const RunData* run : {&a, &b}) {
+    if (run->manifest.outcome == "finished") continue;
+    warnings.push_back(fmt::format("{} is not finished: {}", run->manifest.run_id,
+                                   run->manifest.outcome == "running"
+                                       ? "it was killed or is still at work"
+                                       : run->manifest.outcome));
+  }
+  warn_if_different("plan", a.manifest.plan_name + " " + a.manifest.plan_hash,
+                    b.manifest.plan_name + " " + b.manifest.plan_hash, warnings);
+  for (const auto& [key, value] : a.run_settings) {
+    if (key != "seed")
+      warn_if_different(("run." + key).c_str(), value, setting_of(b, key), warnings);
+  }
+  if (a.manifest.noise_floor.empty() && b.manifest.noise_floor.empty()) {
+    warnings.push_back(
+        "no noise floor of this host was known to these runs, so only their own spread counts; "
+        "a floor comes from runs of one plan and build before them");
+  }
+}
+
+void warn_about_hosts(const Manifest& a, const Manifest& b, std::vector<std::string>& warnings) {
+  warn_if_different("host", a.host.text(), b.host.text(), warnings);
+  warn_if_different("CPU", a.cpu_model.text(), b.cpu_model.text(), warnings);
+  warn_if_different("kernel", a.kernel.text(), b.kernel.text(), warnings);
+  warn_if_different("governor", a.governor.text(), b.governor.text(), warnings);
+  warn_if_different("hugepages", a.hugepages.text().substr(0, a.hugepages.text().find(" (")),
+                    b.hugepages.text().substr(0, b.hugepages.text().find(" (")), warnings);
+  warn_if_different("compiler", a.compiler, b.compiler, warnings);
+  warn_if_different("injected costs", costs_text(a), costs_text(b), warnings);
+  warn_if_different("seed", fmt::format("{}", a.seed), fmt::format("{}", b.seed), warnings);
+  for (const Manifest* manifest : {&a, &b}) {
+    for (const std::string& text : manifest->oversubscribed) {
+      warnings.push_back(fmt::format("{}: {}", manifest->run_id, text));
+    }
+  }
+}
+
+}  // namespace
+
+bool lengths_match(const RunData& a, const RunData& b) {
+  for (const char* key : {"duration_s", "operations"}) {
+    const std::string mine = setting_of(a, key), theirs = setting_of(b, key);
+    if (mine == theirs) continue;
+    if (mine == "null" || theirs == "null") return false;
+    const double ratio = std::strtod(mine.c_str(), nullptr) / std::strtod(theirs.c_str(), nullptr);
+    if (!(ratio < 10 && ratio > 0.1)) return false;
+  }
+  return true;
+}
+
+std::vector<std::string> differences_between(const RunData& baseline, const RunData& contender) {
+  std::vector<std::string> warnings;
+  warn_about_hosts(baseline.manifest, contender.manifest, warnings);
+  warn_about_plans(baseline, contender, warnings);
+  return warnings;
+}
+
+}  // namespace violet::results

@@ -1,0 +1,144 @@
+// A run that is killed, interrupted or cannot trust its data: nothing finished is lost, nothing wrong
+// passes for good, and --resume goes on. Each run is a process of its own: EAL starts once in one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "experiments/results/files.hpp"
+#include "experiments/runner/runner.hpp"
+#include "experiments/runner/vocabulary.hpp"
+
+namespace violet {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+const fs::path kRoot = fs::path(__FILE__).parent_path().parent_path().parent_path();
+
+// What a run's process says of itself.
+enum Exit : int { kFinished = 0, kFailures = 1, kStopped = 4, kError = 5, kStoppedAtOnce = 130 };
+
+class Interruption : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::path(testing::TempDir()) / "runs-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    runs_ = name;
+  }
+  void TearDown() override { fs::remove_all(runs_); }
+
+  pid_t start(const std::string& run, const std::string& more = "", bool resume = false) {
+    const std::string text =
+        "[plan]\nname = 'test'\n[run]\n" + run + "\n[cores]\nallow_oversubscribed = true\n" + more;
+    const pid_t child = fork();
+    if (child == 0) _exit(run_in_child(text, resume));
+    return child;
+  }
+  int wait_for(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  fs::path latest() const { return runs_ / "latest"; }
+  // Waits until so many repetitions are stored and the next one is at work.
+  bool wait_until_stored(std::size_t count) {
+    for (int i = 0; i < 1000; ++i) {
+      const auto run = results::read_run(latest());
+      if (run && run->cells[0].repetitions.size() >= count && !run->unfinished.empty()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+
+  fs::path runs_;
+
+ private:
+  int run_in_child(const std::string& text, bool resume) {
+    plans::Problems problems;
+    const auto words = make_vocabulary((kRoot / "datasets").string());
+    const auto plan = plans::parse_plan(text, "test.toml", {}, words.value(), problems);
+    if (!plan) return kError;
+    const auto outcome = run_plan(*plan, {.runs_root = runs_,
+                                          .resume = resume ? latest() : fs::path(),
+                                          .dataset_dir = (kRoot / "datasets").string(),
+                                          .command_line = "test",
+                                          .progress = results::ProgressMode::kNever});
+    if (!outcome) {
+      fprintf(stderr, "%s\n", outcome.error().message.c_str());
+      return kError;
+    }
+    if (outcome->interrupted) return outcome->finished == 0 ? kStoppedAtOnce : kStopped;
+    return outcome->failures.empty() ? kFinished : kFailures;
+  }
+};
+
+TEST_F(Interruption, AKilledRunKeepsWhatWasFinishedAndResumes) {
+  constexpr const char* kRun = "repetitions = 3\nwarmup_s = 0\nduration_s = 0.5";
+  const pid_t child = start(kRun);
+  ASSERT_TRUE(wait_until_stored(1));
+  kill(child, SIGKILL);
+  EXPECT_EQ(wait_for(child), 128 + SIGKILL);
+  EXPECT_EQ(results::read_run(latest())->manifest.outcome, "running");
+
+  // A damaged trace is no reason to lose the results.
+  std::fstream trace(latest() / "trace.events", std::ios::in | std::ios::out | std::ios::binary);
+  trace.seekp(64 + 32 + 100).write("damage", 6);
+  trace.close();
+  EXPECT_EQ(wait_for(start(kRun, "", true)), kFinished);
+  const auto run = results::read_run(latest());
+  EXPECT_EQ(run->manifest.outcome, "finished");
+  EXPECT_EQ(run->cells[0].repetitions.size(), 3u);
+  EXPECT_TRUE(run->unfinished.empty());
+  EXPECT_TRUE(fs::exists(latest() / "trace.events.damaged"));
+  ASSERT_FALSE(run->notes.empty());
+  EXPECT_THAT(run->notes[0].text, HasSubstr("set aside"));
+}
+
+TEST_F(Interruption, OneSignalEndsTheRunAfterTheRepetitionInHand) {
+  constexpr const char* kRun = "repetitions = 4\nwarmup_s = 0\nduration_s = 0.5";
+  const pid_t child = start(kRun);
+  ASSERT_TRUE(wait_until_stored(1));
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child), kStopped);
+  const auto run = results::read_run(latest());
+  EXPECT_EQ(run->manifest.outcome, "interrupted");
+  EXPECT_TRUE(run->unfinished.empty());
+  EXPECT_LT(run->cells[0].repetitions.size(), 4u);
+  const auto log = results::read_whole_file(latest() / "log.txt");
+  EXPECT_THAT(*log, HasSubstr("4 repetitions to measure"));
+  EXPECT_THAT(*log, HasSubstr("interrupted by a signal"));
+  EXPECT_EQ(wait_for(start(kRun, "", true)), kFinished);
+}
+
+TEST_F(Interruption, TwoSignalsEndItAtOnce) {
+  const auto began = std::chrono::steady_clock::now();
+  const pid_t child = start("repetitions = 2\nwarmup_s = 0\nduration_s = 60");
+  ASSERT_TRUE(wait_until_stored(0));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  kill(child, SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child), kStoppedAtOnce);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(50));
+}
+
+TEST_F(Interruption, WrongDataIsAFailureAlsoAfterAResume) {
+  constexpr const char* kRun = "repetitions = 1\nwarmup_operations = 0\noperations = 50";
+  constexpr const char* kOneMapping = "[limits]\nmappings = 1\n";
+  EXPECT_EQ(wait_for(start(kRun, kOneMapping)), kFailures);
+  EXPECT_EQ(results::read_run(latest())->manifest.outcome, "failed");
+  EXPECT_THAT(*results::read_whole_file(latest() / "log.txt"), HasSubstr("carried wrong data"));
+  EXPECT_EQ(wait_for(start(kRun, kOneMapping, true)), kFailures);
+}
+
+}  // namespace
+}  // namespace violet
