@@ -118,7 +118,9 @@ class Canary {
   void burst(std::size_t me, Rng& rng) {
     auto lookups = iotlb_.burst(*readers_[me], kDomain);
     for (int i = 0; i < 16; ++i) {
-      const auto hit = lookups.lookup({rng.below(kPages) * kPage});
+      const Iova at{rng.below(kPages) * kPage};
+      auto hit = lookups.lookup_home(at);
+      if (!hit) hit = lookups.lookup(at);
       if (hit) touch(me, hit->phys, hit->permissions);
     }
   }

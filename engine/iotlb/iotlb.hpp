@@ -88,6 +88,12 @@ concept Iotlb = requires(I iotlb, typename I::Reader& reader, typename I::Burst&
   noexcept->std::same_as<typename I::Burst>;
   { burst.lookup(iova) }
   noexcept->std::same_as<std::optional<IotlbHit>>;
+  // lookup() at the place tried first, without a call and uncounted: the caller tells count_hits() later.
+  // Nothing means "ask lookup()".
+  { burst.lookup_home(iova) }
+  noexcept->std::same_as<std::optional<IotlbHit>>;
+  { burst.count_hits(std::uint64_t{}) }
+  noexcept;
   { iotlb.lookup(reader, tag, iova) }
   noexcept->std::same_as<std::optional<IotlbHit>>;
   { iotlb.begin_fill(reader, tag, iova) }

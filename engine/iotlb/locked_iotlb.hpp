@@ -86,6 +86,9 @@ class LockedIotlb {
    public:
     Burst(LockedIotlb& iotlb, Reader& reader, DomainTag tag)
         : iotlb_(iotlb), reader_(reader), tag_(tag) {}
+    // A search of the list is what lookup() does and counts.
+    std::optional<IotlbHit> lookup_home(Iova /*iova*/) const noexcept { return std::nullopt; }
+    void count_hits(std::uint64_t hits) noexcept { reader_.counters.hits.add(hits); }
     std::optional<IotlbHit> lookup(Iova iova) noexcept {
       return iotlb_.lookup(reader_, tag_, iova);
     }

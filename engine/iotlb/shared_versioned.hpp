@@ -62,6 +62,14 @@ class SharedVersionedIotlb {
     Burst(const Burst&) = delete;
     Burst& operator=(const Burst&) = delete;
 
+    [[gnu::always_inline]] std::optional<IotlbHit> lookup_home(Iova iova) const noexcept {
+      Found found;
+      if (!home_.find(iova, found)) [[unlikely]]
+        return std::nullopt;
+      return to_hit(iova, found);
+    }
+    void count_hits(std::uint64_t hits) noexcept { hits_ += hits; }
+
     [[gnu::always_inline]] std::optional<IotlbHit> lookup(Iova iova) noexcept {
       Found found;
       if (home_.find(iova, found)) [[likely]] {
