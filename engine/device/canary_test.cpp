@@ -3,6 +3,7 @@
 // ThreadSanitizer too, where the plain bytes also prove that every hand-over is ordered.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -47,15 +48,27 @@ void write_until(R& rig, typename R::Reader& reader, std::uint32_t endpoint, std
   const std::uint64_t half = kPages / 2 * (endpoint == 9 ? 1 : 0);
   while (!stop.load(std::memory_order_relaxed)) {
     const typename R::Section section(*rig.device, reader);
-    for (int i = 0; i < 16; ++i) {
-      const std::uint64_t page = rng.below(kPages);
-      const auto result = rig.device->translate(reader, handle, {page * kPage}, Access::kWrite);
-      if (!result.reaches_memory()) continue;
+    const auto write = [&](const TranslateResult& result) {
+      if (!result.reaches_memory()) return;
       const std::uint64_t word = result.phys.value / kPage;
       // Each domain maps its half of the memory, so readers do not race with each other.
       if (word / (kPages / 2) != half / (kPages / 2)) std::abort();
       memory.words[word] = endpoint;
       writes.fetch_add(1, std::memory_order_relaxed);
+    };
+    std::array<std::uint64_t, 16> pages;
+    for (auto& page : pages) page = rng.below(kPages);
+    if (rng.below(2) == 0) {
+      rig.device->translate_burst(
+          reader, handle, pages.size(),
+          [&](std::size_t i) {
+            return typename R::DeviceType::Path::BurstAccess{{pages[i] * kPage}, Access::kWrite};
+          },
+          [&](std::size_t /*i*/, const TranslateResult& result) { write(result); });
+    } else {
+      for (const auto page : pages) {
+        write(rig.device->translate(reader, handle, {page * kPage}, Access::kWrite));
+      }
     }
     // Where there are fewer cores than threads, the engine must get its turn.
     if (rng.below(4) == 0) std::this_thread::yield();

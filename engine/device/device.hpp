@@ -17,6 +17,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -127,6 +129,11 @@ class Device {
   TranslateResult translate_quietly(Reader& reader, EndpointHandle endpoint, Iova iova,
                                     Access access) noexcept {
     return path_.translate_quietly(reader, endpoint, iova, access);
+  }
+  template <class Ask, class Take>
+  [[gnu::always_inline]] void translate_burst(Reader& reader, EndpointHandle endpoint,
+                                              std::size_t count, Ask&& ask, Take&& take) noexcept {
+    path_.translate_burst(reader, endpoint, count, ask, take);
   }
   // Keeps a reader online for a burst.
   class Section {

@@ -140,9 +140,40 @@ class RawGuest {
       online_ = false;
     } else if (pick == 1) {
       path.quiescent(*rig_.reader);
-    } else {
+    } else if (pick == 2) {
       translate();
+    } else {
+      translate_burst();
     }
+  }
+
+  // The engine may run, a request may arrive, between two accesses of a burst.
+  void translate_burst() {
+    using Ask = typename R::DeviceType::Path::BurstAccess;
+    const auto endpoint = rig_.device->endpoint({static_cast<std::uint32_t>(8 + bytes_.below(3))});
+    std::size_t next = 0;
+    std::size_t taken = 0;
+    const std::size_t count = bytes_.below(8);
+    Ask access{};
+    rig_.device->translate_burst(
+        *rig_.reader, *endpoint, count,
+        [&](std::size_t i) {
+          if (i == next) {
+            ++next;
+            if (bytes_.below(4) == 0) push();
+            if (bytes_.below(2) == 0) rig_.device->poll(static_cast<unsigned>(bytes_.below(8)));
+            access = {{bytes_.below(65536) << bytes_.below(49)},
+                      bytes_.below(2) == 0 ? Access::kRead : Access::kWrite};
+          }
+          return access;
+        },
+        [&](std::size_t i, const TranslateResult& result) {
+          if (i != taken++) fail_with("a burst answers out of order");
+          if (result.reaches_memory() && result.bytes_left == 0) {
+            fail_with("no bytes left of a mapping");
+          }
+        });
+    if (taken != count) fail_with("a burst lost an access");
   }
 
   void translate() {

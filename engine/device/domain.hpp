@@ -29,6 +29,10 @@ struct Hull {
     range.last = std::max(range.last, more.last);
   }
   bool overlaps(const IovaRange& other) const { return range.overlaps(other); }
+  // One compare. Never false for an address inside; an empty hull answers true for two addresses.
+  bool may_contain(Iova at) const {
+    return at.value - range.first.value <= range.last.value - range.first.value;
+  }
   void clear() { *this = Hull{}; }
 };
 
@@ -115,7 +119,8 @@ struct Endpoint {
 
   // Readers.
   std::atomic<const Domain<S>*> attachment{nullptr};
-  std::vector<protocol::ReservedRegion> regions;  // Sorted, immutable.
+  Hull reserved;                                  // Of `regions`; immutable, like them.
+  std::vector<protocol::ReservedRegion> regions;  // Sorted.
   const EndpointId id;
 
   // The engine's.

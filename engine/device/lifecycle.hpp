@@ -36,6 +36,7 @@ Device<S, I>::Device(const DeviceConfig& config, Quiescence& quiescence, TickSou
     endpoint->regions = each.reserved;
     std::sort(endpoint->regions.begin(), endpoint->regions.end(),
               [](const auto& a, const auto& b) { return a.range.first < b.range.first; });
+    for (const auto& region : endpoint->regions) endpoint->reserved.add(region.range);
     endpoint->properties = protocol::build_properties(endpoint->regions);
     endpoint_table_.insert(each.id.value, endpoint.get());
     endpoints_.push_back(std::move(endpoint));

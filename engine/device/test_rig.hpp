@@ -124,6 +124,16 @@ struct Rig {
     const Section section(*device, *reader);
     return device->translate(*reader, device->endpoint({endpoint}).value(), {iova}, access);
   }
+  std::vector<TranslateResult> translate_burst(
+      std::uint32_t endpoint, const std::vector<typename DeviceType::Path::BurstAccess>& accesses) {
+    const Section section(*device, *reader);
+    std::vector<TranslateResult> results(accesses.size());
+    device->translate_burst(
+        *reader, device->endpoint({endpoint}).value(), accesses.size(),
+        [&](std::size_t i) { return accesses[i]; },
+        [&](std::size_t i, const TranslateResult& result) { results[i] = result; });
+    return results;
+  }
   // Whether the address translates, and to what, asked twice: from the store and from the IOTLB.
   std::optional<std::uint64_t> reaches(std::uint32_t endpoint, std::uint64_t iova,
                                        Access access = Access::kRead) {

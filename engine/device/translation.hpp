@@ -3,9 +3,27 @@
 //     Device::Section section(device, reader);                 // online, for one burst
 //     auto result = device.translate(reader, endpoint, iova, Access::kWrite);
 //     if (result.outcome == Outcome::kMapped) ... result.phys, result.bytes_left ...
+//     device.translate_burst(reader, endpoint, count, ask, take);     // the same for many, cheaper
 //
 // translate() is the composition of route, lookup, begin_fill, walk, fill and grant, which are public
 // so that the simulation can stop between any two of them.
+//
+// translate_burst() gives what translate() gives for each access in turn, but reads the attachment once
+// a burst, and the domain's generation and context once for each run of hits. Per address remain the
+// reserved regions (D47), the compare of the entry and the permissions (D29). Why an old value may serve:
+// a burst lies inside one section without a quiescent state, so no grace period that opens after its
+// start passes before its end.
+//   C1, C6 DETACH, ATTACH, UNMAP and reset are answered, and domains freed, after such a period: what the
+//     burst uses of an old attachment or generation it uses before that answer, as a single call that
+//     was overtaken does.
+//   C2 a MAP that completes during the burst is found: nothing says "not mapped" but a walk of the store at
+//     that moment. An entry of an earlier mapping cannot stand in its way: a MAP over an address whose
+//     invalidation is in flight is answered after that UNMAP, which waits for this section.
+//   ATTACH in the middle: the endpoint's accesses are with either domain until it is answered, which
+//     is after the section. An access that begins later belongs to another burst.
+//   Bypass: an endpoint that was unattached or bypassing at the start goes through translate() each time,
+//     so a write to config.bypass, which waits for nobody, takes effect at the next access.
+//   C3 each result still comes from one entry or one walk.
 //
 // Threading: add_reader() before anything runs; everything that takes a Reader belongs to the thread
 // that owns it, inside a section. Several threads read at once.
@@ -71,6 +89,11 @@ class TranslationPath {
     SpscRing<protocol::FaultReport> faults_;
   };
 
+  struct BurstAccess {
+    Iova iova;
+    Access access;
+  };
+
   // Where an access goes: into `domain`, or nowhere further and `result` says why.
   struct Route {
     const Domain<S>* domain = nullptr;
@@ -94,11 +117,31 @@ class TranslationPath {
 
   TranslateResult translate(Reader& reader, EndpointHandle endpoint, Iova iova,
                             Access access) noexcept {
-    const TranslateResult result = translate_quietly(reader, endpoint, iova, access);
-    if (result.outcome == Outcome::kFault) [[unlikely]] {
-      report(reader, endpoint, iova, access, result.reason);
+    return reported(reader, endpoint, iova, access,
+                    translate_quietly(reader, endpoint, iova, access));
+  }
+
+  // Access i is ask(i), its result goes to take(i, result), for each i below `count` in order. ask() may be
+  // called more than once. Neither may use `reader` otherwise, which means: no translation, no quiescent().
+  template <class Ask, class Take>
+  [[gnu::always_inline]] void translate_burst(Reader& reader, EndpointHandle endpoint,
+                                              std::size_t count, Ask&& ask, Take&& take) noexcept {
+    // acquire: as in route().
+    const Domain<S>* const domain = endpoint->attachment.load(std::memory_order_acquire);
+    const bool translated = domain != nullptr && !domain->bypass;
+    // Misses come in a row, after an invalidation: a run is tried again behind a hit only.
+    bool run = translated;
+    for (std::size_t i = 0; i < count; ++i) {
+      bool missed = false;
+      if (run) [[likely]] {
+        i = translate_hits(reader, endpoint, *domain, i, count, ask, take, missed);
+        if (i == count) break;
+      }
+      const TranslateResult result = missed ? translate_miss(reader, endpoint, domain, ask(i))
+                                            : translate_alone(reader, endpoint, ask(i));
+      run = translated && result.hit;
+      take(i, result);
     }
-    return result;
   }
 
   // The same without a fault report: for the endpoint that only asks.
@@ -113,9 +156,10 @@ class TranslationPath {
   }
 
   Route route(EndpointHandle endpoint, Iova iova) const noexcept {
-    for (const auto& region : endpoint->regions) {
-      if (region.range.contains(iova)) [[unlikely]]
-        return {nullptr, reserved()};  // D47
+    if (endpoint->reserved.may_contain(iova)) [[unlikely]] {
+      for (const auto& region : endpoint->regions) {
+        if (region.range.contains(iova)) return {nullptr, reserved()};  // D47
+      }
     }
     // acquire: partner is the engine's release store of the attachment.
     const Domain<S>* domain = endpoint->attachment.load(std::memory_order_acquire);
@@ -142,14 +186,13 @@ class TranslationPath {
 
   // D29: nothing beyond the mapping's permissions; a write-only mapping is not readable.
   static TranslateResult grant(const IotlbHit& hit, Access access, bool from_iotlb) noexcept {
-    if (!allows(hit.permissions, access)) [[unlikely]] {
-      return {{}, 0, Outcome::kFault, protocol::FaultReason::kMapping, from_iotlb};
-    }
+    if (!allows(hit.permissions, access)) [[unlikely]]
+      return no_mapping(from_iotlb);
     return {hit.phys, hit.bytes_left, Outcome::kMapped, {}, from_iotlb};
   }
   static TranslateResult grant(const std::optional<Translation>& translation, Iova iova,
                                Access access) noexcept {
-    if (!translation) return {{}, 0, Outcome::kFault, protocol::FaultReason::kMapping, false};
+    if (!translation) return no_mapping(false);
     return grant(hit_of(*translation, iova), access, false);
   }
 
@@ -210,6 +253,64 @@ class TranslationPath {
   }
 
  private:
+  // From access `i` on, as long as the IOTLB answers. Returns the access that it stopped at: one that
+  // `missed`, or one whose reserved regions need a closer look.
+  template <class Ask, class Take>
+  [[gnu::always_inline]] std::size_t translate_hits(Reader& reader, EndpointHandle endpoint,
+                                                    const Domain<S>& domain, std::size_t i,
+                                                    std::size_t count, Ask& ask, Take& take,
+                                                    bool& missed) noexcept {
+    const Hull guarded = endpoint->reserved;
+    auto burst = iotlb_.burst(*reader.cache_, domain.tag);
+    for (; i < count; ++i) {
+      // The common case: no call, so everything that the loop needs stays in registers.
+      const std::size_t begin = i;
+      for (; i < count; ++i) {
+        const BurstAccess next = ask(i);
+        if (guarded.may_contain(next.iova)) [[unlikely]]
+          break;
+        const auto hit = burst.lookup_home(next.iova);
+        if (!hit || !allows(hit->permissions, next.access)) [[unlikely]]
+          break;
+        take(i, grant(*hit, next.access, true));
+      }
+      burst.count_hits(i - begin);
+      if (i == count || guarded.may_contain(ask(i).iova)) break;
+      const auto hit = burst.lookup(ask(i).iova);
+      missed = !hit;
+      if (missed) break;
+      take(i, grant_or_report(reader, endpoint, *hit, ask(i)));
+    }
+    return i;
+  }
+
+  // What a burst does rarely, out of line so that the loop over its hits keeps its registers.
+  [[gnu::noinline]] TranslateResult translate_miss(Reader& reader, EndpointHandle endpoint,
+                                                   const Domain<S>* domain,
+                                                   BurstAccess next) noexcept {
+    return reported(reader, endpoint, next.iova, next.access,
+                    translate_by_walk(reader, {domain, {}}, next.iova, next.access));
+  }
+  [[gnu::noinline]] TranslateResult translate_alone(Reader& reader, EndpointHandle endpoint,
+                                                    BurstAccess next) noexcept {
+    return translate(reader, endpoint, next.iova, next.access);
+  }
+  [[gnu::noinline]] TranslateResult grant_or_report(Reader& reader, EndpointHandle endpoint,
+                                                    const IotlbHit& hit,
+                                                    BurstAccess next) noexcept {
+    return reported(reader, endpoint, next.iova, next.access, grant(hit, next.access, true));
+  }
+
+  // A fault on its way to the caller goes to the engine as well.
+  [[gnu::always_inline]] TranslateResult reported(Reader& reader, EndpointHandle endpoint,
+                                                  Iova iova, Access access,
+                                                  const TranslateResult& result) noexcept {
+    if (result.outcome == Outcome::kFault) [[unlikely]] {
+      report(reader, endpoint, iova, access, result.reason);
+    }
+    return result;
+  }
+
   TranslateResult translate_by_walk(Reader& reader, const Route& to, Iova iova,
                                     Access access) noexcept {
     const auto ticket = begin_fill(reader, to, iova);
@@ -221,6 +322,10 @@ class TranslationPath {
   static IotlbHit hit_of(const Translation& translation, Iova iova) noexcept {
     const std::uint64_t beyond = translation.extent.last.value - iova.value;
     return {translation.at(iova), translation.permissions, beyond + (beyond != ~std::uint64_t{0})};
+  }
+
+  static TranslateResult no_mapping(bool from_iotlb) noexcept {
+    return {{}, 0, Outcome::kFault, protocol::FaultReason::kMapping, from_iotlb};
   }
 
   static TranslateResult reserved() noexcept {
