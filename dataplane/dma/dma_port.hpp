@@ -2,7 +2,8 @@
 // lcore and then really copied. One virtual call per burst.
 //
 // Threading: owner-only: the lcore that runs the endpoint. run() and probe() each are one online
-// section of that lcore's reader (quiescence.hpp), so nothing is held between calls.
+// section of that lcore's reader (quiescence.hpp), so nothing is held between calls. A long run() is
+// quiescent now and then.
 // Invariants: an op touches guest memory only inside its translated range (C1, C3); an op that
 // faults part-way has copied nothing of the faulting page and reports kFault...; other ops still
 // run.

@@ -2,11 +2,12 @@
 // table, copy.
 //
 // Threading: owner-only: the lcore that runs the endpoint, which is one reader of the device.
-// Invariants: those of dma_port.hpp. One online section a burst; results of translate() are used inside
-// it only.
+// Invariants: those of dma_port.hpp. One online section a run(), with a quiescent state between its bursts
+// of kBurst ops; results of a translation are used before the next one of these only.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "dataplane/dma/dma_port.hpp"
@@ -27,11 +28,13 @@ class EnginePort final : public DmaPort {
       : device_(device), reader_(reader), endpoint_(endpoint), regions_(memory) {}
 
   std::size_t run(std::span<DmaOp> ops) override {
-    const typename Dev::Section section(device_, reader_);
+    typename Dev::Section section(device_, reader_);
     std::size_t good = 0;
-    for (DmaOp& op : ops) {
-      op.result = run_one(op);
-      good += op.result == DmaResult::kOk;
+    while (!ops.empty()) {
+      const auto burst = ops.first(std::min(ops.size(), kBurst));
+      good += run_burst(burst);
+      ops = ops.subspan(burst.size());
+      if (!ops.empty()) section.quiescent();  // An UNMAP waits for one burst, not for all of them.
     }
     return good;
   }
@@ -45,25 +48,56 @@ class EnginePort final : public DmaPort {
   IotlbReaderStats stats() const override { return device_.path().stats(reader_); }
 
  private:
-  DmaResult run_one(const DmaOp& op) {
-    Iova at = op.iova;
-    std::byte* buffer = op.buffer;
-    for (std::uint64_t left = op.bytes; left > 0;) {
-      const auto result = device_.translate(reader_, endpoint_, at, op.access);
-      if (!result.reaches_memory()) return failure(result);
-      std::uint64_t bytes = std::min(left, result.bytes_left);
-      std::byte* host = regions_.host_part(result.phys, bytes);
-      if (host == nullptr) return DmaResult::kOutsideMemory;
-      if (op.access == Access::kRead) {
-        std::memcpy(buffer, host, bytes);
-      } else {
-        std::memcpy(host, buffer, bytes);
-      }
-      at.value += bytes;
-      buffer += bytes;
-      left -= bytes;
+  static constexpr std::size_t kBurst = 32;
+
+  // Where an op goes on: `bytes` from `host` on, or nowhere and `failure` says why.
+  struct Place {
+    std::byte* host;
+    std::uint64_t bytes;
+    DmaResult failure;
+  };
+
+  // First the translations, then the copies, whose lines are by then on their way.
+  std::size_t run_burst(std::span<DmaOp> ops) {
+    std::array<Place, kBurst> places;
+    device_.translate_burst(
+        reader_, endpoint_, ops.size(),
+        [&](std::size_t i) {
+          return typename Dev::Path::BurstAccess{ops[i].iova, ops[i].access};
+        },
+        [&](std::size_t i, const TranslateResult& result) {
+          places[i] = place(result, ops[i].bytes);
+          __builtin_prefetch(places[i].host);
+        });
+    std::size_t good = 0;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      ops[i].result = run_one(ops[i], places[i]);
+      good += ops[i].result == DmaResult::kOk;
     }
-    return DmaResult::kOk;
+    return good;
+  }
+
+  DmaResult run_one(const DmaOp& op, Place at) {
+    std::uint64_t done = 0;
+    while (at.host != nullptr) {
+      if (op.access == Access::kRead) {
+        std::memcpy(op.buffer + done, at.host, at.bytes);
+      } else {
+        std::memcpy(at.host, op.buffer + done, at.bytes);
+      }
+      done += at.bytes;
+      if (done == op.bytes) return DmaResult::kOk;
+      at = place(device_.translate(reader_, endpoint_, {op.iova.value + done}, op.access),
+                 op.bytes - done);
+    }
+    return at.failure;
+  }
+
+  Place place(const TranslateResult& result, std::uint64_t left) {
+    if (!result.reaches_memory()) return {nullptr, 0, failure(result)};
+    std::uint64_t bytes = std::min(left, result.bytes_left);
+    std::byte* host = regions_.host_part(result.phys, bytes);
+    return {host, bytes, DmaResult::kOutsideMemory};
   }
 
   static DmaResult failure(const TranslateResult& result) {
