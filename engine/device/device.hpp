@@ -37,6 +37,7 @@
 #include "engine/device/parked.hpp"
 #include "engine/device/queues.hpp"
 #include "engine/device/translation.hpp"
+#include "engine/protocol/wire.hpp"
 
 namespace violet {
 
@@ -239,6 +240,7 @@ class Device {
 
   // engine.hpp: the loop.
   unsigned serve_queue(unsigned budget);
+  void prefetch(std::span<const Request> burst);
   void serve(const Request& request);
   template <class R>
   void handle(const R& request, ReplyTo to);
