@@ -67,6 +67,13 @@ class ContextTable {
     return context;
   }
 
+  // What was filled under the tag's current id counts as filled at `generation` from now on.
+  void advance(DomainTag tag, std::uint64_t generation) {
+    Context& context = contexts_[tag.value % kContexts];
+    VIOLET_DCHECK(context.tag == tag && context.id != kFree && generation >= context.generation);
+    context.generation = generation;
+  }
+
   // Makes everything filled for `tag` unreachable.
   void drop(DomainTag tag) {
     Context& context = contexts_[tag.value % kContexts];

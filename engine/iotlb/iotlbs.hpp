@@ -7,6 +7,7 @@
 #include "engine/base/type_list.hpp"
 #include "engine/iotlb/generation_device.hpp"
 #include "engine/iotlb/generation_domain.hpp"
+#include "engine/iotlb/generation_ranges.hpp"
 #include "engine/iotlb/locked_iotlb.hpp"
 #include "engine/iotlb/shared_versioned.hpp"
 #include "engine/iotlb/targeted.hpp"
@@ -16,7 +17,11 @@ namespace violet {
 using Iotlbs = TypeList<LockedIotlb,            //
                         GenerationDeviceIotlb,  //
                         GenerationDomainIotlb,  //
+                        GenerationRangesIotlb,  //
                         TargetedIotlb,          //
                         SharedVersionedIotlb>;
+
+// What a plan gets that names none, and what the scorecard judges.
+using DefaultIotlb = GenerationDomainIotlb;
 
 }  // namespace violet

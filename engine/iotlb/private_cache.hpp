@@ -119,6 +119,20 @@ class PrivateCache {
   }
   void drop_domain(DomainTag tag) noexcept { contexts_.drop(tag); }
 
+  bool current(DomainTag tag, std::uint64_t generation) const noexcept {
+    return contexts_.of(tag).is(tag, generation);
+  }
+  // The generation under which something of `tag` may be cached.
+  std::optional<std::uint64_t> generation_of(DomainTag tag) const noexcept {
+    const auto& context = contexts_.of(tag);
+    if (context.tag != tag || context.id == ContextTable::kFree) return std::nullopt;
+    return context.generation;
+  }
+  // What is cached of `tag` is true at `generation` too: the caller dropped what is not.
+  void advance(DomainTag tag, std::uint64_t generation) noexcept {
+    contexts_.advance(tag, generation);
+  }
+
   IotlbReaderStats stats() const { return counters_.read(); }
   std::size_t bytes() const { return sizeof(*this) + pages_.bytes() + large_.bytes(); }
 

@@ -4,6 +4,7 @@
 
 #include "dataplane/runtime/engine.hpp"
 #include "datasets/manifest.hpp"
+#include "engine/iotlb/iotlbs.hpp"
 #include "experiments/guest/iova_allocator.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/workloads.hpp"
@@ -53,7 +54,7 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
       {"kick-thread", "an lcore that sleeps until a kick wakes it", {}},
   };
   words.stores = choices_of(store_names(), "radix");
-  words.iotlbs = choices_of(iotlb_names(), "generation-domain");
+  words.iotlbs = choices_of(iotlb_names(), DefaultIotlb::kName);
   words.replacements = {"round-robin", "random", "lru"};
   words.indexings = {"dense", "mixed"};
   for (const auto& info : workloads()) {
