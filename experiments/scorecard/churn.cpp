@@ -11,7 +11,6 @@
 #include <array>
 #include <atomic>
 
-#include "engine/iotlb/targeted.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/scorecard/device_bed.hpp"
 #include "experiments/scorecard/lab.hpp"
@@ -236,8 +235,10 @@ bool has_hits(const Samples& p999) {
 
 Result<Findings> measure_churn(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("churn_tail", kNeedsTwoCpus)};
-  auto standard = measure_tails<GenerationDomainIotlb>(lab);
+  auto standard = measure_tails<DefaultIotlb>(lab);
   if (!standard) return tl::unexpected<Error>(standard.error());
+  auto ranges = measure_tails<GenerationRangesIotlb>(lab);
+  if (!ranges) return tl::unexpected<Error>(ranges.error());
   auto targeted = measure_tails<TargetedIotlb>(lab);
   if (!targeted) return tl::unexpected<Error>(targeted.error());
   if (!has_hits(standard->churned.hits_p999) || !has_hits(standard->quiet.hits_p999)) {
@@ -247,8 +248,8 @@ Result<Findings> measure_churn(Lab& lab) {
   return Findings{
       {"churn_tail",
        {ratio(standard->churned.hits_p999, standard->quiet.hits_p999)},
-       fmt::format("{}; with targeted invalidation {}", tails_text(*standard),
-                   tails_text(*targeted)),
+       fmt::format("{}; with generation-ranges {}; with targeted-ack {}", tails_text(*standard),
+                   tails_text(*ranges), tails_text(*targeted)),
        fmt::format(
            "batches in which something missed are left out, and of those that hit throughout the "
            "slowest still wait {} longer for lines that the engine writes",

@@ -8,7 +8,7 @@
 
 #include "dataplane/eal/rcu_quiescence.hpp"
 #include "engine/device/device.hpp"
-#include "engine/iotlb/generation_domain.hpp"
+#include "engine/iotlb/iotlbs.hpp"
 #include "engine/mapping/radix_store.hpp"
 #include "experiments/scorecard/rings.hpp"
 
@@ -71,6 +71,6 @@ struct DeviceBed {
   typename Dev::EndpointHandle endpoint = nullptr;
 };
 
-using DefaultBed = DeviceBed<GenerationDomainIotlb>;
+using DefaultBed = DeviceBed<DefaultIotlb>;
 
 }  // namespace violet::scorecard

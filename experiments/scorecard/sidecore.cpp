@@ -13,7 +13,7 @@ Result<std::unique_ptr<Sidecore>> Sidecore::make(Lab& lab, RingFormat format,
   if (!quiescence) return tl::unexpected<Error>(quiescence.error());
   made->rings = std::move(*rings);
   made->quiescence = std::move(*quiescence);
-  auto engine = make_engine("radix", "generation-domain",
+  auto engine = make_engine("radix", DefaultIotlb::kName,
                             {bench_config(mappings), *made->quiescence, made->rings->memory(), {}});
   if (!engine) return tl::unexpected<Error>(engine.error());
   made->engine = std::move(*engine);
