@@ -78,6 +78,7 @@ class EnginePort final : public DmaPort {
   }
 
   DmaResult run_one(const DmaOp& op, Place at) {
+    if (op.bytes == 0) return DmaResult::kOk;
     std::uint64_t done = 0;
     while (at.host != nullptr) {
       if (op.access == Access::kRead) {
