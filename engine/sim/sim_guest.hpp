@@ -40,7 +40,7 @@ class SimGuest {
     // One request in so many begins a removal: an endpoint is moved on while UNMAPs hold it up in both
     // domains, and the others leave the first. 0: none.
     unsigned removals = 0;
-    unsigned pace = 4;    // Sends at one in so many of its turns: what is mapped must get used.
+    unsigned pace = 4;  // Sends at one in so many of its turns: what is mapped must get used.
     SimWeights weights;
   };
   // What an access that begins now must find (C2).

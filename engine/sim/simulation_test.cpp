@@ -138,7 +138,7 @@ TYPED_TEST(Sim, OrderHoldsWhileUnmapsAreSlicedAndNothingIsLost) {
   options.guest.pages = 64;
   options.guest.max_in_flight = 24;
   options.guest.pace = 2;
-  options.guest.sweeps = 6;
+  options.guest.removals = 12;
   options.guest.weights = {6, 3, 30, 6};
   TestFixture::run_clean(options);
 }
