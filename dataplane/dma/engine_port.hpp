@@ -31,9 +31,9 @@ class EnginePort final : public DmaPort {
     typename Dev::Section section(device_, reader_);
     std::size_t good = 0;
     while (!ops.empty()) {
-      const auto burst = ops.first(std::min(ops.size(), kBurst));
-      good += run_burst(burst);
-      ops = ops.subspan(burst.size());
+      const auto burst = ops.first(next_burst(ops));
+      good += burst.empty() ? skip_one(ops.front()) : run_burst(burst);
+      ops = ops.subspan(std::max<std::size_t>(burst.size(), 1));
       if (!ops.empty()) section.quiescent();  // An UNMAP waits for one burst, not for all of them.
     }
     return good;
@@ -77,8 +77,20 @@ class EnginePort final : public DmaPort {
     return good;
   }
 
+  // How many of the next ops are translated together: an op without bytes is not translated at all.
+  static std::size_t next_burst(std::span<const DmaOp> ops) {
+    const auto most = ops.first(std::min(ops.size(), kBurst));
+    const auto end =
+        std::find_if(most.begin(), most.end(), [](const DmaOp& op) { return op.bytes == 0; });
+    return static_cast<std::size_t>(end - most.begin());
+  }
+
+  static std::size_t skip_one(DmaOp& op) {
+    op.result = DmaResult::kOk;
+    return 1;
+  }
+
   DmaResult run_one(const DmaOp& op, Place at) {
-    if (op.bytes == 0) return DmaResult::kOk;
     std::uint64_t done = 0;
     while (at.host != nullptr) {
       if (op.access == Access::kRead) {
@@ -88,6 +100,8 @@ class EnginePort final : public DmaPort {
       }
       done += at.bytes;
       if (done == op.bytes) return DmaResult::kOk;
+      if (done > ~op.iova.value)
+        return DmaResult::kFaultMapping;  // Nothing follows the last address.
       at = place(device_.translate(reader_, endpoint_, {op.iova.value + done}, op.access),
                  op.bytes - done);
     }

@@ -45,5 +45,44 @@ TYPED_TEST(EnginePorts, ADmaCrossesAdjoiningRegionsOnAMissAndOnAHit) {
   EXPECT_EQ(beyond.result, DmaResult::kOutsideMemory);
 }
 
+// A burst is cut there: what stands before and behind is done as ever.
+TYPED_TEST(EnginePorts, AnOpWithoutBytesIsNotTranslated) {
+  TypeParam rig;
+  GuestMemory memory;
+  ASSERT_TRUE(memory.allocate({0}, 0x10000, GuestMemory::Backing::kAnonymous));
+  rig.attach(1, 8);
+  rig.map(1, 0, 0xfff, 0x1000);
+  typename PortOf<TypeParam>::Type port(*rig.device, *rig.reader, rig.device->endpoint({8}).value(),
+                                        memory);
+  std::array<std::byte, 4> data;
+  data.fill(std::byte{0x5a});
+  std::array<DmaOp, 3> ops{DmaOp{{0}, 1, Access::kWrite, data.data(), DmaResult::kFaultDomain},
+                           DmaOp{{0x5000}, 0, Access::kWrite, data.data(), DmaResult::kFaultDomain},
+                           DmaOp{{1}, 1, Access::kWrite, data.data(), DmaResult::kFaultDomain}};
+  EXPECT_EQ(port.run(ops), 3u);
+  for (const DmaOp& op : ops) EXPECT_EQ(op.result, DmaResult::kOk);
+  EXPECT_EQ(*memory.host({0x1000}, 1), std::byte{0x5a});
+  EXPECT_EQ(*memory.host({0x1001}, 1), std::byte{0x5a});
+  EXPECT_EQ(port.stats().hits + port.stats().misses, 2u);
+}
+
+TYPED_TEST(EnginePorts, NothingFollowsTheLastAddress) {
+  TypeParam rig;
+  GuestMemory memory;
+  ASSERT_TRUE(memory.allocate({0}, 0x10000, GuestMemory::Backing::kAnonymous));
+  rig.attach(1, 8);
+  rig.map(1, ~std::uint64_t{0xfff}, ~std::uint64_t{0}, 0x2000);
+  rig.map(1, 0, 0xfff, 0x4000);
+  typename PortOf<TypeParam>::Type port(*rig.device, *rig.reader, rig.device->endpoint({8}).value(),
+                                        memory);
+  std::array<std::byte, 8192> data;
+  data.fill(std::byte{0x5a});
+  DmaOp op{{~std::uint64_t{0xfff}}, 8192, Access::kWrite, data.data(), DmaResult::kOk};
+  EXPECT_EQ(port.run(std::span(&op, 1)), 0u);
+  EXPECT_EQ(op.result, DmaResult::kFaultMapping);
+  EXPECT_EQ(*memory.host({0x2fff}, 1), std::byte{0x5a});
+  EXPECT_EQ(*memory.host({0x4000}, 1), std::byte{0});
+}
+
 }  // namespace
 }  // namespace violet

@@ -206,20 +206,31 @@ TEST_F(Block, AFaultCompletesWithAnErrorAndTheQueueGoesOn) {
   EXPECT_EQ(block.dma_errors(), 1u);
 }
 
+// The record of a probe of `iova`. One that is preempted on the way is dropped and counted: again.
+Event recorded_probe(RogueEndpoint& rogue, EventRing& ring, Iova iova) {
+  std::array<Event, 1> event{};
+  for (int tries = 0; tries < 100'000; ++tries) {
+    const auto dropped = rogue.dropped_targets();
+    rogue.aim(iova, Access::kRead, 0, 0);
+    EXPECT_EQ(rogue.poll(8), 1u);
+    const std::size_t records = ring.drain(event);
+    EXPECT_EQ(records + rogue.dropped_targets() - dropped, 1u);
+    if (records == 1) return event[0];
+  }
+  ADD_FAILURE() << "every probe was dropped";
+  return event[0];
+}
+
 TEST(RogueEndpoint, RecordsEveryProbeWithItsOutcome) {
   FlatPort port;
   port.faulting_pages.insert(2);
   EventRing ring(16);
   constexpr std::array<std::uint64_t, 1> kAtOnce = {0};
   RogueEndpoint rogue(port, Probe(&ring, 1), 0x66, kAtOnce);
-  rogue.aim({0x1000}, Access::kRead, 0, 0);
-  rogue.aim({0x2000}, Access::kRead, 0, 0);
-  EXPECT_EQ(rogue.poll(8), 2u);
-  std::array<Event, 4> events{};
-  ASSERT_EQ(ring.drain(events), 2u);
-  EXPECT_EQ(events[0].status, 1);
-  EXPECT_EQ(events[1].status, 0);
-  EXPECT_EQ(events[1].a, 0x2000u);
+  EXPECT_EQ(recorded_probe(rogue, ring, {0x1000}).status, 1);
+  const Event miss = recorded_probe(rogue, ring, {0x2000});
+  EXPECT_EQ(miss.status, 0);
+  EXPECT_EQ(miss.a, 0x2000u);
   EXPECT_EQ(rogue.hits(), 1u);
 }
 
