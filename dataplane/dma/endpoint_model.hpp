@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "engine/base/types.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet {
 

@@ -3,7 +3,8 @@
 //
 // Threading: owner-only: the lcore that runs the endpoint, which is one reader of the device.
 // Invariants: those of dma_port.hpp. One online section a run(), with a quiescent state between its bursts
-// of kBurst ops; results of a translation are used before the next one of these only.
+// of kBurst ops; results of a translation are used before the next one of these only. With a probe, the
+// first translation of one op in kTranslateSampling is timed, by itself.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "dataplane/dma/dma_port.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "dataplane/virtqueue/region_cache.hpp"
+#include "engine/base/clock.hpp"
 #include "engine/device/device.hpp"
 
 namespace violet {
@@ -24,8 +26,8 @@ class EnginePort final : public DmaPort {
 
   // All outlive the port.
   EnginePort(Dev& device, typename Dev::Reader& reader, typename Dev::EndpointHandle endpoint,
-             const GuestMemory& memory)
-      : device_(device), reader_(reader), endpoint_(endpoint), regions_(memory) {}
+             const GuestMemory& memory, Probe probe = {})
+      : device_(device), reader_(reader), endpoint_(endpoint), regions_(memory), probe_(probe) {}
 
   std::size_t run(std::span<DmaOp> ops) override {
     typename Dev::Section section(device_, reader_);
@@ -49,6 +51,7 @@ class EnginePort final : public DmaPort {
 
  private:
   static constexpr std::size_t kBurst = 32;
+  static_assert(kBurst < kTranslateSampling);
 
   // Where an op goes on: `bytes` from `host` on, or nowhere and `failure` says why.
   struct Place {
@@ -60,6 +63,22 @@ class EnginePort final : public DmaPort {
   // First the translations, then the copies, whose lines are by then on their way.
   std::size_t run_burst(std::span<DmaOp> ops) {
     std::array<Place, kBurst> places;
+    if (const auto timed = next_timed(ops.size()); timed == ops.size()) [[likely]] {
+      translate(ops, places.data());
+    } else {
+      translate(ops.first(timed), places.data());
+      places[timed] = place(translate_timed(ops[timed]), ops[timed].bytes);
+      translate(ops.subspan(timed + 1), places.data() + timed + 1);
+    }
+    std::size_t good = 0;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      ops[i].result = run_one(ops[i], places[i]);
+      good += ops[i].result == DmaResult::kOk;
+    }
+    return good;
+  }
+
+  void translate(std::span<DmaOp> ops, Place* places) {
     device_.translate_burst(
         reader_, endpoint_, ops.size(),
         [&](std::size_t i) {
@@ -69,12 +88,30 @@ class EnginePort final : public DmaPort {
           places[i] = place(result, ops[i].bytes);
           __builtin_prefetch(places[i].host);
         });
-    std::size_t good = 0;
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-      ops[i].result = run_one(ops[i], places[i]);
-      good += ops[i].result == DmaResult::kOk;
+  }
+
+  // Which of the next `count` ops is timed; `count` when none of them is.
+  std::size_t next_timed(std::size_t count) {
+    if (!probe_.on()) return count;
+    if (until_timed_ >= count) {
+      until_timed_ -= count;
+      return count;
     }
-    return good;
+    const auto timed = until_timed_;
+    until_timed_ += kTranslateSampling - count;
+    return timed;
+  }
+
+  [[gnu::noinline]] TranslateResult translate_timed(const DmaOp& op) {
+    const Ticks before = now_ticks();
+    const auto result = device_.translate(reader_, endpoint_, op.iova, op.access);
+    const Ticks after = now_ticks();
+    const bool fault = result.outcome == Outcome::kFault;
+    if (!fault && result.outcome != Outcome::kMapped) return result;  // Nothing was looked up.
+    const std::uint8_t status = fault ? 2 : !result.hit;
+    probe_.record(after, EventKind::kTranslate, endpoint_->id.value, op.iova.value,
+                  result.bytes_left, status, after - before);
+    return result;
   }
 
   // How many of the next ops are translated together: an op without bytes is not translated at all.
@@ -125,6 +162,8 @@ class EnginePort final : public DmaPort {
   typename Dev::Reader& reader_;
   typename Dev::EndpointHandle endpoint_;
   RegionCache regions_;
+  Probe probe_;
+  std::size_t until_timed_ = kTranslateSampling - 1;  // Ops before the next timed one.
 };
 
 }  // namespace violet

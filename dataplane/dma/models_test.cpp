@@ -226,7 +226,7 @@ TEST(RogueEndpoint, RecordsEveryProbeWithItsOutcome) {
   port.faulting_pages.insert(2);
   EventRing ring(16);
   constexpr std::array<std::uint64_t, 1> kAtOnce = {0};
-  RogueEndpoint rogue(port, Probe(&ring, 1), 0x66, kAtOnce);
+  RogueEndpoint rogue(port, Probe(&ring), 0x66, kAtOnce);
   EXPECT_EQ(recorded_probe(rogue, ring, {0x1000}).status, 1);
   const Event miss = recorded_probe(rogue, ring, {0x2000});
   EXPECT_EQ(miss.status, 0);

@@ -17,6 +17,8 @@
 #include "dataplane/dma/endpoint_model.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/spsc_ring.hpp"
+#include "engine/telemetry/counter.hpp"
+#include "engine/telemetry/event_ring.hpp"
 
 namespace violet {
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/dma/dma_port.hpp"
@@ -18,7 +19,7 @@
 #include "engine/base/quiescence.hpp"
 #include "engine/device/config.hpp"
 #include "engine/device/counters.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_ring.hpp"
 
 namespace violet {
 
@@ -49,9 +50,13 @@ class Engine {
   virtual void reset() = 0;
   virtual bool resetting() const = 0;
 
-  // A DMA port of the endpoint for the lcore that calls itself `reader_name`.
-  virtual Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint,
-                                                     std::string reader_name) = 0;
+  // A DMA port of the endpoint for the lcore that calls itself `reader_name`. `probe` is that lcore's:
+  // faults and samples of the translations go there.
+  virtual Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, std::string reader_name,
+                                                     Probe probe) = 0;
+  Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, std::string reader_name) {
+    return open_port(endpoint, std::move(reader_name), Probe());
+  }
   virtual const DeviceCounters& counters() const = 0;
   // Names of readers that were reported as stalled (C5), oldest first.
   virtual std::vector<std::string> stalled_readers() const = 0;

@@ -50,13 +50,15 @@ class EngineOf final : public Engine {
   void reset() override { device_->reset(); }
   bool resetting() const override { return device_->resetting(); }
 
-  Result<std::unique_ptr<DmaPort>> open_port(EndpointId id, std::string reader_name) override {
+  using Engine::open_port;
+  Result<std::unique_ptr<DmaPort>> open_port(EndpointId id, std::string reader_name,
+                                             Probe probe) override {
     auto endpoint = device_->endpoint(id);
     if (!endpoint) return tl::unexpected<Error>(endpoint.error());
-    auto reader = device_->add_reader(std::move(reader_name));
+    auto reader = device_->add_reader(std::move(reader_name), probe);
     if (!reader) return tl::unexpected<Error>(reader.error());
     return std::unique_ptr<DmaPort>(
-        std::make_unique<EnginePort<S, I>>(*device_, **reader, *endpoint, memory_));
+        std::make_unique<EnginePort<S, I>>(*device_, **reader, *endpoint, memory_, probe));
   }
   const DeviceCounters& counters() const override { return device_->counters(); }
   std::vector<std::string> stalled_readers() const override {

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet {
 

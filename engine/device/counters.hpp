@@ -8,7 +8,7 @@
 #include <cstddef>
 
 #include "engine/protocol/wire.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet {
 

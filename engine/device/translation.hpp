@@ -46,7 +46,8 @@
 #include "engine/device/domain.hpp"
 #include "engine/iotlb/iotlb.hpp"
 #include "engine/protocol/fault.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/counter.hpp"
+#include "engine/telemetry/event_ring.hpp"
 
 namespace violet {
 

@@ -13,7 +13,7 @@
 
 #include "engine/iotlb/context_table.hpp"
 #include "engine/iotlb/page_array.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet {
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/base/types.hpp"
+#include "engine/telemetry/dma_event.hpp"
 
 namespace violet {
 
@@ -36,8 +37,8 @@ struct DmaMapping {
   std::uint64_t cookie = 0;  // The strategy's own.
 };
 
-// How kDmaMap and kDmaUnmap events carry a mapping (telemetry/event.hpp): `status` holds the direction,
-// what was granted and whether it is persistent, `b` the bytes and the page of the buffer.
+// The two words that kDmaMap and kDmaUnmap events carry of a mapping; read back by dma_event_*() of
+// engine/telemetry/dma_event.hpp.
 constexpr std::uint8_t dma_event_status(const DmaMapping& mapping) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(mapping.direction) |
                                    static_cast<unsigned>(mapping.granted) << 2 |
@@ -46,18 +47,6 @@ constexpr std::uint8_t dma_event_status(const DmaMapping& mapping) {
 constexpr std::uint64_t dma_event_extent(const DmaMapping& mapping) {
   return mapping.buffer.bytes | (mapping.buffer.phys.value >> kGranuleShift4K) << 32;
 }
-constexpr Permissions dma_event_needed(std::uint8_t status) {
-  return static_cast<Permissions>(status & 3);
-}
-constexpr Permissions dma_event_granted(std::uint8_t status) {
-  return static_cast<Permissions>(status >> 2 & 3);
-}
-constexpr bool dma_event_persistent(std::uint8_t status) { return (status & 1u << 5) != 0; }
-constexpr std::uint32_t dma_event_bytes(std::uint64_t extent) {
-  return static_cast<std::uint32_t>(extent);
-}
-// Page number of the first byte of the buffer; below 2^44 bytes of memory.
-constexpr std::uint64_t dma_event_page(std::uint64_t extent) { return extent >> 32; }
 
 // What the DMA layer did, since the run's start. Guest lcore only.
 struct GuestCounters {

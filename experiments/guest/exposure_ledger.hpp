@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/types.hpp"
 #include "engine/telemetry/event.hpp"
 #include "experiments/guest/persistent_lives.hpp"
 #include "experiments/guest/stale_memory.hpp"

@@ -147,7 +147,7 @@ bool VirtioIommuDriver::add_in(Slot slot, const Wire& request, std::uint32_t wri
   if (added == 0) return false;
   env_.queue.publish();  // Visible now, as after virtqueue_add(); only the kick is left to sync().
   heap_.set_number(slot, next_number_++);
-  ++in_flight_;
+  in_flight_.add();
   return true;
 }
 
@@ -155,7 +155,7 @@ bool VirtioIommuDriver::add_in(Slot slot, const Wire& request, std::uint32_t wri
 bool VirtioIommuDriver::make_room() {
   if (broken()) [[unlikely]]
     return false;
-  if (in_flight_ < env_.queue.capacity()) [[likely]]
+  if (in_flight() < env_.queue.capacity()) [[likely]]
     return true;
   ++stats_.ring_full;
   return sync();
@@ -262,7 +262,7 @@ Status VirtioIommuDriver::set_global_bypass(bool on) {
 void VirtioIommuDriver::kick() {
   if (env_.queue.needs_kick()) {
     ++env_.counters.kicks;
-    if (env_.probe.on()) env_.probe.record(env_.clock(), EventKind::kKick, 0, in_flight_, 0);
+    if (env_.probe.on()) env_.probe.record(env_.clock(), EventKind::kKick, 0, in_flight(), 0);
     env_.doorbell.kick();
   } else {
     ++env_.counters.kicks_suppressed;
@@ -274,9 +274,9 @@ bool VirtioIommuDriver::sync() {
     return false;
   ++stats_.lock_acquisitions;
   ++env_.counters.syncs;
-  stats_.most_in_flight = std::max<std::uint64_t>(stats_.most_in_flight, in_flight_);
+  stats_.most_in_flight = std::max<std::uint64_t>(stats_.most_in_flight, in_flight());
   kick();
-  return in_flight_ == 0 || spin();
+  return in_flight() == 0 || spin();
 }
 
 bool VirtioIommuDriver::spin() {
@@ -286,7 +286,7 @@ bool VirtioIommuDriver::spin() {
   while (true) {
     const std::size_t count = env_.queue.pop_used(used);
     for (std::size_t i = 0; i < count; ++i) take_back(used[i]);
-    if (in_flight_ == 0) break;
+    if (in_flight() == 0) break;
     if (count > 0) continue;
     if (env_.spin_hook != nullptr) env_.spin_hook->while_spinning();
     cpu_pause();
@@ -308,7 +308,7 @@ protocol::Status VirtioIommuDriver::status_of(const UsedBuffer& used) const {
 
 void VirtioIommuDriver::take_back(const UsedBuffer& used) {
   const protocol::Status status = status_of(used);
-  --in_flight_;
+  in_flight_.sub();
   if (used.cookie == waited_for_) {
     waited_status_ = status;
   } else if (status != protocol::Status::kOk) [[unlikely]] {
@@ -340,7 +340,7 @@ void VirtioIommuDriver::give_up(Ticks waited) {
       "{} "
       "ring slots in flight, {} kicks sent and {} suppressed; is the engine being polled?",
       static_cast<double>(ticks_to_ns(waited)) / 1e9, request, oldest ? heap_.number(*oldest) : 0,
-      next_number_ - 1, in_flight_, env_.queue.capacity(), env_.counters.kicks,
+      next_number_ - 1, in_flight(), env_.queue.capacity(), env_.counters.kicks,
       env_.counters.kicks_suppressed);
 }
 

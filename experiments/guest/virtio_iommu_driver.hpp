@@ -25,7 +25,8 @@
 #include "engine/base/result.hpp"
 #include "engine/protocol/properties.hpp"
 #include "engine/protocol/wire.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/counter.hpp"
+#include "engine/telemetry/event_ring.hpp"
 #include "experiments/guest/device_transport.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/doorbell.hpp"
@@ -102,7 +103,8 @@ class VirtioIommuDriver {
   bool broken() const { return !diagnosis_.empty(); }
   // Why, in a sentence that names the request and the state of the ring.
   Status health() const;
-  std::size_t in_flight() const { return in_flight_; }
+  // Sent and not answered; any thread may look.
+  std::size_t in_flight() const { return in_flight_.value(); }
   const DriverStats& stats() const { return stats_; }
   // The last MAP or UNMAP that failed.
   const std::optional<FailedRequest>& last_failure() const { return last_failure_; }
@@ -133,7 +135,7 @@ class VirtioIommuDriver {
   DeviceFacts facts_;
   RequestHeap heap_;
   Ticks timeout_;
-  std::size_t in_flight_ = 0;
+  Level in_flight_;
   std::uint64_t next_number_ = 1;
   Slot waited_for_ = kNoSlot;
   protocol::Status waited_status_ = protocol::Status::kOk;

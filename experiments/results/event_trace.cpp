@@ -33,12 +33,16 @@ struct BlockHeader {
   std::uint32_t events = 0;
   std::uint64_t dropped_before = 0;
   std::uint32_t crc = 0;
-  std::uint32_t reserved[3] = {};
+  std::uint16_t lcore = 0;
+  std::uint16_t reserved = 0;
+  std::uint64_t not_kept_before = 0;
 };
 static_assert(sizeof(BlockHeader) == 32);
 
 // Events are 32 bytes and so are headers, so every event of a mapped file is aligned.
 static_assert(alignof(Event) <= 32 && sizeof(FileHeader) % alignof(Event) == 0);
+
+constexpr std::size_t kBlocksBetween = 2048;  // About a quarter of a gigabyte.
 
 std::uint32_t checksum(std::span<const Event> events) {
   const auto bytes = std::as_bytes(events);
@@ -51,18 +55,22 @@ std::string_view bytes_of(const T& object) {
   return {reinterpret_cast<const char*>(&object), sizeof(T)};
 }
 
-Status check_header(const FileHeader& header, const std::filesystem::path& path) {
+Status check_header(const FileHeader& header, const std::string& name) {
   const FileHeader ours;
   if (std::memcmp(header.magic, ours.magic, sizeof ours.magic) != 0) {
-    return fail("{}: not an event trace", path.string());
+    return fail("{}: not an event trace", name);
   }
-  if (header.version != kEventTraceVersion || header.event_bytes != sizeof(Event)) {
-    return fail("{}: version {} with events of {} bytes, this program reads {} with {}",
-                path.string(), header.version, header.event_bytes, kEventTraceVersion,
+  if (header.version != kEventTraceVersion) {
+    return fail(
+        "{}: an event trace of version {}, this program reads version {}; run the plan again", name,
+        header.version, kEventTraceVersion);
+  }
+  if (header.event_bytes != sizeof(Event)) {
+    return fail("{}: events of {} bytes, this program reads {}", name, header.event_bytes,
                 sizeof(Event));
   }
   if (!std::isfinite(header.ns_per_tick) || header.ns_per_tick <= 0) {
-    return fail("{}: offset 16: a tick of {} ns", path.string(), header.ns_per_tick);
+    return fail("{}: offset 16: a tick of {} ns", name, header.ns_per_tick);
   }
   return {};
 }
@@ -115,17 +123,23 @@ EventTraceWriter::~EventTraceWriter() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Status EventTraceWriter::append(std::span<const Event> events, std::uint64_t dropped) {
+Status EventTraceWriter::append(std::uint16_t lcore, std::span<const Event> events,
+                                const MissingEvents& missing) {
+  MissingEvents before = missing;
   do {
     const auto part = events.first(std::min(events.size(), kMostBlockEvents));
     events = events.subspan(part.size());
     BlockHeader header;
     header.events = static_cast<std::uint32_t>(part.size());
-    header.dropped_before = std::exchange(dropped, 0);
+    header.dropped_before = std::exchange(before.dropped, 0);
     header.crc = checksum(part);
-    std::string block(bytes_of(header));
-    block.append(reinterpret_cast<const char*>(part.data()), part.size_bytes());
-    const Status written = write_all(fd_, block, path_);
+    header.lcore = lcore;
+    header.not_kept_before = std::exchange(before.not_kept, 0);
+    Status written = write_all(fd_, bytes_of(header), path_);
+    if (written) {
+      const auto* body = reinterpret_cast<const char*>(part.data());
+      written = write_all(fd_, {body, part.size_bytes()}, path_);
+    }
     if (!written) return written;
   } while (!events.empty());
   return {};
@@ -141,11 +155,19 @@ Result<EventTrace> EventTrace::open(const std::filesystem::path& path) {
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   void* bytes = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  const int reason = errno;
   ::close(fd);
   if (bytes == MAP_FAILED)
-    return fail("{}: cannot be mapped: {}", path.string(), std::strerror(errno));
-  EventTrace trace(static_cast<const std::byte*>(bytes), size);
-  const Status indexed = trace.index(path);
+    return fail("{}: cannot be mapped: {}", path.string(), std::strerror(reason));
+  EventTrace trace({static_cast<const std::byte*>(bytes), size}, true, path.string());
+  const Status indexed = trace.index();
+  if (!indexed) return tl::unexpected(indexed.error());
+  return trace;
+}
+
+Result<EventTrace> EventTrace::over(std::span<const std::byte> bytes, std::string name) {
+  EventTrace trace(bytes, false, std::move(name));
+  const Status indexed = trace.index();
   if (!indexed) return tl::unexpected(indexed.error());
   return trace;
 }
@@ -154,7 +176,8 @@ EventTrace::EventTrace(EventTrace&& other) noexcept { *this = std::move(other); 
 
 EventTrace& EventTrace::operator=(EventTrace&& other) noexcept {
   std::swap(bytes_, other.bytes_);
-  std::swap(size_, other.size_);
+  std::swap(mapped_, other.mapped_);
+  std::swap(name_, other.name_);
   std::swap(info_, other.info_);
   std::swap(blocks_, other.blocks_);
   std::swap(cut_short_, other.cut_short_);
@@ -162,37 +185,52 @@ EventTrace& EventTrace::operator=(EventTrace&& other) noexcept {
 }
 
 EventTrace::~EventTrace() {
-  if (bytes_ != nullptr) ::munmap(const_cast<std::byte*>(bytes_), size_);
+  if (mapped_ && !bytes_.empty()) {
+    ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  }
 }
 
-Status EventTrace::index(const std::filesystem::path& path) {
+Status EventTrace::index() {
   FileHeader header;
-  if (size_ < sizeof header) return fail("{}: too short for an event trace", path.string());
-  std::memcpy(&header, bytes_, sizeof header);
-  const Status known = check_header(header, path);
+  if (bytes_.size() < sizeof header) return fail("{}: too short for an event trace", name_);
+  std::memcpy(&header, bytes_.data(), sizeof header);
+  const Status known = check_header(header, name_);
   if (!known) return known;
   info_ = {header.ns_per_tick, header.started_ticks, header.started_epoch_s};
-  for (std::size_t at = sizeof header; at < size_;) {
+  for (std::size_t at = sizeof header; at < bytes_.size();) {
     BlockHeader block;
-    cut_short_ = size_ - at < sizeof block;
+    cut_short_ = bytes_.size() - at < sizeof block;
     if (cut_short_) return {};
-    std::memcpy(&block, bytes_ + at, sizeof block);
+    std::memcpy(&block, bytes_.data() + at, sizeof block);
     if (std::memcmp(block.magic, BlockHeader().magic, sizeof block.magic) != 0 ||
         block.events > kMostBlockEvents) {
-      return fail("{}: offset {}: no block of events begins here", path.string(), at);
+      return fail("{}: offset {}: no block of events begins here", name_, at);
     }
     const std::size_t body = at + sizeof block, length = block.events * sizeof(Event);
-    cut_short_ = size_ - body < length;
+    cut_short_ = bytes_.size() - body < length;
     if (cut_short_) return {};
-    const std::span events(reinterpret_cast<const Event*>(bytes_ + body), block.events);
-    if (checksum(events) != block.crc) {
-      return fail("{}: offset {}: the checksum of {} events does not fit", path.string(), at,
-                  block.events);
-    }
-    blocks_.push_back({events, block.dropped_before});
+    const std::span events(reinterpret_cast<const Event*>(bytes_.data() + body), block.events);
+    // The kernel maps more around each header than was asked for.
+    if (blocks_.size() % kBlocksBetween == kBlocksBetween - 1) give_back_pages();
+    blocks_.push_back(
+        {events, block.dropped_before, block.not_kept_before, block.crc, block.lcore});
     at = body + length;
   }
   return {};
+}
+
+void EventTrace::give_back_pages() const {
+  if (!mapped_ || bytes_.empty()) return;
+  static_cast<void>(::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED));
+}
+
+Status EventTrace::verify(std::size_t block) const {
+  const Block& checked = blocks_[block];
+  if (checksum(checked.events) == checked.checksum) return {};
+  const auto* first = reinterpret_cast<const std::byte*>(checked.events.data());
+  return fail("{}: offset {}: the checksum of {} events does not fit", name_,
+              static_cast<std::size_t>(first - bytes_.data()) - sizeof(BlockHeader),
+              checked.events.size());
 }
 
 std::uint64_t EventTrace::events() const {
@@ -204,6 +242,12 @@ std::uint64_t EventTrace::events() const {
 std::uint64_t EventTrace::dropped() const {
   std::uint64_t total = 0;
   for (const Block& block : blocks_) total += block.dropped_before;
+  return total;
+}
+
+std::uint64_t EventTrace::not_kept() const {
+  std::uint64_t total = 0;
+  for (const Block& block : blocks_) total += block.not_kept_before;
   return total;
 }
 

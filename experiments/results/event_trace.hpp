@@ -1,19 +1,24 @@
-// trace.events: the telemetry events of a run in checksummed blocks.
+// trace.events: the telemetry events of a run in checksummed blocks, each of one lcore.
 //
 //   header  64 bytes   magic "VIOLEVT1", version, bytes per event, ns per tick, ticks and epoch at start
-//   block   32 bytes   magic "BLCK", number of events, events dropped before them, CRC-32 of the events;
+//   block   32 bytes   magic "BLCK", number of events, events dropped before them, CRC-32 of the events,
+//                      lcore, events before them that were seen and not kept;
 //                      then the events (telemetry/event.hpp), 32 bytes each
 // Little-endian, as the machine that wrote it.
 //
 // Threading: a writer is owner-only; a reader is immutable and may be shared.
 // Invariants: E1 every block is with the kernel when append() returns. E2 a file cut short by a kill is
-// read up to its last whole block, and says so; any other damage is an error with its offset.
-// Limits: 65536 events a block; a reader maps the file and copies nothing.
+// read up to its last whole block, and says so; a damaged header is an error with its offset. E3 opening
+// looks at headers alone, so its time does not depend on the events; verify() tells whether a
+// block's events are those that were written.
+// Limits: 65536 events a block; a reader maps the file and copies nothing. Version 2 only: version 1 had
+// no lcore a block.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/base/result.hpp"
@@ -21,13 +26,19 @@
 
 namespace violet::results {
 
-inline constexpr std::uint32_t kEventTraceVersion = 1;
+inline constexpr std::uint32_t kEventTraceVersion = 2;
 inline constexpr std::size_t kMostBlockEvents = 65536;
 
 struct EventTraceInfo {
   double ns_per_tick = 1;
   Ticks started_ticks = 0;
   double started_epoch_s = 0;
+};
+
+// What happened to events of a lcore since its last block, and did not make it into the file.
+struct MissingEvents {
+  std::uint64_t dropped = 0;   // Lost by a full ring: nobody has seen them.
+  std::uint64_t not_kept = 0;  // Seen, counted and folded, but beyond what the trace keeps.
 };
 
 class EventTraceWriter {
@@ -39,8 +50,9 @@ class EventTraceWriter {
   EventTraceWriter& operator=(EventTraceWriter&& other) noexcept;
   ~EventTraceWriter();
 
-  // `dropped` of them were lost between the last call and these.
-  Status append(std::span<const Event> events, std::uint64_t dropped = 0);
+  // Events of one lcore, in order. Without events it notes what is missing.
+  Status append(std::uint16_t lcore, std::span<const Event> events,
+                const MissingEvents& missing = {});
 
  private:
   EventTraceWriter(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
@@ -53,25 +65,38 @@ class EventTrace {
   struct Block {
     std::span<const Event> events;
     std::uint64_t dropped_before;
+    std::uint64_t not_kept_before;
+    std::uint32_t checksum;
+    std::uint16_t lcore;
   };
 
   static Result<EventTrace> open(const std::filesystem::path& path);
+  // Over bytes that outlive it, aligned as an Event; `name` is for messages.
+  static Result<EventTrace> over(std::span<const std::byte> bytes, std::string name);
   EventTrace(EventTrace&& other) noexcept;
   EventTrace& operator=(EventTrace&& other) noexcept;
   ~EventTrace();
 
   const EventTraceInfo& info() const { return info_; }
   const std::vector<Block>& blocks() const { return blocks_; }
+  // Whether the block's events are what was written; the error names the file and the offset.
+  Status verify(std::size_t block) const;
+  // The file's pages that were looked at count as this process's memory until they are given back. Anybody may
+  // be reading them meanwhile: they come again from the kernel's cache.
+  void give_back_pages() const;
   bool cut_short() const { return cut_short_; }
   std::uint64_t events() const;
   std::uint64_t dropped() const;
+  std::uint64_t not_kept() const;
 
  private:
-  EventTrace(const std::byte* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
-  Status index(const std::filesystem::path& path);
+  EventTrace(std::span<const std::byte> bytes, bool mapped, std::string name)
+      : bytes_(bytes), mapped_(mapped), name_(std::move(name)) {}
+  Status index();
 
-  const std::byte* bytes_ = nullptr;
-  std::size_t size_ = 0;
+  std::span<const std::byte> bytes_;
+  bool mapped_ = false;
+  std::string name_;
   EventTraceInfo info_;
   std::vector<Block> blocks_;
   bool cut_short_ = false;

@@ -17,17 +17,17 @@ using ::testing::HasSubstr;
 std::vector<Event> events(std::size_t count) {
   std::vector<Event> list(count);
   for (std::size_t i = 0; i < count; ++i) {
-    list[i] = {i, EventKind::kMapDone, 0, 1, 7, i * 4096, i * 4096 + 4095};
+    list[i] = {i, EventKind::kMapDone, 0, pack_ticks(i), 7, i * 4096, i * 4096 + 4095};
   }
   return list;
 }
 
 class EventTraces : public ::testing::Test {
  protected:
-  void write(std::size_t count, std::uint64_t dropped = 0) {
+  void write(std::size_t count, const MissingEvents& missing = {}, std::uint16_t lcore = 1) {
     auto writer = EventTraceWriter::open(path_, {0.5, 100, 1700000000});
     ASSERT_TRUE(writer.has_value()) << writer.error().message;
-    ASSERT_TRUE(writer->append(events(count), dropped));
+    ASSERT_TRUE(writer->append(lcore, events(count), missing));
   }
   void poke(std::uint64_t offset, char value) {
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
@@ -43,9 +43,9 @@ class EventTraces : public ::testing::Test {
 };
 
 TEST_F(EventTraces, ReadsWhatWasWrittenOverSeveralOpenings) {
-  write(1000, 3);
-  write(kMostBlockEvents + 5);
-  write(0, 2);
+  write(1000, {3, 0});
+  write(kMostBlockEvents + 5, {0, 0}, 2);
+  write(0, {2, 700}, kRecorderLcore);
   const auto trace = EventTrace::open(path_);
   ASSERT_TRUE(trace.has_value()) << trace.error().message;
   EXPECT_EQ(trace->info().ns_per_tick, 0.5);
@@ -53,6 +53,11 @@ TEST_F(EventTraces, ReadsWhatWasWrittenOverSeveralOpenings) {
   EXPECT_EQ(trace->blocks().size(), 4u);
   EXPECT_EQ(trace->events(), 1000 + kMostBlockEvents + 5);
   EXPECT_EQ(trace->dropped(), 5u);
+  EXPECT_EQ(trace->not_kept(), 700u);
+  std::vector<std::uint16_t> lcores;
+  for (const auto& block : trace->blocks()) lcores.push_back(block.lcore);
+  EXPECT_EQ(lcores, (std::vector<std::uint16_t>{1, 2, 2, kRecorderLcore}));
+  for (std::size_t i = 0; i < trace->blocks().size(); ++i) EXPECT_TRUE(trace->verify(i));
   EXPECT_EQ(trace->blocks()[0].events[999].b, 999 * 4096 + 4095u);
   EXPECT_FALSE(trace->cut_short());
 }
@@ -80,11 +85,19 @@ TEST_F(EventTraces, DamageIsNamedWithItsOffset) {
   const auto second = fs::file_size(path_);
   write(10);
   poke(second + 32 + 100, 'x');
-  EXPECT_THAT(error(), HasSubstr(fmt::format("trace.events: offset {}: the checksum", second)));
+  const auto trace = EventTrace::open(path_);
+  ASSERT_TRUE(trace) << trace.error().message;  // E3: nothing but the headers was looked at.
+  EXPECT_TRUE(trace->verify(0));
+  const Status damaged = trace->verify(1);
+  ASSERT_FALSE(damaged);
+  EXPECT_THAT(damaged.error().message,
+              HasSubstr(fmt::format("trace.events: offset {}: the checksum of 10", second)));
   poke(second, 'x');
   EXPECT_THAT(error(), HasSubstr(fmt::format("offset {}: no block", second)));
   poke(8, 9);
   EXPECT_THAT(error(), HasSubstr("version 9"));
+  poke(8, 1);
+  EXPECT_THAT(error(), HasSubstr("an event trace of version 1, this program reads version 2"));
   poke(0, 'x');
   EXPECT_THAT(error(), HasSubstr("not an event trace"));
   fs::resize_file(path_, 10);

@@ -59,16 +59,21 @@ Progress::Progress(Setup setup)
       silent_(setup_.mode == ProgressMode::kNever ||
               (setup_.mode == ProgressMode::kAuto && !setup_.terminal)) {}
 
-void Progress::start(std::string_view what, std::size_t steps, double expected_s) {
+void Progress::start(std::string_view what, std::size_t steps, double expected_s,
+                     std::string_view directory) {
   what_ = printable(what);
+  directory_ = directory;
   steps_ = steps;
   finished_ = 0;
   eta_ = Eta(expected_s);
   if (setup_.mode == ProgressMode::kJson) emit_json("start", what);
 }
 
-void Progress::begin_step(std::string_view label, double expected_s) {
+void Progress::begin_step(std::string_view label, double expected_s, std::string_view cell,
+                          std::uint32_t repetition) {
   label_ = printable(label);
+  cell_ = cell;
+  repetition_ = repetition;
   step_expected_s_ = expected_s;
   step_began_s_ = setup_.clock();
   if (setup_.mode == ProgressMode::kJson) {
@@ -138,6 +143,11 @@ void Progress::emit_json(std::string_view event, std::string_view text) {
   json["steps"] = steps_;
   json["share"] = eta_.share();
   json["remaining_s"] = eta_.remaining_s();
+  if (event == "start" && !directory_.empty()) json["directory"] = directory_;
+  if ((event == "step" || event == "done") && !cell_.empty()) {
+    json["cell"] = cell_;
+    json["repetition"] = repetition_;
+  }
   setup_.sink(dump(json, -1));
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -52,9 +53,12 @@ class Progress {
   static Progress on_stderr(ProgressMode mode);
   explicit Progress(Setup setup);
 
-  void start(std::string_view what, std::size_t steps, double expected_s);
-  // A step begins; `label` says which.
-  void begin_step(std::string_view label, double expected_s);
+  // `directory` is where the results grow, for programs that follow the run.
+  void start(std::string_view what, std::size_t steps, double expected_s,
+             std::string_view directory = {});
+  // A step begins; `label` says which, and for programs `cell` and `repetition`.
+  void begin_step(std::string_view label, double expected_s, std::string_view cell = {},
+                  std::uint32_t repetition = 0);
   // Called as often as is handy while a step runs.
   void tick();
   void end_step();
@@ -69,7 +73,8 @@ class Progress {
 
   Setup setup_;
   bool silent_;
-  std::string what_, label_;
+  std::string what_, label_, directory_, cell_;
+  std::uint32_t repetition_ = 0;
   std::size_t steps_ = 0, finished_ = 0;
   Eta eta_{0};
   double step_expected_s_ = 0, step_began_s_ = 0, drawn_s_ = -1;

@@ -99,6 +99,25 @@ TEST(ProgressModes, JsonIsOneObjectALine) {
               testing::ElementsAre("start", "step", "done", "step", "note", "done", "finish"));
 }
 
+TEST(ProgressModes, JsonSaysWhereTheRunIs) {
+  Screen screen;
+  Progress progress = screen.progress(ProgressMode::kJson, true);
+  progress.start("demo", 1, 4, "runs/x");
+  progress.begin_step("strategy=strict #3", 1, "strict.net-rx.1", 2);
+  progress.end_step();
+  std::istringstream lines(screen.text);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(nlohmann::json::parse(line)["directory"], "runs/x");
+  for (const char* event : {"step", "done"}) {
+    std::getline(lines, line);
+    const auto json = nlohmann::json::parse(line);
+    EXPECT_EQ(json["event"], event);
+    EXPECT_EQ(json["cell"], "strict.net-rx.1");
+    EXPECT_EQ(json["repetition"], 2);
+  }
+}
+
 TEST(EtaTest, LearnsFromWhatStepsReallyTook) {
   Eta eta(100);
   EXPECT_EQ(eta.remaining_s(), 100);

@@ -232,6 +232,7 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
 
 const fs::path& RunWriter::directory() const { return state_->directory; }
 fs::path RunWriter::trace_path() const { return state_->directory / "trace.events"; }
+fs::path RunWriter::pyramid_path() const { return state_->directory / "trace.pyramid"; }
 const Manifest& RunWriter::manifest() const { return state_->manifest; }
 const FinishedSet& RunWriter::finished() const { return state_->finished; }
 double RunWriter::elapsed_s() const {

@@ -1,7 +1,8 @@
 // A run directory: runs/<utc>-<plan>-<hash>/ and the link runs/latest.
 //
 //   manifest.json  plan.toml  resolved.json  results.sqlite  results.json  hlog/<cell>.hlog
-//   trace.events (see event_trace.hpp)  log.txt  lock
+//   trace.events (event_trace.hpp)  trace.pyramid (pyramid_file.hpp)  log.txt  lock
+//   live.json while it is running (live_run.hpp)
 //
 // Threading: a RunWriter belongs to one thread. Readers may read while it writes.
 // Invariants: W1 nothing is buffered here: when a call returns, the bytes are with the kernel and
@@ -49,6 +50,7 @@ class RunWriter {
 
   const std::filesystem::path& directory() const;
   std::filesystem::path trace_path() const;
+  std::filesystem::path pyramid_path() const;
   const Manifest& manifest() const;
   // What --resume need not run again.
   const FinishedSet& finished() const;

@@ -119,9 +119,9 @@ results::RepetitionRecord to_record(const Measurement& measured, Testbed& testbe
   add_histograms(record, measured);
   metrics.add("lost_events", "1", static_cast<double>(recorder.dropped()), Better::kLower);
   const bool shared = testbed.endpoints_shared();
-  add_exposure(record, {.engine = recorder.events(0),
-                        .guest = recorder.events(1),
-                        .probes = recorder.events(shared ? 1 : 2),
+  add_exposure(record, {.engine = recorder.events(kEngineRing),
+                        .guest = recorder.events(kGuestRing),
+                        .probes = recorder.events(shared ? kGuestRing : kEndpointRing),
                         .lost = recorder.dropped(),
                         .begin = measured.start,
                         .end = measured.end,

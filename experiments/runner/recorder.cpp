@@ -2,13 +2,19 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
-#include <condition_variable>
+#include <span>
+#include <utility>
+
+#include "engine/base/clock.hpp"
+#include "experiments/runner/gauges.hpp"
 
 namespace violet {
 namespace {
 
 constexpr std::size_t kBatch = 4096;
+constexpr std::uint64_t kSliceNs = 10'000'000;  // Of events, given to a fold at once.
 constexpr double kIntervalS = 0.5;  // Histograms are logged this often, so a kill loses less.
 
 void pin(std::thread& thread, unsigned cpu) {
@@ -38,17 +44,28 @@ Recorder::Recorder(Testbed& testbed, results::RunWriter* writer, results::EventT
       trace_(trace),
       options_(options),
       rings_(testbed.rings()),
-      events_(rings_.size()),
-      batch_(kBatch) {}
+      batch_(kBatch) {
+  for (auto& log : logs_) log = std::make_unique<EventLog>(options.max_events);
+}
 
 Recorder::~Recorder() {
   if (thread_.joinable()) static_cast<void>(stop());
 }
 
 void Recorder::start() {
-  for (const EventRing* ring : rings_) dropped_before_.push_back(ring->dropped());
+  for (std::size_t i = 0; i < kRingCount; ++i) {
+    // The run's rings may hold what a repetition that failed left at its end.
+    while (rings_[i]->drain(batch_) > 0) continue;
+    dropped_before_[i] = dropped_seen_[i] = rings_[i]->dropped();
+  }
+  leave_mark(Phase::kStart, now_ticks());
+  leave_endpoints();
   thread_ = std::thread([this] { run(); });
   if (options_.cpu) pin(thread_, *options_.cpu);
+}
+
+void Recorder::begin_sampling() {
+  sampling_.store(true, std::memory_order_release);  // partner: leave_what_happened()'s acquire
 }
 
 void Recorder::begin_measuring() {
@@ -59,16 +76,62 @@ void Recorder::begin_measuring() {
   measuring_.store(true, std::memory_order_release);  // partner: write_interval()'s acquire
 }
 
+void Recorder::mark(Phase phase, Ticks at) noexcept {
+  // relaxed: the time is all that is handed over.
+  marks_[static_cast<std::size_t>(phase)].store(at, std::memory_order_relaxed);
+}
+
 Status Recorder::stop() {
   stop_.store(true, std::memory_order_release);  // partner: run()'s acquire
   thread_.join();
+  leave_what_happened();
+  leave_mark(Phase::kEnd, now_ticks());
   drain();
+  trace_missing();
   write_interval();
-  for (std::size_t i = 0; i < rings_.size(); ++i) {
+  for (std::size_t i = 0; i < kRecorderRing; ++i) {
     dropped_ += rings_[i]->dropped() - dropped_before_[i];
   }
   if (error_) return tl::unexpected<Error>(*error_);
   return {};
+}
+
+void Recorder::feed(Fold& fold) const {
+  // In slices of time, so that it never holds more than two of them. It is told that a slice is complete
+  // one later, because the order within a ring is only about that of time (event.hpp).
+  const Ticks slice = ns_to_ticks(kSliceNs);
+  std::array<std::size_t, kRingCount> at{};
+  std::array<std::size_t, kRingCount> gap{};
+  const auto take_until = [&](std::size_t ring, Ticks until) {
+    const std::span<const Event> events = logs_[ring]->events();
+    const auto& gaps = gaps_[ring];
+    while (at[ring] < events.size() && events[at[ring]].at < until) {
+      std::uint64_t lost = 0;
+      for (; gap[ring] < gaps.size() && gaps[gap[ring]].at <= at[ring]; ++gap[ring]) {
+        lost += gaps[gap[ring]].lost;
+      }
+      const std::size_t end = gap[ring] < gaps.size() ? gaps[gap[ring]].at : events.size();
+      std::size_t to = at[ring] + 1;
+      while (to < end && events[to].at < until) ++to;
+      fold.take(rings_[ring]->lcore(), events.subspan(at[ring], to - at[ring]), lost);
+      at[ring] = to;
+    }
+    return at[ring] == events.size();
+  };
+  const auto own = events(kRecorderRing);
+  if (own.empty()) return;
+  bool done = false;
+  for (Ticks until = own.front().at + slice; !done; until += slice) {
+    done = true;
+    for (std::size_t ring = 0; ring < kRingCount; ++ring) done &= take_until(ring, until);
+    fold.advance(until - slice);
+  }
+  for (std::size_t ring = 0; ring < kRingCount; ++ring) {
+    std::uint64_t lost = 0;
+    for (; gap[ring] < gaps_[ring].size(); ++gap[ring]) lost += gaps_[ring][gap[ring]].lost;
+    if (lost > 0) fold.take(rings_[ring]->lcore(), {}, lost);
+  }
+  fold.finish();
 }
 
 void Recorder::run() {
@@ -76,31 +139,101 @@ void Recorder::run() {
   while (!stop_.load(std::memory_order_acquire)) {  // partner: stop()
     // taste: allow sleep because the recorder wakes by time: lcores must not have to wake it.
     std::this_thread::sleep_for(std::chrono::milliseconds(options_.period_ms));
+    leave_what_happened();
     drain();
     const auto now = std::chrono::steady_clock::now();
     if (std::chrono::duration<double>(now - last_interval).count() < kIntervalS) continue;
     last_interval = now;
+    trace_missing();
     write_interval();
   }
 }
 
-void Recorder::drain() {
-  for (std::size_t i = 0; i < rings_.size(); ++i) {
-    // Bounded by what the ring holds: a producer that never pauses must not keep us here.
-    for (std::size_t left = rings_[i]->capacity(); left > 0;) {
-      const std::size_t count = rings_[i]->drain(batch_);
-      if (count == 0) break;
-      left -= std::min(left, count);
-      const std::span<const Event> taken(batch_.data(), count);
-      if (events_[i].size() + count <= options_.max_events) {
-        events_[i].insert(events_[i].end(), taken.begin(), taken.end());
-      } else {
-        dropped_ += count;
-      }
-      if (trace_ == nullptr || traced_ >= options_.max_trace_events) continue;
-      traced_ += count;
-      note_error(trace_->append(taken));
+void Recorder::leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
+                     std::uint8_t status) {
+  // In order, also when a phase began between the sample before it and the look at the marks.
+  last_at_ = std::max(last_at_, at);
+  rings_[kRecorderRing]->record({last_at_, kind, status, 0, id, a, b});
+}
+
+void Recorder::leave_mark(Phase phase, Ticks at) {
+  leave(at, EventKind::kMark, options_.cell, options_.repetition, 0,
+        static_cast<std::uint8_t>(phase));
+}
+
+void Recorder::leave_endpoints() {
+  const Ticks at = now_ticks();
+  for (const EndpointConfig& endpoint : testbed_.endpoints()) {
+    for (const auto& region : endpoint.reserved) {
+      leave(at, EventKind::kEndpoint, endpoint.id.value, region.range.first.value,
+            region.range.last.value, static_cast<std::uint8_t>(region.kind));
     }
+    if (endpoint.reserved.empty()) leave(at, EventKind::kEndpoint, endpoint.id.value, 1, 0, 0);
+  }
+}
+
+void Recorder::leave_samples(Ticks at) {
+  for (const GaugeReading& reading : read_gauges(testbed_)) {
+    leave(at, EventKind::kSample, static_cast<std::uint32_t>(reading.gauge), reading.value, 0,
+          static_cast<std::uint8_t>(reading.lcore));
+  }
+}
+
+void Recorder::leave_what_happened() {
+  const Ticks now = now_ticks();
+  for (std::size_t phase = 0; phase < kPhases; ++phase) {
+    const Ticks at = marks_[phase].exchange(0, std::memory_order_relaxed);
+    if (at != 0) leave_mark(static_cast<Phase>(phase), at);
+  }
+  // partner: begin_sampling()'s release, which comes after the driver was made
+  if (sampling_.load(std::memory_order_acquire)) leave_samples(now);
+}
+
+void Recorder::drain() {
+  // Decided once a round, so that the lcores' events end at the same time.
+  const bool keeping = traced_ < options_.max_trace_events;
+  for (std::size_t i = 0; i < kRingCount; ++i) take(i, keeping);
+}
+
+void Recorder::take(std::size_t ring, bool keeping) {
+  EventRing& source = *rings_[ring];
+  EventLog& log = *logs_[ring];
+  // What is dropped by now was dropped after what the ring holds.
+  const std::uint64_t dropped = source.dropped();
+  const std::size_t before = log.events().size();
+  std::uint64_t beyond = 0;
+  // Bounded by what the ring holds: a producer that never pauses must not keep us here.
+  for (std::size_t left = source.capacity(); left > 0;) {
+    const std::size_t count = source.drain(batch_);
+    if (count == 0) break;
+    left -= std::min(left, count);
+    if (!log.append(std::span(batch_).first(count))) beyond += count;
+  }
+  trace(ring, log.events().subspan(before), keeping);
+  const std::uint64_t lost = dropped - std::exchange(dropped_seen_[ring], dropped);
+  dropped_ += beyond;
+  missing_[ring].dropped += lost;
+  missing_[ring].not_kept += beyond;
+  if (lost + beyond > 0) gaps_[ring].push_back({log.events().size(), lost + beyond});
+}
+
+void Recorder::trace(std::size_t ring, std::span<const Event> fresh, bool keeping) {
+  if (trace_ == nullptr) return;
+  if (!keeping && ring != kRecorderRing) {
+    missing_[ring].not_kept += fresh.size();
+    return;
+  }
+  if (fresh.empty()) return;
+  if (ring != kRecorderRing) traced_ += fresh.size();
+  note_error(trace_->append(rings_[ring]->lcore(), fresh, std::exchange(missing_[ring], {})));
+}
+
+// Says in the trace what it lacks, also when nothing follows.
+void Recorder::trace_missing() {
+  if (trace_ == nullptr) return;
+  for (std::size_t i = 0; i < kRingCount; ++i) {
+    if (missing_[i].dropped + missing_[i].not_kept == 0) continue;
+    note_error(trace_->append(rings_[i]->lcore(), {}, std::exchange(missing_[i], {})));
   }
 }
 

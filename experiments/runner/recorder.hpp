@@ -1,32 +1,50 @@
-// Takes what the lcores leave behind, a few times a second, without ever spinning: events into memory
-// (for the exposure ledger) and into the run's trace, histograms into the run's logs.
+// Takes what the lcores leave behind, a hundred times a second, without ever spinning: events into memory
+// (for the exposure ledger) and into the run's trace, histograms into the run's logs. It adds what no
+// lcore can say: where the repetition is, which endpoints there are, and the counters over time.
 //
-// Threading: start(), stop() and the results belong to the guest lcore; in between a thread of the
-// recorder's own is the only consumer of the rings and the only user of the RunWriter.
+//     lcores' rings --drain--> events() --append--> trace.events
+//     marks, samples --> the recorder's ring --drain--+
+//
+// Threading: start(), begin_measuring(), mark(), stop() and the results belong to the guest lcore; in
+// between a thread of the recorder's own is the only consumer of the rings, the only producer of the
+// recorder's ring and the only user of the RunWriter.
 // Invariants: nothing it does waits for an lcore. What a full ring dropped is counted, and results
-// that depend on events are then marked incomplete.
+// that depend on events are then marked incomplete. Marks and samples are never left out of the trace,
+// and what is left out of it is counted in it.
 // Limits: at most `max_events` are kept a ring; beyond that they count as dropped. The trace on disk
-// gets the events of at most `max_trace_events`.
+// gets the events of at most `max_trace_events` of a repetition, the first ones.
+//
+// Why events are not folded here while they come in: on a machine with two CPUs this thread shares the
+// guest's, and every nanosecond that it spends is missing from what is measured. Copying an event takes
+// a few; folding takes ten times as much. The fold comes after the repetition.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "engine/telemetry/fold.hpp"
 #include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/runner/event_log.hpp"
 #include "experiments/runner/testbed.hpp"
 
 namespace violet {
 
 struct RecorderOptions {
-  std::optional<unsigned> cpu;  // Nothing: the guest's.
+  std::optional<unsigned> cpu = {};  // Nothing: the guest's.
   std::uint64_t period_ms = 10;
   std::size_t max_events = std::size_t{1} << 24;
   std::size_t max_trace_events = std::size_t{1} << 20;
+  // What is recorded, for the marks.
+  std::uint32_t cell = 0;  // Position in the plan.
+  std::uint32_t repetition = 0;
 };
 
 class Recorder {
@@ -40,19 +58,41 @@ class Recorder {
 
   // Starts to take events: before the testbed starts, because the ledger needs every mapping's beginning.
   void start();
+  // The testbed has started: its counters may be sampled.
+  void begin_sampling();
   // The guest lcore, between two operations: latencies count from here on.
   void begin_measuring();
+  // A phase other than the first and the last, which start() and stop() mark, began at `at`.
+  void mark(Phase phase, Ticks at) noexcept;
   // Takes the rest and ends. The first error of writing, if there was one.
   Status stop();
 
-  // Events of ring i of Testbed::rings(), in order.
-  const std::vector<Event>& events(std::size_t ring) const { return events_[ring]; }
-  // Events that are missing from the vectors.
+  // Events of a ring, in order.
+  std::span<const Event> events(RingIndex ring) const { return logs_[ring]->events(); }
+  // Folds what was recorded. Only after stop(), because it takes its time.
+  void feed(Fold& fold) const;
+  // Events of lcores that are missing from events().
   std::uint64_t dropped() const { return dropped_; }
 
  private:
+  static constexpr std::size_t kPhases = 4;
+  // `lost` events are missing before event `at` of a ring.
+  struct Gap {
+    std::size_t at;
+    std::uint64_t lost;
+  };
+
   void run();
+  void leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
+             std::uint8_t status);
+  void leave_mark(Phase phase, Ticks at);
+  void leave_endpoints();
+  void leave_samples(Ticks at);
+  void leave_what_happened();
   void drain();
+  void take(std::size_t ring, bool keeping);
+  void trace(std::size_t ring, std::span<const Event> fresh, bool keeping);
+  void trace_missing();
   void write_interval();
   void note_error(const Status& status);
 
@@ -60,16 +100,23 @@ class Recorder {
   results::RunWriter* writer_;
   results::EventTraceWriter* trace_;
   RecorderOptions options_;
-  std::vector<EventRing*> rings_;
-  std::vector<std::vector<Event>> events_;
-  std::vector<std::uint64_t> dropped_before_;
+  LcoreRings rings_;
+  std::array<std::unique_ptr<EventLog>, kRingCount> logs_;
+  std::array<results::MissingEvents, kRingCount> missing_;  // Since the ring's last block.
+  std::array<std::vector<Gap>, kRingCount> gaps_;
+  std::array<std::uint64_t, kRingCount> dropped_before_{};
+  std::array<std::uint64_t, kRingCount> dropped_seen_{};
   std::vector<Event> batch_;
   std::size_t traced_ = 0;
   std::uint64_t dropped_ = 0;
+  Ticks last_at_ = 0;  // Of the recorder's own events.
   double interval_start_s_ = 0;
   results::HdrHistogram last_map_;
   results::HdrHistogram last_unmap_;
   std::optional<Error> error_;
+  // Phases that began and are not in the trace; 0: none.
+  std::array<std::atomic<Ticks>, kPhases> marks_{};
+  std::atomic<bool> sampling_{false};
   std::atomic<bool> measuring_{false};
   std::atomic<bool> stop_{false};
   std::thread thread_;

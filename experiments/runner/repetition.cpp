@@ -1,5 +1,8 @@
 #include "experiments/runner/repetition.hpp"
 
+#include "engine/base/clock.hpp"
+#include "engine/telemetry/fold.hpp"
+#include "experiments/results/pyramid_file.hpp"
 #include "experiments/runner/metrics.hpp"
 
 namespace violet {
@@ -54,23 +57,40 @@ class Loop {
   Ticks tick_every_;
 };
 
+// What viewers see of the whole repetition, also of the events that the trace does not keep.
+Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup) {
+  if (setup.trace == nullptr || setup.writer == nullptr) return {};
+  Fold fold({.ns_per_tick = ns_per_tick()});
+  recorder.feed(fold);
+  return results::append_pyramid(setup.writer->pyramid_path(), setup.recorder.cell,
+                                 setup.recorder.repetition, fold.pyramid());
+}
+
 }  // namespace
 
 Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup) {
+  const auto enter = [&](Phase phase) {
+    if (setup.entered) setup.entered(phase);
+  };
   Recorder recorder(testbed, setup.writer, setup.trace, setup.recorder);
+  enter(Phase::kStart);
   recorder.start();
   if (auto started = testbed.start(); !started) return tl::unexpected<Error>(started.error());
+  recorder.begin_sampling();
   Loop loop(testbed, setup);
   const Bound warmup = bound_of(setup.run.warmup_s, setup.run.warmup_operations);
   if (warmup.ticks > 0 || warmup.operations > 0) {
     if (auto warmed = loop.run(warmup); !warmed) return tl::unexpected<Error>(warmed.error());
   }
+  enter(Phase::kMeasure);
   Measurement measured;
   recorder.begin_measuring();
   measured.before = Snapshot::of(testbed);
   const Ticks start = now_ticks();
+  recorder.mark(Phase::kMeasure, start);
   const auto done = loop.run(bound_of(setup.run.duration_s, setup.run.operations));
   const Ticks end = now_ticks();
+  recorder.mark(Phase::kTakeDown, end);
   measured.after = Snapshot::of(testbed);
   measured.start = start;
   measured.end = end;
@@ -78,15 +98,18 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   measured.map_ns = testbed.histograms().map_ns.snapshot();
   measured.unmap_ns = testbed.histograms().unmap_ns.snapshot();
   measured.lag_ns = testbed.histograms().lag_ns.snapshot();
+  enter(Phase::kTakeDown);
   const auto finished = done ? testbed.finish() : Status{};
   const auto recorded = recorder.stop();
+  enter(Phase::kEnd);
   if (!done) return tl::unexpected<Error>(done.error());
   if (!finished) return tl::unexpected<Error>(finished.error());
   measured.operations = *done;
   auto record = to_record(measured, testbed, recorder);
-  if (!recorded) {
-    record.warnings.push_back(recorded.error().message);
-    if (setup.on_write_error) setup.on_write_error(recorded.error());
+  const auto stored = recorded ? store_pyramid(recorder, setup) : recorded;
+  if (!stored) {
+    record.warnings.push_back(stored.error().message);
+    if (setup.on_write_error) setup.on_write_error(stored.error());
   }
   return record;
 }

@@ -21,6 +21,7 @@ struct RepetitionSetup {
   results::RunWriter* writer = nullptr;
   results::EventTraceWriter* trace = nullptr;
   std::function<void()> tick = {};           // Progress; called about 20 times a second.
+  std::function<void(Phase)> entered = {};   // A phase begins; outside of what is measured.
   const std::atomic<bool>* abort = nullptr;  // Set: leave at once, without a result.
   // The trace or the logs could not be written. The record is whole all the same and says so.
   std::function<void(const Error&)> on_write_error = {};

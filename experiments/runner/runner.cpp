@@ -4,13 +4,19 @@
 #include <csignal>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "dataplane/eal/eal.hpp"
+#include "engine/base/clock.hpp"
+#include "engine/telemetry/segment.hpp"
+#include "experiments/results/live_run.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cores.hpp"
+#include "experiments/runner/lcore_rings.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/testbed.hpp"
+#include "experiments/runner/trace_files.hpp"
 
 namespace violet {
 namespace {
@@ -141,12 +147,15 @@ class PlanRun {
   Result<RunOutcome> run() {
     outcome_.directory = writer_.directory();
     if (auto known = note_stored_errors(); !known) return tl::unexpected<Error>(known.error());
-    auto trace = open_trace();
+    auto trace = open_trace_files(writer_, [this](const std::string& text) { warn(text); });
     if (!trace) return tl::unexpected<Error>(trace.error());
     trace_ = &*trace;
+    show();
     const std::size_t left = steps_left();
+    steps_ = left;
     const double each_s = measured_seconds_of(plan_.run);
-    progress_.start(plan_.name, left, each_s * static_cast<double>(left));
+    progress_.start(plan_.name, left, each_s * static_cast<double>(left),
+                    writer_.directory().string());
     log(fmt::format("{}, {} repetitions to measure", options_.command_line, left));
     for_each_step([&](const plans::Cell& cell, std::uint32_t repetition) {
       return run_step(cell, repetition, each_s);
@@ -164,19 +173,6 @@ class PlanRun {
   }
 
  private:
-  // The trace is for looking at, and results do not depend on it: a damaged one is set aside.
-  Result<results::EventTraceWriter> open_trace() {
-    const auto path = writer_.trace_path();
-    const results::EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s()};
-    auto trace = results::EventTraceWriter::open(path, info);
-    if (trace || options_.resume.empty()) return trace;
-    std::error_code error;
-    std::filesystem::rename(path, path.string() + ".damaged", error);
-    if (error) return trace;
-    warn(trace.error().message + "; set aside as trace.events.damaged, a new trace begins");
-    return results::EventTraceWriter::open(path, info);
-  }
-
   // Wrong data of repetitions before --resume still count.
   Status note_stored_errors() {
     if (options_.resume.empty()) return {};
@@ -237,9 +233,11 @@ class PlanRun {
   bool run_step(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
     if (writer_.finished().count({cell.id, repetition}) != 0) return true;
     if (signals_seen.load(std::memory_order_relaxed) > 0) return interrupted();
-    progress_.begin_step(fmt::format("{} #{}", cell.label, repetition + 1), expected_s);
-    const auto done = measure(cell, repetition);
+    progress_.begin_step(fmt::format("{} #{}", cell.label, repetition + 1), expected_s, cell.id,
+                         repetition);
+    const auto done = measure(cell, repetition, expected_s);
     progress_.end_step();
+    ++steps_done_;
     if (done) return signals_seen.load(std::memory_order_relaxed) > 0 ? interrupted() : true;
     if (abort_now.load(std::memory_order_relaxed)) return interrupted();
     add_failure(fmt::format("{} #{}: {}", cell.label, repetition + 1, done.error().message));
@@ -253,28 +251,71 @@ class PlanRun {
     return false;
   }
 
-  Status measure(const plans::Cell& cell, std::uint32_t repetition) {
+  // Makes the run visible to viewers. Without shared memory it runs all the same.
+  void show() {
+    const SegmentInfo info{.ns_per_tick = ns_per_tick(),
+                           .started_ticks = now_ticks(),
+                           .started_epoch_s = results::epoch_now_s(),
+                           .run_id = writer_.manifest().run_id,
+                           .run_directory = std::filesystem::absolute(writer_.directory()).string(),
+                           .plan = plan_.name,
+                           .cells = static_cast<std::uint32_t>(plan_.cells.size())};
+    auto segment = RunSegment::create(info, ring_places());
+    if (!segment) return progress_.note("no live view: " + segment.error().message);
+    segment_ = std::move(*segment);
+    auto mark = results::LiveMark::make(writer_.directory(), segment_->fd());
+    if (!mark) return progress_.note("no live view: " + mark.error().message);
+    live_mark_ = std::move(*mark);
+  }
+
+  void tell_viewers(double share_of_step) {
+    if (!segment_) return;
+    const double done = static_cast<double>(steps_done_) + std::min(share_of_step, 1.0);
+    status_.share = done / static_cast<double>(std::max<std::size_t>(steps_, 1));
+    segment_->set_status(status_);
+  }
+
+  static double share_of(Ticks step_began, double expected_s) {
+    const auto ns = static_cast<double>(ticks_to_ns(now_ticks() - step_began));
+    return expected_s > 0 ? ns * 1e-9 / expected_s : 0;
+  }
+
+  Status measure(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
+    const auto position = static_cast<std::uint32_t>(&cell - plan_.cells.data());
+    status_ = {position, repetition, Phase::kStart, 0, cell.label};
+    tell_viewers(0);
+    const Ticks began = now_ticks();
+    const auto tick = [&] {
+      progress_.tick();
+      tell_viewers(share_of(began, expected_s));
+    };
+    const auto entered = [&](Phase phase) {
+      status_.phase = phase;
+      tell_viewers(share_of(began, expected_s));
+    };
     auto testbed = Testbed::create({.eal = eal_,
                                     .cores = cores_,
                                     .cell = cell,
                                     .limits = plan_.limits,
                                     .dataset_dir = options_.dataset_dir,
-                                    .seed = plan_.run.seed + repetition});
+                                    .seed = plan_.run.seed + repetition,
+                                    .rings = segment_ ? rings_of(*segment_) : LcoreRings{}});
     if (!testbed) return tl::unexpected<Error>(testbed.error());
     if (auto begun = writer_.begin_repetition(cell.id, repetition); !begun) return broke(begun);
     const double start_s = writer_.elapsed_s();
-    auto record =
-        run_repetition(**testbed, {.run = plan_.run,
-                                   .recorder = {.cpu = cores_.recorder},
-                                   .writer = &writer_,
-                                   .trace = repetition == 0 ? trace_ : nullptr,
-                                   .tick = [this] { progress_.tick(); },
-                                   .abort = &abort_now,
-                                   .on_write_error =
-                                       [this](const Error& error) {
-                                         trace_ = nullptr;
-                                         warn(error.message + "; no more events are traced");
-                                       }});
+    auto record = run_repetition(
+        **testbed,
+        {.run = plan_.run,
+         .recorder = {.cpu = cores_.recorder, .cell = position, .repetition = repetition},
+         .writer = &writer_,
+         .trace = repetition == 0 ? trace_ : nullptr,
+         .tick = tick,
+         .entered = entered,
+         .abort = &abort_now,
+         .on_write_error = [this](const Error& error) {
+           trace_ = nullptr;
+           warn(error.message + "; no more events are traced");
+         }});
     if (!record) return tl::unexpected<Error>(record.error());
     record->cell = cell.id;
     record->repetition = repetition;
@@ -309,6 +350,10 @@ class PlanRun {
   results::RunWriter writer_;
   results::Progress progress_;
   results::EventTraceWriter* trace_ = nullptr;
+  std::unique_ptr<RunSegment> segment_;
+  std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
+  SegmentStatus status_;
+  std::size_t steps_ = 0, steps_done_ = 0;
   RunOutcome outcome_;
   std::optional<Error> broken_;  // Results could not be written.
 };

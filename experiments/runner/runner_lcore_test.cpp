@@ -2,14 +2,19 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <thread>
 
+#include "engine/base/clock.hpp"
 #include "experiments/plans/plan.hpp"
 #include "experiments/results/event_trace.hpp"
 #include "experiments/results/samples.hpp"
+#include "experiments/results/test_folder.hpp"
+#include "experiments/runner/gauges.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/runner.hpp"
 #include "experiments/runner/vocabulary.hpp"
@@ -213,6 +218,124 @@ TEST(Replay, ABacklogIsCarriedIntoTheNextLap) {
   for (const auto& histogram : record.histograms) {
     if (histogram.name != "lag") continue;
     EXPECT_GT(static_cast<double>(histogram.histogram.max()), 0.6e9 * record.duration_s);
+  }
+}
+
+// --- What a repetition leaves for viewers ---
+
+struct Traced {
+  results::RepetitionRecord record;
+  std::vector<std::pair<std::uint16_t, Event>> events;  // With their lcore, in the file's order.
+  std::uint64_t dropped = 0, not_kept = 0;
+  std::uint64_t translations = 0;
+
+  std::size_t count(EventKind kind) const {
+    return static_cast<std::size_t>(std::count_if(
+        events.begin(), events.end(), [&](const auto& e) { return e.second.kind == kind; }));
+  }
+};
+
+Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
+  const auto plan = plan_of(plan_text(axes, "repetitions = 1\nwarmup_s = 0\nduration_s = 0.2"));
+  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
+  const results::TestFolder folder;
+  const auto path = folder.path() / "trace.events";
+  auto writer = results::EventTraceWriter::open(path, {ns_per_tick(), now_ticks(), 0});
+  auto testbed = Testbed::create({.eal = eal(cores),
+                                  .cores = cores,
+                                  .cell = plan.cells.front(),
+                                  .limits = plan.limits,
+                                  .dataset_dir = (kRoot / "datasets").string(),
+                                  .seed = 1});
+  EXPECT_TRUE(testbed);
+  Traced traced;
+  auto record = run_repetition(
+      **testbed, {.run = plan.run,
+                  .recorder = {.max_trace_events = max_trace_events, .cell = 5, .repetition = 2},
+                  .trace = &*writer});
+  EXPECT_TRUE(record) << (record ? "" : record.error().message);
+  if (record) traced.record = *record;
+  const auto stats = (*testbed)->iotlb_stats();
+  traced.translations = stats.hits + stats.misses;
+  const auto trace = results::EventTrace::open(path);
+  EXPECT_TRUE(trace) << (trace ? "" : trace.error().message);
+  for (std::size_t i = 0; i < trace->blocks().size(); ++i) {
+    EXPECT_TRUE(trace->verify(i));
+    for (const Event& event : trace->blocks()[i].events) {
+      traced.events.emplace_back(trace->blocks()[i].lcore, event);
+    }
+  }
+  traced.dropped = trace->dropped();
+  traced.not_kept = trace->not_kept();
+  return traced;
+}
+
+void expect_marks(const Traced& traced) {
+  std::vector<Event> marks;
+  for (const auto& [lcore, event] : traced.events) {
+    if (event.kind == EventKind::kMark) marks.push_back(event);
+  }
+  ASSERT_EQ(marks.size(), 4u);
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    EXPECT_EQ(marks[i].status, i);  // Phase.
+    EXPECT_EQ(marks[i].id, 5u);
+    EXPECT_EQ(marks[i].a, 2u);
+    EXPECT_GE(marks[i].at, marks[i == 0 ? 0 : i - 1].at);
+  }
+  const double measured_s = static_cast<double>(marks[2].at - marks[1].at) * ns_per_tick() * 1e-9;
+  EXPECT_DOUBLE_EQ(measured_s, traced.record.duration_s);
+}
+
+void expect_samples(const Traced& traced) {
+  std::map<std::uint32_t, std::vector<Event>> samples;
+  for (const auto& [lcore, event] : traced.events) {
+    if (event.kind != EventKind::kSample) continue;
+    EXPECT_EQ(lcore, kRecorderLcore);
+    samples[event.id].push_back(event);
+  }
+  ASSERT_EQ(samples.size(), kGauges);
+  for (const auto& [gauge, values] : samples) {
+    EXPECT_GE(values.size(), 2u);
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      EXPECT_GE(values[i].at, values[i - 1].at);
+      if (gauge == static_cast<std::uint32_t>(Gauge::kQueueDepth)) continue;
+      EXPECT_GE(values[i].a, values[i - 1].a) << "a total shrank: gauge " << gauge;
+    }
+  }
+  const auto& operations = samples[static_cast<std::uint32_t>(Gauge::kOperations)];
+  EXPECT_GT(operations.back().a, 0u);
+}
+
+TEST(Trace, HasMarksSamplesEndpointsAndDurations) {
+  const auto traced = trace_cell("strategy = 'strict'\nworkload = 'net-rx'", std::size_t{1} << 20);
+  expect_marks(traced);
+  expect_samples(traced);
+  EXPECT_EQ(traced.count(EventKind::kEndpoint), 1u);
+  std::size_t timed = 0, translated = 0;
+  for (const auto& [lcore, event] : traced.events) {
+    if (event.kind == EventKind::kDmaUnmap) timed += event.took != 0;
+    if (event.kind == EventKind::kTranslate) {
+      ++translated;
+      EXPECT_LE(event.status, 1);  // No fault in a sound run.
+      EXPECT_NE(event.took, 0);
+    }
+  }
+  EXPECT_GT(timed, 0u);
+  if (traced.not_kept + traced.dropped == 0) {
+    // The probes of the rogue endpoint look up as well and are not sampled.
+    EXPECT_GT(translated, 0u);
+    EXPECT_LE(translated, traced.translations / kTranslateSampling);
+  }
+}
+
+TEST(Trace, TheLimitLeavesOutLcoresEventsAndSaysHowMany) {
+  const auto traced = trace_cell("strategy = 'strict'\nworkload = 'net-rx'", 1);
+  expect_marks(traced);
+  expect_samples(traced);
+  EXPECT_GT(traced.not_kept, 0u);
+  // The ledger is not concerned: it works from what is in memory.
+  if (traced.dropped == 0) {
+    EXPECT_EQ(value_of(traced.record, "mean_stale_pages"), 0);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/base/types.hpp"
 #include "engine/telemetry/event.hpp"
 
 namespace violet {

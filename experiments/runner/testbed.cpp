@@ -9,9 +9,6 @@
 namespace violet {
 namespace {
 
-constexpr std::uint16_t kEngineLcore = 1;
-constexpr std::uint16_t kGuestLcore = 0;
-constexpr std::uint16_t kEndpointLcore = 2;
 constexpr std::uint32_t kFirstEndpointId = 0x28;
 constexpr std::uint32_t kEventBuffers = 64;
 constexpr std::uint64_t kDiskBytes = std::uint64_t{64} << 20;
@@ -31,11 +28,11 @@ std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
 
 }  // namespace
 
-Testbed::Testbed(const TestbedSetup& setup)
-    : setup_(setup),
-      engine_events_(setup.event_ring),
-      guest_events_(setup.event_ring),
-      endpoint_events_(setup.event_ring) {}
+Testbed::Testbed(const TestbedSetup& setup) : setup_(setup), rings_(setup.rings) {
+  if (rings_.front() != nullptr) return;
+  own_rings_ = std::make_unique<PrivateRings>();
+  rings_ = own_rings_->all();
+}
 
 Result<std::unique_ptr<Testbed>> Testbed::create(const TestbedSetup& setup) {
   std::unique_ptr<Testbed> testbed(new Testbed(setup));
@@ -103,9 +100,9 @@ Status Testbed::make_engine() {
                                  endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
                                  {{kMsiWindow, protocol::RegionKind::kMsi}}});
   }
-  auto engine =
-      violet::make_engine(cell.store, cell.iotlb,
-                          {*config, *quiescence_, memory_, Probe(&engine_events_, kEngineLcore)});
+  endpoints_ = config->endpoints;
+  auto engine = violet::make_engine(cell.store, cell.iotlb,
+                                    {*config, *quiescence_, memory_, probe(kEngineRing)});
   if (!engine) return tl::unexpected<Error>(engine.error());
   engine_ = std::move(*engine);
   return {};
@@ -146,7 +143,8 @@ Status Testbed::make_queues() {
 Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
   auto device = std::make_unique<Device>();
   device->endpoint.id = {kFirstEndpointId + index};
-  auto port = engine_->open_port(device->endpoint.id, endpoint_label(kind, index));
+  const Probe reader = probe(endpoints_shared() ? kGuestRing : kEndpointRing);
+  auto port = engine_->open_port(device->endpoint.id, endpoint_label(kind, index), reader);
   if (!port) return tl::unexpected<Error>(port.error());
   device->port = std::move(*port);
   if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
@@ -169,9 +167,7 @@ Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
   endpoint.model = device->model.get();
   endpoint.shared = endpoints_shared();
   if (setup_.rogue_every > 0) {
-    const Probe probe = endpoint.shared ? Probe(&guest_events_, kGuestLcore)
-                                        : Probe(&endpoint_events_, kEndpointLcore);
-    device->rogue = std::make_unique<RogueEndpoint>(*device->port, probe, endpoint.id.value,
+    device->rogue = std::make_unique<RogueEndpoint>(*device->port, reader, endpoint.id.value,
                                                     Guest::kProbeDelaysNs);
     endpoint.rogue = device->rogue.get();
   }
@@ -196,7 +192,7 @@ Status Testbed::start() {
                                            .doorbell = *bell_,
                                            .spin_hook = samecore ? bell_.get() : nullptr,
                                            .counters = counters_,
-                                           .probe = Probe(&guest_events_, kGuestLcore)});
+                                           .probe = probe(kGuestRing)});
   if (!driver) return tl::unexpected<Error>(driver.error());
   driver_ = std::move(*driver);
   return make_guest();
@@ -208,7 +204,7 @@ Status Testbed::make_guest() {
                           .memory = memory_,
                           .pages = *pages_,
                           .counters = counters_,
-                          .probe = Probe(&guest_events_, kGuestLcore),
+                          .probe = probe(kGuestRing),
                           .cpus = cell.cpus,
                           .iova_allocator = cell.iova};
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
@@ -222,7 +218,7 @@ Status Testbed::make_guest() {
                    .pages = *pages_,
                    .counters = counters_,
                    .histograms = histograms_,
-                   .probe = Probe(&guest_events_, kGuestLcore),
+                   .probe = probe(kGuestRing),
                    .cpus = cell.cpus,
                    .rogue_every = setup_.rogue_every,
                    .endpoints = {}};
@@ -258,10 +254,6 @@ Status Testbed::finish() {
                 ring_fault_name(requests_->fault()));
   }
   return driver_->health();
-}
-
-std::vector<EventRing*> Testbed::rings() {
-  return {&engine_events_, &guest_events_, &endpoint_events_};
 }
 
 IotlbReaderStats Testbed::iotlb_stats() const {

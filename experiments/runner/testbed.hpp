@@ -20,11 +20,13 @@
 #include "dataplane/runtime/engine.hpp"
 #include "dataplane/runtime/placement.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
+#include "engine/telemetry/counter.hpp"
 #include "experiments/guest/device_transport.hpp"
 #include "experiments/guest/doorbell.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
 #include "experiments/plans/plan.hpp"
 #include "experiments/runner/cores.hpp"
+#include "experiments/runner/lcore_rings.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/guest.hpp"
 #include "experiments/workloads/workloads.hpp"
@@ -39,8 +41,7 @@ struct TestbedSetup {
   std::string dataset_dir;  // Where "trace:<name>" workloads are looked up.
   std::uint64_t seed = 0;
   std::uint32_t rogue_every = 64;  // One unmap in so many is probed; 0: none.
-  std::size_t event_ring = std::size_t{1}
-                           << 18;  // Events of each lcore's ring; two time slices' worth.
+  LcoreRings rings{};              // Those of the run's shared memory; none: the testbed's own.
 };
 
 class Testbed {
@@ -52,7 +53,11 @@ class Testbed {
 
   Status start();
   // One operation of the workload; false when the workload has ended.
-  bool step() { return workload_->step(*guest_); }
+  bool step() {
+    const bool more = workload_->step(*guest_);
+    if (more) operations_.add();
+    return more;
+  }
   // Lets timers and shared endpoints run without an operation.
   void pump() { guest_->pump(); }
   // Error when the driver gave up on the device meanwhile.
@@ -61,12 +66,16 @@ class Testbed {
   Workload& workload() { return *workload_; }
   Strategy& strategy() { return *strategy_; }
   Engine& engine() { return *engine_; }
+  const Engine& engine() const { return *engine_; }
   const Placement& placement() const { return *placement_; }
   const GuestCounters& counters() const { return counters_; }
   const VirtioIommuDriver& driver() const { return *driver_; }
   GuestHistograms& histograms() { return histograms_; }
-  // One ring a lcore that records; index 0 is the engine's, 1 the guest's, then the endpoints'.
-  std::vector<EventRing*> rings();
+  const LcoreRings& rings() const { return rings_; }
+  // With their reserved regions.
+  const std::vector<EndpointConfig>& endpoints() const { return endpoints_; }
+  // Steps of the workload so far; any thread.
+  std::uint64_t operations() const { return operations_.value(); }
   IotlbReaderStats iotlb_stats() const;  // Of all endpoints together.
   std::uint64_t dma_errors() const;
   struct RogueTotals {
@@ -119,6 +128,7 @@ class Testbed {
   Status add_device(EndpointKind kind, std::uint16_t index);
   Status make_guest();
   void run_endpoints();
+  Probe probe(RingIndex ring) const { return Probe(rings_[ring]); }
 
   TestbedSetup setup_;
   std::vector<EndpointKind> kinds_;
@@ -126,9 +136,9 @@ class Testbed {
   GuestMemory memory_;
   std::unique_ptr<GuestPages> pages_;
   std::unique_ptr<RcuQuiescence> quiescence_;
-  EventRing engine_events_;
-  EventRing guest_events_;
-  EventRing endpoint_events_;
+  std::unique_ptr<PrivateRings> own_rings_;
+  LcoreRings rings_;
+  std::vector<EndpointConfig> endpoints_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DriverQueue> request_driver_;
   std::unique_ptr<DriverQueue> event_driver_;
@@ -139,6 +149,7 @@ class Testbed {
   std::unique_ptr<Bell> bell_;
   std::unique_ptr<Transport> transport_;
   GuestCounters counters_;
+  Counter operations_;
   GuestHistograms histograms_;
   std::unique_ptr<VirtioIommuDriver> driver_;
   std::unique_ptr<Strategy> strategy_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/check.hpp"
@@ -23,6 +24,7 @@ std::string bound_text(const Bound& bound) {
 
 // "1.42 [1.40, 1.45]"
 std::string estimate_text(const results::Estimate& estimate) {
+  if (std::isnan(estimate.value)) return "n/a";
   const std::string value = results::three_digits(estimate.value);
   if (!estimate.interval) return value;
   return fmt::format("{} [{}, {}]", value, results::three_digits(estimate.interval->low),
@@ -37,11 +39,16 @@ std::string values_text(const Finding& finding) {
   return text.empty() ? "n/a" : text;
 }
 
+nlohmann::json number_json(double value) {
+  if (std::isnan(value)) return nullptr;
+  return value;
+}
+
 nlohmann::json value_json(const Finding& finding) {
   if (finding.values.empty()) return nullptr;
-  if (finding.values.size() == 1) return finding.values.front().value;
+  if (finding.values.size() == 1) return number_json(finding.values.front().value);
   auto all = nlohmann::json::array();
-  for (const auto& value : finding.values) all.push_back(value.value);
+  for (const auto& value : finding.values) all.push_back(number_json(value.value));
   return all;
 }
 
@@ -121,7 +128,8 @@ Verdict verdict_of(const Key& key, const Finding& finding) {
   if (finding.values.empty()) return Verdict::kNotAvailable;
   VIOLET_CHECK(finding.values.size() == key.bounds.size());
   for (std::size_t i = 0; i < key.bounds.size(); ++i) {
-    if (!key.bounds[i].admits(finding.values[i].value)) return Verdict::kShort;
+    const double value = finding.values[i].value;
+    if (!std::isnan(value) && !key.bounds[i].admits(value)) return Verdict::kShort;
   }
   return Verdict::kMet;
 }

@@ -38,7 +38,8 @@ struct Key {
 std::span<const Key> keys();
 std::string target_text(const Key& key);
 
-// What a bench says about one key. Either one value for each bound, or none and `reason` says why.
+// What a bench says about one key. Either one value for each bound, or none and `reason` says why. A value
+// that this machine cannot have (NaN) has no say in the verdict; `absolute` tells why.
 struct Finding {
   std::string_view key;
   std::vector<results::Estimate> values;

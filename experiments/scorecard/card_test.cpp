@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include <nlohmann/json.hpp>
 
 namespace violet::scorecard {
@@ -30,6 +32,12 @@ TEST(Verdict, EveryBoundMustHold) {
   EXPECT_EQ(verdict_of(kPair, of({1, 19})), Verdict::kMet);
   EXPECT_EQ(verdict_of(kPair, of({1, 21})), Verdict::kShort);
   EXPECT_EQ(verdict_of(kPair, of({3, 19})), Verdict::kShort);
+}
+
+TEST(Verdict, AValueThatTheMachineCannotHaveHasNoSay) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(verdict_of(kPair, of({none, 19})), Verdict::kMet);
+  EXPECT_EQ(verdict_of(kPair, of({none, 21})), Verdict::kShort);
 }
 
 TEST(Verdict, NoValueIsNotAvailable) {

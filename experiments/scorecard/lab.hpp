@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,14 @@
 namespace violet::scorecard {
 
 using Findings = std::vector<Finding>;
+class ViewerProcess;
 
 struct Lab {
   Eal* eal = nullptr;
   bool smoke = false;
-  std::function<void()> tick = [] {};  // Progress; called between repetitions.
+  std::function<void()> tick = [] {};      // Progress; called between repetitions.
+  ViewerProcess* viewer = nullptr;         // Null: none could be started.
+  std::optional<unsigned> spare_cpu = {};  // Beside those of the two lcores.
 
   bool two_cpus() const { return eal->cpus().size() >= 2 && !eal->oversubscribed(); }
   std::size_t repetitions() const { return 11; }
@@ -57,5 +61,6 @@ Result<Findings> measure_growth(Lab& lab);       // growth, bytes
 Result<Findings> measure_busy_unmap(Lab& lab);   // unmap_busy
 Result<Findings> measure_churn(Lab& lab);        // churn_tail
 Result<Findings> measure_probe(Lab& lab);        // probe
+Result<Findings> measure_viewer(Lab& lab);       // viewer
 
 }  // namespace violet::scorecard

@@ -7,7 +7,7 @@
 #include <array>
 #include <span>
 
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_ring.hpp"
 #include "experiments/scorecard/lab.hpp"
 
 namespace violet::scorecard {
@@ -72,7 +72,7 @@ struct ProbeSamples {
 // One repetition: the arms take turns pass by pass.
 bool repeat(EventRing& ring, std::size_t passes, ProbeSamples& samples) {
   const Emitter silent{};
-  const Emitter emitting{Probe(&ring, 0), {}};
+  const Emitter emitting{Probe(&ring), {}};
   std::array<double, 3> ns{};
   bool right = true;
   for (std::uint64_t seed = 1; seed <= passes; ++seed) {

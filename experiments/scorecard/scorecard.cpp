@@ -9,6 +9,7 @@
 #include "experiments/results/progress.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/scorecard/lab.hpp"
+#include "experiments/scorecard/viewer_process.hpp"
 
 namespace violet::scorecard {
 namespace {
@@ -18,10 +19,6 @@ struct Station {
   double expected_s;
   Result<Findings> (*measure)(Lab& lab);
 };
-
-Result<Findings> no_viewer(Lab& /*lab*/) {
-  return Findings{not_available("viewer", "the GUI does not exist yet")};
-}
 
 constexpr std::array kStations = {
     // The first, because it also looks at how the process grows.
@@ -33,7 +30,7 @@ constexpr std::array kStations = {
     Station{"unmap under load", 2, measure_busy_unmap},
     Station{"churn", 3, measure_churn},
     Station{"probe", 0.5, measure_probe},
-    Station{"viewer", 0.01, no_viewer},
+    Station{"viewer", 14, measure_viewer},
 };
 
 // Guest and endpoint on the first CPU, the engine on the second.
@@ -78,11 +75,16 @@ void remark(Card& card, const Lab& lab) {
 }  // namespace
 
 Result<std::string> run(const Options& options) {
+  // Forked before EAL has its threads and its memory. Without one its key is not available.
+  auto viewer = ViewerProcess::start();
+  const auto cpus = allowed_cpus();  // Before this thread is pinned to one of them.
   auto eal = start_lcores();
   if (!eal) return tl::unexpected<Error>(eal.error());
   auto progress = results::Progress::on_stderr(options.smoke ? results::ProgressMode::kNever
                                                              : results::ProgressMode::kAuto);
   Lab lab{*eal, options.smoke, [&progress] { progress.tick(); }};
+  if (viewer) lab.viewer = viewer->get();
+  if (cpus.size() > 2) lab.spare_cpu = cpus[2];
   Card card = empty_card();
   remark(card, lab);
   double expected_s = 0;

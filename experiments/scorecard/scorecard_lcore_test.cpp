@@ -68,23 +68,26 @@ TEST(Scorecard, VerdictsFollowFromValuesAndTargets) {
       EXPECT_FALSE(row.at("reason").get<std::string>().empty()) << key.name;
       continue;
     }
-    const auto values =
-        value.is_array() ? value.get<std::vector<double>>() : std::vector{value.get<double>()};
+    const auto values = value.is_array() ? value : nlohmann::json::array({value});
     ASSERT_EQ(values.size(), key.bounds.size()) << key.name;
     bool met = true;
-    for (std::size_t i = 0; i < values.size(); ++i) met &= key.bounds[i].admits(values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      // Only the viewer may lack a value: its first needs a third CPU.
+      EXPECT_TRUE(values[i].is_number() || (key.name == "viewer" && i == 0 && kCpus < 3));
+      if (values[i].is_number()) met &= key.bounds[i].admits(values[i].get<double>());
+    }
     EXPECT_EQ(verdict, met ? "met" : "short") << key.name;
     EXPECT_FALSE(row.at("absolute").get<std::string>().empty()) << key.name;
     EXPECT_EQ(row.at("reason").get<std::string>().empty(), met) << key.name;
   }
 }
 
-TEST(Scorecard, OnlyTheViewerIsMissingWhereThereAreTwoCpus) {
+TEST(Scorecard, NothingIsMissingWhereThereAreTwoCpus) {
   if (kCpus < 2) GTEST_SKIP() << "one CPU";
   const auto card = smoke_card();
   for (const auto& row : card.at("rows")) {
     if (row.at("key") == "churn_tail") continue;  // A preempted smoke run may see no hit.
-    EXPECT_EQ(row.at("verdict") == "not available", row.at("key") == "viewer") << row;
+    EXPECT_NE(row.at("verdict"), "not available") << row;
   }
 }
 

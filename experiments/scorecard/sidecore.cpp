@@ -5,7 +5,7 @@
 namespace violet::scorecard {
 
 Result<std::unique_ptr<Sidecore>> Sidecore::make(Lab& lab, RingFormat format,
-                                                 std::uint64_t mappings) {
+                                                 std::uint64_t mappings, Probe probe) {
   std::unique_ptr<Sidecore> made(new Sidecore(*lab.eal));
   auto rings = Rings::make(format);
   if (!rings) return tl::unexpected<Error>(rings.error());
@@ -13,8 +13,9 @@ Result<std::unique_ptr<Sidecore>> Sidecore::make(Lab& lab, RingFormat format,
   if (!quiescence) return tl::unexpected<Error>(quiescence.error());
   made->rings = std::move(*rings);
   made->quiescence = std::move(*quiescence);
-  auto engine = make_engine("radix", DefaultIotlb::kName,
-                            {bench_config(mappings), *made->quiescence, made->rings->memory(), {}});
+  auto engine =
+      make_engine("radix", DefaultIotlb::kName,
+                  {bench_config(mappings), *made->quiescence, made->rings->memory(), probe});
   if (!engine) return tl::unexpected<Error>(engine.error());
   made->engine = std::move(*engine);
   made->engine->attach_queues(&made->rings->requests(), nullptr);

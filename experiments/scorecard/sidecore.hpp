@@ -17,8 +17,8 @@ namespace violet::scorecard {
 
 class Sidecore {
  public:
-  static Result<std::unique_ptr<Sidecore>> make(Lab& lab, RingFormat format,
-                                                std::uint64_t mappings);
+  static Result<std::unique_ptr<Sidecore>> make(Lab& lab, RingFormat format, std::uint64_t mappings,
+                                                Probe probe = {});
   ~Sidecore() { stop(); }
   Sidecore(const Sidecore&) = delete;
   Sidecore& operator=(const Sidecore&) = delete;

@@ -43,7 +43,7 @@ class Machine final : public Doorbell, public SpinHook {
     config.iotlb.entries = 256;
     config.endpoints = {
         {kEndpoint, "nic", {{IovaRange::of(0xfee00000, 0x100000), protocol::RegionKind::kMsi}}}};
-    auto made = Engine::create(config, quiescence, {}, Probe(&engine_ring, 1));
+    auto made = Engine::create(config, quiescence, {}, Probe(&engine_ring));
     VIOLET_CHECK(made);
     engine = std::move(*made);
     make_queues(c.format);
@@ -62,7 +62,7 @@ class Machine final : public Doorbell, public SpinHook {
                             .memory = memory,
                             .pages = *pages,
                             .counters = counters,
-                            .probe = Probe(&guest_ring, 0),
+                            .probe = Probe(&guest_ring),
                             .cpus = 2,
                             .endpoints = {kEndpoint}};
     strategy = std::move(*make_strategy(c.strategy, context, {}));

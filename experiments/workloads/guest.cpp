@@ -1,5 +1,7 @@
 #include "experiments/workloads/guest.hpp"
 
+#include <utility>
+
 #include "engine/base/check.hpp"
 
 namespace violet {
@@ -15,7 +17,7 @@ std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffe
   if (!mapping) return std::nullopt;
   parts_.histograms.map_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
-  note_map(*mapping, end);
+  note_map(*mapping, end, end - start);
   return mapping;
 }
 
@@ -27,7 +29,9 @@ bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buff
   if (!mapped) return false;
   parts_.histograms.map_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
-  for (const auto& mapping : out) note_map(mapping, end);
+  // One call, one duration: the first event has it.
+  Ticks took = end - start;
+  for (const auto& mapping : out) note_map(mapping, end, std::exchange(took, 0));
   return true;
 }
 
@@ -37,7 +41,7 @@ void Guest::dma_unmap(const DmaMapping& mapping) {
   const Ticks end = now_ticks();
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
-  note_unmap(mapping, end);
+  note_unmap(mapping, end, end - start);
   probe_at_once();
 }
 
@@ -47,13 +51,14 @@ void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
   const Ticks end = now_ticks();
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
-  for (const auto& mapping : mappings) note_unmap(mapping, end);
+  Ticks took = end - start;
+  for (const auto& mapping : mappings) note_unmap(mapping, end, std::exchange(took, 0));
   probe_at_once();
 }
 
 std::optional<DmaMapping> Guest::map_coherent(std::uint16_t endpoint, DmaBuffer buffer) {
   auto mapping = parts_.strategy.map_coherent(endpoint, buffer, cpu_);
-  if (mapping) note_map(*mapping, now_ticks());
+  if (mapping) note_map(*mapping, now_ticks(), 0);
   return mapping;
 }
 
@@ -65,17 +70,18 @@ void Guest::unmap_coherent(const DmaMapping& mapping) {
                       mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping));
 }
 
-void Guest::note_map(const DmaMapping& mapping, Ticks at) {
+void Guest::note_map(const DmaMapping& mapping, Ticks at, Ticks took) {
   if (mapping.persistent && !persistent_.map(mapping, at)) return;
   parts_.probe.record(at, EventKind::kDmaMap, parts_.endpoints[mapping.endpoint].id.value,
-                      mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping));
+                      mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping),
+                      took);
 }
 
-void Guest::note_unmap(const DmaMapping& mapping, Ticks at) {
+void Guest::note_unmap(const DmaMapping& mapping, Ticks at, Ticks took) {
   auto& endpoint = parts_.endpoints[mapping.endpoint];
   if (mapping.persistent && !persistent_.unmap(mapping, at)) return;
   parts_.probe.record(at, EventKind::kDmaUnmap, endpoint.id.value, mapping.iova.value,
-                      dma_event_extent(mapping), dma_event_status(mapping));
+                      dma_event_extent(mapping), dma_event_status(mapping), took);
   if (endpoint.rogue == nullptr || until_probe_ == 0 || --until_probe_ > 0) return;
   until_probe_ = parts_.rogue_every;
   const bool readable = allows(permissions_of(mapping.direction), Access::kRead);

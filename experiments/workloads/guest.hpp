@@ -100,8 +100,9 @@ class Guest {
   PersistentTotals persistent(Ticks now) { return persistent_.totals(now); }
 
  private:
-  void note_map(const DmaMapping& mapping, Ticks at);
-  void note_unmap(const DmaMapping& mapping, Ticks at);
+  // `took`: the call's duration; 0 for what was not timed.
+  void note_map(const DmaMapping& mapping, Ticks at, Ticks took);
+  void note_unmap(const DmaMapping& mapping, Ticks at, Ticks took);
   void probe_at_once();
 
   GuestParts parts_;

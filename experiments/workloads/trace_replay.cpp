@@ -107,6 +107,8 @@ class TraceReplay final : public Workload {
     DmaMapping mapping{};
     std::uint32_t ticket = 0;  // Accesses submitted when its last one was.
     bool mapped = false;
+    std::size_t call = 0;   // First record of the call that mapped it,
+    std::size_t count = 1;  // and how many there are: a list is unmapped as a whole.
   };
 
   bool run_call(Guest& guest) {
@@ -147,7 +149,8 @@ class TraceReplay final : public Workload {
       return;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      live_[records_[next_ + i].handle] = {mappings_[i], submitted(guest, first.endpoint), true};
+      live_[records_[next_ + i].handle] = {mappings_[i], submitted(guest, first.endpoint), true,
+                                           next_, count};
     }
   }
 
@@ -211,15 +214,29 @@ class TraceReplay final : public Workload {
   }
 
   void unmap_all(Guest& guest) {
-    std::vector<std::uint32_t> left;
-    for (std::uint32_t handle = 0; handle < live_.size(); ++handle) {
-      if (live_[handle].mapped) left.push_back(handle);
+    for (const Live& live : live_) {
+      if (live.mapped && live.count == 1) unmap_one(guest, live);
+      if (live.mapped && live.count > 1) unmap_list(guest, live.call, live.count);
     }
-    for (const std::uint32_t handle : left) {
-      wait_for_accesses(guest, live_[handle]);
-      guest.dma_unmap(live_[handle].mapping);
-      live_[handle].mapped = false;
+    for (Live& live : live_) live.mapped = false;
+  }
+
+  void unmap_one(Guest& guest, const Live& live) {
+    wait_for_accesses(guest, live);
+    guest.dma_unmap(live.mapping);
+  }
+
+  // What is still mapped of the list that the call at record `call` mapped.
+  void unmap_list(Guest& guest, std::size_t call, std::size_t count) {
+    std::size_t mapped = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      Live& live = live_[records_[call + i].handle];
+      if (!live.mapped || live.call != call) continue;
+      wait_for_accesses(guest, live);
+      mappings_[mapped++] = live.mapping;
+      live.mapped = false;
     }
+    guest.dma_unmap_list(std::span(mappings_.data(), mapped));
   }
 
   Trace trace_;

@@ -1,0 +1,122 @@
+// The shared memory of a run: a header, what the run is doing, and the rings of its lcores, in a memfd that
+// a viewer in another process maps read-only through /proc/<pid>/fd/<n>.
+//
+//     header 8 KiB   magic, version, sizes, process, clock, names, the directory of the rings
+//                    status: what runs now, under a sequence lock
+//     ring 0..n-1    RingState and events (event_ring.hpp), each at a cache line's multiple
+//
+// Threading: RunSegment::set_status() by one thread; each ring as event_ring.hpp says. A SegmentView belongs
+// to its thread. Everything else in the header is written before anybody can find the segment.
+// Invariants: G1 the run never waits for, looks at or knows a viewer. G2 a view trusts nothing: every size
+// and offset is checked against the file before it is used, and a file that could shrink is refused,
+// because touching what is gone would kill the viewer. G3 nothing is left behind: the kernel frees the
+// memory when the run and its last viewer are gone, however they ended.
+// Limits: kMostRings rings; names longer than their fields are cut off, a longer directory is an error.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.hpp"
+#include "engine/telemetry/event_ring.hpp"
+
+namespace violet {
+
+inline constexpr std::uint32_t kSegmentVersion = 1;
+inline constexpr std::size_t kMostRings = 16;
+
+enum class RingRole : std::uint32_t { kEngine, kGuest, kEndpoints, kRecorder };
+// "engine", "guest", "endpoints", "recorder"
+std::string_view to_text(RingRole role);
+
+struct RingPlace {
+  std::uint16_t lcore = 0;
+  RingRole role = RingRole::kEngine;
+  std::size_t capacity = 0;  // Events; a power of two once made.
+};
+
+struct SegmentInfo {
+  std::int64_t pid = 0;  // Filled in by create().
+  double ns_per_tick = 1;
+  Ticks started_ticks = 0;
+  double started_epoch_s = 0;
+  std::string run_id = {};
+  std::string run_directory = {};  // Absolute; up to 4095 bytes.
+  std::string plan = {};
+  std::uint32_t cells = 0;
+};
+
+// What the run does now.
+struct SegmentStatus {
+  std::uint32_t cell = 0;  // Position in the plan.
+  std::uint32_t repetition = 0;
+  Phase phase = Phase::kStart;
+  double share = 0;        // Of the run's steps that are done, 0..1.
+  std::string label = {};  // Of the cell.
+  bool operator==(const SegmentStatus&) const = default;
+};
+
+// The run's side.
+class RunSegment {
+ public:
+  // Error (kind kEnvironment) when the host gives no memory for it.
+  static Result<std::unique_ptr<RunSegment>> create(const SegmentInfo& info,
+                                                    std::span<const RingPlace> rings);
+  ~RunSegment();
+  RunSegment(const RunSegment&) = delete;
+  RunSegment& operator=(const RunSegment&) = delete;
+
+  int fd() const { return fd_; }
+  // In the order given to create().
+  EventRing& ring(std::size_t index) { return *rings_[index]; }
+  void set_status(const SegmentStatus& status) noexcept;
+
+ private:
+  RunSegment(int fd, std::byte* bytes, std::size_t size) : fd_(fd), bytes_(bytes), size_(size) {}
+
+  int fd_;
+  std::byte* bytes_;
+  std::size_t size_;
+  std::vector<std::unique_ptr<EventRing>> rings_;
+};
+
+// Gives the calling thread the lowest priority of those that are still served. The thread of a viewer that
+// reads and folds calls it: where a run's lcores have every CPU, the viewer then loses events, which it
+// counts and shows, and not the run its time.
+void step_back() noexcept;
+
+// A viewer's side: read-only, and gone without a trace.
+class SegmentView {
+ public:
+  // Errors say what is wrong with the file that process `pid` has as `fd`.
+  static Result<SegmentView> attach(std::int64_t pid, int fd);
+  // The same for a file by its name.
+  static Result<SegmentView> open(const std::string& path);
+  SegmentView(SegmentView&& other) noexcept;
+  SegmentView& operator=(SegmentView&& other) noexcept;
+  ~SegmentView();
+
+  const SegmentInfo& info() const { return info_; }
+  const std::vector<RingPlace>& rings() const { return rings_; }
+  // From the oldest event that is still there. The view outlives the observer.
+  RingObserver observe(std::size_t ring) const;
+  // Nothing when the run kept changing it while we looked: look again later.
+  std::optional<SegmentStatus> status() const noexcept;
+
+ private:
+  SegmentView(const std::byte* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
+  Status check(const std::string& path);
+
+  const std::byte* bytes_ = nullptr;
+  std::size_t size_ = 0;
+  SegmentInfo info_;
+  std::vector<RingPlace> rings_;
+  std::vector<std::size_t> offsets_;
+};
+
+}  // namespace violet
