@@ -3,8 +3,11 @@
 #include <rte_errno.h>
 #include <rte_hash_crc.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <numeric>
+#include <span>
 
 #include "engine/base/rng.hpp"
 #include "experiments/scorecard/rings.hpp"
@@ -100,12 +103,23 @@ Result<std::unique_ptr<DpdkHash>> DpdkHash::make(const Lookups& lookups) {
 }
 
 [[gnu::noinline]] std::uint64_t DpdkHash::pass(const Lookups& lookups) const {
+  constexpr std::size_t kMost = RTE_HASH_LOOKUP_BULK_MAX;
+  std::array<std::uint64_t, kMost> keys;
+  std::array<const void*, kMost> places;
+  std::array<void*, kMost> data;
+  for (std::size_t i = 0; i < kMost; ++i) places[i] = &keys[i];
   std::uint64_t sum = 0;
-  for (const std::uint64_t at : lookups.sequence) {
-    const std::uint64_t key = at / kPage;
-    void* data = nullptr;
-    if (rte_hash_lookup_data(hash_, &key, &data) < 0) return 0;
-    sum += reinterpret_cast<std::uintptr_t>(data) + at % kPage;
+  for (std::span<const std::uint64_t> left = lookups.sequence; !left.empty();) {
+    const auto burst = left.first(std::min(left.size(), kMost));
+    left = left.subspan(burst.size());
+    for (std::size_t i = 0; i < burst.size(); ++i) keys[i] = burst[i] / kPage;
+    std::uint64_t found = 0;
+    const auto count = static_cast<std::uint32_t>(burst.size());
+    const int hits = rte_hash_lookup_bulk_data(hash_, places.data(), count, &found, data.data());
+    if (hits != static_cast<int>(count)) return 0;
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      sum += reinterpret_cast<std::uintptr_t>(data[i]) + burst[i] % kPage;
+    }
   }
   return sum;
 }
