@@ -22,7 +22,8 @@ std::vector<std::string> bundled_names(const std::string& folder) {
 }  // namespace
 
 Result<plans::Plan> load_named_plan(const Places& places, const std::string& name,
-                                    const std::vector<std::string>& overrides) {
+                                    const std::vector<std::string>& overrides,
+                                    plans::Problems* problems_out) {
   namespace fs = std::filesystem;
   fs::path path = name;
   std::error_code error;
@@ -45,6 +46,7 @@ Result<plans::Plan> load_named_plan(const Places& places, const std::string& nam
     for (const auto& note : plan->notes) fmt::print(stderr, "violet: {}\n", note);
     return std::move(*plan);
   }
+  if (problems_out != nullptr) *problems_out = problems;
   return fail(ErrorKind::kUsage, "the plan cannot be run:\n{}", plans::to_text(problems));
 }
 

@@ -11,8 +11,10 @@
 
 namespace violet::cli {
 
-// `name` is a file, or the name of a bundled plan. Every problem of the plan is in the error (kind kUsage).
+// `name` is a file, or the name of a bundled plan. Every problem of the plan is in the error (kind kUsage),
+// and one by one in `problems` when it is given.
 Result<plans::Plan> load_named_plan(const Places& places, const std::string& name,
-                                    const std::vector<std::string>& overrides);
+                                    const std::vector<std::string>& overrides,
+                                    plans::Problems* problems = nullptr);
 
 }  // namespace violet::cli

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "experiments/cli/dry_run.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/run_ending.hpp"
 #include "experiments/cli/verbs.hpp"
@@ -12,17 +13,18 @@
 namespace violet::cli {
 namespace {
 
-std::string dry_run_text(const plans::Plan& plan) {
-  results::Table table;
-  table.title = fmt::format("plan {} ({}): {} cells, {} repetitions each", plan.name, plan.hash(),
-                            plan.cells.size(), plan.run.repetitions);
-  table.columns = {{.name = "cell", .is_key = true}, {.name = "settings"}};
-  for (const auto& cell : plan.cells) {
-    table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});
+// For programs the problems of a plan are the answer, beside the words on stderr.
+int dry_run(const Places& places, const RunFlags& flags, results::Format format) {
+  const bool json = format == results::Format::kJson;
+  plans::Problems problems;
+  const auto plan = load_named_plan(places, flags.plan, flags.overrides, &problems);
+  if (!plan) {
+    if (problems.empty()) problems.push_back({"", plan.error().message});
+    if (json && print(problems_json(problems)) != kOk) return kRunFailed;
+    return complain(plan.error());
   }
-  table.notes.push_back(
-      fmt::format("would take about {}", results::duration_text(estimated_seconds(plan))));
-  return results::render_text(table, results::style_for(1));
+  const double seconds = estimated_seconds(*plan);
+  return print(json ? dry_run_json(*plan, seconds) : dry_run_text(*plan, seconds));
 }
 
 int finish(const RunOutcome& outcome, const RunFlags& flags) {
@@ -46,9 +48,9 @@ int run_verb(const Places& places, const RunFlags& flags) {
   if (!format) return complain(format.error());
   const auto mode = results::progress_mode_from(flags.progress);
   if (!mode) return complain(mode.error());
+  if (flags.dry_run) return dry_run(places, flags, *format);
   const auto plan = load_named_plan(places, flags.plan, flags.overrides);
   if (!plan) return complain(plan.error());
-  if (flags.dry_run) return print(dry_run_text(*plan));
   RunOptions options{.runs_root = places.runs,
                      .resume = {},
                      .dataset_dir = places.datasets,

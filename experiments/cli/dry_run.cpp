@@ -1,0 +1,97 @@
+#include "experiments/cli/dry_run.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "experiments/results/progress.hpp"
+#include "experiments/results/table.hpp"
+
+namespace violet::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json document(Json problems) {
+  return {
+      {"schema", "violet.dry_run"}, {"version", kDryRunSchema}, {"problems", std::move(problems)}};
+}
+
+// Texts of a plan file need not be UTF-8.
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<unsigned> number_in(std::string_view text) {
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// "file:line:column", where the file's name may hold colons.
+void add_place(Json& json, std::string_view where) {
+  json["line"] = nullptr;
+  json["column"] = nullptr;
+  const std::size_t column = where.rfind(':');
+  if (column == std::string_view::npos || column == 0) return;
+  const std::size_t line = where.rfind(':', column - 1);
+  if (line == std::string_view::npos) return;
+  const auto line_number = number_in(where.substr(line + 1, column - line - 1));
+  const auto column_number = number_in(where.substr(column + 1));
+  if (!line_number || !column_number) return;
+  json["line"] = *line_number;
+  json["column"] = *column_number;
+}
+
+Json settings_json(const plans::Cell& cell) {
+  Json json = Json::object();
+  for (const auto& [key, value] : cell.settings) {
+    json[key] = std::visit([](const auto& inner) { return Json(inner); }, value);
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
+  results::Table table;
+  table.title = fmt::format("plan {} ({}): {} cells, {} repetitions each", plan.name, plan.hash(),
+                            plan.cells.size(), plan.run.repetitions);
+  table.columns = {{.name = "cell", .is_key = true}, {.name = "settings"}};
+  for (const auto& cell : plan.cells) {
+    table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});
+  }
+  table.notes.push_back(fmt::format("would take about {}", results::duration_text(estimated_s)));
+  return results::render_text(table, results::style_for(1));
+}
+
+std::string dry_run_json(const plans::Plan& plan, double estimated_s) {
+  Json json = document(Json::array());
+  json["plan"] = {{"name", plan.name}, {"description", plan.description}, {"hash", plan.hash()}};
+  json["repetitions"] = plan.run.repetitions;
+  json["estimated_s"] = estimated_s;
+  json["varying"] = plan.varying;
+  json["cells"] = Json::array();
+  for (const auto& cell : plan.cells) {
+    json["cells"].push_back(
+        {{"id", cell.id}, {"label", cell.label}, {"settings", settings_json(cell)}});
+  }
+  json["notes"] = plan.notes;
+  return dump(json);
+}
+
+std::string problems_json(const plans::Problems& problems) {
+  Json list = Json::array();
+  for (const auto& problem : problems) {
+    Json json = {{"where", problem.where}};
+    add_place(json, problem.where);
+    json["message"] = problem.message;
+    list.push_back(std::move(json));
+  }
+  return dump(document(std::move(list)));
+}
+
+}  // namespace violet::cli

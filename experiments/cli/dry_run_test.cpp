@@ -1,0 +1,57 @@
+#include "experiments/cli/dry_run.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "experiments/plans/example_vocabulary.hpp"
+
+namespace violet::cli {
+namespace {
+
+using nlohmann::json;
+
+TEST(DryRun, JsonSaysWhatWouldRun) {
+  plans::Problems problems;
+  const auto plan =
+      plans::parse_plan("[plan]\nname = \"t\"\n[axes]\nstrategy = \"*\"\n[run]\nrepetitions = 3\n",
+                        "t.toml", {}, plans::example_vocabulary(), problems);
+  ASSERT_TRUE(plan) << plans::to_text(problems);
+  const json said = json::parse(dry_run_json(*plan, 12.5));
+  EXPECT_EQ(said["schema"], "violet.dry_run");
+  EXPECT_TRUE(said["problems"].empty());
+  EXPECT_EQ(said["plan"]["name"], "t");
+  EXPECT_EQ(said["plan"]["hash"], plan->hash());
+  EXPECT_EQ(said["repetitions"], 3);
+  EXPECT_EQ(said["estimated_s"], 12.5);
+  ASSERT_EQ(said["cells"].size(), plan->cells.size());
+  EXPECT_EQ(said["cells"][0]["id"], plan->cells[0].id);
+  EXPECT_EQ(said["cells"][0]["settings"]["strategy"], plan->cells[0].strategy);
+}
+
+TEST(DryRun, EveryProblemComesWithItsPlace) {
+  plans::Problems problems;
+  const auto plan = plans::parse_plan("[plan]\nname = \"t\"\n[axes]\n  stratgy = \"strict\"\n",
+                                      "a:b.toml", {}, plans::example_vocabulary(), problems);
+  ASSERT_FALSE(plan);
+  const json said = json::parse(problems_json(problems));
+  ASSERT_EQ(said["problems"].size(), 1u);
+  const json& problem = said["problems"][0];
+  EXPECT_EQ(problem["line"], 4);
+  EXPECT_EQ(problem["column"], 3);
+  EXPECT_THAT(problem["message"].get<std::string>(), testing::HasSubstr("strategy"));
+}
+
+TEST(DryRun, AProblemWithoutAPlaceHasNone) {
+  const json said = json::parse(problems_json({{"--set x=1", "unknown key"}, {"", "no file"}}));
+  EXPECT_TRUE(said["problems"][0]["line"].is_null());
+  EXPECT_EQ(said["problems"][1]["message"], "no file");
+}
+
+TEST(DryRun, TextsThatAreNoUtf8AreReplaced) {
+  EXPECT_NO_THROW(json::parse(problems_json({{"x:1:1", "found '\xff'"}})));
+}
+
+}  // namespace
+}  // namespace violet::cli
