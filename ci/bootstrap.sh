@@ -131,6 +131,9 @@ configure() {
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$dir/CMakeCache.txt" 2>/dev/null)
   # A checkout that was moved or copied: nothing in there is valid.
   [[ -n $home && $home != "$root" ]] && rm -rf -- "$dir"
+  # Qt may have come after the build was configured.
+  wants_gui && [[ $preset == @(dev|release) ]] &&
+    grep -q '^VIOLET_HAS_QT:INTERNAL=OFF' "$dir/CMakeCache.txt" 2>/dev/null && rm -f -- "$dir/build.ninja"
   [[ -f $dir/build.ninja && ! $root/CMakePresets.json -nt $dir/build.ninja ]] && return
   progress "configuring $preset"
   mkdir -p -- "$dir" 2>/dev/null || die 5 "cannot create $dir; is the disk full?"
@@ -145,6 +148,8 @@ configure() {
   say "configuring $preset failed; the whole log is in $dir/configure.log"
   return 1
 }
+
+wants_gui() { [[ " ${groups[*]:-} " == *" gui "* ]]; }
 
 out_of_space() {
   local free
@@ -200,6 +205,8 @@ stamped_release_build() {
 }
 
 build_program() {
+  local groups=(core) targets=(violet)
+  [[ $1 == gui ]] && groups=(core gui) && targets=(violet violet_gui)
   [[ " ${verbs[*]} " == *" $1 "* || $1 == -* ]] ||
     die 2 "there is no verb '$1'; try one of: ${verbs[*]}"
   (cd -- "$root" && compgen -G "experiments/*/violet_main.cpp" >/dev/null) ||
@@ -207,10 +214,10 @@ build_program() {
   require_writable
   lock_builds
   if ! is_current; then
-    ensure_packages core
+    ensure_packages "${groups[@]}"
     [[ -x $program ]] || require_space 500
     [[ -x $program ]] || say "building Violet for the first time; later starts take milliseconds"
-    stamped_release_build violet || die 1 "the build failed; the messages are above"
+    stamped_release_build "${targets[@]}" || die 1 "the build failed; the messages are above"
   fi
   unlock_builds
 }
@@ -219,7 +226,7 @@ setup() {
   local groups=(core)
   case ${1:-} in
     '') ;;
-    --all) groups=(core test extra) ;;
+    --all) groups=(core gui test extra) ;;
     *) die 2 "setup takes --all or nothing, not '$1'" ;;
   esac
   require_writable

@@ -20,10 +20,10 @@ EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-ignored-op
 
 
 def sources(root, build, folders):
-    """Library sources only: googletest's macros drown tidy's findings in its own."""
+    """Library sources only: googletest's macros drown tidy's findings in its own, libFuzzer fixes a name."""
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         name = os.path.relpath(entry["file"], root)
-        if name.startswith(tuple(folder + "/" for folder in folders)) and "_test.cpp" not in name:
+        if name.startswith(tuple(folder + "/" for folder in folders)) and not name.endswith(("_test.cpp", "_fuzz.cpp")):
             yield entry["file"]
 
 

@@ -21,9 +21,9 @@ TEXT
 }
 
 build_presets() {
-  local preset
+  local preset groups=(core gui test)
   lock_builds
-  ensure_packages core test
+  ensure_packages "${groups[@]}"
   require_space 3000
   for preset in "$@"; do
     if [[ $preset == release ]]; then stamped_release_build -k 0; else build "$preset" -k 0; fi ||

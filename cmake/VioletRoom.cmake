@@ -8,6 +8,8 @@
 #   x_fuzz.cpp          a fuzzer of its own: libFuzzer with VIOLET_FUZZ, else a bounded random driver
 #                       (label fuzz); seeds in <folder>/corpus/x/
 #   x_main.cpp          a program x
+# A room that needs Qt is left out of builds without VIOLET_GUI. Its headers go through moc, and its tests
+# run on the offscreen platform under a QApplication (cmake/qt_test_main.cpp).
 # so adding a file needs no change here. A room with no .cpp is a header-only library.
 define_property(GLOBAL PROPERTY VIOLET_ROOMS BRIEF_DOCS "rooms" FULL_DOCS "folders given to violet_room")
 
@@ -72,6 +74,19 @@ function(violet_is_threaded folder out)
   set(${out} OFF PARENT_SCOPE)
 endfunction()
 
+# Whether a room, or one below it, uses Qt.
+function(violet_needs_qt folder out)
+  set(${out} OFF PARENT_SCOPE)
+  get_property(with_qt GLOBAL PROPERTY VIOLET_QT_ROOMS)
+  foreach(dep IN LISTS ARGN)
+    if(dep MATCHES "^qt" OR dep IN_LIST with_qt)
+      set_property(GLOBAL APPEND PROPERTY VIOLET_QT_ROOMS ${folder})
+      set(${out} ON PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
 function(violet_room folder)
   cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/${folder})
@@ -101,6 +116,15 @@ function(violet_room folder)
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz|main)\\.cpp$")
 
+  set(gtest_main GTest::gtest_main)
+  violet_needs_qt(${folder} uses_qt ${ARG_DEPS})
+  if(uses_qt AND NOT VIOLET_GUI)
+    return()
+  endif()
+  if(uses_qt)
+    set(CMAKE_AUTOMOC ON)
+    set(gtest_main Qt6::Test violet_qt_test_main)
+  endif()
   violet_resolve(deps ${ARG_DEPS})
   violet_resolve(test_deps ${ARG_TEST_DEPS})
   set(library violet_${room})
@@ -117,7 +141,7 @@ function(violet_room folder)
   set(with violet::rapidcheck ${test_deps})
   if(tests AND NOT VIOLET_FUZZ)
     add_executable(${room}_tests ${tests})
-    target_link_libraries(${room}_tests PRIVATE ${library} ${with} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_link_libraries(${room}_tests PRIVATE ${library} ${with} GTest::gtest GTest::gmock ${gtest_main})
     add_test(NAME ${room} COMMAND ${room}_tests)
     set_tests_properties(${room} PROPERTIES LABELS unit TIMEOUT 600)
   endif()
@@ -125,7 +149,7 @@ function(violet_room folder)
     foreach(source IN LISTS lcore_tests)
       get_filename_component(stem ${source} NAME_WE)
       add_executable(${stem} ${source})
-      target_link_libraries(${stem} PRIVATE ${library} ${with} GTest::gtest GTest::gmock GTest::gtest_main)
+      target_link_libraries(${stem} PRIVATE ${library} ${with} GTest::gtest GTest::gmock ${gtest_main})
       add_test(NAME ${stem} COMMAND ${stem})
       set_tests_properties(${stem} PROPERTIES LABELS lcore RUN_SERIAL ON TIMEOUT 600)
     endforeach()

@@ -27,7 +27,7 @@ MAY_SEE = {
     "dataplane": ["engine", "dataplane"],
     "datasets": ["engine/base", "datasets"],
     "experiments": ["engine", "dataplane", "datasets", "experiments"],
-    "gui": ["engine/base", "engine/telemetry", "gui"],
+    "gui": ["engine", "experiments/results", "gui"],
     "notebooks-export": ["engine/base", "notebooks-export"],
 }
 DPDK_ROOMS = {

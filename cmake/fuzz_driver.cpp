@@ -1,6 +1,8 @@
 // Stands in for libFuzzer where the compiler has none: replays the corpus given as folders, then feeds
 // bounded pseudo-random inputs and mutations of the corpus. The seed is printed and can be given again:
-//   x_fuzz [CORPUS_DIR...]      VIOLET_FUZZ_SEED=n VIOLET_FUZZ_RUNS=n
+//   x_fuzz [CORPUS_DIR...]      VIOLET_FUZZ_SEED=n VIOLET_FUZZ_RUNS=n VIOLET_FUZZ_SECONDS=n
+// The runs end early when the seconds are over, and what is printed says how many there were.
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -56,11 +58,15 @@ int main(int argc, char** argv) {
   const auto corpus = read_corpus(argc, argv);
   for (const auto& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
   std::mt19937_64 rng(seed);
-  for (std::uint64_t run = 0; run < runs; ++run) {
+  using Clock = std::chrono::steady_clock;
+  const auto end =
+      Clock::now() + std::chrono::seconds(number_from_environment("VIOLET_FUZZ_SECONDS", 10));
+  std::uint64_t run = 0;
+  for (; run < runs && Clock::now() < end; ++run) {
     const auto input = random_input(rng, corpus);
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
   std::printf("%zu seeds and %llu random inputs passed, seed %llu\n", corpus.size(),
-              static_cast<unsigned long long>(runs), static_cast<unsigned long long>(seed));
+              static_cast<unsigned long long>(run), static_cast<unsigned long long>(seed));
   return 0;
 }
