@@ -1,0 +1,294 @@
+// The live feed over a source that a test holds in its hand.
+#include "gui/feed/live_run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "engine/telemetry/event_ring.hpp"
+#include "experiments/results/live_run.hpp"
+#include "experiments/results/test_folder.hpp"
+#include "gui/feed/recorded_run.hpp"
+#include "gui/feed/synthetic_life.hpp"
+
+namespace violet::gui {
+namespace {
+
+// Rings in this process, as a run has them in its segment.
+struct FakeRun {
+  FakeRun() {
+    for (const RingPlace& place : places) {
+      rings.push_back(std::make_unique<EventRing>(place.capacity, place.lcore));
+    }
+    info.run_id = "fake";
+    info.run_directory = "nowhere";
+    info.ns_per_tick = 0.5;
+  }
+  EventRing& ring_of(std::uint16_t lcore) {
+    for (const auto& ring : rings) {
+      if (ring->lcore() == lcore) return *ring;
+    }
+    return *rings.back();
+  }
+  void record(std::uint16_t lcore, std::span<const Event> events) {
+    for (const Event& event : events) {
+      ring_of(lcore).record(event);
+      Event taken;
+      ring_of(lcore).drain({&taken, 1});  // The recorder is always in time.
+    }
+  }
+
+  SegmentInfo info;
+  std::vector<RingPlace> places{{1, RingRole::kEngine, 1 << 16},
+                                {2, RingRole::kGuest, 1 << 16},
+                                {3, RingRole::kEndpoints, 1 << 16},
+                                {kRecorderLcore, RingRole::kRecorder, 1 << 16}};
+  std::vector<std::unique_ptr<EventRing>> rings;
+  std::atomic<bool> running{true};
+  SegmentStatus status{
+      .cell = 1, .repetition = 0, .phase = Phase::kMeasure, .share = 0, .label = ""};
+};
+
+class FakeSource : public LiveSource {
+ public:
+  explicit FakeSource(FakeRun& run) : run_(run) {
+    for (const auto& ring : run.rings) observers_.emplace_back(*ring);
+  }
+  const SegmentInfo& info() const override { return run_.info; }
+  const std::vector<RingPlace>& rings() const override { return run_.places; }
+  std::size_t read(std::size_t ring, std::span<Event> out) override {
+    return observers_[ring].read(out);
+  }
+  std::uint64_t lost(std::size_t ring) const override { return observers_[ring].lost(); }
+  std::optional<SegmentStatus> status() const override { return run_.status; }
+  bool alive(std::string* why) const override {
+    if (!run_.running && why != nullptr) *why = "the test ended it";
+    return run_.running;
+  }
+
+ private:
+  FakeRun& run_;
+  std::vector<RingObserver> observers_;
+};
+
+std::vector<CellInfo> two_cells() {
+  std::vector<CellInfo> cells(2);
+  cells[0].label = "strict";
+  cells[1].label = "lazy";
+  return cells;
+}
+
+SyntheticOptions life(SyntheticStrategy strategy, std::uint32_t cell, Ticks start) {
+  SyntheticOptions options;
+  options.strategy = strategy;
+  options.events = 30'000;
+  options.cell = cell;
+  options.start = start;
+  return options;
+}
+
+TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
+  FakeRun fake;
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  std::uint64_t events = 0;
+  std::uint64_t last_version = 0;
+  bool grew = false;
+  Ticks start = 1'000'000;
+  for (std::uint32_t cell = 0; cell < 2; ++cell) {
+    SyntheticLife one(life(static_cast<SyntheticStrategy>(cell), cell, start));
+    start = one.run(
+                [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+                  fake.record(lcore, part);
+                  events += part.size();
+                },
+                [&](Ticks) {
+                  run.pull();
+                  run.settle();
+                  if (run.cells().empty()) return;
+                  const auto feed = run.open_cell(run.cells().size() - 1, {});
+                  ASSERT_TRUE(feed);
+                  grew = grew || (*feed)->version() > last_version;
+                  last_version = (*feed)->version();
+                }) +
+            400'000;
+  }
+  EXPECT_TRUE(grew);
+  EXPECT_TRUE(run.alive(nullptr));
+  fake.running = false;
+  for (int i = 0; i < 3; ++i) {
+    run.pull();
+    run.settle();
+  }
+  std::string why;
+  EXPECT_FALSE(run.alive(&why));
+  EXPECT_EQ(why, "the test ended it");
+  const auto cells = run.cells();
+  ASSERT_EQ(cells.size(), 2u);
+  EXPECT_EQ(cells[0].label, "strict");
+  EXPECT_EQ(cells[1].label, "lazy");
+  EXPECT_FALSE(cells[0].live);
+  EXPECT_FALSE(cells[1].live);
+  EXPECT_EQ(cells[0].events + cells[1].events, events);
+  EXPECT_EQ(cells[0].lost, 0u);
+  const auto strict = run.open_cell(0, {}), lazy = run.open_cell(1, {});
+  ASSERT_TRUE(strict && lazy);
+  const auto calm = (*strict)->exposure((*strict)->info().whole, 100);
+  EXPECT_GT(calm.unmaps, 100u);
+  EXPECT_EQ(calm.unmaps, calm.zero_windows);
+  const auto stale = (*lazy)->exposure((*lazy)->info().whole, 100);
+  EXPECT_GT(stale.peak_stale_pages, 10);
+  EXPECT_FALSE(run.open_cell(2, {}));
+}
+
+TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
+  FakeRun fake;
+  std::unique_ptr<LiveRun> run;
+  std::uint64_t recorded = 0;
+  SyntheticLife one(life(SyntheticStrategy::kLazy, 1, 1'000'000));
+  one.run(
+      [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+        fake.record(lcore, part);
+        recorded += part.size();
+      },
+      [&](Ticks) {
+        if (run == nullptr && recorded > 12'000) {
+          // As if the beginning had been overwritten.
+          for (auto& ring : fake.rings) {
+            ring = std::make_unique<EventRing>(ring->capacity(), ring->lcore());
+          }
+          run = std::make_unique<LiveRun>(std::make_unique<FakeSource>(fake), two_cells());
+        }
+        if (run == nullptr) return;
+        run->pull();
+        run->settle();
+      });
+  fake.running = false;
+  for (int i = 0; i < 3; ++i) {
+    run->pull();
+    run->settle();
+  }
+  ASSERT_EQ(run->cells().size(), 1u);
+  const CellInfo info = run->cells().front();
+  EXPECT_EQ(info.label, "lazy");
+  EXPECT_GT(info.lost, 0u);
+  const auto cell = run->open_cell(0, {});
+  ASSERT_TRUE(cell);
+  const Overview overview = (*cell)->overview(info.whole, 50);
+  EXPECT_TRUE(std::any_of(overview.operations_per_s.begin(), overview.operations_per_s.end(),
+                          [](const Column& column) { return column.gap; }));
+  // The endpoint's domain is found again from what the engine maps.
+  EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 100u);
+}
+
+TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
+  FakeRun fake;
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> askers;
+  std::atomic<std::uint64_t> asked{0};
+  SyntheticLife one(life(SyntheticStrategy::kLazy, 0, 1'000'000));
+  one.run([&](std::uint16_t lcore, std::span<const Event> part,
+              std::uint64_t) { fake.record(lcore, part); },
+          [&](Ticks) {
+            run.pull();
+            if (!askers.empty()) return;
+            run.settle();
+            if (run.cells().empty()) return;
+            const auto cell = *run.open_cell(0, {});
+            for (int i = 0; i < 2; ++i) {
+              askers.emplace_back([&, cell] {
+                while (!stop) {
+                  const TimeWindow whole = cell->info().whole;
+                  cell->overview(whole, 64);
+                  cell->churn({whole, IovaRange::all(), 16, 16, {}});
+                  cell->exposure(whole, 64);
+                  cell->latency({whole, Operation::kMap, 64, {}});
+                  cell->events(whole, {}, 0, 10);
+                  cell->page_life(Iova{0xffffe000}, whole.to / 2, 4);
+                  cell->topology(whole.to / 2, 10);
+                  ++asked;
+                }
+              });
+            }
+          });
+  while (asked < 4) std::this_thread::yield();
+  stop = true;
+  for (std::thread& asker : askers) asker.join();
+  run.settle();
+  EXPECT_GE(asked, 4u);
+}
+
+TEST(LiveCell, B1_TheOldestEventsAreForgottenAndThePyramidKeepsThem) {
+  CellInfo info;
+  LiveCell cell(info, 1'000'000, 0.5, true, 5'000);
+  std::uint64_t events = 0;
+  std::vector<std::pair<std::uint16_t, std::vector<Event>>> waiting;
+  SyntheticLife(life(SyntheticStrategy::kLazy, 0, 1'000'000))
+      .run(
+          [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+            waiting.emplace_back(lcore, std::vector(part.begin(), part.end()));
+          },
+          [&](Ticks until) {
+            std::vector<LiveCell::Batch> batches;
+            for (const auto& [lcore, part] : waiting) {
+              batches.push_back({lcore, part, 0});
+              events += part.size();
+            }
+            cell.advance(batches, until);
+            waiting.clear();
+          });
+  cell.end();
+  const CellInfo now = cell.info();
+  EXPECT_EQ(now.events, events);
+  EXPECT_LE(now.kept_events, 5'000u + 4'096u);
+  EXPECT_EQ(cell.count_events(now.whole, {}), now.kept_events);
+  const Overview overview = cell.overview(now.whole, 64);
+  std::uint64_t calls = 0;
+  for (const Column& column : overview.operations_per_s) calls += column.count;
+  EXPECT_GT(calls, 5'000u);
+}
+
+// The whole way: a segment as a run makes it, found through the directory and mapped read-only.
+TEST(AttachLive, FindsTheRunOfADirectoryAndReadsItsRings) {
+  results::TestFolder folder;
+  EXPECT_FALSE(attach_live(folder.path().string()));
+  const std::vector<RingPlace> places{{1, RingRole::kEngine, 1 << 15},
+                                      {2, RingRole::kGuest, 1 << 15},
+                                      {3, RingRole::kEndpoints, 1 << 15},
+                                      {kRecorderLcore, RingRole::kRecorder, 1 << 12}};
+  SegmentInfo info;
+  info.ns_per_tick = 0.5;
+  info.run_id = "a run";
+  info.run_directory = folder.path().string();
+  const auto segment = RunSegment::create(info, places);
+  ASSERT_TRUE(segment) << segment.error().message;
+  auto mark = results::LiveMark::make(folder.path(), (*segment)->fd());
+  ASSERT_TRUE(mark) << mark.error().message;
+  const auto run = attach_live(folder.path().string());
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ((*run)->name(), "a run");
+  EXPECT_TRUE((*run)->alive());
+  SyntheticLife(life(SyntheticStrategy::kStrict, 0, 1'000'000))
+      .run([&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+        for (std::size_t i = 0; i < places.size(); ++i) {
+          if (places[i].lcore != lcore) continue;
+          for (const Event& event : part) {
+            (*segment)->ring(i).record(event);
+            Event taken;
+            (*segment)->ring(i).drain({&taken, 1});
+          }
+        }
+      });
+  auto& live = dynamic_cast<LiveRun&>(**run);
+  live.pull();
+  live.settle();
+  ASSERT_EQ(live.cells().size(), 1u);
+  EXPECT_TRUE(live.cells()[0].live);
+  const auto cell = live.open_cell(0, {});
+  ASSERT_TRUE(cell);
+  EXPECT_GT((*cell)->exposure((*cell)->info().whole, 10).unmaps, 1000u);
+}
+
+}  // namespace
+}  // namespace violet::gui
