@@ -1,0 +1,54 @@
+// Axes: where a value lies on the screen, and ticks that are round numbers with units and never
+// overlap.
+//
+// Threading: plain values and pure functions.
+// Invariants: A1 neighbouring labels are at least as far apart as was asked for. A2 a tick's value
+// is 1, 2 or 5 times a power of ten of its unit (time, count), or a power of ten (logarithmic).
+#pragma once
+
+#include <QString>
+#include <vector>
+
+#include "gui/feed/feed.hpp"
+
+namespace violet::gui {
+
+// Values to pixels, linear or logarithmic. `from_px` may be larger than `to_px` (y grows upwards).
+struct Scale {
+  double low = 0, high = 1;
+  double from_px = 0, to_px = 1;
+  bool log = false;
+
+  double pixel(double value) const;  // Not clamped; log: values <= 0 lie at `from_px`.
+  double value(double pixel) const;
+};
+
+struct Tick {
+  double at = 0;
+  QString label;  // Empty: a line of the grid only.
+};
+
+enum class Unit { kNanoseconds, kCount, kPerSecond, kShare, kBytes };
+
+// "12.5 k/s": one value of the axis, three significant digits.
+QString unit_text(Unit unit, double value);
+
+// `spacing_px`: least distance of two labels.
+std::vector<Tick> linear_ticks(const Scale& scale, Unit unit, double spacing_px);
+std::vector<Tick> log_ticks(const Scale& scale, Unit unit, double spacing_px);
+std::vector<Tick> ticks_of(const Scale& scale, Unit unit, double spacing_px);
+
+// The time axis: labels in the unit of the step. Far from zero they count from `base`, which is
+// printed once.
+struct TimeTicks {
+  std::vector<Tick> ticks;
+  QString base;  // "1.284 s +", or empty.
+};
+TimeTicks time_ticks(TimeWindow window, double pixels, double spacing_px);
+
+// The smallest of 1, 2, 5 times a power of ten that is >= value.
+double round_up(double value);
+// Where an axis from zero ends: above `highest`, and at `least` (> 0) or more.
+double axis_top(double highest, double least);
+
+}  // namespace violet::gui

@@ -1,0 +1,128 @@
+#include "gui/kit/export_view.hpp"
+
+#include <QFileInfo>
+#include <QImage>
+#include <QPageSize>
+#include <QPainter>
+#include <QPdfWriter>
+#include <QSaveFile>
+#include <QSvgGenerator>
+#include <QWidget>
+
+#include "gui/kit/theme.hpp"
+#include "gui/kit/workspace.hpp"
+
+namespace violet::gui {
+
+namespace {
+
+QString extension(const QString& file) { return QFileInfo(file).suffix().toLower(); }
+
+QSize full_size(const Picture& picture) {
+  return {picture.size.width(),
+          picture.size.height() + (picture.caption.isEmpty() ? 0 : kCaptionHeight)};
+}
+
+void paint_all(const Picture& picture, QPainter& painter) {
+  const QSize full = full_size(picture);
+  painter.fillRect(QRect(QPoint(), full), theme().window);
+  picture.paint(painter, QRect(QPoint(), picture.size));
+  if (picture.caption.isEmpty()) return;
+  const QRect row(8, picture.size.height(), full.width() - 16, kCaptionHeight);
+  painter.setFont(number_font(8));
+  painter.setPen(theme().muted);
+  painter.drawText(row, Qt::AlignLeft | Qt::AlignVCenter,
+                   painter.fontMetrics().elidedText(picture.caption, Qt::ElideRight, row.width()));
+}
+
+Status cannot_write(const QString& file, const QString& why) {
+  return fail("cannot write {}: {}", file.toStdString(), why.toStdString());
+}
+
+Status write_png(const Picture& picture, const QString& file) {
+  QImage image(full_size(picture) * picture.scale, QImage::Format_RGB32);
+  if (image.isNull()) return cannot_write(file, QStringLiteral("the picture is too large"));
+  image.setDevicePixelRatio(picture.scale);
+  QPainter painter(&image);
+  paint_all(picture, painter);
+  painter.end();
+  image.setText(QStringLiteral("Title"), picture.title);
+  image.setText(QStringLiteral("Description"), picture.caption);
+  QSaveFile out(file);
+  if (!out.open(QIODevice::WriteOnly) || !image.save(&out, "PNG") || !out.commit()) {
+    return cannot_write(file, out.errorString());
+  }
+  return {};
+}
+
+Status write_pdf(const Picture& picture, const QString& file) {
+  QPdfWriter writer(file);
+  const QSize size = full_size(picture);
+  writer.setTitle(picture.title);
+  writer.setCreator(QStringLiteral("Violet"));
+  writer.setResolution(96);  // One unit of the painter is one pixel of the screen.
+  writer.setPageSize(
+      QPageSize(QSizeF(size) * 72.0 / 96.0, QPageSize::Point, QString(), QPageSize::ExactMatch));
+  writer.setPageMargins(QMarginsF());
+  QPainter painter;
+  if (!painter.begin(&writer))
+    return cannot_write(file, QStringLiteral("is it a folder that exists?"));
+  paint_all(picture, painter);
+  if (!painter.end()) return cannot_write(file, QStringLiteral("the disk may be full"));
+  return {};
+}
+
+Status write_svg(const Picture& picture, const QString& file) {
+  QSvgGenerator generator;
+  const QSize size = full_size(picture);
+  generator.setFileName(file);
+  generator.setTitle(picture.title);
+  generator.setDescription(picture.caption);
+  generator.setSize(size);
+  generator.setViewBox(QRect(QPoint(), size));
+  generator.setResolution(96);
+  QPainter painter;
+  if (!painter.begin(&generator)) {
+    return cannot_write(file, QStringLiteral("is it a folder that exists?"));
+  }
+  paint_all(picture, painter);
+  if (!painter.end()) return cannot_write(file, QStringLiteral("the disk may be full"));
+  return {};
+}
+
+}  // namespace
+
+bool can_export_to(const QString& file) {
+  const QString kind = extension(file);
+  return kind == QLatin1String("png") || kind == QLatin1String("pdf") ||
+         kind == QLatin1String("svg");
+}
+
+Status export_picture(const Picture& picture, const QString& file) {
+  const QString kind = extension(file);
+  if (kind == QLatin1String("png")) return write_png(picture, file);
+  if (kind == QLatin1String("pdf")) return write_pdf(picture, file);
+  if (kind == QLatin1String("svg")) return write_svg(picture, file);
+  return fail(ErrorKind::kUsage, "{}: pictures are written as .png, .pdf or .svg",
+              file.toStdString());
+}
+
+Status export_view(Workspace& view, const QString& file, double scale) {
+  Picture picture{view.name(), view.caption(), view.size(), scale, {}};
+  picture.paint = [&view](QPainter& painter, const QRect& area) { view.paint(painter, area); };
+  return export_picture(picture, file);
+}
+
+Status export_view(QWidget& view, const QString& caption, const QString& file, double scale) {
+  Picture picture{view.accessibleName(), caption, view.size(), scale, {}};
+  picture.paint = [&view](QPainter& painter, const QRect& area) {
+    painter.save();
+    painter.translate(area.topLeft());
+    view.render(&painter, QPoint(), QRegion(),
+                QWidget::DrawWindowBackground | QWidget::DrawChildren);
+    painter.restore();
+  };
+  return export_picture(picture, file);
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,89 @@
+// The frame of every plot: a title that says what is plotted and in which unit, a legend, the two
+// axes with grid and ticks. Plain drawing, so that screen, PNG, PDF and SVG show the same.
+//
+//     Title (unit)                    legend
+//     100 |....................................
+//      50 |....................................
+//       0 +------+------+------+------+-------
+//         1.20 s  1.21 s  1.22 s
+//
+// Threading: the main thread.
+// Invariants: labels never overlap; a legend that does not fit loses its last entries, never half a
+// word.
+#pragma once
+
+#include <QBrush>
+#include <QColor>
+#include <QList>
+#include <QRectF>
+#include <QString>
+#include <vector>
+
+#include "gui/kit/axis.hpp"
+
+class QPainter;
+
+namespace violet::gui {
+
+struct LegendEntry {
+  enum class Mark { kLine, kDashed, kDotted, kBox, kHatch, kOutline, kDot, kTick };
+  QString text;
+  QColor colour;
+  Mark mark = Mark::kLine;
+};
+
+struct FrameText {
+  QString title;  // "Unmapped pages that a device can still reach (pages)"
+  std::vector<LegendEntry> legend;
+  Unit unit = Unit::kCount;  // Of the y axis.
+};
+
+struct Frame {
+  static constexpr double kLeft = 96;  // Room for the y labels,
+  static constexpr double kRight = 12;
+  static constexpr double kTop = 24;     // the title,
+  static constexpr double kBottom = 22;  // and the x labels; 4 without.
+
+  FrameText text;
+  QRectF area;
+  QRectF plot;
+  Scale x, y;
+  std::vector<Tick> x_ticks, y_ticks;
+  QString x_base;  // What the labels of the time axis count from.
+};
+
+// y grows upwards; `y` gives low, high and log only.
+Frame time_frame(const QRectF& area, FrameText text, TimeWindow window, Scale y,
+                 bool x_labels = true);
+Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y);
+
+// Background, grid and labels; then the content; then draw_axes() on top of it.
+void draw_frame(QPainter& painter, const Frame& frame);
+void draw_title(QPainter& painter, const Frame& frame);
+void draw_axes(QPainter& painter, const Frame& frame);
+// From right to left in `row`; returns the left end of what was drawn.
+double draw_legend(QPainter& painter, const QRectF& row, const std::vector<LegendEntry>& entries);
+
+// Columns in which nothing was seen: left open, or (levels that are sampled now and then) at the last
+// value until the next one. Lost events are never bridged.
+enum class Between { kOpen, kHeld };
+struct ColumnStyle {
+  Between between = Between::kOpen;
+  bool spread = true;  // A pale band from low to high,
+  bool line = true;    // and a line through the means.
+  double width = 1.4;
+  QList<qreal> dash = {};
+};
+void draw_columns(QPainter& painter, const Frame& frame, TimeWindow window,
+                  const std::vector<Column>& columns, const QColor& colour, ColumnStyle style = {});
+// Where events were lost: hatched over the full height.
+void draw_gap(QPainter& painter, const QRectF& where);
+// The cursor all views share, and a selected range.
+void draw_cursor(QPainter& painter, const Frame& frame, Nanos at);
+void draw_selected_time(QPainter& painter, const Frame& frame, TimeWindow time);
+// A word in the middle: "not available, because ...".
+void draw_note(QPainter& painter, const QRectF& area, const QString& text);
+
+QBrush hatch(const QColor& colour);
+
+}  // namespace violet::gui

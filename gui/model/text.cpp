@@ -1,0 +1,106 @@
+#include "gui/model/text.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace violet::gui {
+
+namespace {
+
+// Three significant digits without a power of ten: 1.23, 12.3, 123.
+QString three_digits(double value) {
+  const double magnitude = std::abs(value);
+  const int decimals = magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2;
+  QString text = QString::number(value, 'f', decimals);
+  if (text.contains(QLatin1Char(
+          '.'))) {  // "2.00" says no more than "2" where the value is exact (as a float).
+    QString shorter = text;
+    while (shorter.endsWith(QLatin1Char('0'))) shorter.chop(1);
+    if (shorter.endsWith(QLatin1Char('.'))) shorter.chop(1);
+    if (std::abs(shorter.toDouble() - value) <= magnitude * 1e-6) return shorter;
+  }
+  return text;
+}
+
+// "1.23 k" with a prefix of `base`: 1000 or 1024.
+QString prefixed(double value, double base, const char* const* prefixes, int count) {
+  int step = 0;
+  double scaled = value;
+  // 999.6 would round up to "1000".
+  while (std::abs(scaled) >= base * (base == 1000 ? 0.9995 : 1.0) && step + 1 < count) {
+    scaled /= base;
+    ++step;
+  }
+  QString text = three_digits(scaled);
+  if (prefixes[step][0] != '\0') text += QLatin1Char(' ') + QString::fromUtf8(prefixes[step]);
+  return text;
+}
+
+}  // namespace
+
+QString addressText(std::uint64_t address) {
+  QString digits = QStringLiteral("%1").arg(address, 16, 16, QLatin1Char('0'));
+  digits.insert(12, QLatin1Char('_')).insert(8, QLatin1Char('_')).insert(4, QLatin1Char('_'));
+  // A device's 48 bits in three groups; the fourth only where it says something.
+  return QStringLiteral("0x") + (address >> 48 == 0 ? digits.mid(5) : digits);
+}
+
+QString rangeText(const IovaRange& range) {
+  return addressText(range.first.value) + QStringLiteral(" to ") + addressText(range.last.value);
+}
+
+QString durationText(double ns) {
+  if (!std::isfinite(ns)) return QStringLiteral("not available");
+  static const char* const kUnits[] = {"ns", "µs", "ms", "s"};
+  return ns == 0 ? QStringLiteral("0 ns") : prefixed(ns, 1000, kUnits, 4);
+}
+
+QString timeText(Nanos at) {
+  const QLatin1Char zero('0');
+  const bool negative = at < 0;
+  const Nanos magnitude = negative ? -at : at;
+  const Nanos micros = magnitude / 1000;
+  QString text = QStringLiteral("%1:%2.%3 %4")
+                     .arg(micros / 60'000'000, 2, 10, zero)
+                     .arg(micros / 1'000'000 % 60, 2, 10, zero)
+                     .arg(micros / 1000 % 1000, 3, 10, zero)
+                     .arg(micros % 1000, 3, 10, zero);
+  if (magnitude % 1000 != 0) text += QStringLiteral(" %1").arg(magnitude % 1000, 3, 10, zero);
+  return negative ? QLatin1Char('-') + text : text;
+}
+
+QString countText(double value) {
+  if (!std::isfinite(value)) return QStringLiteral("not available");
+  static const char* const kUnits[] = {"", "k", "M", "G", "T"};
+  return prefixed(value, 1000, kUnits, 5);
+}
+
+QString rateText(double per_second) {
+  if (!std::isfinite(per_second)) return QStringLiteral("not available");
+  const QString count = countText(per_second);
+  return count + (count.contains(QLatin1Char(' ')) ? QStringLiteral("/s") : QStringLiteral(" /s"));
+}
+
+QString bytesText(double bytes) {
+  if (!std::isfinite(bytes)) return QStringLiteral("not available");
+  static const char* const kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  return prefixed(bytes, 1024, kUnits, 7);
+}
+
+QString percentText(double share) {
+  if (!std::isfinite(share)) return QStringLiteral("not available");
+  return three_digits(share * 100) + QStringLiteral(" %");
+}
+
+QString permissionsText(Permissions permissions) {
+  const bool reads = allows(permissions, Access::kRead),
+             writes = allows(permissions, Access::kWrite);
+  QString text = reads && writes ? QStringLiteral("R/W")
+                 : reads         ? QStringLiteral("R")
+                 : writes        ? QStringLiteral("W")
+                                 : QStringLiteral("-");
+  const auto mmio = static_cast<std::uint8_t>(permissions & Permissions::kMmio);
+  return mmio != 0 ? text + QStringLiteral(" MMIO") : text;
+}
+
+}  // namespace violet::gui

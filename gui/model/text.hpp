@@ -1,0 +1,23 @@
+// Numbers as people read them: addresses grouped, times with SI units, three significant digits.
+//
+// Threading: pure functions.
+#pragma once
+
+#include <QString>
+#include <cstdint>
+
+#include "gui/feed/feed.hpp"
+
+namespace violet::gui {
+
+QString addressText(std::uint64_t address);  // 0x0000_ffff_e000
+QString rangeText(const IovaRange& range);
+QString durationText(double ns);                   // "621 ns", "2.07 µs", "1.25 s"
+QString timeText(Nanos at);                        // "00:01.284 031" since the repetition began
+QString countText(double value);                   // "1.23 M", "841"
+QString rateText(double per_second);               // "4.10 M/s"
+QString bytesText(double bytes);                   // "4 KiB"
+QString percentText(double share);                 // 0..1 -> "99.2 %"
+QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"
+
+}  // namespace violet::gui

@@ -1,0 +1,46 @@
+#include "gui/model/text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace violet::gui {
+namespace {
+
+TEST(Text, DurationsHaveThreeDigits) {
+  EXPECT_EQ(durationText(621), "621 ns");
+  EXPECT_EQ(durationText(2070), "2.07 µs");
+  EXPECT_EQ(durationText(1.25e9), "1.25 s");
+  EXPECT_EQ(durationText(0), "0 ns");
+  EXPECT_EQ(durationText(5000), "5 µs") << "no zeros that say nothing";
+  EXPECT_EQ(durationText(std::numeric_limits<double>::quiet_NaN()), "not available");
+}
+
+TEST(Text, RoundingNeverShowsAThousand) {
+  EXPECT_EQ(countText(999.7), "1.00 k");
+  EXPECT_EQ(countText(841), "841");
+  EXPECT_EQ(countText(1.234e6), "1.23 M");
+  EXPECT_EQ(rateText(4.1e6), "4.1 M/s");
+}
+
+TEST(Text, AddressesAreGrouped) {
+  EXPECT_EQ(addressText(0xffffe000), "0x0000_ffff_e000");
+  EXPECT_EQ(addressText(~std::uint64_t{0}), "0xffff_ffff_ffff_ffff");
+}
+
+TEST(Text, TimesCountSinceTheRepetitionBegan) {
+  EXPECT_EQ(timeText(1'284'031'000), "00:01.284 031");
+  EXPECT_EQ(timeText(61'000'000'007), "01:01.000 000 007");
+  EXPECT_EQ(timeText(-1'000), "-00:00.000 001");
+}
+
+TEST(Text, BytesSharesAndPermissions) {
+  EXPECT_EQ(bytesText(4096), "4 KiB");
+  EXPECT_EQ(percentText(0.992), "99.2 %");
+  EXPECT_EQ(permissionsText(Permissions::kReadWrite), "R/W");
+  EXPECT_EQ(permissionsText(Permissions::kNone), "-");
+}
+
+}  // namespace
+}  // namespace violet::gui
