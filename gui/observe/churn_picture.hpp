@@ -1,0 +1,59 @@
+// The churn picture, drawn on a worker: operations as a heat map, mapped pages as a green ground,
+// pages that are unmapped and still reachable hatched in the alarm colour, lost events in grey.
+//
+// Threading: pure; runs on the pool.
+// Invariants: P1 one question to the feed for each band of addresses, of at most a row a pixel. P2
+// a cell in which a page was stale for any time shows the alarm colour in its hatching; a cell
+// without never does.
+#pragma once
+
+#include <QImage>
+#include <memory>
+#include <vector>
+
+#include "gui/feed/feed.hpp"
+#include "gui/kit/heat_map.hpp"
+#include "gui/model/churn_axis.hpp"
+
+namespace violet::gui {
+
+enum class ChurnColour : std::uint8_t { kCalls, kReuses };
+
+struct ChurnAsk {
+  TimeWindow window;
+  std::vector<ChurnAxis::Band> bands;
+  int columns = 1, height = 1;  // Pixels.
+  Filter filter;                // Its range narrows nothing here: the axis shows addresses.
+  ChurnColour colour = ChurnColour::kCalls;
+  bool live = true, stale = true;  // Overlays.
+  bool dark = true;
+};
+
+struct ChurnPicture {
+  ChurnAsk ask;
+  QImage image;                  // columns x height.
+  std::vector<ChurnGrid> grids;  // One a band: for the tool tip.
+  // For each grid and column, the column that holds its counts: a grid that is coarser than the
+  // pixels puts the counts of many columns into the first of them.
+  std::vector<std::vector<std::uint32_t>> holders;
+  std::vector<bool> gap;
+  HeatScale scale;
+  double stale_share = 0;  // Of the cells with anything in them.
+};
+
+ChurnPicture draw_churn(const CellFeed& feed, const ChurnAsk& ask);
+
+std::vector<std::uint32_t> churn_holders(const ChurnGrid& grid);
+
+// The cell of a grid under a point of its picture; nothing in a break.
+struct ChurnCell {
+  std::size_t band = 0, cell = 0;
+  std::uint32_t column = 0, row = 0;
+  std::size_t counts = 0;  // The cell that holds its counts.
+  IovaRange range;
+};
+std::optional<ChurnCell> churn_cell(const ChurnPicture& picture, double x, double y_from_bottom);
+// What a row of the grid covers.
+IovaRange churn_row(const ChurnQuery& query, std::uint32_t row);
+
+}  // namespace violet::gui

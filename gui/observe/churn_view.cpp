@@ -1,0 +1,314 @@
+#include "gui/observe/churn_view.hpp"
+
+#include <QFontMetricsF>
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+#include "gui/observe/address_ticks.hpp"
+
+namespace violet::gui {
+
+ChurnView::ChurnView(Session* session, QWidget* parent)
+    : ObserveView(session, tr("Churn"), parent),
+      query_([this](ChurnPicture picture) {
+        picture_ = std::move(picture);
+        update();
+      }),
+      ranges_([this](UsedRanges used) {
+        const ChurnAxis before = axis_;
+        axis_.setUsed(used.ranges);
+        if (!(axis_ == before)) changed();
+      }),
+      page_([this](std::optional<PageAt> found) {
+        if (found) this->session()->setPage(Iova{found->page}, found->at);
+      }) {
+  setMinimumHeight(150);
+  setAccessibleDescription(tr("Mapping operations by address and time"));
+  connect(this, &TimePanel::clicked, this, &ChurnView::pick);
+  connect(session, &Session::pageChanged, this, qOverload<>(&QWidget::update));
+}
+
+void ChurnView::ask() {
+  if (ranges_version_ != cell()->version()) {
+    ranges_version_ = cell()->version();
+    ranges_.ask([feed = cell()] { return feed->used_ranges(); });
+  }
+  ChurnAsk ask;
+  ask.window = session()->window();
+  ask.bands = axis_.bands();
+  ask.columns = static_cast<int>(columns());
+  ask.height = static_cast<int>(std::max(1.0, plotRect().height()));
+  ask.filter = session()->filter();
+  ask.colour = colour_;
+  ask.live = live_;
+  ask.stale = stale_;
+  ask.dark = theme().dark;
+  query_.ask([feed = cell(), ask = std::move(ask)] { return draw_churn(*feed, ask); });
+}
+
+void ChurnView::forget() {
+  axis_ = ChurnAxis();
+  picture_ = {};
+  query_.cancel();
+  ranges_.cancel();
+  ranges_version_ = ~std::uint64_t{0};
+  ++changes_;
+}
+
+void ChurnView::changed() {
+  ++changes_;
+  refresh();
+  update();
+}
+
+void ChurnView::zoomAddresses(double factor, double anchor) {
+  axis_.zoom(static_cast<long double>(factor), anchor);
+  changed();
+}
+void ChurnView::panAddresses(double share) {
+  axis_.pan(share);
+  changed();
+}
+void ChurnView::fitAddresses() {
+  axis_.fit();
+  changed();
+}
+void ChurnView::showWholeSpace() {
+  axis_.setLinear(true);
+  axis_.showAll();
+  changed();
+}
+void ChurnView::showRange(const IovaRange& range) {
+  axis_.show(range);
+  changed();
+}
+void ChurnView::setLinear(bool on) {
+  axis_.setLinear(on);
+  changed();
+}
+void ChurnView::setColour(ChurnColour colour) {
+  colour_ = colour;
+  changed();
+}
+void ChurnView::setShowsLive(bool on) {
+  live_ = on;
+  changed();
+}
+void ChurnView::setShowsStale(bool on) {
+  stale_ = on;
+  changed();
+}
+
+bool ChurnView::wheelOnY(double steps, const QPointF& at) {
+  const QRectF plot = plotRect();
+  zoomAddresses(std::pow(0.75, steps),
+                std::clamp((plot.bottom() - at.y()) / plot.height(), 0.0, 1.0));
+  return true;
+}
+
+void ChurnView::panY(double pixels) {
+  if (pixels != 0) panAddresses(pixels / plotRect().height());
+}
+
+void ChurnView::selectY(const QRectF& selected) {
+  Filter filter = session()->filter();
+  filter.range.reset();
+  const QRectF plot = plotRect();
+  if (!selected.isNull()) {
+    const auto low = axis_.address((plot.bottom() - selected.bottom()) / plot.height());
+    const auto high = axis_.address((plot.bottom() - selected.top()) / plot.height());
+    if (low && high && *low < *high) filter.range = IovaRange{{*low & ~0xfffull}, {*high | 0xfff}};
+  }
+  session()->select(session()->selectedTime(), filter);
+}
+
+// A pixel may stand for many pages: the first operation in it says which one was meant.
+void ChurnView::pick(const QPointF& at) {
+  const QRectF plot = plotRect();
+  if (!cell() || !plot.contains(at) || picture_.grids.empty()) return;
+  const auto cell_at = churn_cell(picture_, at.x() - plot.left(), plot.bottom() - at.y());
+  const auto address = axis_.address((plot.bottom() - at.y()) / plot.height());
+  if (!cell_at || !address) return;
+  const Nanos from = timeAt(std::floor(at.x())),
+              to = std::max(timeAt(std::floor(at.x()) + 1), from + 1);
+  Filter filter;
+  filter.range = cell_at->range;
+  page_.ask([feed = cell(), filter, window = TimeWindow{from, to}, page = *address & ~0xfffull] {
+    const auto lines = feed->events(window, filter, 0, 1);
+    if (lines.empty()) return std::optional(PageAt{page, window.from});
+    return std::optional(PageAt{lines.front().event.a & ~0xfffull, lines.front().at});
+  });
+}
+
+FrameText ChurnView::frameText() const {
+  const Theme& t = theme();
+  FrameText text;
+  text.title = colour_ == ChurnColour::kReuses
+                   ? tr("Churn: maps of pages used before, by IOVA (hex)")
+                   : tr("Churn: map and unmap calls by IOVA (hex)");
+  text.title += keptNote();
+  QColor ground = t.map;
+  ground.setAlphaF(0.4f);
+  if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
+  if (stale_)
+    text.legend.push_back({tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch});
+  return text;
+}
+
+void ChurnView::paint(QPainter& painter, const QRectF& area) {
+  Frame frame = time_frame(area, {}, window(), Scale{0, 1, 0, 0, false});
+  frame.y_ticks.clear();
+  draw_frame(painter, frame);
+  frame.text = frameText();
+  const QRectF row(area.left(), area.top(), area.width() - Frame::kRight, Frame::kTop);
+  const double left = picture_.grids.empty()
+                          ? row.right()
+                          : draw_heat_legend(painter, row, picture_.scale, tr("calls in a cell"));
+  Frame title = frame;
+  title.area.setRight(left);
+  draw_title(painter, title);
+  painter.save();
+  painter.setClipRect(frame.plot);
+  paintPicture(painter, frame);
+  paintOutlines(painter, frame);
+  paintMarks(painter, frame);
+  painter.restore();
+  paintBands(painter, frame);
+  if (selectedTime()) draw_selected_time(painter, frame, *selectedTime());
+  draw_axes(painter, frame);
+  if (cursor()) draw_cursor(painter, frame, *cursor());
+}
+
+void ChurnView::paintPicture(QPainter& painter, const Frame& frame) const {
+  if (picture_.grids.empty()) {
+    const bool nothing = cell() && !busy() && axis_.empty();
+    if (nothing)
+      draw_note(painter, frame.plot, tr("No mapping in this cell: the strategy never maps"));
+    return;
+  }
+  const TimeWindow drawn = picture_.ask.window;
+  const double left = frame.x.pixel(double(drawn.from)), right = frame.x.pixel(double(drawn.to));
+  for (std::size_t i = 0; i < picture_.gap.size(); ++i) {
+    if (!picture_.gap[i]) continue;
+    const double step = (right - left) / double(picture_.gap.size());
+    draw_gap(painter, QRectF(left + double(i) * step, frame.plot.top(), step, frame.plot.height()));
+  }
+  painter.drawImage(QRectF(left, frame.plot.top(), right - left, frame.plot.height()),
+                    picture_.image);
+}
+
+// Edges of what is mapped, once pages are tall enough to have edges.
+void ChurnView::paintOutlines(QPainter& painter, const Frame& frame) const {
+  if (!live_) return;
+  painter.setPen(QPen(theme().map, 1));
+  for (std::size_t b = 0; b < picture_.grids.size(); ++b) {
+    const ChurnGrid& grid = picture_.grids[b];
+    const ChurnAxis::Band& band = picture_.ask.bands[b];
+    const double row_height = (band.to - band.from) * frame.plot.height() / grid.query.rows;
+    if (row_height < 5) continue;
+    const double step = frame.plot.width() / grid.query.columns;
+    const TimeWindow drawn = grid.query.window;
+    const double left = frame.x.pixel(double(drawn.from));
+    const double scale = (frame.x.pixel(double(drawn.to)) - left) / frame.plot.width();
+    for (std::uint32_t row = 0; row < grid.query.rows; ++row) {
+      const float* live = grid.live.data() + std::size_t{row} * grid.query.columns;
+      const double bottom = std::floor(yOf(frame.plot, band.from) - row * row_height) + 0.5;
+      for (std::uint32_t x = 0; x < grid.query.columns;) {
+        std::uint32_t end = x;
+        while (end < grid.query.columns && live[end] > 0) ++end;
+        if (end > x) {
+          const double from = left + x * step * scale, to = left + end * step * scale;
+          painter.drawRect(QRectF(from, bottom - std::floor(row_height) + 1, to - from,
+                                  std::floor(row_height) - 2));
+        }
+        x = std::max(end, x + 1);
+      }
+    }
+  }
+}
+
+// The chosen page and the selected addresses.
+void ChurnView::paintMarks(QPainter& painter, const Frame& frame) const {
+  if (const auto& range = session()->filter().range) {
+    const auto low = axis_.place(range->first.value), high = axis_.place(range->last.value);
+    if (low && high) {
+      QColor pale = theme().accent;
+      pale.setAlphaF(0.13f);
+      const double top = yOf(frame.plot, *high), bottom = yOf(frame.plot, *low);
+      painter.fillRect(QRectF(frame.plot.left(), top, frame.plot.width(), bottom - top), pale);
+    }
+  }
+  const auto page = session()->page();
+  if (!page) return;
+  const auto low = axis_.place(page->value), high = axis_.place(page->value | 0xfff);
+  if (!low || !high) return;
+  const double y = yOf(frame.plot, *high), height = std::max(1.0, yOf(frame.plot, *low) - y);
+  painter.setPen(QPen(theme().accent, 1, Qt::DotLine));
+  painter.drawLine(QPointF(frame.plot.left(), y), QPointF(frame.plot.right(), y));
+  painter.drawLine(QPointF(frame.plot.left(), y + height), QPointF(frame.plot.right(), y + height));
+}
+
+void ChurnView::paintBands(QPainter& painter, const Frame& frame) const {
+  painter.save();
+  painter.setFont(number_font(8));
+  const QFontMetricsF metrics(painter.font());
+  double taken = frame.plot.bottom() + metrics.height();  // Labels from the bottom upwards.
+  const auto bands = axis_.bands();
+  for (std::size_t i = 0; i < bands.size(); ++i) {
+    const ChurnAxis::Band& band = bands[i];
+    if (i > 0) {
+      const QRectF gap(frame.plot.left(), yOf(frame.plot, band.from), frame.plot.width(),
+                       (band.from - bands[i - 1].to) * frame.plot.height());
+      painter.fillRect(gap, theme().window);
+      painter.setPen(QPen(theme().rule, 1, Qt::DotLine));
+      painter.drawLine(gap.topLeft(), gap.topRight());
+      painter.drawLine(gap.bottomLeft(), gap.bottomRight());
+    }
+    const double height = (band.to - band.from) * frame.plot.height();
+    for (const std::uint64_t address : address_ticks(band.range, height, metrics.height() + 8)) {
+      const auto place = axis_.place(address);
+      if (!place || *place < -0.001 || *place > 1) continue;
+      const double y = yOf(frame.plot, *place);
+      const double centre =
+          std::clamp(y, frame.plot.top() + metrics.height() / 2 - 4, frame.plot.bottom() - 4);
+      if (centre + metrics.height() / 2 > taken) continue;
+      taken = centre - metrics.height() / 2 - 1;
+      painter.setPen(theme().rule);
+      painter.drawLine(QPointF(frame.plot.left() - 4, y), QPointF(frame.plot.left() - 1, y));
+      painter.setPen(theme().muted);
+      painter.drawText(QRectF(frame.area.left(), centre - metrics.height() / 2,
+                              frame.plot.left() - frame.area.left() - 8, metrics.height()),
+                       Qt::AlignRight | Qt::AlignVCenter, short_address(address));
+    }
+  }
+  painter.restore();
+}
+
+QString ChurnView::describe(const QPointF& at) const {
+  const QRectF plot = plotRect();
+  if (picture_.grids.empty()) return {};
+  const auto found = churn_cell(picture_, at.x() - plot.left(), plot.bottom() - at.y());
+  if (!found) return {};
+  const ChurnGrid& grid = picture_.grids[found->band];
+  QString says =
+      timeText(timeAt(at.x())) + QLatin1Char('\n') + addressText(found->range.first.value);
+  if (found->range.size_minus_one() >= ChurnAxis::kPage) {
+    says += tr(" and %1 after it").arg(bytesText(double(found->range.size_minus_one()) + 1));
+  }
+  says += tr("\n%1 calls, %2 of them map a page again")
+              .arg(grid.operations[found->counts])
+              .arg(grid.reuses[found->counts]);
+  if (grid.live[found->cell] > 0) {
+    says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->cell])));
+  }
+  if (grid.stale[found->cell] > 0) {
+    says += tr("\nunmapped and still reachable for %1 of the time")
+                .arg(percentText(double(grid.stale[found->cell])));
+  }
+  return says;
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,120 @@
+#include "gui/observe/distribution.hpp"
+
+#include <QPainter>
+#include <QPainterPath>
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+std::optional<BinRange> used_bins(const TimeHistogram& counts) {
+  const auto some = [](std::uint64_t count) { return count > 0; };
+  const auto first = std::find_if(counts.begin(), counts.end(), some);
+  if (first == counts.end()) return std::nullopt;
+  const auto last = std::find_if(counts.rbegin(), counts.rend(), some);
+  const auto from = static_cast<std::size_t>(first - counts.begin());
+  const auto to = static_cast<std::size_t>(last.base() - counts.begin()) - 1;
+  // A decade at least: less may have no round number in it.
+  constexpr std::size_t kDecade = 27;
+  const std::size_t pad = std::max<std::size_t>(1, (kDecade - std::min(kDecade, to - from)) / 2);
+  return BinRange{from > pad ? from - pad : 0, std::min(to + pad, LatencyBins::kCount - 1)};
+}
+
+namespace {
+
+constexpr double kZeroBar = 64;
+
+struct Shape {
+  BinRange bins;
+  double total = 0, most = 1;
+};
+
+Shape shape_of(const Distribution& d) {
+  Shape shape;
+  shape.bins =
+      used_bins(d.counts).value_or(BinRange{LatencyBins::of(100), LatencyBins::of(100000)});
+  shape.total = double(std::accumulate(d.counts.begin(), d.counts.end(), d.zeros));
+  shape.most = double(std::max(d.zeros, *std::max_element(d.counts.begin(), d.counts.end())));
+  return shape;
+}
+
+void draw_bars(QPainter& painter, const Frame& frame, const Distribution& d, const Shape& shape) {
+  const double base = frame.plot.bottom();
+  for (std::size_t bin = shape.bins.first; bin <= shape.bins.last; ++bin) {
+    if (d.counts[bin] == 0) continue;
+    const double left = frame.x.pixel(LatencyBins::low(bin)),
+                 right = frame.x.pixel(LatencyBins::low(bin + 1));
+    const double top = frame.y.pixel(double(d.counts[bin]));
+    // A bar of a single count is still a line.
+    painter.fillRect(QRectF(left, std::min(top, base - 1), std::max(1.0, right - left - 0.5),
+                            std::max(1.0, base - top)),
+                     d.colour);
+  }
+  if (d.zeros_label.isEmpty()) return;
+  const double zero_left = frame.plot.left();
+  if (d.zeros > 0) {
+    const double top = frame.y.pixel(double(d.zeros));
+    painter.fillRect(QRectF(zero_left + 8, top, 28, base - top), theme().good);
+  }
+  painter.setFont(number_font(8));
+  painter.setPen(theme().muted);
+  painter.drawText(QRectF(zero_left + 4, base + 3, 36, 14), Qt::AlignHCenter | Qt::AlignTop,
+                   d.zeros_label);
+}
+
+void draw_cdf(QPainter& painter, const Frame& frame, const Distribution& d, const Shape& shape) {
+  QPainterPath path;
+  double seen = double(d.zeros);
+  const auto y_of = [&](double share) { return frame.plot.bottom() - share * frame.plot.height(); };
+  path.moveTo(frame.x.pixel(LatencyBins::low(shape.bins.first)), y_of(seen / shape.total));
+  for (std::size_t bin = shape.bins.first; bin <= shape.bins.last; ++bin) {
+    seen += double(d.counts[bin]);
+    path.lineTo(frame.x.pixel(LatencyBins::low(bin + 1)), y_of(seen / shape.total));
+  }
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(QPen(theme().text, 1.4));
+  painter.setBrush(Qt::NoBrush);
+  painter.drawPath(path);
+  painter.setRenderHint(QPainter::Antialiasing, false);
+}
+
+void draw_cdf_labels(QPainter& painter, const Frame& frame) {
+  painter.setFont(number_font(8));
+  painter.setPen(theme().muted);
+  for (const double share : {0.0, 0.5, 1.0}) {
+    const double y = std::clamp(frame.plot.bottom() - share * frame.plot.height(),
+                                frame.plot.top() + 5, frame.plot.bottom() - 5);
+    painter.drawText(QRectF(frame.plot.right() + 4, y - 7, 42, 14),
+                     Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("%1 %").arg(share * 100));
+  }
+}
+
+}  // namespace
+
+void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& d) {
+  const Shape shape = shape_of(d);
+  FrameText text;
+  text.title = d.title;
+  text.legend = {{QStringLiteral("count (left)"), d.colour, LegendEntry::Mark::kBox},
+                 {QStringLiteral("CDF (right)"), theme().text, LegendEntry::Mark::kLine}};
+  Scale x{LatencyBins::low(shape.bins.first), LatencyBins::low(shape.bins.last + 1), 0, 0, true};
+  const Scale y{0, std::max(1.0, shape.most * 1.05), 0, 0, false};
+  Frame frame = value_frame(area.adjusted(0, 0, -38, 0), std::move(text), x, Unit::kNanoseconds, y);
+  if (!d.zeros_label.isEmpty()) {
+    frame.x.from_px = frame.plot.left() + kZeroBar;
+    frame.x_ticks = ticks_of(frame.x, Unit::kNanoseconds, 64);
+  }
+  painter.fillRect(area, theme().panel);
+  draw_frame(painter, frame);
+  if (shape.total == 0) return draw_note(painter, frame.plot, d.note);
+  draw_bars(painter, frame, d, shape);
+  draw_cdf(painter, frame, d, shape);
+  draw_axes(painter, frame);
+  draw_cdf_labels(painter, frame);
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,38 @@
+// A distribution of times as a picture: bars over logarithmic nanoseconds with the CDF over them
+// and marks at its percentiles. For histograms that hold zeros apart, those get a bar of their own
+// at the left.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <QColor>
+#include <QRectF>
+#include <QString>
+#include <array>
+#include <cstdint>
+
+#include "gui/kit/frame.hpp"
+
+class QPainter;
+
+namespace violet::gui {
+
+using TimeHistogram = std::array<std::uint64_t, LatencyBins::kCount>;
+
+struct Distribution {
+  QString title;  // "Time from the return of dma_unmap to unreachable (log)"
+  const TimeHistogram& counts;
+  std::uint64_t zeros = 0;
+  QString zeros_label = {};  // "0": what the bar at the left says.
+  QColor colour;
+  QString note;  // Shown when there is nothing.
+};
+void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& distribution);
+
+// The range of bins that hold something, with a bin of margin; nothing for an empty histogram.
+struct BinRange {
+  std::size_t first = 0, last = 0;
+};
+std::optional<BinRange> used_bins(const TimeHistogram& counts);
+
+}  // namespace violet::gui

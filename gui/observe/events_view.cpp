@@ -1,0 +1,140 @@
+#include "gui/observe/events_view.hpp"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QStyledItemDelegate>
+#include <QVBoxLayout>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+namespace {
+
+constexpr int kAfterMovingMs = 120, kLiveMs = 500;
+
+QColor kind_colour(EventKind kind) {
+  const Theme& t = theme();
+  switch (kind) {
+    case EventKind::kDmaMap:
+    case EventKind::kMapDone:
+      return t.map;
+    case EventKind::kDmaUnmap:
+    case EventKind::kUnmapExecuted:
+    case EventKind::kUnmapCompleted:
+      return t.unmap;
+    case EventKind::kTranslate:
+      return t.translate;
+    case EventKind::kFault:
+      return t.fault;
+    case EventKind::kRogueProbe:
+      return t.stale;
+    case EventKind::kCopy:
+      return t.copy;
+    default:
+      return t.muted;
+  }
+}
+
+class EventsDelegate : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    QStyledItemDelegate::initStyleOption(option, index);
+    option->font = index.column() == EventsModel::kKind || index.column() == EventsModel::kDetail
+                       ? text_font(8.5)
+                       : number_font(8.5);
+    if (index.column() != EventsModel::kKind) return;
+    const auto kind = static_cast<EventKind>(index.data(EventsModel::kKindRole).toInt());
+    option->palette.setColor(QPalette::Text, kind_colour(kind));
+  }
+};
+
+QTableView* make_table(EventsModel* model, QWidget* parent) {
+  auto* table = new QTableView(parent);
+  table->setAccessibleName(QObject::tr("Events"));
+  table->setModel(model);
+  table->setItemDelegate(new EventsDelegate(table));
+  table->verticalHeader()->hide();
+  table->verticalHeader()->setDefaultSectionSize(18);
+  table->verticalHeader()->setMinimumSectionSize(18);
+  table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  table->horizontalHeader()->setHighlightSections(false);
+  table->horizontalHeader()->setStretchLastSection(false);
+  table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table->setSelectionMode(QAbstractItemView::SingleSelection);
+  table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  table->setShowGrid(false);
+  table->setWordWrap(false);
+  table->setTabKeyNavigation(false);
+  table->setVerticalScrollMode(QAbstractItemView::ScrollPerItem);
+  const int widths[] = {124, 112, 104, 124, 64, 190, 44};
+  for (int i = 0; i < EventsModel::kColumns; ++i) table->setColumnWidth(i, widths[i]);
+  return table;
+}
+
+}  // namespace
+
+EventsView::EventsView(Session* session, QWidget* parent)
+    : QWidget(parent),
+      session_(session),
+      title_(new QLabel(this)),
+      table_(make_table(&model_, this)) {
+  setAccessibleName(tr("Events"));
+  setObjectName(QStringLiteral("Events"));
+  title_->setFont(text_font(9, true));
+  title_->setContentsMargins(8, 4, 8, 4);
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  column->addWidget(title_);
+  column->addWidget(table_);
+  later_.setSingleShot(true);
+  connect(&later_, &QTimer::timeout, this, &EventsView::refresh);
+  const auto soon = [this] { later_.start(kAfterMovingMs); };
+  connect(session, &Session::windowChanged, this, soon);
+  connect(session, &Session::selectionChanged, this, soon);
+  connect(session, &Session::cellChanged, this, &EventsView::refresh);
+  connect(session, &Session::grew, this, [this] {
+    if (!later_.isActive()) later_.start(kLiveMs);  // Lines that jump faster cannot be read.
+  });
+  connect(&model_, &QAbstractItemModel::modelReset, this, &EventsView::retitle);
+  connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this,
+          &EventsView::current);
+  connect(table_, &QTableView::activated, this, [this](const QModelIndex& index) {
+    const auto line = model_.line(index.row());
+    const auto address = line ? eventAddress(line->event) : std::nullopt;
+    if (address) session_->setPage(Iova{*address & ~0xfffull}, line->at);
+  });
+  retitle();
+}
+
+void EventsView::showEvent(QShowEvent*) { refresh(); }
+
+void EventsView::refresh() {
+  if (!isVisible()) return;
+  model_.setSource(session_->cell(), session_->selectedTime().value_or(session_->window()),
+                   session_->filter());
+}
+
+void EventsView::retitle() {
+  const auto cell = session_->cell();
+  QString text = tr("Events: %1").arg(countText(model_.rowCount()));
+  if (cell) {
+    const CellInfo info = cell->info();
+    const TimeWindow shown = session_->selectedTime().value_or(session_->window());
+    if (info.kept_events < info.events && shown.to > info.kept_until) {
+      text += tr(", kept one by one until %1").arg(timeText(info.kept_until));
+    }
+  }
+  title_->setText(text);
+}
+
+void EventsView::current(const QModelIndex& index) {
+  const auto line = model_.line(index.row());
+  if (line) session_->setCursor(line->at);
+}
+
+}  // namespace violet::gui

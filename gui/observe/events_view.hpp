@@ -1,0 +1,40 @@
+// The Events panel: every kept event of the window that passes the selection, as a virtual table. A
+// click moves the cursor there, Enter or a double click shows the page's life.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <QTableView>
+#include <QTimer>
+
+#include "gui/model/events_model.hpp"
+#include "gui/model/session.hpp"
+
+class QLabel;
+
+namespace violet::gui {
+
+class EventsView : public QWidget {
+  Q_OBJECT
+ public:
+  explicit EventsView(Session* session, QWidget* parent = nullptr);
+  EventsModel* model() { return &model_; }
+  QTableView* table() const { return table_; }
+  bool settled() const { return !later_.isActive() && model_.settled(); }
+
+ protected:
+  void showEvent(QShowEvent* event) override;
+
+ private:
+  void refresh();
+  void retitle();
+  void current(const QModelIndex& index);
+
+  Session* session_;
+  EventsModel model_;
+  QLabel* title_;
+  QTableView* table_;
+  QTimer later_;  // While panning, the table waits for the end of the movement.
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,234 @@
+#include "gui/observe/exposure_view.hpp"
+
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/facts.hpp"
+#include "gui/model/text.hpp"
+#include "gui/observe/distribution.hpp"
+
+namespace violet::gui {
+
+namespace {
+constexpr double kTallEnough = 320;
+constexpr double kProbeRow = 14;
+
+// While single windows can be told apart, their steps; from further away, where every pixel holds some,
+// what they come to over some pixels.
+std::vector<Column> mean_line(const ExposureColumns& answer) {
+  constexpr std::size_t kOver = 12;
+  std::vector<Column> line = answer.stale_pages;
+  if (answer.unmaps < line.size() / 4) return line;
+  for (std::size_t first = 0; first < line.size(); first += kOver) {
+    const std::size_t end = std::min(first + kOver, line.size());
+    double sum = 0, seen = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      if (line[i].count == 0) continue;
+      sum += double(line[i].mean);
+      ++seen;
+    }
+    for (std::size_t i = first; i < end; ++i) {
+      if (line[i].count > 0) line[i].mean = static_cast<float>(sum / seen);
+    }
+  }
+  return line;
+}
+}  // namespace
+
+ExposureView::ExposureView(Session* session, QWidget* parent)
+    : ObserveView(session, tr("Exposure"), parent), query_([this](ExposureColumns answer) {
+        answer_ = std::move(answer);
+        mean_ = mean_line(answer_);
+        update();
+        emit answered();
+      }) {
+  setMinimumHeight(100);
+  setAccessibleDescription(tr("Pages that are unmapped and still reachable, over time"));
+}
+
+void ExposureView::ask() {
+  query_.ask([feed = cell(), window = session()->window(), columns = columns()] {
+    return feed->exposure(window, columns);
+  });
+}
+
+void ExposureView::forget() {
+  query_.cancel();
+  answer_ = {};
+  mean_.clear();
+  emit answered();
+}
+
+QRectF ExposureView::staleArea(const QRectF& area) {
+  if (area.height() < kTallEnough) return area;
+  return QRectF(area.left(), area.top(), area.width(), std::floor(area.height() * 0.58));
+}
+
+QRectF ExposureView::plotRect() const {
+  return staleArea(QRectF(rect()))
+      .adjusted(Frame::kLeft, Frame::kTop, -Frame::kRight, -Frame::kBottom);
+}
+
+double ExposureView::most() const {
+  double high = 0;
+  for (const Column& column : answer_.stale_pages) {
+    if (column.count > 0) high = std::max(high, double(column.high));
+  }
+  return high;
+}
+
+void ExposureView::paint(QPainter& painter, const QRectF& area) {
+  paintStale(painter, staleArea(area));
+  if (area.height() < kTallEnough) return;
+  const QRectF below(area.left(), staleArea(area).bottom(), area.width(),
+                     area.bottom() - staleArea(area).bottom());
+  QString title = tr("Time from the return of dma_unmap until nothing reaches the page (log)");
+  if (answer_.unmaps > 0) {
+    title += tr(": p50 %1, p99 %2")
+                 .arg(durationText(exposureWindowPercentile(answer_, 50)),
+                      durationText(exposureWindowPercentile(answer_, 99)));
+  }
+  draw_distribution(
+      painter, below,
+      {title, answer_.window_histogram, answer_.zero_windows, tr("none"), theme().stale,
+       answer_.persistent > 0 ? tr("No window ends: %1 unmaps leave the page mapped by design")
+                                    .arg(countText(double(answer_.persistent)))
+                              : tr("No unmap returned in this window")});
+  painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
+}
+
+void ExposureView::paintStale(QPainter& painter, const QRectF& area) {
+  const Theme& t = theme();
+  FrameText text;
+  text.title = tr("Exposure: unmapped and still reachable (pages)") + keptNote();
+  if (most() > 0) {
+    QColor pale = t.stale;
+    pale.setAlphaF(0.35f);
+    text.legend = {{tr("mean"), t.stale, LegendEntry::Mark::kLine},
+                   {tr("lowest to highest"), pale, LegendEntry::Mark::kBox}};
+  }
+  if (answer_.probes > 0) {
+    text.legend.push_back({tr("rogue probe read memory"), t.stale, LegendEntry::Mark::kDot});
+    text.legend.push_back({tr("denied"), t.muted, LegendEntry::Mark::kTick});
+  }
+  // Room above the peak for probes and words.
+  constexpr double kRoom = kProbeRow + 24;
+  const double plot = area.height() - Frame::kTop - Frame::kBottom;
+  const double room = kRoom / std::max(kRoom, plot - kRoom);
+  const Scale y{0, std::max(1.0, most() * (1 + room)), 0, 0, false};
+  const Frame frame = time_frame(area, std::move(text), window(), y);
+  paintFramed(painter, frame, [&] {
+    paintLevel(painter, frame);
+    paintProbes(painter, frame);
+  });
+  paintVerdict(painter, frame);
+}
+
+// Zero is a result, and drawn as one: a broad calm line. Where nothing can become unreachable, there is
+// nothing to count.
+void ExposureView::paintLevel(QPainter& painter, const Frame& frame) const {
+  if (onlyPersistent()) return;
+  const auto& columns = answer_.stale_pages;
+  if (most() > 0) {
+    draw_columns(painter, frame, answer_.window, columns, theme().stale, {.line = false});
+    draw_columns(painter, frame, answer_.window, mean_, theme().stale,
+                 {.spread = false, .width = 1.6});
+    return;
+  }
+  const double step = double(answer_.window.length()) / std::max<double>(1, double(columns.size()));
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].gap || columns[i].count == 0) continue;
+    const double left = frame.x.pixel(double(answer_.window.from) + double(i) * step);
+    const double right = frame.x.pixel(double(answer_.window.from) + double(i + 1) * step);
+    painter.fillRect(QRectF(left, frame.plot.bottom() - 4, right - left + 0.5, 4), theme().good);
+  }
+}
+
+bool ExposureView::onlyPersistent() const { return answer_.persistent > 0 && answer_.unmaps == 0; }
+
+void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
+  painter.save();
+  painter.setRenderHint(QPainter::Antialiasing);
+  const double y = frame.plot.top() + kProbeRow / 2;
+  for (const ExposureColumns::Probe& probe : answer_.stale_probes) {
+    const double x = frame.x.pixel(double(probe.at));
+    if (probe.reached) {
+      painter.setPen(Qt::NoPen);
+      painter.setBrush(theme().stale);
+      painter.drawEllipse(QPointF(x, y), 2.5, 2.5);
+    } else {
+      painter.setPen(QPen(theme().muted, 1));
+      painter.drawLine(QPointF(x, y - 3), QPointF(x, y + 3));
+    }
+  }
+  painter.restore();
+}
+
+// What the picture says, for those who see it for the first time.
+ExposureView::Verdict ExposureView::verdict() const {
+  const Theme& t = theme();
+  if (onlyPersistent()) {
+    return {tr("Not counted: pages stay mapped by design, so that none of %1 unmaps ends access")
+                .arg(countText(double(answer_.persistent))),
+            t.muted, true};
+  }
+  if (answer_.peak_stale_pages == 0) {
+    if (answer_.unmaps == 1)
+      return {tr("Zero: the unmap returned after its page was unreachable"), t.good, true};
+    if (answer_.unmaps == 0) return {tr("No page was unmapped in this window"), t.muted, true};
+    return {tr("Zero: each of %1 unmaps returned after its page was unreachable")
+                .arg(countText(double(answer_.unmaps))),
+            t.good, true};
+  }
+  QString says = tr("mean %1, peak %2 pages")
+                     .arg(countText(answer_.mean_stale_pages), countText(answer_.peak_stale_pages));
+  if (answer_.unmaps > 0) {
+    says += tr("; reachable for p50 %1, p99 %2")
+                .arg(durationText(exposureWindowPercentile(answer_, 50)),
+                     durationText(exposureWindowPercentile(answer_, 99)));
+  }
+  if (answer_.hits > 0) {
+    says += tr("; %1 of %2 probes read memory")
+                .arg(countText(double(answer_.hits)), countText(double(answer_.probes)));
+  }
+  return {says, t.text, false};
+}
+
+void ExposureView::paintVerdict(QPainter& painter, const Frame& frame) const {
+  if (answer_.stale_pages.empty() || !cell()) return;
+  const Verdict says = verdict();
+  painter.save();
+  painter.setFont(text_font(says.in_the_middle ? 10.5 : 9));
+  const QFontMetricsF metrics(painter.font());
+  const double width = std::min(metrics.horizontalAdvance(says.text) + 16, frame.plot.width() - 8);
+  const double height = metrics.height() + 4;
+  QRectF box(frame.plot.right() - width - 4, frame.plot.top() + kProbeRow + 2, width, height);
+  if (says.in_the_middle) box.moveCenter(frame.plot.center());
+  QColor back = theme().panel;
+  back.setAlphaF(0.85f);
+  painter.fillRect(box, back);
+  painter.setPen(says.colour);
+  painter.drawText(box, Qt::AlignCenter, metrics.elidedText(says.text, Qt::ElideRight, width - 6));
+  painter.restore();
+}
+
+QString ExposureView::describe(const QPointF& at) const {
+  const auto columns = answer_.stale_pages.size();
+  if (columns == 0 || !(answer_.window == window())) return {};
+  const QRectF plot = plotRect();
+  const double share = std::clamp((at.x() - plot.left()) / plot.width(), 0.0, 0.999999);
+  const Column& column = answer_.stale_pages[static_cast<std::size_t>(share * double(columns))];
+  QString says = timeText(timeAt(at.x()));
+  if (column.gap) says += tr("\nevents were lost here");
+  if (column.count > 0) {
+    says += tr("\n%1 stale pages on average, %2 to %3")
+                .arg(double(column.mean), 0, 'g', 3)
+                .arg(double(column.low), 0, 'g', 6)
+                .arg(double(column.high), 0, 'g', 6);
+  }
+  return says;
+}
+
+}  // namespace violet::gui

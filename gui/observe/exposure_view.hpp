@@ -1,0 +1,50 @@
+// Exposure: how many pages were unmapped and still reachable, over time; the rogue endpoint's
+// probes above; tall enough, the distribution of the windows below. Zero is drawn as zero: a flat
+// line that says so.
+//
+// Threading: the main thread.
+#pragma once
+
+#include "gui/observe/observe_view.hpp"
+
+namespace violet::gui {
+
+class ExposureView : public ObserveView {
+  Q_OBJECT
+ public:
+  explicit ExposureView(Session* session, QWidget* parent = nullptr);
+
+  void paint(QPainter& painter, const QRectF& area) override;
+  const ExposureColumns& exposure() const { return answer_; }
+
+ signals:
+  void answered();
+
+ protected:
+  void ask() override;
+  bool busy() const override { return query_.busy(); }
+  void forget() override;
+  QRectF plotRect() const override;
+  QString describe(const QPointF& at) const override;
+
+ private:
+  void paintStale(QPainter& painter, const QRectF& area);
+  struct Verdict {
+    QString text;
+    QColor colour;
+    bool in_the_middle;
+  };
+  Verdict verdict() const;
+  bool onlyPersistent() const;
+  void paintLevel(QPainter& painter, const Frame& frame) const;
+  void paintProbes(QPainter& painter, const Frame& frame) const;
+  void paintVerdict(QPainter& painter, const Frame& frame) const;
+  double most() const;
+  static QRectF staleArea(const QRectF& area);
+
+  ExposureColumns answer_;
+  std::vector<Column> mean_;
+  Query<ExposureColumns> query_;
+};
+
+}  // namespace violet::gui

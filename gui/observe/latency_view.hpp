@@ -1,0 +1,62 @@
+// Latency: time against log nanoseconds, colour counts operations, lines follow p50, p99 and p99.9.
+// Tall enough, the distribution of the selection is below.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <QImage>
+
+#include "gui/kit/heat_map.hpp"
+#include "gui/observe/distribution.hpp"
+#include "gui/observe/observe_view.hpp"
+
+namespace violet::gui {
+
+class LatencyView : public ObserveView {
+  Q_OBJECT
+ public:
+  explicit LatencyView(Session* session, QWidget* parent = nullptr);
+
+  void paint(QPainter& painter, const QRectF& area) override;
+  Operation operation() const { return operation_; }
+  void setOperation(Operation operation);
+  const LatencyGrid& grid() const { return answer_.grid; }
+  // Of the selected time, or of the window.
+  const LatencyGrid& selected() const { return answer_.selected; }
+
+  static QString operationText(Operation operation);
+
+ signals:
+  void operationChanged();
+  void answered();
+
+ protected:
+  void ask() override;
+  bool busy() const override { return query_.busy(); }
+  std::uint64_t extra() const override { return static_cast<std::uint64_t>(operation_); }
+  void forget() override;
+  QRectF plotRect() const override;
+  QString describe(const QPointF& at) const override;
+
+ private:
+  struct Answer {
+    LatencyGrid grid, selected;
+    QImage image;
+    HeatScale scale;
+    BinRange bins;
+    std::vector<Column> p50, p99, p999;  // Over some pixels each: a line and not a fringe.
+  };
+  static Answer answer(const CellFeed& feed, const LatencyQuery& query,
+                       std::optional<TimeWindow> selected, bool dark);
+  void paintHeat(QPainter& painter, const QRectF& area);
+  void paintLine(QPainter& painter, const Frame& frame, const std::vector<Column>& columns,
+                 double width, Qt::PenStyle style) const;
+  Frame frameOf(const QRectF& area) const;
+  static QRectF heatArea(const QRectF& area);
+
+  Operation operation_ = Operation::kUnmap;
+  Answer answer_;
+  Query<Answer> query_;
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,380 @@
+// Every panel of the Observe workspace, driven by mouse and keys over a small cell.
+#include <gtest/gtest.h>
+
+#include <QAction>
+#include <QDockWidget>
+#include <QLabel>
+#include <QPainter>
+#include <QPushButton>
+#include <QSettings>
+#include <QTableView>
+#include <QTest>
+#include <QWheelEvent>
+
+#include "gui/kit/theme.hpp"
+#include "gui/observe/chips.hpp"
+#include "gui/observe/churn_view.hpp"
+#include "gui/observe/engine_view.hpp"
+#include "gui/observe/events_view.hpp"
+#include "gui/observe/exposure_view.hpp"
+#include "gui/observe/fake_feed_testing.hpp"
+#include "gui/observe/latency_view.hpp"
+#include "gui/observe/observe_workspace.hpp"
+#include "gui/observe/overview_strip.hpp"
+#include "gui/observe/selection_panel.hpp"
+
+namespace violet::gui {
+namespace {
+
+constexpr Nanos kMs = TinyCell::kMs;
+
+struct Stage {
+  Session session;
+  std::shared_ptr<TinyCell> cell;
+  explicit Stage(Nanos window = 5 * kMs) : cell(std::make_shared<TinyCell>(window)) {
+    session.setRun(std::make_shared<TinyRun>(std::vector{cell}));
+    EXPECT_TRUE(QTest::qWaitFor([this] { return session.cell() != nullptr; }));
+  }
+};
+
+template <class View>
+void show(View& view, QSize size = {800, 260}) {
+  view.resize(size);
+  view.show();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return view.settled(); }));
+}
+
+QImage image_of(QWidget& view) {
+  return view.grab().toImage().convertToFormat(QImage::Format_RGB32);
+}
+
+int count(const QImage& image, const QColor& colour) {
+  int found = 0;
+  for (int y = 0; y < image.height(); ++y) {
+    for (int x = 0; x < image.width(); ++x) found += image.pixelColor(x, y) == colour;
+  }
+  return found;
+}
+
+// The plot without title, legend and labels.
+QImage plot_of(QWidget& view) {
+  return image_of(view).copy(view.rect().adjusted(int(Frame::kLeft) + 2, int(Frame::kTop) + 1,
+                                                  -int(Frame::kRight) - 1,
+                                                  -int(Frame::kBottom) - 2));
+}
+
+void wheel(QWidget& view, const QPointF& at, int steps, Qt::KeyboardModifiers modifiers = {}) {
+  QWheelEvent event(at, view.mapToGlobal(at), {}, {0, steps * 120}, Qt::NoButton, modifiers,
+                    Qt::NoScrollPhase, false);
+  QCoreApplication::sendEvent(&view, &event);
+}
+
+TEST(Churn, AStalePageIsTheAlarmColourAndStrictHasNone) {
+  Stage lazy;
+  ChurnView churn(&lazy.session);
+  show(churn);
+  EXPECT_GT(count(plot_of(churn), theme().stale), 200);
+  Stage strict(0);
+  ChurnView clean(&strict.session);
+  show(clean);
+  EXPECT_EQ(count(plot_of(clean), theme().stale), 0);
+}
+
+TEST(Churn, OverlaysCanBeTakenAway) {
+  Stage stage;
+  ChurnView churn(&stage.session);
+  show(churn);
+  churn.setShowsStale(false);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return churn.settled(); }));
+  EXPECT_EQ(count(plot_of(churn), theme().stale), 0);
+}
+
+TEST(Churn, AxisShowsWhatIsUsedAndZoomsToOnePage) {
+  Stage stage;
+  ChurnView churn(&stage.session);
+  show(churn);
+  ASSERT_EQ(churn.axis().bands().size(), 1u);
+  EXPECT_EQ(churn.axis().bands()[0].range, IovaRange::of(TinyCell::kBase, TinyCell::kPages * 4096));
+  for (int i = 0; i < 60; ++i) wheel(churn, {400, 120}, 1, Qt::ControlModifier);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return churn.settled(); }));
+  EXPECT_LE(churn.axis().bands()[0].range.size_minus_one(), 2 * 4096u);
+  churn.showWholeSpace();
+  EXPECT_EQ(churn.axis().bands()[0].range, IovaRange::all());
+  churn.fitAddresses();
+  EXPECT_NE(churn.axis().bands()[0].range, IovaRange::all());
+}
+
+TEST(Churn, AClickShowsTheLifeOfThePage) {
+  Stage stage;
+  ChurnView churn(&stage.session);
+  show(churn);
+  stage.session.setWindow({0, 100 * kMs});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return churn.settled(); }));
+  // Page 32 of 64 is mapped at 32 ms.
+  const QRect plot = churn.rect().adjusted(int(Frame::kLeft), int(Frame::kTop), -int(Frame::kRight),
+                                           -int(Frame::kBottom));
+  const QPoint at(plot.left() + plot.width() * 40 / 100,
+                  plot.bottom() - int(plot.height() * 32.5 / 64));
+  QTest::mouseClick(&churn, Qt::LeftButton, {}, at);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session.page().has_value(); }));
+  EXPECT_EQ(stage.session.page()->value, TinyCell::kBase + 32 * 4096);
+}
+
+TEST(Churn, ShiftDragSelectsTimesAndAddresses) {
+  Stage stage;
+  ChurnView churn(&stage.session);
+  show(churn);
+  QTest::mousePress(&churn, Qt::LeftButton, Qt::ShiftModifier, {200, 60});
+  QTest::mouseMove(&churn, {400, 160});
+  QTest::mouseRelease(&churn, Qt::LeftButton, Qt::ShiftModifier, {400, 160});
+  EXPECT_TRUE(stage.session.selectedTime());
+  ASSERT_TRUE(stage.session.filter().range);
+  EXPECT_EQ(stage.session.filter().range->first.value % 4096, 0u);
+}
+
+TEST(Views, O1_TheSameQuestionIsNotAskedTwice) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  show(latency);
+  const int before = stage.cell->questions();
+  stage.session.setCursor(5 * kMs);
+  latency.refresh();
+  latency.update();
+  QCoreApplication::processEvents();
+  EXPECT_EQ(stage.cell->questions(), before);
+  stage.session.zoom(0.5);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return latency.settled(); }));
+  EXPECT_EQ(stage.cell->questions(), before + 1);
+}
+
+TEST(Views, HoveringOneDrawsTheCursorInAll) {
+  Stage stage;
+  ExposureView exposure(&stage.session);
+  EngineView engine(&stage.session);
+  show(exposure);
+  show(engine, {800, 500});
+  QTest::mouseMove(&exposure, {400, 120});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return engine.cursor().has_value(); }));
+  const QImage image = image_of(engine);
+  int accent = 0;
+  for (int y = 30; y < 480; ++y) accent += image.pixelColor(400, y) == theme().accent;
+  EXPECT_GT(accent, 100);
+}
+
+TEST(Latency, OperationsThatWereNotTimedSayWhy) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  show(latency);
+  EXPECT_GT(latency.grid().count, 100u);
+  latency.setOperation(Operation::kTranslate);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return latency.settled(); }));
+  EXPECT_EQ(latency.grid().count, 0u);
+  EXPECT_EQ(latency.grid().because, "this run did not time translations");
+}
+
+TEST(Latency, TheSelectionHasItsOwnNumbers) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  show(latency);
+  const std::uint64_t all = latency.selected().count;
+  stage.session.select(TimeWindow{50 * kMs, 100 * kMs}, {});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return latency.settled(); }));
+  EXPECT_LT(latency.selected().count, all);
+  EXPECT_GT(latency.selected().count, 0u);
+}
+
+TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
+  Stage strict(0);
+  ExposureView flat(&strict.session);
+  show(flat);
+  EXPECT_EQ(flat.exposure().peak_stale_pages, 0);
+  const QImage image = plot_of(flat);
+  const QColor middle = theme().stale;
+  int above = 0;
+  for (int y = 0; y < image.height() / 2; ++y) {
+    for (int x = 0; x < image.width(); ++x) above += image.pixelColor(x, y) == middle;
+  }
+  EXPECT_EQ(above, 0);
+  Stage lazy;
+  ExposureView saw(&lazy.session);
+  show(saw);
+  EXPECT_GT(saw.exposure().peak_stale_pages, 0);
+  EXPECT_EQ(saw.exposure().hits, 1u);
+}
+
+TEST(Exposure, ZeroIsABroadLineAndNotTheAlarmColour) {
+  Stage strict(0);
+  ExposureView flat(&strict.session);
+  show(flat);
+  const QImage image = plot_of(flat);
+  EXPECT_EQ(count(image, theme().stale), 0);
+  int good = 0;
+  for (int x = 0; x < image.width(); ++x)
+    good += image.pixelColor(x, image.height() - 1) == theme().good;
+  EXPECT_EQ(good, image.width());
+}
+
+TEST(Engine, ALowPanelShowsTheFirstLanesAndSaysHowManyThereAre) {
+  Stage stage;
+  EngineView engine(&stage.session);
+  show(engine, {800, 160});
+  const auto hint = [&engine] {
+    const QRect left(4, engine.height() - 16, 80, 16);
+    return count(image_of(engine).copy(left), theme().muted);
+  };
+  EXPECT_GT(hint(), 0);
+  engine.resize(800, 700);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return engine.settled(); }));
+  EXPECT_EQ(hint(), 0);
+}
+
+TEST(Overview, TheBrushMovesAndResizesTheWindow) {
+  Stage stage;
+  OverviewStrip strip(&stage.session);
+  strip.resize(1000, 76);
+  strip.show();
+  stage.session.setWindow({100 * kMs, 200 * kMs});
+  const QRectF brush = strip.brush();
+  const QPoint inside = brush.center().toPoint();
+  QTest::mousePress(&strip, Qt::LeftButton, {}, inside);
+  QTest::mouseMove(&strip, inside + QPoint(100, 0));
+  QTest::mouseRelease(&strip, Qt::LeftButton, {}, inside + QPoint(100, 0));
+  EXPECT_NEAR(double(stage.session.window().length()), 100e6, 2);
+  EXPECT_GT(stage.session.window().from, 130 * kMs);
+  const QPoint edge(int(strip.brush().right()), inside.y());
+  QTest::mousePress(&strip, Qt::LeftButton, {}, edge);
+  QTest::mouseMove(&strip, edge + QPoint(50, 0));
+  QTest::mouseRelease(&strip, Qt::LeftButton, {}, edge + QPoint(50, 0));
+  EXPECT_GT(stage.session.window().length(), 110 * kMs);
+}
+
+TEST(Chips, EachPartOfTheSelectionCanBeTakenAway) {
+  Stage stage;
+  Chips chips(&stage.session);
+  EXPECT_EQ(chips.count(), 0);
+  Filter filter;
+  filter.endpoints = {EndpointId{0x28}, EndpointId{0x30}};
+  stage.session.select(TimeWindow{1 * kMs, 2 * kMs}, filter);
+  ASSERT_EQ(chips.count(), 3);
+  chips.findChildren<QPushButton*>().last()->click();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return chips.count() == 2; }));
+  EXPECT_EQ(stage.session.filter().endpoints.size(), 1u);
+}
+
+TEST(Events, ARowMovesTheCursorAndShowsItsPage) {
+  Stage stage;
+  EventsView events(&stage.session);
+  events.resize(700, 300);
+  events.show();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return events.model()->rowCount() > 100; }));
+  events.model()->line(3);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return events.model()->line(3).has_value(); }));
+  events.table()->setCurrentIndex(events.model()->index(3, 0));
+  EXPECT_EQ(stage.session.cursor(), events.model()->line(3)->at);
+  emit events.table()->activated(events.model()->index(3, 0));
+  EXPECT_TRUE(stage.session.page());
+}
+
+TEST(Find, GoesToAddressesTimesAndEvents) {
+  QSettings().clear();
+  Stage stage;
+  ObserveWorkspace observe(&stage.session);
+  observe.resize(1280, 640);
+  observe.show();
+  observe.find(QStringLiteral("0xffff_2000"));
+  ASSERT_TRUE(stage.session.page());
+  EXPECT_EQ(stage.session.page()->value, 0xffff2000u);
+  observe.find(QStringLiteral("120 ms"));
+  EXPECT_EQ(stage.session.cursor(), 120 * kMs);
+  observe.find(QStringLiteral("fault"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session.cursor() == 200 * kMs; }));
+}
+
+TEST(Observe, EveryWidgetWithFocusHasAName) {
+  QSettings().clear();
+  Stage stage;
+  ObserveWorkspace observe(&stage.session);
+  for (const QWidget* widget : observe.findChildren<QWidget*>()) {
+    if (widget->focusPolicy() == Qt::NoFocus || qobject_cast<const QTabBar*>(widget) != nullptr)
+      continue;
+    if (widget->objectName().startsWith(QLatin1String("qt_"))) continue;
+    // What is written on them is their name.
+    const bool written = qobject_cast<const QLabel*>(widget) != nullptr ||
+                         qobject_cast<const QPushButton*>(widget) != nullptr;
+    if (written) continue;
+    EXPECT_FALSE(widget->accessibleName().isEmpty() && widget->windowTitle().isEmpty())
+        << widget->metaObject()->className() << ' ' << widget->objectName().toStdString();
+  }
+}
+
+TEST(Observe, TheLayoutIsRememberedAndCanBeReset) {
+  QSettings().clear();
+  Stage stage;
+  const auto events_of = [](const ObserveWorkspace& observe) {
+    return observe.findChild<QDockWidget*>(QStringLiteral("dock.events"));
+  };
+  {
+    ObserveWorkspace observe(&stage.session);
+    observe.show();
+    ASSERT_NE(events_of(observe), nullptr);
+    events_of(observe)->hide();
+    observe.saveLayout();
+  }
+  ObserveWorkspace again(&stage.session);
+  again.show();
+  EXPECT_TRUE(events_of(again)->isHidden());
+  again.resetLayout();
+  EXPECT_FALSE(events_of(again)->isHidden());
+  QSettings().clear();
+}
+
+TEST(Observe, OnePanelFillsTheWorkspaceAndGoesBack) {
+  QSettings().clear();
+  Stage stage;
+  ObserveWorkspace observe(&stage.session);
+  observe.resize(1280, 640);
+  observe.show();
+  auto* dock = qobject_cast<QDockWidget*>(observe.churn()->parentWidget());
+  ASSERT_NE(dock, nullptr);
+  const int before = observe.churn()->width();
+  observe.maximise(dock);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return observe.churn()->width() > 1000; }));
+  observe.maximise(dock);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return observe.churn()->width() < 1000; }));
+  EXPECT_NEAR(observe.churn()->width(), before, 8);
+}
+
+TEST(Observe, ActionsHaveUniqueIdsAndKeys) {
+  QSettings().clear();
+  Stage stage;
+  ObserveWorkspace observe(&stage.session);
+  QStringList ids, keys;
+  for (const ActionRow& row : observe.actions()) {
+    EXPECT_FALSE(row.tip.isEmpty()) << row.id.toStdString();
+    ids << row.id;
+    for (const QKeySequence& key : row.keys) keys << key.toString();
+  }
+  EXPECT_EQ(ids.size(), QSet<QString>(ids.begin(), ids.end()).size());
+  EXPECT_EQ(keys.size(), QSet<QString>(keys.begin(), keys.end()).size());
+}
+
+TEST(Observe, NothingOpenSaysWhatToDo) {
+  Session session;
+  ObserveWorkspace observe(&session);
+  observe.resize(900, 500);
+  observe.show();
+  QStringList words;
+  for (const QLabel* label : observe.findChildren<QLabel*>()) {
+    if (label->isVisible()) words << label->text();
+  }
+  EXPECT_TRUE(words.join(QLatin1Char(' ')).contains(QStringLiteral("./violet demo")));
+  emit session.failed(QStringLiteral("trace.events: block 3 is damaged"));
+  words.clear();
+  for (const QLabel* label : observe.findChildren<QLabel*>()) {
+    if (label->isVisible()) words << label->text();
+  }
+  EXPECT_TRUE(words.join(QLatin1Char(' ')).contains(QStringLiteral("block 3 is damaged")));
+}
+
+}  // namespace
+}  // namespace violet::gui

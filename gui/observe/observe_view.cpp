@@ -1,0 +1,93 @@
+#include "gui/observe/observe_view.hpp"
+
+#include <QPainter>
+#include <algorithm>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+ObserveView::ObserveView(Session* session, const QString& name, QWidget* parent)
+    : TimePanel(parent), session_(session) {
+  setAccessibleName(name);
+  setObjectName(name);
+  connect(this, &TimePanel::windowWanted, session_, [this](TimeWindow wanted) {
+    session_->setFollowing(session_->following() && wanted.to >= window().to);
+    session_->setWindow(wanted);
+  });
+  connect(this, &TimePanel::cursorWanted, session_, &Session::setCursor);
+  connect(this, &TimePanel::fitWanted, session_, &Session::fit);
+  connect(this, &TimePanel::timeSelected, session_,
+          [this](std::optional<TimeWindow> time) { session_->select(time, session_->filter()); });
+  connect(session_, &Session::windowChanged, this, [this] {
+    setWindow(session_->window());
+    refresh();
+  });
+  connect(session_, &Session::cursorChanged, this, [this] { setCursor(session_->cursor()); });
+  connect(session_, &Session::selectionChanged, this, [this] {
+    setSelectedTime(session_->selectedTime());
+    refresh();
+  });
+  connect(session_, &Session::cellChanged, this, [this] {
+    forget();
+    setWindow(session_->window());
+    refresh();
+    update();
+  });
+  connect(session_, &Session::grew, this, &ObserveView::refresh);
+  connect(&Themes::instance(), &Themes::changed, this, &ObserveView::refresh);
+  setWindow(session_->window());
+}
+
+std::uint32_t ObserveView::columns() const {
+  return static_cast<std::uint32_t>(std::max(1.0, plotRect().width()));
+}
+
+QString ObserveView::keptNote() const {
+  const auto feed = session_->cell();
+  if (!feed) return {};
+  const CellInfo info = feed->info();
+  if (info.kept_events >= info.events || window().from < info.kept_until) return {};
+  return tr(", from the summary: single events end at %1").arg(timeText(info.kept_until));
+}
+
+ObserveView::Ask ObserveView::present() const {
+  const auto feed = session_->cell();
+  if (!feed) return {};
+  return {feed.get(),         feed->version(), session_->window(), session_->selectedTime(),
+          session_->filter(), size(),          theme().dark,       extra()};
+}
+
+void ObserveView::refresh() {
+  if (!isVisible() || !session_->cell()) return;
+  const Ask now = present();
+  if (now == asked_) return;
+  asked_ = now;
+  ask();
+}
+
+void ObserveView::resizeEvent(QResizeEvent* event) {
+  TimePanel::resizeEvent(event);
+  refresh();
+}
+
+void ObserveView::showEvent(QShowEvent* event) {
+  TimePanel::showEvent(event);
+  refresh();
+}
+
+void ObserveView::beginFrame(QPainter& painter, const Frame& frame) const {
+  draw_frame(painter, frame);
+  painter.save();
+  painter.setClipRect(frame.plot);
+}
+
+void ObserveView::endFrame(QPainter& painter, const Frame& frame) const {
+  painter.restore();
+  if (selectedTime()) draw_selected_time(painter, frame, *selectedTime());
+  draw_axes(painter, frame);
+  if (cursor()) draw_cursor(painter, frame, *cursor());
+}
+
+}  // namespace violet::gui

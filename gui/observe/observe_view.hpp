@@ -1,0 +1,76 @@
+// A panel of the Observe workspace: a TimePanel that is tied to the session. It asks the feed, off
+// the main thread, whenever what its picture depends on has changed and it can be seen.
+//
+// Threading: the main thread.
+// Invariants: O1 one question at a time, and only for the pixels there are. O2 until the answer is
+// here the old picture is drawn where its times now lie. O3 settled() means: the answer to the
+// present question is drawn.
+#pragma once
+
+#include <QSize>
+#include <memory>
+
+#include "gui/kit/time_panel.hpp"
+#include "gui/model/query.hpp"
+#include "gui/model/session.hpp"
+
+namespace violet::gui {
+
+class ObserveView : public TimePanel {
+  Q_OBJECT
+ public:
+  ObserveView(Session* session, const QString& name, QWidget* parent);
+
+  bool settled() const { return !busy() && (asked_ == present() || !session_->cell()); }
+  // Asks if something has changed; views that are not visible wait.
+  void refresh();
+
+ protected:
+  // What a picture depends on besides what the subclass adds with `extra`.
+  struct Ask {
+    const CellFeed* cell = nullptr;
+    std::uint64_t version = 0;
+    TimeWindow window;
+    std::optional<TimeWindow> selected;
+    Filter filter;
+    QSize size;
+    bool dark = true;
+    std::uint64_t extra = 0;
+    bool operator==(const Ask&) const = default;
+  };
+
+  Session* session() const { return session_; }
+  std::shared_ptr<const CellFeed> cell() const { return session_->cell(); }
+  std::uint32_t columns() const;
+  // For the title, where the window lies behind the last event that was kept by itself: the summary
+  // has no finer detail there.
+  QString keptNote() const;
+  // Puts the question; called on the main thread with a cell.
+  virtual void ask() = 0;
+  virtual bool busy() const = 0;
+  virtual std::uint64_t extra() const { return 0; }
+  // Forgets the answer: another cell.
+  virtual void forget() = 0;
+
+  // Draws the frame's background, then `content` clipped to the plot, then cursor, selection and
+  // axes.
+  template <class Content>
+  void paintFramed(QPainter& painter, const Frame& frame, Content&& content) const {
+    beginFrame(painter, frame);
+    content();
+    endFrame(painter, frame);
+  }
+
+  void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+
+ private:
+  Ask present() const;
+  void beginFrame(QPainter& painter, const Frame& frame) const;
+  void endFrame(QPainter& painter, const Frame& frame) const;
+
+  Session* session_;
+  Ask asked_;
+};
+
+}  // namespace violet::gui

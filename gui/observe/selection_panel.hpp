@@ -1,0 +1,54 @@
+// The Selection panel: the life of the chosen page in words and times, and of the selected time (or
+// the window) the latency distribution as histogram, CDF and numbers, and the exposure.
+//
+// Threading: the main thread; the page's life is asked for on the pool.
+#pragma once
+
+#include <QWidget>
+
+#include "gui/model/query.hpp"
+#include "gui/model/session.hpp"
+#include "gui/observe/facts_table.hpp"
+
+class QCustomPlot;
+class QCPBars;
+class QCPGraph;
+class QLabel;
+class QTabWidget;
+
+namespace violet::gui {
+
+class ExposureView;
+class LatencyView;
+
+class SelectionPanel : public QWidget {
+  Q_OBJECT
+ public:
+  SelectionPanel(Session* session, LatencyView* latency, ExposureView* exposure,
+                 QWidget* parent = nullptr);
+  bool settled() const { return !life_.busy(); }
+  FactsTable* pageTable() const { return page_facts_; }
+
+ private:
+  void askLife();
+  void showLatency();
+  void showDistribution(const LatencyGrid& grid);
+  void colour();
+
+  Session* session_;
+  LatencyView* latency_;
+  ExposureView* exposure_;
+  QLabel* page_title_;
+  FactsTable* page_facts_;
+  QLabel* latency_title_;
+  QTabWidget* tabs_;
+  QCustomPlot* histogram_;
+  QCustomPlot* cdf_;
+  QCPBars* bars_;
+  QCPGraph* line_;
+  FactsTable* numbers_;
+  FactsTable* exposure_facts_;
+  Query<PageLife> life_;
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,153 @@
+#include "gui/observe/side_panel.hpp"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QListView>
+#include <QPainter>
+#include <QStyledItemDelegate>
+#include <QTableView>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+namespace {
+
+// The first column carries the colour of the strategy, so that cells and figures are told apart
+// alike.
+class CellsDelegate : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    QStyledItemDelegate::initStyleOption(option, index);
+    if (index.column() != CellsModel::kLabel) option->font = number_font(8.5);
+  }
+  void paint(QPainter* painter, const QStyleOptionViewItem& option,
+             const QModelIndex& index) const override {
+    QStyleOptionViewItem shifted = option;
+    if (index.column() == CellsModel::kLabel) shifted.rect.setLeft(option.rect.left() + 8);
+    QStyledItemDelegate::paint(painter, shifted, index);
+    if (index.column() != CellsModel::kLabel) return;
+    const QColor colour = theme().of_strategy(index.data(CellsModel::kStrategyRole).toString());
+    painter->fillRect(
+        QRect(option.rect.left() + 3, option.rect.top() + 4, 4, option.rect.height() - 8), colour);
+  }
+};
+
+QLabel* heading(const QString& text, QWidget* parent) {
+  auto* label = new QLabel(text, parent);
+  label->setFont(text_font(9, true));
+  label->setContentsMargins(8, 8, 8, 4);
+  return label;
+}
+
+QTableView* make_cells(CellsModel* model, QWidget* parent) {
+  auto* table = new QTableView(parent);
+  table->setAccessibleName(QObject::tr("Cells of the run"));
+  table->setModel(model);
+  table->setItemDelegate(new CellsDelegate(table));
+  table->verticalHeader()->hide();
+  table->verticalHeader()->setDefaultSectionSize(22);
+  table->horizontalHeader()->setHighlightSections(false);
+  table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  table->horizontalHeader()->setSectionResizeMode(CellsModel::kLabel, QHeaderView::Stretch);
+  table->horizontalHeader()->setSectionResizeMode(CellsModel::kRepetition, QHeaderView::Fixed);
+  table->horizontalHeader()->setSectionResizeMode(CellsModel::kEvents, QHeaderView::Fixed);
+  table->horizontalHeader()->setMinimumSectionSize(24);
+  table->setColumnWidth(CellsModel::kRepetition, 36);
+  table->setColumnWidth(CellsModel::kEvents, 54);
+  table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table->setSelectionMode(QAbstractItemView::SingleSelection);
+  table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  table->setShowGrid(false);
+  table->setWordWrap(false);
+  table->setTabKeyNavigation(false);
+  return table;
+}
+
+}  // namespace
+
+SidePanel::SidePanel(Session* session, QWidget* parent)
+    : QWidget(parent),
+      session_(session),
+      cells_table_(make_cells(&cells_, this)),
+      endpoints_list_(new QListView(this)),
+      domains_(new QLabel(this)),
+      topology_([this](TopologyState state) { showTopology(state); }) {
+  setAccessibleName(tr("Run, endpoints and domains"));
+  setObjectName(QStringLiteral("Side"));
+  endpoints_list_->setAccessibleName(tr("Endpoints"));
+  endpoints_list_->setModel(&endpoints_);
+  endpoints_list_->setFont(number_font(8.5));
+  endpoints_list_->setMinimumHeight(60);
+  endpoints_list_->setToolTip(tr("What is checked narrows every view; nothing checked shows all"));
+  domains_->setFont(number_font(8.5));
+  domains_->setContentsMargins(8, 0, 8, 8);
+  domains_->setWordWrap(true);
+  domains_->setAlignment(Qt::AlignTop);
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  column->addWidget(cells_table_, 4);
+  column->addWidget(heading(tr("Endpoints"), this));
+  column->addWidget(endpoints_list_, 2);
+  column->addWidget(heading(tr("Domains when measuring ended"), this));
+  column->addWidget(domains_, 1);
+  connect(session, &Session::runChanged, this, &SidePanel::refreshCells);
+  connect(session, &Session::cellsChanged, this, &SidePanel::refreshCells);
+  connect(session, &Session::cellChanged, this, [this] {
+    refreshCells();
+    askTopology();
+  });
+  connect(session, &Session::selectionChanged, this,
+          [this] { endpoints_.setChecked(session_->filter().endpoints); });
+  connect(cells_table_, &QTableView::activated, this, [this](const QModelIndex& index) {
+    session_->openCell(static_cast<std::size_t>(index.row()));
+  });
+  connect(cells_table_, &QTableView::clicked, this, [this](const QModelIndex& index) {
+    const auto row = static_cast<std::size_t>(index.row());
+    if (session_->cellIndex() != row) session_->openCell(row);
+  });
+  connect(&endpoints_, &EndpointsModel::checkedChanged, this, [this] {
+    Filter filter = session_->filter();
+    filter.endpoints = endpoints_.checked();
+    session_->select(session_->selectedTime(), filter);
+  });
+  refreshCells();
+}
+
+void SidePanel::refreshCells() {
+  cells_.setCells(session_->run() != nullptr ? session_->run()->cells() : std::vector<CellInfo>{});
+  const auto& cells = cells_.cells();
+  const bool repeated = std::any_of(cells.begin(), cells.end(), [&](const CellInfo& cell) {
+    return cell.repetition != cells.front().repetition;
+  });
+  cells_table_->setColumnHidden(CellsModel::kRepetition, !repeated);
+  if (const auto index = session_->cellIndex()) {
+    cells_table_->selectRow(static_cast<int>(*index));
+  }
+}
+
+void SidePanel::askTopology() {
+  const auto cell = session_->cell();
+  if (!cell) return showTopology({});
+  // While it was measured: at the end everything has been taken down again.
+  const CellInfo info = cell->info();
+  const Nanos at = (info.measured.length() > 0 ? info.measured : info.whole).to - 1;
+  topology_.ask([cell, at] { return cell->topology(at, 1); });
+}
+
+void SidePanel::showTopology(const TopologyState& state) {
+  endpoints_.setTopology(state);
+  QStringList lines;
+  for (const TopologyState::Domain& domain : state.domains) {
+    lines
+        << tr("domain %1: %2 mappings").arg(domain.id).arg(countText(double(domain.mapping_count)));
+  }
+  domains_->setText(lines.isEmpty() ? tr("none") : lines.join(QLatin1Char('\n')));
+}
+
+}  // namespace violet::gui

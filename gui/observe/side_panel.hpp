@@ -1,0 +1,41 @@
+// The left column: the cells of the run, the endpoints (checked ones narrow the views) and the
+// domains.
+//
+// Threading: the main thread; the topology is asked for on the pool.
+#pragma once
+
+#include <QWidget>
+
+#include "gui/model/cells_model.hpp"
+#include "gui/model/endpoints_model.hpp"
+#include "gui/model/query.hpp"
+#include "gui/model/session.hpp"
+
+class QLabel;
+class QListView;
+class QTableView;
+
+namespace violet::gui {
+
+class SidePanel : public QWidget {
+  Q_OBJECT
+ public:
+  explicit SidePanel(Session* session, QWidget* parent = nullptr);
+  bool settled() const { return !topology_.busy(); }
+  QTableView* cellsTable() const { return cells_table_; }
+
+ private:
+  void refreshCells();
+  void askTopology();
+  void showTopology(const TopologyState& state);
+
+  Session* session_;
+  CellsModel cells_;
+  EndpointsModel endpoints_;
+  QTableView* cells_table_;
+  QListView* endpoints_list_;
+  QLabel* domains_;
+  Query<TopologyState> topology_;
+};
+
+}  // namespace violet::gui
