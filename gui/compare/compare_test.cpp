@@ -1,0 +1,232 @@
+#include <gtest/gtest.h>
+
+#include <QComboBox>
+#include <QFile>
+#include <QFontMetricsF>
+#include <QLabel>
+#include <QSignalSpy>
+#include <QTableView>
+#include <QTest>
+
+#include "gui/compare/compare_view.hpp"
+#include "gui/kit/theme.hpp"
+#include "gui/model/compare_fake_feed.hpp"
+#include "gui/model/compare_fixture.hpp"
+
+namespace violet::gui {
+namespace {
+
+class CompareViewTest : public testing::Test {
+ protected:
+  void open(const std::vector<FixtureCell>& cells, bool damaged = false) {
+    const std::string path = writeFixtureRun(folder_.path(), cells);
+    run_ = std::make_shared<FakeRun>();
+    run_->directory = path;
+    for (const FixtureCell& cell : cells) {
+      auto feed = run_->add(cell.strategy, cell.workload, cell.placement);
+      feed->about.cell_id = cell.id();
+      feed->operations_per_s = static_cast<float>(cell.operations_per_s);
+      feed->stale = static_cast<float>(cell.stale);
+    }
+    if (damaged) {
+      QFile file(QString::fromStdString(path + "/results.sqlite"));
+      ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+      file.write(QByteArray(9000, '?'));
+    }
+    view_ = std::make_unique<CompareView>(
+        session_, [this](const std::string&) -> Result<std::shared_ptr<RunFeed>> {
+          return std::shared_ptr<RunFeed>(run_);
+        });
+    view_->resize(1280, 720);
+    view_->show();
+    session_.setRun(run_);
+    settle();
+  }
+  void settle() {
+    ASSERT_TRUE(QTest::qWaitFor([this] { return session_.cell() && view_->settled(); }, 20000));
+    QTest::qWait(1);
+  }
+  QString shownTexts() {
+    QStringList texts;
+    for (const QLabel* label : view_->findChildren<QLabel*>()) {
+      if (label->isVisible()) texts << label->text();
+    }
+    return texts.join(QLatin1Char('\n'));
+  }
+  QComboBox* box(const char* name) {
+    for (QComboBox* one : view_->findChildren<QComboBox*>()) {
+      if (one->accessibleName() == QLatin1String(name)) return one;
+    }
+    return nullptr;
+  }
+  const results::TestFolder folder_;
+  std::shared_ptr<FakeRun> run_;
+  Session session_;
+  std::unique_ptr<CompareView> view_;
+};
+
+TEST_F(CompareViewTest, ShowsLanesTableAndPlane) {
+  open(everyPlace());
+  EXPECT_EQ(box("Workload")->currentText(), "net-rx");
+  EXPECT_EQ(box("Baseline")->currentText(), "strict sidecore");
+  EXPECT_EQ(box("against")->currentText(), "lazy-percpu sidecore");
+  EXPECT_GT(view_->findChild<QTableView*>()->model()->rowCount(), 4);
+  EXPECT_EQ(view_->findChild<PlaneView*>()->plane().points.size(), 8u);
+  EXPECT_TRUE(view_->caption().contains("workload net-rx"));
+}
+
+TEST_F(CompareViewTest, AnotherBaselineIsChosen) {
+  open(everyPlace());
+  QComboBox* baseline = box("Baseline");
+  const int off = baseline->findText("off sidecore");
+  ASSERT_GE(off, 0);
+  baseline->setCurrentIndex(off);
+  emit baseline->activated(off);
+  settle();
+  EXPECT_EQ(view_->model().lanes()[0].strategy, "off");
+  EXPECT_EQ(view_->model().lanes().size(), 3u);
+}
+
+TEST_F(CompareViewTest, AnotherWorkloadIsChosen) {
+  open(everyPlace());
+  emit box("Workload")->activated(1);
+  settle();
+  EXPECT_EQ(view_->model().workload(), "nvme-4k");
+  EXPECT_EQ(view_->model().lanes().size(), 1u);
+}
+
+TEST_F(CompareViewTest, OneCursorForAllRows) {
+  open(everyPlace());
+  auto panels = view_->findChildren<LanePanel*>();
+  ASSERT_EQ(panels.size(), 3);
+  QTest::mouseMove(panels[0], QPoint(400, 80));
+  QMouseEvent move(QEvent::MouseMove, QPointF(400, 80), QPointF(400, 80), Qt::NoButton, {}, {});
+  QApplication::sendEvent(panels[0], &move);
+  ASSERT_TRUE(session_.cursor().has_value());
+  for (const LanePanel* panel : panels) EXPECT_EQ(panel->cursor(), panels[0]->cursor());
+}
+
+TEST_F(CompareViewTest, TheFirstDivergenceIsMarkedAndSaid) {
+  open(everyPlace());
+  auto* panel = view_->findChild<LanePanel*>();
+  const QImage before = panel->grab().toImage();
+  for (const auto& cell : run_->held) {
+    EventLine line;
+    line.at = cell->about.measured.from + cell->about.measured.length() / 2;
+    line.event.kind = EventKind::kDmaMap;
+    line.event.b = cell->about.strategy == "strict" ? 4096 : 2048;
+    cell->lines = {line};
+  }
+  view_->model().setLanes(view_->model().lanes());
+  settle();
+  EXPECT_TRUE(shownTexts().contains("first differ at call 1: map 4 KiB"))
+      << shownTexts().toStdString();
+  EXPECT_NE(panel->grab().toImage(), before);
+}
+
+TEST_F(CompareViewTest, TheWheelZoomsTheSession) {
+  open(everyPlace());
+  auto* panel = view_->findChild<LanePanel*>();
+  const Nanos before = session_.window().length();
+  QWheelEvent wheel(QPointF(400, 60), QPointF(400, 60), {}, QPoint(0, 240), {}, {},
+                    Qt::NoScrollPhase, false);
+  QApplication::sendEvent(panel, &wheel);
+  EXPECT_LT(session_.window().length(), before);
+  EXPECT_EQ(panel->window().length(), session_.window().length());
+}
+
+TEST_F(CompareViewTest, AClickOnAPointOpensItsCell) {
+  open(everyPlace());
+  auto* plane = view_->findChild<PlaneView*>();
+  const PlaneLayout layout = layOutPlane(plane->plane(), QRectF(plane->rect()), text_font(9));
+  ASSERT_EQ(layout.dots.size(), 8u);
+  QSignalSpy spy(plane, &PlaneView::cellPicked);
+  QTest::mouseClick(plane, Qt::LeftButton, {}, layout.dots[3].at.toPoint());
+  ASSERT_EQ(spy.count(), 1);
+  EXPECT_EQ(spy[0][0].toString(), "lazy-percpu.net-rx.sidecore");
+  const auto opened = [this] {
+    return session_.cell()->info().cell_id == "lazy-percpu.net-rx.sidecore";
+  };
+  EXPECT_TRUE(QTest::qWaitFor(opened, 20000)) << session_.cell()->info().cell_id;
+  EXPECT_TRUE(plane->describe(3).contains("0.8 times the throughput of off sidecore"))
+      << plane->describe(3).toStdString();
+}
+
+TEST_F(CompareViewTest, ADamagedDatabaseIsSaidInTheWindow) {
+  open(everyPlace(), true);
+  EXPECT_TRUE(shownTexts().contains("results.sqlite")) << shownTexts().toStdString();
+  EXPECT_TRUE(shownTexts().contains("can still be looked at in Observe"));
+}
+
+TEST(CompareViewStates, WithoutARunItSaysWhatToDo) {
+  Session session;
+  CompareView view(session);
+  view.show();
+  ASSERT_TRUE(QTest::qWaitFor([&view] { return view.settled(); }, 20000));
+  bool said = false;
+  for (const QLabel* label : view.findChildren<QLabel*>())
+    said |= label->text() == "No run is open";
+  EXPECT_TRUE(said);
+}
+
+// Many points close together: labels never overlap each other or a mark.
+TEST(PlaneLayoutTest, L1_LabelsNeverOverlap) {
+  for (const int count : {1, 8, 40}) {
+    for (const double width : {420.0, 900.0}) {
+      Plane plane;
+      plane.placements = {"sidecore"};
+      for (int i = 0; i < count; ++i) {
+        PlanePoint point;
+        point.name = "lazy-percpu entries=" + std::to_string(64 << i % 6);
+        point.placement = "sidecore";
+        point.place = i % 4 == 0 ? PlanePoint::Place::kZero : PlanePoint::Place::kStale;
+        point.stale = {i % 4 == 0 ? 0.0 : 1.0 + i * 0.2, {}, 3};
+        point.relative = results::Estimate{0.5 + 0.01 * i,
+                                           results::Interval{0.48 + 0.01 * i, 0.53 + 0.01 * i}, 3};
+        plane.points.push_back(point);
+      }
+      const PlaneLayout layout = layOutPlane(plane, QRectF(0, 0, width, 500), text_font(9));
+      std::vector<QRectF> labels;
+      for (const auto& dot : layout.dots) {
+        if (!dot.label.isNull()) labels.push_back(dot.label);
+      }
+      EXPECT_GT(labels.size(), 0u);
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        EXPECT_GE(labels[i].left(), layout.plot.left());
+        EXPECT_LE(labels[i].right(), layout.plot.right());
+        for (std::size_t j = i + 1; j < labels.size(); ++j) {
+          EXPECT_FALSE(labels[i].intersects(labels[j])) << count << " points, " << width;
+        }
+        for (const auto& dot : layout.dots) EXPECT_FALSE(labels[i].contains(dot.at));
+      }
+    }
+  }
+}
+
+TEST(PlaneLayoutTest, StrategiesFarApartGetALogScale) {
+  Plane plane;
+  for (const double share : {1.0, 0.04, 0.05}) {
+    plane.points.emplace_back();
+    plane.points.back().relative = results::Estimate{share, {}, 3};
+  }
+  const QRectF area(0, 0, 600, 400);
+  const PlaneLayout far_apart = layOutPlane(plane, area, text_font(9));
+  EXPECT_TRUE(far_apart.y.log);
+  for (const auto& dot : far_apart.dots) EXPECT_TRUE(far_apart.plot.contains(dot.at));
+  EXPECT_GT(far_apart.dots[1].at.y() - far_apart.dots[2].at.y(), 5);
+  plane.points.resize(1);
+  EXPECT_FALSE(layOutPlane(plane, area, text_font(9)).y.log);
+}
+
+TEST(PlaneLayoutTest, L2_APlaceThatNobodyNeedsTakesNoRoom) {
+  Plane plane;
+  plane.points.emplace_back();
+  plane.points[0].place = PlanePoint::Place::kZero;
+  const PlaneLayout layout = layOutPlane(plane, QRectF(0, 0, 600, 400), text_font(9));
+  EXPECT_TRUE(layout.always.isNull());
+  EXPECT_TRUE(layout.missing.isNull());
+  EXPECT_TRUE(layout.zero.contains(layout.dots[0].at));
+}
+
+}  // namespace
+}  // namespace violet::gui

@@ -1,0 +1,64 @@
+// The widgets of the Compare workspace; see compare_workspace.hpp.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <QSortFilterProxyModel>
+#include <array>
+
+#include "gui/compare/lane_panel.hpp"
+#include "gui/compare/plane_view.hpp"
+#include "gui/kit/states.hpp"
+#include "gui/kit/workspace.hpp"
+#include "gui/model/compare_model.hpp"
+
+class QComboBox;
+class QLabel;
+class QStackedWidget;
+class QTableView;
+
+namespace violet::gui {
+
+class CompareView : public Workspace {
+  Q_OBJECT
+ public:
+  explicit CompareView(Session& session, CompareModel::Opener opener = {},
+                       QWidget* parent = nullptr);
+
+  QString name() const override { return tr("Compare"); }
+  std::vector<ActionRow> actions() override;
+  bool settled() const override;
+  QString caption() const override;
+  CompareModel& model() { return model_; }
+
+ protected:
+  bool eventFilter(QObject* object, QEvent* event) override;
+
+ private:
+  QWidget* makeBar();
+  QWidget* makeLanes();
+  QTableView* makeTable();
+  void fillWorkloads();
+  void fillLanes();
+  void chooseLane(std::size_t slot, int choice);
+  void showState();
+  void showDivergence();
+  void follow();
+  void addRun();
+  void pickCell(const QString& cell_id);
+  void wantWindow(TimeWindow relative);
+  void measureColumns();
+
+  CompareModel model_;
+  DifferenceTable* table_model_;
+  QComboBox *workload_, *latency_;
+  std::array<QComboBox*, CompareModel::kMostLanes> lane_boxes_{};
+  std::array<LanePanel*, kLaneRows> panels_{};
+  QLabel* divergence_;
+  QTableView* table_;
+  PlaneView* plane_;
+  QStackedWidget* pages_;
+  StatePage* state_page_;
+};
+
+}  // namespace violet::gui

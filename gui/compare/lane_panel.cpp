@@ -1,0 +1,269 @@
+#include "gui/compare/lane_panel.hpp"
+
+#include <QPainter>
+#include <QPainterPath>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+namespace {
+
+constexpr double kMostDecades =
+    1e6;  // A log row shows no more; a moment of nothing lies at its foot.
+
+double xOf(const Frame& frame, const LaneColumns& columns, std::size_t column, std::size_t count) {
+  const double share = (static_cast<double>(column) + 0.5) / static_cast<double>(count);
+  const auto at = static_cast<double>(columns.window.from) +
+                  share * static_cast<double>(columns.window.length());
+  return frame.x.pixel(at);
+}
+
+}  // namespace
+
+LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
+    : TimePanel(parent), model_(model), row_(row) {
+  setAccessibleName(title());
+  connect(&model_, &CompareModel::columnsChanged, this, qOverload<>(&QWidget::update));
+  connect(&model_, &CompareModel::differencesChanged, this, qOverload<>(&QWidget::update));
+  connect(&model_, &CompareModel::divergencesChanged, this, qOverload<>(&QWidget::update));
+  connect(&model_, &CompareModel::lanesChanged, this, qOverload<>(&QWidget::update));
+}
+
+QString LanePanel::title() const {
+  switch (row_) {
+    case LaneRow::kThroughput:
+      return logarithmic() ? tr("Throughput (operations per second, log)")
+                           : tr("Throughput (operations per second)");
+    case LaneRow::kLatency:
+      return model_.latency() == Operation::kMap ? tr("Map latency, 99th percentile (log)")
+                                                 : tr("Unmap latency, 99th percentile (log)");
+    default:
+      return tr("Stale pages (unmapped, still reachable)");
+  }
+}
+
+const std::vector<Column>* LanePanel::columnsOf(std::size_t lane) const {
+  const auto& lanes = model_.columns().lanes;
+  if (lane >= lanes.size()) return nullptr;
+  const auto& columns = lanes[lane].rows[static_cast<std::size_t>(row_)];
+  return columns.empty() ? nullptr : &columns;
+}
+
+QColor LanePanel::colourOf(std::size_t lane) const {
+  return theme().of_strategy(model_.lanes()[lane].strategy);
+}
+
+// Lanes of one strategy share its colour and differ in their strokes.
+Qt::PenStyle LanePanel::styleOf(std::size_t lane) const {
+  static constexpr Qt::PenStyle kStyles[] = {Qt::SolidLine, Qt::DashLine, Qt::DotLine};
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < lane; ++i) same += colourOf(i) == colourOf(lane) ? 1 : 0;
+  return kStyles[std::min<std::size_t>(same, 2)];
+}
+
+// Strategies that are far apart share a row on a logarithmic scale only.
+bool LanePanel::logarithmic() const {
+  if (row_ != LaneRow::kThroughput) return row_ == LaneRow::kLatency;
+  constexpr double kFarApart = 8;
+  double least = INFINITY, most = 0;
+  for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
+    const std::vector<double> values = valuesOf(lane);
+    if (values.empty()) continue;
+    double sum = 0;
+    for (const double value : values) sum += std::isnan(value) ? 0 : value;
+    const double mean = sum / static_cast<double>(values.size());
+    least = std::min(least, mean);
+    most = std::max(most, mean);
+  }
+  return least > 0 && most > kFarApart * least;
+}
+
+Scale LanePanel::scale() const {
+  double least = INFINITY, most = 0;
+  for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
+    for (const double value : valuesOf(lane)) {
+      if (std::isnan(value)) continue;
+      most = std::max(most, value);
+      if (value > 0) least = std::min(least, value);
+    }
+  }
+  Scale scale;
+  scale.log = logarithmic();
+  if (!scale.log) {
+    scale.high = most > 0 ? most * 1.08 : 1;
+    if (row_ == LaneRow::kStale)
+      scale.high = std::max(scale.high, 1.08);  // A whole page has its tick.
+  } else if (most <= 0) {
+    scale = {10, 10000, 0, 1, true};
+  } else {
+    scale.low = std::pow(10, std::floor(std::log10(std::max(least, most / kMostDecades))));
+    scale.high = std::max(most * 1.3, scale.low * 10);
+  }
+  return scale;
+}
+
+QString LanePanel::because() const {
+  const auto& lanes = model_.columns().lanes;
+  for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+    const QString& why = lanes[lane].because[static_cast<std::size_t>(row_)];
+    if (!why.isEmpty() && columnsOf(lane) == nullptr) {
+      return tr("%1: not available, because %2").arg(model_.lanes()[lane].name, why);
+    }
+  }
+  return {};
+}
+
+void LanePanel::paint(QPainter& painter, const QRectF& area) {
+  FrameText text;
+  text.title = title();
+  text.unit = row_ == LaneRow::kThroughput ? Unit::kPerSecond
+              : row_ == LaneRow::kLatency  ? Unit::kNanoseconds
+                                           : Unit::kCount;
+  if (row_ == LaneRow::kThroughput) {
+    for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
+      const auto mark =
+          styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
+      const QString name = model_.lanes()[i].name;
+      text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark});
+    }
+    if (model_.noise(row_) > 0) {
+      text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
+    }
+  }
+  painter.fillRect(area, theme().panel);
+  const Frame frame = time_frame(area, text, window(), scale(), lowest());
+  draw_frame(painter, frame);
+  painter.save();
+  painter.setClipRect(frame.plot);
+  painter.setRenderHint(QPainter::Antialiasing);
+  paintNoise(painter, frame);
+  for (std::size_t i = 1; i < model_.lanes().size(); ++i) paintDifference(painter, frame, i);
+  for (std::size_t i = 0; i < model_.lanes().size(); ++i) paintLane(painter, frame, i);
+  painter.restore();
+  paintDivergence(painter, frame);
+  if (const QString why = because(); !why.isEmpty()) draw_note(painter, frame.plot, why);
+  draw_axes(painter, frame);
+  if (cursor()) draw_cursor(painter, frame, *cursor());
+}
+
+// What is drawn in each column, NaN for nothing. Where there was no call there is no latency, and where no
+// operation ended the rate is 0; a level stays what it was.
+std::vector<double> LanePanel::valuesOf(std::size_t lane) const {
+  std::vector<double> values;
+  const auto* columns = columnsOf(lane);
+  if (columns == nullptr) return values;
+  const double nothing = std::numeric_limits<double>::quiet_NaN();
+  double last = nothing;
+  for (const Column& column : *columns) {
+    const bool seen = column.count > 0 || row_ == LaneRow::kThroughput;
+    if (column.gap || (!seen && row_ == LaneRow::kLatency)) {
+      last = nothing;
+    } else if (seen) {
+      last = static_cast<double>(column.mean);
+    }
+    values.push_back(last);
+  }
+  return values;
+}
+
+// Steps: a column's value holds for the whole column.
+void LanePanel::paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const {
+  const std::vector<double> values = valuesOf(lane);
+  const double half = frame.plot.width() / static_cast<double>(values.size()) / 2;
+  QPainterPath path;
+  bool open = false;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool was_open = std::exchange(open, !std::isnan(values[i]));
+    if (!open) continue;
+    const double x = xOf(frame, model_.columns(), i, values.size());
+    const double y = frame.y.pixel(values[i]);
+    if (was_open) {
+      path.lineTo(x - half, y);
+    } else {
+      path.moveTo(x - half, y);
+    }
+    path.lineTo(x + half, y);
+  }
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(QPen(colourOf(lane), 1.5, styleOf(lane)));
+  painter.drawPath(path);
+}
+
+void LanePanel::paintNoise(QPainter& painter, const Frame& frame) const {
+  const double noise = model_.noise(row_);
+  if (model_.lanes().empty() || noise <= 0) return;
+  const std::vector<double> values = valuesOf(0);
+  const double half = frame.plot.width() / static_cast<double>(values.size()) / 2;
+  QColor pale = theme().muted;
+  pale.setAlphaF(0.25f);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i])) continue;
+    const double x = xOf(frame, model_.columns(), i, values.size());
+    const double top = frame.y.pixel(values[i] * (1 + noise));
+    const double bottom = frame.y.pixel(values[i] * (1 - noise));
+    painter.fillRect(QRectF(QPointF(x - half, top), QPointF(x + half, bottom)), pale);
+  }
+}
+
+// From the edge of the noise band to the contender: what is left when noise is taken away.
+void LanePanel::paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const {
+  const std::vector<double> base = valuesOf(0), mine = valuesOf(lane);
+  if (base.size() != mine.size()) return;
+  const double noise = model_.noise(row_);
+  QColor pale = colourOf(lane);
+  pale.setAlphaF(0.13f);
+  const double half = frame.plot.width() / static_cast<double>(base.size()) / 2;
+  for (std::size_t i = 0; i < base.size(); ++i) {
+    if (std::isnan(base[i]) || std::isnan(mine[i])) continue;
+    const double edge = mine[i] > base[i] ? base[i] * (1 + noise) : base[i] * (1 - noise);
+    if ((mine[i] > base[i]) != (mine[i] > edge)) continue;  // Inside the band.
+    const double x = xOf(frame, model_.columns(), i, base.size());
+    const double y0 = frame.y.pixel(edge), y1 = frame.y.pixel(mine[i]);
+    painter.fillRect(
+        QRectF(QPointF(x - half, std::min(y0, y1)), QPointF(x + half, std::max(y0, y1))), pale);
+  }
+}
+
+void LanePanel::paintDivergence(QPainter& painter, const Frame& frame) const {
+  const auto& found = model_.divergences();
+  for (std::size_t i = 0; i < found.size() && i + 1 < model_.lanes().size(); ++i) {
+    if (found[i].kind != Divergence::Kind::kDiffers) continue;
+    const Lane& lane = model_.lanes()[i + 1];
+    const auto at = static_cast<double>(found[i].second->at - lane.origin);
+    if (at < frame.x.low || at > frame.x.high) continue;
+    const double x = frame.x.pixel(at);
+    painter.setPen(QPen(theme().bad, 1, Qt::DashLine));
+    painter.drawLine(QPointF(x, frame.plot.top()), QPointF(x, frame.plot.bottom()));
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(theme().bad);
+    painter.drawPolygon(QPolygonF(
+        {{x, frame.plot.top() + 9}, {x - 5, frame.plot.top()}, {x + 5, frame.plot.top()}}));
+  }
+}
+
+QString LanePanel::describe(const QPointF& at) const {
+  const QRectF plot = plotRect();
+  QStringList lines{timeText(timeAt(at.x()))};
+  for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
+    const auto* columns = columnsOf(lane);
+    if (columns == nullptr) continue;
+    const auto size = static_cast<double>(columns->size());
+    const double share = (at.x() - plot.left()) / std::max(1.0, plot.width());
+    const auto index = static_cast<std::size_t>(std::clamp(share * size, 0.0, size - 1));
+    const Column& column = (*columns)[index];
+    const QString value = column.gap                     ? tr("events were lost")
+                          : row_ == LaneRow::kThroughput ? rateText(column.mean)
+                          : column.count == 0            ? tr("nothing here")
+                          : row_ == LaneRow::kLatency    ? durationText(column.mean)
+                                                      : tr("%1 pages").arg(countText(column.mean));
+    lines << QStringLiteral("%1: %2").arg(model_.lanes()[lane].name, value);
+  }
+  return lines.join(QLatin1Char('\n'));
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,42 @@
+// A row of the lock-step view: one quantity of all lanes over one time axis, the baseline with its noise as a
+// band, and where a contender leaves the band shaded.
+//
+// Threading: the main thread.
+#pragma once
+
+#include "gui/kit/time_panel.hpp"
+#include "gui/model/compare_model.hpp"
+
+namespace violet::gui {
+
+class LanePanel : public TimePanel {
+  Q_OBJECT
+ public:
+  LanePanel(CompareModel& model, LaneRow row, QWidget* parent = nullptr);
+
+  LaneRow row() const { return row_; }
+  void paint(QPainter& painter, const QRectF& area) override;
+
+ protected:
+  QString describe(const QPointF& at) const override;
+
+ private:
+  Scale scale() const;
+  bool logarithmic() const;
+  std::vector<double> valuesOf(std::size_t lane) const;
+  bool lowest() const { return row_ == LaneRow::kStale; }
+  QString title() const;
+  void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
+  void paintNoise(QPainter& painter, const Frame& frame) const;
+  void paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const;
+  void paintDivergence(QPainter& painter, const Frame& frame) const;
+  const std::vector<Column>* columnsOf(std::size_t lane) const;
+  QColor colourOf(std::size_t lane) const;
+  Qt::PenStyle styleOf(std::size_t lane) const;
+  QString because() const;
+
+  CompareModel& model_;
+  LaneRow row_;
+};
+
+}  // namespace violet::gui

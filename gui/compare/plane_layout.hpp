@@ -1,0 +1,40 @@
+// Where the points of the protection-performance plane lie, and their labels.
+//
+//      1.0 |   o off |                     |        |
+//          |         |        o lazy       |        |
+//          | o strict|                     |        |
+//          +---------+---------------------+--------+
+//             zero     0.1   1   10   100    always     not available
+//
+// Threading: a plain value.
+// Invariants: L1 no label overlaps another, a mark, or the edge; one that finds no place is left out, and its
+// point still has its tool tip. L2 a place that no point needs takes no room.
+#pragma once
+
+#include <QFont>
+#include <QRectF>
+#include <vector>
+
+#include "gui/kit/axis.hpp"
+#include "gui/model/compare_plane.hpp"
+
+namespace violet::gui {
+
+struct PlaneLayout {
+  struct Dot {
+    std::size_t index = 0;  // Among the plane's points.
+    QPointF at;
+    QRectF bars;          // What the 95 % intervals span; null where there are none.
+    QRectF label;         // Null: left out.
+    bool leader = false;  // The label lies apart and needs a line to its point.
+  };
+  QRectF plot;
+  QRectF zero, stale, always, missing;  // The places, left to right; null: not needed.
+  Scale x, y;
+  std::vector<Tick> x_ticks, y_ticks;
+  std::vector<Dot> dots;
+};
+
+PlaneLayout layOutPlane(const Plane& plane, const QRectF& area, const QFont& font);
+
+}  // namespace violet::gui
