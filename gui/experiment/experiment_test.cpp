@@ -1,0 +1,173 @@
+#include <gtest/gtest.h>
+
+#include <QCoreApplication>
+#include <QFileInfo>
+#include <QLabel>
+#include <QListWidget>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTest>
+
+#include "gui/experiment/experiment_view.hpp"
+#include "gui/experiment/plan_editor.hpp"
+#include "gui/model/compare_fixture.hpp"
+#include "gui/model/run_fixture.hpp"
+
+namespace violet::gui {
+namespace {
+
+class ExperimentViewTest : public testing::Test {
+ protected:
+  ExperimentViewTest() {
+    run_ = QString::fromStdString(
+        writeFixtureRun(results_.path(), {{"strict"}, {"off", "net-rx", "sidecore", 5000}}, 2));
+    places_ = fakePlaces(folder_, run_);
+    QString error;
+    EXPECT_TRUE(writeText(places_.bundled + "/one.toml", "[plan]\nname = \"one\"\n", error));
+    EXPECT_TRUE(writeText(places_.bundled + "/two.toml", "[plan]\nname = \"two\" # long\n", error));
+  }
+  void open() {
+    view_ = std::make_unique<ExperimentView>(places_);
+    view_->resize(1280, 720);
+    view_->show();
+    untilChecked();
+  }
+  void untilChecked() {
+    ASSERT_TRUE(QTest::qWaitFor([this] { return view_->check().verdict().has_value(); }, 20000));
+  }
+  void type(const QString& text) {
+    editor()->setPlainText(text);
+    untilChecked();
+  }
+  PlanEditor* editor() { return view_->findChild<PlanEditor*>(); }
+  QListWidget* list(const char* name) {
+    for (QListWidget* one : view_->findChildren<QListWidget*>()) {
+      if (one->accessibleName() == QLatin1String(name)) return one;
+    }
+    return nullptr;
+  }
+  QPushButton* button(const char* text) {
+    for (QPushButton* one : view_->findChildren<QPushButton*>()) {
+      if (one->text() == QLatin1String(text)) return one;
+    }
+    ADD_FAILURE() << "no button " << text;
+    return nullptr;
+  }
+  QString shownTexts() {
+    QStringList texts;
+    for (const QLabel* label : view_->findChildren<QLabel*>()) texts << label->text();
+    return texts.join(QLatin1Char('\n'));
+  }
+  const results::TestFolder results_;
+  const QTemporaryDir folder_;
+  QString run_;
+  PlanPlaces places_;
+  std::unique_ptr<ExperimentView> view_;
+};
+
+TEST_F(ExperimentViewTest, APlanIsCheckedAndItsCellsAreListed) {
+  open();
+  EXPECT_EQ(list("Plans")->count(), 2);
+  EXPECT_TRUE(shownTexts().contains("2 cells, 2 repetitions each, about 8 s"))
+      << shownTexts().toStdString();
+  EXPECT_EQ(view_->matrix().rowCount(), 2);
+  EXPECT_TRUE(button("Start")->isEnabled());
+}
+
+TEST_F(ExperimentViewTest, E1_APlanWithProblemsCannotBeStarted) {
+  open();
+  type("[plan]\nname = \"t\"\n    wrong = 1\n");
+  QListWidget* problems = list("Problems of the plan");
+  ASSERT_EQ(problems->count(), 2);
+  EXPECT_EQ(problems->item(0)->text(), "line 3: key wrong: did you mean right?");
+  EXPECT_FALSE(button("Start")->isEnabled());
+  view_->startRun();
+  EXPECT_FALSE(view_->process().running());
+  emit problems->itemClicked(problems->item(0));
+  EXPECT_EQ(editor()->textCursor().blockNumber(), 2);
+  EXPECT_EQ(editor()->textCursor().positionInBlock(), 4);
+  type("[plan]\n");
+  EXPECT_TRUE(problems->isHidden());
+  EXPECT_TRUE(button("Start")->isEnabled());
+}
+
+TEST_F(ExperimentViewTest, ARunFillsTheMatrixAndCanBeOpened) {
+  open();
+  QSignalSpy wants(view_.get(), &Workspace::wantsRun);
+  QTest::mouseClick(button("Start"), Qt::LeftButton);
+  EXPECT_FALSE(button("Start")->isEnabled());
+  ASSERT_TRUE(QTest::qWaitFor(
+      [this] {
+        return !view_->process().running() && view_->settled() &&
+               button("Open results")->isEnabled();
+      },
+      20000));
+  EXPECT_EQ(view_->matrix().state(0), RunMatrix::CellState::kDone);
+  EXPECT_EQ(view_->matrix().index(1, RunMatrix::kThroughput).data().toString(), "5.00 k");
+  QTest::mouseClick(button("Open results"), Qt::LeftButton);
+  ASSERT_EQ(wants.count(), 1);
+  EXPECT_EQ(wants[0][0].toString(), run_);
+}
+
+TEST_F(ExperimentViewTest, StopAsksOnceAndResumeGoesOn) {
+  open();
+  view_->showPlan("two");
+  untilChecked();
+  QTest::mouseClick(button("Start"), Qt::LeftButton);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->process().finishedSteps() == 1; }, 20000));
+  QTest::mouseClick(button("Stop"), Qt::LeftButton);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return !view_->process().running(); }, 20000));
+  EXPECT_TRUE(shownTexts().contains("interrupted; Resume goes on")) << shownTexts().toStdString();
+  EXPECT_TRUE(button("Resume")->isEnabled());
+}
+
+TEST_F(ExperimentViewTest, AMissingProgramIsSaidInTheWindow) {
+  places_.program = folder_.filePath("nothing");
+  open();
+  EXPECT_TRUE(shownTexts().contains("The plan cannot be checked")) << shownTexts().toStdString();
+  EXPECT_FALSE(button("Start")->isEnabled());
+}
+
+TEST_F(ExperimentViewTest, ADamagedDatabaseIsSaidAndTheRunGoesOn) {
+  QFile file(run_ + "/results.sqlite");
+  ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+  file.write(QByteArray(9000, '?'));
+  file.close();
+  open();
+  QTest::mouseClick(button("Start"), Qt::LeftButton);
+  ASSERT_TRUE(
+      QTest::qWaitFor([this] { return !view_->process().running() && view_->settled(); }, 20000));
+  QTest::qWait(1);
+  EXPECT_TRUE(shownTexts().contains("results.sqlite")) << shownTexts().toStdString();
+}
+
+TEST_F(ExperimentViewTest, TheEditorColoursToml) {
+  open();
+  type("# c\n[plan]\nname = \"t\" # d\nn = 12\n");
+  editor()->setFocus();
+  const auto formats = editor()->document()->findBlockByNumber(2).layout()->formats();
+  EXPECT_GE(formats.size(), 3);
+}
+
+// The real program, where it was built beside these tests.
+TEST(ExperimentProgram, ChecksTheBundledPlans) {
+  PlanPlaces places = PlanPlaces::fromEnvironment();
+  if (!QFileInfo(places.program).isExecutable())
+    GTEST_SKIP() << "the program violet is not built here";
+  const auto plans = listPlans(places);
+  ASSERT_FALSE(plans.empty()) << places.bundled.toStdString();
+  PlanCheck check(places);
+  QString text, error;
+  ASSERT_TRUE(readText(plans[0].path, text, error)) << error.toStdString();
+  check.setText(text);
+  ASSERT_TRUE(QTest::qWaitFor([&check] { return check.verdict().has_value(); }, 60000));
+  EXPECT_TRUE(check.verdict()->valid) << check.verdict()->failure.toStdString();
+  EXPECT_FALSE(check.verdict()->cells.empty());
+  check.setText(text + "\n[axis]\nstratgy = 1\n");
+  ASSERT_TRUE(QTest::qWaitFor([&check] { return check.verdict().has_value(); }, 60000));
+  ASSERT_FALSE(check.verdict()->problems.empty());
+  EXPECT_GT(check.verdict()->problems[0].line, 0);
+}
+
+}  // namespace
+}  // namespace violet::gui

@@ -1,0 +1,397 @@
+#include "gui/experiment/experiment_view.hpp"
+
+#include <QFileInfo>
+#include <QFontMetrics>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QInputDialog>
+#include <QLabel>
+#include <QListWidget>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QRegularExpression>
+#include <QSplitter>
+#include <QTableView>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
+
+#include "gui/experiment/coloured.hpp"
+#include "gui/experiment/experiment_workspace.hpp"
+#include "gui/experiment/matrix_delegate.hpp"
+#include "gui/experiment/plan_editor.hpp"
+#include "gui/kit/theme.hpp"
+
+namespace violet::gui {
+namespace {
+
+enum PlanRole { kPathRole = Qt::UserRole };
+constexpr int kSecondMs = 500;  // The countdown's step.
+constexpr int kPlanHeight = 26;
+
+QLabel* heading(const QString& text) {
+  auto* label = new QLabel(text);
+  label->setFont(text_font(10, true));
+  return label;
+}
+
+QLabel* wordsLabel() {
+  auto* label = new QLabel;
+  label->setWordWrap(true);
+  label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  return label;
+}
+
+QVBoxLayout* columnOf(QWidget* widget) {
+  auto* column = new QVBoxLayout(widget);
+  column->setContentsMargins(12, 10, 12, 10);
+  column->setSpacing(8);
+  return column;
+}
+
+QPushButton* button(const QString& text, const QString& tip) {
+  auto* made = new QPushButton(text);
+  made->setToolTip(tip);
+  return made;
+}
+
+}  // namespace
+
+ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
+    : Workspace(parent),
+      places_(std::move(places)),
+      check_(places_),
+      process_(places_),
+      matrix_(new RunMatrix(this)),
+      read_([this](const Results& run) { takeResults(run); }) {
+  auto* split = new QSplitter(Qt::Horizontal);
+  split->setChildrenCollapsible(false);
+  split->addWidget(makePlans());
+  split->addWidget(makeEditor());
+  split->addWidget(makeRun());
+  split->setSizes({112, 330, 838});
+  split->setStretchFactor(0, 0);
+  split->setStretchFactor(1, 2);
+  split->setStretchFactor(2, 3);
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->addWidget(split);
+
+  connect(&check_, &PlanCheck::checked, this, &ExperimentView::showVerdict);
+  connect(&process_, &RunProcess::changed, this, &ExperimentView::showRun);
+  connect(&process_, &RunProcess::stepDone, this, [this] { readResults(); });
+  connect(&process_, &RunProcess::ended, this, [this] {
+    readResults();
+    emit says(runWords());
+  });
+  connect(&Themes::instance(), &Themes::changed, this, [this] {
+    showVerdict();
+    showRun();
+  });
+  second_.setInterval(kSecondMs);
+  connect(&second_, &QTimer::timeout, this, &ExperimentView::showRun);
+  fillPlans();
+  if (plans_->count() > 0) plans_->setCurrentRow(0);
+  showVerdict();
+  showRun();
+}
+
+QWidget* ExperimentView::makePlans() {
+  auto* widget = new QWidget;
+  auto* column = columnOf(widget);
+  column->addWidget(heading(tr("Plans")));
+  plans_ = new QListWidget;
+  plans_->setAccessibleName(tr("Plans"));
+  column->addWidget(plans_, 1);
+  connect(plans_, &QListWidget::currentItemChanged, this, [this](QListWidgetItem* item) {
+    if (item != nullptr) loadPlan(item->data(kPathRole).toString());
+  });
+  widget->setMinimumWidth(108);
+  return widget;
+}
+
+QWidget* ExperimentView::makeEditor() {
+  auto* widget = new QWidget;
+  auto* column = columnOf(widget);
+  auto* row = new QHBoxLayout;
+  plan_title_ = heading(tr("Plan"));
+  save_ = button(tr("Save as…"), tr("Keep this plan in your own list"));
+  row->addWidget(plan_title_, 1);
+  row->addWidget(save_);
+  editor_ = new PlanEditor;
+  plan_says_ = wordsLabel();
+  problems_ = new QListWidget;
+  problems_->setAccessibleName(tr("Problems of the plan"));
+  problems_->setWordWrap(true);
+  problems_->setMaximumHeight(132);
+  column->addLayout(row);
+  column->addWidget(editor_, 1);
+  column->addWidget(plan_says_);
+  column->addWidget(problems_);
+  connect(editor_, &QPlainTextEdit::textChanged, this, &ExperimentView::edited);
+  connect(save_, &QPushButton::clicked, this, &ExperimentView::savePlan);
+  const auto jump = [this](QListWidgetItem* item) {
+    const auto& verdict = check_.verdict();
+    const auto index = static_cast<std::size_t>(problems_->row(item));
+    if (verdict && index < verdict->problems.size()) editor_->jumpTo(verdict->problems[index]);
+  };
+  connect(problems_, &QListWidget::itemClicked, this, jump);
+  connect(problems_, &QListWidget::itemActivated, this, jump);
+  widget->setMinimumWidth(260);
+  return widget;
+}
+
+QWidget* ExperimentView::makeRun() {
+  auto* widget = new QWidget;
+  auto* column = columnOf(widget);
+  auto* row = new QHBoxLayout;
+  run_title_ = heading(tr("Cells"));
+  start_ = button(tr("Start"), tr("Run this plan in a process of its own"));
+  start_->setDefault(true);
+  stop_ = button(tr("Stop"), tr("Let this repetition finish, then stop; again: abort it"));
+  resume_ = button(tr("Resume"), tr("Go on with the interrupted run"));
+  open_ = button(tr("Open results"), tr("Open the run directory in the other workspaces"));
+  row->addWidget(run_title_, 1);
+  for (QPushButton* one : {start_, stop_, resume_, open_}) row->addWidget(one);
+  bar_ = new QProgressBar;
+  bar_->setRange(0, 1000);
+  bar_->setTextVisible(false);
+  bar_->setAccessibleName(tr("Progress of the run"));
+  run_says_ = wordsLabel();
+  table_ = new QTableView;
+  table_->setAccessibleName(tr("Cells of the plan"));
+  table_->setModel(matrix_);
+  table_->setItemDelegate(new MatrixDelegate(table_));
+  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table_->setShowGrid(false);
+  table_->setWordWrap(false);
+  table_->setTextElideMode(Qt::ElideMiddle);
+  table_->verticalHeader()->hide();
+  table_->verticalHeader()->setDefaultSectionSize(24);
+  table_->horizontalHeader()->setHighlightSections(false);
+  table_->horizontalHeader()->setMinimumSectionSize(50);
+  const int widths[RunMatrix::kColumns] = {78, 0, 56, 92, 76, 90, 90, 90};
+  for (int i = 0; i < RunMatrix::kColumns; ++i) {
+    if (i != RunMatrix::kCell) table_->setColumnWidth(i, widths[i]);
+  }
+  table_->viewport()->installEventFilter(this);
+  connect(matrix_, &QAbstractItemModel::modelReset, this, &ExperimentView::fitCells);
+  column->addLayout(row);
+  column->addWidget(bar_);
+  column->addWidget(run_says_);
+  column->addWidget(table_, 1);
+  connect(start_, &QPushButton::clicked, this, &ExperimentView::startRun);
+  connect(stop_, &QPushButton::clicked, this, &ExperimentView::stopRun);
+  connect(resume_, &QPushButton::clicked, this, &ExperimentView::resumeRun);
+  connect(open_, &QPushButton::clicked, this, [this] { emit wantsRun(process_.directory()); });
+  widget->setMinimumWidth(420);
+  return widget;
+}
+
+// The names of the cells get the room that they need, or what the numbers leave.
+void ExperimentView::fitCells() {
+  constexpr int kLeast = 100, kAround = 12;
+  int others = 0;
+  for (int i = 0; i < RunMatrix::kColumns; ++i) {
+    if (i != RunMatrix::kCell) others += table_->columnWidth(i);
+  }
+  const auto* names = static_cast<QAbstractItemView*>(table_);
+  int wanted = kLeast;
+  for (int row = 0; row < matrix_->rowCount(); ++row) {
+    wanted = std::max(
+        wanted, names->sizeHintForIndex(matrix_->index(row, RunMatrix::kCell)).width() + kAround);
+  }
+  const int room = std::max(kLeast, table_->viewport()->width() - others);
+  table_->setColumnWidth(RunMatrix::kCell, std::min(wanted, room));
+}
+
+bool ExperimentView::eventFilter(QObject* object, QEvent* event) {
+  if (object == table_->viewport() && event->type() == QEvent::Resize) fitCells();
+  return Workspace::eventFilter(object, event);
+}
+
+// ---- plans
+
+void ExperimentView::fillPlans() {
+  plans_->clear();
+  for (const PlanFile& plan : listPlans(places_)) {
+    auto* item = new QListWidgetItem(plan.bundled ? plan.name : tr("%1 (mine)").arg(plan.name));
+    item->setData(kPathRole, plan.path);
+    item->setToolTip(plan.description.isEmpty() ? plan.path
+                                                : plan.description + QLatin1Char('\n') + plan.path);
+    item->setSizeHint({0, kPlanHeight});
+    plans_->addItem(item);
+  }
+  if (plans_->count() > 0) return;
+  auto* item = new QListWidgetItem(tr("none found"));
+  item->setToolTip(tr("There are no plans in %1").arg(places_.bundled));
+  item->setFlags(Qt::NoItemFlags);
+  plans_->addItem(item);
+}
+
+void ExperimentView::loadPlan(const QString& path) {
+  if (path.isEmpty()) return;
+  QString text, error;
+  if (!readText(path, text, error)) {
+    emit says(error);
+    return;
+  }
+  path_ = path;
+  original_ = text;
+  plan_title_->setToolTip(path);
+  editor_->setPlainText(drafts_.value(path, text));
+  edited();
+}
+
+// Edits stay with their plan when another one is looked at.
+void ExperimentView::edited() {
+  const QString text = editor_->toPlainText();
+  const bool changed = text != original_;
+  if (changed) {
+    drafts_[path_] = text;
+  } else {
+    drafts_.remove(path_);
+  }
+  const QString name = path_.isEmpty() ? tr("Plan") : QFileInfo(path_).fileName();
+  plan_title_->setText(changed ? tr("%1 (edited)").arg(name) : name);
+  if (text == check_.text()) return;  // Colours of the text are changes too.
+  check_.setText(text);
+  showVerdict();
+}
+
+void ExperimentView::revert() {
+  drafts_.remove(path_);
+  editor_->setPlainText(original_);
+}
+
+void ExperimentView::showPlan(const QString& plan) {
+  for (int i = 0; i < plans_->count(); ++i) {
+    const QString path = plans_->item(i)->data(kPathRole).toString();
+    if (path != plan && QFileInfo(path).completeBaseName() != plan) continue;
+    if (plans_->currentRow() == i) loadPlan(path);
+    return plans_->setCurrentRow(i);
+  }
+  loadPlan(plan);
+}
+
+void ExperimentView::savePlan() {
+  bool good = false;
+  const QString given =
+      QInputDialog::getText(this, tr("Save the plan"), tr("Name"), QLineEdit::Normal,
+                            planName(editor_->toPlainText()), &good);
+  if (!good) return;
+  static const QRegularExpression allowed(QStringLiteral("^[a-z0-9-]{1,64}$"));
+  if (!allowed.match(given).hasMatch()) {
+    return emit says(tr("A plan's name has a to z, 0 to 9 and -"));
+  }
+  QString error;
+  const QString path = places_.saved + QLatin1Char('/') + given + QStringLiteral(".toml");
+  if (!writeText(path, editor_->toPlainText(), error)) return emit says(error);
+  emit says(tr("Saved %1").arg(path));
+  fillPlans();
+  showPlan(path);
+}
+
+QString ExperimentView::planWords() const {
+  const auto& verdict = check_.verdict();
+  if (!verdict) return coloured(tr("checking…"), theme().muted);
+  if (!verdict->failure.isEmpty()) {
+    return coloured(tr("The plan cannot be checked: %1").arg(verdict->failure), theme().bad);
+  }
+  if (!verdict->valid) {
+    const auto count = verdict->problems.size();
+    return coloured(count == 1 ? tr("1 problem") : tr("%1 problems").arg(count), theme().bad);
+  }
+  const QString words = tr("%L1 cells, %2 repetitions each, about %3")
+                            .arg(verdict->cells.size())
+                            .arg(verdict->repetitions)
+                            .arg(waitText(verdict->estimated_s));
+  return coloured(
+      verdict->notes.isEmpty() ? words : words + QLatin1Char('\n') + verdict->notes.join('\n'),
+      theme().text);
+}
+
+void ExperimentView::showVerdict() {
+  const auto& verdict = check_.verdict();
+  plan_says_->setText(planWords());
+  if (verdict) {
+    problems_->clear();
+    for (const PlanProblem& problem : verdict->problems) {
+      const QString place = problem.line > 0 ? tr("line %1: ").arg(problem.line) : QString();
+      problems_->addItem(place + problem.message);
+    }
+    editor_->setProblems(verdict->problems);
+    if (verdict->valid && !process_.running()) {
+      matrix_->setPlan(verdict->cells, verdict->repetitions);
+      // The run that is shown was of this very plan: its results come back.
+      if (!process_.directory().isEmpty()) readResults();
+    }
+  }
+  problems_->setVisible(verdict && !verdict->problems.empty());
+  showRun();
+}
+
+// ---- the application
+
+bool ExperimentView::settled() const { return !check_.busy() && !read_.busy(); }
+
+QString ExperimentView::caption() const {
+  const QString run = QFileInfo(process_.directory()).fileName();
+  return run.isEmpty() ? plan_title_->text() : tr("run %1").arg(run);
+}
+
+std::vector<ActionRow> ExperimentView::actions() {
+  return {{"experiment.start",
+           tr("Start the plan"),
+           {QKeySequence(Qt::CTRL | Qt::Key_Return)},
+           tr("Run the plan in the editor."),
+           "Run",
+           [this] { startRun(); },
+           [this] { return start_->isEnabled(); }},
+          {"experiment.stop",
+           tr("Stop the run"),
+           {QKeySequence(Qt::CTRL | Qt::Key_Period)},
+           tr("Once: after this repetition. Twice: now."),
+           "Run",
+           [this] { stopRun(); },
+           [this] { return stop_->isEnabled(); }},
+          {"experiment.resume",
+           tr("Resume the run"),
+           {},
+           tr("Go on where it stopped."),
+           "Run",
+           [this] { resumeRun(); },
+           [this] { return resume_->isEnabled(); }},
+          {"experiment.open",
+           tr("Open the results"),
+           {},
+           tr("In the other workspaces."),
+           "Run",
+           [this] { emit wantsRun(process_.directory()); },
+           [this] { return open_->isEnabled(); }},
+          {"experiment.save",
+           tr("Save the plan as…"),
+           {QKeySequence(Qt::CTRL | Qt::Key_S)},
+           tr("Keep it in your own list."),
+           "File",
+           [this] { savePlan(); }},
+          {"experiment.revert",
+           tr("Undo all edits of this plan"),
+           {},
+           tr("Back to the plan's file."),
+           "File",
+           [this] { revert(); },
+           [this] { return drafts_.contains(path_); }},
+          {"experiment.find",
+           tr("Edit the plan"),
+           {QKeySequence(Qt::CTRL | Qt::Key_F)},
+           tr("Move the keyboard to the editor."),
+           "Go",
+           [this] { editor_->setFocus(); }}};
+}
+
+Workspace* make_experiment(Session&, QWidget* parent) {
+  return new ExperimentView(PlanPlaces::fromEnvironment(), parent);
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,88 @@
+// The widgets of the Experiment workspace; see experiment_workspace.hpp.
+//
+// Threading: the main thread.
+// Invariants: E1 only a plan without problems can be started. E2 what is shown as measured was read from the run
+// directory.
+#pragma once
+
+#include <QHash>
+#include <QTimer>
+#include <memory>
+
+#include "gui/kit/workspace.hpp"
+#include "gui/model/plan_check.hpp"
+#include "gui/model/query.hpp"
+#include "gui/model/run_matrix.hpp"
+#include "gui/model/run_process.hpp"
+
+class QLabel;
+class QListWidget;
+class QProgressBar;
+class QPushButton;
+class QTableView;
+
+namespace violet::gui {
+
+class PlanEditor;
+class Session;
+
+class ExperimentView : public Workspace {
+  Q_OBJECT
+ public:
+  explicit ExperimentView(PlanPlaces places, QWidget* parent = nullptr);
+
+  QString name() const override { return tr("Experiment"); }
+  std::vector<ActionRow> actions() override;
+  bool settled() const override;
+  QString caption() const override;
+
+  PlanCheck& check() { return check_; }
+  RunProcess& process() { return process_; }
+  RunMatrix& matrix() { return *matrix_; }
+
+ public slots:
+  void showPlan(const QString& plan);
+  void startRun();
+  void stopRun();
+  void resumeRun();
+
+ private:
+  using Results = std::shared_ptr<const Result<results::RunData>>;
+  QWidget* makePlans();
+  QWidget* makeEditor();
+  QWidget* makeRun();
+  void fitCells();
+  bool eventFilter(QObject* object, QEvent* event) override;
+  void fillPlans();
+  void loadPlan(const QString& path);
+  void edited();
+  void revert();
+  void savePlan();
+  void showVerdict();
+  void showRun();
+  void readResults();
+  void takeResults(const Results& run);
+  QString runWords() const;
+  QString planWords() const;
+
+  PlanPlaces places_;
+  PlanCheck check_;
+  RunProcess process_;
+  RunMatrix* matrix_;
+  Query<Results> read_;
+  QTimer second_;
+  QString running_plan_;  // The file that the process was given.
+  QTemporaryDir run_folder_;
+  QString run_trouble_;
+  QString path_, original_;
+  QHash<QString, QString> drafts_;  // Edits of plans that are not in front, by path.
+
+  QListWidget *plans_, *problems_;
+  PlanEditor* editor_;
+  QLabel *plan_title_, *plan_says_, *run_title_, *run_says_;
+  QPushButton *save_, *start_, *stop_, *resume_, *open_;
+  QProgressBar* bar_;
+  QTableView* table_;
+};
+
+}  // namespace violet::gui

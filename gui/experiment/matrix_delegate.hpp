@@ -1,0 +1,21 @@
+// How a cell of a run looks in the matrix: its state as a coloured dot and word, its repetitions as a bar.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <QStyledItemDelegate>
+
+namespace violet::gui {
+
+class MatrixDelegate : public QStyledItemDelegate {
+  Q_OBJECT
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+  void paint(QPainter* painter, const QStyleOptionViewItem& option,
+             const QModelIndex& index) const override;
+
+ protected:
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override;
+};
+
+}  // namespace violet::gui
