@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/cli/lessons.hpp"
+#include "experiments/cli/open_gui.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/run_ending.hpp"
 #include "experiments/cli/verbs.hpp"
@@ -33,11 +34,12 @@ std::string where_next(const results::RunData& run) {
       "Files: {}\n"
       "  results.sqlite, results.json, hlog/ (HdrHistogram logs), trace.events, manifest.json\n"
       "Next:\n"
+      "  ./violet gui {}                 see it: churn, latency, exposure, lessons\n"
       "  ./violet report {}              every metric of this run\n"
       "  ./violet run placements         the same strategies where a kick costs an exit\n"
       "  ./violet compare RUN latest     did a change make it better?\n"
       "  ./violet list strategies        what else there is, with its parameters\n",
-      run.directory.string(), name);
+      run.directory.string(), name, name);
 }
 
 }  // namespace
@@ -71,7 +73,9 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   for (const auto& lesson : lessons_of(*data)) text += "  " + lesson + "\n";
   const int printed = print(text + "\n" + where_next(*data));
   const int ending = run_ending(*outcome, "demo", flags.overrides);
-  return printed != kOk ? printed : ending;
+  if (printed != kOk || outcome->interrupted) return printed != kOk ? printed : ending;
+  if (display_is_there()) open_gui(places, outcome->directory.string());
+  return ending;
 }
 
 }  // namespace violet::cli

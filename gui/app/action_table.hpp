@@ -1,0 +1,58 @@
+// The one table of actions: every row becomes a QAction with its key, and from the same rows come
+// menus, tool tips, the palette and the key sheet.
+//
+// Threading: the main thread.
+// Invariants: T1 ids are unique. T2 of two rows with the same key the front workspace's has it; the
+// window's loses that key while the workspace is in front. T3 what a row cannot do now is disabled
+// wherever it is shown.
+#pragma once
+
+#include <QAction>
+#include <QObject>
+#include <QPointer>
+#include <QTimer>
+#include <vector>
+
+#include "gui/kit/workspace.hpp"
+
+class QMenuBar;
+
+namespace violet::gui {
+
+class ActionTable : public QObject {
+  Q_OBJECT
+ public:
+  struct Entry {
+    ActionRow row;
+    QAction* action;
+    const Workspace* owner;  // Null: the window itself.
+  };
+
+  explicit ActionTable(QWidget* window);
+
+  void add(std::vector<ActionRow> rows, const Workspace* owner);
+  // Only the window's rows and this workspace's are live.
+  void setFront(const Workspace* workspace);
+  // Rows that are live now, in the order of the table.
+  std::vector<const Entry*> live() const;
+  QAction* action(const QString& id) const;
+  // Asks every row whether it can and whether it is checked; soon() does it once for many changes.
+  void refresh();
+  void soon() { later_.start(); }
+  void fillMenus(QMenuBar* bar);
+
+  static QString keysText(const ActionRow& row);  // "W, +"
+
+ signals:
+  void frontChanged();
+
+ private:
+  void assignKeys();
+
+  QWidget* window_;
+  std::vector<Entry> entries_;
+  const Workspace* front_ = nullptr;
+  QTimer later_;
+};
+
+}  // namespace violet::gui

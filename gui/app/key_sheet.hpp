@@ -1,0 +1,18 @@
+// The `?` sheet: every key that works now, by group, made from the table of actions.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <QDialog>
+
+namespace violet::gui {
+
+class ActionTable;
+
+class KeySheet : public QDialog {
+  Q_OBJECT
+ public:
+  KeySheet(const ActionTable& table, QWidget* parent);
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,215 @@
+// The main window: one table of actions, keys that do what the sheet says, messages that leave it
+// usable.
+#include "gui/app/main_window.hpp"
+
+#include <gtest/gtest.h>
+
+#include <QDropEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMenuBar>
+#include <QMimeData>
+#include <QSettings>
+#include <QTabWidget>
+#include <QTemporaryDir>
+#include <QTest>
+#include <fstream>
+
+#include "gui/app/key_sheet.hpp"
+#include "gui/app/palette.hpp"
+#include "gui/app/status_line.hpp"
+#include "gui/kit/theme.hpp"
+#include "gui/observe/churn_view.hpp"
+#include "gui/observe/fake_feed_testing.hpp"
+#include "gui/observe/observe_workspace.hpp"
+
+namespace violet::gui {
+namespace {
+
+struct Stage {
+  MainWindow window{false};
+  Session* session = window.session();
+  Stage() {
+    window.resize(1280, 720);
+    window.show();
+    session->setRun(std::make_shared<TinyRun>(std::vector{std::make_shared<TinyCell>()}));
+    EXPECT_TRUE(QTest::qWaitFor([this] { return session->cell() != nullptr; }));
+    window.activateWindow();
+    EXPECT_TRUE(QTest::qWaitForWindowActive(&window));
+    // The rows learn of the cell a moment later.
+    EXPECT_TRUE(QTest::qWaitFor([this] { return action("time.in")->isEnabled(); }));
+  }
+  QAction* action(const char* id) { return window.actionTable()->action(QLatin1String(id)); }
+  void key(Qt::Key key, Qt::KeyboardModifiers modifiers = {}) {
+    QTest::keyClick(&window, key, modifiers);
+    QCoreApplication::processEvents();
+  }
+};
+
+TEST(MainWindow, KeysMoveTime) {
+  Stage stage;
+  const TimeWindow start = stage.session->window();
+  stage.key(Qt::Key_W);
+  EXPECT_LT(stage.session->window().length(), start.length());
+  const TimeWindow in = stage.session->window();
+  stage.key(Qt::Key_D);
+  EXPECT_GT(stage.session->window().from, in.from);
+  stage.key(Qt::Key_A);
+  EXPECT_NEAR(double(stage.session->window().from), double(in.from), 2);
+  stage.key(Qt::Key_F);
+  EXPECT_EQ(stage.session->window(), start);
+  stage.key(Qt::Key_Space);
+  EXPECT_TRUE(stage.session->playing());
+  stage.key(Qt::Key_Space);
+  EXPECT_FALSE(stage.session->playing());
+}
+
+TEST(MainWindow, EscapeLeavesTheSearchLineFirst) {
+  Stage stage;
+  stage.session->select(TimeWindow{1000, 2000}, {});
+  stage.key(Qt::Key_F, Qt::ControlModifier);
+  auto* line = stage.window.findChild<QLineEdit*>();
+  ASSERT_TRUE(line->hasFocus());
+  QTest::keyClick(line, Qt::Key_Escape);
+  EXPECT_FALSE(line->hasFocus());
+  EXPECT_TRUE(stage.session->selectedTime());
+  stage.key(Qt::Key_Escape);
+  EXPECT_FALSE(stage.session->selectedTime());
+}
+
+TEST(MainWindow, EscapeClearsTheSelection) {
+  Stage stage;
+  stage.session->select(TimeWindow{1000, 2000}, {});
+  stage.key(Qt::Key_Escape);
+  EXPECT_FALSE(stage.session->selectedTime());
+}
+
+TEST(MainWindow, StepsFromEventToEvent) {
+  Stage stage;
+  stage.session->setCursor(1 * TinyCell::kMs);
+  stage.key(Qt::Key_Period);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session->cursor() == 2 * TinyCell::kMs; }));
+  stage.key(Qt::Key_Comma);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session->cursor() == 1 * TinyCell::kMs; }));
+}
+
+TEST(MainWindow, MenusAndPaletteComeFromTheTable) {
+  Stage stage;
+  QStringList in_menus;
+  for (QAction* menu : stage.window.menuBar()->actions()) {
+    for (QAction* action : menu->menu()->actions()) in_menus << action->objectName();
+  }
+  for (const auto* entry : stage.window.actionTable()->live()) {
+    EXPECT_TRUE(in_menus.contains(entry->row.id)) << entry->row.id.toStdString();
+    EXPECT_FALSE(entry->row.tip.isEmpty()) << entry->row.id.toStdString();
+  }
+  Palette palette(*stage.window.actionTable(), &stage.window);
+  palette.setAttribute(Qt::WA_DeleteOnClose, false);
+  auto* line = palette.findChild<QLineEdit*>();
+  auto* list = palette.findChild<QListWidget*>();
+  EXPECT_GT(list->count(), 30);
+  line->setText(QStringLiteral("zoom in"));
+  ASSERT_GE(list->count(), 1);
+  const Nanos before = stage.session->window().length();
+  QTest::keyClick(line, Qt::Key_Return);
+  EXPECT_LT(stage.session->window().length(), before);
+}
+
+TEST(MainWindow, IdsAreUniqueAndKeysAreNotTwice) {
+  Stage stage;
+  QStringList ids, keys;
+  for (const auto* entry : stage.window.actionTable()->live()) {
+    ids << entry->row.id;
+    for (const QKeySequence& key : entry->action->shortcuts()) keys << key.toString();
+  }
+  ids.sort();
+  keys.sort();
+  for (int i = 1; i < ids.size(); ++i) EXPECT_NE(ids[i], ids[i - 1]);
+  for (int i = 1; i < keys.size(); ++i) EXPECT_NE(keys[i], keys[i - 1]);
+}
+
+TEST(MainWindow, TheKeySheetShowsEveryKey) {
+  Stage stage;
+  KeySheet sheet(*stage.window.actionTable(), &stage.window);
+  sheet.setAttribute(Qt::WA_DeleteOnClose, false);
+  QString all;
+  for (const QLabel* label : sheet.findChildren<QLabel*>()) all += label->text();
+  EXPECT_TRUE(all.contains(QStringLiteral("Ctrl+K")));
+  EXPECT_TRUE(all.contains(QStringLiteral("Zoom in")));
+}
+
+TEST(MainWindow, EveryTabComesForward) {
+  Stage stage;
+  for (int i = 0; i < stage.window.tabs()->count(); ++i) {
+    stage.key(static_cast<Qt::Key>(Qt::Key_1 + i), Qt::ControlModifier);
+    EXPECT_EQ(stage.window.tabs()->currentIndex(), i);
+  }
+  stage.key(Qt::Key_1, Qt::ControlModifier);
+  EXPECT_EQ(stage.window.tabs()->currentIndex(), 0);
+}
+
+TEST(MainWindow, ADamagedFileGivesAMessageAndLeavesTheRunOpen) {
+  Stage stage;
+  const QTemporaryDir folder;
+  const QString file = folder.filePath(QStringLiteral("trace.events"));
+  std::ofstream(file.toStdString()) << "this is no trace";
+  stage.window.openRun(file);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !stage.window.message().isEmpty(); }));
+  EXPECT_NE(stage.session->cell(), nullptr);
+  stage.key(Qt::Key_W);
+  stage.window.openRun(QStringLiteral("/no/such/run"));
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return stage.window.message().contains(QStringLiteral("/no/such/run")); }));
+}
+
+TEST(MainWindow, WhatIsDroppedIsOpened) {
+  Stage stage;
+  QMimeData data;
+  data.setUrls({QUrl::fromLocalFile(QStringLiteral("/no/such/run"))});
+  QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, {});
+  QCoreApplication::sendEvent(&stage.window, &enter);
+  EXPECT_TRUE(enter.isAccepted());
+  QDropEvent drop(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, {});
+  QCoreApplication::sendEvent(&stage.window, &drop);
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return stage.window.message().contains(QStringLiteral("/no/such/run")); }));
+}
+
+TEST(MainWindow, TheThemeChangesEverything) {
+  Stage stage;
+  const bool dark = theme().dark;
+  stage.key(Qt::Key_T, Qt::ControlModifier);
+  EXPECT_NE(theme().dark, dark);
+  stage.key(Qt::Key_T, Qt::ControlModifier);
+  EXPECT_EQ(theme().dark, dark);
+}
+
+TEST(MainWindow, StatusSaysWhatTheWindowShows) {
+  Stage stage;
+  const auto* status = stage.window.findChild<StatusLine*>();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return status->text().contains(QStringLiteral("IOTLB")); }));
+  EXPECT_TRUE(status->text().contains(QStringLiteral("38 % useful")))
+      << status->text().toStdString();
+  EXPECT_TRUE(status->text().contains(QStringLiteral("IOTLB 99 %")));
+  EXPECT_TRUE(status->text().contains(QStringLiteral("drops 0")));
+  EXPECT_TRUE(status->text().contains(QStringLiteral("fake-run")));
+}
+
+TEST(MainWindow, ClosingARunShowsTheEmptyState) {
+  Stage stage;
+  stage.key(Qt::Key_W, Qt::ControlModifier);
+  EXPECT_EQ(stage.session->run(), nullptr);
+  stage.key(Qt::Key_F);
+  stage.key(Qt::Key_Space);
+  EXPECT_FALSE(stage.session->playing());
+}
+
+TEST(Palette, WordsFitInAnyOrder) {
+  EXPECT_TRUE(Palette::fits(QStringLiteral("Zoom into addresses"), QStringLiteral("addr zoom")));
+  EXPECT_FALSE(Palette::fits(QStringLiteral("Zoom into addresses"), QStringLiteral("pan")));
+  EXPECT_TRUE(Palette::fits(QStringLiteral("anything"), QString()));
+}
+
+}  // namespace
+}  // namespace violet::gui

@@ -1,0 +1,129 @@
+#include "gui/app/status_line.hpp"
+
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QLabel>
+
+#include "experiments/results/manifest.hpp"
+#include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+namespace {
+
+double mean_of(const std::vector<Column>& columns) {
+  return columns.empty() || columns.front().count == 0 ? -1 : double(columns.front().mean);
+}
+
+struct Cores {
+  QString text, tip;
+};
+// Whether every lcore that polls had a processor to itself, as the run's manifest says.
+Cores cores_of(const QString& run_path) {
+  const QFileInfo info(run_path);
+  const QString folder = info.isDir() ? run_path : info.path();
+  QFile file(QDir(folder).filePath(QStringLiteral("manifest.json")));
+  if (!file.open(QIODevice::ReadOnly))
+    return {QObject::tr("cores: not known"), QObject::tr("no manifest.json")};
+  const QByteArray json = file.readAll();
+  const auto manifest = results::manifest_from_json(
+      std::string_view(json.constData(), static_cast<std::size_t>(json.size())),
+      file.fileName().toStdString());
+  if (!manifest) {
+    return {QObject::tr("cores: not known"), QString::fromStdString(manifest.error().message)};
+  }
+  if (manifest->oversubscribed.empty()) {
+    return {
+        QObject::tr("polling cores: own"),
+        QObject::tr("No two lcores that poll share a processor; the results say whether guest and "
+                    "endpoints took turns")};
+  }
+  QStringList shared;
+  for (const std::string& what : manifest->oversubscribed) shared << QString::fromStdString(what);
+  return {QObject::tr("polling cores: shared"), shared.join(QLatin1Char('\n'))};
+}
+
+}  // namespace
+
+StatusLine::StatusLine(Session* session, QWidget* parent)
+    : QStatusBar(parent), session_(session), query_([this](Answer answer) { show(answer); }) {
+  setAccessibleName(tr("Status"));
+  setSizeGripEnabled(false);
+  for (QLabel** label : {&lcores_, &rate_, &hits_, &drops_, &cores_, &run_}) {
+    *label = new QLabel(this);
+    (*label)->setFont(number_font(8.5));
+    (*label)->setContentsMargins(8, 0, 8, 0);
+    addPermanentWidget(*label);
+  }
+  connect(session, &Session::windowChanged, this, &StatusLine::ask);
+  connect(session, &Session::grew, this, &StatusLine::ask);
+  connect(session, &Session::cellChanged, this, [this] {
+    showRun();
+    ask();
+  });
+  connect(session, &Session::runChanged, this, &StatusLine::showRun);
+  showRun();
+}
+
+QString StatusLine::text() const {
+  QStringList parts;
+  for (const QLabel* label : {lcores_, rate_, hits_, drops_, cores_, run_}) {
+    if (!label->text().isEmpty()) parts << label->text();
+  }
+  return parts.join(QStringLiteral(" | "));
+}
+
+void StatusLine::ask() {
+  const auto cell = session_->cell();
+  if (!cell) return;
+  query_.ask([cell, window = session_->window()] {
+    return Answer{cell->engine(window, 1), cell->overview(window, 1)};
+  });
+}
+
+void StatusLine::show(const Answer& answer) {
+  if (!session_->cell()) return;
+  QStringList lcores;
+  const CellInfo info = session_->cell()->info();
+  const bool polled = info.placement != "samecore";  // As the Engine panel says.
+  for (const EngineColumns::Lcore& lcore : answer.engine.lcores) {
+    const double useful = mean_of(lcore.utilisation);
+    if (useful < 0 || !polled) continue;
+    lcores << tr("lcore %1 %2 %3 useful")
+                  .arg(lcore.number)
+                  .arg(QString::fromStdString(lcore.role), percentText(useful));
+  }
+  lcores_->setText(lcores.join(QStringLiteral("  ")));
+  double requests = 0;
+  for (const auto& type : answer.engine.requests_per_s) requests += std::max(0.0, mean_of(type));
+  const double calls = mean_of(answer.overview.operations_per_s);
+  QString rates = tr("%1 requests").arg(rateText(requests));
+  if (calls >= 0) rates += tr(", %1 calls").arg(rateText(calls));
+  rate_->setText(rates);
+  const double hits = mean_of(answer.engine.hits_per_s),
+               misses = mean_of(answer.engine.misses_per_s);
+  const double lookups = std::max(0.0, hits) + std::max(0.0, misses);
+  hits_->setText(lookups > 0 ? tr("IOTLB %1").arg(percentText(std::max(0.0, hits) / lookups))
+                             : QString());
+  drops_->setText(tr("drops %1").arg(info.lost));
+  drops_->setStyleSheet(info.lost > 0 ? QStringLiteral("color: %1").arg(theme().stale.name())
+                                      : QString());
+  setAccessibleDescription(text());
+}
+
+void StatusLine::showRun() {
+  const RunFeed* run = session_->run();
+  run_->setText(run != nullptr ? tr("run %1").arg(QString::fromStdString(run->name()))
+                               : tr("no run"));
+  run_->setToolTip(run != nullptr ? QString::fromStdString(run->path()) : QString());
+  const Cores cores = run != nullptr ? cores_of(QString::fromStdString(run->path())) : Cores{};
+  cores_->setText(cores.text);
+  cores_->setToolTip(cores.tip);
+  if (run == nullptr || !session_->cell()) {
+    for (QLabel* label : {lcores_, rate_, hits_, drops_}) label->clear();
+  }
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,37 @@
+// The status line: utilisation of the lcores, rates, hit rate, drops, pinned cores and the run, of
+// the window that is shown. While live also the lag behind the run.
+//
+// Threading: the main thread; numbers are asked for on the pool.
+#pragma once
+
+#include <QStatusBar>
+
+#include "gui/model/query.hpp"
+#include "gui/model/session.hpp"
+
+class QLabel;
+
+namespace violet::gui {
+
+class StatusLine : public QStatusBar {
+  Q_OBJECT
+ public:
+  explicit StatusLine(Session* session, QWidget* parent = nullptr);
+  bool settled() const { return !query_.busy(); }
+  QString text() const;  // All parts, for tests and for screen readers.
+
+ private:
+  struct Answer {
+    EngineColumns engine;
+    Overview overview;
+  };
+  void ask();
+  void show(const Answer& answer);
+  void showRun();
+
+  Session* session_;
+  QLabel *lcores_, *rate_, *hits_, *drops_, *cores_, *run_;
+  Query<Answer> query_;
+};
+
+}  // namespace violet::gui
