@@ -1,4 +1,5 @@
-// Any bytes as a file of pyramids, with their checksums put right so that what is behind them is reached:
+// Any bytes as a file of pyramids, with version, layout and checksums put right so that what is behind them
+// is reached:
 // an error that names the file, or a pyramid that can be stored and read again and replayed from.
 #include <unistd.h>
 #include <zlib.h>
@@ -10,7 +11,9 @@
 #include <string>
 
 #include "engine/base/check.hpp"
+#include "engine/telemetry/fold.hpp"
 #include "engine/telemetry/life_table.hpp"
+#include "experiments/results/files.hpp"
 #include "experiments/results/pyramid_file.hpp"
 
 using namespace violet;
@@ -18,7 +21,8 @@ using namespace violet::results;
 
 namespace {
 
-constexpr std::size_t kHeader = 64, kCrcAt = 20, kBytesAt = 24, kHeaderCrcAt = 60;
+constexpr std::size_t kHeader = 64, kVersionAt = 8, kCrcAt = 20, kBytesAt = 24, kLayoutAt = 32,
+                      kHeaderCrcAt = 60;
 
 template <class T>
 T get(const std::string& bytes, std::size_t at) {
@@ -34,10 +38,29 @@ std::uint32_t checksum(const char* bytes, std::size_t size) {
   return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes), size));
 }
 
+std::filesystem::path scratch() {
+  return std::filesystem::temp_directory_path() /
+         ("violet-pyramid-fuzz-" + std::to_string(::getpid()));
+}
+
+// Of a section that is written today.
+std::string header_of_today() {
+  Fold fold({});
+  fold.finish();
+  VIOLET_CHECK(append_pyramid(scratch(), 0, 0, fold.pyramid()));
+  const auto bytes = read_whole_file(scratch());
+  std::filesystem::remove(scratch());
+  VIOLET_CHECK(bytes.has_value());
+  return bytes->substr(0, kHeader);
+}
+
 void mend(std::string& bytes) {
+  static const std::string today = header_of_today();
   for (std::size_t at = 0; bytes.size() - at >= kHeader;) {
     const auto size = get<std::uint64_t>(bytes, at + kBytesAt);
     if (size > bytes.size() - at - kHeader) return;
+    put(bytes, at + kVersionAt, get<std::uint32_t>(today, kVersionAt));
+    put(bytes, at + kLayoutAt, get<std::uint32_t>(today, kLayoutAt));
     put(bytes, at + kCrcAt, checksum(bytes.data() + at + kHeader, size));
     put(bytes, at + kHeaderCrcAt, checksum(bytes.data() + at, kHeaderCrcAt));
     at += kHeader + size;
@@ -47,8 +70,7 @@ void mend(std::string& bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                            ("violet-pyramid-fuzz-" + std::to_string(::getpid()));
+  static const std::filesystem::path path = scratch();
   std::string bytes(reinterpret_cast<const char*>(data), size);
   if (size % 4 != 0) mend(bytes);
   std::ofstream(path, std::ios::binary)

@@ -96,6 +96,7 @@ void open_and_ask(const std::string& file) {
   }
   const auto run = RecordedRun::over(std::move(*trace), "fuzz.events");
   run->verify_blocks(false);
+  run->bound_pyramids({.most_buckets = 256, .most_cells = 512});
   for (std::size_t i = 0; i < run->cells().size() && i < 4; ++i) {
     const auto cell = run->open_cell(i, {});
     VIOLET_CHECK(cell.has_value());

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "engine/telemetry/fold.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "gui/feed/cell_answers.hpp"
 
@@ -94,8 +93,10 @@ class Horizon {
 };
 
 Result<std::unique_ptr<Fold>> fold_cell(const results::EventTrace& trace, const TraceCell& cell,
-                                        bool verify, const OpenProgress& progress) {
-  auto fold = std::make_unique<Fold>(FoldOptions{.ns_per_tick = trace.info().ns_per_tick});
+                                        FoldOptions options, bool verify,
+                                        const OpenProgress& progress) {
+  options.ns_per_tick = trace.info().ns_per_tick;
+  auto fold = std::make_unique<Fold>(options);
   const Horizon horizon(trace, cell.blocks);
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < cell.blocks.size(); ++i) {
@@ -262,7 +263,7 @@ Result<std::shared_ptr<const CellFeed>> RecordedRun::open_cell(std::size_t index
   if (stored) {
     opened->keep(*pyramids_, *stored);
   } else {
-    auto fold = fold_cell(*trace_, cell, verify_, progress);
+    auto fold = fold_cell(*trace_, cell, bounds_, verify_, progress);
     if (!fold) return tl::unexpected<Error>(fold.error());
     opened->keep(std::move(*fold));
   }

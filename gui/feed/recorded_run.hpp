@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/telemetry/fold.hpp"
 #include "experiments/results/event_trace.hpp"
 #include "experiments/results/pyramid_file.hpp"
 #include "gui/feed/feed.hpp"
@@ -27,6 +28,8 @@ class RecordedRun : public RunFeed {
 
   // A damaged block is an error of its cell when it is folded; a fuzzer has no use for that.
   void verify_blocks(bool on) { verify_ = on; }
+  // How large pyramids in memory may become; a fuzzer wants small ones, which are folded together at once.
+  void bound_pyramids(const FoldOptions& bounds) { bounds_ = bounds; }
 
   std::string name() const override { return name_; }
   std::string path() const override { return path_; }
@@ -52,6 +55,7 @@ class RecordedRun : public RunFeed {
   std::optional<results::PyramidFile> pyramids_;
   std::optional<Error> pyramid_error_;
   bool verify_ = true;
+  FoldOptions bounds_;
   std::vector<TraceCell> cells_;
   mutable std::mutex mutex_;  // Guards what follows.
   std::vector<CellInfo> infos_;
