@@ -1,6 +1,8 @@
 #include "experiments/runner/stale_probes.hpp"
 
+#include <algorithm>
 #include <unordered_map>
+#include <vector>
 
 #include "experiments/guest/dma_api.hpp"
 
@@ -9,53 +11,114 @@ namespace {
 
 constexpr std::uint64_t kGranule = 4096;
 
-// Granules of all endpoints; an endpoint's id is far below 2^16.
-std::uint64_t key_of(std::uint32_t endpoint, std::uint64_t iova) {
-  return std::uint64_t{endpoint} << 48 ^ iova / kGranule;
+// Granules of all domains or endpoints, whose ids are far below 2^16.
+std::uint64_t key_of(std::uint32_t id, std::uint64_t iova) {
+  return std::uint64_t{id} << 48 ^ iova / kGranule;
 }
 
-class LiveGranules {
+template <class Visit>
+void for_each_granule(std::uint64_t first, std::uint64_t last, const Visit& visit) {
+  for (std::uint64_t at = first / kGranule; at <= last / kGranule; ++at) visit(at * kGranule);
+}
+
+// What the engine has mapped, and when last.
+class EngineMaps {
  public:
-  void apply(const Event& event) {
-    const std::uint64_t bytes = dma_event_bytes(event.b);
-    const std::uint64_t last = event.a + (bytes == 0 ? 0 : bytes - 1);
-    for (std::uint64_t at = event.a & ~(kGranule - 1); at <= last; at += kGranule) {
-      auto& state = states_[key_of(event.id, at)];
-      state.live += event.kind == EventKind::kDmaMap ? 1 : -1;
-      // What stays reachable by design (pools, identity maps) was never taken away.
-      state.persistent = dma_event_persistent(event.status);
-    }
+  // A MAP's event is recorded when it is done and says when it began: they are not in order of time.
+  explicit EngineMaps(std::span<const Event> engine) {
+    std::copy_if(engine.begin(), engine.end(), std::back_inserter(events_), [](const Event& event) {
+      return event.kind == EventKind::kAttach || event.kind == EventKind::kMapDone;
+    });
+    std::stable_sort(events_.begin(), events_.end(),
+                     [](const Event& a, const Event& b) { return a.at < b.at; });
   }
-  // Was mapped once, is not any more, and is not kept by design.
-  bool is_stale(std::uint32_t endpoint, std::uint64_t iova) const {
-    const auto found = states_.find(key_of(endpoint, iova));
-    return found != states_.end() && found->second.live <= 0 && !found->second.persistent;
+
+  void move_to(Ticks latest) {
+    for (; next_ < events_.size() && events_[next_].at <= latest; ++next_) apply(events_[next_]);
+  }
+  bool mapped_since(Ticks when, std::uint32_t endpoint, std::uint64_t iova) const {
+    const auto domain = domains_.find(endpoint);
+    if (domain == domains_.end()) return false;
+    const auto found = mapped_at_.find(key_of(domain->second, iova));
+    if (found != mapped_at_.end() && found->second >= when) return true;
+    return std::any_of(large_.begin(), large_.end(), [&](const Event& map) {
+      return map.at >= when && map.id == domain->second && map.a <= iova && iova <= map.b;
+    });
   }
 
  private:
-  struct State {
-    std::int32_t live = 0;
-    bool persistent = false;
-  };
-  std::unordered_map<std::uint64_t, State> states_;
+  void apply(const Event& event) {
+    if (event.kind == EventKind::kAttach) {
+      domains_[event.id] = static_cast<std::uint32_t>(event.a);
+    } else if (event.b / kGranule - event.a / kGranule > kMostGranules) {
+      large_.push_back(event);
+    } else {
+      for_each_granule(event.a, event.b,
+                       [&](std::uint64_t at) { mapped_at_[key_of(event.id, at)] = event.at; });
+    }
+  }
+
+  static constexpr std::uint64_t kMostGranules = 1024;
+
+  std::vector<Event> events_;
+  std::size_t next_ = 0;
+  std::vector<Event> large_;                                  // Few: identity maps.
+  std::unordered_map<std::uint32_t, std::uint32_t> domains_;  // Of the endpoints.
+  std::unordered_map<std::uint64_t, Ticks> mapped_at_;
+};
+
+struct Granule {
+  std::int32_t live = 0;
+  bool stays = false;     // Its latest mapping outlives its unmap by design (pools, identity maps).
+  Ticks unmapped_at = 0;  // When the call returned.
+
+  bool is_stale() const { return live <= 0 && !stays; }
+};
+
+class GuestMaps {
+ public:
+  void apply(const Event& event) {
+    const std::uint64_t bytes = dma_event_bytes(event.b);
+    const bool stays = dma_event_persistent(event.status);
+    for_each_granule(event.a, event.a + (bytes == 0 ? 0 : bytes - 1), [&](std::uint64_t at) {
+      Granule& granule = granules_[key_of(event.id, at)];
+      granule.stays = stays;
+      if (stays) return;  // A sample, whose maps and unmaps need not pair.
+      granule.live += event.kind == EventKind::kDmaMap ? 1 : -1;
+      if (event.kind == EventKind::kDmaUnmap) granule.unmapped_at = event.at;
+    });
+  }
+  // Null: never mapped.
+  const Granule* find(std::uint32_t endpoint, std::uint64_t iova) const {
+    const auto found = granules_.find(key_of(endpoint, iova));
+    return found == granules_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  std::unordered_map<std::uint64_t, Granule> granules_;
 };
 
 }  // namespace
 
-StaleProbes count_stale_probes(std::span<const Event> guest, std::span<const Event> probes,
-                               Ticks slack, Ticks begin, Ticks end) {
+StaleProbes count_stale_probes(const StaleProbesInput& input) {
   StaleProbes result;
-  LiveGranules live;
-  std::size_t next = 0;
-  for (const Event& probe : probes) {
+  EngineMaps engine(input.engine);
+  GuestMaps guest;
+  std::size_t g = 0;
+  for (const Event& probe : input.probes) {
     if (probe.kind != EventKind::kRogueProbe) continue;
-    for (; next < guest.size() && guest[next].at <= probe.at + slack; ++next) {
-      const EventKind kind = guest[next].kind;
-      // An unmap in the slack is still to come; a map in it may already be there.
-      if (kind == EventKind::kDmaUnmap && guest[next].at > probe.at) break;
-      if (kind == EventKind::kDmaMap || kind == EventKind::kDmaUnmap) live.apply(guest[next]);
+    const Ticks latest = probe.at + input.slack;
+    engine.move_to(latest);
+    for (; g < input.guest.size() && input.guest[g].at <= latest; ++g) {
+      const EventKind kind = input.guest[g].kind;
+      if (kind == EventKind::kDmaUnmap && input.guest[g].at > probe.at) break;  // Still to come.
+      if (kind == EventKind::kDmaMap || kind == EventKind::kDmaUnmap) guest.apply(input.guest[g]);
     }
-    if (probe.at < begin || probe.at > end || !live.is_stale(probe.id, probe.a)) continue;
+    if (probe.at < input.begin || probe.at > input.end) continue;
+    const Granule* const granule = guest.find(probe.id, probe.a);
+    if (granule == nullptr || !granule->is_stale()) continue;
+    if (granule->unmapped_at + input.slack > probe.at) continue;  // Perhaps before the unmap.
+    if (engine.mapped_since(granule->unmapped_at, probe.id, probe.a)) continue;
     ++result.aimed;
     result.hits += probe.status != 0;
   }

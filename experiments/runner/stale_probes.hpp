@@ -3,7 +3,9 @@
 // in, first out), so a probe that hits is an attack that succeeds only where this says so.
 //
 // Threading: pure function.
-// Invariants: events of one lcore are in order of time.
+// Invariants: an address counts as mapped again as soon as the engine or the guest says so: the engine maps
+//   it before the guest's call returns, and mappings that stay leave only a sample of guest events.
+// Limits: granules of 4 KiB.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +21,18 @@ struct StaleProbes {
   std::uint64_t hits = 0;   // Of those: reached memory.
 };
 
-// `slack`: probes this close before the return of a dma_map of their address are left out, because the
-// mapping exists a moment before the call returns. Only events inside [begin, end] are counted.
-StaleProbes count_stale_probes(std::span<const Event> guest, std::span<const Event> probes,
-                               Ticks slack, Ticks begin, Ticks end);
+struct StaleProbesInput {
+  // Each in the order in which its lcore recorded them; other kinds of events are ignored.
+  std::span<const Event> engine;
+  std::span<const Event> guest;
+  std::span<const Event> probes;
+  Ticks slack =
+      0;  // The stated error of a probe's time stamp: within it, before and after are open.
+  // What is counted: probes inside.
+  Ticks begin = 0;
+  Ticks end = 0;
+};
+
+StaleProbes count_stale_probes(const StaleProbesInput& input);
 
 }  // namespace violet
