@@ -16,6 +16,9 @@ void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info) 
   }
   info.events = facts.events;
   info.lost = facts.lost;
+  info.calls_sampled =
+      std::any_of(pyramid.buckets.begin(), pyramid.buckets.end(),
+                  [](const PyramidBucket& bucket) { return bucket.persistent_unmaps > 0; });
 }
 
 }  // namespace violet::gui

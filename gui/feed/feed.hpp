@@ -60,8 +60,11 @@ struct CellInfo {
   Nanos kept_until = 0;           // Events after this are in the pyramid only.
   std::uint64_t lost = 0;         // Dropped by full rings.
   bool live = false;              // Still growing.
-  bool cut_short = false;         // The file ends in the middle of a block.
-  std::string notice;             // What else a reader should know; empty: nothing.
+  // Calls on mappings that stay mapped by design: of their events there is a sample only
+  // (experiments/guest/persistent_lives.hpp), so that rates and counts of calls are too low.
+  bool calls_sampled = false;
+  bool cut_short = false;  // The file ends in the middle of a block.
+  std::string notice;      // What else a reader should know; empty: nothing.
 };
 
 // A plotted line's column: what happened between two pixels.

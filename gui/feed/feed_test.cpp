@@ -214,6 +214,13 @@ TEST_P(FeedOf, WindowsAreThoseOfTheUnmapsInside) {
   }
 }
 
+TEST_P(FeedOf, SaysWhetherItsCallsAreASample) {
+  const bool any = std::any_of(
+      oracle().lives().begin(), oracle().lives().end(),
+      [](const OracleLife& life) { return life.persistent && life.unmapped.has_value(); });
+  EXPECT_EQ(cell_->info().calls_sampled, any);
+}
+
 TEST_P(FeedOf, LatenciesAreCountedInTheirBins) {
   const std::vector<Filter> filters{
       {},

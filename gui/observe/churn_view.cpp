@@ -149,7 +149,7 @@ FrameText ChurnView::frameText() const {
   text.title = colour_ == ChurnColour::kReuses
                    ? tr("Churn: maps of pages used before, by IOVA (hex)")
                    : tr("Churn: map and unmap calls by IOVA (hex)");
-  text.title += keptNote();
+  text.title += sampledNote() + keptNote();
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
   if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});

@@ -181,7 +181,8 @@ QRectF LatencyView::plotRect() const {
 
 Frame LatencyView::frameOf(const QRectF& area) const {
   FrameText text;
-  text.title = tr("Latency of %1 calls (log)").arg(operationText(operation_)) + keptNote();
+  text.title =
+      tr("Latency of %1 calls (log)").arg(operationText(operation_)) + sampledNote() + keptNote();
   text.unit = Unit::kNanoseconds;
   const QColor line = theme().text;
   text.legend = {{QStringLiteral("p50"), line, LegendEntry::Mark::kLine},

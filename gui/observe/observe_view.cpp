@@ -52,6 +52,12 @@ QString ObserveView::keptNote() const {
   return tr(", from the summary: single events end at %1").arg(timeText(info.kept_until));
 }
 
+QString ObserveView::sampledNote() const {
+  const auto feed = session_->cell();
+  if (!feed || !feed->info().calls_sampled) return {};
+  return tr(", of mappings that stay a sample");
+}
+
 ObserveView::Ask ObserveView::present() const {
   const auto feed = session_->cell();
   if (!feed) return {};

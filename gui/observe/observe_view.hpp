@@ -45,6 +45,8 @@ class ObserveView : public TimePanel {
   // For the title, where the window lies behind the last event that was kept by itself: the summary
   // has no finer detail there.
   QString keptNote() const;
+  // Behind a title that counts calls: whether there is a sample of them only; empty: all of them.
+  QString sampledNote() const;
   // Puts the question; called on the main thread with a cell.
   virtual void ask() = 0;
   virtual bool busy() const = 0;
