@@ -5,8 +5,9 @@
 // section of that lcore's reader (quiescence.hpp), so nothing is held between calls. A long run() is
 // quiescent now and then.
 // Invariants: an op touches guest memory only inside its translated range (C1, C3); an op that
-// faults part-way has copied nothing of the faulting page and reports kFault...; other ops still
-// run.
+// faults part-way has copied nothing of the faulting page and reports kFault...; one that leaves the
+// guest's memory has copied what lies in front of its end; other ops still run. Ops of one run() need not
+// see the same mappings.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,7 @@ class Placement {
   Placement& operator=(const Placement&) = delete;
 
   Status start();
-  void stop();  // Idempotent; the engine is idle afterwards.
+  void stop();  // Idempotent; no request is half done afterwards.
   void kick();
   // What a guest that waits for an answer does between two looks at the used ring.
   void wait();
