@@ -244,8 +244,10 @@ TEST(Viot, IaslReadsWhatIsBuilt) {
   EXPECT_THAT(said, HasSubstr("valid ACPI table")) << said;
   EXPECT_THAT(said + text, testing::Not(HasSubstr("Incorrect checksum")));
   EXPECT_THAT(text, HasSubstr("Oem ID : \"VIOLET\""));
-  // Debian 12's iasl is of 2020 and knows the headers of tables that came later, not their nodes.
-  if (text.find("Unknown ACPI table") != std::string::npos) return;
+  if (text.find("Unknown ACPI table") != std::string::npos) {
+    GTEST_SKIP()
+        << "this iasl (Debian 12's is of 2020) knows the header of a VIOT and not its nodes";
+  }
   EXPECT_THAT(text, HasSubstr("[Virtual I/O Translation Table]"));
   EXPECT_THAT(text, HasSubstr("Node count : 0005"));
   EXPECT_THAT(text, HasSubstr("Endpoint start : 00008000"));
