@@ -100,7 +100,10 @@ void StatusLine::show(const Answer& answer) {
   for (const auto& type : answer.engine.requests_per_s) requests += std::max(0.0, mean_of(type));
   const double calls = mean_of(answer.overview.operations_per_s);
   QString rates = tr("%1 requests").arg(rateText(requests));
-  if (calls >= 0) rates += tr(", %1 calls").arg(rateText(calls));
+  if (calls >= 0) {
+    rates +=
+        (info.calls_sampled ? tr(", %1 sampled calls") : tr(", %1 calls")).arg(rateText(calls));
+  }
   rate_->setText(rates);
   const double hits = mean_of(answer.engine.hits_per_s),
                misses = mean_of(answer.engine.misses_per_s);

@@ -170,7 +170,7 @@ void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
 ExposureView::Verdict ExposureView::verdict() const {
   const Theme& t = theme();
   if (onlyPersistent()) {
-    return {tr("Not counted: pages stay mapped by design, so that none of %1 unmaps ends access")
+    return {tr("Not counted: pages stay mapped by design (%1 unmaps recorded)")
                 .arg(countText(double(answer_.persistent))),
             t.muted, true};
   }
