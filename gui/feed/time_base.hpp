@@ -26,15 +26,20 @@ class TimeBase {
   }
   // Of an absolute time; what came before the start came at it.
   Nanos nanos(Ticks at) const { return at > start_ ? since(at - start_) : 0; }
-  // Since the start.
+  // Since the start; ~0 where no tick is that late. By halving: where a tick is much shorter than a
+  // nanosecond (a foreign file), any number of them have the same one.
   Ticks ticks_since(Nanos at) const {
     if (at <= 0) return 0;
-    const double guess = static_cast<double>(at) / ns_per_tick_;
-    if (guess >= 1.8e19) return ~Ticks{0};
-    Ticks ticks = static_cast<Ticks>(guess);
-    while (ticks > 0 && since(ticks - 1) >= at) --ticks;
-    while (ticks < ~Ticks{0} && since(ticks) < at) ++ticks;
-    return ticks;
+    Ticks first = 0;
+    for (Ticks last = ~Ticks{0}; first < last;) {
+      const Ticks middle = first + (last - first) / 2;
+      if (since(middle) >= at) {
+        last = middle;
+      } else {
+        first = middle + 1;
+      }
+    }
+    return first;
   }
   // Absolute. Of a time at or before the start: 0, so that nothing is left out.
   Ticks ticks(Nanos at) const {
