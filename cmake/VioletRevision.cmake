@@ -3,6 +3,7 @@
 # Asked at every build, written only when it changed: a commit recompiles one small file and nothing else.
 # Run as a script (cmake -P, with SOURCE and OUT) this file writes it.
 if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.25)
   set(revision "")
   set(because "git is not installed")
   find_program(GIT git)
