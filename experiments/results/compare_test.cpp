@@ -57,6 +57,21 @@ TEST(Verdicts, BelowTheNoiseFloorIsNoDifference) {
   EXPECT_EQ(known.verdict, Verdict::kNoDifference);
 }
 
+// A tenth is as far away as ten times: neither hides below a floor that the other rises above.
+TEST(Verdicts, TheFloorIsTheSameUpAndDown) {
+  Judgement how;
+  how.known_noise_floor = 1.5;  // Two and a half times.
+  const auto against = [&how](double contender) {
+    return compare_samples(samples(around(1000, 0.02, 9, 1), Better::kLower),
+                           samples(around(contender, 0.02, 9, 2), Better::kLower), how)
+        .verdict;
+  };
+  EXPECT_EQ(against(10000), Verdict::kWorse);
+  EXPECT_EQ(against(100), Verdict::kBetter);
+  EXPECT_EQ(against(2000), Verdict::kNoDifference);
+  EXPECT_EQ(against(500), Verdict::kNoDifference);
+}
+
 TEST(Verdicts, FewRepetitionsSettleNothing) {
   const Difference d = judge(2000, 0.01, Better::kLower, 3);
   EXPECT_EQ(d.verdict, Verdict::kInconclusive);

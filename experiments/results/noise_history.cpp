@@ -77,8 +77,7 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
         for (const auto& [metric, value] : runs[a]) {
           const auto other = runs[b].find(metric);
           if (other == runs[b].end()) continue;
-          const double ratio = value / other->second;
-          differences[metric].push_back(std::max(ratio, 1 / ratio) - 1);
+          differences[metric].push_back(relative_difference(value, other->second));
         }
       }
     }

@@ -76,6 +76,10 @@ struct Outlier {
 // deviation takes the place of the MAD (Iglewicz and Hoaglin 1993).
 std::vector<Outlier> outliers(std::span<const double> samples, double limit = 3);
 
+// How far two positive values are apart, relative to the smaller: 1 is twice or half, so that a value
+// that falls to a tenth differs as much as one that grows tenfold. Infinite when one is not positive.
+double relative_difference(double a, double b);
+
 // The relative difference of two medians that this host shows although nothing differs: samples of one
 // configuration are drawn at random into two arms again and again, and 95 % of the differences are
 // smaller. Each group is one configuration. Nothing for groups of fewer than 4 samples.

@@ -208,8 +208,8 @@ TEST(NoiseFloor, GrowsWithTheNoiseAndHoldsAgainstNewRuns) {
   for (int i = 0; i < 200; ++i) {
     const double floor = *noise_floor(std::vector<Values>{group(0.2)}, 1);
     const Values a = group(0.2), b = group(0.2);
-    const double ratio = median(std::span(a).first(10)) / median(std::span(b).first(10));
-    below += std::abs(ratio - 1) <= floor ? 1 : 0;
+    const double one = median(std::span(a).first(10)), other = median(std::span(b).first(10));
+    below += relative_difference(one, other) <= floor ? 1 : 0;
   }
   EXPECT_GT(below, 200 * 0.87);
   EXPECT_FALSE(noise_floor(std::vector<Values>{{1, 2, 3}}, 1).has_value());

@@ -205,7 +205,7 @@ void LanePanel::paintNoise(QPainter& painter, const Frame& frame) const {
     if (std::isnan(values[i])) continue;
     const double x = xOf(frame, model_.columns(), i, values.size());
     const double top = frame.y.pixel(values[i] * (1 + noise));
-    const double bottom = frame.y.pixel(values[i] * (1 - noise));
+    const double bottom = frame.y.pixel(values[i] / (1 + noise));
     painter.fillRect(QRectF(QPointF(x - half, top), QPointF(x + half, bottom)), pale);
   }
 }
@@ -220,7 +220,7 @@ void LanePanel::paintDifference(QPainter& painter, const Frame& frame, std::size
   const double half = frame.plot.width() / static_cast<double>(base.size()) / 2;
   for (std::size_t i = 0; i < base.size(); ++i) {
     if (std::isnan(base[i]) || std::isnan(mine[i])) continue;
-    const double edge = mine[i] > base[i] ? base[i] * (1 + noise) : base[i] * (1 - noise);
+    const double edge = mine[i] > base[i] ? base[i] * (1 + noise) : base[i] / (1 + noise);
     if ((mine[i] > base[i]) != (mine[i] > edge)) continue;  // Inside the band.
     const double x = xOf(frame, model_.columns(), i, base.size());
     const double y0 = frame.y.pixel(edge), y1 = frame.y.pixel(mine[i]);
