@@ -1,7 +1,7 @@
 // What the recorder reads off a running testbed a hundred times a second: counters that their lcores
 // update anyway, so that looking costs them nothing.
 //
-// Threading: the recorder's thread, once Testbed::start() has returned.
+// Threading: any thread, once Testbed::start() has returned.
 // Invariants: every Gauge once a sample, with the number of the lcore that it belongs to.
 #pragma once
 

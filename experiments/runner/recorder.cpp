@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "engine/base/clock.hpp"
-#include "experiments/runner/gauges.hpp"
 
 namespace violet {
 namespace {
@@ -77,8 +76,9 @@ void Recorder::begin_measuring() {
 }
 
 void Recorder::mark(Phase phase, Ticks at) noexcept {
-  // relaxed: the time is all that is handed over.
-  marks_[static_cast<std::size_t>(phase)].store(at, std::memory_order_relaxed);
+  Mark& mark = marks_[static_cast<std::size_t>(phase)];
+  mark.readings = read_gauges(testbed_);
+  mark.at.store(at, std::memory_order_release);  // partner: leave_what_happened()'s acquire
 }
 
 Status Recorder::stop() {
@@ -172,8 +172,8 @@ void Recorder::leave_endpoints() {
   }
 }
 
-void Recorder::leave_samples(Ticks at) {
-  for (const GaugeReading& reading : read_gauges(testbed_)) {
+void Recorder::leave_samples(Ticks at, const std::array<GaugeReading, kGauges>& readings) {
+  for (const GaugeReading& reading : readings) {
     leave(at, EventKind::kSample, static_cast<std::uint32_t>(reading.gauge), reading.value, 0,
           static_cast<std::uint8_t>(reading.lcore));
   }
@@ -182,11 +182,18 @@ void Recorder::leave_samples(Ticks at) {
 void Recorder::leave_what_happened() {
   const Ticks now = now_ticks();
   for (std::size_t phase = 0; phase < kPhases; ++phase) {
-    const Ticks at = marks_[phase].exchange(0, std::memory_order_relaxed);
-    if (at != 0) leave_mark(static_cast<Phase>(phase), at);
+    // partner: mark()'s release
+    const Ticks at = marks_[phase].at.exchange(0, std::memory_order_acquire);
+    if (at == 0) continue;
+    leave_mark(static_cast<Phase>(phase), at);
+    // A sample that was read meanwhile is newer: counters must not seem to run backwards.
+    if (at > sampled_until_) leave_samples(at, marks_[phase].readings);
   }
   // partner: begin_sampling()'s release, which comes after the driver was made
-  if (sampling_.load(std::memory_order_acquire)) leave_samples(now);
+  if (!sampling_.load(std::memory_order_acquire)) return;
+  const auto readings = read_gauges(testbed_);
+  sampled_until_ = now_ticks();
+  leave_samples(now, readings);
 }
 
 void Recorder::drain() {

@@ -33,6 +33,7 @@
 #include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/event_log.hpp"
+#include "experiments/runner/gauges.hpp"
 #include "experiments/runner/testbed.hpp"
 
 namespace violet {
@@ -62,7 +63,9 @@ class Recorder {
   void begin_sampling();
   // The guest lcore, between two operations: latencies count from here on.
   void begin_measuring();
-  // A phase other than the first and the last, which start() and stop() mark, began at `at`.
+  // The guest lcore, just then: a phase other than the first and the last, which start() and stop() mark,
+  // began at `at`. Once a phase. The counters of this very time become a sample, so that a rate ends with
+  // what was measured and not with the recorder's next look, which may be many milliseconds later.
   void mark(Phase phase, Ticks at) noexcept;
   // Takes the rest and ends. The first error of writing, if there was one.
   Status stop();
@@ -87,7 +90,7 @@ class Recorder {
              std::uint8_t status);
   void leave_mark(Phase phase, Ticks at);
   void leave_endpoints();
-  void leave_samples(Ticks at);
+  void leave_samples(Ticks at, const std::array<GaugeReading, kGauges>& readings);
   void leave_what_happened();
   void drain();
   void take(std::size_t ring, bool keeping);
@@ -109,13 +112,18 @@ class Recorder {
   std::vector<Event> batch_;
   std::size_t traced_ = 0;
   std::uint64_t dropped_ = 0;
-  Ticks last_at_ = 0;  // Of the recorder's own events.
+  Ticks last_at_ = 0;        // Of the recorder's own events.
+  Ticks sampled_until_ = 0;  // No counter of the newest sample was read later.
   double interval_start_s_ = 0;
   results::HdrHistogram last_map_;
   results::HdrHistogram last_unmap_;
   std::optional<Error> error_;
-  // Phases that began and are not in the trace; 0: none.
-  std::array<std::atomic<Ticks>, kPhases> marks_{};
+  // A phase that began and is not in the trace; `at` 0: none.
+  struct Mark {
+    std::atomic<Ticks> at{0};
+    std::array<GaugeReading, kGauges> readings;  // Valid while `at` is not 0.
+  };
+  std::array<Mark, kPhases> marks_{};
   std::atomic<bool> sampling_{false};
   std::atomic<bool> measuring_{false};
   std::atomic<bool> stop_{false};
