@@ -120,9 +120,9 @@ void Fold::State::note_lost(std::uint16_t number, std::span<const Event> events,
   }
   lcore->lost += lost;
   pyramid.facts.lost += lost;
-  if (lost > 0) tracker.lose();
   if (events.empty()) return;
   if (lcore->lost > 0) {
+    tracker.lose(lcore->last.value_or(0), events.front().at);
     gaps.push_back({lcore->last.value_or(0), events.front().at, lcore->lost});
     lcore->lost = 0;
   }

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/base/rng.hpp"
@@ -243,6 +245,93 @@ struct Levels {
   std::uint64_t windows = 0;
   Ticks total = 0;
 };
+
+// Every window by the time of its unmap, and the highest level.
+struct Windows {
+  void tag(LifeTable::Life&) {}
+  void page(const LifeTable::Life&, std::uint64_t, int, int by_stale, Ticks) {
+    stale += by_stale;
+    peak = std::max(peak, stale);
+  }
+  void unmapped(const LifeTable::Life&, Ticks) {}
+  void window(const LifeTable::Life& life) {
+    at[life.unmapped] = life.unreachable > life.unmapped ? life.unreachable - life.unmapped : 0;
+  }
+  void no_window(const LifeTable::Life&) {}
+  std::map<Ticks, Ticks> at;
+  std::int64_t stale = 0, peak = 0;
+};
+
+Lcores strict_life(std::size_t calls) {
+  Lcores out = lazy_life(0);
+  Ticks now = 2000;
+  for (std::uint64_t i = 0; i < calls; ++i) {
+    const std::uint64_t first = (0x100 + 2 * (i % 64)) * kPage, last = first + 2 * kPage - 1;
+    const auto engine = [&](EventKind kind) {
+      out.engine.push_back({now += 40, kind, 3, 0, 1, first, last});
+    };
+    engine(EventKind::kMapDone);
+    out.guest.push_back({now += 60, EventKind::kDmaMap, 15, 0, 7, first, 2 * kPage});
+    engine(EventKind::kUnmapExecuted);
+    engine(EventKind::kUnmapCompleted);
+    out.guest.push_back({now += 60, EventKind::kDmaUnmap, 15, 0, 7, first, 2 * kPage});
+  }
+  return out;
+}
+
+// Applies what is left of the streams when slices of them are lost, as a fold does.
+Windows with_losses(const Lcores& lcores, Rng& rng, unsigned slices) {
+  struct Piece {
+    std::vector<Event> events;
+    std::vector<std::pair<Ticks, Ticks>> gaps;
+  };
+  const auto cut = [&](std::vector<Event> events) {
+    Piece piece;
+    for (unsigned i = 0; i < slices && events.size() > 40; ++i) {
+      const auto from = static_cast<std::ptrdiff_t>(1 + rng.below(events.size() - 30));
+      const auto to = from + static_cast<std::ptrdiff_t>(1 + rng.below(25));
+      piece.gaps.emplace_back(events[std::size_t(from) - 1].at, events[std::size_t(to)].at);
+      events.erase(events.begin() + from, events.begin() + to);
+    }
+    piece.events = std::move(events);
+    return piece;
+  };
+  const Piece engine = cut(lcores.engine), guest = cut(lcores.guest);
+  std::vector<Event> events = engine.events;
+  events.insert(events.end(), guest.events.begin(), guest.events.end());
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.at < b.at; });
+  Windows windows;
+  LifeTracker<Windows> tracker(windows);
+  for (const Piece* piece : {&engine, &guest}) {
+    for (const auto& [from, to] : piece->gaps) tracker.lose(from, to);
+  }
+  for (const Event& event : events) tracker.apply(event);
+  return windows;
+}
+
+TEST(LifeTracker, T3_LossesMakeNoPageStaleAndNoWindowLonger) {
+  Rng rng(11);
+  const Lcores strict = strict_life(600), lazy = lazy_life(600);
+  const Windows whole = with_losses(lazy, rng, 0);
+  EXPECT_GT(whole.at.size(), 500u);
+  EXPECT_GT(whole.peak, 10);
+  std::size_t kept = 0;
+  for (int round = 0; round < 200; ++round) {
+    const unsigned slices = 1 + unsigned(rng.below(6));
+    const Windows calm = with_losses(strict, rng, slices);
+    ASSERT_EQ(calm.peak, 0) << round;
+    const Windows lossy = with_losses(lazy, rng, slices);
+    EXPECT_LE(lossy.peak, whole.peak);
+    for (const auto& [at, window] : lossy.at) {
+      const auto same = whole.at.find(at);
+      ASSERT_NE(same, whole.at.end());
+      ASSERT_EQ(window, same->second) << "round " << round << ", unmapped at " << at;
+    }
+    kept += lossy.at.size();
+  }
+  EXPECT_GT(kept, 200u * 300);  // Most of what was seen counts.
+}
 
 TEST(LifeTable, ACheckpointGoesOnAsTheOriginalDoes) {
   const Lcores lcores = lazy_life(700);

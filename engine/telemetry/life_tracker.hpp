@@ -5,7 +5,9 @@
 // Invariants: T1 a life is over when its unmap returned and the last of its pages is complete; one UNMAP
 // may end several lives, a life may take several UNMAPs. T2 mappings that outlive their unmap by design
 // (dma_event_persistent()) are live between the calls and never stale. T3 with lost events a life may
-// never end; what replaces it ends it without a window.
+// never end; what replaces it ends it without a window. What ended a life, and the
+// beginning of the next, may be among the lost: a life with events missing in its time has no window,
+// and is not stale beyond that.
 // Limits: those of LifeTable.
 //
 // A sink has:
@@ -19,9 +21,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "engine/telemetry/dma_event.hpp"
 #include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_gaps.hpp"
 #include "engine/telemetry/life_table.hpp"
 
 namespace violet {
@@ -53,11 +57,23 @@ class LifeTracker {
 
   LifeTable& table() { return table_; }
   const LifeTable& table() const { return table_; }
-  // From now on events are missing (T3).
-  void lose() { lost_ = true; }
+  // Events between `from` and `to` are missing (T3). Before any event at or after `to`.
+  void lose(Ticks from, Ticks to) {
+    lost_ = true;
+    gaps_.add(from, to);
+  }
+  // The table was loaded with the state at `at`; after lose().
+  void begin_at(Ticks at) {
+    gaps_.pass(at);
+    stale_lives_ = static_cast<std::size_t>(std::count_if(
+        table_.lives.begin(), table_.lives.end(),
+        [](const Life& life) { return life.pages > 0 && life.is(LifeRecord::kStale); }));
+  }
 
   // Other kinds change nothing.
   void apply(const Event& event) {
+    if (event.at >= gaps_.next_end()) [[unlikely]]
+      doubt_stale(event.at);
     switch (event.kind) {
       case EventKind::kAttach:
         detach(event.id, event.at);
@@ -163,9 +179,14 @@ class LifeTracker {
     const std::uint32_t id = found->life;
     Life& life = table_.lives[id];
     if (life.is(LifeRecord::kUnmapped) || life.first != first) return false;
-    life.flags |= LifeRecord::kUnmapped | LifeRecord::kStale;
     life.unmapped = event.at;
     life.unmap_took = event.took;
+    if (lost_ && gaps_.touch(life.mapped, event.at)) {
+      unmap_unsure(id, event.at);
+      return true;
+    }
+    life.flags |= LifeRecord::kUnmapped | LifeRecord::kStale;
+    ++stale_lives_;
     sink_.unmapped(life, event.at);
     for (std::uint64_t granule = first; granule < first + life.pages; ++granule) {
       const std::uint64_t key = LifeTable::key(domain, granule);
@@ -177,6 +198,50 @@ class LifeTracker {
     }
     if (life.not_complete == 0) finish(id);
     return true;
+  }
+
+  // The first event after a gap: what was stale until then may have ended in it.
+  void doubt_stale(Ticks at) {
+    gaps_.pass(at);
+    if (stale_lives_ == 0) return;
+    std::vector<std::uint64_t> reachable;
+    table_.pages.for_each([&](std::uint64_t key, Page& page) {
+      Life& life = table_.lives[page.life];
+      if (!life.is(LifeRecord::kStale) || page.is() == PageState::kComplete) return;
+      if (!life.is(LifeRecord::kNoWindow)) sink_.no_window(life);
+      life.flags |= LifeRecord::kNoWindow;
+      if (page.is() == PageState::kReachable) reachable.push_back(key);
+    });
+    while (!table_.flights.empty()) complete(GranuleSpan(table_.flights.front().range), at);
+    for (const std::uint64_t key : reachable) {
+      const Page page = *table_.pages.find(key);
+      table_.pages.erase(key);
+      --table_.lives[page.life].not_executed;
+      complete_page(page.life, LifeTable::granule_of(key), at);
+    }
+  }
+
+  void unmap_unsure(std::uint32_t id, Ticks at) {
+    Life& life = table_.lives[id];
+    life.flags |= LifeRecord::kUnmapped | LifeRecord::kNoWindow;
+    sink_.unmapped(life, at);
+    sink_.no_window(life);
+    live(life, -1, at);
+    const std::uint64_t first = life.first, end = first + life.pages;
+    const std::uint32_t domain = life.domain_index;
+    const bool over = life.not_complete == 0;
+    for (std::uint64_t granule = first; granule < end; ++granule) {
+      const std::uint64_t key = LifeTable::key(domain, granule);
+      const Page* page = table_.pages.find(key);
+      // An invalidation in flight ends its pages itself.
+      if (page == nullptr || page->life != id || page->is() == PageState::kExecuted) continue;
+      const bool reachable = page->is() == PageState::kReachable;
+      table_.pages.erase(key);
+      if (!reachable) continue;
+      --life.not_executed;
+      complete_page(id, granule, at);  // The last one frees the life.
+    }
+    if (over) finish(id);
   }
 
   void live(const Life& life, int by, Ticks at) {
@@ -216,6 +281,7 @@ class LifeTracker {
   void finish(std::uint32_t id) {
     const Life& life = table_.lives[id];
     if (!life.is(LifeRecord::kNoWindow)) sink_.window(life);
+    if (life.is(LifeRecord::kStale)) --stale_lives_;
     table_.free_life(id);
   }
 
@@ -302,6 +368,8 @@ class LifeTracker {
   Sink& sink_;
   LifeTable table_;
   bool lost_ = false;
+  EventGaps gaps_;
+  std::size_t stale_lives_ = 0;
 };
 
 }  // namespace violet

@@ -22,7 +22,8 @@ template <class Sink>
 void load_state(const CellData& cell, const CellData::ReplayFrom& from,
                 LifeTracker<Sink>& tracker) {
   if (from.checkpoint != nullptr) tracker.table().load(cell.pyramid, *from.checkpoint);
-  if (cell.info.lost > 0) tracker.lose();
+  for (const KeptEvents::Gap& gap : cell.events->gaps()) tracker.lose(gap.from, gap.to);
+  tracker.begin_at(from.checkpoint != nullptr ? cell.pyramid.facts.start + from.checkpoint->at : 0);
 }
 
 // visit(life, granule, live, stale) for all pages of the state.
