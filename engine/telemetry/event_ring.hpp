@@ -131,6 +131,7 @@ class RingObserver {
   RingObserver(const RingState* state, const Word* words, std::size_t capacity)
       : state_(state), words_(words), mask_(capacity - 1) {
     position_ = oldest(load_word(state->tail, std::memory_order_acquire));  // partner: record
+    missed_ = position_;
   }
 
   // Copies up to out.size() events in order; what it returns comes after what lost() grew by.
@@ -153,6 +154,8 @@ class RingObserver {
 
   // Overwritten before they could be copied.
   std::uint64_t lost() const noexcept { return lost_; }
+  // Overwritten before this observer began.
+  std::uint64_t missed() const noexcept { return missed_; }
   // Dropped by the producer, because the recorder was late.
   std::uint64_t dropped() const noexcept {
     return load_word(state_->dropped, std::memory_order_relaxed);
@@ -188,6 +191,7 @@ class RingObserver {
   Word mask_;
   Word position_ = 0;
   std::uint64_t lost_ = 0;
+  std::uint64_t missed_ = 0;
 };
 
 // The producer's handle: off is one predictable branch.

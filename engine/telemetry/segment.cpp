@@ -1,5 +1,6 @@
 #include "engine/telemetry/segment.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include <bit>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -266,10 +268,26 @@ Status SegmentView::check(const std::string& path) {
   return {};
 }
 
-void step_back() noexcept {
-  constexpr int kLowest = 19;
-  // On Linux this is the thread's alone.
-  static_cast<void>(::setpriority(PRIO_PROCESS, 0, kLowest));
+namespace {
+
+// On Linux the priority is a thread's; 0: the caller.
+void step_back(id_t thread, int nice) noexcept {
+  if (::getpriority(PRIO_PROCESS, thread) < nice)
+    static_cast<void>(::setpriority(PRIO_PROCESS, thread, nice));
+}
+
+}  // namespace
+
+void step_back(int nice) noexcept { step_back(id_t{0}, nice); }
+
+void step_back_all(int nice) noexcept {
+  DIR* tasks = ::opendir("/proc/self/task");
+  if (tasks == nullptr) return step_back(nice);
+  while (const dirent* one = ::readdir(tasks)) {
+    const long thread = std::strtol(one->d_name, nullptr, 10);
+    if (thread > 0) step_back(static_cast<id_t>(thread), nice);
+  }
+  ::closedir(tasks);
 }
 
 RingObserver SegmentView::observe(std::size_t ring) const {

@@ -95,7 +95,7 @@ class Attachment {
 
 [[noreturn]] void serve(pid_t run, int orders, int answers) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  step_back();
+  step_back(kFoldingNice);
   Order order;
   while (receive(orders, order)) {
     move_to(order.cpu);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/clock.hpp"
 #include "experiments/results/live_run.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "gui/feed/recorded_run.hpp"
@@ -19,37 +20,61 @@ constexpr std::size_t kCopy = 4096;
 // --- LiveSorter ---
 
 LiveSorter::LiveSorter(const SegmentInfo& info, std::vector<RingPlace> rings,
-                       const SegmentStatus& status, NameCell name, void* context)
+                       std::vector<bool> missed, const SegmentStatus& status, NameCell name,
+                       void* context)
     : info_(info),
       rings_(std::move(rings)),
       status_(status),
       name_(name),
       context_(context),
-      waiting_(rings_.size()) {}
+      waiting_(rings_.size()) {
+  for (std::size_t i = 0; i < waiting_.size(); ++i) waiting_[i].missed = missed[i];
+}
 
 void LiveSorter::begin(std::uint32_t cell, std::uint32_t repetition, Ticks at, bool from_the_start,
                        std::vector<std::shared_ptr<LiveCell>>& fresh) {
   if (current_ != nullptr) current_->end();
   current_ = std::make_shared<LiveCell>(name_(context_, cell, repetition), at, info_.ns_per_tick,
                                         from_the_start);
+  current_start_ = at;
   fresh.push_back(current_);
 }
 
-// To the current cell: all that waits and is older than `until`.
-void LiveSorter::give(Ticks until, bool all) {
-  std::vector<std::vector<Event>> parts(waiting_.size());
+// To the current cell: all that waits and is older than `until`, or all; `ends`: the next cell begins there.
+void LiveSorter::give(Ticks until, bool all, bool ends) {
   std::vector<LiveCell::Batch> batches;
   for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    auto& events = waiting_[i].events;
-    const auto end = all ? events.end()
-                         : std::find_if(events.begin(), events.end(),
-                                        [until](const Event& event) { return event.at >= until; });
-    parts[i].assign(events.begin(), end);
-    events.erase(events.begin(), end);
-    if (parts[i].empty() && waiting_[i].lost == 0) continue;
-    batches.push_back({rings_[i].lcore, parts[i], std::exchange(waiting_[i].lost, 0)});
+    Waiting& waiting = waiting_[i];
+    for (Piece& piece : waiting.pieces) {
+      const auto begin = piece.events.begin() + static_cast<std::ptrdiff_t>(piece.given);
+      auto end = all ? piece.events.end()
+                     : std::find_if(begin, piece.events.end(),
+                                    [until](const Event& event) { return event.at >= until; });
+      if (piece.lost > 0 && end == begin && end != piece.events.end()) {
+        // Nothing of the piece is due, but of the loss before it. The event that ends the gap goes with it,
+        // so that it is known how long it lasts; or it is the next cell's, and the gap with it.
+        if (ends) {
+          waiting.missed = true;
+        } else {
+          ++end;
+        }
+      }
+      // How many of a ring's missed events were this cell's nobody knows: one at least.
+      const bool missed = current_ != nullptr && end != begin &&
+                          std::exchange(waiting.missed, false) && begin->at > current_start_;
+      const std::uint64_t lost = std::exchange(piece.lost, 0) + (missed ? 1 : 0);
+      if (begin != end || lost > 0) batches.push_back({rings_[i].lcore, {begin, end}, lost});
+      piece.given += static_cast<std::size_t>(end - begin);
+      if (end != piece.events.end()) break;
+    }
   }
   if (current_ != nullptr) current_->advance(batches, until);
+  for (Waiting& waiting : waiting_) {
+    while (!waiting.pieces.empty() &&
+           waiting.pieces.front().given == waiting.pieces.front().events.size()) {
+      waiting.pieces.pop_front();
+    }
+  }
 }
 
 void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
@@ -57,9 +82,17 @@ void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
   Ticks first = ~Ticks{0};
   for (Taken& part : taken) {
     Waiting& waiting = waiting_[part.ring];
-    waiting.lost += part.lost_before;
-    waiting.events.insert(waiting.events.end(), part.events.begin(), part.events.end());
-    if (!waiting.events.empty()) first = std::min(first, waiting.events.front().at);
+    if (!part.events.empty()) first = std::min(first, part.events.front().at);
+    if (!part.events.empty()) waiting.newest = std::max(waiting.newest, part.events.back().at);
+    waiting.behind = part.all ? std::nullopt : std::optional(waiting.newest);
+    // A loss without events comes before whatever is next.
+    if (!part.events.empty() || part.lost_before > 0) {
+      if (part.lost_before > 0 || waiting.pieces.empty()) {
+        waiting.pieces.push_back({{}, 0, part.lost_before});
+      }
+      auto& events = waiting.pieces.back().events;
+      events.insert(events.end(), part.events.begin(), part.events.end());
+    }
     if (rings_[part.ring].role != RingRole::kRecorder) continue;
     for (const Event& event : part.events) {
       recorder_ = std::max(recorder_, event.at);
@@ -69,7 +102,11 @@ void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
     }
   }
   const auto skew = static_cast<Ticks>(kSkewNs / info_.ns_per_tick);
-  const Ticks until = at_end ? ~Ticks{0} : recorder_ - std::min(recorder_, skew);
+  Ticks known = recorder_;
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.behind) known = std::min(known, *waiting.behind);  // A4
+  }
+  const Ticks until = at_end ? ~Ticks{0} : known - std::min(known, skew);
   // Whoever comes late has no first mark: the run says where it is.
   if (!seen_any_ && first != ~Ticks{0}) {
     seen_any_ = true;
@@ -81,10 +118,10 @@ void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
     const Event mark = starts_.front();
     starts_.pop_front();
     // An lcore's first events may bear a time just before the mark.
-    give(mark.at, false);
+    give(mark.at, false, true);
     begin(mark.id, static_cast<std::uint32_t>(mark.a), mark.at, true, fresh);
   }
-  give(until, at_end);
+  give(until, at_end, false);
   if (at_end && current_ != nullptr) current_->end();
 }
 
@@ -94,6 +131,8 @@ LiveRun::LiveRun(std::unique_ptr<LiveSource> source, std::vector<CellInfo> plan)
     : source_(std::move(source)),
       plan_(std::move(plan)),
       lost_(source_->rings().size()),
+      read_to_end_(source_->rings().size()),
+      told_read_to_end_(source_->rings().size(), true),
       buffer_(kCopy),
       worker_([this] { work(); }) {}
 
@@ -125,20 +164,20 @@ Result<std::shared_ptr<const CellFeed>> LiveRun::open_cell(std::size_t index,
   return std::shared_ptr<const CellFeed>(cells_[index]);
 }
 
-// True when the ring may have more.
-bool LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
-  const std::size_t count =
-      source_->read(ring, std::span(buffer_).first(std::min(budget, buffer_.size())));
+void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
+  const std::size_t room = std::min(budget, buffer_.size());
+  const std::size_t count = source_->read(ring, std::span(buffer_).first(room));
   const std::uint64_t lost = source_->lost(ring);
   const std::uint64_t fresh = lost - std::exchange(lost_[ring], lost);
-  if (count == 0 && fresh == 0) return false;
+  read_to_end_[ring] = count < room;
+  if (count == 0 && fresh == 0) return;
   budget -= count;
-  LiveSorter::Taken taken{ring, {}, fresh};
+  told_read_to_end_[ring] = read_to_end_[ring];
+  LiveSorter::Taken taken{ring, {}, fresh, read_to_end_[ring]};
   taken.events.assign(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(count));
   const std::lock_guard lock(mutex_);
   waiting_ += count;
   queue_.push_back(std::move(taken));
-  return count == buffer_.size() && budget > 0;
 }
 
 void LiveRun::pull() {
@@ -146,20 +185,28 @@ void LiveRun::pull() {
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
-    budget = std::min(budget, kMostWaiting - std::min(kMostWaiting, waiting_));
+    budget = std::min(budget, most_waiting_ - std::min(most_waiting_, waiting_));
   }
   const bool running = source_->alive(nullptr);
+  const std::size_t allowed = budget;
+  read_to_end_.assign(read_to_end_.size(), false);
   // Round by round, so that no ring starves; the recorder's first, which says how far the others are.
   for (bool more = budget > 0; more && budget > 0;) {
     more = false;
     for (std::size_t i = source_->rings().size(); i > 0 && budget > 0; --i) {
-      more = copy_ring(i - 1, budget) || more;
+      if (!read_to_end_[i - 1]) copy_ring(i - 1, budget);
+      more = more || !read_to_end_[i - 1];
     }
   }
   {
     const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < read_to_end_.size(); ++i) {
+      if (told_read_to_end_[i] == read_to_end_[i]) continue;
+      told_read_to_end_[i] = read_to_end_[i];
+      queue_.push_back({i, {}, 0, read_to_end_[i]});
+    }
     // Once nothing is left of a run that is gone, it has ended.
-    ended_ = !running && budget == kMostAPull;
+    ended_ = !running && allowed > 0 && budget == allowed;
     if (queue_.empty() && !ended_) return;
   }
   changed_.notify_all();
@@ -168,6 +215,13 @@ void LiveRun::pull() {
 void LiveRun::settle() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return queue_.empty() && !busy_ && ended_ == finished_; });
+}
+
+std::vector<bool> LiveRun::missed() const {
+  std::vector<bool> missed;
+  for (std::size_t i = 0; i < source_->rings().size(); ++i)
+    missed.push_back(source_->missed(i) > 0);
+  return missed;
 }
 
 void LiveRun::work() {
@@ -183,14 +237,17 @@ void LiveRun::work() {
       return info;
     }
   } plan{this};
-  LiveSorter sorter(source_->info(), source_->rings(), source_->status().value_or(SegmentStatus{}),
-                    &Plan::name, &plan);
+  step_back(kFoldingNice);
+  LiveSorter sorter(source_->info(), source_->rings(), missed(),
+                    source_->status().value_or(SegmentStatus{}), &Plan::name, &plan);
+  std::size_t most_waiting = 0;  // A2; 0: not known.
   while (true) {
     std::vector<LiveSorter::Taken> taken;
     bool at_end = false;
     {
       std::unique_lock lock(mutex_);
       busy_ = false;
+      if (most_waiting > 0) most_waiting_ = most_waiting;
       changed_.notify_all();
       changed_.wait(lock, [&] { return stopping_ || !queue_.empty() || (ended_ && !finished_); });
       if (stopping_) return;
@@ -200,7 +257,16 @@ void LiveRun::work() {
       at_end = finished_ = ended_;
     }
     std::vector<std::shared_ptr<LiveCell>> fresh;
+    std::size_t events = 0;
+    for (const auto& part : taken) events += part.events.size();
+    const Ticks begun = now_ticks();
     sorter.sort(std::move(taken), at_end, fresh);
+    // A few events say little about how fast it is.
+    if (events >= kLeastWaiting / 4) {
+      const double seconds = double(now_ticks() - begun) * ns_per_tick() * 1e-9;
+      most_waiting = static_cast<std::size_t>(std::clamp(
+          double(events) / seconds * kMostLagS, double(kLeastWaiting), double(kMostWaiting)));
+    }
     const std::lock_guard lock(mutex_);
     cells_.insert(cells_.end(), fresh.begin(), fresh.end());
   }
@@ -221,6 +287,7 @@ class SegmentSource : public LiveSource {
   std::size_t read(std::size_t ring, std::span<Event> out) override {
     return rings_[ring].read(out);
   }
+  std::uint64_t missed(std::size_t ring) const override { return rings_[ring].missed(); }
   std::uint64_t lost(std::size_t ring) const override {
     return rings_[ring].lost() + rings_[ring].dropped() - dropped_before_[ring];
   }

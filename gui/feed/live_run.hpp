@@ -4,8 +4,9 @@
 //
 // Threading: pull(), alive(), cells() and open_cell() from one thread (the main one); cells as LiveCell.
 // Invariants: A1 pull() copies at most kMostAPull events and never waits. A2 what waits for the worker is
-// bounded by kMostWaiting events: beyond that nothing is read, and what the rings then overwrite is
-// counted as lost. A3 the run is only read.
+// bounded by what it does in kMostLagS, and by kMostWaiting events: beyond that nothing is read, and what
+// the rings then overwrite is counted as lost. So a viewer that gets little of a CPU shows less, not later. A3 the run is only read.
+// A4 nothing is shown past a time for which a ring may still hold events that were not read.
 // Limits: events are shown once the recorder has said what time it is, a few tens of milliseconds later.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,23 +31,34 @@ class LiveSorter {
     std::size_t ring = 0;
     std::vector<Event> events;
     std::uint64_t lost_before = 0;
+    bool all = true;  // That the ring had; otherwise the next pull goes on there.
   };
   using NameCell = CellInfo (*)(void* context, std::uint32_t cell, std::uint32_t repetition);
 
-  LiveSorter(const SegmentInfo& info, std::vector<RingPlace> rings, const SegmentStatus& status,
-             NameCell name, void* context);
+  // `missed`: the rings of which older events had been overwritten when the first were taken.
+  LiveSorter(const SegmentInfo& info, std::vector<RingPlace> rings, std::vector<bool> missed,
+             const SegmentStatus& status, NameCell name, void* context);
 
   // Sorts in; cells that begin are appended to `fresh`.
   void sort(std::vector<Taken> taken, bool at_end, std::vector<std::shared_ptr<LiveCell>>& fresh);
 
  private:
-  struct Waiting {
-    std::deque<Event> events;
+  // Events that follow each other, and how many are lost before them.
+  struct Piece {
+    std::vector<Event> events;
+    std::size_t given = 0;
     std::uint64_t lost = 0;
+  };
+  struct Waiting {
+    std::deque<Piece> pieces;
+    // What the ring still holds is no older than this; nothing while it has been read to its end.
+    std::optional<Ticks> behind;
+    Ticks newest = 0;
+    bool missed = false;  // Its first events here are not its first.
   };
   void begin(std::uint32_t cell, std::uint32_t repetition, Ticks at, bool from_the_start,
              std::vector<std::shared_ptr<LiveCell>>& fresh);
-  void give(Ticks until, bool all);
+  void give(Ticks until, bool all, bool ends);
 
   SegmentInfo info_;
   std::vector<RingPlace> rings_;
@@ -55,6 +68,7 @@ class LiveSorter {
   std::vector<Waiting> waiting_;
   std::deque<Event> starts_;  // Marks of cells that have not begun yet.
   std::shared_ptr<LiveCell> current_;
+  Ticks current_start_ = 0;
   bool seen_any_ = false;
   Ticks recorder_ = 0;  // The newest time that the recorder told.
 };
@@ -63,6 +77,8 @@ class LiveRun : public RunFeed {
  public:
   static constexpr std::size_t kMostAPull = 1 << 18;
   static constexpr std::size_t kMostWaiting = 1 << 21;
+  static constexpr std::size_t kLeastWaiting = 1 << 15;
+  static constexpr double kMostLagS = 0.3;
 
   LiveRun(std::unique_ptr<LiveSource> source, std::vector<CellInfo> plan);
   ~LiveRun() override;
@@ -79,17 +95,21 @@ class LiveRun : public RunFeed {
 
  private:
   void work();
-  bool copy_ring(std::size_t ring, std::size_t& budget);
+  std::vector<bool> missed() const;
+  void copy_ring(std::size_t ring, std::size_t& budget);
 
   std::unique_ptr<LiveSource> source_;
   std::vector<CellInfo> plan_;  // By position in the plan.
   std::vector<std::uint64_t> lost_;
+  std::vector<bool> read_to_end_;       // Rings, in this pull.
+  std::vector<bool> told_read_to_end_;  // What the worker knows of that.
   std::vector<Event> buffer_;
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;
   std::vector<LiveSorter::Taken> queue_;
   std::size_t waiting_ = 0;
+  std::size_t most_waiting_ = kMostAPull;
   bool ended_ = false;  // The run: what comes now is the rest.
   bool stopping_ = false;
   bool busy_ = false;

@@ -60,6 +60,7 @@ class FakeSource : public LiveSource {
   std::size_t read(std::size_t ring, std::span<Event> out) override {
     return observers_[ring].read(out);
   }
+  std::uint64_t missed(std::size_t ring) const override { return observers_[ring].missed(); }
   std::uint64_t lost(std::size_t ring) const override { return observers_[ring].lost(); }
   std::optional<SegmentStatus> status() const override { return run_.status; }
   bool alive(std::string* why) const override {
@@ -77,6 +78,17 @@ std::vector<CellInfo> two_cells() {
   cells[0].label = "strict";
   cells[1].label = "lazy";
   return cells;
+}
+
+// Takes the rest of a run that has ended; a slow machine takes less at a time.
+void until_ended(LiveRun& run) {
+  for (int i = 0; i < 10'000; ++i) {
+    run.pull();
+    run.settle();
+    const auto cells = run.cells();
+    if (!cells.empty() && !cells.back().live) return;
+  }
+  ADD_FAILURE() << "the run does not end";
 }
 
 SyntheticOptions life(SyntheticStrategy strategy, std::uint32_t cell, Ticks start) {
@@ -116,10 +128,7 @@ TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
   EXPECT_TRUE(grew);
   EXPECT_TRUE(run.alive(nullptr));
   fake.running = false;
-  for (int i = 0; i < 3; ++i) {
-    run.pull();
-    run.settle();
-  }
+  until_ended(run);
   std::string why;
   EXPECT_FALSE(run.alive(&why));
   EXPECT_EQ(why, "the test ended it");
@@ -164,10 +173,7 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
         run->settle();
       });
   fake.running = false;
-  for (int i = 0; i < 3; ++i) {
-    run->pull();
-    run->settle();
-  }
+  until_ended(*run);
   ASSERT_EQ(run->cells().size(), 1u);
   const CellInfo info = run->cells().front();
   EXPECT_EQ(info.label, "lazy");
@@ -179,6 +185,104 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
                           [](const Column& column) { return column.gap; }));
   // The endpoint's domain is found again from what the engine maps.
   EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 100u);
+}
+
+// The marks of a run are few and stay in their ring when the lcores' events have long been overwritten: the
+// attaching of the endpoint, for one.
+TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
+  FakeRun fake;
+  SyntheticOptions options = life(SyntheticStrategy::kLazy, 0, 1'000'000);
+  options.events = 4 << 16;
+  SyntheticLife one(options);
+  std::unique_ptr<LiveRun> run;
+  std::uint64_t recorded = 0;
+  one.run(
+      [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+        fake.record(lcore, part);
+        recorded += part.size();
+      },
+      [&](Ticks) {
+        if (run == nullptr && recorded > options.events * 3 / 4) {
+          run = std::make_unique<LiveRun>(std::make_unique<FakeSource>(fake), two_cells());
+        }
+        if (run == nullptr) return;
+        run->pull();
+        run->settle();
+      });
+  fake.running = false;
+  until_ended(*run);
+  ASSERT_EQ(run->cells().size(), 1u);
+  const CellInfo info = run->cells().front();
+  EXPECT_GT(info.lost, 0u);
+  EXPECT_LT(info.events, recorded);
+  const auto cell = run->open_cell(0, {});
+  ASSERT_TRUE(cell);
+  EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 1000u);
+}
+
+// Who looks too rarely loses events of each ring at other times; under strict nothing becomes stale by that.
+TEST(LiveRun, LossesMakeNoPageStale) {
+  FakeRun fake;
+  for (std::size_t i = 0; i < fake.rings.size(); ++i) {
+    fake.places[i].capacity = std::size_t{1} << (13 + i);
+    fake.rings[i] = std::make_unique<EventRing>(fake.places[i].capacity, fake.places[i].lcore);
+  }
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  SyntheticOptions options = life(SyntheticStrategy::kStrict, 0, 1'000'000);
+  options.events = 200'000;
+  int calls = 0;
+  SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> part,
+                                 std::uint64_t) { fake.record(lcore, part); },
+                             [&](Ticks) {
+                               if (++calls % 3 == 0) run.pull();
+                               if (calls % 4 == 0) run.settle();
+                             });
+  fake.running = false;
+  until_ended(run);
+  ASSERT_EQ(run.cells().size(), 1u);
+  const CellInfo info = run.cells().front();
+  EXPECT_GT(info.lost, 1000u);
+  const auto cell = *run.open_cell(0, {});
+  const auto exposure = cell->exposure(info.whole, 50);
+  EXPECT_GT(exposure.unmaps, 1000u);
+  EXPECT_EQ(exposure.unmaps, exposure.zero_windows);
+  EXPECT_EQ(exposure.peak_stale_pages, 0);
+}
+
+// A backlog that takes several pulls is shown as if it had been read at once.
+TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
+  const auto calls_of = [](bool at_once) {
+    FakeRun fake;
+    if (!at_once) {
+      // Room for everything, so that nothing is lost while nobody looks.
+      for (std::size_t i = 0; i < fake.rings.size(); ++i) {
+        fake.places[i].capacity = 1 << 20;
+        fake.rings[i] = std::make_unique<EventRing>(1 << 20, fake.places[i].lcore);
+      }
+    }
+    LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+    SyntheticOptions options = life(SyntheticStrategy::kLazy, 0, 1'000'000);
+    options.events = 4 * LiveRun::kMostAPull;
+    const auto pull = [&run] {
+      run.pull();
+      run.settle();
+    };
+    SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> part,
+                                   std::uint64_t) { fake.record(lcore, part); },
+                               [&](Ticks) {
+                                 if (at_once) pull();
+                               });
+    fake.running = false;
+    until_ended(run);
+    const auto cell = *run.open_cell(0, {});
+    EXPECT_FALSE(cell->info().live);
+    const Overview overview = cell->overview({0, cell->info().whole.to}, 200);
+    EXPECT_EQ(cell->info().lost, 0u);
+    std::vector<std::uint64_t> calls;
+    for (const Column& column : overview.operations_per_s) calls.push_back(column.count);
+    return calls;
+  };
+  EXPECT_EQ(calls_of(false), calls_of(true));
 }
 
 TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {

@@ -20,7 +20,9 @@ class LiveSource {
   virtual const SegmentInfo& info() const = 0;
   virtual const std::vector<RingPlace>& rings() const = 0;
   virtual std::size_t read(std::size_t ring, std::span<Event> out) = 0;
-  // Never seen here or never recorded, since the beginning.
+  // Of the ring's events, those that had been overwritten before anybody looked.
+  virtual std::uint64_t missed(std::size_t ring) const = 0;
+  // Never seen here or never recorded, since then.
   virtual std::uint64_t lost(std::size_t ring) const = 0;
   virtual std::optional<SegmentStatus> status() const = 0;
   virtual bool alive(std::string* why) const = 0;
