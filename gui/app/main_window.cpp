@@ -10,6 +10,7 @@
 #include <QTabWidget>
 #include <QVBoxLayout>
 
+#include "engine/telemetry/segment.hpp"
 #include "gui/app/message_bar.hpp"
 #include "gui/app/status_line.hpp"
 #include "gui/app/workspaces.hpp"
@@ -78,7 +79,7 @@ MainWindow::~MainWindow() {
 void MainWindow::makeTabs() {
   tabs_->setDocumentMode(true);
   tabs_->setAccessibleName(tr("Workspaces"));
-  observe_ = new ObserveWorkspace(&session_);
+  observe_ = new ObserveWorkspace(&session_, remembers_);
   places_.push_back({observe_->name(), {}, observe_});
   for (const WorkspaceMaker& maker : other_workspaces()) {
     places_.push_back({maker.name, [this, make = maker.make] { return make(session_); }});
@@ -175,7 +176,9 @@ void MainWindow::opened(Opened answer) {
   setWindowTitle(tr("%1 - Violet").arg(QString::fromStdString((*answer.run)->name())));
   session_.setRun(*answer.run, cell.value_or(0));
   if (answer.live) {
+    step_back_all(kWatchingNice);
     grown_.start();
+    frame_meter_.start();
     pull_timer_.start();
   } else {
     pull_timer_.stop();
@@ -189,7 +192,9 @@ void MainWindow::pull() {
   if (session_.run() == nullptr || session_.run()->alive(&why)) return showLive();
   pull_timer_.stop();
   session_.setFollowing(false);
-  status_->showMessage(tr("The run has ended: %1").arg(QString::fromStdString(why)), 10000);
+  const QString ended = tr("The run has ended: %1").arg(QString::fromStdString(why));
+  const QString frames = frame_meter_.summary();
+  status_->showMessage(frames.isEmpty() ? ended : ended + QStringLiteral(" · ") + frames, 10000);
   showLive();
 }
 
@@ -198,9 +203,18 @@ void MainWindow::showLive() {
   if (live_ == nullptr) return;
   if (!pull_timer_.isActive()) return live_->clear();
   const auto cell = session_.cell();
-  live_->setText(tr("live, lag %1, drops %2")
+  QString says = tr("live, lag %1, drops %2")
                      .arg(durationText(double(grown_.elapsed()) * 1e6))
-                     .arg(cell ? cell->info().lost : 0));
+                     .arg(cell ? cell->info().lost : 0);
+  if (const QString rate = frame_meter_.rateText(); !rate.isEmpty())
+    says += QStringLiteral(", ") + rate;
+  live_->setText(says);
+}
+
+// One for each picture of the whole window, however many views it repaints.
+bool MainWindow::event(QEvent* event) {
+  if (event->type() == QEvent::UpdateRequest && pull_timer_.isActive()) frame_meter_.frame();
+  return QMainWindow::event(event);
 }
 
 void MainWindow::showTime() {

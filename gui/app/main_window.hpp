@@ -14,6 +14,7 @@
 
 #include "engine/base/result.hpp"
 #include "gui/app/action_table.hpp"
+#include "gui/app/frame_meter.hpp"
 #include "gui/model/query.hpp"
 #include "gui/model/session.hpp"
 
@@ -48,11 +49,14 @@ class MainWindow : public QMainWindow {
   QTabWidget* tabs() const { return tabs_; }
   QString message() const;
   bool opening() const { return opening_.busy(); }
+  // Of the live run that is shown, or was last.
+  const FrameMeter& frameMeter() const { return frame_meter_; }
   // Makes the workspace if this is its first time.
   Workspace* workspace(const QString& name);
   void bringForward(const QString& name);
 
  protected:
+  bool event(QEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
@@ -103,6 +107,7 @@ class MainWindow : public QMainWindow {
   QLineEdit* find_ = nullptr;
   QTimer pull_timer_;
   QElapsedTimer grown_;
+  FrameMeter frame_meter_;
   Query<Opened> opening_;
   Query<std::optional<Nanos>> stepping_;
 };

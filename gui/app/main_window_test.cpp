@@ -16,6 +16,7 @@
 #include <QTest>
 #include <fstream>
 
+#include "gui/app/frame_meter.hpp"
 #include "gui/app/key_sheet.hpp"
 #include "gui/app/palette.hpp"
 #include "gui/app/status_line.hpp"
@@ -209,6 +210,22 @@ TEST(Palette, WordsFitInAnyOrder) {
   EXPECT_TRUE(Palette::fits(QStringLiteral("Zoom into addresses"), QStringLiteral("addr zoom")));
   EXPECT_FALSE(Palette::fits(QStringLiteral("Zoom into addresses"), QStringLiteral("pan")));
   EXPECT_TRUE(Palette::fits(QStringLiteral("anything"), QString()));
+}
+
+TEST(FrameMeter, CountsTheTimesBetweenFrames) {
+  FrameMeter meter;
+  EXPECT_TRUE(meter.summary().isEmpty());
+  meter.frame();
+  EXPECT_TRUE(meter.rateText().isEmpty());  // One frame is no time.
+  for (int i = 0; i < 3; ++i) {
+    QTest::qWait(2);
+    meter.frame();
+  }
+  EXPECT_EQ(meter.frames(), 3u);
+  EXPECT_TRUE(meter.rateText().endsWith("frames/s")) << meter.rateText().toStdString();
+  EXPECT_TRUE(meter.summary().startsWith("3 frames, ")) << meter.summary().toStdString();
+  meter.start();
+  EXPECT_TRUE(meter.summary().isEmpty());
 }
 
 }  // namespace

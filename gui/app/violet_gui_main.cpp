@@ -60,7 +60,11 @@ int open_window(const CommandLine& line) {
     line.live ? window.attachLive(name) : window.openRun(name, QString::fromStdString(line.cell));
   }
   window.show();
-  return QApplication::exec();
+  const int code = QApplication::exec();
+  if (const QString frames = window.frameMeter().summary(); line.live && !frames.isEmpty()) {
+    std::fprintf(stderr, "violet gui: live: %s\n", frames.toUtf8().constData());
+  }
+  return code;
 }
 
 int run(int argc, char** argv) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -114,7 +115,11 @@ class FakeRun : public RunFeed {
     return std::shared_ptr<const CellFeed>(held[index]);
   }
   bool alive(std::string*) const override { return false; }
-  void pull() override {}
+  // What happens at the next pull, once.
+  std::function<void()> next;
+  void pull() override {
+    if (const auto happens = std::exchange(next, nullptr)) happens();
+  }
 };
 
 }  // namespace violet::gui

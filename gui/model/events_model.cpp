@@ -257,8 +257,8 @@ QVariant EventsModel::data(const QModelIndex& index, int role) const {
 
 QVariant EventsModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (role != Qt::DisplayRole || orientation != Qt::Horizontal) return {};
-  static const char* const kNames[] = {
-      "Time (min:s)", "Event", "Endpoint, domain", "Address", "Took", "Detail", "lcore"};
+  static const char* const kNames[] = {"Time (min:s)", "Event",  "Owner", "Address",
+                                       "Took",         "Detail", "lcore"};
   return section >= 0 && section < kColumns ? QString::fromLatin1(kNames[section]) : QString();
 }
 

@@ -250,7 +250,11 @@ void Session::pull() {
   const std::size_t cells_before = run_->cells().size();
   run_->pull();
   const std::size_t cells_now = run_->cells().size();
-  if (cells_now != cells_before) emit cellsChanged();
+  if (cells_now != cells_before) {
+    emit cellsChanged();
+    // Who follows a run goes on to its next cell.
+    if (following_ && cell_) return openCell(cells_now - 1);
+  }
   if (!cell_) {
     if (cells_now > 0 && !opening_) openCell(cells_now - 1);
     return;

@@ -61,7 +61,7 @@ class Session : public QObject {
   void setPlaying(bool on);
   double speed() const { return speed_; }  // Cell seconds a wall-clock second.
   void setSpeed(double speed);
-  // Live: the window's end follows the run.
+  // Live: the window's end follows the run, from cell to cell.
   bool following() const { return following_; }
   void setFollowing(bool on);
   // Live: looks for new events; called by a timer of the application.

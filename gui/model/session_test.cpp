@@ -157,6 +157,29 @@ TEST(Session, ALiveCellIsFollowedAtTheLengthThatWasChosen) {
   EXPECT_EQ(session.window(), before);
 }
 
+TEST(Session, WhoFollowsALiveRunGoesOnToItsNextCell) {
+  Session session;
+  auto run = std::make_shared<FakeRun>();
+  const auto begin = [&run] {
+    const auto cell = std::make_shared<GrowingCell>();
+    cell->about.live = true;
+    cell->about.whole = {0, 500'000'000};
+    run->held.push_back(cell);
+  };
+  begin();
+  session.setRun(run);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  run->next = begin;
+  session.pull();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cellIndex() == 1u; }));
+  EXPECT_TRUE(session.following());
+  session.setFollowing(false);
+  run->next = begin;
+  session.pull();
+  EXPECT_EQ(session.cellIndex(), 1u);
+  EXPECT_FALSE(session.opening());
+}
+
 TEST(Session, ClosingARunLeavesNothing) {
   Opened o;
   o.session.closeRun();

@@ -70,7 +70,7 @@ QTableView* make_table(EventsModel* model, QWidget* parent) {
   table->setWordWrap(false);
   table->setTabKeyNavigation(false);
   table->setVerticalScrollMode(QAbstractItemView::ScrollPerItem);
-  const int widths[] = {124, 112, 104, 124, 64, 190, 44};
+  const int widths[] = {124, 112, 108, 124, 64, 190, 44};
   for (int i = 0; i < EventsModel::kColumns; ++i) table->setColumnWidth(i, widths[i]);
   return table;
 }
@@ -93,7 +93,10 @@ EventsView::EventsView(Session* session, QWidget* parent)
   column->addWidget(table_);
   later_.setSingleShot(true);
   connect(&later_, &QTimer::timeout, this, &EventsView::refresh);
-  const auto soon = [this] { later_.start(kAfterMovingMs); };
+  // A window that follows a live run never comes to rest.
+  const auto soon = [this] {
+    if (!session_->following() || !later_.isActive()) later_.start(kAfterMovingMs);
+  };
   connect(session, &Session::windowChanged, this, soon);
   connect(session, &Session::selectionChanged, this, soon);
   connect(session, &Session::cellChanged, this, &EventsView::refresh);

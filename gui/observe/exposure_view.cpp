@@ -167,7 +167,7 @@ void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
 }
 
 // What the picture says, for those who see it for the first time.
-ExposureView::Verdict ExposureView::verdict() const {
+ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double room) const {
   const Theme& t = theme();
   if (onlyPersistent()) {
     return {tr("Not counted: pages stay mapped by design (%1 unmaps recorded)")
@@ -175,6 +175,14 @@ ExposureView::Verdict ExposureView::verdict() const {
             t.muted, true};
   }
   if (answer_.peak_stale_pages == 0) {
+    const bool lost = cell()->info().lost > 0;
+    if (lost && answer_.unmaps == 0)
+      return {tr("Events were lost: no unmap was seen whole"), t.muted, true};
+    if (lost) {
+      return {
+          tr("Zero in the %1 unmaps that were seen whole").arg(countText(double(answer_.unmaps))),
+          t.good, true};
+    }
     if (answer_.unmaps == 1)
       return {tr("Zero: the unmap returned after its page was unreachable"), t.good, true};
     if (answer_.unmaps == 0) return {tr("No page was unmapped in this window"), t.muted, true};
@@ -182,26 +190,35 @@ ExposureView::Verdict ExposureView::verdict() const {
                 .arg(countText(double(answer_.unmaps))),
             t.good, true};
   }
-  QString says = tr("mean %1, peak %2 pages")
-                     .arg(countText(answer_.mean_stale_pages), countText(answer_.peak_stale_pages));
-  if (answer_.unmaps > 0) {
-    says += tr("; reachable for p50 %1, p99 %2")
-                .arg(durationText(exposureWindowPercentile(answer_, 50)),
-                     durationText(exposureWindowPercentile(answer_, 99)));
-  }
+  // What matters first stays when there is no room for the rest.
+  std::vector<QString> clauses{
+      tr("mean %1, peak %2 pages")
+          .arg(countText(answer_.mean_stale_pages), countText(answer_.peak_stale_pages))};
   if (answer_.hits > 0) {
-    says += tr("; %1 of %2 probes read memory")
-                .arg(countText(double(answer_.hits)), countText(double(answer_.probes)));
+    clauses.push_back(tr("%1 of %2 probes read memory")
+                          .arg(countText(double(answer_.hits)), countText(double(answer_.probes))));
+  }
+  if (answer_.unmaps > 0) {
+    clauses.push_back(tr("reachable for p50 %1, p99 %2")
+                          .arg(durationText(exposureWindowPercentile(answer_, 50)),
+                               durationText(exposureWindowPercentile(answer_, 99))));
+  }
+  QString says = clauses[0];
+  for (std::size_t i = 1; i < clauses.size(); ++i) {
+    const QString longer = says + QStringLiteral("; ") + clauses[i];
+    if (metrics.horizontalAdvance(longer) > room) break;
+    says = longer;
   }
   return {says, t.text, false};
 }
 
 void ExposureView::paintVerdict(QPainter& painter, const Frame& frame) const {
   if (answer_.stale_pages.empty() || !cell()) return;
-  const Verdict says = verdict();
+  const Verdict says =
+      verdict(QFontMetricsF(text_font(9), painter.device()), frame.plot.width() - 24);
   painter.save();
   painter.setFont(text_font(says.in_the_middle ? 10.5 : 9));
-  const QFontMetricsF metrics(painter.font());
+  const QFontMetricsF metrics(painter.font(), painter.device());
   const double width = std::min(metrics.horizontalAdvance(says.text) + 16, frame.plot.width() - 8);
   const double height = metrics.height() + 4;
   QRectF box(frame.plot.right() - width - 4, frame.plot.top() + kProbeRow + 2, width, height);

@@ -34,7 +34,8 @@ class ExposureView : public ObserveView {
     QColor colour;
     bool in_the_middle;
   };
-  Verdict verdict() const;
+  // In at most `room` pixels, where it is a list of numbers.
+  Verdict verdict(const QFontMetricsF& metrics, double room) const;
   bool onlyPersistent() const;
   void paintLevel(QPainter& painter, const Frame& frame) const;
   void paintProbes(QPainter& painter, const Frame& frame) const;

@@ -278,7 +278,7 @@ TEST(Events, ARowMovesTheCursorAndShowsItsPage) {
 TEST(Find, GoesToAddressesTimesAndEvents) {
   QSettings().clear();
   Stage stage;
-  ObserveWorkspace observe(&stage.session);
+  ObserveWorkspace observe(&stage.session, true);
   observe.resize(1280, 640);
   observe.show();
   observe.find(QStringLiteral("0xffff_2000"));
@@ -293,7 +293,7 @@ TEST(Find, GoesToAddressesTimesAndEvents) {
 TEST(Observe, EveryWidgetWithFocusHasAName) {
   QSettings().clear();
   Stage stage;
-  ObserveWorkspace observe(&stage.session);
+  ObserveWorkspace observe(&stage.session, true);
   for (const QWidget* widget : observe.findChildren<QWidget*>()) {
     if (widget->focusPolicy() == Qt::NoFocus || qobject_cast<const QTabBar*>(widget) != nullptr)
       continue;
@@ -314,13 +314,13 @@ TEST(Observe, TheLayoutIsRememberedAndCanBeReset) {
     return observe.findChild<QDockWidget*>(QStringLiteral("dock.events"));
   };
   {
-    ObserveWorkspace observe(&stage.session);
+    ObserveWorkspace observe(&stage.session, true);
     observe.show();
     ASSERT_NE(events_of(observe), nullptr);
     events_of(observe)->hide();
     observe.saveLayout();
   }
-  ObserveWorkspace again(&stage.session);
+  ObserveWorkspace again(&stage.session, true);
   again.show();
   EXPECT_TRUE(events_of(again)->isHidden());
   again.resetLayout();
@@ -331,7 +331,7 @@ TEST(Observe, TheLayoutIsRememberedAndCanBeReset) {
 TEST(Observe, OnePanelFillsTheWorkspaceAndGoesBack) {
   QSettings().clear();
   Stage stage;
-  ObserveWorkspace observe(&stage.session);
+  ObserveWorkspace observe(&stage.session, true);
   observe.resize(1280, 640);
   observe.show();
   auto* dock = qobject_cast<QDockWidget*>(observe.churn()->parentWidget());
@@ -347,7 +347,7 @@ TEST(Observe, OnePanelFillsTheWorkspaceAndGoesBack) {
 TEST(Observe, ActionsHaveUniqueIdsAndKeys) {
   QSettings().clear();
   Stage stage;
-  ObserveWorkspace observe(&stage.session);
+  ObserveWorkspace observe(&stage.session, true);
   QStringList ids, keys;
   for (const ActionRow& row : observe.actions()) {
     EXPECT_FALSE(row.tip.isEmpty()) << row.id.toStdString();
@@ -360,7 +360,7 @@ TEST(Observe, ActionsHaveUniqueIdsAndKeys) {
 
 TEST(Observe, NothingOpenSaysWhatToDo) {
   Session session;
-  ObserveWorkspace observe(&session);
+  ObserveWorkspace observe(&session, false);
   observe.resize(900, 500);
   observe.show();
   QStringList words;

@@ -32,9 +32,10 @@ constexpr int kLayoutVersion = 1, kLoadingMs = 200;
 constexpr const char* kLayoutKey = "observe/layout";
 }  // namespace
 
-ObserveWorkspace::ObserveWorkspace(Session* session, QWidget* parent)
+ObserveWorkspace::ObserveWorkspace(Session* session, bool remembers, QWidget* parent)
     : Workspace(parent),
       session_(session),
+      remembers_(remembers),
       stack_(new QStackedWidget(this)),
       state_(new StatePage(stack_)),
       docks_(new QMainWindow(stack_)),
@@ -102,8 +103,6 @@ void ObserveWorkspace::arrange() {
   docks_->tabifyDockWidget(exposure, engine);
   exposure->raise();
   default_layout_ = docks_->saveState(kLayoutVersion);
-  const QByteArray saved = QSettings().value(QLatin1String(kLayoutKey)).toByteArray();
-  sized_ = !saved.isEmpty() && docks_->restoreState(saved, kLayoutVersion);
 }
 
 // Shares of the room there is: known once the workspace is shown.
@@ -124,8 +123,12 @@ void ObserveWorkspace::sizeDocks() {
 void ObserveWorkspace::sizeOnce() {
   if (sized_ || stack_->currentWidget() != docks_ || !isVisible()) return;
   sized_ = true;
-  // After the layout has given the docks their room.
-  QTimer::singleShot(0, this, &ObserveWorkspace::sizeDocks);
+  // After the layout has given the docks their room: a layout that is restored earlier is squeezed.
+  QTimer::singleShot(0, this, [this] {
+    const QByteArray saved =
+        remembers_ ? QSettings().value(QLatin1String(kLayoutKey)).toByteArray() : QByteArray();
+    if (saved.isEmpty() || !docks_->restoreState(saved, kLayoutVersion)) sizeDocks();
+  });
 }
 
 void ObserveWorkspace::showEvent(QShowEvent* event) {
@@ -141,6 +144,7 @@ void ObserveWorkspace::resetLayout() {
 }
 
 void ObserveWorkspace::saveLayout() const {
+  if (!sized_) return;  // Nobody has seen it.
   const QByteArray layout =
       maximised_ != nullptr ? before_maximise_ : docks_->saveState(kLayoutVersion);
   QSettings().setValue(QLatin1String(kLayoutKey), layout);

@@ -35,7 +35,8 @@ class TimePanel;
 class ObserveWorkspace : public Workspace {
   Q_OBJECT
  public:
-  explicit ObserveWorkspace(Session* session, QWidget* parent = nullptr);
+  // `remembers`: begins with the layout of the last time.
+  ObserveWorkspace(Session* session, bool remembers, QWidget* parent = nullptr);
 
   QString name() const override { return tr("Observe"); }
   std::vector<ActionRow> actions() override;
@@ -81,6 +82,7 @@ class ObserveWorkspace : public Workspace {
   void found(const Found& found);
 
   Session* session_;
+  bool remembers_;
   QStackedWidget* stack_;
   StatePage* state_;
   QMainWindow* docks_;

@@ -37,6 +37,8 @@ class CellsDelegate : public QStyledItemDelegate {
   }
 };
 
+constexpr int kLiveMs = 500;  // Numbers that change faster cannot be read.
+
 QLabel* heading(const QString& text, QWidget* parent) {
   auto* label = new QLabel(text, parent);
   label->setFont(text_font(9, true));
@@ -94,13 +96,23 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   column->addWidget(cells_table_, 4);
   column->addWidget(heading(tr("Endpoints"), this));
   column->addWidget(endpoints_list_, 2);
-  column->addWidget(heading(tr("Domains when measuring ended"), this));
+  domains_heading_ = heading(QString(), this);
+  column->addWidget(domains_heading_);
   column->addWidget(domains_, 1);
   connect(session, &Session::runChanged, this, &SidePanel::refreshCells);
   connect(session, &Session::cellsChanged, this, &SidePanel::refreshCells);
   connect(session, &Session::cellChanged, this, [this] {
     refreshCells();
     askTopology();
+  });
+  live_.setSingleShot(true);
+  live_.setInterval(kLiveMs);
+  connect(&live_, &QTimer::timeout, this, [this] {
+    refreshCells();
+    askTopology();
+  });
+  connect(session, &Session::grew, this, [this] {
+    if (!live_.isActive()) live_.start();
   });
   connect(session, &Session::selectionChanged, this,
           [this] { endpoints_.setChecked(session_->filter().endpoints); });
@@ -133,10 +145,12 @@ void SidePanel::refreshCells() {
 
 void SidePanel::askTopology() {
   const auto cell = session_->cell();
+  const bool live = cell && cell->info().live;
+  domains_heading_->setText(live ? tr("Domains now") : tr("Domains when measuring ended"));
   if (!cell) return showTopology({});
   // While it was measured: at the end everything has been taken down again.
   const CellInfo info = cell->info();
-  const Nanos at = (info.measured.length() > 0 ? info.measured : info.whole).to - 1;
+  const Nanos at = (!live && info.measured.length() > 0 ? info.measured : info.whole).to - 1;
   topology_.ask([cell, at] { return cell->topology(at, 1); });
 }
 

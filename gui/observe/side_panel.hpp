@@ -4,6 +4,7 @@
 // Threading: the main thread; the topology is asked for on the pool.
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 
 #include "gui/model/cells_model.hpp"
@@ -34,7 +35,8 @@ class SidePanel : public QWidget {
   EndpointsModel endpoints_;
   QTableView* cells_table_;
   QListView* endpoints_list_;
-  QLabel* domains_;
+  QLabel *domains_heading_, *domains_;
+  QTimer live_;
   Query<TopologyState> topology_;
 };
 
