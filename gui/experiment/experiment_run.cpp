@@ -1,12 +1,15 @@
 // The half of the Experiment workspace that runs a plan.
 #include <QFileInfo>
 #include <QLabel>
+#include <QListWidget>
 #include <QProgressBar>
 #include <QPushButton>
 
 #include "gui/experiment/coloured.hpp"
 #include "gui/experiment/experiment_view.hpp"
+#include "gui/experiment/experiment_workspace.hpp"
 #include "gui/kit/theme.hpp"
+#include "gui/model/session.hpp"
 
 namespace violet::gui {
 
@@ -20,6 +23,17 @@ void ExperimentView::startRun() {
   matrix_->setPlan(verdict->cells, verdict->repetitions);
   process_.start(running_plan_);
   second_.start();
+}
+
+void ExperimentView::showRunOf(const QString& run_directory) {
+  const QString plan = run_directory + QStringLiteral("/plan.toml");
+  if (process_.running() || !QFileInfo::exists(plan)) return;  // A bare trace file has no plan.
+  running_plan_ = adopted_plan_ = plan;
+  run_trouble_.clear();
+  process_.adopt(run_directory, {}, 0, 0);
+  fillPlans();
+  showPlan(plan);
+  readResults();
 }
 
 void ExperimentView::stopRun() { process_.stop(); }
@@ -53,6 +67,11 @@ QString ExperimentView::runWords() const {
     return tr("interrupted; Resume goes on where it stopped · %1").arg(run);
   }
   if (process_.outcome() == QLatin1String("finished")) return tr("finished · %1").arg(run);
+  if (process_.outcome() == QLatin1String("running")) {
+    return tr("not finished: it runs in another process, or was killed · %1").arg(run);
+  }
+  if (process_.outcome() == QLatin1String("failed")) return tr("failed · %1").arg(run);
+  if (!process_.directory().isEmpty()) return tr("reading %1").arg(run);
   return tr("Start runs the plan; cells fill in as they finish.");
 }
 
@@ -88,10 +107,30 @@ void ExperimentView::takeResults(const Results& run) {
   if (*run) {
     run_trouble_.clear();
     matrix_->setResults(**run);
+    if (adopted() && !process_.running()) {
+      const int each = matrix_->repetitions(), cells = static_cast<int>((*run)->cells.size());
+      int finished = 0;
+      for (const results::CellData& cell : (*run)->cells) {
+        finished += static_cast<int>(cell.repetitions.size());
+      }
+      process_.adopt(process_.directory(), QString::fromStdString((*run)->manifest.outcome),
+                     finished, cells * each);
+    }
   } else {
     run_trouble_ = QString::fromStdString(run->error().message);
   }
   showRun();
+}
+
+Workspace* make_experiment(Session& session, QWidget* parent) {
+  auto* view = new ExperimentView(PlanPlaces::fromEnvironment(), parent);
+  const auto show = [view, &session] {
+    if (session.run() != nullptr) view->showRunOf(QString::fromStdString(session.run()->path()));
+  };
+  QObject::connect(&session, &Session::runChanged, view, show);
+  QObject::connect(&session, &Session::cellsChanged, view, &ExperimentView::readResults);
+  show();
+  return view;
 }
 
 }  // namespace violet::gui

@@ -121,6 +121,25 @@ TEST_F(ExperimentViewTest, StopAsksOnceAndResumeGoesOn) {
   EXPECT_TRUE(button("Resume")->isEnabled());
 }
 
+TEST_F(ExperimentViewTest, AnOpenedRunShowsItsPlanAndItsCells) {
+  open();
+  view_->showRunOf(run_);
+  untilChecked();
+  ASSERT_TRUE(QTest::qWaitFor(
+      [this] {
+        return view_->settled() && view_->matrix().state(0) == RunMatrix::CellState::kDone;
+      },
+      20000))
+      << shownTexts().toStdString();
+  EXPECT_TRUE(shownTexts().contains("Plan of the run")) << shownTexts().toStdString();
+  EXPECT_TRUE(shownTexts().contains("finished")) << shownTexts().toStdString();
+  EXPECT_TRUE(button("Open results")->isEnabled());
+  EXPECT_FALSE(button("Resume")->isEnabled());
+  EXPECT_EQ(view_->process().finishedSteps(), view_->process().steps());
+  view_->showRunOf(folder_.path());  // No plan there: nothing changes.
+  EXPECT_EQ(view_->process().directory(), run_);
+}
+
 TEST_F(ExperimentViewTest, AMissingProgramIsSaidInTheWindow) {
   places_.program = folder_.filePath("nothing");
   open();

@@ -17,7 +17,6 @@
 #include <utility>
 
 #include "gui/experiment/coloured.hpp"
-#include "gui/experiment/experiment_workspace.hpp"
 #include "gui/experiment/matrix_delegate.hpp"
 #include "gui/experiment/plan_editor.hpp"
 #include "gui/kit/theme.hpp"
@@ -214,13 +213,18 @@ bool ExperimentView::eventFilter(QObject* object, QEvent* event) {
 
 void ExperimentView::fillPlans() {
   plans_->clear();
-  for (const PlanFile& plan : listPlans(places_)) {
-    auto* item = new QListWidgetItem(plan.bundled ? plan.name : tr("%1 (mine)").arg(plan.name));
-    item->setData(kPathRole, plan.path);
-    item->setToolTip(plan.description.isEmpty() ? plan.path
-                                                : plan.description + QLatin1Char('\n') + plan.path);
+  const auto add = [this](const QString& name, const QString& path, const QString& says) {
+    auto* item = new QListWidgetItem(name);
+    item->setData(kPathRole, path);
+    item->setToolTip(says.isEmpty() ? path : says + QLatin1Char('\n') + path);
     item->setSizeHint({0, kPlanHeight});
     plans_->addItem(item);
+  };
+  if (!adopted_plan_.isEmpty()) {
+    add(tr("this run"), adopted_plan_, tr("The plan that the opened run was started with"));
+  }
+  for (const PlanFile& plan : listPlans(places_)) {
+    add(plan.bundled ? plan.name : tr("%1 (mine)").arg(plan.name), plan.path, plan.description);
   }
   if (plans_->count() > 0) return;
   auto* item = new QListWidgetItem(tr("none found"));
@@ -252,7 +256,9 @@ void ExperimentView::edited() {
   } else {
     drafts_.remove(path_);
   }
-  const QString name = path_.isEmpty() ? tr("Plan") : QFileInfo(path_).fileName();
+  const QString name = path_.isEmpty()          ? tr("Plan")
+                       : path_ == adopted_plan_ ? tr("Plan of the run")
+                                                : QFileInfo(path_).fileName();
   plan_title_->setText(changed ? tr("%1 (edited)").arg(name) : name);
   if (text == check_.text()) return;  // Colours of the text are changes too.
   check_.setText(text);
@@ -388,10 +394,6 @@ std::vector<ActionRow> ExperimentView::actions() {
            tr("Move the keyboard to the editor."),
            "Go",
            [this] { editor_->setFocus(); }}};
-}
-
-Workspace* make_experiment(Session&, QWidget* parent) {
-  return new ExperimentView(PlanPlaces::fromEnvironment(), parent);
 }
 
 }  // namespace violet::gui

@@ -42,6 +42,10 @@ class ExperimentView : public Workspace {
 
  public slots:
   void showPlan(const QString& plan);
+  // The plan of a run directory and what it has measured; ignored while a run of ours is going on.
+  void showRunOf(const QString& run_directory);
+  // Of the run that is shown: looks again, because it may have measured more.
+  void readResults();
   void startRun();
   void stopRun();
   void resumeRun();
@@ -60,8 +64,8 @@ class ExperimentView : public Workspace {
   void savePlan();
   void showVerdict();
   void showRun();
-  void readResults();
   void takeResults(const Results& run);
+  bool adopted() const { return !running_plan_.isEmpty() && running_plan_ == adopted_plan_; }
   QString runWords() const;
   QString planWords() const;
 
@@ -72,6 +76,7 @@ class ExperimentView : public Workspace {
   Query<Results> read_;
   QTimer second_;
   QString running_plan_;  // The file that the process was given.
+  QString adopted_plan_;  // The plan.toml of a run that was not started here.
   QTemporaryDir run_folder_;
   QString run_trouble_;
   QString path_, original_;

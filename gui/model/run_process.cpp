@@ -95,6 +95,20 @@ void RunProcess::stop() {
   emit changed();
 }
 
+bool RunProcess::adopt(const QString& run_directory, const QString& outcome, int finished,
+                       int steps) {
+  if (running()) return false;
+  directory_ = run_directory;
+  outcome_ = outcome;
+  trouble_.clear();
+  notes_.clear();
+  finished_ = finished;
+  steps_ = steps;
+  share_ = steps > 0 ? std::clamp(double(finished) / steps, 0.0, 1.0) : 0;
+  emit changed();
+  return true;
+}
+
 std::optional<double> RunProcess::remaining() const {
   if (!running() || steps_ == 0) return std::nullopt;
   return std::max(0.0, remaining_s_ - static_cast<double>(since_estimate_.elapsed()) / 1000);

@@ -30,6 +30,9 @@ class RunProcess : public QObject {
   // Goes on with an interrupted run of the same plan.
   bool resume(const QString& plan_file, const QString& run_directory);
   void stop();
+  // A run that was measured elsewhere, to be looked at, and resumed when it was interrupted. `outcome` as in its
+  // manifest. False while one of ours is running.
+  bool adopt(const QString& run_directory, const QString& outcome, int finished, int steps);
 
   State state() const { return state_; }
   bool running() const { return state_ != State::kIdle; }
@@ -45,7 +48,7 @@ class RunProcess : public QObject {
   const QString& currentCell() const { return cell_; }
   int currentRepetition() const { return repetition_; }
   const QStringList& notes() const { return notes_; }
-  // How the last one ended: "finished", "interrupted", "failed", or empty.
+  // How the last one ended: "finished", "interrupted", "failed", or empty; "running" in another process.
   const QString& outcome() const { return outcome_; }
   // In words, with what the program said; empty for a run that finished well.
   const QString& trouble() const { return trouble_; }
