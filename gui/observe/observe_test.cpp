@@ -315,14 +315,18 @@ TEST(Observe, TheLayoutIsRememberedAndCanBeReset) {
   };
   {
     ObserveWorkspace observe(&stage.session, true);
+    observe.saveLayout();  // Nobody has seen it: nothing is kept.
+    EXPECT_TRUE(QSettings().allKeys().isEmpty());
     observe.show();
     ASSERT_NE(events_of(observe), nullptr);
+    QTest::qWait(20);  // The docks get their sizes.
     events_of(observe)->hide();
     observe.saveLayout();
   }
   ObserveWorkspace again(&stage.session, true);
   again.show();
-  EXPECT_TRUE(events_of(again)->isHidden());
+  // Once the docks have their room.
+  EXPECT_TRUE(QTest::qWaitFor([&] { return events_of(again)->isHidden(); }));
   again.resetLayout();
   EXPECT_FALSE(events_of(again)->isHidden());
   QSettings().clear();
