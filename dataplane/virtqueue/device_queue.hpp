@@ -28,6 +28,9 @@ class QueueControl {
   // Why broken() is true, or kNone.
   virtual RingFault fault() const = 0;
   virtual const RingCounters& counters() const = 0;
+  // To be called after GuestMemory::replace_regions(). The areas and what is in flight stay where they
+  // are: whoever replaces regions keeps the bytes behind the old ones mapped.
+  virtual void refresh_regions() = 0;
 };
 
 class RingRequestQueue : public RequestQueue, public QueueControl {};
@@ -49,6 +52,7 @@ class alignas(kCacheLine) DeviceRequestQueue final : public RingRequestQueue {
   bool arm_kicks() override { return ring_.arm_kicks(); }
   RingFault fault() const override { return ring_.fault(); }
   const RingCounters& counters() const override { return ring_.counters(); }
+  void refresh_regions() override { ring_.refresh_regions(); }
 
  private:
   void write_tail(const Completion& completion) noexcept;
@@ -71,6 +75,7 @@ class alignas(kCacheLine) DeviceEventQueue final : public RingEventQueue {
   bool arm_kicks() override { return ring_.arm_kicks(); }
   RingFault fault() const override { return ring_.fault(); }
   const RingCounters& counters() const override { return ring_.counters(); }
+  void refresh_regions() override { ring_.refresh_regions(); }
 
  private:
   bool hold_next() noexcept;

@@ -48,6 +48,8 @@ class DeviceRing {
   RingFault fault() const noexcept { return fault_; }
   const RingCounters& counters() const noexcept { return counters_; }
   ChainTable& chains() noexcept { return chains_; }
+  // The guest's memory has other regions now. What is in flight keeps its addresses.
+  void refresh_regions() noexcept { regions_.refresh(); }
 
  protected:
   DeviceRing(const GuestMemory& memory, const QueueLayout& layout, const QueueAreas& areas,

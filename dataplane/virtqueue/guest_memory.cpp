@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/base/check.hpp"
+
 namespace violet {
 namespace {
 
@@ -112,6 +114,16 @@ Status GuestMemory::add_region(const Region& region) {
   }
   const auto after = [](const Region& a, const Region& b) { return a.start < b.start; };
   regions_.insert(std::upper_bound(regions_.begin(), regions_.end(), region, after), region);
+  return {};
+}
+
+Status GuestMemory::replace_regions(std::span<const Region> regions) {
+  VIOLET_CHECK(owned_.empty());
+  GuestMemory fresh;
+  for (const Region& region : regions) {
+    if (auto added = fresh.add_region(region); !added) return added;
+  }
+  regions_.swap(fresh.regions_);
   return {};
 }
 

@@ -1,8 +1,9 @@
 // Guest-physical memory as the host sees it: a table of regions, and the only way from a guest address
 // to a host pointer. Every access is checked against the table.
 //
-// Threading: immutable after set-up; host() from any thread. The bytes behind it are shared with a
-// hostile guest: read each once, and treat what was read as untrusted.
+// Threading: immutable after set-up; host() from any thread. replace_regions() is for a memory that
+// one thread has to itself. The bytes behind it are shared with a hostile guest: read each once, and
+// treat what was read as untrusted.
 // Invariants: host(at, n) is null unless `at` lies inside a region together with all n bytes.
 // Limits: at most kMaxRegions regions, which must not overlap. Moving the object keeps every address
 // and every regions() span valid.
@@ -40,6 +41,9 @@ class GuestMemory {
   Status allocate(GuestPhys start, std::uint64_t bytes, Backing backing);
   // Adds memory that the caller owns and keeps alive.
   Status add_region(const Region& region);
+  // Puts these in the place of all regions, which must not have been allocated here; on an error nothing
+  // changes. Ends the validity of every regions() span: who remembers one must refresh it.
+  Status replace_regions(std::span<const Region> regions);
 
   std::byte* host(GuestPhys at, std::uint64_t bytes) const noexcept;
   std::span<const Region> regions() const { return regions_; }

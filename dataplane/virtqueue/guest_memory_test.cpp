@@ -132,6 +132,26 @@ TEST(RegionCache, AnswersAsTheTableDoes) {
   }
 }
 
+TEST(RegionCache, FollowsReplacedRegionsOnceItIsRefreshed) {
+  std::array<std::byte, 4096> bytes{};
+  GuestMemory memory;
+  RegionCache cache(memory);
+  const std::array<GuestMemory::Region, 2> fresh = {
+      {{{0x1000}, 64, bytes.data()}, {{0x100000000}, 64, bytes.data() + 64}}};
+  ASSERT_TRUE(memory.replace_regions(fresh).has_value());
+  cache.refresh();
+  EXPECT_EQ(cache.host({0x1000}, 64), bytes.data());
+  EXPECT_EQ(cache.host({0x100000000}, 64), bytes.data() + 64);
+  const std::array<GuestMemory::Region, 2> overlapping = {
+      {{{0}, 64, bytes.data()}, {{63}, 64, bytes.data()}}};
+  ASSERT_FALSE(memory.replace_regions(overlapping).has_value());
+  cache.refresh();
+  EXPECT_EQ(cache.host({0x1000}, 64), bytes.data()) << "an error changes nothing";
+  ASSERT_TRUE(memory.replace_regions(std::span(fresh).first(1)).has_value());
+  cache.refresh();
+  EXPECT_EQ(cache.host({0x100000000}, 64), nullptr);
+}
+
 TEST(RegionCache, OfEmptyMemoryFindsNothing) {
   GuestMemory memory;
   RegionCache cache(memory);

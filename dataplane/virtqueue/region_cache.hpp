@@ -3,7 +3,7 @@
 //
 // Threading: owner-only; each queue side has its own.
 // Invariants: host() gives the same answer as GuestMemory::host().
-// Limits: the memory's regions must not change and must outlive the cache.
+// Limits: the memory must outlive the cache. After its regions were replaced, refresh() comes first.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,11 @@ namespace violet {
 
 class RegionCache {
  public:
-  explicit RegionCache(const GuestMemory& memory) : regions_(memory.regions()) {
-    if (!regions_.empty()) last_ = regions_.front();
+  explicit RegionCache(const GuestMemory& memory) : memory_(&memory) { refresh(); }
+
+  void refresh() noexcept {
+    regions_ = memory_->regions();
+    last_ = regions_.empty() ? GuestMemory::Region{{0}, 0, nullptr} : regions_.front();
   }
 
   std::byte* host(GuestPhys at, std::uint64_t bytes) noexcept {
@@ -60,6 +63,7 @@ class RegionCache {
     return nullptr;
   }
 
+  const GuestMemory* memory_;
   std::span<const GuestMemory::Region> regions_;
   GuestMemory::Region last_{{0}, 0, nullptr};
 };
