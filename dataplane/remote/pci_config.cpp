@@ -92,6 +92,12 @@ void PciConfig::write(std::uint32_t address, std::uint32_t value, unsigned bytes
   }
 }
 
+void PciConfig::poke(std::uint32_t address, std::uint32_t value, unsigned bytes) {
+  for (unsigned i = 0; i < bytes; ++i) {
+    bytes_[address + i] = static_cast<std::uint8_t>(value >> 8 * i);
+  }
+}
+
 void PciConfig::reset() { bytes_ = at_reset_; }
 
 std::optional<std::uint32_t> PciConfig::bar_offset(std::uint64_t address, unsigned bytes) const {

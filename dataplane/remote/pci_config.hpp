@@ -45,6 +45,8 @@ class PciConfig {
   std::uint32_t bar_bytes() const { return bar_bytes_; }
   bool bus_master() const;
   bool intx_disabled() const;
+  // Puts bytes there that the function itself changes; they last until the next reset.
+  void poke(std::uint32_t address, std::uint32_t value, unsigned bytes);
   // What the status register says of the function's INTx line.
   void set_interrupt_status(bool pending);
 

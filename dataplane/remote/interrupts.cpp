@@ -1,0 +1,82 @@
+#include "dataplane/remote/interrupts.hpp"
+
+#include <bit>
+
+namespace violet::remote {
+namespace {
+
+constexpr std::uint32_t kEntryMasked = 1;
+
+void write_eventfd(int fd) {
+  const std::uint64_t one = 1;
+  // A counter at its limit is an interrupt that nobody has taken: one more says nothing new.
+  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof(one));
+}
+
+}  // namespace
+
+// Section 6.8.2: software uses aligned words or double words.
+std::uint64_t MsixTable::read(std::uint32_t offset, unsigned bytes) const {
+  const std::uint32_t index = offset / kEntryBytes;
+  if (index >= entries_.size() || bytes < 4 || offset % bytes != 0) return 0;
+  const Entry& entry = entries_[index];
+  const std::uint32_t word = offset % kEntryBytes / 4;
+  if (bytes == 4) return entry[word];
+  return entry[word] | std::uint64_t{entry[word + 1]} << 32;
+}
+
+void MsixTable::write(std::uint32_t offset, unsigned bytes, std::uint64_t value) {
+  const std::uint32_t index = offset / kEntryBytes;
+  if (index >= entries_.size() || bytes < 4 || offset % bytes != 0) return;
+  const std::uint32_t word = offset % kEntryBytes / 4;
+  entries_[index][word] = static_cast<std::uint32_t>(value);
+  if (bytes == 8) entries_[index][word + 1] = static_cast<std::uint32_t>(value >> 32);
+  flush();
+}
+
+std::uint64_t MsixTable::read_pending(std::uint32_t offset, unsigned bytes) const {
+  if (offset + bytes > sizeof(pending_)) return 0;
+  const std::uint64_t all = pending_ >> 8 * offset;
+  return bytes == 8 ? all : all & ((std::uint64_t{1} << 8 * bytes) - 1);
+}
+
+void MsixTable::set_control(bool enabled, bool masked) {
+  enabled_ = enabled;
+  masked_ = masked;
+  flush();
+}
+
+void MsixTable::raise(unsigned vector) {
+  if (!enabled_ || vector >= entries_.size()) return;
+  pending_ |= std::uint64_t{1} << vector;
+  send_pending();
+}
+
+void MsixTable::send_pending() {
+  if (!enabled_ || masked_ || sink_ == nullptr) return;
+  for (std::uint64_t left = pending_; left != 0; left &= left - 1) {
+    const auto vector = static_cast<unsigned>(std::countr_zero(left));
+    const Entry& entry = entries_[vector];
+    if ((entry[3] & kEntryMasked) != 0) continue;
+    if (!sink_->send(entry[0] | std::uint64_t{entry[1]} << 32, entry[2])) return;
+    pending_ &= ~(std::uint64_t{1} << vector);
+  }
+}
+
+void MsixTable::reset() {
+  for (Entry& entry : entries_) entry = {0, 0, 0, kEntryMasked};
+  pending_ = 0;
+  enabled_ = false;
+  masked_ = false;
+}
+
+void InterruptLine::raise() {
+  if (interrupt_.valid()) write_eventfd(interrupt_.get());
+}
+
+void InterruptLine::ended() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(end_.get(), &count, sizeof(count));
+}
+
+}  // namespace violet::remote

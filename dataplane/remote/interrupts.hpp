@@ -1,0 +1,80 @@
+// How a function interrupts its guest: messages (MSI-X) through whoever can deliver one, or its INTx line
+// through the two eventfds of the proxy.
+//
+// Threading: MsixTable and InterruptLine are owner-only, the thread of their function; a MessageSink
+// takes messages from any thread.
+// Invariants: an interrupt that cannot be delivered now stays pending and is delivered once: when it is
+// unmasked, or at the next flush(). Limits: 64 vectors.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/remote/file_descriptor.hpp"
+
+namespace violet::remote {
+
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  // Writes `data` to `address` on the guest's bus. False: not now; does not block.
+  virtual bool send(std::uint64_t address, std::uint32_t data) = 0;
+};
+
+// PCI 3.0, section 6.8.2: the table of messages and the array of pending ones.
+class MsixTable {
+ public:
+  static constexpr std::uint32_t kEntryBytes = 16;
+
+  // `sink` outlives the table; null: nothing is ever sent.
+  MsixTable(unsigned vectors, MessageSink* sink) : entries_(vectors), sink_(sink) {}
+
+  unsigned vectors() const { return static_cast<unsigned>(entries_.size()); }
+  std::uint64_t read(std::uint32_t offset, unsigned bytes) const;
+  void write(std::uint32_t offset, unsigned bytes, std::uint64_t value);
+  std::uint64_t read_pending(std::uint32_t offset, unsigned bytes) const;
+
+  // From the capability's message control.
+  void set_control(bool enabled, bool masked);
+  bool enabled() const { return enabled_; }
+  void raise(unsigned vector);
+  // Sends what is pending and not masked.
+  void flush() {
+    if (pending_ != 0) [[unlikely]]
+      send_pending();
+  }
+  void reset();
+
+ private:
+  using Entry = std::array<std::uint32_t, 4>;  // Address low and high, data, control.
+
+  void send_pending();
+
+  std::vector<Entry> entries_;
+  MessageSink* sink_;
+  std::uint64_t pending_ = 0;
+  bool enabled_ = false;
+  bool masked_ = false;
+};
+
+// Level-triggered, through KVM's irqfd with a resampler: once the guest has ended the interrupt, KVM
+// lowers the line and tells us, and we raise it again if there is still a reason.
+class InterruptLine {
+ public:
+  void connect(FileDescriptor interrupt, FileDescriptor end) {
+    interrupt_ = std::move(interrupt);
+    end_ = std::move(end);
+  }
+  void raise();
+  // What to poll() for the guest's end of an interrupt; -1 when there is nothing.
+  int end_fd() const { return end_.get(); }
+  // Takes note of it.
+  void ended();
+
+ private:
+  FileDescriptor interrupt_;
+  FileDescriptor end_;
+};
+
+}  // namespace violet::remote

@@ -1,0 +1,238 @@
+// The transport as a driver sees it, over a device that only remembers what it was told.
+#include "dataplane/remote/virtio_pci.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cstring>
+
+#include "dataplane/remote/test_proxy.hpp"
+
+namespace violet::remote {
+namespace {
+
+using namespace layout;  // NOLINT: the test speaks of registers.
+
+class FakeDevice final : public VirtioDevice {
+ public:
+  static constexpr std::array<std::uint16_t, 2> kSizes = {256, 64};
+
+  VirtioIdentity identity() const override { return {23, 0x080600}; }
+  std::uint64_t features() const override { return 5 | feature::kRingPacked; }
+  std::span<const std::uint16_t> queue_sizes() const override { return kSizes; }
+  bool accept(std::uint64_t features) override {
+    accepted = features;
+    return (features & 4) == 0;
+  }
+  void read_config(std::size_t offset, std::span<std::byte> out) const override {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::byte>(offset + i + 1);
+  }
+  void write_config(std::size_t offset, std::span<const std::byte> bytes) override {
+    written = {offset, bytes.size()};
+  }
+  Status open_queue(unsigned index, const GuestMemory& memory, const QueueSetup& setup) override {
+    if (auto areas = resolve(memory, setup.layout); !areas) return tl::unexpected(areas.error());
+    setups[index] = setup;
+    return {};
+  }
+  void start() override { ++starts; }
+  void memory_changed() override { ++memory_changes; }
+  void reset(ResetKind kind) override {
+    last_reset = kind;
+    resets_left = reset_polls;
+  }
+  bool resetting() const override { return resets_left > 0; }
+  bool broken() const override { return is_broken; }
+  unsigned poll(unsigned /*budget*/) override {
+    ++polls;
+    if (resets_left > 0) --resets_left;
+    return 1;
+  }
+
+  std::uint64_t accepted = 0;
+  std::pair<std::size_t, std::size_t> written;
+  std::array<QueueSetup, 2> setups;
+  ResetKind last_reset = ResetKind::kDevice;
+  int reset_polls = 0;
+  int resets_left = 0;
+  int starts = 0;
+  int polls = 0;
+  int memory_changes = 0;
+  bool is_broken = false;
+};
+
+struct VirtioPciTest : testing::Test {
+  void bring_up() {
+    ASSERT_TRUE(proxy.negotiate(feature::kVersion1));
+    ASSERT_TRUE(proxy.enable(0, QueueLayout::at(RingFormat::kSplit, 128, {0x10000})));
+    proxy.go();
+  }
+  FakeDevice device;
+  SentMessages messages;
+  VirtioPci function{device, &messages};
+  TestProxy proxy{function};
+};
+
+TEST_F(VirtioPciTest, HasTheCapabilitiesOfAModernDevice) {
+  EXPECT_EQ(proxy.config(0, 4), 0x10571af4u);
+  EXPECT_EQ(proxy.config(8, 4), 0x08060001u);
+  for (const std::uint8_t type : {kCommonType, kNotifyType, kIsrType, kDeviceType, kWindowType}) {
+    EXPECT_NE(proxy.capability(kVendorCapability, type), 0u) << int{type};
+  }
+  EXPECT_EQ(proxy.config(proxy.capability(kMsixCapability) + 2, 2), 2u) << "three vectors";
+  EXPECT_EQ(proxy.bar(kQueueCount, 2), 2u);
+  EXPECT_EQ(proxy.bar(kDevice + 3, 2), 0x0504u);
+  proxy.set_bar(kDevice + 36, 1, 1);
+  EXPECT_EQ(device.written, (std::pair<std::size_t, std::size_t>{36, 1}));
+}
+
+TEST_F(VirtioPciTest, T3_FeaturesMustBeOfferedAcceptedAndModern) {
+  EXPECT_EQ(proxy.offered(), 5u | feature::kVersion1 | feature::kRingPacked);
+  EXPECT_FALSE(proxy.negotiate(1));
+  proxy.set_status(0);
+  EXPECT_FALSE(proxy.negotiate(3 | feature::kVersion1));
+  proxy.set_status(0);
+  EXPECT_FALSE(proxy.negotiate(4 | feature::kVersion1)) << "the device did not accept";
+  proxy.go();
+  EXPECT_EQ(device.starts, 0) << "DRIVER_OK without FEATURES_OK";
+  proxy.set_status(0);
+  EXPECT_TRUE(proxy.negotiate(1 | feature::kVersion1));
+  EXPECT_EQ(device.accepted, 1 | feature::kVersion1);
+}
+
+TEST_F(VirtioPciTest, QueuesAreOpenedWhereTheDriverPutThem) {
+  ASSERT_TRUE(proxy.negotiate(feature::kVersion1 | feature::kRingPacked));
+  proxy.set_bar(kQueueSelect, 2, 1);
+  EXPECT_EQ(proxy.bar(kQueueSize, 2), 64u);
+  proxy.set_bar(kQueueSize, 2, 65);
+  EXPECT_EQ(proxy.bar(kQueueSize, 2), 64u);
+  const auto layout = QueueLayout::at(RingFormat::kPacked, 48, {0x20000});
+  ASSERT_TRUE(proxy.enable(1, layout));
+  EXPECT_EQ(device.setups[1].layout.size, 48u);
+  EXPECT_EQ(device.setups[1].layout.format, RingFormat::kPacked);
+  EXPECT_EQ(device.setups[1].layout.device, layout.device);
+  EXPECT_EQ(proxy.bar(kQueueNotifyOffset, 2), 1u);
+  proxy.set_bar(kQueueSelect, 2, 2);
+  EXPECT_EQ(proxy.bar(kQueueSize, 2), 0u) << "there is no such queue";
+}
+
+TEST_F(VirtioPciTest, T1_IsPolledOnlyWhileTheDriverIsReady) {
+  EXPECT_EQ(function.poll(1), 0u);
+  bring_up();
+  EXPECT_EQ(device.starts, 1);
+  EXPECT_EQ(function.poll(1), 1u);
+  proxy.set_config(4, 2, 2);
+  EXPECT_EQ(function.poll(1), 0u) << "no bus mastering";
+}
+
+TEST_F(VirtioPciTest, T2_TheStatusIsZeroWhenTheResetHasEnded) {
+  bring_up();
+  device.reset_polls = 2;
+  proxy.set_status(0);
+  EXPECT_NE(proxy.status(), 0u);
+  function.poll(1);
+  EXPECT_NE(proxy.status(), 0u);
+  function.poll(1);
+  EXPECT_EQ(proxy.status(), 0u);
+  EXPECT_EQ(device.last_reset, ResetKind::kDevice);
+  proxy.set_bar(kQueueSelect, 2, 0);
+  EXPECT_EQ(proxy.bar(kQueueEnable, 2), 0u);
+  EXPECT_EQ(proxy.bar(kQueueSize, 2), 256u);
+  proxy.ask(Reset{});
+  EXPECT_EQ(device.last_reset, ResetKind::kSystem);
+}
+
+TEST_F(VirtioPciTest, AQueueOutsideMemoryOrABrokenDeviceNeedsAReset) {
+  proxy.enable_msix(3);
+  ASSERT_TRUE(proxy.negotiate(feature::kVersion1));
+  EXPECT_FALSE(proxy.enable(0, QueueLayout::at(RingFormat::kSplit, 128, {1ull << 40})));
+  EXPECT_EQ(proxy.status() & kNeedsReset, kNeedsReset);
+  proxy.set_status(0);
+  EXPECT_EQ(proxy.status(), 0u);
+  proxy.set_bar(kConfigVector, 2, 0);
+  bring_up();
+  device.is_broken = true;
+  function.poll(1);
+  EXPECT_EQ(proxy.status() & kNeedsReset, kNeedsReset);
+  ASSERT_EQ(messages.sent.size(), 1u);
+  EXPECT_EQ(messages.sent[0].data, 0x40u);
+  const int polls = device.polls;
+  function.poll(1);
+  EXPECT_EQ(device.polls, polls) << "left alone until the reset";
+}
+
+TEST_F(VirtioPciTest, MessagesWaitWhileTheyAreMasked) {
+  proxy.enable_msix(3);
+  bring_up();
+  const Notifier& notifier = device.setups[0].notifier;
+  notifier.fire(notifier.context);
+  ASSERT_EQ(messages.sent.size(), 1u);
+  EXPECT_EQ(messages.sent[0].address, 0xfee00000u);
+  EXPECT_EQ(messages.sent[0].data, 0x41u);
+  proxy.set_bar(kMsixTable + 16 + 12, 4, 1);
+  notifier.fire(notifier.context);
+  notifier.fire(notifier.context);
+  EXPECT_EQ(messages.sent.size(), 1u);
+  EXPECT_EQ(proxy.bar(kMsixPending, 4), 2u);
+  proxy.set_bar(kMsixTable + 16 + 12, 4, 0);
+  EXPECT_EQ(messages.sent.size(), 2u);
+  messages.full = true;
+  notifier.fire(notifier.context);
+  messages.full = false;
+  function.poll(1);
+  EXPECT_EQ(messages.sent.size(), 3u) << "tried again";
+}
+
+TEST_F(VirtioPciTest, TheWindowReachesTheBar) {
+  const std::uint32_t window = proxy.capability(kVendorCapability, kWindowType);
+  proxy.set_config(window + kCapOffset, 4, kQueueCount);
+  proxy.set_config(window + kCapLength, 4, 2);
+  EXPECT_EQ(proxy.config(window + kCapData, 2), 2u);
+  proxy.set_config(window + kCapOffset, 4, kStatus);
+  proxy.set_config(window + kCapLength, 4, 1);
+  proxy.set_config(window + kCapData, 1, 1);
+  EXPECT_EQ(proxy.status(), 1u);
+  proxy.set_config(window + kCapOffset, 4, kBarBytes - 1);
+  proxy.set_config(window + kCapLength, 4, 4);
+  proxy.config(window + kCapData, 4);
+}
+
+TEST_F(VirtioPciTest, KicksAreCounted) {
+  bring_up();
+  proxy.set_bar(kNotify + 4, 2, 1);
+  EXPECT_EQ(function.kicks(), 1u);
+}
+
+TEST(VirtioPciLine, IsRaisedAgainWhenSomethingCameBeforeItsEnd) {
+  FakeDevice device;
+  VirtioPci function(device, nullptr);
+  TestProxy proxy(function);
+  const FileDescriptor line(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  const FileDescriptor end(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  std::vector<FileDescriptor> fds;
+  fds.emplace_back(::dup(line.get()));
+  fds.emplace_back(::dup(end.get()));
+  ASSERT_TRUE(function.handle({SetInterrupt{}, std::move(fds)}));
+  EXPECT_EQ(proxy.capability(kMsixCapability), 0u);
+  ASSERT_TRUE(proxy.negotiate(feature::kVersion1));
+  ASSERT_TRUE(proxy.enable(0, QueueLayout::at(RingFormat::kSplit, 128, {0x10000})));
+  proxy.go();
+  const auto raised = [&] {
+    std::uint64_t count = 0;
+    return ::read(line.get(), &count, sizeof(count)) == sizeof(count);
+  };
+  const Notifier& notifier = device.setups[0].notifier;
+  notifier.fire(notifier.context);
+  EXPECT_TRUE(raised());
+  EXPECT_EQ(proxy.bar(kIsr, 1), kIsrQueue);
+  function.interrupt_ended();
+  EXPECT_FALSE(raised());
+  notifier.fire(notifier.context);
+  EXPECT_TRUE(raised());
+  function.interrupt_ended();
+  EXPECT_TRUE(raised()) << "nobody has read the ISR";
+}
+
+}  // namespace
+}  // namespace violet::remote
