@@ -44,6 +44,8 @@ class DmaPort {
   // endpoint uses it to measure exposure.
   virtual bool probe(Iova iova, Access access) = 0;
   virtual IotlbReaderStats stats() const = 0;
+  // The regions of the guest's memory were replaced. Nothing to do for a port that remembers none.
+  virtual void refresh_regions() {}
 };
 
 }  // namespace violet

@@ -48,6 +48,7 @@ class EnginePort final : public DmaPort {
   }
 
   IotlbReaderStats stats() const override { return device_.path().stats(reader_); }
+  void refresh_regions() override { regions_.refresh(); }
 
  private:
   static constexpr std::size_t kBurst = 32;

@@ -29,6 +29,7 @@ class MissCostPort final : public DmaPort {
   }
   bool probe(Iova iova, Access access) override { return port_->probe(iova, access); }
   IotlbReaderStats stats() const override { return port_->stats(); }
+  void refresh_regions() override { port_->refresh_regions(); }
 
  private:
   std::unique_ptr<DmaPort> port_;

@@ -18,6 +18,7 @@ const char* ring_fault_name(RingFault fault) {
       "indirect table of a wrong length",
       "next index outside the indirect table",
       "indirect descriptor without the feature",
+      "ring out of the device's reach",
       "address outside memory",
       "descriptor of no bytes",
       "readable behind writable",

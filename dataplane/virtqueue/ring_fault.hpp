@@ -31,6 +31,7 @@ enum class RingFault : std::uint8_t {
   kIndirectLength,         // An indirect table of no or of a fraction of a descriptor.
   kIndirectNextOutside,    // Split: a next index outside the indirect table.
   kIndirectNotNegotiated,  // INDIRECT without the feature.
+  kUnreachable,            // The IOMMU does not let the device at the ring itself.
   // One chain is given back with length 0.
   kOutsideMemory,    // A buffer or an indirect table not within one region of memory.
   kZeroLength,       // A descriptor of no bytes.
