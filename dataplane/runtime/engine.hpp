@@ -48,10 +48,16 @@ class Engine {
   // A device reset. The queues are to be replaced (attach_queues()); it has ended, and the driver may
   // be told so, when resetting() is false, which poll() brings about.
   virtual void reset() = 0;
+  // The same, and config.bypass returns to its boot value.
+  virtual void system_reset() = 0;
   virtual bool resetting() const = 0;
 
   // A DMA port of the endpoint for the lcore that calls itself `reader_name`. `probe` is that lcore's:
-  // faults and samples of the translations go there.
+  // faults and samples of the translations go there. `memory` is the endpoint's view of guest memory and
+  // outlives the port.
+  virtual Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, std::string reader_name,
+                                                     Probe probe, const GuestMemory& memory) = 0;
+  // The same over the engine's own view.
   virtual Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, std::string reader_name,
                                                      Probe probe) = 0;
   Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, std::string reader_name) {

@@ -48,17 +48,22 @@ class EngineOf final : public Engine {
   }
   bool needs_reset() const override { return device_->needs_reset(); }
   void reset() override { device_->reset(); }
+  void system_reset() override { device_->system_reset(); }
   bool resetting() const override { return device_->resetting(); }
 
   using Engine::open_port;
   Result<std::unique_ptr<DmaPort>> open_port(EndpointId id, std::string reader_name,
                                              Probe probe) override {
+    return open_port(id, std::move(reader_name), probe, memory_);
+  }
+  Result<std::unique_ptr<DmaPort>> open_port(EndpointId id, std::string reader_name, Probe probe,
+                                             const GuestMemory& memory) override {
     auto endpoint = device_->endpoint(id);
     if (!endpoint) return tl::unexpected<Error>(endpoint.error());
     auto reader = device_->add_reader(std::move(reader_name), probe);
     if (!reader) return tl::unexpected<Error>(reader.error());
     return std::unique_ptr<DmaPort>(
-        std::make_unique<EnginePort<S, I>>(*device_, **reader, *endpoint, memory_, probe));
+        std::make_unique<EnginePort<S, I>>(*device_, **reader, *endpoint, memory, probe));
   }
   const DeviceCounters& counters() const override { return device_->counters(); }
   std::vector<std::string> stalled_readers() const override {
