@@ -17,8 +17,9 @@ namespace violet::remote {
 
 class PciFunction {
  public:
-  PciFunction(const PciIdentity& identity, std::uint32_t bar_bytes)
-      : config_(identity, bar_bytes) {}
+  // The memory is this function's alone and outlives it.
+  PciFunction(const PciIdentity& identity, std::uint32_t bar_bytes, RemoteMemory& memory)
+      : config_(identity, bar_bytes), memory_(memory) {}
   virtual ~PciFunction() = default;
   PciFunction(const PciFunction&) = delete;
   PciFunction& operator=(const PciFunction&) = delete;
@@ -54,7 +55,7 @@ class PciFunction {
   Answer run(const Reset& none, std::span<FileDescriptor> fds);
 
   PciConfig config_;
-  RemoteMemory memory_;
+  RemoteMemory& memory_;
 };
 
 }  // namespace violet::remote

@@ -15,9 +15,10 @@ constexpr PciIdentity kIdentity{0x1af4, 0x1057, 0x1af4, 0x1100, 0x080600, 1};
 
 class Echo final : public PciFunction {
  public:
-  Echo() : PciFunction(kIdentity, 0x1000) {}
+  Echo() : PciFunction(kIdentity, 0x1000, ram) {}
   using PciFunction::config;
 
+  RemoteMemory ram;
   std::uint32_t written_at = 0;
   std::uint64_t written = 0;
   int memory_changes = 0;

@@ -69,8 +69,8 @@ std::uint64_t first_bytes(std::span<const std::byte> from, unsigned bytes) {
 
 }  // namespace
 
-VirtioPci::VirtioPci(VirtioDevice& device, MessageSink* messages)
-    : PciFunction(identity_of(device), kBarBytes),
+VirtioPci::VirtioPci(VirtioDevice& device, MessageSink* messages, RemoteMemory& memory)
+    : PciFunction(identity_of(device), kBarBytes, memory),
       device_(device),
       msix_(static_cast<unsigned>(device.queue_sizes().size()) + 1, messages),
       queue_count_(static_cast<unsigned>(device.queue_sizes().size())) {

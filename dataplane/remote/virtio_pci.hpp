@@ -20,9 +20,9 @@ namespace violet::remote {
 
 class VirtioPci final : public PciFunction {
  public:
-  // The device outlives the transport. With a sink there is MSI-X; without one (null) interrupts go
+  // Device and memory outlive the transport. With a sink there is MSI-X; without one (null) interrupts go
   // through the proxy's line.
-  VirtioPci(VirtioDevice& device, MessageSink* messages);
+  VirtioPci(VirtioDevice& device, MessageSink* messages, RemoteMemory& memory);
 
   // Runs the device once; returns the amount of work done.
   unsigned poll(unsigned budget);

@@ -70,7 +70,8 @@ struct VirtioPciTest : testing::Test {
   }
   FakeDevice device;
   SentMessages messages;
-  VirtioPci function{device, &messages};
+  RemoteMemory ram;
+  VirtioPci function{device, &messages, ram};
   TestProxy proxy{function};
 };
 
@@ -206,7 +207,8 @@ TEST_F(VirtioPciTest, KicksAreCounted) {
 
 TEST(VirtioPciLine, IsRaisedAgainWhenSomethingCameBeforeItsEnd) {
   FakeDevice device;
-  VirtioPci function(device, nullptr);
+  RemoteMemory ram;
+  VirtioPci function(device, nullptr, ram);
   TestProxy proxy(function);
   const FileDescriptor line(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   const FileDescriptor end(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));

@@ -88,7 +88,8 @@ struct Guest {
   std::unique_ptr<Engine> engine = engine_for_test(quiescence, none).value();
   IommuDevice device{*engine, true};
   SentMessages messages;
-  VirtioPci function{device, &messages};
+  RemoteMemory ram;
+  VirtioPci function{device, &messages, ram};
   TestProxy proxy{function, kRam};
   std::unique_ptr<DmaPort> port;
   std::array<std::unique_ptr<DriverQueue>, 2> drivers;
