@@ -20,3 +20,11 @@ if(TARGET violet_gui)
   violet_check(gui_window slow gui/app/xvfb_window_test.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/violet_gui
                ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/synthetic_trace ${CMAKE_BINARY_DIR}/window.png)
 endif()
+
+# Real guests, where there is a program to run them.
+if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  foreach(case strict packed lazy passthrough high two_vcpus)
+    violet_check(guest.${case} guest ci/check_guest.py $<TARGET_FILE:violet> ${case})
+    set_tests_properties(guest.${case} PROPERTIES RUN_SERIAL ON)
+  endforeach()
+endif()

@@ -81,6 +81,26 @@ struct ExportFlags {
 };
 int export_verb(const Places& places, const ExportFlags& flags);
 
+struct GuestFlags {
+  std::string kernel;  // Empty: the newest that scripts/guest-kernel.sh built.
+  std::string accelerator = "tcg";
+  std::string interrupts = "auto";
+  std::string mode = "strict";
+  std::string store = "radix";
+  std::string iotlb = "generation-domain";
+  std::string disk;
+  std::string keep;  // Where the console's log stays.
+  bool packed = false;
+  bool console = false;
+  unsigned memory_mib = 512;
+  unsigned vcpus = 1;
+  unsigned rounds = 2;
+  unsigned verify_mib = 16;
+  unsigned timeout_s = 600;
+  std::string format = "text";
+};
+int guest_run_verb(const Places& places, const GuestFlags& flags);
+
 int doctor_verb(const Places& places, const std::string& format);
 
 // --- Shared ---

@@ -44,6 +44,7 @@ struct Flags {
   CompareFlags compare;
   std::string report_run = "latest";
   ExportFlags export_;
+  GuestFlags guest;
   std::string list_what;
   std::string format = "text";
   bool json = false;
@@ -132,6 +133,33 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
 }
 
+void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto& guest = flags.guest;
+  auto* verb = app.add_subcommand("guest", "a real Linux in stock QEMU whose IOMMU is the engine");
+  verb->require_subcommand(1);
+  auto* run = verb->add_subcommand("run", "boots it, and verifies its disk through the IOTLB");
+  run->add_option("--kernel", guest.kernel, "a bzImage (default: what guest-kernel.sh built)");
+  run->add_option("--accel", guest.accelerator, "tcg (default), or kvm where it boots a Linux")
+      ->check(CLI::IsMember({"kvm", "tcg"}));
+  run->add_option("--interrupts", guest.interrupts, "auto: irqfd with KVM, else qtest")
+      ->check(CLI::IsMember({"auto", "irqfd", "qtest"}));
+  run->add_option("--mode", guest.mode, "how the guest maps for DMA")
+      ->check(CLI::IsMember({"strict", "lazy", "passthrough"}));
+  run->add_option("--store", guest.store, "domain store");
+  run->add_option("--iotlb", guest.iotlb, "IOTLB and its invalidation protocol");
+  run->add_option("--disk", guest.disk, "a file (default: 64 MiB in memory); overwritten");
+  run->add_option("--keep", guest.keep, "folder for the console's log and the boot files");
+  run->add_flag("--packed", guest.packed, "offer packed rings for the IOMMU's queues");
+  run->add_flag("--console", guest.console, "a shell of the guest here, instead of the test");
+  run->add_option("--memory", guest.memory_mib, "MiB")->check(CLI::Range(128, 1 << 20));
+  run->add_option("--vcpus", guest.vcpus, "at most 8")->check(CLI::Range(1, 8));
+  run->add_option("--rounds", guest.rounds, "of writing, reading back, comparing");
+  run->add_option("--mib", guest.verify_mib, "of each round")->check(CLI::Range(1, 64));
+  run->add_option("--timeout", guest.timeout_s, "seconds");
+  run->add_option("--format", guest.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  run->callback([&] { action = [&] { return guest_run_verb(places, guest); }; });
+}
+
 void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* list = app.add_subcommand("list", "what there is to choose from");
   list->add_option("WHAT", flags.list_what, "what to list")
@@ -167,6 +195,7 @@ int run(int argc, char** argv) {
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
   add_import(app, flags, action);
+  add_guest(app, places, flags, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,132 @@
+// guest run: boots a real Linux whose IOMMU is the engine, and says what it saw and what was counted.
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "experiments/cli/verbs.hpp"
+#include "experiments/linux_guest/linux_guest.hpp"
+
+namespace violet::cli {
+namespace {
+
+using linux_guest::GuestReport;
+using linux_guest::GuestSetup;
+namespace fs = std::filesystem;
+
+constexpr const char* kBusybox = "/bin/busybox";
+
+// Where scripts/guest-kernel.sh puts its kernels.
+fs::path kernel_cache() {
+  if (const char* own = std::getenv("VIOLET_GUEST_CACHE")) return own;
+  if (const char* cache = std::getenv("XDG_CACHE_HOME")) return fs::path(cache) / "violet/guest";
+  const char* home = std::getenv("HOME");
+  return fs::path(home != nullptr ? home : "/root") / ".cache/violet/guest";
+}
+
+Result<std::string> find_kernel(const GuestFlags& flags) {
+  if (!flags.kernel.empty()) return flags.kernel;
+  const fs::path kernel = kernel_cache() / "bzImage";
+  if (fs::exists(kernel)) return kernel.string();
+  return fail(ErrorKind::kEnvironment,
+              "no kernel in {}: run scripts/guest-kernel.sh, which builds one in some minutes",
+              kernel.parent_path().string());
+}
+
+// A folder for this run; one of our own is removed at the end.
+class Folder {
+ public:
+  explicit Folder(const std::string& keep) : path_(keep), ours_(keep.empty()) {
+    std::error_code error;
+    if (!ours_) {
+      fs::create_directories(path_, error);
+      return;
+    }
+    std::string name = (fs::temp_directory_path(error) / "violet-guest-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~Folder() {
+    std::error_code error;
+    if (ours_ && !path_.empty()) fs::remove_all(path_, error);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool ours_;
+};
+
+Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, const Folder& folder) {
+  auto kernel = find_kernel(flags);
+  if (!kernel) return tl::unexpected(kernel.error());
+  if (!fs::exists(kBusybox)) {
+    return fail(ErrorKind::kEnvironment, "no {}: apt install busybox-static", kBusybox);
+  }
+  GuestSetup setup;
+  setup.kernel = *kernel;
+  setup.busybox = kBusybox;
+  setup.init = places.root + "/experiments/linux_guest/init.sh";
+  setup.folder = folder.path();
+  setup.mode = flags.mode;
+  setup.store = flags.store;
+  setup.iotlb = flags.iotlb;
+  setup.accelerator =
+      flags.accelerator == "kvm" ? linux_guest::Accelerator::kKvm : linux_guest::Accelerator::kTcg;
+  setup.qtest =
+      flags.interrupts == "auto" ? flags.accelerator == "tcg" : flags.interrupts == "qtest";
+  setup.packed = flags.packed;
+  setup.console = flags.console;
+  setup.memory_mib = flags.memory_mib;
+  setup.vcpus = flags.vcpus;
+  setup.disk_file = flags.disk;
+  setup.rounds = flags.rounds;
+  setup.verify_mib = flags.verify_mib;
+  setup.timeout_s = flags.timeout_s;
+  return setup;
+}
+
+std::string to_text(const GuestReport& report, const std::string& format) {
+  if (format == "json") {
+    const nlohmann::ordered_json json = {{"schema", "violet-guest-1"},
+                                         {"ending", report.ending},
+                                         {"accelerator", report.accelerator},
+                                         {"interrupts", report.interrupts},
+                                         {"guest", report.told},
+                                         {"counts", report.counts}};
+    return json.dump(2) + "\n";
+  }
+  std::string text = fmt::format("guest {} under {}, interrupts by {}\n", report.ending,
+                                 report.accelerator, report.interrupts);
+  for (const auto& [key, value] : report.told) text += fmt::format("  {:<14} {}\n", key, value);
+  for (const auto& [key, value] : report.counts) text += fmt::format("  {:<14} {}\n", key, value);
+  return text;
+}
+
+bool went_well(const GuestReport& report, const GuestFlags& flags) {
+  if (report.ending != "finished") return false;
+  if (flags.console) return true;
+  const auto verified = report.told.find("verified");
+  return verified != report.told.end() && verified->second == "yes" &&
+         report.counts.at("disk_errors") == 0;
+}
+
+}  // namespace
+
+int guest_run_verb(const Places& places, const GuestFlags& flags) {
+  const Folder folder(flags.keep);
+  const auto setup = make_setup(places, flags, folder);
+  if (!setup) return complain(setup.error());
+  const auto report = linux_guest::run(*setup);
+  if (!report) return complain(report.error());
+  const int printed = print(to_text(*report, flags.format));
+  if (went_well(*report, flags)) return printed;
+  return report->ending == "interrupted" ? kInterruptedAtOnce : kRunFailed;
+}
+
+}  // namespace violet::cli

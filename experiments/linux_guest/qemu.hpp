@@ -1,0 +1,76 @@
+// QEMU as a child process: its command line for a guest whose IOMMU and devices are ours, and its life.
+//
+// Threading: the main thread.
+// Invariants: the child dies with the thread that started it (PR_SET_PDEATHSIG); stop() leaves no process
+// behind. Limits: Debian 12's QEMU 7.2, machine q35.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/result.hpp"
+#include "experiments/linux_guest/viot.hpp"
+
+namespace violet::linux_guest {
+
+using remote::FileDescriptor;
+
+enum class Accelerator { kKvm, kTcg };
+
+// An x-pci-proxy-dev.
+struct ProxyDevice {
+  std::string id;
+  PciAddress at;
+  int fd;
+};
+
+struct QemuSetup {
+  Accelerator accelerator = Accelerator::kTcg;
+  unsigned memory_mib = 512;
+  unsigned vcpus = 1;
+  std::string kernel;
+  std::string initramfs;
+  std::string append;
+  std::string viot;
+  std::vector<ProxyDevice> devices;
+  int qtest_fd = -1;  // None: interrupts come by irqfd.
+};
+
+std::vector<std::string> qemu_arguments(const QemuSetup& setup);
+// Whether a virtual machine can be made here.
+bool kvm_usable();
+
+class ChildProcess {
+ public:
+  struct Streams {
+    int in;
+    int out;
+  };
+  // Runs `arguments[0]` on these CPUs (empty: on all) with stdin and stdout as given; it inherits the
+  // descriptors in `keep`.
+  static Result<ChildProcess> start(const std::vector<std::string>& arguments, Streams streams,
+                                    const std::vector<int>& keep,
+                                    const std::vector<unsigned>& cpus);
+  ~ChildProcess() { stop(); }
+  ChildProcess(ChildProcess&& other) noexcept;
+  ChildProcess& operator=(ChildProcess&&) = delete;
+
+  // Readable once the child has ended.
+  int fd() const { return pidfd_.get(); }
+  // Ends it if it runs. The exit code, or 128 and the signal.
+  int stop();
+  // The same when it has ended by itself.
+  int wait();
+
+ private:
+  ChildProcess(int pid, FileDescriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+
+  int note(int status);
+
+  int pid_;
+  FileDescriptor pidfd_;
+  int ended_with_ = 0;
+};
+
+}  // namespace violet::linux_guest
