@@ -18,6 +18,8 @@ CASES = {
     "passthrough": (["--mode", "passthrough"], "identity"),
     "high": (["--memory", "3072", "--rounds", "1"], "DMA"),
     "two_vcpus": (["--vcpus", "2"], "DMA"),
+    "rebind": (["--job", "rebind", "--rounds", "1"], "DMA"),
+    "reboot": (["--job", "reboot", "--rounds", "1"], "DMA"),
 }
 LACKS_SOMETHING = 5
 SECONDS = 540
@@ -34,6 +36,8 @@ def problems(case, report):
         yield f"the MSI window is not reserved: {told.get('reserved')}"
     if told.get("rings") != ("packed" if case == "packed" else "split"):
         yield f"the IOMMU's rings are {told.get('rings')}"
+    if case == "reboot" and told.get("lives") != "2":
+        yield "the guest did not come back from its reboot"
     if told.get("verified") != "yes":
         yield "the disk was not verified"
     if counts["disk_bytes"] < 2 << 20 or counts["disk_errors"]:

@@ -74,6 +74,7 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.init = places.root + "/experiments/linux_guest/init.sh";
   setup.folder = folder.path();
   setup.mode = flags.mode;
+  setup.job = flags.job;
   setup.store = flags.store;
   setup.iotlb = flags.iotlb;
   setup.accelerator =

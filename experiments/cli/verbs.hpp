@@ -86,6 +86,7 @@ struct GuestFlags {
   std::string accelerator = "tcg";
   std::string interrupts = "auto";
   std::string mode = "strict";
+  std::string job = "verify";
   std::string store = "radix";
   std::string iotlb = "generation-domain";
   std::string disk;

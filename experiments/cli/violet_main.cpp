@@ -145,6 +145,8 @@ void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action
       ->check(CLI::IsMember({"auto", "irqfd", "qtest"}));
   run->add_option("--mode", guest.mode, "how the guest maps for DMA")
       ->check(CLI::IsMember({"strict", "lazy", "passthrough"}));
+  run->add_option("--job", guest.job, "verify the disk; the same around a rebind, or a reboot")
+      ->check(CLI::IsMember({"verify", "rebind", "reboot"}));
   run->add_option("--store", guest.store, "domain store");
   run->add_option("--iotlb", guest.iotlb, "IOTLB and its invalidation protocol");
   run->add_option("--disk", guest.disk, "a file (default: 64 MiB in memory); overwritten");

@@ -17,8 +17,7 @@ tell() {
 
 # The IOMMU group of the disk, the kind of its domain, and what it must not map.
 describe() {
-  device=$(readlink -f /sys/block/vda/device/..)
-  group=$device/iommu_group
+  group=$(readlink -f /sys/block/vda/device/..)/iommu_group
   tell "kernel=$(uname -r)"
   tell "domain=$(cat "$group/type")"
   tell "reserved=$(tr '\n' ';' <"$group/reserved_regions")"
@@ -49,10 +48,36 @@ verify() {
 }
 
 describe_iommu
+# Takes the disk away from its driver and gives it back: the device is reset, its group detached.
+rebind() {
+  driver=/sys/bus/pci/drivers/virtio-pci
+  disk=$(basename "$(readlink -f /sys/block/vda/device/..)")
+  echo "$disk" >$driver/unbind
+  [ -b /dev/vda ] && return 1
+  echo "$disk" >$driver/bind
+  [ -b /dev/vda ]
+}
+
+# Verifies, marks the disk's last sector and boots again; the second life finds the mark.
+again() {
+  last=$(($(cat /sys/block/vda/size) - 1))
+  if dd if=/dev/vda skip=$last count=1 2>/dev/null | grep -q second-life; then
+    tell lives=2
+    verify
+    return
+  fi
+  verify || return 1
+  echo second-life | dd of=/dev/vda seek=$last count=1 conv=sync,fsync 2>/dev/null
+  reboot -f
+}
+
 [ -b /dev/vda ] && describe
 case $(word job) in
-  verify) if verify; then tell verified=yes; else tell verified=no; fi ;;
-  shell) setsid -c sh -i ;;
+  verify) work=verify ;;
+  rebind) work='verify && rebind && rebind && verify' ;;
+  reboot) work=again ;;
+  shell) work='setsid -c sh -i' ;;
 esac
+if eval "$work"; then tell verified=yes; else tell verified=no; fi
 tell done=yes
-reboot -f
+poweroff -f

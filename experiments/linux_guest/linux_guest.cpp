@@ -69,7 +69,7 @@ std::string kernel_line(const GuestSetup& setup) {
                      : setup.mode == "passthrough" ? "iommu.passthrough=1"
                                                    : "iommu.strict=1";
   return fmt::format("console=ttyS0 panic=-1 {} violet.job={} violet.rounds={} violet.mib={}", mode,
-                     setup.console ? "shell" : "verify", setup.rounds, setup.verify_mib);
+                     setup.console ? "shell" : setup.job, setup.rounds, setup.verify_mib);
 }
 
 // A function with what belongs to it.
@@ -235,6 +235,7 @@ class Session {
     qemu.initramfs = setup_.folder + "/initramfs.cpio";
     qemu.viot = setup_.folder + "/viot.bin";
     qemu.append = kernel_line(setup_);
+    qemu.reboots = setup_.job == "reboot";
     std::vector<FileDescriptor> peers;
     const auto add = [&](const char* name, PciAddress at, remote::VirtioPci& function) -> Status {
       auto pair = remote::Channel::open();

@@ -27,6 +27,7 @@ struct GuestSetup {
   Accelerator accelerator = Accelerator::kTcg;
   // Interrupts by messages through qtest; by KVM's irqfd otherwise.
   bool qtest = true;
+  std::string job = "verify";  // What the guest does: verify, rebind or reboot (init.sh).
   bool packed = false;
   bool console = false;  // The guest's shell on our terminal, instead of the job.
   unsigned memory_mib = 512;

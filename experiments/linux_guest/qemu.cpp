@@ -29,7 +29,8 @@ std::vector<std::string> qemu_arguments(const QemuSetup& setup) {
   add("-smp", fmt::format("{}", setup.vcpus));
   add("-m", fmt::format("{}", setup.memory_mib));
   add("-object", fmt::format("memory-backend-memfd,id=ram,size={}M,share=on", setup.memory_mib));
-  arguments.insert(arguments.end(), {"-nodefaults", "-display", "none", "-no-reboot"});
+  arguments.insert(arguments.end(), {"-nodefaults", "-display", "none"});
+  if (!setup.reboots) arguments.push_back("-no-reboot");
   add("-serial", "stdio");
   add("-kernel", setup.kernel);
   add("-initrd", setup.initramfs);

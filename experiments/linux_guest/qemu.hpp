@@ -29,6 +29,7 @@ struct QemuSetup {
   Accelerator accelerator = Accelerator::kTcg;
   unsigned memory_mib = 512;
   unsigned vcpus = 1;
+  bool reboots = false;  // Otherwise a reboot, and a panic with it, ends QEMU.
   std::string kernel;
   std::string initramfs;
   std::string append;
