@@ -36,7 +36,8 @@ Result<std::unique_ptr<Disk>> Disk::of_file(const std::string& path) {
   if (!file.valid() || ::fstat(file.get(), &status) != 0) {
     return fail(ErrorKind::kUsage, "{}: {}", path, std::strerror(errno));
   }
-  if (!S_ISREG(status.st_mode) || status.st_size <= 0 || status.st_size % kSector != 0) {
+  if (!S_ISREG(status.st_mode) || status.st_size <= 0 ||
+      static_cast<std::uint64_t>(status.st_size) % kSector != 0) {
     return fail(ErrorKind::kUsage, "{} is no file of a number of sectors", path);
   }
   if (const int error = ::posix_fallocate(file.get(), 0, status.st_size); error != 0) {

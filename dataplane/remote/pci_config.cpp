@@ -87,7 +87,7 @@ std::uint32_t PciConfig::read(std::uint32_t address, unsigned bytes) const {
 void PciConfig::write(std::uint32_t address, std::uint32_t value, unsigned bytes) {
   for (unsigned i = 0; i < bytes && address < kBytes - i; ++i) {
     const std::uint8_t mask = writable_[address + i];
-    const auto kept = bytes_[address + i] & ~mask;
+    const std::uint32_t kept = bytes_[address + i] & (0xffu ^ mask);
     bytes_[address + i] = static_cast<std::uint8_t>(kept | (value >> 8 * i & mask));
   }
 }
