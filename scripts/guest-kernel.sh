@@ -44,8 +44,13 @@ configure() {
   done < <(grep -E '^CONFIG_[A-Z0-9_]+=y$' "$fragment")
 }
 
+folder=
+clean() {
+  [[ -z $folder ]] || rm -rf -- "$folder"
+}
+
 main() {
-  local identity folder
+  local identity
   need
   identity=$(sha256sum <(stat -c '%s %Y' "$source") "$fragment" | cut -d' ' -f1 | sha256sum)
   if [[ -r $kernel && -r $stamp && $(<"$stamp") == "$identity" ]]; then
@@ -53,7 +58,7 @@ main() {
   else
     mkdir -p "$cache"
     folder=$(mktemp -d "$cache/build-XXXXXX")
-    trap 'rm -rf -- "$folder"' EXIT
+    trap clean EXIT
     say "unpacking $source"
     tar -xf "$source" -C "$folder" --strip-components=1
     cd "$folder"
