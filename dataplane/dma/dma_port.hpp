@@ -6,8 +6,8 @@
 // quiescent now and then.
 // Invariants: an op touches guest memory only inside its translated range (C1, C3); an op that
 // faults part-way has copied nothing of the faulting page and reports kFault...; one that leaves the
-// guest's memory has copied what lies in front of its end; other ops still run. Ops of one run() need not
-// see the same mappings.
+// guest's memory has copied what lies in front of its end; other ops still run. An aligned word of 2, 4 or
+// 8 bytes is moved at once. Ops of one run() need not see the same mappings.
 #pragma once
 
 #include <cstddef>

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "dataplane/dma/dma_port.hpp"
+#include "dataplane/virtqueue/guest_atomic.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "dataplane/virtqueue/region_cache.hpp"
 #include "engine/base/clock.hpp"
@@ -132,9 +132,9 @@ class EnginePort final : public DmaPort {
     std::uint64_t done = 0;
     while (at.host != nullptr) {
       if (op.access == Access::kRead) {
-        std::memcpy(op.buffer + done, at.host, at.bytes);
+        dma_read(op.buffer + done, at.host, at.bytes);
       } else {
-        std::memcpy(at.host, op.buffer + done, at.bytes);
+        dma_write(at.host, op.buffer + done, at.bytes);
       }
       done += at.bytes;
       if (done == op.bytes) return DmaResult::kOk;

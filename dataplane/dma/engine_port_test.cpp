@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <thread>
 
 #include "engine/device/typed_rigs.hpp"
 
@@ -82,6 +84,45 @@ TYPED_TEST(EnginePorts, NothingFollowsTheLastAddress) {
   EXPECT_EQ(op.result, DmaResult::kFaultMapping);
   EXPECT_EQ(*memory.host({0x2fff}, 1), std::byte{0x5a});
   EXPECT_EQ(*memory.host({0x4000}, 1), std::byte{0});
+}
+
+// As a ring's index is while its owner counts on: both bytes change at once.
+TYPED_TEST(EnginePorts, AnAlignedWordIsReadAndWrittenAtOnce) {
+  TypeParam rig;
+  GuestMemory memory;
+  ASSERT_TRUE(memory.allocate({0}, 0x10000, GuestMemory::Backing::kAnonymous));
+  rig.attach(1, 8);
+  rig.map(1, 0, 0xfff, 0x1000);
+  typename PortOf<TypeParam>::Type port(*rig.device, *rig.reader, rig.device->endpoint({8}).value(),
+                                        memory);
+  constexpr std::uint16_t kBefore = 0x49ff, kAfter = 0x4a00;
+  std::byte* const theirs = memory.host({0x1002}, 2);  // What the guest writes,
+  std::byte* const ours = memory.host({0x1004}, 2);    // and what it reads.
+  store_relaxed(theirs, kBefore);
+  store_relaxed(ours, kBefore);
+  std::atomic<bool> stop{false};
+  std::atomic<unsigned> torn{0};
+  std::thread guest([&] {
+    for (unsigned i = 0; !stop; ++i) {
+      store_relaxed(theirs, i % 2 == 0 ? kAfter : kBefore);
+      const auto seen = load_relaxed<std::uint16_t>(ours);
+      if (seen != kBefore && seen != kAfter) ++torn;
+    }
+  });
+  const auto move = [&](std::uint64_t iova, Access access, std::uint16_t& word) {
+    DmaOp op{{iova}, 2, access, reinterpret_cast<std::byte*>(&word), DmaResult::kFaultDomain};
+    ASSERT_EQ(port.run(std::span(&op, 1)), 1u);
+  };
+  for (unsigned i = 0; i < 100'000 && torn == 0; ++i) {
+    std::uint16_t word = 0;
+    move(2, Access::kRead, word);
+    if (word != kBefore && word != kAfter) ++torn;
+    word = i % 2 == 0 ? kAfter : kBefore;
+    move(4, Access::kWrite, word);
+  }
+  stop = true;
+  guest.join();
+  EXPECT_EQ(torn, 0u);
 }
 
 }  // namespace

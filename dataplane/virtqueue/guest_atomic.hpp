@@ -72,6 +72,37 @@ inline void copy_once(std::byte* to, const std::byte* from, std::size_t bytes) n
   while (bytes > 0) copy(std::uint8_t{});
 }
 
+namespace guest_detail {
+inline bool aligned(const std::byte* at, std::size_t bytes) noexcept {
+  return reinterpret_cast<std::uintptr_t>(at) % bytes == 0;
+}
+}  // namespace guest_detail
+
+// A device's read of guest memory as PCI Express promises it: an aligned word of 2, 4 or 8 bytes is read at
+// once. (A ring's index that is read in two halves, 0x49ff becoming 0x4a00, is 0x4aff: memcpy does that.)
+inline void dma_read(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  const auto whole = [&]<class T>(T) {
+    const T word = load_relaxed<T>(from);
+    std::memcpy(to, &word, sizeof(T));
+  };
+  if (bytes == 2 && guest_detail::aligned(from, 2)) return whole(std::uint16_t{});
+  if (bytes == 4 && guest_detail::aligned(from, 4)) return whole(std::uint32_t{});
+  if (bytes == 8 && guest_detail::aligned(from, 8)) return whole(std::uint64_t{});
+  std::memcpy(to, from, bytes);
+}
+
+// The same for a write.
+inline void dma_write(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  const auto whole = [&]<class T>(T word) {
+    std::memcpy(&word, from, sizeof(T));
+    store_relaxed(to, word);
+  };
+  if (bytes == 2 && guest_detail::aligned(to, 2)) return whole(std::uint16_t{});
+  if (bytes == 4 && guest_detail::aligned(to, 4)) return whole(std::uint32_t{});
+  if (bytes == 8 && guest_detail::aligned(to, 8)) return whole(std::uint64_t{});
+  std::memcpy(to, from, bytes);
+}
+
 // Asks for a line that will be written, so that a read first and a write later cost one transfer.
 inline void prefetch_for_write(const std::byte* at) noexcept {
 #if defined(__x86_64__)
