@@ -7,46 +7,17 @@
 
 #include <cstring>
 #include <filesystem>
-#include <set>
 
+#include "dataplane/remote/shifted_port_testing.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
 
 namespace violet::remote {
 namespace {
 
 constexpr std::uint64_t kMemory = 4u << 20;
-constexpr std::uint64_t kIova = std::uint64_t{7} << 40;  // Where guest-physical 0 is mapped.
 constexpr std::uint64_t kRing = 0x10000;
 constexpr std::uint64_t kOut = 0x100000;
 constexpr std::uint64_t kIn = 0x200000;
-
-class ShiftedPort final : public DmaPort {
- public:
-  explicit ShiftedPort(const GuestMemory& memory) : memory_(memory) {}
-  std::size_t run(std::span<DmaOp> ops) override {
-    std::size_t good = 0;
-    for (DmaOp& op : ops) {
-      const std::uint64_t first = op.iova.value - shift;
-      std::byte* const at = memory_.host({first}, op.bytes);
-      const bool mapped = at != nullptr && !faulting.contains(first >> 12) &&
-                          !faulting.contains((first + op.bytes - 1) >> 12);
-      op.result = mapped ? DmaResult::kOk : DmaResult::kFaultMapping;
-      if (!mapped) continue;
-      if (op.access == Access::kRead) std::memcpy(op.buffer, at, op.bytes);
-      if (op.access == Access::kWrite) std::memcpy(at, op.buffer, op.bytes);
-      ++good;
-    }
-    return good;
-  }
-  bool probe(Iova, Access) override { return false; }
-  IotlbReaderStats stats() const override { return {}; }
-
-  std::set<std::uint64_t> faulting;  // Pages.
-  std::uint64_t shift = kIova;
-
- private:
-  const GuestMemory& memory_;
-};
 
 struct BlockDeviceTest : testing::Test {
   void SetUp() override {
