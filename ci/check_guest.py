@@ -42,8 +42,12 @@ def problems(case, report):
         yield "the disk was not verified"
     if counts["disk_bytes"] < 2 << 20 or counts["disk_errors"]:
         yield f"{counts['disk_bytes']} bytes and {counts['disk_errors']} errors on the disk"
-    if counts["iommu_kicks"]:
-        yield f"{counts['iommu_kicks']} kicks although the engine polls"
+    if counts["iommu_kicks"] or counts["disk_kicks"] or counts["nic_kicks"]:
+        yield f"kicks although the engine polls: {counts}"
+    if told.get("nic_domain") != domain or told.get("groups") != "own":
+        yield f"the card's domain is {told.get('nic_domain')}, groups {told.get('groups')}"
+    if case != "reboot" and (counts["nic_bytes"] < 2 << 20 or counts["nic_errors"]):
+        yield f"{counts['nic_bytes']} bytes and {counts['nic_errors']} errors on the network card"
     if domain != "identity" and not counts["map"] > counts["disk_writes"]:
         yield f"{counts['map']} MAP requests for {counts['disk_writes']} writes"
     if domain == "DMA" and counts["unmap"] < counts["disk_writes"]:

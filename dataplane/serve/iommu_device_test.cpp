@@ -29,7 +29,7 @@ Result<std::unique_ptr<Engine>> engine_for_test(Quiescence& quiescence, const Gu
 struct Guest {
   explicit Guest(RingFormat ring_format) : format(ring_format) {
     proxy.share({kHigh, kRam, 0});
-    port = engine->open_port(kEndpoint, "disk", function.memory().table()).value();
+    port = engine->open_port(kEndpoint, "disk", Probe(), function.memory().table()).value();
     proxy.enable_msix(3);
     settle();
   }

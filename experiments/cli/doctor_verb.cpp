@@ -15,6 +15,7 @@
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/linux_guest/qemu.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/table.hpp"
@@ -186,6 +187,18 @@ Finding iommu_groups() {
   return {"IOMMU", "none", "not needed: the engine is software"};
 }
 
+Finding guests() {
+  if (!on_path("qemu-system-x86_64")) {
+    return {"real guests", "not available, because qemu-system-x86_64 is not installed",
+            "apt install qemu-system-x86 busybox-static", false};
+  }
+  const bool kvm = linux_guest::kvm_usable();
+  return {"real guests",
+          kvm ? "TCG, interrupts through QEMU's qtest socket; with --accel kvm through irqfd"
+              : "TCG, interrupts through QEMU's qtest socket; no KVM for irqfd",
+          "./violet guest run; the engine is the same either way", kvm};
+}
+
 Finding eal() {
   const auto allowed = allowed_cpus();
   const auto started = Eal::start({.cpus = {allowed.empty() ? 0 : allowed.front()}});
@@ -213,8 +226,9 @@ int doctor_verb(const Places& places, const std::string& format_name) {
       isolation(),
       cycle_counters(),
       iommu_groups(),
-      device_file("KVM", "/dev/kvm", "guests run at full speed",
+      device_file("KVM", "/dev/kvm", "guest run --accel kvm, where it boots a Linux",
                   "guests run under TCG, about ten times slower; models are not affected"),
+      guests(),
       optional_programs(),
       eal()};
   results::Table table;

@@ -2,42 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "experiments/linux_guest/initramfs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
-#include "experiments/linux_guest/viot.hpp"
 
 namespace violet::linux_guest {
 namespace {
-
-template <class T>
-T at(const std::string& bytes, std::size_t offset) {
-  T value{};
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
-
-// ACPI 6.5, section 5.2.33.
-TEST(Viot, NamesTheIommuAndTheRangesBehindIt) {
-  const auto table = viot_table({3}, {{{5}, {5, 7}, 0x28}, {{6}, {6}, 0x30}});
-  ASSERT_EQ(table.size(), 112u);
-  EXPECT_EQ(table.substr(0, 4), "VIOT");
-  EXPECT_EQ(at<std::uint32_t>(table, 4), table.size());
-  EXPECT_EQ(at<std::uint16_t>(table, 36), 3u);
-  EXPECT_EQ(at<std::uint16_t>(table, 38), 48u);
-  EXPECT_EQ(at<std::uint8_t>(table, 48), 3u);
-  EXPECT_EQ(at<std::uint16_t>(table, 50), 16u);
-  EXPECT_EQ(at<std::uint16_t>(table, 54), 0x18u);
-  EXPECT_EQ(at<std::uint8_t>(table, 64), 1u);
-  EXPECT_EQ(at<std::uint16_t>(table, 66), 24u);
-  EXPECT_EQ(at<std::uint32_t>(table, 68), 0x28u);
-  EXPECT_EQ(at<std::uint16_t>(table, 76), 0x28u);
-  EXPECT_EQ(at<std::uint16_t>(table, 78), 0x2fu);
-  EXPECT_EQ(at<std::uint16_t>(table, 80), 48u);
-  EXPECT_EQ(at<std::uint32_t>(table, 92), 0x30u);
-}
 
 TEST(Initramfs, IsAnArchiveOfAlignedEntries) {
   Initramfs root;

@@ -13,8 +13,10 @@
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
 #include "dataplane/remote/block_device.hpp"
+#include "dataplane/remote/net_device.hpp"
 #include "dataplane/serve/iommu_device.hpp"
 #include "dataplane/serve/server.hpp"
+#include "engine/protocol/viot.hpp"
 #include "experiments/linux_guest/initramfs.hpp"
 
 namespace violet::linux_guest {
@@ -22,7 +24,10 @@ namespace {
 
 constexpr PciAddress kIommuAt{3};
 constexpr PciAddress kDiskAt{5};
+constexpr PciAddress kNicAt{6};
 constexpr EndpointId kDisk{0x28};
+constexpr EndpointId kNic{0x30};
+constexpr remote::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
 constexpr unsigned kEngineLcore = 1;
 constexpr std::uint32_t kReaders = 8;
 constexpr std::uint32_t kIotlbEntries = 4096;
@@ -48,6 +53,23 @@ Result<std::string> read_file(const std::string& path) {
   return text.str();
 }
 
+// Which functions are behind the IOMMU, and as which endpoints.
+protocol::ViotTable viot() {
+  const auto bdf = [](PciAddress at, unsigned function) {
+    return protocol::PciBdf::of(0, at.device, function);
+  };
+  protocol::ViotTable table;
+  table.nodes.push_back({protocol::ViotPciIommu{0, bdf(kIommuAt, 0)}});
+  for (const auto& [at, endpoint] : {std::pair(kDiskAt, kDisk), std::pair(kNicAt, kNic)}) {
+    protocol::ViotPciRange range;
+    range.endpoint_start = endpoint.value;
+    range.bdf_start = bdf(at, 0);
+    range.bdf_end = bdf(at, 7);
+    table.nodes.push_back({range});
+  }
+  return table;
+}
+
 Status write_boot_files(const GuestSetup& setup) {
   const auto busybox = read_file(setup.busybox);
   if (!busybox) return tl::unexpected(busybox.error());
@@ -60,8 +82,9 @@ Status write_boot_files(const GuestSetup& setup) {
   if (auto written = write_file(setup.folder + "/initramfs.cpio", root.finish()); !written) {
     return written;
   }
-  const PciRange disk{kDiskAt, {kDiskAt.device, 7}, kDisk.value};
-  return write_file(setup.folder + "/viot.bin", viot_table(kIommuAt, {disk}));
+  const std::vector<std::byte> table = build_viot(viot());
+  return write_file(setup.folder + "/viot.bin",
+                    {reinterpret_cast<const char*>(table.data()), table.size()});
 }
 
 std::string kernel_line(const GuestSetup& setup) {
@@ -85,11 +108,14 @@ struct Machine {
   std::unique_ptr<RcuQuiescence> quiescence;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<remote::Disk> disk;
-  std::unique_ptr<DmaPort> port;
+  remote::MirrorPeer peer;
+  std::unique_ptr<DmaPort> disk_port;
+  std::unique_ptr<DmaPort> nic_port;
   std::unique_ptr<remote::QtestMessages> messages;
   FileDescriptor messages_peer;
   Function iommu;
   Function block;
+  Function net;
 };
 
 Status add_engine(Machine& machine, const GuestSetup& setup) {
@@ -99,6 +125,7 @@ Status add_engine(Machine& machine, const GuestSetup& setup) {
   DeviceConfig config;
   config.boot_bypass = true;  // Firmware reads the disk before there is a driver of the IOMMU.
   config.endpoints.push_back({kDisk, "disk", {{kMsiWindow, protocol::RegionKind::kMsi}}});
+  config.endpoints.push_back({kNic, "nic", {{kMsiWindow, protocol::RegionKind::kMsi}}});
   config.iotlb.entries = kIotlbEntries;
   auto engine = make_engine(setup.store, setup.iotlb,
                             {config, *machine.quiescence, machine.iommu.memory.table(), {}});
@@ -112,13 +139,17 @@ Status add_functions(Machine& machine, const GuestSetup& setup) {
                                       : remote::Disk::of_file(setup.disk_file);
   if (!disk) return tl::unexpected(disk.error());
   machine.disk = std::move(*disk);
-  auto port = machine.engine->open_port(kDisk, "disk", machine.block.memory.table());
-  if (!port) return tl::unexpected(port.error());
-  machine.port = std::move(*port);
+  auto disk_port = machine.engine->open_port(kDisk, "disk", Probe(), machine.block.memory.table());
+  if (!disk_port) return tl::unexpected(disk_port.error());
+  machine.disk_port = std::move(*disk_port);
+  auto nic_port = machine.engine->open_port(kNic, "nic", Probe(), machine.net.memory.table());
+  if (!nic_port) return tl::unexpected(nic_port.error());
+  machine.nic_port = std::move(*nic_port);
   machine.iommu.device = std::make_unique<remote::IommuDevice>(*machine.engine, setup.packed);
   machine.block.device =
-      std::make_unique<remote::BlockDevice>(*machine.port, *machine.disk, "violet-disk-0");
-  for (Function* function : {&machine.iommu, &machine.block}) {
+      std::make_unique<remote::BlockDevice>(*machine.disk_port, *machine.disk, "violet-disk-0");
+  machine.net.device = std::make_unique<remote::NetDevice>(*machine.nic_port, machine.peer, kMac);
+  for (Function* function : {&machine.iommu, &machine.block, &machine.net}) {
     function->pci = std::make_unique<remote::VirtioPci>(*function->device, machine.messages.get(),
                                                         function->memory);
   }
@@ -171,7 +202,9 @@ void read_told(const std::string& log, GuestReport& report) {
 void count(const Machine& machine, GuestReport& report) {
   const DeviceCounters& device = machine.engine->counters();
   const auto& block = static_cast<const remote::BlockDevice&>(*machine.block.device).counters();
-  const IotlbReaderStats iotlb = machine.port->stats();
+  const auto& net = static_cast<const remote::NetDevice&>(*machine.net.device).counters();
+  const IotlbReaderStats disk_iotlb = machine.disk_port->stats();
+  const IotlbReaderStats nic_iotlb = machine.nic_port->stats();
   report.counts = {
       {"attach", device.requests_of(protocol::Type::kAttach).value()},
       {"map", device.requests_of(protocol::Type::kMap).value()},
@@ -180,14 +213,22 @@ void count(const Machine& machine, GuestReport& report) {
       {"faults", device.faults_posted.value() + device.faults_no_buffer.value()},
       {"iommu_kicks", machine.iommu.pci->kicks()},
       {"disk_kicks", machine.block.pci->kicks()},
-      {"interrupts", machine.iommu.pci->interrupts() + machine.block.pci->interrupts()},
-      {"iotlb_hits", iotlb.hits},
-      {"iotlb_misses", iotlb.misses},
+      {"nic_kicks", machine.net.pci->kicks()},
+      {"interrupts", machine.iommu.pci->interrupts() + machine.block.pci->interrupts() +
+                         machine.net.pci->interrupts()},
+      {"disk_iotlb_hits", disk_iotlb.hits},
+      {"disk_iotlb_misses", disk_iotlb.misses},
+      {"nic_iotlb_hits", nic_iotlb.hits},
+      {"nic_iotlb_misses", nic_iotlb.misses},
       {"disk_reads", block.reads.value()},
       {"disk_writes", block.writes.value()},
       {"disk_flushes", block.flushes.value()},
       {"disk_bytes", block.bytes.value()},
       {"disk_errors", block.errors.value()},
+      {"nic_sent", net.sent.value()},
+      {"nic_received", net.received.value()},
+      {"nic_bytes", net.bytes.value()},
+      {"nic_errors", net.errors.value()},
   };
 }
 
@@ -198,6 +239,7 @@ class Session {
       : setup_(setup), machine_(machine), server_(loop_, machine.messages.get()) {
     loop_.add(*machine.iommu.pci);
     loop_.add(*machine.block.pci);
+    loop_.add(*machine.net.pci);
   }
 
   Result<std::string> run(Eal& eal, const Endings& endings) {
@@ -245,11 +287,17 @@ class Session {
       peers.push_back(std::move(pair->peers));
       return {};
     };
-    if (auto added = add("iommu0", kIommuAt, *machine_.iommu.pci); !added) {
-      return tl::unexpected(added.error());
-    }
-    if (auto added = add("disk0", kDiskAt, *machine_.block.pci); !added) {
-      return tl::unexpected(added.error());
+    const struct {
+      const char* name;
+      PciAddress at;
+      Function& function;
+    } functions[] = {{"iommu0", kIommuAt, machine_.iommu},
+                     {"disk0", kDiskAt, machine_.block},
+                     {"nic0", kNicAt, machine_.net}};
+    for (const auto& one : functions) {
+      if (auto added = add(one.name, one.at, *one.function.pci); !added) {
+        return tl::unexpected(added.error());
+      }
     }
     std::vector<int> keep;
     for (const FileDescriptor& peer : peers) keep.push_back(peer.get());

@@ -1,10 +1,10 @@
-// A real Linux in stock QEMU whose IOMMU is the engine and whose disk is one of our endpoints, from start
-// to end.
+// A real Linux in stock QEMU whose IOMMU is the engine and whose disk and network card are endpoints of ours,
+// from start to end.
 //
 // Threading: run() on the main thread, once in a process (it starts EAL). It sleeps there; the functions
 // are polled on an lcore of their own.
 // Invariants: QEMU ends before run() returns. What the guest says in lines "VIOLET key=value" is in the
-// report. Limits: one IOMMU, one disk.
+// report. Limits: one IOMMU, one disk, one network card, whose wire ends in a mirror (net_peer.hpp).
 #pragma once
 
 #include <cstdint>

@@ -5,18 +5,24 @@
 // behind. Limits: Debian 12's QEMU 7.2, machine q35.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "dataplane/remote/file_descriptor.hpp"
 #include "engine/base/result.hpp"
-#include "experiments/linux_guest/viot.hpp"
 
 namespace violet::linux_guest {
 
 using remote::FileDescriptor;
 
 enum class Accelerator { kKvm, kTcg };
+
+// A function of bus 0.
+struct PciAddress {
+  std::uint8_t device;
+  std::uint8_t function = 0;
+};
 
 // An x-pci-proxy-dev.
 struct ProxyDevice {
