@@ -133,8 +133,9 @@ QString DifferenceTable::text(const NamedDifference& row, int column) const {
           .arg(numberText(d.ratio->interval->low), numberText(d.ratio->interval->high));
     case kVerdict:
       return QString::fromLatin1(results::to_text(d.verdict));
-    default:
-      return QString::fromStdString(d.reason);
+    default:  // The whole sentence is in the tool tip.
+      return QString::fromStdString(d.reason).replace(QLatin1String("below noise floor"),
+                                                      QLatin1String("noise"));
   }
 }
 
