@@ -1,6 +1,7 @@
 #include "gui/feed/live_run.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "engine/base/clock.hpp"
@@ -175,9 +176,7 @@ void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
   told_read_to_end_[ring] = read_to_end_[ring];
   LiveSorter::Taken taken{ring, {}, fresh, read_to_end_[ring]};
   taken.events.assign(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(count));
-  const std::lock_guard lock(mutex_);
-  waiting_ += count;
-  queue_.push_back(std::move(taken));
+  pulled_.push_back(std::move(taken));
 }
 
 void LiveRun::pull() {
@@ -199,12 +198,17 @@ void LiveRun::pull() {
     }
   }
   {
-    const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < read_to_end_.size(); ++i) {
       if (told_read_to_end_[i] == read_to_end_[i]) continue;
       told_read_to_end_[i] = read_to_end_[i];
-      queue_.push_back({i, {}, 0, read_to_end_[i]});
+      pulled_.push_back({i, {}, 0, read_to_end_[i]});
     }
+    // All at once: half of a pull would tell the time of one ring and hide the events of another (A4).
+    const std::lock_guard lock(mutex_);
+    waiting_ += allowed - budget;
+    queue_.insert(queue_.end(), std::make_move_iterator(pulled_.begin()),
+                  std::make_move_iterator(pulled_.end()));
+    pulled_.clear();
     // Once nothing is left of a run that is gone, it has ended.
     ended_ = !running && allowed > 0 && budget == allowed;
     if (queue_.empty() && !ended_) return;

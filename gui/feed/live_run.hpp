@@ -104,6 +104,7 @@ class LiveRun : public RunFeed {
   std::vector<bool> read_to_end_;       // Rings, in this pull.
   std::vector<bool> told_read_to_end_;  // What the worker knows of that.
   std::vector<Event> buffer_;
+  std::vector<LiveSorter::Taken> pulled_;  // In this pull.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;

@@ -220,6 +220,45 @@ TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
   EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 1000u);
 }
 
+// The rings of a real run hold more than one pull takes.
+TEST(LiveRun, WhoComesLateSortsTheBacklogIn) {
+  FakeRun fake;
+  for (std::size_t i = 0; i < fake.rings.size(); ++i) {
+    fake.places[i].capacity = 1 << 18;
+    fake.rings[i] = std::make_unique<EventRing>(1 << 18, fake.places[i].lcore);
+  }
+  SyntheticOptions options = life(SyntheticStrategy::kStrict, 0, 1'000'000);
+  options.events = 8 << 18;
+  std::unique_ptr<LiveRun> run;
+  std::uint64_t recorded = 0;
+  SyntheticLife(options).run(
+      [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+        fake.record(lcore, part);
+        recorded += part.size();
+      },
+      [&](Ticks) {
+        if (run == nullptr && recorded > options.events * 3 / 4) {
+          run = std::make_unique<LiveRun>(std::make_unique<FakeSource>(fake), two_cells());
+        }
+        if (run == nullptr) return;
+        run->pull();
+        run->settle();
+      });
+  fake.running = false;
+  until_ended(*run);
+  const auto cell = *run->open_cell(0, {});
+  const Overview overview = cell->overview(cell->info().whole, 400);
+  std::uint64_t most = 0, seen = 0, columns = 0;
+  for (const Column& column : overview.operations_per_s) {
+    if (column.count == 0) continue;
+    most = std::max<std::uint64_t>(most, column.count);
+    seen += column.count;
+    ++columns;
+  }
+  EXPECT_LT(most, 5 * seen / columns) << "events lie where they do not belong";
+  EXPECT_EQ(cell->exposure(cell->info().whole, 50).peak_stale_pages, 0);
+}
+
 // Who looks too rarely loses events of each ring at other times; under strict nothing becomes stale by that.
 TEST(LiveRun, LossesMakeNoPageStale) {
   FakeRun fake;
