@@ -170,9 +170,10 @@ void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
   const std::size_t count = source_->read(ring, std::span(buffer_).first(room));
   const std::uint64_t lost = source_->lost(ring);
   const std::uint64_t fresh = lost - std::exchange(lost_[ring], lost);
-  read_to_end_[ring] = count < room;
+  // What was overwritten while it was copied is missing from `count`: that is no end.
+  read_to_end_[ring] = count < room && fresh == 0;
   if (count == 0 && fresh == 0) return;
-  budget -= count;
+  budget -= std::max<std::size_t>(count, 1);  // A loss is work, too: a pull must end.
   told_read_to_end_[ring] = read_to_end_[ring];
   LiveSorter::Taken taken{ring, {}, fresh, read_to_end_[ring]};
   taken.events.assign(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(count));
