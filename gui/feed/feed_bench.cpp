@@ -1,6 +1,7 @@
 // What a question costs: median and 99th percentile over random windows at all zooms, 1280 columns wide;
 // and how fast events are folded.
 //   VIOLET_FEED_RUN=DIRECTORY   asks that run's first cell instead of a made-up one of a million events
+//   VIOLET_LIVE_EVENTS=N        watches so many go by in a live cell, and says what memory it then has
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "experiments/results/test_folder.hpp"
 #include "gui/feed/feed.hpp"
 #include "gui/feed/feed_rig_testing.hpp"
+#include "gui/feed/live_cell.hpp"
 #include "gui/feed/synthetic_life.hpp"
 
 namespace violet::gui {
@@ -206,6 +209,49 @@ void fold(benchmark::State& state) {
                          benchmark::Counter::kIsRate);
 }
 BENCHMARK(fold)->ArgsProduct({{0, 1, 2}, {1'000'000, 8'000'000}})->Unit(benchmark::kMillisecond);
+
+// What the process has in memory now, in MiB.
+double resident_mib() {
+  std::ifstream statm("/proc/self/statm");
+  double all = 0, resident = 0;
+  statm >> all >> resident;
+  return resident * 4096 / (1 << 20);
+}
+
+// A live cell while a long run goes by, as a viewer keeps it: memory at a quarter and at the end.
+void live(benchmark::State& state) {
+  const char* wanted = std::getenv("VIOLET_LIVE_EVENTS");
+  SyntheticOptions options;
+  options.strategy = SyntheticStrategy::kLazy;
+  options.events = wanted == nullptr ? 1'000'000 : std::strtoull(wanted, nullptr, 10);
+  for (auto _ : state) {
+    const double before = resident_mib();
+    LiveCell cell({}, options.start, options.ns_per_tick, true);
+    std::vector<std::pair<std::uint16_t, std::vector<Event>>> round;
+    std::uint64_t events = 0;
+    double most = 0;
+    Ticks end = 0;
+    SyntheticLife(options).run(
+        [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
+          round.emplace_back(lcore, std::vector(part.begin(), part.end()));
+          events += part.size();
+        },
+        [&](Ticks until) {
+          std::vector<LiveCell::Batch> batches;
+          for (const auto& [lcore, part] : round) batches.push_back({lcore, part, 0});
+          cell.advance(batches, end = until);
+          round.clear();
+          const double now = resident_mib() - before;
+          most = std::max(most, now);
+          if (events < options.events / 4) state.counters["quarter_mib"] = now;
+        });
+    state.counters["events"] = static_cast<double>(events);
+    state.counters["run_s"] = static_cast<double>(end - options.start) * options.ns_per_tick / 1e9;
+    state.counters["end_mib"] = resident_mib() - before;
+    state.counters["most_mib"] = most;
+  }
+}
+BENCHMARK(live)->Iterations(1)->Unit(benchmark::kSecond);
 
 }  // namespace
 }  // namespace violet::gui
