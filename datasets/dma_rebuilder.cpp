@@ -228,14 +228,8 @@ const char* DmaRebuilder::translate(std::uint32_t endpoint_id, std::uint64_t iov
     auto& about = endpoints_[endpoint->index];
     about = make_endpoint(about.id, about.domain, region);
   }
-  Domain* domain =
-      endpoint->attached ? &domains_.at(endpoint->domain) : domain_of_stray(*endpoint, iova);
-  Piece* piece = domain != nullptr ? find_piece(*domain, iova) : nullptr;
-  if (piece == nullptr) {
-    const bool msi = iova >= kMsiFirst && iova <= kMsiLast;
-    ++(msi ? report_.anomalies.translates_msi : report_.anomalies.translates_unmapped);
-    return nullptr;
-  }
+  Piece* piece = piece_at(*endpoint, iova);
+  if (piece == nullptr) return nullptr;
   const auto offset = static_cast<std::uint32_t>(iova - piece->iova);
   endpoint->last_iova = iova;
   endpoint->last_phys = piece->phys + offset;
@@ -250,6 +244,39 @@ const char* DmaRebuilder::translate(std::uint32_t endpoint_id, std::uint64_t iov
                                   static_cast<std::uint8_t>(direction | kAssumedLength)});
   if (index == RecordSpool::kNone) return "no room for its record";
   piece->last_access = index;
+  return nullptr;
+}
+
+DmaRebuilder::Piece* DmaRebuilder::piece_at(Endpoint& endpoint, std::uint64_t iova) {
+  Domain* domain =
+      endpoint.attached ? &domains_.at(endpoint.domain) : domain_of_stray(endpoint, iova);
+  Piece* piece = domain != nullptr ? find_piece(*domain, iova) : nullptr;
+  if (piece != nullptr) return piece;
+  const bool msi = iova >= kMsiFirst && iova <= kMsiLast;
+  ++(msi ? report_.anomalies.translates_msi : report_.anomalies.translates_unmapped);
+  return nullptr;
+}
+
+// One record for each piece that it touches. Until the call is settled a record's page holds the length,
+// because its bytes link the list.
+const char* DmaRebuilder::access(std::uint32_t endpoint_id, std::uint64_t iova, std::uint32_t bytes,
+                                 std::uint32_t flag) {
+  auto* endpoint = endpoint_of(endpoint_id);
+  if (endpoint == nullptr) return "more than 65,535 endpoints";
+  endpoint->last_valid = false;
+  const auto direction = static_cast<std::uint8_t>(flag & (kDeviceReads | kDeviceWrites));
+  for (std::uint64_t left = bytes; left > 0;) {
+    Piece* piece = piece_at(*endpoint, iova);
+    if (piece == nullptr) return nullptr;
+    const auto offset = static_cast<std::uint32_t>(iova - piece->iova);
+    const std::uint64_t here = std::min<std::uint64_t>(left, piece->bytes - offset);
+    const auto index = spool_.push({clock_.now(), here, piece->id, piece->last_access, offset,
+                                    endpoint->index, TraceOp::kAccess, direction});
+    if (index == RecordSpool::kNone) return "no room for its record";
+    piece->last_access = index;
+    left -= here;
+    iova += here;
+  }
   return nullptr;
 }
 

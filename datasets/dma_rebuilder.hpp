@@ -56,6 +56,9 @@ class DmaRebuilder {
   const char* unmap_done(std::uint32_t domain, Range iova);
   const char* translate(std::uint32_t endpoint, std::uint64_t iova, std::uint32_t flag,
                         std::string_view region);
+  // An access of known length that succeeded; what of it lies in no mapping is counted and left out.
+  const char* access(std::uint32_t endpoint, std::uint64_t iova, std::uint32_t bytes,
+                     std::uint32_t flag);
   const char* translated(std::uint32_t endpoint, std::uint64_t iova, std::uint64_t phys);
 
   // Settles what is still open and writes the trace: dense handles, joined calls.
@@ -105,6 +108,7 @@ class DmaRebuilder {
   Domain* domain_for_map(std::uint32_t id);
   void clear_way(const MapRequest& request, Domain& domain);
   const char* add_piece(const MapRequest& request, Domain& domain);
+  Piece* piece_at(Endpoint& endpoint, std::uint64_t iova);
   Piece* find_piece(Domain& domain, std::uint64_t iova);
   Domain* domain_of_stray(Endpoint& endpoint, std::uint64_t iova);
   void remove(std::uint32_t domain_id, Domain& domain, Range iova, std::uint8_t flags);

@@ -160,6 +160,7 @@ void DmaRebuilder::settle_accesses(const Piece& piece, const Piece& leader) {
     std::uint64_t length = std::min<std::uint64_t>(page_left, piece.bytes - access.offset);
     const auto next = std::upper_bound(offsets_.begin(), offsets_.end(), access.offset);
     if (next != offsets_.end()) length = std::min<std::uint64_t>(length, *next - access.offset);
+    if ((access.flags & kAssumedLength) == 0) length = access.page;  // Known: access().
     access.bytes = static_cast<std::uint32_t>(length);
     access.offset += shift;
     access.handle = leader.id;

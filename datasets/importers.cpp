@@ -15,6 +15,7 @@ namespace violet::datasets {
 // One line for each importer; the first that recognizes a file reads it.
 #define VIOLET_IMPORTERS(X) \
   X(kVtraceImporter)        \
+  X(kVioletImporter)        \
   X(kQemuImporter)          \
   X(kFtraceImporter)
 

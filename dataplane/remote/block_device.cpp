@@ -83,7 +83,10 @@ void BlockDevice::reset(ResetKind /*kind*/) {
 unsigned BlockDevice::poll(unsigned budget) {
   if (!running_ || !queue_) return 0;
   unsigned done = 0;
-  while (done < budget && queue_->take(chain_)) {
+  const std::uint64_t bytes = counters_.bytes.value(), flushes = counters_.flushes.value();
+  // Others wait on this lcore, the IOMMU's driver with interrupts off.
+  while (done < budget && counters_.bytes.value() - bytes < kPollBytes &&
+         counters_.flushes.value() == flushes && queue_->take(chain_)) {
     queue_->give_back(chain_.head(), serve(chain_));
     ++done;
   }

@@ -4,6 +4,7 @@
 // Threading: owner-only: the lcore of the port.
 // Invariants: a request that the disk cannot satisfy, or whose data faults, ends with a status other than
 // OK and the queue goes on. Nothing outside the disk is read or written.
+// A poll ends after kPollBytes or a flush, so that a full queue does not hold up the functions beside it.
 // Limits: one queue; kMaxTransfer bytes a request; a flush of a disk with a file blocks the lcore.
 #pragma once
 
@@ -29,6 +30,7 @@ struct BlockCounters {
 class BlockDevice final : public VirtioDevice {
  public:
   static constexpr std::uint32_t kMaxTransfer = 16u << 20;
+  static constexpr std::uint64_t kPollBytes = 1u << 20;
 
   // Port and disk outlive the device. The serial number is cut to 20 bytes.
   BlockDevice(DmaPort& port, Disk& disk, std::string serial);

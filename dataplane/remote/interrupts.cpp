@@ -40,9 +40,10 @@ std::uint64_t MsixTable::read_pending(std::uint32_t offset, unsigned bytes) cons
   return bytes == 8 ? all : all & ((std::uint64_t{1} << 8 * bytes) - 1);
 }
 
-void MsixTable::set_control(bool enabled, bool masked) {
+void MsixTable::set_control(bool enabled, bool masked, bool bus_master) {
   enabled_ = enabled;
   masked_ = masked;
+  bus_master_ = bus_master;
   flush();
 }
 
@@ -53,12 +54,19 @@ void MsixTable::raise(unsigned vector) {
 }
 
 void MsixTable::send_pending() {
-  if (!enabled_ || masked_ || sink_ == nullptr) return;
+  if (!enabled_ || masked_ || !bus_master_ || sink_ == nullptr) return;
   for (std::uint64_t left = pending_; left != 0; left &= left - 1) {
     const auto vector = static_cast<unsigned>(std::countr_zero(left));
     const Entry& entry = entries_[vector];
     if ((entry[3] & kEntryMasked) != 0) continue;
-    if (!sink_->send(entry[0] | std::uint64_t{entry[1]} << 32, entry[2])) return;
+    const std::uint64_t address = entry[0] | std::uint64_t{entry[1]} << 32;
+    if (address < kFirstAddress || address > kLastAddress || address % 4 != 0) {
+      misdirected_.add();
+    } else if (sink_->send(address, entry[2])) {
+      sent_.add();
+    } else {
+      return;
+    }
     pending_ &= ~(std::uint64_t{1} << vector);
   }
 }
@@ -68,6 +76,7 @@ void MsixTable::reset() {
   pending_ = 0;
   enabled_ = false;
   masked_ = false;
+  bus_master_ = false;
 }
 
 void InterruptLine::raise() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/remote/file_descriptor.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet::remote {
 
@@ -22,7 +23,9 @@ class MessageSink {
   virtual bool send(std::uint64_t address, std::uint32_t data) = 0;
 };
 
-// PCI 3.0, section 6.8.2: the table of messages and the array of pending ones.
+// PCI 3.0, section 6.8.2: the table of messages and the array of pending ones. A message is a write to the bus, so
+// one is sent only while the function may master the bus, and only to where x86 takes messages: elsewhere it would
+// be a DMA that no IOMMU has seen. What a driver aims elsewhere is dropped and counted.
 class MsixTable {
  public:
   static constexpr std::uint32_t kEntryBytes = 16;
@@ -35,8 +38,13 @@ class MsixTable {
   void write(std::uint32_t offset, unsigned bytes, std::uint64_t value);
   std::uint64_t read_pending(std::uint32_t offset, unsigned bytes) const;
 
-  // From the capability's message control.
-  void set_control(bool enabled, bool masked);
+  static constexpr std::uint64_t kFirstAddress = 0xfee00000, kLastAddress = 0xfeefffff;
+
+  // From the capability's message control, and the command register.
+  void set_control(bool enabled, bool masked, bool bus_master);
+  void forget_pending() { pending_ = 0; }
+  std::uint64_t sent() const { return sent_.value(); }
+  std::uint64_t misdirected() const { return misdirected_.value(); }
   bool enabled() const { return enabled_; }
   void raise(unsigned vector);
   // Sends what is pending and not masked.
@@ -56,6 +64,8 @@ class MsixTable {
   std::uint64_t pending_ = 0;
   bool enabled_ = false;
   bool masked_ = false;
+  bool bus_master_ = false;
+  Counter sent_, misdirected_;
 };
 
 // Level-triggered, through KVM's irqfd with a resampler: once the guest has ended the interrupt, KVM

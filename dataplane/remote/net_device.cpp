@@ -42,6 +42,7 @@ Status NetDevice::open_queue(unsigned index, const GuestMemory& /*memory*/,
 
 void NetDevice::reset(ResetKind /*kind*/) {
   for (auto& queue : queues_) queue.reset();
+  peer_.reset();
   running_ = false;
 }
 

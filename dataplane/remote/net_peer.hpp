@@ -28,6 +28,8 @@ class NetPeer {
   // The next frame for the card; empty: none. It stays until pop().
   virtual std::span<const std::byte> front() const = 0;
   virtual void pop() = 0;
+  // The card was reset: what waits for it was for another life.
+  virtual void reset() = 0;
 };
 
 // A host that is not there: it answers ARP for every address, and sends every IPv4 packet back with source
@@ -44,6 +46,7 @@ class MirrorPeer final : public NetPeer {
     return waiting_.empty() ? std::span<const std::byte>() : std::span(waiting_.front());
   }
   void pop() override { waiting_.pop_front(); }
+  void reset() override { waiting_.clear(); }
 
   std::uint64_t mirrored() const { return mirrored_.value(); }
   std::uint64_t dropped() const { return dropped_.value(); }

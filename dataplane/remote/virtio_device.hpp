@@ -70,6 +70,9 @@ class VirtioDevice {
   // The driver broke something that only a reset mends: DEVICE_NEEDS_RESET.
   virtual bool broken() const = 0;
 
+  // The driver says that it has made buffers available, from within its write to a register, which waits for
+  // what is done here. For a device that does not poll by itself.
+  virtual void kicked(unsigned /*queue*/) {}
   // Called while the driver is ready and until a reset has ended. Returns the amount of work done.
   virtual unsigned poll(unsigned budget) = 0;
 };

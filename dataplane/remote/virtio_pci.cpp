@@ -129,9 +129,9 @@ void VirtioPci::after_config_write(std::uint32_t address, unsigned bytes) {
     const std::uint32_t offset = config().read(window_capability_ + kCapOffset, 4);
     if ((length != 1 && length != 2 && length != 4) || offset > kBarBytes - length) return;
     write_bar(offset, length, config().read(data, length));
-  } else if (msix_capability_ != 0 && overlaps(address, bytes, msix_capability_ + 2u, 2)) {
+  } else if (msix_capability_ != 0) {
     const std::uint32_t control = config().read(msix_capability_ + 2u, 2);
-    msix_.set_control((control & 0x8000) != 0, (control & 0x4000) != 0);
+    msix_.set_control((control & 0x8000) != 0, (control & 0x4000) != 0, config().bus_master());
   }
 }
 
@@ -161,7 +161,9 @@ void VirtioPci::write_bar(std::uint32_t offset, unsigned bytes, std::uint64_t va
     case kDevice:
       return device_.write_config(at, std::as_bytes(std::span(&value, 1)).first(bytes));
     case kNotify:
-      return kicks_.add();  // T4
+      kicks_.add();  // T4
+      if (driver_ready()) device_.kicked(at / kNotifyMultiplier);
+      return;
     case kMsixTable:
       return msix_.write(at, bytes, value);
     default:
@@ -318,6 +320,7 @@ void VirtioPci::reset_device(ResetKind kind) {
   config_vector_ = kNoVector;
   const auto sizes = device_.queue_sizes();
   for (unsigned i = 0; i < queue_count_; ++i) queues_[i] = {sizes[i], kNoVector, false, {}};
+  msix_.forget_pending();
   if (kind == ResetKind::kSystem) msix_.reset();
   config().set_interrupt_status(false);
   device_.reset(kind);
@@ -335,11 +338,12 @@ void VirtioPci::notify(void* queue_interrupt) {
 }
 
 void VirtioPci::interrupt(std::uint16_t vector, std::uint8_t reason) {
-  interrupts_.add();
   if (msix_.enabled()) return msix_.raise(vector);
   isr_ |= reason;
   config().set_interrupt_status(true);
-  if (!config().intx_disabled()) line_.raise();
+  if (config().intx_disabled()) return;
+  raised_.add();
+  line_.raise();
 }
 
 std::uint64_t VirtioPci::take_isr() {
@@ -350,7 +354,9 @@ std::uint64_t VirtioPci::take_isr() {
 // What came between the guest's look at the ISR and its end of the interrupt.
 void VirtioPci::interrupt_ended() {
   line_.ended();
-  if (isr_ != 0 && !config().intx_disabled()) line_.raise();
+  if (isr_ == 0 || config().intx_disabled()) return;
+  raised_.add();
+  line_.raise();
 }
 
 }  // namespace violet::remote

@@ -2,9 +2,10 @@
 // configuration, notifications and MSI-X in one 32-bit BAR.
 //
 // Threading: owner-only, as pci_function.hpp says; kicks() may be read from anywhere.
-// Invariants: T1 nothing of the driver's is followed before DRIVER_OK or without bus mastering. T2 the
+// Invariants: T1 nothing of the driver's is followed before DRIVER_OK or without bus mastering, but that a device
+// which polls says so in a ring when the driver enables it. T2 the
 // device status reads 0 only when a reset has ended. T3 a feature that was not offered, or no VERSION_1,
-// leaves FEATURES_OK off. T4 the device polls: a kick is counted and otherwise of no effect.
+// leaves FEATURES_OK off. T4 a kick is counted, and the device told of it when the driver is ready.
 // Limits: kMaxQueues queues; no legacy interface, no queue reset, no notification data.
 #pragma once
 
@@ -29,7 +30,8 @@ class VirtioPci final : public PciFunction {
   bool resetting() const { return device_.resetting(); }
   bool driver_ready() const;
   std::uint64_t kicks() const { return kicks_.value(); }
-  std::uint64_t interrupts() const { return interrupts_.value(); }
+  // That were really raised: messages sent, or the line.
+  std::uint64_t interrupts() const { return msix_.sent() + raised_.value(); }
   // The guest's end of an interrupt on the line: poll() this, and call interrupt_ended().
   int interrupt_end_fd() const { return line_.end_fd(); }
   void interrupt_ended();
@@ -92,7 +94,7 @@ class VirtioPci final : public PciFunction {
   std::array<Queue, kMaxQueues> queues_{};
   std::array<QueueInterrupt, kMaxQueues> queue_interrupts_{};
   Counter kicks_;
-  Counter interrupts_;
+  Counter raised_;
 };
 
 }  // namespace violet::remote

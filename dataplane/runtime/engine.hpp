@@ -64,6 +64,8 @@ class Engine {
     return open_port(endpoint, std::move(reader_name), Probe());
   }
   virtual const DeviceCounters& counters() const = 0;
+  // Faults for which a reader's ring had no room: they were never reported.
+  virtual std::uint64_t faults_dropped() const = 0;
   // Names of readers that were reported as stalled (C5), oldest first.
   virtual std::vector<std::string> stalled_readers() const = 0;
   virtual std::size_t iotlb_bytes() const = 0;

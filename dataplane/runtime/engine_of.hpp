@@ -66,6 +66,7 @@ class EngineOf final : public Engine {
         std::make_unique<EnginePort<S, I>>(*device_, **reader, *endpoint, memory, probe));
   }
   const DeviceCounters& counters() const override { return device_->counters(); }
+  std::uint64_t faults_dropped() const override { return device_->faults_dropped(); }
   std::vector<std::string> stalled_readers() const override {
     const std::lock_guard lock(stalls_mutex_);
     return stalls_;

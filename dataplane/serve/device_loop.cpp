@@ -17,6 +17,7 @@ void DeviceLoop::run() {
 }
 
 void DeviceLoop::control(const std::function<void()>& body) {
+  const std::lock_guard lock(controlling_);
   control_.store(&body, std::memory_order_release);  // partner: run()'s acquire
   while (control_.load(std::memory_order_acquire) != nullptr) cpu_pause();
 }

@@ -1,12 +1,13 @@
 // Polls the functions of a guest on an lcore for ever, and lets another thread put a word in between.
 //
-// Threading: add() comes first. run() belongs to the lcore; control(), stop() to one other thread.
+// Threading: add() comes first. run() belongs to the lcore; control() and stop() to any other.
 // Invariants: a body given to control() runs between two rounds, so it may touch every function of the
-// loop. A round is bounded: kBudget for each function. Limits: one control() at a time.
+// loop; bodies of several threads run one after the other. A round is bounded: kBudget for each function.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <vector>
 
 #include "dataplane/remote/virtio_pci.hpp"
@@ -30,6 +31,7 @@ class DeviceLoop {
   static constexpr unsigned kBudget = 64;
 
   std::vector<VirtioPci*> functions_;
+  std::mutex controlling_;
   std::atomic<bool> stop_{false};
   std::atomic<const std::function<void()>*> control_{nullptr};
   Counter rounds_;

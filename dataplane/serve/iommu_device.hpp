@@ -1,8 +1,10 @@
 // The engine as a virtio-iommu of a QEMU guest: its two queues lie in the guest's own memory.
 //
 // Threading: owner-only: the lcore that polls the engine.
-// Invariants: the engine sees queues from DRIVER_OK to the reset only. Kicks are suppressed when a queue is
-// opened. A system reset lets endpoints that are attached to nothing through again, as firmware needs it.
+// Invariants: the engine sees queues from DRIVER_OK to the reset only. Served by polling it suppresses kicks when
+// a queue is opened; served by kicks it looks at the queue within the driver's write and at no other time, as a
+// hypervisor does that emulates the device in its exit handler, and finishes by polling what it has begun. A
+// system reset lets endpoints that are attached to nothing through again, as firmware needs it.
 // Limits: kQueueEntries descriptors a queue.
 #pragma once
 
@@ -14,12 +16,25 @@
 
 namespace violet::remote {
 
+// Told of what happens to the engine's queue.
+class PollWatch {
+ public:
+  virtual ~PollWatch() = default;
+  // The engine is polled now.
+  virtual void before_poll() = 0;
+  // The driver kicked.
+  virtual void kicked() = 0;
+};
+
 class IommuDevice final : public VirtioDevice {
  public:
   static constexpr std::uint16_t kQueueEntries = 256;
 
+  enum class Served { kByPolling, kByKicks };
   // The engine outlives the device. `packed`: packed rings are offered beside split ones.
-  IommuDevice(Engine& engine, bool packed) : engine_(engine), packed_(packed) {}
+  IommuDevice(Engine& engine, bool packed, Served served = Served::kByPolling);
+  // Who wants to know of polls; outlives the device. Before the first poll.
+  void set_watch(PollWatch* watch) { watch_ = watch; }
 
   VirtioIdentity identity() const override { return {23, 0x080600}; }
   std::uint64_t features() const override;
@@ -39,13 +54,19 @@ class IommuDevice final : public VirtioDevice {
   void reset(ResetKind kind) override;
   bool resetting() const override { return engine_.resetting(); }
   bool broken() const override { return engine_.needs_reset(); }
-  unsigned poll(unsigned budget) override { return engine_.poll(budget); }
+  void kicked(unsigned queue) override;
+  unsigned poll(unsigned budget) override;
 
  private:
+  unsigned poll_engine(unsigned budget);
+
   static constexpr std::array<std::uint16_t, 2> kSizes = {kQueueEntries, kQueueEntries};
 
   Engine& engine_;
   bool packed_;
+  Served served_;
+  PollWatch* watch_ = nullptr;
+  bool unfinished_ = false;  // A kick whose requests were more than it could serve.
   std::unique_ptr<RingRequestQueue> requests_;
   std::unique_ptr<RingEventQueue> events_;
 };

@@ -62,6 +62,7 @@ struct DeviceConfig {
   std::uint32_t unmap_slice = 256;  // Mappings that one poll removes for one request.
   std::uint32_t fault_ring = 256;   // Faults that one reader may have waiting.
   IotlbConfig iotlb;                // granule_shift is taken from page_size_mask.
+  bool record_targets = false;      // A kMapTarget event for every kMapDone.
 
   bool offers(protocol::Feature feature) const {
     return (features & protocol::feature_bit(feature)) != 0;

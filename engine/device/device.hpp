@@ -311,6 +311,7 @@ class Device {
   Ticks reset_since_ = 0;
   bool reset_stall_reported_ = false;
   std::vector<D*> condemned_;  // By a reset whose grace period has not passed.
+  std::vector<std::pair<EndpointId, DomainId>> left_at_reset_;  // For their events, after that.
   InvalidationToken last_invalidation_ = kNoInvalidation;
 
   StallCallback stall_callback_ = nullptr;

@@ -118,6 +118,10 @@ auto Device<S, I>::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   if (probe_.on()) {
     probe_.record(began, EventKind::kMapDone, domain->id.value, range.first.value, range.last.value,
                   static_cast<std::uint8_t>(request.flags));
+    if (settings_.record_targets) {
+      probe_.record(began, EventKind::kMapTarget, domain->id.value, range.first.value,
+                    request.phys_start.value, static_cast<std::uint8_t>(request.flags));
+    }
   }
   // C2: a cache may still hold what was mapped here before, until that UNMAP completes.
   return {domain->invalidating.overlaps(range) ? Verdict::kFollow : Verdict::kReply};

@@ -223,7 +223,12 @@ void Device<S, I>::reset() {
   parked_.drain([&](const Parked<D>& parked) {
     if (parked.dying != nullptr) condemned_.push_back(parked.dying);
   });
-  for (auto& endpoint : endpoints_) publish(*endpoint, nullptr);
+  for (auto& endpoint : endpoints_) {
+    if (probe_.on() && endpoint->domain != nullptr) {
+      left_at_reset_.emplace_back(endpoint->id, endpoint->domain->id);
+    }
+    publish(*endpoint, nullptr);
+  }
   domains_.for_each([&](std::uint32_t /*id*/, D* domain) { condemned_.push_back(domain); });
   domains_.clear();
   last_domain_ = nullptr;
@@ -245,6 +250,10 @@ void Device<S, I>::finish_reset() {
   if (last_invalidation_ != kNoInvalidation && !iotlb_.completed(last_invalidation_)) return;
   for (D* domain : condemned_) condemn(domain);
   condemned_.clear();
+  for (const auto& [endpoint, domain] : left_at_reset_) {
+    probe_.record(ticks_(), EventKind::kDetach, endpoint.value, domain.value, 0);
+  }
+  left_at_reset_.clear();
   path_.take_faults(settings_.fault_ring * static_cast<unsigned>(path_.reader_count()),
                     [](const protocol::FaultReport& /*of the time before*/) {});
   resetting_ = false;

@@ -50,7 +50,14 @@ enum class EventKind : std::uint8_t {
   // recorder: an endpoint and one of its reserved regions. id = endpoint, a, b = first, last;
   // status = protocol::RegionKind. A region with b < a: the endpoint has none.
   kEndpoint = 17,
+  // engine, where DeviceConfig::record_targets asks for it, right behind kMapDone: where the mapping
+  // leads. a = first iova, b = guest-physical address of it, status = MAP flags.
+  kMapTarget = 18,
+  // reader, of a port that records all it does (dataplane/dma/recording_port.hpp): one DMA. id = endpoint,
+  // a = iova, b = bytes, status = Access | DmaResult << 2; `took` is that of the burst it was part of.
+  kAccess = 19,
 };
+inline constexpr std::size_t kEventKinds = 20;
 
 // Where a repetition is (kMark).
 enum class Phase : std::uint8_t { kStart = 0, kMeasure = 1, kTakeDown = 2, kEnd = 3 };

@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
+#include "engine/telemetry/event.hpp"
 #include "engine/telemetry/log_bins.hpp"
 
 namespace violet {
 
-inline constexpr std::size_t kEventKinds = 18;
 inline constexpr std::size_t kMostBuckets = std::size_t{1} << 15;
 inline constexpr std::size_t kMostCells = std::size_t{1} << 19;
 inline constexpr std::size_t kTimedOperations = 4;  // Map, unmap, translate, fault.

@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/linux_guest.hpp"
+#include "experiments/linux_guest/recording.hpp"
 
 namespace violet::cli {
 namespace {
@@ -17,6 +20,7 @@ using linux_guest::GuestReport;
 using linux_guest::GuestSetup;
 namespace fs = std::filesystem;
 
+constexpr unsigned kTimeoutS = 600;
 constexpr const char* kBusybox = "/bin/busybox";
 
 // Where scripts/guest-kernel.sh puts its kernels.
@@ -28,36 +32,47 @@ fs::path kernel_cache() {
 }
 
 Result<std::string> find_kernel(const GuestFlags& flags) {
-  if (!flags.kernel.empty()) return flags.kernel;
-  const fs::path kernel = kernel_cache() / "bzImage";
+  const bool version = flags.kernel == "6.12" || flags.kernel == "6.1";
+  if (!flags.kernel.empty() && !version) return flags.kernel;
+  const fs::path kernel = kernel_cache() / (version ? "bzImage-" + flags.kernel : "bzImage");
   if (fs::exists(kernel)) return kernel.string();
   return fail(ErrorKind::kEnvironment,
-              "no kernel in {}: run scripts/guest-kernel.sh, which builds one in some minutes",
-              kernel.parent_path().string());
+              "no kernel {}: run scripts/guest-kernel.sh {}, which builds one in some minutes",
+              kernel.string(), flags.kernel);
 }
 
 // A folder for this run; one of our own is removed at the end.
 class Folder {
  public:
-  explicit Folder(const std::string& keep) : path_(keep), ours_(keep.empty()) {
+  static Result<Folder> make(const std::string& keep) {
     std::error_code error;
-    if (!ours_) {
-      fs::create_directories(path_, error);
-      return;
+    if (!keep.empty()) {
+      fs::create_directories(keep, error);
+      if (error) return fail(ErrorKind::kEnvironment, "{}: {}", keep, error.message());
+      return Folder(keep, false);
     }
-    std::string name = (fs::temp_directory_path(error) / "violet-guest-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+    const fs::path temporary = fs::temp_directory_path(error);
+    if (error) return fail(ErrorKind::kEnvironment, "no temporary folder: {}", error.message());
+    std::string name = (temporary / "violet-guest-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      return fail(ErrorKind::kEnvironment, "{}: {}", name, std::strerror(errno));
+    }
+    return Folder(std::move(name), true);
   }
   ~Folder() {
     std::error_code error;
-    if (ours_ && !path_.empty()) fs::remove_all(path_, error);
+    if (ours_) fs::remove_all(path_, error);
   }
-  Folder(const Folder&) = delete;
+  Folder(Folder&& other) noexcept
+      : path_(std::move(other.path_)), ours_(std::exchange(other.ours_, false)) {}
+  Folder& operator=(Folder&&) = delete;
   Folder& operator=(const Folder&) = delete;
 
   const std::string& path() const { return path_; }
 
  private:
+  Folder(std::string path, bool ours) : path_(std::move(path)), ours_(ours) {}
+
   std::string path_;
   bool ours_;
 };
@@ -72,9 +87,11 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.kernel = *kernel;
   setup.busybox = kBusybox;
   setup.init = places.root + "/experiments/linux_guest/init.sh";
+  setup.tools = (kernel_cache() / "tools").string();
   setup.folder = folder.path();
   setup.mode = flags.mode;
   setup.job = flags.job;
+  setup.placement = flags.placement;
   setup.store = flags.store;
   setup.iotlb = flags.iotlb;
   setup.accelerator =
@@ -88,7 +105,8 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.disk_file = flags.disk;
   setup.rounds = flags.rounds;
   setup.verify_mib = flags.verify_mib;
-  setup.timeout_s = flags.timeout_s;
+  setup.seconds = flags.seconds;
+  setup.timeout_s = flags.timeout_s.value_or(flags.console ? 0 : kTimeoutS);
   return setup;
 }
 
@@ -98,12 +116,18 @@ std::string to_text(const GuestReport& report, const std::string& format) {
                                          {"ending", report.ending},
                                          {"accelerator", report.accelerator},
                                          {"interrupts", report.interrupts},
+                                         {"run", report.run_directory},
                                          {"guest", report.told},
                                          {"counts", report.counts}};
     return json.dump(2) + "\n";
   }
   std::string text = fmt::format("guest {} under {}, interrupts by {}\n", report.ending,
                                  report.accelerator, report.interrupts);
+  if (!report.run_directory.empty()) {
+    text += fmt::format(
+        "  {:<14} {}\n  {:<14} ./violet run strategies --set axes.workload=trace:{}/guest.vtrace\n",
+        "recorded in", report.run_directory, "replay it with", report.run_directory);
+  }
   for (const auto& [key, value] : report.told) text += fmt::format("  {:<14} {}\n", key, value);
   for (const auto& [key, value] : report.counts) text += fmt::format("  {:<14} {}\n", key, value);
   return text;
@@ -119,15 +143,31 @@ bool went_well(const GuestReport& report, const GuestFlags& flags) {
 
 }  // namespace
 
-int guest_run_verb(const Places& places, const GuestFlags& flags) {
-  const Folder folder(flags.keep);
-  const auto setup = make_setup(places, flags, folder);
+namespace {
+
+int run_guest(const Places& places, const GuestFlags& flags,
+              const linux_guest::RecordingSetup* record) {
+  const auto folder = Folder::make(flags.keep);
+  if (!folder) return complain(folder.error());
+  const auto setup = make_setup(places, flags, *folder);
   if (!setup) return complain(setup.error());
-  const auto report = linux_guest::run(*setup);
+  const auto report = linux_guest::run(*setup, record);
   if (!report) return complain(report.error());
   const int printed = print(to_text(*report, flags.format));
   if (went_well(*report, flags)) return printed;
   return report->ending == "interrupted" ? kInterruptedAtOnce : kRunFailed;
+}
+
+}  // namespace
+
+int guest_run_verb(const Places& places, const GuestFlags& flags) {
+  return run_guest(places, flags, nullptr);
+}
+
+int guest_capture_verb(const Places& places, const GuestFlags& flags) {
+  const linux_guest::RecordingSetup record{
+      .runs_root = places.runs, .command_line = places.command_line, .revision = places.revision};
+  return run_guest(places, flags, &record);
 }
 
 }  // namespace violet::cli

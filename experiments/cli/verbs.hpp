@@ -82,11 +82,13 @@ struct ExportFlags {
 int export_verb(const Places& places, const ExportFlags& flags);
 
 struct GuestFlags {
-  std::string kernel;  // Empty: the newest that scripts/guest-kernel.sh built.
+  // A bzImage, or the version of one that scripts/guest-kernel.sh built; empty: what it built last.
+  std::string kernel;
   std::string accelerator = "tcg";
   std::string interrupts = "auto";
   std::string mode = "strict";
   std::string job = "verify";
+  std::string placement = "sidecore";
   std::string store = "radix";
   std::string iotlb = "generation-domain";
   std::string disk;
@@ -97,10 +99,13 @@ struct GuestFlags {
   unsigned vcpus = 1;
   unsigned rounds = 2;
   unsigned verify_mib = 16;
-  unsigned timeout_s = 600;
+  unsigned seconds = 3;
+  std::optional<unsigned> timeout_s;  // Nothing: 600, and none for a shell.
   std::string format = "text";
 };
 int guest_run_verb(const Places& places, const GuestFlags& flags);
+// The same, recorded into a run directory.
+int guest_capture_verb(const Places& places, const GuestFlags& flags);
 
 int doctor_verb(const Places& places, const std::string& format);
 

@@ -9,6 +9,7 @@
 
 #include "experiments/cli/revision.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/linux_guest/linux_guest.hpp"
 #include "experiments/scorecard/scorecard.hpp"
 
 namespace violet::cli {
@@ -133,35 +134,50 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
 }
 
+void add_guest_options(CLI::App& verb, GuestFlags& guest) {
+  verb.add_option("--kernel", guest.kernel,
+                  "a bzImage, or 6.12 or 6.1 as guest-kernel.sh built them");
+  verb.add_option("--accel", guest.accelerator, "tcg (default), or kvm where it boots a Linux")
+      ->check(CLI::IsMember({"kvm", "tcg"}));
+  verb.add_option("--interrupts", guest.interrupts, "auto: irqfd with KVM, else qtest")
+      ->check(CLI::IsMember({"auto", "irqfd", "qtest"}));
+  verb.add_option("--mode", guest.mode, "how the guest maps for DMA")
+      ->check(CLI::IsMember({"strict", "lazy", "passthrough"}));
+  verb.add_option("--job", guest.job, "what the guest does")
+      ->check(CLI::IsMember(linux_guest::job_names()));
+  verb.add_option("--placement", guest.placement,
+                  "sidecore: the engine polls; samecore: it runs within the guest's kicks")
+      ->check(CLI::IsMember({"sidecore", "samecore"}));
+  verb.add_option("--store", guest.store, "domain store");
+  verb.add_option("--iotlb", guest.iotlb, "IOTLB and its invalidation protocol");
+  verb.add_option("--disk", guest.disk, "a file (default: 64 MiB in memory); overwritten");
+  verb.add_option("--keep", guest.keep, "folder for the console's log and the boot files");
+  verb.add_flag("--packed", guest.packed, "offer packed rings for the IOMMU's queues");
+  verb.add_flag("--console", guest.console, "a shell of the guest here, instead of the test");
+  verb.add_option("--memory", guest.memory_mib, "MiB")->check(CLI::Range(128, 1 << 20));
+  verb.add_option("--vcpus", guest.vcpus, "at most 8")->check(CLI::Range(1, 8));
+  verb.add_option("--rounds", guest.rounds, "of writing, reading back, comparing");
+  verb.add_option("--mib", guest.verify_mib, "of each round")->check(CLI::Range(1, 64));
+  verb.add_option("--seconds", guest.seconds, "of each measurement of fio and iperf3");
+  verb.add_option("--timeout", guest.timeout_s, "seconds");
+  verb.add_option("--format", guest.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+}
+
 void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto& guest = flags.guest;
   auto* verb = app.add_subcommand("guest", "a real Linux in stock QEMU whose IOMMU is the engine");
   verb->require_subcommand(1);
-  auto* run = verb->add_subcommand("run", "boots it, and verifies its disk through the IOTLB");
-  run->add_option("--kernel", guest.kernel, "a bzImage (default: what guest-kernel.sh built)");
-  run->add_option("--accel", guest.accelerator, "tcg (default), or kvm where it boots a Linux")
-      ->check(CLI::IsMember({"kvm", "tcg"}));
-  run->add_option("--interrupts", guest.interrupts, "auto: irqfd with KVM, else qtest")
-      ->check(CLI::IsMember({"auto", "irqfd", "qtest"}));
-  run->add_option("--mode", guest.mode, "how the guest maps for DMA")
-      ->check(CLI::IsMember({"strict", "lazy", "passthrough"}));
-  run->add_option("--job", guest.job, "verify the disk; the same around a rebind, or a reboot")
-      ->check(CLI::IsMember({"verify", "rebind", "reboot"}));
-  run->add_option("--store", guest.store, "domain store");
-  run->add_option("--iotlb", guest.iotlb, "IOTLB and its invalidation protocol");
-  run->add_option("--disk", guest.disk, "a file (default: 64 MiB in memory); overwritten");
-  run->add_option("--keep", guest.keep, "folder for the console's log and the boot files");
-  run->add_flag("--packed", guest.packed, "offer packed rings for the IOMMU's queues");
-  run->add_flag("--console", guest.console, "a shell of the guest here, instead of the test");
-  run->add_option("--memory", guest.memory_mib, "MiB")->check(CLI::Range(128, 1 << 20));
-  run->add_option("--vcpus", guest.vcpus, "at most 8")->check(CLI::Range(1, 8));
-  run->add_option("--rounds", guest.rounds, "of writing, reading back, comparing");
-  run->add_option("--mib", guest.verify_mib, "of each round")->check(CLI::Range(1, 64));
-  run->add_option("--timeout", guest.timeout_s, "seconds");
-  run->add_option("--format", guest.format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  run->callback([&] { action = [&] { return guest_run_verb(places, guest); }; });
+  const auto add = [&](const char* name, const char* what, auto body) {
+    auto* one = verb->add_subcommand(name, what);
+    add_guest_options(*one, guest);
+    one->callback([&places, &guest, &action, body] {
+      action = [&places, &guest, body] { return body(places, guest); };
+    });
+  };
+  add("run", "boots it; it verifies disk and network card through the IOTLB", &guest_run_verb);
+  add("capture", "the same, recorded: a run to look at, and a trace to replay",
+      &guest_capture_verb);
 }
-
 void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* list = app.add_subcommand("list", "what there is to choose from");
   list->add_option("WHAT", flags.list_what, "what to list")

@@ -6,6 +6,8 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 mount -t tmpfs tmpfs /tmp
+mkdir -p /dev/shm
+mount -t tmpfs tmpfs /dev/shm
 
 word() {
   sed -n "s/.*violet\.$1=\([^ ]*\).*/\1/p" /proc/cmdline
@@ -73,6 +75,82 @@ network() {
   done
 }
 
+# A field of fio's terse output, version 3: 8 and 49 are I/Os per second read and written, 16 and 57 their mean
+# completion latency in us.
+field() {
+  cut -d ';' -f "$1" /tmp/fio
+}
+
+on_disk() {
+  fio --name=disk --filename=/dev/vda --direct=1 --bs=4k --thread --output-format=terse --terse-version=3 \
+    "$@" >/tmp/fio 2>/tmp/fio-errors || { head -5 /tmp/fio-errors; return 1; }
+}
+
+# Random reads one at a time and many at a time, for as long as violet.seconds= says.
+disk_speed() {
+  on_disk --rw=randread --ioengine=psync --time_based --runtime="$(word seconds)" || return 1
+  tell fio_read_qd1_iops="$(field 8)"
+  tell fio_read_qd1_us="$(field 16)"
+  on_disk --rw=randread --ioengine=libaio --iodepth=16 --time_based --runtime="$(word seconds)" || return 1
+  tell fio_read_qd16_iops="$(field 8)"
+  on_disk --rw=randwrite --ioengine=libaio --iodepth=16 --time_based --runtime="$(word seconds)" || return 1
+  tell fio_write_qd16_iops="$(field 49)"
+}
+
+# Blocks of 4 KiB at random, each written with its checksum and read back, violet.rounds= times over the disk.
+disk_soak() {
+  on_disk --rw=randwrite --ioengine=libaio --iodepth=16 --verify=crc32c --verify_fatal=1 --loops="$(word rounds)"
+}
+
+network_up() {
+  ifconfig lo up
+  ifconfig eth0 10.0.2.15 netmask 255.0.0.0 up
+}
+
+# TCP to itself over the card: see network().
+network_speed() {
+  network_up
+  iperf3 -s -1 -B 10.0.2.15 >/dev/null &
+  tries=0
+  until iperf3 -c 10.0.3.15 -t "$(word seconds)" -f m >/tmp/iperf 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 10 ] || { cat /tmp/iperf; return 1; }
+    sleep 0.3
+  done
+  tell iperf3_mbit_s="$(sed -n 's/.* \([0-9.]*\) Mbits.sec.*receiver.*/\1/p' /tmp/iperf)"
+}
+
+# The kernel's own benchmark: takes the card's function from its driver and maps for it. One line a measurement:
+# mean and deviation of map and unmap in us, for each of violet.rounds=.
+map_benchmark() {
+  pci=/sys/bus/pci/devices/$(basename "$(readlink -f /sys/class/net/eth0/device/..)")
+  basename "$pci" >/sys/bus/pci/drivers/virtio-pci/unbind
+  echo dma_map_benchmark >"$pci/driver_override"
+  basename "$pci" >/sys/bus/pci/drivers_probe
+  mount -t debugfs debugfs /sys/kernel/debug
+  [ -e /sys/kernel/debug/dma_map_benchmark ] || return 1
+  for round in $(seq "$(word rounds)"); do
+    dma_map_benchmark -t 1 -s 1 -d 1 >/tmp/bench || return 1
+    tell "map_us_$round=$(sed -n 's/.*average map latency(us):\([0-9.]*\) .*/\1/p' /tmp/bench)"
+    tell "unmap_us_$round=$(sed -n 's/.*average unmap latency(us):\([0-9.]*\) .*/\1/p' /tmp/bench)"
+  done
+}
+
+# The host makes the disk touch what is mapped for nobody, and each endpoint what is mapped for the other alone; what
+# it was able to do it says itself. Here the kernel must have heard of it.
+isolate() {
+  network_up
+  tell want=intrusion
+  tries=0
+  until dmesg | grep -q 'page fault from EP .* at 0xdead0000'; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || return 1
+    sleep 0.1
+  done
+  tell "kernel_says=$(dmesg | sed -n 's/.*\(page fault from EP .* at 0xdead0000.*\)/\1/p' | head -1)"
+  verify
+}
+
 describe_iommu
 # Takes the disk away from its driver and gives it back: the device is reset, its group detached.
 rebind() {
@@ -102,8 +180,17 @@ case $(word job) in
   verify) work='verify && network' ;;
   rebind) work='verify && rebind && rebind && verify && network' ;;
   reboot) work=again ;;
+  boot) work=true ;;
+  fio) work=disk_speed ;;
+  iperf3) work=network_speed ;;
+  mapbench) work=map_benchmark ;;
+  soak) work='disk_soak && network' ;;
+  isolate) work='isolate && network' ;;
   shell) work='setsid -c sh -i' ;;
 esac
-if eval "$work"; then tell verified=yes; else tell verified=no; fi
+tell work=begins
+if eval "$work"; then result=yes; else result=no; fi
+tell work=over
+if [ $result = yes ]; then tell verified=yes; else tell verified=no; fi
 tell done=yes
 poweroff -f

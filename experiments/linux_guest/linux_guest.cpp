@@ -6,37 +6,28 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <termios.h>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "dataplane/eal/eal.hpp"
-#include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/remote/block_device.hpp"
-#include "dataplane/remote/net_device.hpp"
-#include "dataplane/serve/iommu_device.hpp"
 #include "dataplane/serve/server.hpp"
-#include "engine/protocol/viot.hpp"
+#include "experiments/linux_guest/console.hpp"
 #include "experiments/linux_guest/initramfs.hpp"
+#include "experiments/linux_guest/machine.hpp"
+#include "experiments/linux_guest/recording.hpp"
 
 namespace violet::linux_guest {
 namespace {
 
-constexpr PciAddress kIommuAt{3};
-constexpr PciAddress kDiskAt{5};
-constexpr PciAddress kNicAt{6};
-constexpr EndpointId kDisk{0x28};
-constexpr EndpointId kNic{0x30};
-constexpr remote::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
 constexpr unsigned kEngineLcore = 1;
-constexpr std::uint32_t kReaders = 8;
-constexpr std::uint32_t kIotlbEntries = 4096;
 constexpr int kLastWaitMs = 2000;
 constexpr int kNoProgram = 127;
 constexpr const char* kLogName = "/console.log";
-constexpr std::string_view kTold = "VIOLET ";
-// Where x86 guests send interrupt messages.
-constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
 
 Status write_file(const std::string& path, std::string_view bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
@@ -53,21 +44,34 @@ Result<std::string> read_file(const std::string& path) {
   return text.str();
 }
 
-// Which functions are behind the IOMMU, and as which endpoints.
-protocol::ViotTable viot() {
-  const auto bdf = [](PciAddress at, unsigned function) {
-    return protocol::PciBdf::of(0, at.device, function);
-  };
-  protocol::ViotTable table;
-  table.nodes.push_back({protocol::ViotPciIommu{0, bdf(kIommuAt, 0)}});
-  for (const auto& [at, endpoint] : {std::pair(kDiskAt, kDisk), std::pair(kNicAt, kNic)}) {
-    protocol::ViotPciRange range;
-    range.endpoint_start = endpoint.value;
-    range.bdf_start = bdf(at, 0);
-    range.bdf_end = bdf(at, 7);
-    table.nodes.push_back({range});
+// The program that a job needs beyond busybox, or null.
+const char* tools_for(const std::string& job) {
+  if (job == "fio" || job == "soak") return "fio";
+  if (job == "iperf3") return "iperf3";
+  return job == "mapbench" ? "dma_map_benchmark" : nullptr;
+}
+
+// Everything below the folder that scripts/guest-kernel.sh makes.
+Status add_tools(const std::string& folder, const char* needed, Initramfs& root) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(fs::path(folder) / "bin" / needed)) {
+    return fail(ErrorKind::kEnvironment,
+                "no {} in {}/bin: apt install fio iperf3, and run "
+                "scripts/guest-kernel.sh",
+                needed, folder);
   }
-  return table;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    const std::string name = fs::relative(entry.path(), folder, error).string();
+    if (entry.is_directory()) {
+      if (name != "bin") root.add_folder(name);
+      continue;
+    }
+    const auto bytes = read_file(entry.path().string());
+    if (!bytes) return tl::unexpected(bytes.error());
+    root.add_program(name, *bytes);
+  }
+  return {};
 }
 
 Status write_boot_files(const GuestSetup& setup) {
@@ -78,11 +82,14 @@ Status write_boot_files(const GuestSetup& setup) {
   Initramfs root;
   for (const char* folder : {"bin", "dev", "proc", "sys", "tmp"}) root.add_folder(folder);
   root.add_program("bin/busybox", *busybox);
+  if (const auto* needed = tools_for(setup.job)) {
+    if (auto added = add_tools(setup.tools, needed, root); !added) return added;
+  }
   root.add_program("init", *init);
   if (auto written = write_file(setup.folder + "/initramfs.cpio", root.finish()); !written) {
     return written;
   }
-  const std::vector<std::byte> table = build_viot(viot());
+  const std::vector<std::byte> table = build_viot(guest_viot());
   return write_file(setup.folder + "/viot.bin",
                     {reinterpret_cast<const char*>(table.data()), table.size()});
 }
@@ -91,77 +98,9 @@ std::string kernel_line(const GuestSetup& setup) {
   const char* mode = setup.mode == "lazy"          ? "iommu.strict=0"
                      : setup.mode == "passthrough" ? "iommu.passthrough=1"
                                                    : "iommu.strict=1";
-  return fmt::format("console=ttyS0 panic=-1 {} violet.job={} violet.rounds={} violet.mib={}", mode,
-                     setup.console ? "shell" : setup.job, setup.rounds, setup.verify_mib);
-}
-
-// A function with what belongs to it.
-struct Function {
-  remote::RemoteMemory memory;
-  std::unique_ptr<remote::VirtioDevice> device;
-  std::unique_ptr<remote::VirtioPci> pci;
-};
-
-// The guest's devices, in the order in which they need each other.
-struct Machine {
-  std::vector<unsigned> cpus;  // That we may run on.
-  std::unique_ptr<RcuQuiescence> quiescence;
-  std::unique_ptr<Engine> engine;
-  std::unique_ptr<remote::Disk> disk;
-  remote::MirrorPeer peer;
-  std::unique_ptr<DmaPort> disk_port;
-  std::unique_ptr<DmaPort> nic_port;
-  std::unique_ptr<remote::QtestMessages> messages;
-  FileDescriptor messages_peer;
-  Function iommu;
-  Function block;
-  Function net;
-};
-
-Status add_engine(Machine& machine, const GuestSetup& setup) {
-  auto quiescence = RcuQuiescence::create(kReaders);
-  if (!quiescence) return tl::unexpected(quiescence.error());
-  machine.quiescence = std::move(*quiescence);
-  DeviceConfig config;
-  config.boot_bypass = true;  // Firmware reads the disk before there is a driver of the IOMMU.
-  config.endpoints.push_back({kDisk, "disk", {{kMsiWindow, protocol::RegionKind::kMsi}}});
-  config.endpoints.push_back({kNic, "nic", {{kMsiWindow, protocol::RegionKind::kMsi}}});
-  config.iotlb.entries = kIotlbEntries;
-  auto engine = make_engine(setup.store, setup.iotlb,
-                            {config, *machine.quiescence, machine.iommu.memory.table(), {}});
-  if (!engine) return tl::unexpected(engine.error());
-  machine.engine = std::move(*engine);
-  return {};
-}
-
-Status add_functions(Machine& machine, const GuestSetup& setup) {
-  auto disk = setup.disk_file.empty() ? remote::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
-                                      : remote::Disk::of_file(setup.disk_file);
-  if (!disk) return tl::unexpected(disk.error());
-  machine.disk = std::move(*disk);
-  auto disk_port = machine.engine->open_port(kDisk, "disk", Probe(), machine.block.memory.table());
-  if (!disk_port) return tl::unexpected(disk_port.error());
-  machine.disk_port = std::move(*disk_port);
-  auto nic_port = machine.engine->open_port(kNic, "nic", Probe(), machine.net.memory.table());
-  if (!nic_port) return tl::unexpected(nic_port.error());
-  machine.nic_port = std::move(*nic_port);
-  machine.iommu.device = std::make_unique<remote::IommuDevice>(*machine.engine, setup.packed);
-  machine.block.device =
-      std::make_unique<remote::BlockDevice>(*machine.disk_port, *machine.disk, "violet-disk-0");
-  machine.net.device = std::make_unique<remote::NetDevice>(*machine.nic_port, machine.peer, kMac);
-  for (Function* function : {&machine.iommu, &machine.block, &machine.net}) {
-    function->pci = std::make_unique<remote::VirtioPci>(*function->device, machine.messages.get(),
-                                                        function->memory);
-  }
-  return {};
-}
-
-Status add_messages(Machine& machine) {
-  auto pair = remote::QtestMessages::open();
-  if (!pair) return tl::unexpected(pair.error());
-  machine.messages = std::move(pair->ours);
-  machine.messages_peer = std::move(pair->peers);
-  return {};
+  return fmt::format(
+      "console=ttyS0 panic=-1 {} violet.job={} violet.rounds={} violet.mib={} violet.seconds={}",
+      mode, setup.console ? "shell" : setup.job, setup.rounds, setup.verify_mib, setup.seconds);
 }
 
 // What ends the guest besides itself.
@@ -176,7 +115,7 @@ struct Endings {
 };
 
 // Signals are blocked for good, and before any thread starts: they come through the descriptor.
-Endings prepare_endings(unsigned timeout_s) {
+Result<Endings> prepare_endings(unsigned timeout_s) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
@@ -184,64 +123,42 @@ Endings prepare_endings(unsigned timeout_s) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   Endings endings{FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)),
                   FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC))};
+  if (!endings.signals.valid() || !endings.timer.valid()) {
+    return fail(ErrorKind::kEnvironment, "signalfd, timerfd_create: {}", std::strerror(errno));
+  }
   const itimerspec after{{0, 0}, {static_cast<time_t>(timeout_s), 0}};
   ::timerfd_settime(endings.timer.get(), 0, &after, nullptr);
   return endings;
 }
 
-void read_told(const std::string& log, GuestReport& report) {
-  std::ifstream file(log);
-  for (std::string line; std::getline(file, line);) {
-    while (!line.empty() && line.back() == '\r') line.pop_back();
-    const auto equals = line.find('=');
-    if (!line.starts_with(kTold) || equals == std::string::npos) continue;
-    report.told[line.substr(kTold.size(), equals - kTold.size())] = line.substr(equals + 1);
+// QEMU makes the terminal raw for a shell and, when it is killed, leaves it so.
+class TerminalState {
+ public:
+  explicit TerminalState(bool used) : used_(used && ::tcgetattr(STDIN_FILENO, &state_) == 0) {}
+  ~TerminalState() {
+    if (used_) ::tcsetattr(STDIN_FILENO, TCSANOW, &state_);
   }
-}
+  TerminalState(const TerminalState&) = delete;
+  TerminalState& operator=(const TerminalState&) = delete;
 
-void count(const Machine& machine, GuestReport& report) {
-  const DeviceCounters& device = machine.engine->counters();
-  const auto& block = static_cast<const remote::BlockDevice&>(*machine.block.device).counters();
-  const auto& net = static_cast<const remote::NetDevice&>(*machine.net.device).counters();
-  const IotlbReaderStats disk_iotlb = machine.disk_port->stats();
-  const IotlbReaderStats nic_iotlb = machine.nic_port->stats();
-  report.counts = {
-      {"attach", device.requests_of(protocol::Type::kAttach).value()},
-      {"map", device.requests_of(protocol::Type::kMap).value()},
-      {"unmap", device.requests_of(protocol::Type::kUnmap).value()},
-      {"probe", device.requests_of(protocol::Type::kProbe).value()},
-      {"faults", device.faults_posted.value() + device.faults_no_buffer.value()},
-      {"iommu_kicks", machine.iommu.pci->kicks()},
-      {"disk_kicks", machine.block.pci->kicks()},
-      {"nic_kicks", machine.net.pci->kicks()},
-      {"interrupts", machine.iommu.pci->interrupts() + machine.block.pci->interrupts() +
-                         machine.net.pci->interrupts()},
-      {"disk_iotlb_hits", disk_iotlb.hits},
-      {"disk_iotlb_misses", disk_iotlb.misses},
-      {"nic_iotlb_hits", nic_iotlb.hits},
-      {"nic_iotlb_misses", nic_iotlb.misses},
-      {"disk_reads", block.reads.value()},
-      {"disk_writes", block.writes.value()},
-      {"disk_flushes", block.flushes.value()},
-      {"disk_bytes", block.bytes.value()},
-      {"disk_errors", block.errors.value()},
-      {"nic_sent", net.sent.value()},
-      {"nic_received", net.received.value()},
-      {"nic_bytes", net.bytes.value()},
-      {"nic_errors", net.errors.value()},
-  };
-}
+ private:
+  termios state_{};
+  bool used_;
+};
 
 // A guest that runs: QEMU, and the server of its functions.
 class Session {
  public:
-  Session(const GuestSetup& setup, Machine& machine)
-      : setup_(setup), machine_(machine), server_(loop_, machine.messages.get()) {
-    loop_.add(*machine.iommu.pci);
-    loop_.add(*machine.block.pci);
-    loop_.add(*machine.net.pci);
+  Session(const GuestSetup& setup, Machine& machine, std::vector<unsigned> cpus, Console::Told told)
+      : setup_(setup),
+        machine_(machine),
+        allowed_(std::move(cpus)),
+        told_(std::move(told)),
+        server_(loop_, machine.messages()) {
+    for (const Function* function : machine.functions()) loop_.add(*function->pci);
   }
 
+  // How it ended; what it said is in told() then.
   Result<std::string> run(Eal& eal, const Endings& endings) {
     auto qemu = start_qemu(eal.cpus().at(kEngineLcore));
     if (!qemu) return tl::unexpected(qemu.error());
@@ -257,6 +174,7 @@ class Session {
     const int code = qemu->stop();
     loop_.stop();
     eal.join(kEngineLcore);
+    if (console_) console_->close();
     if (!served) return tl::unexpected(served.error());
     if (Endings::due(endings.signals)) return "interrupted";
     if (Endings::due(endings.timer)) return "timeout";
@@ -265,6 +183,11 @@ class Session {
                   "qemu-system-x86_64 does not start: apt install qemu-system-x86");
     }
     return code == 0 ? "finished" : "qemu-failed";
+  }
+  // On the lcore of the functions, between two rounds.
+  void control(const std::function<void()>& body) { loop_.control(body); }
+  std::map<std::string, std::string> told() const {
+    return console_ ? console_->told() : std::map<std::string, std::string>();
   }
 
  private:
@@ -279,29 +202,16 @@ class Session {
     qemu.append = kernel_line(setup_);
     qemu.reboots = setup_.job == "reboot";
     std::vector<FileDescriptor> peers;
-    const auto add = [&](const char* name, PciAddress at, remote::VirtioPci& function) -> Status {
+    for (const Function* function : machine_.functions()) {
       auto pair = remote::Channel::open();
       if (!pair) return tl::unexpected(pair.error());
-      server_.add(name, function, std::move(pair->ours));
-      qemu.devices.push_back({name, at, pair->peers.get()});
+      server_.add(function->name, *function->pci, std::move(pair->ours));
+      qemu.devices.push_back({function->name, function->at, pair->peers.get()});
       peers.push_back(std::move(pair->peers));
-      return {};
-    };
-    const struct {
-      const char* name;
-      PciAddress at;
-      Function& function;
-    } functions[] = {{"iommu0", kIommuAt, machine_.iommu},
-                     {"disk0", kDiskAt, machine_.block},
-                     {"nic0", kNicAt, machine_.net}};
-    for (const auto& one : functions) {
-      if (auto added = add(one.name, one.at, *one.function.pci); !added) {
-        return tl::unexpected(added.error());
-      }
     }
     std::vector<int> keep;
     for (const FileDescriptor& peer : peers) keep.push_back(peer.get());
-    const FileDescriptor qtest_peer = std::move(machine_.messages_peer);
+    const FileDescriptor qtest_peer = machine_.take_messages_peer();
     if (qtest_peer.valid()) keep.push_back(qtest_peer.get());
     qemu.qtest_fd = qtest_peer.get();
     return start(qemu, keep, engine_cpu);
@@ -314,49 +224,86 @@ class Session {
     if (setup_.console) {
       return ChildProcess::start(qemu_arguments(qemu), {STDIN_FILENO, STDOUT_FILENO}, keep, cpus);
     }
+    auto console = Console::open(setup_.folder + kLogName, told_);
+    if (!console) return tl::unexpected(console.error());
+    console_ = std::move(*console);
     const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    const FileDescriptor log(
-        ::open((setup_.folder + kLogName).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    return ChildProcess::start(qemu_arguments(qemu), {null.get(), log.get()}, keep, cpus);
+    auto qemu_process =
+        ChildProcess::start(qemu_arguments(qemu), {null.get(), console_->input()}, keep, cpus);
+    console_->close_input();
+    return qemu_process;
   }
 
   const GuestSetup& setup_;
   Machine& machine_;
   // As it was before EAL bound the calling thread to one of them.
-  std::vector<unsigned> allowed_ = machine_.cpus;
+  std::vector<unsigned> allowed_;
+  Console::Told told_;
   remote::DeviceLoop loop_;
   remote::Server server_;
+  std::unique_ptr<Console> console_;
 };
 
-}  // namespace
-
-Result<GuestReport> run(const GuestSetup& setup) {
-  if (auto written = write_boot_files(setup); !written) return tl::unexpected(written.error());
-  Machine machine;
-  machine.cpus = allowed_cpus();
-  if (machine.cpus.size() < 2) {
+Status check(const GuestSetup& setup, const std::vector<unsigned>& cpus) {
+  if (cpus.size() < 2) {
     return fail(ErrorKind::kEnvironment, "a guest needs two CPUs: the engine polls on one");
   }
-  const Endings endings = prepare_endings(setup.timeout_s);
-  auto eal = Eal::start({.cpus = {machine.cpus[0], machine.cpus[1]}});
-  if (!eal) return tl::unexpected(eal.error());
   if (setup.accelerator == Accelerator::kKvm && !kvm_usable()) {
     return fail(ErrorKind::kEnvironment, "KVM cannot be had here (/dev/kvm)");
   }
-  if (setup.qtest) {
-    if (auto added = add_messages(machine); !added) return tl::unexpected(added.error());
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> job_names() {
+  return {"verify", "rebind", "reboot", "boot", "fio", "iperf3", "mapbench", "soak", "isolate"};
+}
+
+Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
+  if (auto written = write_boot_files(setup); !written) return tl::unexpected(written.error());
+  const std::vector<unsigned> cpus = allowed_cpus();
+  if (auto checked = check(setup, cpus); !checked) return tl::unexpected(checked.error());
+  const auto endings = prepare_endings(setup.timeout_s);
+  if (!endings) return tl::unexpected(endings.error());
+  const TerminalState terminal(setup.console);
+  auto eal = Eal::start({.cpus = {cpus[0], cpus[1]}});
+  if (!eal) return tl::unexpected(eal.error());
+  std::unique_ptr<GuestRecording> recording;
+  if (record != nullptr) {
+    auto created = GuestRecording::create(setup, *record);
+    if (!created) return tl::unexpected(created.error());
+    recording = std::move(*created);
   }
-  for (const auto step : {&add_engine, &add_functions}) {
-    if (auto added = step(machine, setup); !added) return tl::unexpected(added.error());
+  auto machine = Machine::create(setup, recording != nullptr || setup.job == "isolate",
+                                 recording ? recording->rings() : LcoreRings{});
+  if (!machine) return tl::unexpected(machine.error());
+  if (recording) {
+    if (auto started = recording->start(**machine, cpus[0]); !started) {
+      return tl::unexpected(started.error());
+    }
   }
-  const auto ending = Session(setup, machine).run(**eal, endings);
-  if (!ending) return tl::unexpected(ending.error());
+  Session session(setup, **machine, cpus, [&](const std::string& key, const std::string& value) {
+    if (recording && key == "work") {
+      recording->mark(value == "begins" ? Phase::kMeasure : Phase::kTakeDown);
+    }
+    if (key == "want" && value == "intrusion") session.control([&] { (*machine)->intrude(); });
+    if (setup.told) setup.told(key, value);
+  });
   GuestReport report;
-  report.ending = *ending;
+  const auto ending = session.run(**eal, *endings);
+  report.ending = ending ? *ending : "failed";
   report.accelerator = setup.accelerator == Accelerator::kKvm ? "kvm" : "tcg";
   report.interrupts = setup.qtest ? "qtest" : "irqfd";
-  read_told(setup.folder + kLogName, report);
-  count(machine, report);
+  report.told = session.told();
+  report.counts = (*machine)->counts();
+  if (recording) {
+    report.run_directory = recording->directory().string();
+    if (auto finished = recording->finish(report); !finished) {
+      return tl::unexpected(finished.error());
+    }
+  }
+  if (!ending) return tl::unexpected(ending.error());
   return report;
 }
 

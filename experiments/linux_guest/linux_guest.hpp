@@ -8,26 +8,43 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.hpp"
 #include "experiments/linux_guest/qemu.hpp"
 
 namespace violet::linux_guest {
 
+// What a guest can do (init.sh).
+//   verify   writes its disk and reads it back, sends to itself over the network card, compares
+//   rebind   the same around taking the disk from its driver and giving it back, twice
+//   reboot   the same in two lives
+//   boot     nothing
+//   fio      random reads and writes of 4 KiB on the disk
+//   iperf3   TCP to itself over the network card
+//   mapbench the kernel's own dma_map_benchmark, on the network card's function
+//   soak     random writes of 4 KiB, read back and verified, `rounds` times over the disk; then as verify for the card
+//   isolate  what an endpoint must not reach, and what the kernel says of a fault
+std::vector<std::string> job_names();
+
 struct GuestSetup {
   std::string kernel;           // A bzImage with CONFIG_VIRTIO_IOMMU.
   std::string busybox;          // A static one.
   std::string init;             // The script.
+  std::string tools;            // What scripts/guest-kernel.sh made beside the kernel.
   std::string folder;           // For the initramfs, the table and the console's log; exists.
   std::string mode = "strict";  // strict, lazy or passthrough
+  // Where the engine runs: sidecore (it polls) or samecore (within the driver's kicks).
+  std::string placement = "sidecore";
   std::string store = "radix";
   std::string iotlb = "generation-domain";
   Accelerator accelerator = Accelerator::kTcg;
   // Interrupts by messages through qtest; by KVM's irqfd otherwise.
   bool qtest = true;
-  std::string job = "verify";  // What the guest does: verify, rebind or reboot (init.sh).
+  std::string job = "verify";  // One of job_names().
   bool packed = false;
   bool console = false;  // The guest's shell on our terminal, instead of the job.
   unsigned memory_mib = 512;
@@ -36,7 +53,10 @@ struct GuestSetup {
   unsigned disk_mib = 64;
   unsigned rounds = 2;       // Of the job: write, read back, compare
   unsigned verify_mib = 16;  // this much.
-  unsigned timeout_s = 600;
+  unsigned seconds = 3;      // Of each measurement of fio and iperf3.
+  unsigned timeout_s = 600;  // 0: none.
+  // Called with what the guest says while it runs; from another thread.
+  std::function<void(const std::string& key, const std::string& value)> told;
 };
 
 struct GuestReport {
@@ -45,8 +65,12 @@ struct GuestReport {
   std::string accelerator;
   std::string interrupts;
   std::map<std::string, std::uint64_t> counts;
+  std::string run_directory;  // Of a guest that was recorded.
 };
 
-Result<GuestReport> run(const GuestSetup& setup);
+struct RecordingSetup;
+
+// With `record` into a run directory, also when the guest fails.
+Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record = nullptr);
 
 }  // namespace violet::linux_guest

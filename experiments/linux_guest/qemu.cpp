@@ -64,8 +64,7 @@ namespace {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::dup2(streams.in, STDIN_FILENO);
-  ::dup2(streams.out, STDOUT_FILENO);
+  if (::dup2(streams.in, STDIN_FILENO) < 0 || ::dup2(streams.out, STDOUT_FILENO) < 0) ::_exit(127);
   for (const int fd : keep) ::fcntl(fd, F_SETFD, 0);
   ::sched_setaffinity(0, sizeof(*cpus), cpus);
   ::execvp(arguments[0], arguments);

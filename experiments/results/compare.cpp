@@ -46,6 +46,9 @@ void decide(Difference& d, Better better, double threshold_percent) {
   }
   if (d.contender.value == d.baseline.value) return say(Verdict::kNoDifference, "equal medians");
   const double change = d.ratio ? std::abs(d.ratio->value - 1) : INFINITY;
+  if (d.ratio && d.noise_floor >= kUnboundedNoise) {
+    return say(Verdict::kInconclusive, "0 in some repetitions and not in others");
+  }
   if (d.ratio && relative_difference(d.ratio->value, 1) <= d.noise_floor) {
     return say(Verdict::kNoDifference,
                fmt::format("below noise floor {} %", three_digits(100 * d.noise_floor)));

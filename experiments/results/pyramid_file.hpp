@@ -25,7 +25,7 @@
 
 namespace violet::results {
 
-inline constexpr std::uint32_t kPyramidVersion = 3;
+inline constexpr std::uint32_t kPyramidVersion = 4;
 
 Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
                       std::uint32_t repetition, const Pyramid& pyramid);

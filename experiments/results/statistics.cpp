@@ -153,7 +153,7 @@ double arm_difference(std::span<const double> samples, Rng& rng) {
   for (double& value : a) value = samples[rng.below(samples.size())];
   for (double& value : b) value = samples[rng.below(samples.size())];
   const double one = median(a), other = median(b);
-  return one == other ? 0 : relative_difference(one, other);
+  return one == other ? 0 : std::min(relative_difference(one, other), kUnboundedNoise);
 }
 
 }  // namespace

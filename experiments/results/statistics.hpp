@@ -80,6 +80,9 @@ std::vector<Outlier> outliers(std::span<const double> samples, double limit = 3)
 // that falls to a tenth differs as much as one that grows tenfold. Infinite when one is not positive.
 double relative_difference(double a, double b);
 
+// What noise_floor() says where some samples are 0 and others are not: no ratio of such medians means anything.
+inline constexpr double kUnboundedNoise = 1e6;
+
 // The relative difference of two medians that this host shows although nothing differs: samples of one
 // configuration are drawn at random into two arms again and again, and 95 % of the differences are
 // smaller. Each group is one configuration. Nothing for groups of fewer than 4 samples.

@@ -36,13 +36,13 @@ results::HdrHistogram difference(const results::HdrHistogram& now,
 
 }  // namespace
 
-Recorder::Recorder(Testbed& testbed, results::RunWriter* writer, results::EventTraceWriter* trace,
+Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, results::EventTraceWriter* trace,
                    const RecorderOptions& options)
-    : testbed_(testbed),
+    : recorded_(recorded),
       writer_(writer),
       trace_(trace),
       options_(options),
-      rings_(testbed.rings()),
+      rings_(recorded.rings()),
       batch_(kBatch) {
   for (auto& log : logs_) log = std::make_unique<EventLog>(options.max_events);
 }
@@ -68,16 +68,16 @@ void Recorder::begin_sampling() {
 }
 
 void Recorder::begin_measuring() {
-  testbed_.histograms().map_ns.reset();
-  testbed_.histograms().unmap_ns.reset();
-  testbed_.histograms().lag_ns.reset();
+  recorded_.histograms().map_ns.reset();
+  recorded_.histograms().unmap_ns.reset();
+  recorded_.histograms().lag_ns.reset();
   if (writer_ != nullptr) interval_start_s_ = writer_->elapsed_s();
   measuring_.store(true, std::memory_order_release);  // partner: write_interval()'s acquire
 }
 
 void Recorder::mark(Phase phase, Ticks at) noexcept {
   Mark& mark = marks_[static_cast<std::size_t>(phase)];
-  mark.readings = read_gauges(testbed_);
+  mark.readings = recorded_.gauges();
   mark.at.store(at, std::memory_order_release);  // partner: leave_what_happened()'s acquire
 }
 
@@ -163,7 +163,7 @@ void Recorder::leave_mark(Phase phase, Ticks at) {
 
 void Recorder::leave_endpoints() {
   const Ticks at = now_ticks();
-  for (const EndpointConfig& endpoint : testbed_.endpoints()) {
+  for (const EndpointConfig& endpoint : recorded_.endpoints()) {
     for (const auto& region : endpoint.reserved) {
       leave(at, EventKind::kEndpoint, endpoint.id.value, region.range.first.value,
             region.range.last.value, static_cast<std::uint8_t>(region.kind));
@@ -172,7 +172,7 @@ void Recorder::leave_endpoints() {
   }
 }
 
-void Recorder::leave_samples(Ticks at, const std::array<GaugeReading, kGauges>& readings) {
+void Recorder::leave_samples(Ticks at, const GaugeReadings& readings) {
   for (const GaugeReading& reading : readings) {
     leave(at, EventKind::kSample, static_cast<std::uint32_t>(reading.gauge), reading.value, 0,
           static_cast<std::uint8_t>(reading.lcore));
@@ -191,7 +191,7 @@ void Recorder::leave_what_happened() {
   }
   // partner: begin_sampling()'s release, which comes after the driver was made
   if (!sampling_.load(std::memory_order_acquire)) return;
-  const auto readings = read_gauges(testbed_);
+  const auto readings = recorded_.gauges();
   sampled_until_ = now_ticks();
   leave_samples(now, readings);
 }
@@ -248,8 +248,8 @@ void Recorder::write_interval() {
   // partner: begin_measuring()'s release, which comes after the histograms were emptied
   if (writer_ == nullptr || !measuring_.load(std::memory_order_acquire)) return;
   const double now_s = writer_->elapsed_s();
-  auto map = testbed_.histograms().map_ns.snapshot();
-  auto unmap = testbed_.histograms().unmap_ns.snapshot();
+  auto map = recorded_.histograms().map_ns.snapshot();
+  auto unmap = recorded_.histograms().unmap_ns.snapshot();
   const double length_s = now_s - interval_start_s_;
   note_error(writer_->interval("map", interval_start_s_, length_s, difference(map, last_map_)));
   note_error(

@@ -33,8 +33,7 @@
 #include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/event_log.hpp"
-#include "experiments/runner/gauges.hpp"
-#include "experiments/runner/testbed.hpp"
+#include "experiments/runner/recorded.hpp"
 
 namespace violet {
 
@@ -51,15 +50,15 @@ struct RecorderOptions {
 class Recorder {
  public:
   // `writer` may be null: nothing is written then. `trace` may be null as well.
-  Recorder(Testbed& testbed, results::RunWriter* writer, results::EventTraceWriter* trace,
+  Recorder(Recorded& recorded, results::RunWriter* writer, results::EventTraceWriter* trace,
            const RecorderOptions& options);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  // Starts to take events: before the testbed starts, because the ledger needs every mapping's beginning.
+  // Starts to take events: before anything starts, because the ledger needs every mapping's beginning.
   void start();
-  // The testbed has started: its counters may be sampled.
+  // What is recorded has started: its counters may be sampled.
   void begin_sampling();
   // The guest lcore, between two operations: latencies count from here on.
   void begin_measuring();
@@ -90,7 +89,7 @@ class Recorder {
              std::uint8_t status);
   void leave_mark(Phase phase, Ticks at);
   void leave_endpoints();
-  void leave_samples(Ticks at, const std::array<GaugeReading, kGauges>& readings);
+  void leave_samples(Ticks at, const GaugeReadings& readings);
   void leave_what_happened();
   void drain();
   void take(std::size_t ring, bool keeping);
@@ -99,7 +98,7 @@ class Recorder {
   void write_interval();
   void note_error(const Status& status);
 
-  Testbed& testbed_;
+  Recorded& recorded_;
   results::RunWriter* writer_;
   results::EventTraceWriter* trace_;
   RecorderOptions options_;
@@ -121,7 +120,7 @@ class Recorder {
   // A phase that began and is not in the trace; `at` 0: none.
   struct Mark {
     std::atomic<Ticks> at{0};
-    std::array<GaugeReading, kGauges> readings;  // Valid while `at` is not 0.
+    GaugeReadings readings;  // Valid while `at` is not 0.
   };
   std::array<Mark, kPhases> marks_{};
   std::atomic<bool> sampling_{false};

@@ -1,5 +1,7 @@
 #include "experiments/runner/runner.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstring>
@@ -321,6 +323,10 @@ class PlanRun {
     record->repetition = repetition;
     record->start_s = start_s;
     for (const auto& shared : cores_.shared) record->warnings.push_back(shared);
+    if (const int nice = ::getpriority(PRIO_PROCESS, 0); nice > 0) {
+      record->warnings.push_back(
+          fmt::format("the run has nice {}: other programs get the CPUs before it", nice));
+    }
     if (auto done = writer_.finish_repetition(*record); !done) return broke(done);
     log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record->duration_s));
     check_data(*record, cell.label);

@@ -14,7 +14,7 @@
 #include "experiments/results/event_trace.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/test_folder.hpp"
-#include "experiments/runner/gauges.hpp"
+#include "experiments/runner/recorded.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/runner.hpp"
 #include "experiments/runner/vocabulary.hpp"

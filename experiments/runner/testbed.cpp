@@ -305,4 +305,15 @@ void Testbed::Transport::write_config(std::size_t offset, std::span<const std::b
   placement_.control([&] { engine_.write_config(offset, bytes); });
 }
 
+GaugeReadings Testbed::gauges() const {
+  const DeviceCounters& device = engine_->counters();
+  const IotlbReaderStats iotlb = iotlb_stats();
+  const std::uint16_t readers = endpoints_shared() ? kGuestLcore : kEndpointLcore;
+  GaugeReadings out;
+  add_device_gauges(out, device, iotlb, readers);
+  out.add(Gauge::kQueueDepth, kGuestLcore, driver_->in_flight());
+  out.add(Gauge::kOperations, kGuestLcore, operations());
+  return out;
+}
+
 }  // namespace violet

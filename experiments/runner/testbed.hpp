@@ -27,6 +27,7 @@
 #include "experiments/plans/plan.hpp"
 #include "experiments/runner/cores.hpp"
 #include "experiments/runner/lcore_rings.hpp"
+#include "experiments/runner/recorded.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/guest.hpp"
 #include "experiments/workloads/workloads.hpp"
@@ -44,10 +45,10 @@ struct TestbedSetup {
   LcoreRings rings{};              // Those of the run's shared memory; none: the testbed's own.
 };
 
-class Testbed {
+class Testbed final : public Recorded {
  public:
   static Result<std::unique_ptr<Testbed>> create(const TestbedSetup& setup);
-  ~Testbed();
+  ~Testbed() override;
   Testbed(const Testbed&) = delete;
   Testbed& operator=(const Testbed&) = delete;
 
@@ -70,10 +71,11 @@ class Testbed {
   const Placement& placement() const { return *placement_; }
   const GuestCounters& counters() const { return counters_; }
   const VirtioIommuDriver& driver() const { return *driver_; }
-  GuestHistograms& histograms() { return histograms_; }
-  const LcoreRings& rings() const { return rings_; }
-  // With their reserved regions.
-  const std::vector<EndpointConfig>& endpoints() const { return endpoints_; }
+  GuestHistograms& histograms() override { return histograms_; }
+  const LcoreRings& rings() const override { return rings_; }
+  const std::vector<EndpointConfig>& endpoints() const override { return endpoints_; }
+  // Every gauge; once start() has returned.
+  GaugeReadings gauges() const override;
   // Steps of the workload so far; any thread.
   std::uint64_t operations() const { return operations_.value(); }
   IotlbReaderStats iotlb_stats() const;  // Of all endpoints together.

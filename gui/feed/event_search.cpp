@@ -38,6 +38,7 @@ bool EventMatcher::by_operation(const Event& event) const {
   switch (event.kind) {
     case EventKind::kDmaMap:
     case EventKind::kMapDone:
+    case EventKind::kMapTarget:
       return has_operation(filter_, Operation::kMap);
     case EventKind::kDmaUnmap:
     case EventKind::kUnmapExecuted:
@@ -57,6 +58,7 @@ bool EventMatcher::by_owner(const Event& event) const {
     case EventKind::kMapDone:
     case EventKind::kUnmapExecuted:
     case EventKind::kUnmapCompleted:
+    case EventKind::kMapTarget:
       return std::find(domains_.begin(), domains_.end(), event.id) != domains_.end();
     case EventKind::kAttach:
     case EventKind::kDetach:
@@ -67,6 +69,7 @@ bool EventMatcher::by_owner(const Event& event) const {
     case EventKind::kRogueProbe:
     case EventKind::kCopy:
     case EventKind::kEndpoint:
+    case EventKind::kAccess:
       return has_endpoint(filter_, event.id);
     default:
       return false;
@@ -85,10 +88,13 @@ bool EventMatcher::by_address(const Event& event) const {
       const std::uint32_t bytes = dma_event_bytes(event.b);
       return filter_.range->overlaps(range_of(event, event.a + (bytes == 0 ? 0 : bytes - 1)));
     }
+    case EventKind::kAccess:
+      return filter_.range->overlaps(range_of(event, event.a + (event.b == 0 ? 0 : event.b - 1)));
     case EventKind::kFault:
     case EventKind::kTranslate:
     case EventKind::kRogueProbe:
     case EventKind::kCopy:
+    case EventKind::kMapTarget:
       return filter_.range->contains(Iova{event.a});
     default:
       return false;

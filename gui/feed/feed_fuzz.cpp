@@ -44,7 +44,7 @@ std::string trace_around(std::span<const std::uint8_t> bytes) {
     std::vector<Event> block(count);
     std::memcpy(block.data(), bytes.data() + at * sizeof(Event), count * sizeof(Event));
     for (Event& event : block) {
-      event.kind = static_cast<EventKind>(static_cast<unsigned>(event.kind) % 19);
+      event.kind = static_cast<EventKind>(static_cast<unsigned>(event.kind) % (kEventKinds + 1));
       // Mostly near each other, so that something happens between them.
       if (shape % 4 != 0) event.at %= 1 << 20;
       if (shape % 4 == 1) event.id %= 3;

@@ -14,6 +14,7 @@ namespace {
 
 // An lcore may be late by so much: it took the time, was preempted and recorded later.
 constexpr double kSkewNs = 5e6;
+constexpr std::size_t kMuch = 1 << 14;  // Events that were given and are still kept.
 constexpr std::size_t kCopy = 4096;
 
 }  // namespace
@@ -54,7 +55,7 @@ void LiveSorter::give(Ticks until, bool all, bool ends) {
       if (piece.lost > 0 && end == begin && end != piece.events.end()) {
         // Nothing of the piece is due, but of the loss before it. The event that ends the gap goes with it,
         // so that it is known how long it lasts; or it is the next cell's, and the gap with it.
-        if (ends) {
+        if (ends || (!starts_.empty() && begin->at >= starts_.front().at)) {
           waiting.missed = true;
         } else {
           ++end;
@@ -71,6 +72,15 @@ void LiveSorter::give(Ticks until, bool all, bool ends) {
   }
   if (current_ != nullptr) current_->advance(batches, until);
   for (Waiting& waiting : waiting_) {
+    // A ring that is never quiet would keep everything: what is given goes once it is the larger part.
+    if (!waiting.pieces.empty()) {
+      Piece& front = waiting.pieces.front();
+      if (front.given > kMuch && front.given > front.events.size() / 2) {
+        front.events.erase(front.events.begin(),
+                           front.events.begin() + static_cast<std::ptrdiff_t>(front.given));
+        front.given = 0;
+      }
+    }
     while (!waiting.pieces.empty() &&
            waiting.pieces.front().given == waiting.pieces.front().events.size()) {
       waiting.pieces.pop_front();

@@ -45,6 +45,10 @@ QString eventKindText(EventKind kind) {
       return QStringLiteral("sample");
     case EventKind::kEndpoint:
       return QStringLiteral("endpoint");
+    case EventKind::kMapTarget:
+      return QStringLiteral("MAP target");
+    case EventKind::kAccess:
+      return QStringLiteral("DMA");
   }
   return QStringLiteral("unknown");
 }
@@ -60,6 +64,8 @@ std::optional<std::uint64_t> eventAddress(const Event& event) {
     case EventKind::kTranslate:
     case EventKind::kRogueProbe:
     case EventKind::kCopy:
+    case EventKind::kMapTarget:
+    case EventKind::kAccess:
       return event.a;
     default:
       return std::nullopt;
@@ -95,6 +101,7 @@ bool owned_by_endpoint(EventKind kind) {
     case EventKind::kTranslate:
     case EventKind::kRogueProbe:
     case EventKind::kEndpoint:
+    case EventKind::kAccess:
       return true;
     default:
       return false;
@@ -107,6 +114,7 @@ QString owner_text(const Event& event) {
     case EventKind::kMapDone:
     case EventKind::kUnmapExecuted:
     case EventKind::kUnmapCompleted:
+    case EventKind::kMapTarget:
       return QStringLiteral("domain %1").arg(event.id);
     case EventKind::kInvalidationStalled:
       return QStringLiteral("reader %1").arg(event.id);
@@ -142,6 +150,13 @@ QString eventDetail(const Event& event) {
       return word_of(event.status, {"denied", "reached memory"});
     case EventKind::kCopy:
       return bytesText(double(event.b));
+    case EventKind::kMapTarget:
+      return QStringLiteral("guest memory at 0x%1").arg(event.b, 0, 16);
+    case EventKind::kAccess:
+      return word_of(event.status & 3, {"", "read", "written"}) +
+             QStringLiteral(" %1, ").arg(bytesText(double(event.b))) +
+             word_of(event.status >> 2,
+                     {"done", "no domain", "no mapping", "no memory there", "reserved"});
     case EventKind::kMark:
       return word_of(event.status, {"start", "measuring", "taking down", "end"});
     default:

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -72,7 +73,12 @@ bool RunProcess::launch(const QStringList& arguments) {
   environment.insert(QStringLiteral("VIOLET_ROOT"), places_.root);
   environment.insert(QStringLiteral("VIOLET_RUNS"), places_.runs);
   process_->setProcessEnvironment(environment);
-  process_->setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGINT); });
+  process_->setChildProcessModifier([] {
+    ::prctl(PR_SET_PDEATHSIG, SIGINT);
+    // Whoever has watched a live run has stepped back for good (segment.hpp); a run must not inherit that. Who may
+    // not come forward again measures with a warning.
+    ::setpriority(PRIO_PROCESS, 0, 0);
+  });
   connect(process_, &QProcess::readyReadStandardError, this, &RunProcess::takeErrors);
   // The table on stdout is for people at a terminal; unread it would fill the pipe.
   process_->setStandardOutputFile(QProcess::nullDevice());

@@ -1,0 +1,77 @@
+#include "experiments/linux_guest/console.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace violet::linux_guest {
+namespace {
+
+constexpr std::string_view kTold = "VIOLET ";
+
+}  // namespace
+
+Result<std::unique_ptr<Console>> Console::open(const std::string& file, Told told) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(ErrorKind::kEnvironment, "pipe: {}", std::strerror(errno));
+  }
+  remote::FileDescriptor output(ends[0]), input(ends[1]);
+  remote::FileDescriptor log(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!log.valid()) {
+    return fail(ErrorKind::kEnvironment, "{}: {}", file, std::strerror(errno));
+  }
+  return std::unique_ptr<Console>(
+      new Console(std::move(output), std::move(input), std::move(log), std::move(told)));
+}
+
+Console::Console(remote::FileDescriptor output, remote::FileDescriptor input,
+                 remote::FileDescriptor file, Told told)
+    : output_(std::move(output)),
+      input_(std::move(input)),
+      file_(std::move(file)),
+      on_told_(std::move(told)),
+      thread_([this] { read(); }) {}
+
+void Console::close() {
+  close_input();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Console::read() {
+  std::array<char, 4096> piece;
+  std::string line;
+  for (;;) {
+    const ssize_t got = ::read(output_.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    // A full disk costs the copy, not the guest.
+    static_cast<void>(!::write(file_.get(), piece.data(), static_cast<std::size_t>(got)));
+    for (const char c : std::string_view(piece.data(), static_cast<std::size_t>(got))) {
+      if (c == '\n') {
+        take(line);
+        line.clear();
+      } else if (line.size() < kLongestLine) {
+        line.push_back(c);
+      }
+    }
+  }
+  take(line);
+}
+
+void Console::take(std::string_view line) {
+  while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  const auto equals = line.find('=');
+  if (!line.starts_with(kTold) || equals == std::string_view::npos || equals < kTold.size()) return;
+  const std::string key(line.substr(kTold.size(), equals - kTold.size()));
+  const std::string value(line.substr(equals + 1));
+  told_[key] = value;
+  if (on_told_) on_told_(key, value);
+}
+
+}  // namespace violet::linux_guest

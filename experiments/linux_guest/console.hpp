@@ -1,0 +1,52 @@
+// What a guest says: its serial console, copied into a file while it is read, line by line.
+//
+// Threading: owner-only; the lines come on a thread of the console's own.
+// Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file.
+// Limits: a line longer than kLongestLine is cut there.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/result.hpp"
+
+namespace violet::linux_guest {
+
+class Console {
+ public:
+  static constexpr std::size_t kLongestLine = 64 << 10;
+  // key and value of a line that the guest means for us.
+  using Told = std::function<void(const std::string& key, const std::string& value)>;
+
+  // Error when there is no pipe to be had or the file cannot be written.
+  static Result<std::unique_ptr<Console>> open(const std::string& file, Told told);
+  ~Console() { close(); }
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  // The writing end, for the guest; ours is to be closed once it has its own.
+  int input() const { return input_.get(); }
+  void close_input() { input_ = {}; }
+  // Reads to the end: every writing end must be closed by then.
+  void close();
+  // After close().
+  const std::map<std::string, std::string>& told() const { return told_; }
+
+ private:
+  Console(remote::FileDescriptor output, remote::FileDescriptor input, remote::FileDescriptor file,
+          Told told);
+  void read();
+  void take(std::string_view line);
+
+  remote::FileDescriptor output_;
+  remote::FileDescriptor input_;
+  remote::FileDescriptor file_;
+  Told on_told_;
+  std::map<std::string, std::string> told_;
+  std::thread thread_;
+};
+
+}  // namespace violet::linux_guest

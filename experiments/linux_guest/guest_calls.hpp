@@ -1,0 +1,72 @@
+// The DMA-API calls of a real guest, as far as they can be seen from outside: events of the guest's ring,
+// made of what the engine left in its own while it ran the guest's requests.
+//
+//     engine's ring --observe--> GuestCalls --kDmaMap, kDmaUnmap, kKick--> guest's ring
+//
+// Threading: the lcore that polls the engine, which also is the producer of both rings.
+// Invariants: C1 one kDmaMap a MAP, one kDmaUnmap a mapping that went: which MAPs were one call the guest
+// does not say. C2 no window that is computed from these events is shorter than the true one. A strict
+// unmap returns after its UNMAP is complete (drivers/iommu/virtio-iommu.c spins for it) and is stamped with
+// that time; a lazy one returns when its UNMAP is in the ring or later, and is stamped with the beginning
+// of the last poll that left the ring empty, when it was not there yet. C3 `took` is 0: how long a call took
+// the guest cannot be seen.
+// Limits: the windows of a lazy guest are too long by up to the time between two polls; with an engine
+// that is polled only after kicks, by up to the time between two kicks.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/serve/iommu_device.hpp"
+#include "engine/telemetry/event_ring.hpp"
+
+namespace violet::linux_guest {
+
+enum class UnmapReturns : std::uint8_t { kAfterCompletion, kOnceQueued };
+
+class GuestCalls final : public remote::PollWatch {
+ public:
+  // The engine records targets (DeviceConfig::record_targets). All outlive the object.
+  GuestCalls(const Engine& engine, const EventRing& engine_ring, EventRing& guest_ring,
+             UnmapReturns returns);
+
+  void before_poll() override;
+  void kicked() override;
+  // First addresses of what is mapped now for an endpoint.
+  std::vector<std::uint64_t> mapped_for(EndpointId endpoint) const;
+
+ private:
+  struct Mapping {
+    std::uint64_t last;
+    std::uint64_t phys;
+    std::uint8_t flags;
+    Ticks since;  // No unmap of it can have returned before.
+  };
+  struct Domain {
+    std::map<std::uint64_t, Mapping> live;  // By first address.
+    std::vector<std::uint32_t> endpoints;
+  };
+
+  void take(const Event& event);
+  void mapped(const Event& target);
+  void unmapped(std::uint32_t domain, std::uint64_t first, std::uint64_t last, Ticks at);
+  void detached(std::uint32_t endpoint, std::uint32_t domain);
+  void leave(EventKind kind, std::uint32_t endpoint, std::uint64_t first, const Mapping& mapping,
+             Ticks at);
+  std::uint64_t requests() const;
+
+  const Engine& engine_;
+  RingObserver observer_;
+  Probe guest_;
+  UnmapReturns returns_;
+  std::vector<Event> batch_;
+  std::unordered_map<std::uint32_t, Domain> domains_;
+  std::unordered_map<std::uint32_t, std::uint64_t> ends_;  // Of the MAP whose target comes next.
+  std::uint64_t requests_before_ = 0;
+  Ticks empty_since_;  // The ring was empty at the end of a poll that began then.
+  Ticks began_;        // The last poll.
+};
+
+}  // namespace violet::linux_guest

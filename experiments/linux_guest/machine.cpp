@@ -1,0 +1,195 @@
+#include "experiments/linux_guest/machine.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include "experiments/linux_guest/intrusion.hpp"
+
+namespace violet::linux_guest {
+namespace {
+
+constexpr EndpointId kDisk{0x28};
+constexpr EndpointId kNic{0x30};
+constexpr remote::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
+constexpr std::uint32_t kReaders = 8;
+constexpr std::uint32_t kIotlbEntries = 4096;
+// Where x86 guests send interrupt messages.
+constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
+constexpr PciAddress kIommuAt{3};
+constexpr PciAddress kDiskAt{5};
+constexpr PciAddress kNicAt{6};
+
+}  // namespace
+
+protocol::ViotTable guest_viot() {
+  const auto bdf = [](PciAddress at, unsigned function) {
+    return protocol::PciBdf::of(0, at.device, function);
+  };
+  protocol::ViotTable table;
+  table.nodes.push_back({protocol::ViotPciIommu{0, bdf(kIommuAt, 0)}});
+  for (const auto& [at, endpoint] : {std::pair(kDiskAt, kDisk), std::pair(kNicAt, kNic)}) {
+    protocol::ViotPciRange range;
+    range.endpoint_start = endpoint.value;
+    range.bdf_start = bdf(at, 0);
+    range.bdf_end = bdf(at, 7);
+    table.nodes.push_back({range});
+  }
+  return table;
+}
+
+Result<std::unique_ptr<Machine>> Machine::create(const GuestSetup& setup, bool recording,
+                                                 const LcoreRings& rings) {
+  std::unique_ptr<Machine> machine(new Machine());
+  machine->iommu_.at = kIommuAt;
+  machine->block_.at = kDiskAt;
+  machine->net_.at = kNicAt;
+  machine->recording_ = recording;
+  machine->rings_ = rings;
+  if (recording && rings[kEngineRing] == nullptr) {
+    machine->own_rings_ = std::make_unique<PrivateRings>();
+    machine->rings_ = machine->own_rings_->all();
+  }
+  if (setup.qtest) {
+    if (auto added = machine->add_messages(); !added) return tl::unexpected(added.error());
+  }
+  for (const auto step : {&Machine::add_engine, &Machine::add_functions}) {
+    if (auto added = (machine.get()->*step)(setup); !added) return tl::unexpected(added.error());
+  }
+  return machine;
+}
+
+Status Machine::add_messages() {
+  auto pair = remote::QtestMessages::open();
+  if (!pair) return tl::unexpected(pair.error());
+  messages_ = std::move(pair->ours);
+  messages_peer_ = std::move(pair->peers);
+  return {};
+}
+
+Status Machine::add_engine(const GuestSetup& setup) {
+  auto quiescence = RcuQuiescence::create(kReaders);
+  if (!quiescence) return tl::unexpected(quiescence.error());
+  quiescence_ = std::move(*quiescence);
+  endpoints_ = {{kDisk, "disk", {{kMsiWindow, protocol::RegionKind::kMsi}}},
+                {kNic, "nic", {{kMsiWindow, protocol::RegionKind::kMsi}}}};
+  DeviceConfig config;
+  config.boot_bypass = true;  // Firmware reads the disk before there is a driver of the IOMMU.
+  config.endpoints = endpoints_;
+  config.iotlb.entries = kIotlbEntries;
+  config.record_targets = recording_;
+  auto engine = make_engine(setup.store, setup.iotlb,
+                            {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)});
+  if (!engine) return tl::unexpected(engine.error());
+  engine_ = std::move(*engine);
+  return {};
+}
+
+Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const char* name,
+                                                    const Function& function) {
+  const Probe endpoints = probe(kEndpointRing);
+  auto port = engine_->open_port(endpoint, name, endpoints, function.memory.table());
+  if (!port || !recording_) return port;
+  auto recording = std::make_unique<RecordingPort>(std::move(*port), endpoint, endpoints);
+  recording_ports_.push_back(recording.get());
+  return std::unique_ptr<DmaPort>(std::move(recording));
+}
+
+Status Machine::add_functions(const GuestSetup& setup) {
+  auto disk = setup.disk_file.empty() ? remote::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
+                                      : remote::Disk::of_file(setup.disk_file);
+  if (!disk) return tl::unexpected(disk.error());
+  disk_ = std::move(*disk);
+  auto disk_port = open_port(kDisk, "disk", block_);
+  if (!disk_port) return tl::unexpected(disk_port.error());
+  disk_port_ = std::move(*disk_port);
+  auto nic_port = open_port(kNic, "nic", net_);
+  if (!nic_port) return tl::unexpected(nic_port.error());
+  nic_port_ = std::move(*nic_port);
+  using Served = remote::IommuDevice::Served;
+  iommu_.device = std::make_unique<remote::IommuDevice>(
+      *engine_, setup.packed,
+      setup.placement == "samecore" ? Served::kByKicks : Served::kByPolling);
+  block_.device = std::make_unique<remote::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
+  net_.device = std::make_unique<remote::NetDevice>(*nic_port_, peer_, kMac);
+  for (Function* function : functions()) {
+    function->pci =
+        std::make_unique<remote::VirtioPci>(*function->device, messages_.get(), function->memory);
+  }
+  if (!recording_) return {};
+  calls_ = std::make_unique<GuestCalls>(
+      *engine_, *rings_[kEngineRing], *rings_[kGuestRing],
+      setup.mode == "lazy" ? UnmapReturns::kOnceQueued : UnmapReturns::kAfterCompletion);
+  iommu().set_watch(calls_.get());
+  return {};
+}
+
+void Machine::intrude() {
+  calls_->before_poll();
+  const auto disks = calls_->mapped_for(kDisk), nics = calls_->mapped_for(kNic);
+  intrusions_ = linux_guest::intrude("disk", {disk_port_.get(), disks, nics});
+  intrusions_.merge(linux_guest::intrude("nic", {nic_port_.get(), nics, disks}));
+}
+
+const remote::BlockCounters& Machine::disk_counters() const {
+  return static_cast<const remote::BlockDevice&>(*block_.device).counters();
+}
+
+const remote::NetCounters& Machine::nic_counters() const {
+  return static_cast<const remote::NetDevice&>(*net_.device).counters();
+}
+
+GaugeReadings Machine::gauges() const {
+  IotlbReaderStats iotlb = disk_port_->stats();
+  const IotlbReaderStats nic = nic_port_->stats();
+  iotlb.hits += nic.hits;
+  iotlb.misses += nic.misses;
+  GaugeReadings out;
+  add_device_gauges(out, engine_->counters(), iotlb, kEndpointLcore);
+  const auto& disk = disk_counters();
+  out.add(Gauge::kOperations, kGuestLcore,
+          disk.reads.value() + disk.writes.value() + disk.flushes.value() +
+              nic_counters().sent.value() + nic_counters().received.value());
+  return out;
+}
+
+std::map<std::string, std::uint64_t> Machine::counts() const {
+  const DeviceCounters& device = engine_->counters();
+  const auto& block = disk_counters();
+  const auto& net = nic_counters();
+  const IotlbReaderStats disk_iotlb = disk_port_->stats();
+  const IotlbReaderStats nic_iotlb = nic_port_->stats();
+  std::map<std::string, std::uint64_t> counts = {
+      {"attach", device.requests_of(protocol::Type::kAttach).value()},
+      {"map", device.requests_of(protocol::Type::kMap).value()},
+      {"unmap", device.requests_of(protocol::Type::kUnmap).value()},
+      {"probe", device.requests_of(protocol::Type::kProbe).value()},
+      {"faults",
+       device.faults_posted.value() + device.faults_no_buffer.value() + engine_->faults_dropped()},
+      {"iommu_kicks", iommu_.pci->kicks()},
+      {"disk_kicks", block_.pci->kicks()},
+      {"nic_kicks", net_.pci->kicks()},
+      {"interrupts", iommu_.pci->interrupts() + block_.pci->interrupts() + net_.pci->interrupts()},
+      {"disk_iotlb_hits", disk_iotlb.hits},
+      {"disk_iotlb_misses", disk_iotlb.misses},
+      {"nic_iotlb_hits", nic_iotlb.hits},
+      {"nic_iotlb_misses", nic_iotlb.misses},
+      {"disk_reads", block.reads.value()},
+      {"disk_writes", block.writes.value()},
+      {"disk_flushes", block.flushes.value()},
+      {"disk_bytes", block.bytes.value()},
+      {"disk_errors", block.errors.value()},
+      {"nic_sent", net.sent.value()},
+      {"nic_received", net.received.value()},
+      {"nic_bytes", net.bytes.value()},
+      {"nic_errors", net.errors.value()},
+  };
+  counts.insert(intrusions_.begin(), intrusions_.end());
+  if (recording_) {
+    std::uint64_t polls = 0;
+    for (const RecordingPort* port : recording_ports_) polls += port->polls();
+    counts["polls_not_recorded"] = polls;
+  }
+  return counts;
+}
+
+}  // namespace violet::linux_guest

@@ -1,0 +1,233 @@
+#include "experiments/linux_guest/recording.hpp"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "datasets/importers.hpp"
+#include "engine/base/clock.hpp"
+#include "engine/telemetry/fold.hpp"
+#include "experiments/linux_guest/capture_log.hpp"
+#include "experiments/results/pyramid_file.hpp"
+#include "experiments/runner/exposure_metrics.hpp"
+#include "experiments/runner/trace_files.hpp"
+
+namespace violet::linux_guest {
+namespace {
+
+using results::Better;
+
+constexpr const char* kCell = "guest";
+constexpr const char* kReplay = "guest";
+
+std::vector<std::pair<std::string, results::AxisValue>> axes(const GuestSetup& guest) {
+  return {{"strategy", guest.mode},
+          {"placement", guest.placement},
+          {"workload", guest.job},
+          {"store", guest.store},
+          {"iotlb", guest.iotlb},
+          {"ring", std::string(guest.packed ? "packed" : "split")},
+          {"guest_vcpus", std::int64_t{guest.vcpus}}};
+}
+
+results::RunSetup run_setup(const GuestSetup& guest, const RecordingSetup& setup) {
+  results::RunSetup run;
+  run.root = setup.runs_root;
+  run.plan_text = fmt::format(
+      "# A real Linux guest, recorded. There is no plan to run again, but the command:\n#   {}\n",
+      setup.command_line);
+  nlohmann::ordered_json resolved = {{"guest",
+                                      {{"mode", guest.mode},
+                                       {"placement", guest.placement},
+                                       {"job", guest.job},
+                                       {"kernel", guest.kernel},
+                                       {"memory_mib", guest.memory_mib},
+                                       {"vcpus", guest.vcpus},
+                                       {"packed", guest.packed},
+                                       {"store", guest.store},
+                                       {"iotlb", guest.iotlb}}}};
+  run.resolved_json = resolved.dump(2) + "\n";
+  run.cells = {{kCell, cell_label(guest), axes(guest)}};
+  run.manifest = results::host_manifest();
+  run.manifest.plan_name = "guest-" + guest.job;
+  run.manifest.plan_hash = fmt::format("{:016x}", std::hash<std::string>{}(run.resolved_json));
+  run.manifest.command_line = setup.command_line;
+  run.manifest.git_revision = setup.revision;
+  run.manifest.drop_counts["events"] = 0;
+  return run;
+}
+
+// A figure of the guest's own, or nothing when it is a word.
+std::optional<double> number(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// What the guest's work brought about, by the names that the metrics of plans have.
+void add_counts(results::RepetitionRecord& record,
+                const std::map<std::string, std::uint64_t>& before,
+                const std::map<std::string, std::uint64_t>& after) {
+  const auto delta = [&](const char* name) {
+    const auto was = before.find(name);
+    return static_cast<double>(after.at(name)) -
+           (was == before.end() ? 0 : static_cast<double>(was->second));
+  };
+  const auto add = [&](const char* name, const char* unit, double value, Better better) {
+    record.metrics.push_back({name, unit, value, "", better});
+  };
+  const auto ratio = [&](const char* name, const char* unit, double value, double by,
+                         Better better) {
+    if (by > 0) return add(name, unit, value / by, better);
+    record.metrics.push_back({name, unit, std::nullopt, "nothing was done", better});
+  };
+  const double operations = delta("disk_reads") + delta("disk_writes") + delta("disk_flushes") +
+                            delta("nic_sent") + delta("nic_received");
+  const double requests = delta("map") + delta("unmap") + delta("attach") + delta("probe");
+  const double hits = delta("disk_iotlb_hits") + delta("nic_iotlb_hits");
+  const double misses = delta("disk_iotlb_misses") + delta("nic_iotlb_misses");
+  ratio("operations_per_s", "1/s", operations, record.duration_s, Better::kHigher);
+  ratio("requests_per_operation", "1", requests, operations, Better::kLower);
+  ratio("kicks_per_operation", "1", delta("iommu_kicks"), operations, Better::kLower);
+  ratio("iotlb_hit_rate", "%", 100 * hits, hits + misses, Better::kHigher);
+  add("faults", "1", delta("faults"), Better::kLower);
+  add("disk_bytes", "B", delta("disk_bytes"), Better::kNeither);
+  add("nic_bytes", "B", delta("nic_bytes"), Better::kNeither);
+  add("data_errors", "1", delta("disk_errors") + delta("nic_errors"), Better::kLower);
+}
+
+}  // namespace
+
+std::string cell_label(const GuestSetup& guest) {
+  return fmt::format("{} {} {}", guest.mode, guest.placement, guest.job);
+}
+
+Result<std::unique_ptr<GuestRecording>> GuestRecording::create(const GuestSetup& guest,
+                                                               const RecordingSetup& setup) {
+  auto writer = results::RunWriter::create(run_setup(guest, setup));
+  if (!writer) return tl::unexpected(writer.error());
+  auto trace = open_trace_files(*writer, [](const std::string&) {});
+  if (!trace) return tl::unexpected(trace.error());
+  std::unique_ptr<GuestRecording> recording(
+      new GuestRecording(guest, std::move(*writer), std::move(*trace)));
+  recording->show();
+  return recording;
+}
+
+// Without shared memory it is recorded all the same.
+void GuestRecording::show() {
+  const SegmentInfo info{.ns_per_tick = ns_per_tick(),
+                         .started_ticks = now_ticks(),
+                         .started_epoch_s = results::epoch_now_s(),
+                         .run_id = writer_.manifest().run_id,
+                         .run_directory = std::filesystem::absolute(directory()).string(),
+                         .plan = writer_.manifest().plan_name,
+                         .cells = 1};
+  auto segment = RunSegment::create(info, ring_places());
+  if (!segment) {
+    not_live_ = segment.error().message;
+    return;
+  }
+  segment_ = std::move(*segment);
+  auto mark = results::LiveMark::make(directory(), segment_->fd());
+  if (!mark) {
+    not_live_ = mark.error().message;
+    return;
+  }
+  live_mark_ = std::move(*mark);
+  status_.label = cell_label(guest_);
+  segment_->set_status(status_);
+}
+
+Status GuestRecording::start(Machine& machine, unsigned cpu) {
+  machine_ = &machine;
+  if (auto begun = writer_.begin_repetition(kCell, 0); !begun) return begun;
+  if (!not_live_.empty()) {
+    if (auto noted = writer_.note({0, "warning", "no live view: " + not_live_}); !noted)
+      return noted;
+  }
+  recorder_ = std::make_unique<Recorder>(
+      machine, &writer_, &trace_,
+      RecorderOptions{.cpu = cpu, .max_events = kMostEvents, .max_trace_events = kMostEvents});
+  started_ = now_ticks();
+  recorder_->start();
+  recorder_->begin_sampling();
+  return {};
+}
+
+void GuestRecording::mark(Phase phase) {
+  const Ticks now = now_ticks();
+  recorder_->mark(phase, now);
+  const bool begins = phase == Phase::kMeasure;
+  (begins ? counts_before_ : counts_after_) = machine_->counts();
+  (begins ? work_began_ : work_ended_).store(now);
+  if (!segment_) return;
+  status_.phase = phase;
+  segment_->set_status(status_);
+}
+
+Status GuestRecording::finish(const GuestReport& report) {
+  if (GuestCalls* calls = machine_->calls()) calls->before_poll();  // What the last poll left.
+  ended_ = now_ticks();
+  auto recorded = recorder_->stop();
+  auto record = to_record(report);
+  if (recorded) {
+    Fold fold({.ns_per_tick = ns_per_tick()});
+    recorder_->feed(fold);
+    recorded = results::append_pyramid(writer_.pyramid_path(), 0, 0, fold.pyramid());
+  }
+  if (recorded) recorded = write_replay();
+  if (!recorded) record.warnings.push_back(recorded.error().message);
+  if (auto done = writer_.finish_repetition(record); !done) return done;
+  if (recorder_->dropped() > 0) {
+    results::Manifest manifest = writer_.manifest();
+    manifest.drop_counts["events"] += recorder_->dropped();
+    if (auto saved = writer_.update_manifest(manifest); !saved) return saved;
+  }
+  return writer_.close(report.ending == "finished" ? "finished" : "failed");
+}
+
+results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) const {
+  results::RepetitionRecord record;
+  record.cell = kCell;
+  // Without a word of the guest, all of it.
+  const Ticks begin = work_began_.load() != 0 ? work_began_.load() : started_;
+  const Ticks end = work_ended_.load() > begin ? work_ended_.load() : ended_;
+  record.duration_s = static_cast<double>(ticks_to_ns(end - begin)) * 1e-9;
+  add_counts(record, counts_before_, counts_after_.empty() ? report.counts : counts_after_);
+  for (const auto& [name, value] : report.told) {
+    if (const auto told = number(value)) {
+      record.metrics.push_back({"guest_" + name, "1", *told, "", Better::kNeither});
+    }
+  }
+  record.metrics.push_back(
+      {"lost_events", "1", static_cast<double>(recorder_->dropped()), "", Better::kLower});
+  add_exposure(record, {.engine = recorder_->events(kEngineRing),
+                        .guest = recorder_->events(kGuestRing),
+                        .probes = {},
+                        .lost = recorder_->dropped(),
+                        .begin = begin,
+                        .end = end});
+  return record;
+}
+
+// By way of a text log, which the importers' pipeline reads, checks and removes cuts from.
+Status GuestRecording::write_replay() {
+  const std::filesystem::path log = directory() / "capture.log";
+  const Status written =
+      write_capture_log(log, {recorder_->events(kEngineRing), recorder_->events(kEndpointRing),
+                              recorder_->events(kGuestRing), ns_per_tick()});
+  if (!written) return written;
+  datasets::ImportOptions options;
+  options.importer = "violet-log";
+  options.name = kReplay;
+  if (guest_.mode == "strict") options.mode = datasets::TraceMode::kStrict;
+  if (guest_.mode == "lazy") options.mode = datasets::TraceMode::kLazy;
+  const auto imported = datasets::import_trace(log.string(), directory().string(), options);
+  std::error_code error;
+  std::filesystem::remove(log, error);
+  if (imported || guest_.mode == "passthrough") return {};  // Without mappings there is no trace.
+  return tl::unexpected<Error>(imported.error());
+}
+
+}  // namespace violet::linux_guest
