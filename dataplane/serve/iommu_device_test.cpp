@@ -26,8 +26,18 @@ Result<std::unique_ptr<Engine>> engine_for_test(Quiescence& quiescence, const Gu
   return make_engine("radix", "generation-domain", {config, quiescence, memory, {}});
 }
 
+class Watch final : public PollWatch {
+ public:
+  void before_poll() override { ++polls; }
+  void kicked() override { ++kicks; }
+  unsigned polls = 0, kicks = 0;
+};
+
 struct Guest {
-  explicit Guest(RingFormat ring_format) : format(ring_format) {
+  explicit Guest(RingFormat ring_format,
+                 IommuDevice::Served served = IommuDevice::Served::kByPolling)
+      : format(ring_format), device(*engine, true, served) {
+    device.set_watch(&watch);
     proxy.share({kHigh, kRam, 0});
     port = engine->open_port(kEndpoint, "disk", Probe(), function.memory().table()).value();
     proxy.enable_msix(3);
@@ -86,7 +96,8 @@ struct Guest {
   EpochQuiescence quiescence;
   GuestMemory none;
   std::unique_ptr<Engine> engine = engine_for_test(quiescence, none).value();
-  IommuDevice device{*engine, true};
+  Watch watch;
+  IommuDevice device;
   SentMessages messages;
   RemoteMemory ram;
   VirtioPci function{device, &messages, ram};
@@ -112,6 +123,63 @@ TEST_P(IommuDeviceTest, TheEndpointReachesWhatWasMapped) {
   EXPECT_EQ(guest.port->run(std::span(&op, 1)), 1u);
   EXPECT_EQ(std::memcmp(guest.proxy.ram(kHigh + 0x80ffc, 4), &word, 4), 0);
   EXPECT_EQ(guest.function.kicks(), 0u);
+}
+
+TEST_P(IommuDeviceTest, ServedByKicksItAnswersWithinThem) {
+  Guest guest(GetParam(), IommuDevice::Served::kByKicks);
+  guest.bring_up();
+  const auto queue = [&](std::uint64_t at, std::uint64_t iova) {
+    protocol::Map request{};
+    request.head.type = static_cast<std::uint8_t>(protocol::Type::kMap);
+    request.domain = 1;
+    request.virt_start = iova;
+    request.virt_end = iova + 4095;
+    request.phys_start = kHigh + 0x80000;
+    request.flags = protocol::kMapRead;
+    std::memcpy(guest.proxy.ram(at, sizeof(request)), &request, sizeof(request));
+    const DriverBuffer buffer{{at}, {at + sizeof(request)}, sizeof(request), 4, 1};
+    ASSERT_EQ(guest.drivers[0]->add(std::span(&buffer, 1)), 1u);
+    guest.drivers[0]->publish();
+  };
+  protocol::Attach attach{};
+  attach.head.type = static_cast<std::uint8_t>(protocol::Type::kAttach);
+  attach.domain = 1;
+  attach.endpoint = kEndpoint.value;
+  constexpr std::uint64_t kAt = kHigh + 0x40000;
+  std::memcpy(guest.proxy.ram(kAt, sizeof(attach)), &attach, sizeof(attach));
+  const DriverBuffer buffer{{kAt}, {kAt + sizeof(attach)}, sizeof(attach), 4, 1};
+  ASSERT_EQ(guest.drivers[0]->add(std::span(&buffer, 1)), 1u);
+  guest.drivers[0]->publish();
+  queue(kAt + 0x100, 0x5000);
+  queue(kAt + 0x200, 0x6000);
+  EXPECT_TRUE(guest.drivers[0]->needs_kick());
+  for (int i = 0; i < 100; ++i) guest.function.poll(64);
+  UsedBuffer used[3];
+  EXPECT_EQ(guest.drivers[0]->pop_used(used), 0u) << "nobody looks between kicks";
+  EXPECT_EQ(guest.watch.polls, 0u);
+  guest.proxy.set_bar(layout::kNotify, 2, 0);
+  EXPECT_EQ(guest.drivers[0]->pop_used(used), 3u) << "and the write has waited for all";
+  EXPECT_TRUE(guest.port->probe({0x6000}, Access::kRead));
+  EXPECT_EQ(guest.watch.kicks, 1u);
+  EXPECT_GE(guest.watch.polls, 1u);
+  EXPECT_EQ(guest.function.kicks(), 1u);
+}
+
+TEST_P(IommuDeviceTest, ServedByKicksItStillReportsFaults) {
+  Guest guest(GetParam(), IommuDevice::Served::kByKicks);
+  guest.bring_up();
+  const DriverBuffer buffer{{}, {kHigh + 0x50000}, 0, 24, 9};
+  ASSERT_EQ(guest.drivers[1]->add(std::span(&buffer, 1)), 1u);
+  guest.drivers[1]->publish();
+  std::uint32_t word = 0;
+  // Attached to nothing, and config.bypass is still on: nothing faults.
+  EXPECT_TRUE(guest.port->probe({kHigh}, Access::kRead));
+  guest.proxy.set_bar(layout::kDevice + 36, 1, 0);
+  DmaOp op{{0xdead0000}, 4, Access::kWrite, reinterpret_cast<std::byte*>(&word), DmaResult::kOk};
+  EXPECT_EQ(guest.port->run(std::span(&op, 1)), 0u);
+  UsedBuffer used{};
+  for (int i = 0; i < 100; ++i) guest.function.poll(64);
+  EXPECT_EQ(guest.drivers[1]->pop_used(std::span(&used, 1)), 1u);
 }
 
 TEST_P(IommuDeviceTest, AFaultInterruptsTheDriver) {
