@@ -119,6 +119,15 @@ TEST_F(BlockDeviceTest, AFaultOnDataIsAnErrorAndNothingMoves) {
   EXPECT_EQ(request(1, 0, 512, 0), 1) << "the header faults";
 }
 
+TEST_F(BlockDeviceTest, APollEndsBeforeOthersWaitLong) {
+  constexpr std::uint32_t kHalf = BlockDevice::kPollBytes / 2;
+  for (int i = 0; i < 4; ++i) queue(1, 0, kHalf, 0);
+  EXPECT_EQ(device.poll(8), 2u);
+  EXPECT_EQ(device.poll(8), 2u);
+  for (int i = 0; i < 3; ++i) queue(4, 0, 0, 0);
+  EXPECT_EQ(device.poll(8), 1u) << "a flush may take long";
+}
+
 TEST_F(BlockDeviceTest, ARingThatFaultsNeedsAReset) {
   port.faulting = {kRing >> 12};
   EXPECT_EQ(device.poll(8), 0u);

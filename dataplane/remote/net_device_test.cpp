@@ -175,6 +175,14 @@ TEST_F(NetDeviceTest, TheMirrorHoldsABoundedNumberOfFrames) {
   EXPECT_EQ(peer.dropped(), 50u);
 }
 
+TEST_F(NetDeviceTest, AResetForgetsWhatWasUnderWay) {
+  send(ipv4_frame(100, 1));
+  device.reset(ResetKind::kDevice);
+  open();
+  post(0);
+  EXPECT_TRUE(received().empty()) << "a frame of the driver before";
+}
+
 TEST_F(NetDeviceTest, TellsItsAddressAndWantsADriverThatKnowsOfTheIommu) {
   MacAddress read{};
   device.read_config(0, std::as_writable_bytes(std::span(read)));

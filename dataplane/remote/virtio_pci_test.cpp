@@ -185,6 +185,48 @@ TEST_F(VirtioPciTest, MessagesWaitWhileTheyAreMasked) {
   EXPECT_EQ(messages.sent.size(), 3u) << "tried again";
 }
 
+// A message is a write to the bus: aimed at memory it would be a DMA that no IOMMU has seen.
+TEST_F(VirtioPciTest, AMessageReachesNothingButInterrupts) {
+  proxy.enable_msix(3);
+  bring_up();
+  const Notifier& notifier = device.setups[0].notifier;
+  constexpr std::uint32_t kEntry = kMsixTable + MsixTable::kEntryBytes;
+  const struct {
+    std::uint32_t low, high;
+  } kElsewhere[] = {{0x1000, 0}, {0xfee00000, 1}, {0xfedffffc, 0}, {0xfef00000, 0}, {0xfee00002, 0}};
+  for (const auto& address : kElsewhere) {
+    proxy.set_bar(kEntry, 4, address.low);
+    proxy.set_bar(kEntry + 4, 4, address.high);
+    notifier.fire(notifier.context);
+    function.poll(1);
+    EXPECT_TRUE(messages.sent.empty()) << std::hex << address.low;
+  }
+  EXPECT_EQ(function.interrupts(), 0u);
+  proxy.set_bar(kEntry, 4, 0xfeeffffc);
+  proxy.set_bar(kEntry + 4, 4, 0);
+  notifier.fire(notifier.context);
+  EXPECT_EQ(messages.sent.size(), 1u);
+  EXPECT_EQ(function.interrupts(), 1u);
+}
+
+TEST_F(VirtioPciTest, AMessageWaitsForBusMasteringAndNotForAnotherLife) {
+  proxy.enable_msix(3);
+  bring_up();
+  const Notifier notifier = device.setups[0].notifier;
+  proxy.set_config(4, 2, 2);
+  notifier.fire(notifier.context);
+  function.poll(1);
+  EXPECT_TRUE(messages.sent.empty());
+  proxy.set_config(4, 2, 6);
+  EXPECT_EQ(messages.sent.size(), 1u);
+  proxy.set_config(4, 2, 2);
+  notifier.fire(notifier.context);
+  proxy.set_status(0);
+  proxy.set_config(4, 2, 6);
+  function.poll(1);
+  EXPECT_EQ(messages.sent.size(), 1u) << "it was of the time before the reset";
+}
+
 TEST_F(VirtioPciTest, TheWindowReachesTheBar) {
   const std::uint32_t window = proxy.capability(kVendorCapability, kWindowType);
   proxy.set_config(window + kCapOffset, 4, kQueueCount);

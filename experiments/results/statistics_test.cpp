@@ -213,6 +213,9 @@ TEST(NoiseFloor, GrowsWithTheNoiseAndHoldsAgainstNewRuns) {
   }
   EXPECT_GT(below, 200 * 0.87);
   EXPECT_FALSE(noise_floor(std::vector<Values>{{1, 2, 3}}, 1).has_value());
+  // One repetition that measured 0 makes every ratio possible: no floor of 0, and nothing that is no number.
+  EXPECT_GT(*noise_floor(std::vector<Values>{{0, 90, 100, 110, 120}}, 1), 1000);
+  EXPECT_EQ(*noise_floor(std::vector<Values>{{0, 0, 0, 0, 0}}, 1), 0);
 }
 
 }  // namespace
