@@ -222,17 +222,27 @@ build_program() {
   unlock_builds
 }
 
+# The kernels of real guests, some minutes each the first time.
+build_guests() {
+  local version
+  for version in 6.1 6.12; do
+    "$root/scripts/guest-kernel.sh" "$version" || die 5 "no guest's kernel $version; the messages are above"
+  done
+}
+
 setup() {
   local groups=(core)
   case ${1:-} in
     '') ;;
     --all) groups=(core gui test extra) ;;
-    *) die 2 "setup takes --all or nothing, not '$1'" ;;
+    --guest) groups=(core guest) ;;
+    *) die 2 "setup takes --all, --guest or nothing, not '$1'" ;;
   esac
   require_writable
   lock_builds
   ensure_packages "${groups[@]}"
   stamped_release_build || die 1 "the build failed; the messages are above"
   unlock_builds
+  [[ ${1:-} != --guest ]] || build_guests
   say "ready: ./violet demo"
 }

@@ -5,8 +5,11 @@ Boots the guest, lets it verify its disk, and checks what it said and what was c
 QEMU, busybox or a kernel is absent.
 """
 import json
+import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 
 import checkout
 
@@ -20,9 +23,40 @@ CASES = {
     "two_vcpus": (["--vcpus", "2"], "DMA"),
     "rebind": (["--job", "rebind", "--rounds", "1"], "DMA"),
     "reboot": (["--job", "reboot", "--rounds", "1"], "DMA"),
+    "kernel_6_1": (["--kernel", "6.1", "--rounds", "1"], "DMA"),
+    "kicks": (["--placement", "samecore", "--rounds", "1", "--mib", "4"], "DMA"),
+    "isolate": (["--job", "isolate", "--rounds", "1"], "DMA"),
+    "soak": (["--job", "soak", "--rounds", "1", "--mode", "lazy"], "DMA-FQ"),
+    "capture": (["--mode", "lazy", "--rounds", "1"], "DMA-FQ"),
 }
 LACKS_SOMETHING = 5
 SECONDS = 540
+
+
+def intrusion_problems(told, counts):
+    """What either endpoint must not reach, it did not, and the kernel heard of it."""
+    for name in ("disk", "nic"):
+        if not counts[f"{name}_intrusions"] or counts[f"{name}_intrusions_denied"] != counts[f"{name}_intrusions"]:
+            yield f"the {name} reached what is not its own: {counts}"
+    if counts["disk_intrusions"] < 5:
+        yield "the disk has tried too few of the card's pages"
+    if not told.get("kernel_says", "").startswith("page fault from EP"):
+        yield f"the kernel's log says {told.get('kernel_says')}"
+    if counts["faults"] < counts["disk_intrusions"] + counts["nic_intrusions"]:
+        yield f"{counts['faults']} faults are too few"
+
+
+def replay_problems(program, run, environment):
+    """The trace of a captured guest replays, and what it left exposed was measured."""
+    trace = pathlib.Path(run) / "guest.vtrace"
+    if not trace.exists():
+        yield f"there is no {trace}"
+        return
+    sets = [f"axes.workload=trace:{trace}", "axes.strategy=lazy-percpu", "run.repetitions=1", "run.duration_s=0.2"]
+    command = [program, "run", "strategies", *(word for one in sets for word in ("--set", one))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment)
+    if done.returncode:
+        yield f"the replay ended with {done.returncode}: {done.stderr}"
 
 
 def problems(case, report):
@@ -42,8 +76,15 @@ def problems(case, report):
         yield "the disk was not verified"
     if counts["disk_bytes"] < 2 << 20 or counts["disk_errors"]:
         yield f"{counts['disk_bytes']} bytes and {counts['disk_errors']} errors on the disk"
-    if counts["iommu_kicks"] or counts["disk_kicks"] or counts["nic_kicks"]:
+    kicks = counts["iommu_kicks"] + counts["disk_kicks"] + counts["nic_kicks"]
+    if case == "kicks" and counts["iommu_kicks"] < counts["map"]:
+        yield f"{counts['iommu_kicks']} kicks for {counts['map']} MAP requests that were waited for"
+    if case != "kicks" and kicks:
         yield f"kicks although the engine polls: {counts}"
+    if case == "kernel_6_1" and not told.get("kernel", "").startswith("6.1."):
+        yield f"the kernel is {told.get('kernel')}"
+    if case == "isolate":
+        yield from intrusion_problems(told, counts)
     if told.get("nic_domain") != domain or told.get("groups") != "own":
         yield f"the card's domain is {told.get('nic_domain')}, groups {told.get('groups')}"
     if case != "reboot" and (counts["nic_bytes"] < 2 << 20 or counts["nic_errors"]):
@@ -56,15 +97,26 @@ def problems(case, report):
 
 def main(program, case):
     options, _ = CASES[case]
-    command = [program, "guest", "run", "--format", "json", "--timeout", str(SECONDS - 60), *options]
+    with tempfile.TemporaryDirectory() as runs:
+        return boot(program, case, options, dict(os.environ, VIOLET_RUNS=runs))
+
+
+def boot(program, case, options, environment):
+    verb = "capture" if case == "capture" else "run"
+    command = [program, "guest", verb, "--format", "json", "--timeout", str(SECONDS - 60), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False,
-                          stdin=subprocess.DEVNULL)
+                          stdin=subprocess.DEVNULL, env=environment)
     if done.returncode == LACKS_SOMETHING:
         checkout.skip(done.stderr.strip().splitlines()[-1])
     print(done.stdout, done.stderr)
     if not done.stdout:
         return 1
-    found = list(problems(case, json.loads(done.stdout)))
+    report = json.loads(done.stdout)
+    found = list(problems(case, report))
+    if case == "capture":
+        found += replay_problems(program, report["run"], environment)
+        if not 0 < report["metrics"].get("exposure_window.p50", 0) < 1e9 or report["metrics"]["lost_events"]:
+            found.append(f"the exposure is {report['metrics']}")
     for problem in found:
         print(problem)
     return 1 if found or done.returncode else 0

@@ -9,11 +9,12 @@ full_presets=(release asan tsan fuzz)
 
 test_help() {
   cat <<'TEXT'
-usage: ./violet test [--quick] [CTEST ARGUMENTS]
+usage: ./violet test [--quick] [--guest] [CTEST ARGUMENTS]
 
+  --guest            first what real guests need: packages, and kernels that take some minutes to build once
   --quick            the inner loop: format, layers and unit tests of the dev build
   -R REGEX, -L LABEL, -j N, --rerun-failed ... go to ctest
-                     labels: style unit lcore fuzz bench build
+                     labels: style unit lcore fuzz guest bench build
 
 The full run builds release, asan (ASan and UBSan), tsan and fuzz (libFuzzer), and takes long on the
 first time. VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
@@ -42,10 +43,11 @@ with_skip_reasons() {
 }
 
 run_tests() {
-  local quick=0 roof=$build_root/test presets args=() status
+  local quick=0 guest=0 roof=$build_root/test presets args=() status
   while (($#)); do
     case $1 in
       --quick) quick=1 ;;
+      --guest) guest=1 ;;
       -h | --help) test_help && return 0 ;;
       *) args+=("$1") ;;
     esac
@@ -56,6 +58,7 @@ run_tests() {
   ((quick)) && presets=("${quick_presets[@]}")
   exec 8>>"$build_root/.test-lock" || die 5 "cannot write $build_root/.test-lock"
   flock -n 8 || { say "another ./violet test is running here; waiting for it" && flock 8; }
+  ((guest == 0)) || { ensure_packages guest && build_guests; }
   build_presets "${presets[@]}"
   reserve_hugepages
   /usr/bin/python3 "$root/ci/gather.py" "$roof" "${presets[@]/#/$build_root/}" || die 1 "cannot gather the tests"

@@ -89,6 +89,7 @@ struct GuestFlags {
   std::string mode = "strict";
   std::string job = "verify";
   std::string placement = "sidecore";
+  std::string iommu = "violet";
   std::string store = "radix";
   std::string iotlb = "generation-domain";
   std::string disk;
@@ -104,6 +105,14 @@ struct GuestFlags {
   std::string format = "text";
 };
 int guest_run_verb(const Places& places, const GuestFlags& flags);
+struct GuestBenchFlags {
+  std::string kernel;
+  unsigned repetitions = 3;
+  unsigned seconds = 2;
+  std::string format = "text";
+};
+// One guest on QEMU's virtio-iommu and on Violet, in turns.
+int guest_bench_verb(const Places& places, const GuestBenchFlags& flags);
 // The same, recorded into a run directory.
 int guest_capture_verb(const Places& places, const GuestFlags& flags);
 

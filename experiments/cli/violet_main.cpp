@@ -46,6 +46,7 @@ struct Flags {
   std::string report_run = "latest";
   ExportFlags export_;
   GuestFlags guest;
+  GuestBenchFlags bench;
   std::string list_what;
   std::string format = "text";
   bool json = false;
@@ -145,6 +146,8 @@ void add_guest_options(CLI::App& verb, GuestFlags& guest) {
       ->check(CLI::IsMember({"strict", "lazy", "passthrough"}));
   verb.add_option("--job", guest.job, "what the guest does")
       ->check(CLI::IsMember(linux_guest::job_names()));
+  verb.add_option("--iommu", guest.iommu, "violet (default), or qemu's own with its own devices")
+      ->check(CLI::IsMember({"violet", "qemu"}));
   verb.add_option("--placement", guest.placement,
                   "sidecore: the engine polls; samecore: it runs within the guest's kicks")
       ->check(CLI::IsMember({"sidecore", "samecore"}));
@@ -177,6 +180,13 @@ void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action
   add("run", "boots it; it verifies disk and network card through the IOTLB", &guest_run_verb);
   add("capture", "the same, recorded: a run to look at, and a trace to replay",
       &guest_capture_verb);
+  auto* bench =
+      verb->add_subcommand("bench", "QEMU's virtio-iommu, Violet in kicks, Violet polling");
+  bench->add_option("--kernel", flags.bench.kernel, "as for run");
+  bench->add_option("--repetitions", flags.bench.repetitions, "of each guest, in turns");
+  bench->add_option("--seconds", flags.bench.seconds, "of each measurement of fio");
+  bench->add_option("--format", flags.bench.format, "text, json, ndjson or csv");
+  bench->callback([&] { action = [&] { return guest_bench_verb(places, flags.bench); }; });
 }
 void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* list = app.add_subcommand("list", "what there is to choose from");

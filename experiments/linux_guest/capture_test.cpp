@@ -75,14 +75,15 @@ TEST(CaptureLog, IsATraceOfKnownLengths) {
 TEST(CaptureLog, AnAccessOverTwoMappingsIsTwo) {
   const TestFolder folder;
   const auto log = folder.path() / "two.log";
-  std::ofstream(log) << "# violet guest log 1\n"
-                        "0 attach domain=1 endpoint=40\n"
-                        "1 map domain=1 virt_start=0x1000 virt_end=0x1fff phys_start=0x9000 flags=1\n"
-                        "2 map domain=1 virt_start=0x2000 virt_end=0x2fff phys_start=0x5000 flags=1\n"
-                        "3 access endpoint=40 addr=0x1f00 bytes=512 flag=1 result=0\n"
-                        "4 unmap domain=1 virt_start=0x1000 virt_end=0x1fff\n"
-                        "5 nonsense\n"
-                        "6 unmap domain=1 virt_start=0x2000 virt_end=0x2fff\n";
+  std::ofstream(log)
+      << "# violet guest log 1\n"
+         "0 attach domain=1 endpoint=40\n"
+         "1 map domain=1 virt_start=0x1000 virt_end=0x1fff phys_start=0x9000 flags=1\n"
+         "2 map domain=1 virt_start=0x2000 virt_end=0x2fff phys_start=0x5000 flags=1\n"
+         "3 access endpoint=40 addr=0x1f00 bytes=512 flag=1 result=0\n"
+         "4 unmap domain=1 virt_start=0x1000 virt_end=0x1fff\n"
+         "5 nonsense\n"
+         "6 unmap domain=1 virt_start=0x2000 virt_end=0x2fff\n";
   const auto report = datasets::import_trace(log.string(), folder.path().string());
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->broken, 1u);
@@ -103,12 +104,15 @@ TEST(Console, HearsWhatIsMeantForIt) {
   const TestFolder folder;
   const auto file = folder.path() / "console.log";
   std::vector<std::string> heard;
-  auto console = Console::open(file.string(), [&](const std::string& key, const std::string& value) {
-    heard.push_back(key + "/" + value);
-  });
+  auto console =
+      Console::open(file.string(), [&](const std::string& key, const std::string& value) {
+        heard.push_back(key + "/" + value);
+      });
   ASSERT_TRUE(console) << console.error().message;
-  const std::string said = "[ 1.0] Linux\r\nVIOLET work=begins\r\nVIOLETwork=no\nVIOLET a=b=c\r\nVIOLET work=over";
-  ASSERT_EQ(::write((*console)->input(), said.data(), said.size()), static_cast<ssize_t>(said.size()));
+  const std::string said =
+      "[ 1.0] Linux\r\nVIOLET work=begins\r\nVIOLETwork=no\nVIOLET a=b=c\r\nVIOLET work=over";
+  ASSERT_EQ(::write((*console)->input(), said.data(), said.size()),
+            static_cast<ssize_t>(said.size()));
   (*console)->close();
   EXPECT_EQ(heard, (std::vector<std::string>{"work/begins", "a/b=c", "work/over"}));
   EXPECT_EQ((*console)->told().at("work"), "over");

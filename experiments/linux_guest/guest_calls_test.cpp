@@ -19,7 +19,8 @@ constexpr std::uint32_t kEndpoint = 0x28;
 // An engine that stands still, and whose ring the test fills in its place.
 struct Story {
   explicit Story(UnmapReturns returns)
-      : engine(make_engine("radix", "generation-domain", {config(), quiescence, memory, {}}).value()),
+      : engine(
+            make_engine("radix", "generation-domain", {config(), quiescence, memory, {}}).value()),
         calls(*engine, engine_ring, guest_ring, returns) {}
 
   static DeviceConfig config() {

@@ -2,23 +2,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <termios.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/serve/server.hpp"
+#include "experiments/linux_guest/boot_files.hpp"
 #include "experiments/linux_guest/console.hpp"
-#include "experiments/linux_guest/initramfs.hpp"
+#include "experiments/linux_guest/endings.hpp"
 #include "experiments/linux_guest/machine.hpp"
+#include "experiments/linux_guest/qemu_guest.hpp"
 #include "experiments/linux_guest/recording.hpp"
 
 namespace violet::linux_guest {
@@ -27,109 +19,6 @@ namespace {
 constexpr unsigned kEngineLcore = 1;
 constexpr int kLastWaitMs = 2000;
 constexpr int kNoProgram = 127;
-constexpr const char* kLogName = "/console.log";
-
-Status write_file(const std::string& path, std::string_view bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (!file.flush()) return fail(ErrorKind::kEnvironment, "cannot write {}", path);
-  return {};
-}
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return fail(ErrorKind::kEnvironment, "cannot read {}", path);
-  return text.str();
-}
-
-// The program that a job needs beyond busybox, or null.
-const char* tools_for(const std::string& job) {
-  if (job == "fio" || job == "soak") return "fio";
-  if (job == "iperf3") return "iperf3";
-  return job == "mapbench" ? "dma_map_benchmark" : nullptr;
-}
-
-// Everything below the folder that scripts/guest-kernel.sh makes.
-Status add_tools(const std::string& folder, const char* needed, Initramfs& root) {
-  namespace fs = std::filesystem;
-  if (!fs::exists(fs::path(folder) / "bin" / needed)) {
-    return fail(ErrorKind::kEnvironment,
-                "no {} in {}/bin: apt install fio iperf3, and run "
-                "scripts/guest-kernel.sh",
-                needed, folder);
-  }
-  std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    const std::string name = fs::relative(entry.path(), folder, error).string();
-    if (entry.is_directory()) {
-      if (name != "bin") root.add_folder(name);
-      continue;
-    }
-    const auto bytes = read_file(entry.path().string());
-    if (!bytes) return tl::unexpected(bytes.error());
-    root.add_program(name, *bytes);
-  }
-  return {};
-}
-
-Status write_boot_files(const GuestSetup& setup) {
-  const auto busybox = read_file(setup.busybox);
-  if (!busybox) return tl::unexpected(busybox.error());
-  const auto init = read_file(setup.init);
-  if (!init) return tl::unexpected(init.error());
-  Initramfs root;
-  for (const char* folder : {"bin", "dev", "proc", "sys", "tmp"}) root.add_folder(folder);
-  root.add_program("bin/busybox", *busybox);
-  if (const auto* needed = tools_for(setup.job)) {
-    if (auto added = add_tools(setup.tools, needed, root); !added) return added;
-  }
-  root.add_program("init", *init);
-  if (auto written = write_file(setup.folder + "/initramfs.cpio", root.finish()); !written) {
-    return written;
-  }
-  const std::vector<std::byte> table = build_viot(guest_viot());
-  return write_file(setup.folder + "/viot.bin",
-                    {reinterpret_cast<const char*>(table.data()), table.size()});
-}
-
-std::string kernel_line(const GuestSetup& setup) {
-  const char* mode = setup.mode == "lazy"          ? "iommu.strict=0"
-                     : setup.mode == "passthrough" ? "iommu.passthrough=1"
-                                                   : "iommu.strict=1";
-  return fmt::format(
-      "console=ttyS0 panic=-1 {} violet.job={} violet.rounds={} violet.mib={} violet.seconds={}",
-      mode, setup.console ? "shell" : setup.job, setup.rounds, setup.verify_mib, setup.seconds);
-}
-
-// What ends the guest besides itself.
-struct Endings {
-  FileDescriptor signals;
-  FileDescriptor timer;
-
-  static bool due(const FileDescriptor& fd) {
-    pollfd slot{fd.get(), POLLIN, 0};
-    return ::poll(&slot, 1, 0) == 1;
-  }
-};
-
-// Signals are blocked for good, and before any thread starts: they come through the descriptor.
-Result<Endings> prepare_endings(unsigned timeout_s) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  Endings endings{FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)),
-                  FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC))};
-  if (!endings.signals.valid() || !endings.timer.valid()) {
-    return fail(ErrorKind::kEnvironment, "signalfd, timerfd_create: {}", std::strerror(errno));
-  }
-  const itimerspec after{{0, 0}, {static_cast<time_t>(timeout_s), 0}};
-  ::timerfd_settime(endings.timer.get(), 0, &after, nullptr);
-  return endings;
-}
 
 // QEMU makes the terminal raw for a shell and, when it is killed, leaves it so.
 class TerminalState {
@@ -224,7 +113,7 @@ class Session {
     if (setup_.console) {
       return ChildProcess::start(qemu_arguments(qemu), {STDIN_FILENO, STDOUT_FILENO}, keep, cpus);
     }
-    auto console = Console::open(setup_.folder + kLogName, told_);
+    auto console = Console::open(setup_.folder + kConsoleLog, told_);
     if (!console) return tl::unexpected(console.error());
     console_ = std::move(*console);
     const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -261,7 +150,11 @@ std::vector<std::string> job_names() {
 }
 
 Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
+  if (setup.qemus_own) return run_on_qemus_own(setup);
   if (auto written = write_boot_files(setup); !written) return tl::unexpected(written.error());
+  if (auto written = write_viot(setup.folder, guest_viot()); !written) {
+    return tl::unexpected(written.error());
+  }
   const std::vector<unsigned> cpus = allowed_cpus();
   if (auto checked = check(setup, cpus); !checked) return tl::unexpected(checked.error());
   const auto endings = prepare_endings(setup.timeout_s);
@@ -301,6 +194,8 @@ Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
     report.run_directory = recording->directory().string();
     if (auto finished = recording->finish(report); !finished) {
       return tl::unexpected(finished.error());
+    } else {
+      report.metrics = std::move(*finished);
     }
   }
   if (!ending) return tl::unexpected(ending.error());

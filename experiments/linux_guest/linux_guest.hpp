@@ -37,6 +37,9 @@ struct GuestSetup {
   std::string tools;            // What scripts/guest-kernel.sh made beside the kernel.
   std::string folder;           // For the initramfs, the table and the console's log; exists.
   std::string mode = "strict";  // strict, lazy or passthrough
+  // On QEMU's own virtio-iommu (qemu_guest.hpp), and its log of that.
+  bool qemus_own = false;
+  bool log_iommu = false;
   // Where the engine runs: sidecore (it polls) or samecore (within the driver's kicks).
   std::string placement = "sidecore";
   std::string store = "radix";
@@ -65,7 +68,9 @@ struct GuestReport {
   std::string accelerator;
   std::string interrupts;
   std::map<std::string, std::uint64_t> counts;
-  std::string run_directory;  // Of a guest that was recorded.
+  // Of a guest that was recorded, and its results there.
+  std::string run_directory;
+  std::map<std::string, double> metrics;
 };
 
 struct RecordingSetup;

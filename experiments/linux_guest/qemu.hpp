@@ -42,6 +42,10 @@ struct QemuSetup {
   std::string viot;
   std::vector<ProxyDevice> devices;
   int qtest_fd = -1;  // None: interrupts come by irqfd.
+  // QEMU's own virtio-iommu, disk and network card instead of `devices`: the disk's file; empty: not. And the file
+  // into which QEMU writes what its virtio-iommu does.
+  std::string own_disk;
+  std::string own_log;
 };
 
 std::vector<std::string> qemu_arguments(const QemuSetup& setup);

@@ -166,7 +166,7 @@ void GuestRecording::mark(Phase phase) {
   segment_->set_status(status_);
 }
 
-Status GuestRecording::finish(const GuestReport& report) {
+Result<std::map<std::string, double>> GuestRecording::finish(const GuestReport& report) {
   if (GuestCalls* calls = machine_->calls()) calls->before_poll();  // What the last poll left.
   ended_ = now_ticks();
   auto recorded = recorder_->stop();
@@ -178,13 +178,20 @@ Status GuestRecording::finish(const GuestReport& report) {
   }
   if (recorded) recorded = write_replay();
   if (!recorded) record.warnings.push_back(recorded.error().message);
-  if (auto done = writer_.finish_repetition(record); !done) return done;
+  if (auto done = writer_.finish_repetition(record); !done) return tl::unexpected(done.error());
   if (recorder_->dropped() > 0) {
     results::Manifest manifest = writer_.manifest();
     manifest.drop_counts["events"] += recorder_->dropped();
-    if (auto saved = writer_.update_manifest(manifest); !saved) return saved;
+    if (auto saved = writer_.update_manifest(manifest); !saved)
+      return tl::unexpected(saved.error());
   }
-  return writer_.close(report.ending == "finished" ? "finished" : "failed");
+  const auto closed = writer_.close(report.ending == "finished" ? "finished" : "failed");
+  if (!closed) return tl::unexpected(closed.error());
+  std::map<std::string, double> metrics;
+  for (const auto& metric : record.metrics) {
+    if (metric.value) metrics[metric.name] = *metric.value;
+  }
+  return metrics;
 }
 
 results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) const {

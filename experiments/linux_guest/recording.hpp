@@ -42,8 +42,8 @@ class GuestRecording {
   Status start(Machine& machine, unsigned cpu);
   // The guest's work begins (kMeasure) or is over (kTakeDown). Any one thread.
   void mark(Phase phase);
-  // The machine has stopped. What the report of the guest says becomes metrics.
-  Status finish(const GuestReport& report);
+  // The machine has stopped. What the report of the guest says becomes metrics; returns those with a value.
+  Result<std::map<std::string, double>> finish(const GuestReport& report);
 
  private:
   GuestRecording(const GuestSetup& guest, results::RunWriter writer,

@@ -1,0 +1,192 @@
+// guest bench: the same guest, kernel and work on QEMU's virtio-iommu and on Violet's engine, run within the guest's
+// kicks and polling, in turns. Each guest is a process of its own: `guest run`, asked for JSON.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "experiments/cli/verbs.hpp"
+#include "experiments/results/progress.hpp"
+#include "experiments/results/statistics.hpp"
+#include "experiments/results/table.hpp"
+
+namespace violet::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr double kBootSeconds = 5;
+constexpr std::uint64_t kSeed = 1;  // Of the bootstrap.
+constexpr unsigned kRounds = 3;     // Of the map benchmark, a second each, in one guest.
+
+struct Arm {
+  const char* name;
+  const char* iommu;
+  const char* placement;
+};
+constexpr Arm kArms[] = {{"QEMU", "qemu", "sidecore"},
+                         {"Violet samecore", "violet", "samecore"},
+                         {"Violet sidecore", "violet", "sidecore"}};
+constexpr const char* kModes[] = {"strict", "lazy"};
+constexpr const char* kJobs[] = {"mapbench", "fio", "verify"};
+
+// What is shown of what the guests say and of what is counted.
+struct Figure {
+  const char* name;
+  const char* unit;
+};
+constexpr Figure kFigures[] = {
+    {"map", "us"},        {"unmap", "us"},       {"read_qd1", "1/s"},    {"read_qd1_latency", "us"},
+    {"read_qd16", "1/s"}, {"write_qd16", "1/s"}, {"requests", "1"},      {"kicks_per_request", "1"},
+    {"window_p50", "ns"}, {"window_p99", "ns"},  {"peak_stale", "pages"}};
+
+using Samples = std::map<std::string, std::vector<double>>;  // By figure.
+
+std::string quoted(const std::string& word) {
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
+                       const GuestBenchFlags& flags) {
+  const bool records = job == "verify";
+  std::error_code error;
+  std::string command = quoted(std::filesystem::canonical("/proc/self/exe", error).string());
+  command += fmt::format(
+      " guest {} --format json --iommu {} --placement {} --mode {} --job {} --rounds {} "
+      "--seconds {} --mib 8",
+      records ? "capture" : "run", arm.iommu, arm.placement, mode, job, records ? 1 : kRounds,
+      flags.seconds);
+  if (!flags.kernel.empty()) command += " --kernel " + quoted(flags.kernel);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(
+      ::popen(command.c_str(), "re"), [](std::FILE* file) { return ::pclose(file); });
+  if (!pipe) return fail(ErrorKind::kEnvironment, "cannot run {}", command);
+  std::string text;
+  char piece[4096];
+  for (std::size_t got; (got = std::fread(piece, 1, sizeof(piece), pipe.get())) > 0;) {
+    text.append(piece, got);
+  }
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded() || !json.is_object()) {
+    return fail(ErrorKind::kEnvironment, "{} {}, {}: the guest left no report", arm.name, mode,
+                job);
+  }
+  if (json.value("ending", "") != "finished" || json["guest"].value("verified", "") != "yes") {
+    return fail("{} {}, {}: the guest ended with {}, verified {}", arm.name, mode, job,
+                json.value("ending", "?"), json["guest"].value("verified", "?"));
+  }
+  return json;
+}
+
+void take(const Json& report, const std::string& job, Samples& into) {
+  const auto told = [&](const std::string& key, const char* figure) {
+    const std::string text = report["guest"].value(key, "");
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (!text.empty() && *end == '\0') into[figure].push_back(value);
+  };
+  for (unsigned round = 1; round <= kRounds; ++round) {
+    told(fmt::format("map_us_{}", round), "map");
+    told(fmt::format("unmap_us_{}", round), "unmap");
+  }
+  told("fio_read_qd1_iops", "read_qd1");
+  told("fio_read_qd1_us", "read_qd1_latency");
+  told("fio_read_qd16_iops", "read_qd16");
+  told("fio_write_qd16_iops", "write_qd16");
+  if (job == "mapbench" && report["counts"].contains("map")) {
+    const double requests =
+        report["counts"].value("map", 0.0) + report["counts"].value("unmap", 0.0);
+    into["requests"].push_back(requests);
+    into["kicks_per_request"].push_back(report["counts"].value("iommu_kicks", 0.0) / requests);
+  }
+  const auto metric = [&](const char* name, const char* figure) {
+    if (report["metrics"].contains(name)) into[figure].push_back(report["metrics"][name]);
+  };
+  metric("exposure_window.p50", "window_p50");
+  metric("exposure_window.p99", "window_p99");
+  metric("peak_stale_pages", "peak_stale");
+}
+
+results::Table table_of(const std::map<std::pair<std::string, std::string>, Samples>& all,
+                        const GuestBenchFlags& flags) {
+  results::Table table;
+  table.title = "One guest on three IOMMUs";
+  table.columns = {{"mode", "", true}, {"iommu", "", true}};
+  for (const Figure& figure : kFigures) table.columns.push_back({figure.name, figure.unit});
+  for (const char* mode : kModes) {
+    for (const Arm& arm : kArms) {
+      std::vector<results::Item> row{results::Text{mode}, results::Text{arm.name}};
+      const Samples& samples = all.at({mode, arm.name});
+      for (const Figure& figure : kFigures) {
+        const auto found = samples.find(figure.name);
+        if (found == samples.end()) {
+          row.emplace_back(results::Quantity{{}, {}, "QEMU does not count it"});
+        } else {
+          row.emplace_back(results::quantity(results::median_estimate(found->second, kSeed)));
+        }
+      }
+      table.rows.push_back(std::move(row));
+    }
+  }
+  table.notes = {
+      fmt::format(
+          "Medians over {} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
+          flags.repetitions),
+      "map, unmap: the kernel's dma_map_benchmark, 4 KiB, one thread. read, write: fio, 4 KiB, "
+      "random; "
+      "QEMU's disk is a file in the page cache, Violet's is memory.",
+      "window, peak_stale: what a verifying guest left reachable after its unmaps, seen from "
+      "outside "
+      "and never too short (the engine's documentation of guest capture says how).",
+      "Under TCG the guest's instructions are emulated: most of a map's time is the driver, a kick "
+      "is a "
+      "message to another process and not an exit, and QEMU may use both CPUs where Violet's "
+      "engine "
+      "has one of them. Ratios between the arms say more than any of the times."};
+  return table;
+}
+
+}  // namespace
+
+int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
+  const auto format = results::format_from(flags.format);
+  if (!format) return complain(format.error());
+  auto progress = results::Progress::on_stderr(results::ProgressMode::kAuto);
+  const auto seconds_of = [&](const std::string& job) {
+    return kBootSeconds + (job == "fio"        ? 3.0 * flags.seconds
+                           : job == "mapbench" ? 1.0 * kRounds
+                                               : 3);
+  };
+  double all_s = 0;
+  for (const char* job : kJobs) all_s += seconds_of(job);
+  const std::size_t guests = flags.repetitions * std::size(kModes) * std::size(kArms);
+  progress.start("guest bench", guests * std::size(kJobs), all_s * static_cast<double>(guests));
+  std::map<std::pair<std::string, std::string>, Samples> samples;
+  for (unsigned repetition = 0; repetition < flags.repetitions; ++repetition) {
+    for (const std::string job : kJobs) {
+      for (const char* mode : kModes) {
+        for (const Arm& arm : kArms) {
+          auto& into = samples[{mode, arm.name}];
+          progress.begin_step(fmt::format("{} {} {} #{}", arm.name, mode, job, repetition + 1),
+                              seconds_of(job));
+          // QEMU's wire leads nowhere and its exposure is not seen.
+          if (job != "verify" || std::string(arm.iommu) != "qemu") {
+            const auto report = run_guest(arm, mode, job, flags);
+            if (!report) return complain(report.error());
+            take(*report, job, into);
+          }
+          progress.end_step();
+        }
+      }
+    }
+  }
+  progress.finish("done");
+  return print(results::render(table_of(samples, flags), *format, results::style_for(1)));
+}
+
+}  // namespace violet::cli

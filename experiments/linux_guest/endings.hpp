@@ -1,0 +1,26 @@
+// What ends a guest besides itself: SIGINT, SIGTERM and the end of its time, as descriptors that can be polled.
+//
+// Threading: the main thread.
+#pragma once
+
+#include <poll.h>
+
+#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/result.hpp"
+
+namespace violet::linux_guest {
+
+struct Endings {
+  remote::FileDescriptor signals;
+  remote::FileDescriptor timer;
+
+  static bool due(const remote::FileDescriptor& fd) {
+    pollfd slot{fd.get(), POLLIN, 0};
+    return ::poll(&slot, 1, 0) == 1;
+  }
+};
+
+// Signals are blocked for good, so before any thread starts. 0: no end of time.
+Result<Endings> prepare_endings(unsigned timeout_s);
+
+}  // namespace violet::linux_guest
