@@ -14,7 +14,8 @@ class Memory final : public DmaPort {
     std::size_t good = 0;
     for (DmaOp& op : ops) {
       op.result = op.iova == Iova{0xbad} ? DmaResult::kFaultMapping : DmaResult::kOk;
-      if (op.access == Access::kRead) std::memcpy(op.buffer, &value, std::min<std::size_t>(op.bytes, 8));
+      if (op.access == Access::kRead)
+        std::memcpy(op.buffer, &value, std::min<std::size_t>(op.bytes, 8));
       good += op.result == DmaResult::kOk;
     }
     return good;

@@ -193,7 +193,8 @@ TEST_F(VirtioPciTest, AMessageReachesNothingButInterrupts) {
   constexpr std::uint32_t kEntry = kMsixTable + MsixTable::kEntryBytes;
   const struct {
     std::uint32_t low, high;
-  } kElsewhere[] = {{0x1000, 0}, {0xfee00000, 1}, {0xfedffffc, 0}, {0xfef00000, 0}, {0xfee00002, 0}};
+  } kElsewhere[] = {
+      {0x1000, 0}, {0xfee00000, 1}, {0xfedffffc, 0}, {0xfef00000, 0}, {0xfee00002, 0}};
   for (const auto& address : kElsewhere) {
     proxy.set_bar(kEntry, 4, address.low);
     proxy.set_bar(kEntry + 4, 4, address.high);
