@@ -22,8 +22,9 @@ class DeviceLoop {
   // Until stop().
   void run();
   void stop() { stop_.store(true, std::memory_order_release); }  // partner: run()'s acquire
-  // Runs `body` on the lcore, and returns when it has run. Before run() has begun it waits for that.
-  void control(const std::function<void()>& body);
+  // Runs `body` on the lcore, and returns when it has run. Before run() has begun it waits for that; false: run()
+  // has ended, and `body` was not run.
+  bool control(const std::function<void()>& body);
 
   std::uint64_t rounds() const { return rounds_.value(); }
 
@@ -33,6 +34,7 @@ class DeviceLoop {
   std::vector<VirtioPci*> functions_;
   std::mutex controlling_;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> ended_{false};
   std::atomic<const std::function<void()>*> control_{nullptr};
   Counter rounds_;
 };
