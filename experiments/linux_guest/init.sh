@@ -6,6 +6,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 mount -t tmpfs tmpfs /tmp
+dmesg -n 1  # A message of the kernel in the middle of a line that is told would be part of it.
 mkdir -p /dev/shm
 mount -t tmpfs tmpfs /dev/shm
 
