@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ImportOptions options;
   options.max_broken = {100, 0};
   // By content, or against it: the length decides, so that an input always does the same.
-  constexpr const char* kImporters[] = {"", "qemu-log", "", "linux-events"};
+  constexpr const char* kImporters[] = {"", "qemu-log", "violet-log", "linux-events"};
   options.importer = kImporters[size % 4];
   const auto report = import_trace(path, dir.path("out"), options);
   if (report) {

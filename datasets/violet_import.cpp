@@ -3,6 +3,7 @@
 #include <array>
 
 #include "datasets/log_import.hpp"
+#include "datasets/request_fields.hpp"
 #include "datasets/text_cursor.hpp"
 
 namespace violet::datasets {
@@ -53,50 +54,11 @@ class VioletParser final : public LogParser {
     Handler handler;
   };
 
-  static bool domain_and_endpoint(TextCursor& at, std::uint32_t& domain, std::uint32_t& endpoint) {
-    return at.expect(" domain=", "no domain=") && at.id(domain) &&
-           at.expect(" endpoint=", "no endpoint=") && at.id(endpoint) && at.expect_end();
-  }
-  static bool range(TextCursor& at, std::uint32_t& domain, DmaRebuilder::Range& iova) {
-    return at.expect(" domain=", "no domain=") && at.id(domain) &&
-           at.expect(" virt_start=0x", "no virt_start=0x") && at.hex(iova.first) &&
-           at.expect(" virt_end=0x", "no virt_end=0x") && at.hex(iova.last);
-  }
   static bool endpoint_and_address(TextCursor& at, std::uint32_t& endpoint, std::uint64_t& iova) {
     return at.expect(" endpoint=", "no endpoint=") && at.id(endpoint) &&
            at.expect(" addr=0x", "no addr=0x") && at.hex(iova);
   }
 
-  static const char* attach(TextCursor& at, DmaRebuilder& stream, ImportReport&) {
-    std::uint32_t domain = 0, endpoint = 0;
-    return domain_and_endpoint(at, domain, endpoint) ? stream.attach(domain, endpoint) : nullptr;
-  }
-  static const char* detach(TextCursor& at, DmaRebuilder& stream, ImportReport&) {
-    std::uint32_t domain = 0, endpoint = 0;
-    return domain_and_endpoint(at, domain, endpoint) ? stream.detach(domain, endpoint) : nullptr;
-  }
-  static const char* map(TextCursor& at, DmaRebuilder& stream, ImportReport&) {
-    DmaRebuilder::MapRequest request{};
-    std::uint32_t flags = 0;
-    if (!range(at, request.domain, request.iova) ||
-        !at.expect(" phys_start=0x", "no phys_start=0x") || !at.hex(request.phys) ||
-        !at.expect(" flags=", "no flags=") || !at.id(flags) || !at.expect_end()) {
-      return nullptr;
-    }
-    if (flags > (kDeviceReads | kDeviceWrites | kMmioMapping)) return "unknown map flags";
-    request.flags = static_cast<std::uint8_t>(flags);
-    return stream.map(request);
-  }
-  static const char* unmap(TextCursor& at, DmaRebuilder& stream, ImportReport&) {
-    std::uint32_t domain = 0;
-    DmaRebuilder::Range iova{};
-    return range(at, domain, iova) && at.expect_end() ? stream.unmap(domain, iova) : nullptr;
-  }
-  static const char* unmap_done(TextCursor& at, DmaRebuilder& stream, ImportReport&) {
-    std::uint32_t domain = 0;
-    DmaRebuilder::Range iova{};
-    return range(at, domain, iova) && at.expect_end() ? stream.unmap_done(domain, iova) : nullptr;
-  }
   static const char* access(TextCursor& at, DmaRebuilder& stream, ImportReport&) {
     std::uint32_t endpoint = 0, bytes = 0, flag = 0, result = 0;
     std::uint64_t iova = 0;
@@ -106,6 +68,7 @@ class VioletParser final : public LogParser {
       return nullptr;
     }
     if (bytes == 0) return "an access of no bytes";
+    if (bytes - 1 > ~iova) return "an access beyond the last address";
     if (flag != kDeviceReads && flag != kDeviceWrites) return "neither a read nor a write";
     return result == kDone ? stream.access(endpoint, iova, bytes, flag) : nullptr;
   }
@@ -120,11 +83,11 @@ class VioletParser final : public LogParser {
     return nullptr;
   }
 
-  static constexpr std::array<Event, 8> kEvents = {{{"attach", attach},
-                                                    {"detach", detach},
-                                                    {"map", map},
-                                                    {"unmap", unmap},
-                                                    {"unmap_done", unmap_done},
+  static constexpr std::array<Event, 8> kEvents = {{{"attach", RequestFields::attach},
+                                                    {"detach", RequestFields::detach},
+                                                    {"map", RequestFields::map},
+                                                    {"unmap", RequestFields::unmap},
+                                                    {"unmap_done", RequestFields::unmap_done},
                                                     {"access", access},
                                                     {"fault", fault},
                                                     {"kick", kick}}};

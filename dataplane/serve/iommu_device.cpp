@@ -24,7 +24,9 @@ void IommuDevice::kicked(unsigned queue) {
 unsigned IommuDevice::poll(unsigned budget) {
   if (served_ == Served::kByKicks) {
     if (!unfinished_ && !engine_.wants_poll()) return 0;
-    unfinished_ = false;
+    const unsigned done = poll_engine(budget);
+    unfinished_ = unfinished_ && done > 0;
+    return done;
   }
   return poll_engine(budget);
 }

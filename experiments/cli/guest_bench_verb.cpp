@@ -142,7 +142,7 @@ results::Table table_of(const std::map<std::pair<std::string, std::string>, Samp
       "QEMU's disk is a file in the page cache, Violet's is memory.",
       "window, peak_stale: what a verifying guest left reachable after its unmaps, seen from "
       "outside "
-      "and never too short (the engine's documentation of guest capture says how).",
+      "and never too short (experiments/linux_guest/README.md says how).",
       "Under TCG the guest's instructions are emulated: most of a map's time is the driver, a kick "
       "is a "
       "message to another process and not an exit, and QEMU may use both CPUs where Violet's "

@@ -119,15 +119,20 @@ std::string to_text(const GuestReport& report, const std::string& format) {
         {"schema", "violet-guest-1"},        {"ending", report.ending},
         {"accelerator", report.accelerator}, {"interrupts", report.interrupts},
         {"run", report.run_directory},       {"guest", report.told},
-        {"counts", report.counts},           {"metrics", report.metrics}};
+        {"counts", report.counts},           {"metrics", report.metrics},
+        {"warnings", report.warnings}};
     return json.dump(2) + "\n";
   }
   std::string text = fmt::format("guest {} under {}, interrupts by {}\n", report.ending,
                                  report.accelerator, report.interrupts);
   if (!report.run_directory.empty()) {
-    text += fmt::format(
-        "  {:<14} {}\n  {:<14} ./violet run strategies --set axes.workload=trace:{}/guest.vtrace\n",
-        "recorded in", report.run_directory, "replay it with", report.run_directory);
+    text += fmt::format("  {:<14} {}\n", "recorded in", report.run_directory);
+    const std::string trace = report.run_directory + "/guest.vtrace";
+    if (fs::exists(trace)) {
+      text += fmt::format("  {:<14} ./violet run strategies --set axes.workload=trace:{}\n",
+                          "replay it with", trace);
+    }
+    for (const auto& warning : report.warnings) text += "  warning: " + warning + "\n";
   }
   for (const auto& [key, value] : report.told) text += fmt::format("  {:<14} {}\n", key, value);
   for (const auto& [key, value] : report.counts) text += fmt::format("  {:<14} {}\n", key, value);
@@ -141,10 +146,6 @@ bool went_well(const GuestReport& report, const GuestFlags& flags) {
   return verified != report.told.end() && verified->second == "yes" &&
          (report.counts.empty() || report.counts.at("disk_errors") == 0);
 }
-
-}  // namespace
-
-namespace {
 
 int run_guest(const Places& places, const GuestFlags& flags,
               const linux_guest::RecordingSetup* record) {

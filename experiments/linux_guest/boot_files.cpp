@@ -52,6 +52,7 @@ Status add_tools(const std::string& folder, const char* needed, Initramfs& root)
     if (!bytes) return tl::unexpected(bytes.error());
     root.add_program(name, *bytes);
   }
+  if (error) return fail(ErrorKind::kEnvironment, "{}: {}", folder, error.message());
   return {};
 }
 

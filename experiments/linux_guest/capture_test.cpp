@@ -100,6 +100,23 @@ TEST(CaptureLog, AnAccessOverTwoMappingsIsTwo) {
   EXPECT_EQ(bytes, 512u);
 }
 
+TEST(Console, AGuestThatNeverStopsFillsNoMemory) {
+  const TestFolder folder;
+  auto console = Console::open((folder.path() / "console.log").string(), {});
+  ASSERT_TRUE(console) << console.error().message;
+  std::string said;
+  for (int i = 0; i < 5000; ++i) said += "VIOLET key" + std::to_string(i) + "=1\n";
+  said += "VIOLET key7=again\n" + std::string(3 * Console::kLongestLine, 'x');
+  for (std::size_t at = 0; at < said.size();) {
+    const ssize_t wrote = ::write((*console)->input(), said.data() + at, said.size() - at);
+    ASSERT_GT(wrote, 0);
+    at += static_cast<std::size_t>(wrote);
+  }
+  (*console)->close();
+  EXPECT_EQ((*console)->told().size(), Console::kMostKeys);
+  EXPECT_EQ((*console)->told().at("key7"), "again");
+}
+
 TEST(Console, HearsWhatIsMeantForIt) {
   const TestFolder folder;
   const auto file = folder.path() / "console.log";

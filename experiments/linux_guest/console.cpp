@@ -70,6 +70,7 @@ void Console::take(std::string_view line) {
   if (!line.starts_with(kTold) || equals == std::string_view::npos || equals < kTold.size()) return;
   const std::string key(line.substr(kTold.size(), equals - kTold.size()));
   const std::string value(line.substr(equals + 1));
+  if (told_.size() >= kMostKeys && !told_.contains(key)) return;
   told_[key] = value;
   if (on_told_) on_told_(key, value);
 }

@@ -2,7 +2,7 @@
 //
 // Threading: owner-only; the lines come on a thread of the console's own.
 // Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file.
-// Limits: a line longer than kLongestLine is cut there.
+// Limits: a line longer than kLongestLine is cut there; keys beyond kMostKeys are not heard.
 #pragma once
 
 #include <functional>
@@ -18,6 +18,7 @@ namespace violet::linux_guest {
 class Console {
  public:
   static constexpr std::size_t kLongestLine = 64 << 10;
+  static constexpr std::size_t kMostKeys = 1000;
   // key and value of a line that the guest means for us.
   using Told = std::function<void(const std::string& key, const std::string& value)>;
 

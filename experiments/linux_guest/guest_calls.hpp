@@ -10,7 +10,8 @@
 // that time; a lazy one returns when its UNMAP is in the ring or later, and is stamped with the beginning
 // of the last poll that left the ring empty, when it was not there yet. C3 `took` is 0: how long a call took
 // the guest cannot be seen.
-// Limits: the windows of a lazy guest are too long by up to the time between two polls; with an engine
+// Limits: C2 needs a driver whose descriptor chains are well formed, as Linux's are: a poll that meets others may leave
+// requests in the ring unseen. The windows of a lazy guest are too long by up to the time between two polls; with an engine
 // that is polled only after kicks, by up to the time between two kicks.
 #pragma once
 

@@ -180,7 +180,8 @@ Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
     if (recording && key == "work") {
       recording->mark(value == "begins" ? Phase::kMeasure : Phase::kTakeDown);
     }
-    if (key == "want" && value == "intrusion") session.control([&] { (*machine)->intrude(); });
+    const bool intrude = setup.job == "isolate" && key == "want" && value == "intrusion";
+    if (intrude) session.control([&] { (*machine)->intrude(); });
     if (setup.told) setup.told(key, value);
   });
   GuestReport report;
@@ -195,7 +196,8 @@ Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
     if (auto finished = recording->finish(report); !finished) {
       return tl::unexpected(finished.error());
     } else {
-      report.metrics = std::move(*finished);
+      report.metrics = std::move(finished->metrics);
+      report.warnings = std::move(finished->warnings);
     }
   }
   if (!ending) return tl::unexpected(ending.error());

@@ -71,6 +71,7 @@ struct GuestReport {
   // Of a guest that was recorded, and its results there.
   std::string run_directory;
   std::map<std::string, double> metrics;
+  std::vector<std::string> warnings;
 };
 
 struct RecordingSetup;

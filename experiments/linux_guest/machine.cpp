@@ -14,7 +14,8 @@ constexpr remote::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
 constexpr std::uint32_t kReaders = 8;
 constexpr std::uint32_t kIotlbEntries = 4096;
 // Where x86 guests send interrupt messages.
-constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
+constexpr IovaRange kMsiWindow{{remote::MsixTable::kFirstAddress},
+                               {remote::MsixTable::kLastAddress}};
 constexpr PciAddress kIommuAt{3};
 constexpr PciAddress kDiskAt{5};
 constexpr PciAddress kNicAt{6};

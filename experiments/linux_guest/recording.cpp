@@ -84,12 +84,14 @@ void add_counts(results::RepetitionRecord& record,
   const double operations = delta("disk_reads") + delta("disk_writes") + delta("disk_flushes") +
                             delta("nic_sent") + delta("nic_received");
   const double requests = delta("map") + delta("unmap") + delta("attach") + delta("probe");
-  const double hits = delta("disk_iotlb_hits") + delta("nic_iotlb_hits");
+  // Devices that poll look at their rings all the time, and nearly always hit: that says nothing.
+  const double hits =
+      delta("disk_iotlb_hits") + delta("nic_iotlb_hits") - delta("polls_not_recorded");
   const double misses = delta("disk_iotlb_misses") + delta("nic_iotlb_misses");
   ratio("operations_per_s", "1/s", operations, record.duration_s, Better::kHigher);
   ratio("requests_per_operation", "1", requests, operations, Better::kLower);
   ratio("kicks_per_operation", "1", delta("iommu_kicks"), operations, Better::kLower);
-  ratio("iotlb_hit_rate", "%", 100 * hits, hits + misses, Better::kHigher);
+  ratio("iotlb_hit_rate", "%", 100 * hits, hits < 0 ? 0 : hits + misses, Better::kHigher);
   add("faults", "1", delta("faults"), Better::kLower);
   add("disk_bytes", "B", delta("disk_bytes"), Better::kNeither);
   add("nic_bytes", "B", delta("nic_bytes"), Better::kNeither);
@@ -156,9 +158,11 @@ Status GuestRecording::start(Machine& machine, unsigned cpu) {
 }
 
 void GuestRecording::mark(Phase phase) {
+  // A guest may say so again, in its second life or to confuse.
+  const bool begins = phase == Phase::kMeasure;
+  if ((begins ? work_began_ : work_ended_).load() != 0) return;
   const Ticks now = now_ticks();
   recorder_->mark(phase, now);
-  const bool begins = phase == Phase::kMeasure;
   (begins ? counts_before_ : counts_after_) = machine_->counts();
   (begins ? work_began_ : work_ended_).store(now);
   if (!segment_) return;
@@ -166,7 +170,7 @@ void GuestRecording::mark(Phase phase) {
   segment_->set_status(status_);
 }
 
-Result<std::map<std::string, double>> GuestRecording::finish(const GuestReport& report) {
+Result<GuestResults> GuestRecording::finish(const GuestReport& report) {
   if (GuestCalls* calls = machine_->calls()) calls->before_poll();  // What the last poll left.
   ended_ = now_ticks();
   auto recorded = recorder_->stop();
@@ -176,7 +180,7 @@ Result<std::map<std::string, double>> GuestRecording::finish(const GuestReport& 
     recorder_->feed(fold);
     recorded = results::append_pyramid(writer_.pyramid_path(), 0, 0, fold.pyramid());
   }
-  if (recorded) recorded = write_replay();
+  if (recorded) recorded = write_replay(report);
   if (!recorded) record.warnings.push_back(recorded.error().message);
   if (auto done = writer_.finish_repetition(record); !done) return tl::unexpected(done.error());
   if (recorder_->dropped() > 0) {
@@ -187,11 +191,11 @@ Result<std::map<std::string, double>> GuestRecording::finish(const GuestReport& 
   }
   const auto closed = writer_.close(report.ending == "finished" ? "finished" : "failed");
   if (!closed) return tl::unexpected(closed.error());
-  std::map<std::string, double> metrics;
+  GuestResults results{{}, record.warnings};
   for (const auto& metric : record.metrics) {
-    if (metric.value) metrics[metric.name] = *metric.value;
+    if (metric.value) results.metrics[metric.name] = *metric.value;
   }
-  return metrics;
+  return results;
 }
 
 results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) const {
@@ -209,6 +213,14 @@ results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) c
   }
   record.metrics.push_back(
       {"lost_events", "1", static_cast<double>(recorder_->dropped()), "", Better::kLower});
+  if (guest_.mode != "passthrough") {
+    record.warnings.push_back(
+        "exposure is seen from outside the guest: windows are upper bounds, and "
+        "mean_stale_pages_least is no lower bound");
+  }
+  if (is_strict_after_all(report)) {
+    record.warnings.push_back("this guest's kernel knows no lazy mode: its domains are strict");
+  }
   add_exposure(record, {.engine = recorder_->events(kEngineRing),
                         .guest = recorder_->events(kGuestRing),
                         .probes = {},
@@ -218,8 +230,13 @@ results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) c
   return record;
 }
 
+bool GuestRecording::is_strict_after_all(const GuestReport& report) const {
+  const auto domain = report.told.find("domain");
+  return guest_.mode == "lazy" && domain != report.told.end() && domain->second == "DMA";
+}
+
 // By way of a text log, which the importers' pipeline reads, checks and removes cuts from.
-Status GuestRecording::write_replay() {
+Status GuestRecording::write_replay(const GuestReport& report) {
   const std::filesystem::path log = directory() / "capture.log";
   const Status written =
       write_capture_log(log, {recorder_->events(kEngineRing), recorder_->events(kEndpointRing),
@@ -228,8 +245,10 @@ Status GuestRecording::write_replay() {
   datasets::ImportOptions options;
   options.importer = "violet-log";
   options.name = kReplay;
-  if (guest_.mode == "strict") options.mode = datasets::TraceMode::kStrict;
-  if (guest_.mode == "lazy") options.mode = datasets::TraceMode::kLazy;
+  if (guest_.mode == "strict" || is_strict_after_all(report))
+    options.mode = datasets::TraceMode::kStrict;
+  else if (guest_.mode == "lazy")
+    options.mode = datasets::TraceMode::kLazy;
   const auto imported = datasets::import_trace(log.string(), directory().string(), options);
   std::error_code error;
   std::filesystem::remove(log, error);

@@ -29,6 +29,11 @@ struct RecordingSetup {
   results::Fact revision{{}, "the caller does not say"};
 };
 
+struct GuestResults {
+  std::map<std::string, double> metrics;  // Those with a value.
+  std::vector<std::string> warnings;
+};
+
 class GuestRecording {
  public:
   static constexpr std::size_t kMostEvents = std::size_t{1} << 24;
@@ -42,8 +47,8 @@ class GuestRecording {
   Status start(Machine& machine, unsigned cpu);
   // The guest's work begins (kMeasure) or is over (kTakeDown). Any one thread.
   void mark(Phase phase);
-  // The machine has stopped. What the report of the guest says becomes metrics; returns those with a value.
-  Result<std::map<std::string, double>> finish(const GuestReport& report);
+  // The machine has stopped. What the report of the guest says becomes metrics.
+  Result<GuestResults> finish(const GuestReport& report);
 
  private:
   GuestRecording(const GuestSetup& guest, results::RunWriter writer,
@@ -51,7 +56,9 @@ class GuestRecording {
       : guest_(guest), writer_(std::move(writer)), trace_(std::move(trace)) {}
   void show();
   results::RepetitionRecord to_record(const GuestReport& report) const;
-  Status write_replay();
+  // A kernel before 6.11 takes iommu.strict=0 and is strict all the same.
+  bool is_strict_after_all(const GuestReport& report) const;
+  Status write_replay(const GuestReport& report);
 
   const GuestSetup& guest_;
   results::RunWriter writer_;

@@ -288,6 +288,44 @@ TEST(LiveRun, LossesMakeNoPageStale) {
   EXPECT_EQ(exposure.peak_stale_pages, 0);
 }
 
+// A viewer that loses events across the border of two cells, while another ring keeps it from crossing.
+TEST(LiveSorter, ALossOverTheBorderIsToldToBothCells) {
+  constexpr Ticks kBorder = 100'000'000;
+  SegmentInfo info;
+  info.ns_per_tick = 1;
+  const std::vector<RingPlace> places{{1, RingRole::kEngine, 64},
+                                      {0, RingRole::kGuest, 64},
+                                      {kRecorderLcore, RingRole::kRecorder, 64}};
+  const auto name = [](void*, std::uint32_t cell, std::uint32_t) {
+    CellInfo of;
+    of.label = std::to_string(cell);
+    return of;
+  };
+  LiveSorter sorter(info, places, {false, false, false}, {}, name, nullptr);
+  std::vector<std::shared_ptr<LiveCell>> cells;
+  const auto event = [](Ticks at, EventKind kind, std::uint32_t id = 0) {
+    return Event{at, kind, 0, 0, id, 0x1000, 4096};
+  };
+  sorter.sort({{2, {event(1000, EventKind::kMark, 0)}, 0, true},
+               {1, {event(2000, EventKind::kKick), event(3000, EventKind::kKick)}, 0, true}},
+              false, cells);
+  // The next cell's mark is known, but the engine's ring is behind; the guest's has lost all around the border.
+  sorter.sort({{0, {event(kBorder - 50'000'000, EventKind::kKick)}, 0, false},
+               {1, {event(kBorder + 1000, EventKind::kKick)}, 5, true},
+               {2, {event(kBorder, EventKind::kMark, 1)}, 0, true}},
+              false, cells);
+  sorter.sort({{0, {event(kBorder + 2000, EventKind::kKick)}, 0, true},
+               {2, {event(kBorder + 50'000'000, EventKind::kSample)}, 0, true}},
+              false, cells);
+  sorter.sort({}, true, cells);
+  ASSERT_EQ(cells.size(), 2u);
+  EXPECT_GE(cells[0]->info().lost, 5u);
+  EXPECT_GE(cells[1]->info().lost, 1u);
+  const CellInfo second = cells[1]->info();
+  EXPECT_EQ(cells[1]->count_events(second.whole, {}), second.kept_events);
+  EXPECT_EQ(second.events, 4u) << "its mark, two kicks, a sample";
+}
+
 // A backlog that takes several pulls is shown as if it had been read at once.
 TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
   const auto calls_of = [](bool at_once) {
