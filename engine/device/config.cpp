@@ -7,8 +7,9 @@ namespace {
 
 using protocol::RegionKind;
 
-constexpr std::uint64_t kKnownFeatures =
-    DeviceConfig::kDefaultFeatures | protocol::feature_bit(protocol::kBypass);
+constexpr std::uint64_t kKnownFeatures = DeviceConfig::kDefaultFeatures |
+                                         protocol::feature_bit(protocol::kBypass) |
+                                         protocol::feature_bit(protocol::kTopology);
 
 Status check_features(const DeviceConfig& config) {
   if ((config.features & ~kKnownFeatures) != 0) {
@@ -102,10 +103,28 @@ Status check_endpoints(const DeviceConfig& config) {
   return {};
 }
 
+Status check_topology(const DeviceConfig& config) {
+  if (!config.topology.empty() && !config.offers(protocol::kTopology)) {
+    return fail(ErrorKind::kUsage, "a topology needs the feature TOPOLOGY to be offered");
+  }
+  if (config.topology.size() > protocol::kMostTopologyItems) {
+    return fail(ErrorKind::kUsage, "the topology has {} items, at most {} fit",
+                config.topology.size(), protocol::kMostTopologyItems);
+  }
+  for (const auto& item : config.topology) {
+    const auto* range = std::get_if<protocol::TopologyPciRange>(&item);
+    if (range == nullptr || range->bdf_start <= range->bdf_end) continue;
+    return fail(ErrorKind::kUsage, "topology: the range {} to {} ends before it begins",
+                to_text(range->bdf_start), to_text(range->bdf_end));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status validate(const DeviceConfig& config) {
-  for (const auto check : {check_features, check_ranges, check_limits, check_endpoints}) {
+  for (const auto check :
+       {check_features, check_ranges, check_limits, check_endpoints, check_topology}) {
     if (auto status = check(config); !status) return status;
   }
   return {};

@@ -16,6 +16,7 @@
 #include "engine/base/types.hpp"
 #include "engine/iotlb/iotlb.hpp"
 #include "engine/protocol/properties.hpp"
+#include "engine/protocol/topology.hpp"
 
 namespace violet {
 
@@ -52,7 +53,8 @@ struct DeviceConfig {
     DomainId last{~std::uint32_t{0}};  // Inclusive.
   } domain_range;
   std::uint32_t probe_size = 512;
-  bool boot_bypass = false;  // D5: config.bypass after a system reset.
+  bool boot_bypass = false;                      // D5: config.bypass after a system reset.
+  std::vector<protocol::TopologyItem> topology;  // With the feature kTopology only.
   std::vector<EndpointConfig> endpoints;
   DeviceLimits limits;
 

@@ -20,6 +20,11 @@ ConfigSpace::ConfigSpace(const DeviceConfig& config)
   wire_.domain_range.start = ranged ? config.domain_range.first.value : 0;
   wire_.domain_range.end = ranged ? config.domain_range.last.value : ~std::uint32_t{0};
   wire_.probe_size = config.offers(protocol::kProbe) ? config.probe_size : 0;
+  if (config.offers(protocol::kTopology)) {
+    std::vector<std::byte> whole(sizeof(wire_));
+    protocol::append_topology(whole, config.topology);
+    topology_.assign(whole.begin() + sizeof(wire_), whole.end());
+  }
   system_reset();
 }
 
@@ -32,9 +37,16 @@ bool ConfigSpace::negotiate(std::uint64_t features) {
 
 void ConfigSpace::read(std::size_t offset, std::span<std::byte> out) const {
   std::fill(out.begin(), out.end(), std::byte{0});
-  if (offset >= sizeof(wire_)) return;
-  const auto count = std::min(out.size(), sizeof(wire_) - offset);
-  std::memcpy(out.data(), reinterpret_cast<const std::byte*>(&wire_) + offset, count);
+  const auto wire = std::as_bytes(std::span(&wire_, 1));
+  const std::span<const std::byte> parts[] = {wire, topology_};
+  for (const auto part : parts) {
+    if (offset < part.size()) {
+      const auto there = part.subspan(offset).first(std::min(out.size(), part.size() - offset));
+      out = out.subspan(static_cast<std::size_t>(
+          std::copy(there.begin(), there.end(), out.begin()) - out.begin()));
+    }
+    offset -= std::min(offset, part.size());
+  }
 }
 
 void ConfigSpace::write(std::size_t offset, std::span<const std::byte> bytes) {

@@ -1,5 +1,5 @@
-// Feature negotiation and the 40 bytes of config space, with the three forms of bypass that follow
-// from them.
+// Feature negotiation and the config space, with the three forms of bypass that follow from them: 40 bytes, and
+// the topology behind them where that is offered.
 //
 // Threading: everything belongs to the engine thread, except unattached_bypass(), which any reader
 // may call.
@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/device/config.hpp"
 #include "engine/protocol/wire.hpp"
@@ -29,7 +30,7 @@ class ConfigSpace {
   // False, and nothing changes, when a bit was not offered: the transport then clears FEATURES_OK.
   bool negotiate(std::uint64_t features);
 
-  // Bytes beyond the 40 read as zero.
+  // Bytes beyond its end read as zero.
   void read(std::size_t offset, std::span<std::byte> out) const;
   void write(std::size_t offset, std::span<const std::byte> bytes);
   bool bypass() const { return wire_.bypass != 0; }
@@ -51,6 +52,7 @@ class ConfigSpace {
   std::uint64_t negotiated_ = 0;
   bool boot_bypass_;
   protocol::Config wire_{};
+  std::vector<std::byte> topology_;  // What follows those 40 bytes.
   std::atomic<bool> unattached_bypass_{false};
 };
 

@@ -150,6 +150,46 @@ TEST(Config, FieldsShowTheConfigurationAndBeyondTheEndIsZero) {
   EXPECT_EQ(tail[0], std::byte{0});
 }
 
+TEST(Config, TheTopologyFollowsTheFortyBytesAndIsReadOnly) {
+  DeviceConfig config;
+  config.features |= feature_bit(protocol::kTopology);
+  config.topology = {protocol::TopologyPciRange{0x28, 1, {0x28}, {0x2f}},
+                     protocol::TopologyMmio{0x10030, 0xfeb00000}};
+  EXPECT_EQ(refusal(config), "");
+  ConfigSpace space(config);
+  space.negotiate(space.offered());
+  std::array<std::byte, 80> whole;
+  space.read(0, whole);
+  const auto parsed = protocol::parse_topology(whole);
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->items, config.topology);
+  std::array<std::byte, 8> ones;
+  ones.fill(std::byte{0xff});
+  space.write(protocol::kTopologyAt, ones);
+  // However it is cut, the same bytes; zeros behind them.
+  for (std::size_t offset = 0; offset < whole.size(); ++offset) {
+    std::array<std::byte, 5> piece;
+    space.read(offset, piece);
+    for (std::size_t i = 0; i < piece.size(); ++i) {
+      EXPECT_EQ(piece[i], offset + i < whole.size() ? whole[offset + i] : std::byte{0});
+    }
+  }
+}
+
+TEST(Config, ATopologyIsOfferedAndFitsAndItsRangesHaveAnOrder) {
+  DeviceConfig config;
+  config.topology = {protocol::TopologyMmio{1, 0x1000}};
+  EXPECT_NE(refusal(config).find("TOPOLOGY"), std::string::npos);
+  config.features |= feature_bit(protocol::kTopology);
+  EXPECT_EQ(refusal(config), "");
+  config.topology = {protocol::TopologyPciRange{1, 0, {0x30}, {0x28}}};
+  EXPECT_NE(refusal(config).find("ends before it begins"), std::string::npos);
+  config.topology.assign(protocol::kMostTopologyItems, protocol::TopologyMmio{1, 0x1000});
+  EXPECT_EQ(refusal(config), "");
+  config.topology.push_back(protocol::TopologyMmio{2, 0x2000});
+  EXPECT_NE(refusal(config).find("at most"), std::string::npos);
+}
+
 TEST(Config, MistakesAreNamed) {
   DeviceConfig config;
   config.endpoints = {{{1}, "a", {}}, {{1}, "b", {}}};

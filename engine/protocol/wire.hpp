@@ -44,6 +44,7 @@ enum Feature : unsigned {
   kProbe = 4,
   kMmioFlag = 5,
   kBypassConfig = 6,
+  kTopology = 23,  // Of a draft, and not its number: topology.hpp.
 };
 constexpr std::uint64_t feature_bit(Feature feature) { return std::uint64_t{1} << feature; }
 
