@@ -23,7 +23,8 @@ endif()
 
 # Real guests, where there is a program to run them.
 if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
-  foreach(case strict packed lazy passthrough high two_vcpus rebind reboot kernel_6_1 kicks isolate soak capture)
+  foreach(case strict packed lazy passthrough high two_vcpus rebind reboot kernel_6_1 kicks isolate tap
+                 own_lcore soak capture)
     violet_check(guest.${case} guest ci/check_guest.py $<TARGET_FILE:violet> ${case})
     set_tests_properties(guest.${case} PROPERTIES RUN_SERIAL ON)
   endforeach()

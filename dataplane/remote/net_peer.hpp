@@ -26,7 +26,7 @@ class NetPeer {
   // A frame from the card.
   virtual void take(std::span<const std::byte> frame) = 0;
   // The next frame for the card; empty: none. It stays until pop().
-  virtual std::span<const std::byte> front() const = 0;
+  virtual std::span<const std::byte> front() = 0;
   virtual void pop() = 0;
   // The card was reset: what waits for it was for another life.
   virtual void reset() = 0;
@@ -42,7 +42,7 @@ class MirrorPeer final : public NetPeer {
   static constexpr MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x02};
 
   void take(std::span<const std::byte> frame) override;
-  std::span<const std::byte> front() const override {
+  std::span<const std::byte> front() override {
     return waiting_.empty() ? std::span<const std::byte>() : std::span(waiting_.front());
   }
   void pop() override { waiting_.pop_front(); }

@@ -35,7 +35,7 @@ Status Server::serve(const std::vector<int>& until) {
     const auto ready = [](const pollfd& slot) { return slot.revents != 0; };
     for (std::size_t i = 0; i < clients_.size(); ++i) {
       if (ready(slots[first + 2 * i + 1])) {
-        loop_.control([&] { clients_[i].function->interrupt_ended(); });
+        clients_[i].loop->control([&] { clients_[i].function->interrupt_ended(); });
       }
       if (!ready(slots[first + 2 * i])) continue;
       if (auto taken = take(clients_[i]); !taken) return taken;
@@ -65,14 +65,14 @@ Status Server::handle(Client& client, Message message) {
   const bool is_reset = std::holds_alternative<Reset>(message.body);
   Result<std::optional<std::uint64_t>> answer = std::optional<std::uint64_t>();
   bool resetting = false;
-  loop_.control([&] {
+  client.loop->control([&] {
     answer = client.function->handle(std::move(message));
     resetting = client.function->resetting();
     client.end_fd = client.function->interrupt_end_fd();
   });
   if (!answer) return fail("{}: {}", client.name, answer.error().message);
   while (is_reset && resetting) {
-    loop_.control([&] { resetting = client.function->resetting(); });
+    client.loop->control([&] { resetting = client.function->resetting(); });
   }
   if (!answer->has_value()) return {};
   if (auto sent = client.channel.answer(**answer); !sent && !client.channel.closed()) return sent;

@@ -1,7 +1,7 @@
-// The sockets of a guest's functions: takes QEMU's messages, has them handled between two rounds of the
-// loop, and answers.
+// The sockets of a guest's functions: takes QEMU's messages, has them handled between two rounds of the loop that
+// polls the function, and answers.
 //
-// Threading: one thread, which sleeps in poll() and is not the loop's lcore.
+// Threading: one thread, which sleeps in poll() and is no loop's lcore.
 // Invariants: one message at a time; after a reset of the system the answer waits until it has ended.
 // Limits: a function whose peer left is served no more; what a peer sends that is no message ends it all.
 #pragma once
@@ -17,10 +17,11 @@ namespace violet::remote {
 
 class Server {
  public:
-  // All outlive the server. `messages` may be null: interrupts go through lines.
-  Server(DeviceLoop& loop, QtestMessages* messages) : loop_(loop), messages_(messages) {}
-  void add(std::string name, VirtioPci& function, Channel channel) {
-    clients_.push_back({std::move(name), &function, std::move(channel), -1});
+  // Outlives the server; null: interrupts go through lines.
+  explicit Server(QtestMessages* messages) : messages_(messages) {}
+  // Loop and function outlive the server.
+  void add(std::string name, DeviceLoop& loop, VirtioPci& function, Channel channel) {
+    clients_.push_back({std::move(name), &loop, &function, std::move(channel), -1});
   }
 
   // Serves until one of `until` is readable or every peer has left. Error: what a peer did wrong.
@@ -30,6 +31,7 @@ class Server {
  private:
   struct Client {
     std::string name;
+    DeviceLoop* loop;
     VirtioPci* function;
     Channel channel;
     int end_fd;  // Of the interrupt line; -1 until the function has one.
@@ -38,7 +40,6 @@ class Server {
   Status take(Client& client);
   Status handle(Client& client, Message message);
 
-  DeviceLoop& loop_;
   QtestMessages* messages_;
   std::vector<Client> clients_;
   std::uint64_t served_ = 0;

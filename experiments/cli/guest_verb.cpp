@@ -79,6 +79,14 @@ class Folder {
   bool ours_;
 };
 
+// Empty: the mirror.
+Result<std::string> tap_name(const std::string& net) {
+  constexpr std::string_view kTap = "tap:";
+  if (net == "mirror") return std::string();
+  if (net.starts_with(kTap) && net.size() > kTap.size()) return net.substr(kTap.size());
+  return fail(ErrorKind::kUsage, "--net {}: expected mirror, or tap:NAME", net);
+}
+
 Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, const Folder& folder) {
   auto kernel = find_kernel(flags);
   if (!kernel) return tl::unexpected(kernel.error());
@@ -95,6 +103,13 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.job = flags.job;
   setup.placement = flags.placement;
   setup.qemus_own = flags.iommu == "qemu";
+  if (auto tap = tap_name(flags.net); !tap) {
+    return tl::unexpected(tap.error());
+  } else {
+    setup.tap = *tap;
+  }
+  setup.endpoints = flags.endpoints;
+  setup.topology = flags.topology;
   setup.store = flags.store;
   setup.iotlb = flags.iotlb;
   setup.accelerator =
@@ -115,16 +130,21 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
 
 std::string to_text(const GuestReport& report, const std::string& format) {
   if (format == "json") {
-    const nlohmann::ordered_json json = {
-        {"schema", "violet-guest-1"},        {"ending", report.ending},
-        {"accelerator", report.accelerator}, {"interrupts", report.interrupts},
-        {"run", report.run_directory},       {"guest", report.told},
-        {"counts", report.counts},           {"metrics", report.metrics},
-        {"warnings", report.warnings}};
+    const nlohmann::ordered_json json = {{"schema", "violet-guest-1"},
+                                         {"ending", report.ending},
+                                         {"accelerator", report.accelerator},
+                                         {"interrupts", report.interrupts},
+                                         {"endpoints", report.endpoints},
+                                         {"run", report.run_directory},
+                                         {"guest", report.told},
+                                         {"counts", report.counts},
+                                         {"metrics", report.metrics},
+                                         {"warnings", report.warnings}};
     return json.dump(2) + "\n";
   }
-  std::string text = fmt::format("guest {} under {}, interrupts by {}\n", report.ending,
+  std::string text = fmt::format("guest {} under {}, interrupts by {}", report.ending,
                                  report.accelerator, report.interrupts);
+  text += report.endpoints.empty() ? "\n" : fmt::format(", endpoints {}\n", report.endpoints);
   if (!report.run_directory.empty()) {
     text += fmt::format("  {:<14} {}\n", "recorded in", report.run_directory);
     const std::string trace = report.run_directory + "/guest.vtrace";

@@ -92,6 +92,9 @@ struct GuestFlags {
   std::string iommu = "violet";
   std::string store = "radix";
   std::string iotlb = "generation-domain";
+  std::string endpoints = "auto";
+  std::string net = "mirror";  // Or tap:NAME.
+  bool topology = false;
   std::string disk;
   std::string keep;  // Where the console's log stays.
   bool packed = false;

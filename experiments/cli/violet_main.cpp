@@ -153,6 +153,12 @@ void add_guest_options(CLI::App& verb, GuestFlags& guest) {
       ->check(CLI::IsMember({"sidecore", "samecore"}));
   verb.add_option("--store", guest.store, "domain store");
   verb.add_option("--iotlb", guest.iotlb, "IOTLB and its invalidation protocol");
+  verb.add_option("--endpoints", guest.endpoints,
+                  "lcore of disk and card: own, the engine's, or auto (own with 3 CPUs)")
+      ->check(CLI::IsMember({"auto", "own", "engine"}));
+  verb.add_option("--net", guest.net, "the card's wire: mirror (default), or tap:NAME of the host");
+  verb.add_flag("--topology", guest.topology,
+                "say in the config space too who is behind the IOMMU");
   verb.add_option("--disk", guest.disk, "a file (default: 64 MiB in memory); overwritten");
   verb.add_option("--keep", guest.keep, "folder for the console's log and the boot files");
   verb.add_flag("--packed", guest.packed, "offer packed rings for the IOMMU's queues");

@@ -83,8 +83,10 @@ std::string kernel_line(const GuestSetup& setup) {
                      : setup.mode == "passthrough" ? "iommu.passthrough=1"
                                                    : "iommu.strict=1";
   return fmt::format(
-      "console=ttyS0 panic=-1 {} violet.job={} violet.rounds={} violet.mib={} violet.seconds={}",
-      mode, setup.console ? "shell" : setup.job, setup.rounds, setup.verify_mib, setup.seconds);
+      "console=ttyS0 panic=-1 {} violet.job={} violet.rounds={} violet.mib={} violet.seconds={} "
+      "violet.wire={} violet.topology={:d}",
+      mode, setup.console ? "shell" : setup.job, setup.rounds, setup.verify_mib, setup.seconds,
+      setup.tap.empty() ? "mirror" : "tap", setup.topology);
 }
 
 }  // namespace violet::linux_guest

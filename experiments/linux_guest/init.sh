@@ -41,6 +41,35 @@ describe_iommu() {
   done
 }
 
+# Bytes of a PCI function's configuration space: one number of $3 bytes at $2.
+config_of() {
+  od -A n -t "u$3" -j "$2" -N "$3" "$1/config" | tr -d ' '
+}
+
+# What the IOMMU's own configuration says from byte 40 on, as words: who is behind it. The driver shows none of it, so
+# it is read through the window that virtio-pci has in PCI's configuration space (VIRTIO 1.2, section 4.1.4.9).
+describe_topology() {
+  for pci in /sys/bus/pci/devices/*; do
+    [ "$(cat "$pci/device")" = 0x1057 ] || continue
+    at=$(config_of "$pci" 52 1)
+    while [ "$at" != 0 ]; do
+      case $(config_of "$pci" "$at" 1):$(config_of "$pci" $((at + 3)) 1) in
+        9:4) configuration=$(config_of "$pci" $((at + 8)) 4) ;;
+        9:5) window=$at ;;
+      esac
+      at=$(config_of "$pci" $((at + 1)) 1)
+    done
+    words=
+    for i in $(seq 0 9); do
+      printf "$(printf '%08x' $((configuration + 40 + 4 * i)) | sed 's/\(..\)\(..\)\(..\)\(..\)/\\x\4\\x\3\\x\2\\x\1/')" |
+        dd of="$pci/config" bs=4 seek=$(((window + 8) / 4)) conv=notrunc 2>/dev/null
+      printf '\004\000\000\000' | dd of="$pci/config" bs=4 seek=$(((window + 12) / 4)) conv=notrunc 2>/dev/null
+      words="$words $(config_of "$pci" $((window + 16)) 4)"
+    done
+    tell "topology=$words"
+  done
+}
+
 # Writes random bytes over the disk, reads them back past the page cache, compares.
 verify() {
   rounds=$(word rounds)
@@ -53,24 +82,42 @@ verify() {
   done
 }
 
-# Sends random bytes to itself, by way of the card: the mirror at the other end of the wire exchanges the
-# addresses of every packet, so that who connects to 10.0.3.15 reaches the listener at 10.0.2.15.
-network() {
-  ifconfig eth0 10.0.2.15 netmask 255.0.0.0 up || return 1
-  ping -c 3 -s 1400 10.0.3.15 >/dev/null || return 1
+# The mirror at the other end of the wire exchanges the addresses of every packet, so that who connects to 10.0.3.15
+# reaches the listener at 10.0.2.15. At the other end of a tap is the host, at 10.0.2.1, where port 7 echoes.
+network_up() {
+  case $(word wire) in
+    tap) other=10.0.2.1 ;;
+    *) other=10.0.3.15 ;;
+  esac
+  ifconfig lo up
+  ifconfig eth0 10.0.2.15 netmask 255.0.0.0 up
+}
+
+# Sends /tmp/sent to itself, by way of the card.
+to_itself() {
   [ -p /tmp/silence ] || mkfifo /tmp/silence
   exec 9<>/tmp/silence  # An end of its input would end the listener's connection.
+  nc -l -p 7 <&9 >/tmp/got &
+  listener=$!
+  tries=0
+  until nc "$other" 7 </tmp/sent 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -lt 20 ] || return 1
+    sleep 0.2
+  done
+  wait $listener
+}
+
+# Random bytes to the other end and back, compared.
+network() {
+  network_up || return 1
+  ping -c 3 -s 1400 "$other" >/dev/null || return 1
   for round in $(seq "$(word rounds)"); do
     dd if=/dev/urandom of=/tmp/sent bs=1M count="$(word mib)" 2>/dev/null
-    nc -l -p 7 <&9 >/tmp/got &
-    listener=$!
-    tries=0
-    until nc 10.0.3.15 7 </tmp/sent 2>/dev/null; do
-      tries=$((tries + 1))
-      [ $tries -lt 20 ] || return 1
-      sleep 0.2
-    done
-    wait $listener
+    case $(word wire) in
+      tap) nc "$other" 7 </tmp/sent >/tmp/got || return 1 ;;
+      *) to_itself || return 1 ;;
+    esac
     cmp /tmp/sent /tmp/got || return 1
     rm /tmp/sent /tmp/got
   done
@@ -103,17 +150,12 @@ disk_soak() {
   on_disk --rw=randwrite --ioengine=libaio --iodepth=16 --verify=crc32c --verify_fatal=1 --loops="$(word rounds)"
 }
 
-network_up() {
-  ifconfig lo up
-  ifconfig eth0 10.0.2.15 netmask 255.0.0.0 up
-}
-
-# TCP to itself over the card: see network().
+# TCP to itself over the card, or to an iperf3 server of the host.
 network_speed() {
   network_up
-  iperf3 -s -1 -B 10.0.2.15 >/dev/null &
+  [ "$(word wire)" = tap ] || iperf3 -s -1 -B 10.0.2.15 >/dev/null &
   tries=0
-  until iperf3 -c 10.0.3.15 -t "$(word seconds)" -f m >/tmp/iperf 2>&1; do
+  until iperf3 -c "$other" -t "$(word seconds)" -f m >/tmp/iperf 2>&1; do
     tries=$((tries + 1))
     [ $tries -lt 10 ] || { cat /tmp/iperf; return 1; }
     sleep 0.3
@@ -152,7 +194,6 @@ isolate() {
   verify
 }
 
-describe_iommu
 # Takes the disk away from its driver and gives it back: the device is reset, its group detached.
 rebind() {
   driver=/sys/bus/pci/drivers/virtio-pci
@@ -176,7 +217,9 @@ again() {
   reboot -f
 }
 
+describe_iommu
 [ -b /dev/vda ] && describe
+[ "$(word topology)" != 1 ] || describe_topology
 case $(word job) in
   verify) work='verify && network' ;;
   rebind) work='verify && rebind && rebind && verify && network' ;;

@@ -17,6 +17,7 @@ namespace violet::linux_guest {
 namespace {
 
 constexpr unsigned kEngineLcore = 1;
+constexpr unsigned kEndpointLcore = 2;  // Where they have one of their own.
 constexpr int kLastWaitMs = 2000;
 constexpr int kNoProgram = 127;
 
@@ -35,25 +36,54 @@ class TerminalState {
   bool used_;
 };
 
+// Who has which CPU.
+struct Cpus {
+  unsigned main, engine;
+  std::optional<unsigned> endpoints;  // Nothing: polled beside the engine.
+  std::vector<unsigned> qemu;
+
+  // One each, as far as they go; main and recorder sleep most of the time and share with QEMU.
+  static Cpus of(const GuestSetup& setup, const std::vector<unsigned>& allowed) {
+    Cpus cpus{allowed[0], allowed[1], {}, allowed};
+    std::erase(cpus.qemu, cpus.engine);
+    if (setup.endpoints == "engine") return cpus;
+    if (allowed.size() > 2) {
+      cpus.endpoints = allowed[2];
+      std::erase(cpus.qemu, allowed[2]);
+    } else if (setup.endpoints == "own") {
+      cpus.endpoints = allowed[0];
+    }
+    return cpus;
+  }
+  std::vector<unsigned> lcores() const {
+    return endpoints ? std::vector{main, engine, *endpoints} : std::vector{main, engine};
+  }
+  std::string endpoints_text() const {
+    if (!endpoints) return "with the engine";
+    return *endpoints == main ? "own lcore, on QEMU's CPU" : "own lcore";
+  }
+};
+
 // A guest that runs: QEMU, and the server of its functions.
 class Session {
  public:
-  Session(const GuestSetup& setup, Machine& machine, std::vector<unsigned> cpus, Console::Told told)
+  Session(const GuestSetup& setup, Machine& machine, const Cpus& cpus, Console::Told told)
       : setup_(setup),
         machine_(machine),
-        allowed_(std::move(cpus)),
+        cpus_(cpus),
         told_(std::move(told)),
-        server_(loop_, machine.messages()) {
-    for (const Function* function : machine.functions()) loop_.add(*function->pci);
+        server_(machine.messages()) {
+    for (const Function* function : machine.functions()) loop_of(*function).add(*function->pci);
   }
 
   // How it ended; what it said is in told() then.
   Result<std::string> run(Eal& eal, const Endings& endings) {
-    auto qemu = start_qemu(eal.cpus().at(kEngineLcore));
+    auto qemu = start_qemu();
     if (!qemu) return tl::unexpected(qemu.error());
-    if (auto launched = eal.launch(kEngineLcore, [&] { loop_.run(); }); !launched) {
-      return tl::unexpected(launched.error());
-    }
+    Lcores lcores(eal);
+    auto launched = lcores.launch(kEngineLcore, loop_);
+    if (launched && cpus_.endpoints) launched = lcores.launch(kEndpointLcore, endpoint_loop_);
+    if (!launched) return tl::unexpected(launched.error());
     const Status served = server_.serve({qemu->fd(), endings.signals.get(), endings.timer.get()});
     // With all its functions gone QEMU ends; it may take a moment.
     pollfd ended{qemu->fd(), POLLIN, 0};
@@ -61,8 +91,7 @@ class Session {
       ::poll(&ended, 1, kLastWaitMs);
     }
     const int code = qemu->stop();
-    loop_.stop();
-    eal.join(kEngineLcore);
+    lcores.end();
     if (console_) console_->close();
     if (!served) return tl::unexpected(served.error());
     if (Endings::due(endings.signals)) return "interrupted";
@@ -73,14 +102,45 @@ class Session {
     }
     return code == 0 ? "finished" : "qemu-failed";
   }
-  // On the lcore of the functions, between two rounds.
-  void control(const std::function<void()>& body) { loop_.control(body); }
+  // On the lcore of the endpoints, while that of the IOMMU stands still.
+  void control(const std::function<void()>& body) {
+    loop_.control([&] { cpus_.endpoints ? void(endpoint_loop_.control(body)) : body(); });
+  }
   std::map<std::string, std::string> told() const {
     return console_ ? console_->told() : std::map<std::string, std::string>();
   }
 
  private:
-  Result<ChildProcess> start_qemu(unsigned engine_cpu) {
+  // Loops that run on lcores, and end with this.
+  class Lcores {
+   public:
+    explicit Lcores(Eal& eal) : eal_(eal) {}
+    ~Lcores() { end(); }
+    Lcores(const Lcores&) = delete;
+    Lcores& operator=(const Lcores&) = delete;
+
+    Status launch(unsigned lcore, remote::DeviceLoop& loop) {
+      auto launched = eal_.launch(lcore, [&loop] { loop.run(); });
+      if (launched) running_.emplace_back(lcore, &loop);
+      return launched;
+    }
+    void end() {
+      for (const auto& [lcore, loop] : running_) loop->stop();
+      for (const auto& [lcore, loop] : running_) eal_.join(lcore);
+      running_.clear();
+    }
+
+   private:
+    Eal& eal_;
+    std::vector<std::pair<unsigned, remote::DeviceLoop*>> running_;
+  };
+
+  remote::DeviceLoop& loop_of(const Function& function) {
+    const bool is_iommu = function.pci.get() == machine_.functions().front()->pci.get();
+    return cpus_.endpoints && !is_iommu ? endpoint_loop_ : loop_;
+  }
+
+  Result<ChildProcess> start_qemu() {
     QemuSetup qemu;
     qemu.accelerator = setup_.accelerator;
     qemu.memory_mib = setup_.memory_mib;
@@ -94,7 +154,7 @@ class Session {
     for (const Function* function : machine_.functions()) {
       auto pair = remote::Channel::open();
       if (!pair) return tl::unexpected(pair.error());
-      server_.add(function->name, *function->pci, std::move(pair->ours));
+      server_.add(function->name, loop_of(*function), *function->pci, std::move(pair->ours));
       qemu.devices.push_back({function->name, function->at, pair->peers.get()});
       peers.push_back(std::move(pair->peers));
     }
@@ -103,32 +163,29 @@ class Session {
     const FileDescriptor qtest_peer = machine_.take_messages_peer();
     if (qtest_peer.valid()) keep.push_back(qtest_peer.get());
     qemu.qtest_fd = qtest_peer.get();
-    return start(qemu, keep, engine_cpu);
+    return start(qemu, keep);
   }
 
-  Result<ChildProcess> start(const QemuSetup& qemu, const std::vector<int>& keep,
-                             unsigned engine_cpu) {
-    std::vector<unsigned> cpus = allowed_;
-    std::erase(cpus, engine_cpu);
+  Result<ChildProcess> start(const QemuSetup& qemu, const std::vector<int>& keep) {
     if (setup_.console) {
-      return ChildProcess::start(qemu_arguments(qemu), {STDIN_FILENO, STDOUT_FILENO}, keep, cpus);
+      return ChildProcess::start(qemu_arguments(qemu), {STDIN_FILENO, STDOUT_FILENO}, keep,
+                                 cpus_.qemu);
     }
     auto console = Console::open(setup_.folder + kConsoleLog, told_);
     if (!console) return tl::unexpected(console.error());
     console_ = std::move(*console);
     const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    auto qemu_process =
-        ChildProcess::start(qemu_arguments(qemu), {null.get(), console_->input()}, keep, cpus);
+    auto qemu_process = ChildProcess::start(qemu_arguments(qemu), {null.get(), console_->input()},
+                                            keep, cpus_.qemu);
     console_->close_input();
     return qemu_process;
   }
 
   const GuestSetup& setup_;
   Machine& machine_;
-  // As it was before EAL bound the calling thread to one of them.
-  std::vector<unsigned> allowed_;
+  const Cpus& cpus_;
   Console::Told told_;
-  remote::DeviceLoop loop_;
+  remote::DeviceLoop loop_, endpoint_loop_;
   remote::Server server_;
   std::unique_ptr<Console> console_;
 };
@@ -155,12 +212,13 @@ Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
   if (auto written = write_viot(setup.folder, guest_viot()); !written) {
     return tl::unexpected(written.error());
   }
-  const std::vector<unsigned> cpus = allowed_cpus();
-  if (auto checked = check(setup, cpus); !checked) return tl::unexpected(checked.error());
+  const std::vector<unsigned> allowed = allowed_cpus();  // EAL binds this thread to one of them.
+  if (auto checked = check(setup, allowed); !checked) return tl::unexpected(checked.error());
+  const Cpus cpus = Cpus::of(setup, allowed);
   const auto endings = prepare_endings(setup.timeout_s);
   if (!endings) return tl::unexpected(endings.error());
   const TerminalState terminal(setup.console);
-  auto eal = Eal::start({.cpus = {cpus[0], cpus[1]}});
+  auto eal = Eal::start({.cpus = cpus.lcores()});
   if (!eal) return tl::unexpected(eal.error());
   std::unique_ptr<GuestRecording> recording;
   if (record != nullptr) {
@@ -172,7 +230,7 @@ Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
                                  recording ? recording->rings() : LcoreRings{});
   if (!machine) return tl::unexpected(machine.error());
   if (recording) {
-    if (auto started = recording->start(**machine, cpus[0]); !started) {
+    if (auto started = recording->start(**machine, cpus.main); !started) {
       return tl::unexpected(started.error());
     }
   }
@@ -188,6 +246,7 @@ Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
   const auto ending = session.run(**eal, *endings);
   report.ending = ending ? *ending : "failed";
   report.accelerator = setup.accelerator == Accelerator::kKvm ? "kvm" : "tcg";
+  report.endpoints = cpus.endpoints_text();
   report.interrupts = setup.qtest ? "qtest" : "irqfd";
   report.told = session.told();
   report.counts = (*machine)->counts();

@@ -4,7 +4,7 @@
 // Threading: run() on the main thread, once in a process (it starts EAL). It sleeps there; the functions
 // are polled on an lcore of their own.
 // Invariants: QEMU ends before run() returns. What the guest says in lines "VIOLET key=value" is in the
-// report. Limits: one IOMMU, one disk, one network card, whose wire ends in a mirror (net_peer.hpp).
+// report. Limits: one IOMMU, one disk, one network card.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +44,11 @@ struct GuestSetup {
   std::string placement = "sidecore";
   std::string store = "radix";
   std::string iotlb = "generation-domain";
+  // The other end of the card's wire: a mirror (net_peer.hpp), or the host's tap of this name.
+  std::string tap;
+  // Disk and card are polled on an lcore of their own: auto is own where there are three CPUs.
+  std::string endpoints = "auto";  // auto, own or engine
+  bool topology = false;           // Said in the configuration space too (topology.hpp).
   Accelerator accelerator = Accelerator::kTcg;
   // Interrupts by messages through qtest; by KVM's irqfd otherwise.
   bool qtest = true;
@@ -67,6 +72,7 @@ struct GuestReport {
   std::string ending;                       // finished, timeout, interrupted, qemu-failed
   std::string accelerator;
   std::string interrupts;
+  std::string endpoints;  // Where they were polled.
   std::map<std::string, std::uint64_t> counts;
   // Of a guest that was recorded, and its results there.
   std::string run_directory;

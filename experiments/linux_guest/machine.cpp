@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "dataplane/remote/tap_peer.hpp"
 #include "experiments/linux_guest/intrusion.hpp"
 
 namespace violet::linux_guest {
@@ -78,6 +79,10 @@ Status Machine::add_engine(const GuestSetup& setup) {
   config.endpoints = endpoints_;
   config.iotlb.entries = kIotlbEntries;
   config.record_targets = recording_;
+  if (setup.topology) {
+    config.features |= protocol::feature_bit(protocol::kTopology);
+    config.topology = protocol::topology_of(guest_viot(), 0);
+  }
   auto engine = make_engine(setup.store, setup.iotlb,
                             {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)});
   if (!engine) return tl::unexpected(engine.error());
@@ -111,7 +116,8 @@ Status Machine::add_functions(const GuestSetup& setup) {
       *engine_, setup.packed,
       setup.placement == "samecore" ? Served::kByKicks : Served::kByPolling);
   block_.device = std::make_unique<remote::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
-  net_.device = std::make_unique<remote::NetDevice>(*nic_port_, peer_, kMac);
+  if (auto opened = open_peer(setup); !opened) return opened;
+  net_.device = std::make_unique<remote::NetDevice>(*nic_port_, *peer_, kMac);
   for (Function* function : functions()) {
     function->pci =
         std::make_unique<remote::VirtioPci>(*function->device, messages_.get(), function->memory);
@@ -121,6 +127,17 @@ Status Machine::add_functions(const GuestSetup& setup) {
       *engine_, *rings_[kEngineRing], *rings_[kGuestRing],
       setup.mode == "lazy" ? UnmapReturns::kOnceQueued : UnmapReturns::kAfterCompletion);
   iommu().set_watch(calls_.get());
+  return {};
+}
+
+Status Machine::open_peer(const GuestSetup& setup) {
+  if (setup.tap.empty()) {
+    peer_ = std::make_unique<remote::MirrorPeer>();
+    return {};
+  }
+  auto tap = remote::TapPeer::open(setup.tap);
+  if (!tap) return tl::unexpected(tap.error());
+  peer_ = std::move(*tap);
   return {};
 }
 

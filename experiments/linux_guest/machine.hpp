@@ -1,10 +1,10 @@
 // The devices of a guest: the engine as its IOMMU, a disk and a network card as endpoints behind it, and
 // what they count.
 //
-// Threading: create() and everything it makes belong to the main thread until a DeviceLoop runs the
-// functions; counters may be read from anywhere.
+// Threading: create() and everything it makes belong to the main thread until DeviceLoops run the functions: one for
+// all, or one for the IOMMU and one for the endpoints. Counters may be read from anywhere.
 // Invariants: firmware may use the disk before there is a driver of the IOMMU (bypass after a system reset).
-// Limits: one IOMMU, one disk, one network card, whose wire ends in a mirror (net_peer.hpp).
+// Limits: one IOMMU, one disk, one network card.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,8 @@ class Machine final : public Recorded {
   // Null without recording.
   GuestCalls* calls() { return calls_.get(); }
   std::map<std::string, std::uint64_t> counts() const;
-  // The lcore of the functions, with recording: each endpoint tries what it must not reach (intrusion.hpp).
+  // The lcore of the endpoints while that of the IOMMU stands still, with recording: each endpoint tries what it must
+  // not reach (intrusion.hpp).
   void intrude();
 
  private:
@@ -68,6 +69,7 @@ class Machine final : public Recorded {
   Status add_messages();
   Status add_engine(const GuestSetup& setup);
   Status add_functions(const GuestSetup& setup);
+  Status open_peer(const GuestSetup& setup);
   Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, const char* name,
                                              const Function& function);
   Probe probe(RingIndex ring) const { return recording_ ? Probe(rings_[ring]) : Probe(); }
@@ -85,7 +87,7 @@ class Machine final : public Recorded {
   Function net_{"nic0", {6}, {}, {}, {}};
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<remote::Disk> disk_;
-  remote::MirrorPeer peer_;
+  std::unique_ptr<remote::NetPeer> peer_;
   std::unique_ptr<DmaPort> disk_port_;
   std::unique_ptr<DmaPort> nic_port_;
   std::vector<const RecordingPort*> recording_ports_;

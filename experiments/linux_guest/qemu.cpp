@@ -26,7 +26,11 @@ void add_own_devices(const QemuSetup& setup, const Add& add) {
   add("-drive", "if=none,id=disk,format=raw,cache=unsafe,file=" + setup.own_disk);
   add("-device",
       "virtio-blk-pci,drive=disk,addr=5,disable-legacy=on,iommu_platform=on,serial=violet-disk-0");
-  add("-netdev", "user,id=net,restrict=on");
+  // Without what a card of ours does not do: offloads.
+  add("-netdev", setup.own_tap.empty()
+                     ? fmt::format("dgram,id=net,local.type=fd,local.str={}", setup.own_wire)
+                     : fmt::format("tap,id=net,ifname={},script=no,downscript=no,vnet_hdr=off",
+                                   setup.own_tap));
   add("-device",
       "virtio-net-pci,netdev=net,addr=6,disable-legacy=on,iommu_platform=on,romfile=,"
       "mac=52:56:00:00:00:01");

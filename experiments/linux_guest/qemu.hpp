@@ -42,9 +42,11 @@ struct QemuSetup {
   std::string viot;
   std::vector<ProxyDevice> devices;
   int qtest_fd = -1;  // None: interrupts come by irqfd.
-  // QEMU's own virtio-iommu, disk and network card instead of `devices`: the disk's file; empty: not. And the file
-  // into which QEMU writes what its virtio-iommu does.
+  // QEMU's own virtio-iommu, disk and network card instead of `devices`: the disk's file; empty: not. The socket of
+  // the card's frames, or a tap. And the file into which QEMU writes what its virtio-iommu does.
   std::string own_disk;
+  int own_wire = -1;
+  std::string own_tap;
   std::string own_log;
 };
 

@@ -10,6 +10,7 @@
 #include "experiments/linux_guest/boot_files.hpp"
 #include "experiments/linux_guest/console.hpp"
 #include "experiments/linux_guest/endings.hpp"
+#include "experiments/linux_guest/mirror_wire.hpp"
 
 namespace violet::linux_guest {
 namespace {
@@ -34,6 +35,7 @@ QemuSetup qemu_setup(const GuestSetup& setup) {
   qemu.append = kernel_line(setup);
   qemu.reboots = setup.job == "reboot";
   qemu.own_disk = setup.disk_file.empty() ? setup.folder + "/disk.img" : setup.disk_file;
+  qemu.own_tap = setup.tap;
   if (setup.log_iommu) qemu.own_log = setup.folder + kQemuLog;
   return qemu;
 }
@@ -42,7 +44,7 @@ QemuSetup qemu_setup(const GuestSetup& setup) {
 
 Result<GuestReport> run_on_qemus_own(const GuestSetup& setup) {
   if (auto written = write_boot_files(setup); !written) return tl::unexpected(written.error());
-  const QemuSetup qemu = qemu_setup(setup);
+  QemuSetup qemu = qemu_setup(setup);
   if (setup.disk_file.empty()) {
     if (auto made = make_disk(qemu.own_disk, setup.disk_mib); !made) {
       return tl::unexpected(made.error());
@@ -52,8 +54,12 @@ Result<GuestReport> run_on_qemus_own(const GuestSetup& setup) {
   if (!endings) return tl::unexpected(endings.error());
   auto console = Console::open(setup.folder + kConsoleLog, setup.told);
   if (!console) return tl::unexpected(console.error());
+  const auto wire = MirrorWire::open();
+  if (!wire) return tl::unexpected(wire.error());
+  qemu.own_wire = (*wire)->qemus_end();
   const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  auto child = ChildProcess::start(qemu_arguments(qemu), {null.get(), (*console)->input()}, {}, {});
+  auto child = ChildProcess::start(qemu_arguments(qemu), {null.get(), (*console)->input()},
+                                   {qemu.own_wire}, {});
   if (!child) return tl::unexpected(child.error());
   (*console)->close_input();
   pollfd slots[] = {{child->fd(), POLLIN, 0},

@@ -3,9 +3,7 @@
 //
 // Threading: the main thread, once in a process.
 // Invariants: QEMU may run on every CPU that we may; it ends before run_on_qemus_own() returns.
-// Limits: QEMU counts neither requests nor kicks, so counts is empty. The disk is a file in the guest's folder. The
-// wire of the network card ends in QEMU's user network, shut off from the host (restrict=on): the guest cannot talk
-// to itself over it, so the jobs that send do not work.
+// Limits: QEMU counts neither requests nor kicks, so counts is empty. The disk is a file in the guest's folder.
 #pragma once
 
 #include "experiments/linux_guest/linux_guest.hpp"
