@@ -252,7 +252,13 @@ TEST(Viot, IaslReadsWhatIsBuilt) {
   EXPECT_THAT(text, HasSubstr("Node count : 0005"));
   EXPECT_THAT(text, HasSubstr("Endpoint start : 00008000"));
   EXPECT_THAT(text, HasSubstr("PCI BDF end : FFFF"));
-  EXPECT_THAT(text, HasSubstr("Output Node : 0030"));
+  EXPECT_THAT(text, HasSubstr("Output node : 0030"));
+  EXPECT_THAT(text, HasSubstr("Output node : 0070"));
+  for (const char* type : {"01 [PCI Range]", "02 [MMIO Endpoint]", "03 [VirtIO-PCI IOMMU]",
+                           "04 [VirtIO-MMIO IOMMU]"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("Type : ") + type));
+  }
+  EXPECT_THAT(text, HasSubstr("Base address : 00000000FEB10000"));
 }
 
 }  // namespace
