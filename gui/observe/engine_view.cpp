@@ -194,8 +194,10 @@ void EngineView::paintLane(QPainter& painter, const QRectF& area, const Lane& la
     some = some || any(*series.columns);
     if (series.columns->empty()) continue;
     using Mark = LegendEntry::Mark;
-    text.legend.push_back({series.name + QLatin1Char(' ') + unit_text(lane.unit, series.mean()),
-                           series.colour, twins(lane, i) > 0 ? Mark::kDashed : Mark::kLine});
+    const auto mean = series.mean();
+    const QString value = mean ? QLatin1Char(' ') + unit_text(lane.unit, *mean) : QString();
+    text.legend.push_back(
+        {series.name + value, series.colour, twins(lane, i) > 0 ? Mark::kDashed : Mark::kLine});
   }
   double top = axis_top(most, lane.least_top);
   if (lane.unit == Unit::kShare) top = std::min(1.0, top);
@@ -222,14 +224,15 @@ std::size_t EngineView::twins(const Lane& lane, std::size_t index) {
   return count;
 }
 
-double EngineView::Series::mean() const {
+std::optional<double> EngineView::Series::mean() const {
   double sum = 0, seen = 0;
   for (const Column& column : *columns) {
     if (column.count == 0) continue;
     sum += double(column.mean);
     ++seen;
   }
-  return seen > 0 ? sum / seen : 0;
+  if (seen == 0) return {};
+  return sum / seen;
 }
 
 // A row for each endpoint that faulted; the mark's shape is the reason.

@@ -4,6 +4,8 @@
 // Threading: the main thread.
 #pragma once
 
+#include <optional>
+
 #include "gui/observe/observe_view.hpp"
 
 namespace violet::gui {
@@ -39,7 +41,7 @@ class EngineView : public ObserveView {
     QString name;
     QColor colour;
     const std::vector<Column>* columns;
-    double mean() const;  // Over the window.
+    std::optional<double> mean() const;  // Over the window; nothing: none was seen.
   };
   struct Lane {
     QString title;

@@ -204,17 +204,16 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
   const QString numbers =
       shown.count == 0
           ? QString()
-          : tr("n %1, p50 %2, p99 %3, p99.9 %4")
+          : tr(": n %1, p50 %2, p99 %3, p99.9 %4")
                 .arg(countText(double(shown.count)), durationText(shown.percentile(50)),
                      durationText(shown.percentile(99)), durationText(shown.percentile(99.9)));
-  draw_distribution(
-      painter, below,
-      {tr("Latency of %1 in the %2: %3").arg(operationText(operation_), where, numbers),
-       shown.histogram,
-       0,
-       {},
-       theme().of(operation_),
-       QString::fromStdString(shown.because)});
+  draw_distribution(painter, below,
+                    {tr("Latency of %1 in the %2%3").arg(operationText(operation_), where, numbers),
+                     shown.histogram,
+                     0,
+                     {},
+                     theme().of(operation_),
+                     QString::fromStdString(shown.because)});
   painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
 }
 
