@@ -214,19 +214,22 @@ results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) c
   record.metrics.push_back(
       {"lost_events", "1", static_cast<double>(recorder_->dropped()), "", Better::kLower});
   if (guest_.mode != "passthrough") {
-    record.warnings.push_back(
-        "exposure is seen from outside the guest: windows are upper bounds, and "
-        "mean_stale_pages_least is no lower bound");
+    record.warnings.push_back("exposure is seen from outside the guest: windows are upper bounds");
   }
   if (is_strict_after_all(report)) {
     record.warnings.push_back("this guest's kernel knows no lazy mode: its domains are strict");
   }
-  add_exposure(record, {.engine = recorder_->events(kEngineRing),
-                        .guest = recorder_->events(kGuestRing),
-                        .probes = {},
-                        .lost = recorder_->dropped(),
-                        .begin = begin,
-                        .end = end});
+  add_exposure(record,
+               {.engine = recorder_->events(kEngineRing),
+                .guest = recorder_->events(kGuestRing),
+                .probes = {},
+                .lost = recorder_->dropped(),
+                .begin = begin,
+                .end = end,
+                // Without translation the devices reach all of it.
+                .always_mapped_bytes =
+                    guest_.mode == "passthrough" ? std::uint64_t{guest_.memory_mib} << 20 : 0,
+                .from_outside = true});
   return record;
 }
 

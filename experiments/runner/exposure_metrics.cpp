@@ -16,10 +16,12 @@ using results::Better;
 // The stated error of a probe's time stamp.
 constexpr std::uint64_t kStampErrorNs = RogueEndpoint::kLongestNs / 2;
 
+constexpr const char* kOnlyRequests = "a device sees the guest's requests, not its calls";
+
 class Writer {
  public:
-  Writer(std::vector<results::Metric>& out, std::string missing)
-      : out_(out), missing_(std::move(missing)) {}
+  Writer(std::vector<results::Metric>& out, std::string missing, bool from_outside = false)
+      : out_(out), missing_(std::move(missing)), from_outside_(from_outside) {}
 
   void add(std::string name, std::string unit, double value, Better better = Better::kLower) {
     if (missing_.empty()) {
@@ -28,6 +30,11 @@ class Writer {
       out_.push_back({std::move(name), std::move(unit), std::nullopt, missing_, better});
     }
   }
+  // What only the guest can tell.
+  void add_told(std::string name, std::string unit, double value, Better better = Better::kLower) {
+    if (from_outside_) return absent(std::move(name), std::move(unit), kOnlyRequests, better);
+    add(std::move(name), std::move(unit), value, better);
+  }
   void absent(std::string name, std::string unit, std::string because, Better better) {
     out_.push_back({std::move(name), std::move(unit), std::nullopt, std::move(because), better});
   }
@@ -35,6 +42,7 @@ class Writer {
  private:
   std::vector<results::Metric>& out_;
   std::string missing_;
+  bool from_outside_;
 };
 
 // Upper bounds: what could still be translated until the UNMAP was complete.
@@ -57,7 +65,7 @@ void add_windows(Writer& writer, const ExposureReport& report) {
 
 void add_pages(Writer& writer, const ExposureReport& report) {
   writer.add("mean_stale_pages", "pages", report.mean_stale_pages.upper);
-  writer.add("mean_stale_pages_least", "pages", report.mean_stale_pages.lower);
+  writer.add_told("mean_stale_pages_least", "pages", report.mean_stale_pages.lower);
   writer.add("peak_stale_pages", "pages", static_cast<double>(report.peak_stale_pages.upper));
   if (report.persistent_unmaps > 0 && report.peak_stale_pages.upper > 0) {
     writer.absent("reowned_pages", "pages",
@@ -67,14 +75,14 @@ void add_pages(Writer& writer, const ExposureReport& report) {
   } else {
     writer.add("reowned_pages", "pages", static_cast<double>(report.reowned_pages.upper));
   }
-  writer.add("iova_reuse_violations", "1", static_cast<double>(report.iova_reuse_violations));
+  writer.add_told("iova_reuse_violations", "1", static_cast<double>(report.iova_reuse_violations));
   writer.add("censored_unmaps", "1", static_cast<double>(report.censored_unmaps));
-  writer.add("persistent_unmaps", "1", static_cast<double>(report.persistent_unmaps),
-             Better::kNeither);
-  writer.add("refused_maps", "1", static_cast<double>(report.refused_maps));
+  writer.add_told("persistent_unmaps", "1", static_cast<double>(report.persistent_unmaps),
+                  Better::kNeither);
+  writer.add_told("refused_maps", "1", static_cast<double>(report.refused_maps));
   writer.add("mean_live_pages", "pages", report.mean_live_pages, Better::kNeither);
-  writer.add("mean_subpage_bytes_exposed", "B", report.mean_subpage_bytes_exposed);
-  writer.add("mean_slack_pages", "pages", report.mean_slack_pages);
+  writer.add_told("mean_subpage_bytes_exposed", "B", report.mean_subpage_bytes_exposed);
+  writer.add_told("mean_slack_pages", "pages", report.mean_slack_pages);
 }
 
 // The attacks: probes of what was unmapped and not mapped again.
@@ -104,30 +112,9 @@ void add_rogue(Writer& writer, const ProbeAgreement& probes) {
   writer.add("rogue_unexpected_misses", "1", static_cast<double>(probes.unexpected_misses));
 }
 
-}  // namespace
-
-void add_exposure(results::RepetitionRecord& record, const ExposureSource& source) {
-  Writer facts(record.metrics, "");
-  facts.add("always_mapped", "B", static_cast<double>(source.always_mapped_bytes));
-
-  const ExposureReport report = judge_exposure({.engine = source.engine,
-                                                .guest = source.guest,
-                                                .lost_engine_events = source.lost,
-                                                .lost_guest_events = source.lost,
-                                                .begin = source.begin,
-                                                .end = source.end,
-                                                .ns_per_tick = ns_per_tick(),
-                                                .always_mapped_bytes = source.always_mapped_bytes,
-                                                .persistent = source.persistent});
-  std::string missing;
-  if (!report.complete) missing = fmt::format("{} events were lost", report.lost_events);
-  Writer writer(record.metrics, missing);
-  add_windows(writer, report);
-  add_pages(writer, report);
-  if (report.unmatched_events > 0) {
-    record.warnings.push_back(
-        fmt::format("{} unmaps in the ledger have no mapping", report.unmatched_events));
-  }
+// What the rogue endpoint saw.
+void add_second_opinion(results::RepetitionRecord& record, Writer& writer,
+                        const ExposureSource& source) {
   const ProbeAgreement probes =
       compare_probes({.engine = source.engine,
                       .probes = source.probes,
@@ -147,10 +134,38 @@ void add_exposure(results::RepetitionRecord& record, const ExposureSource& sourc
         "rogue endpoint and ledger disagree: {} unexpected hits and {} unexpected misses of {}",
         probes.unexpected_hits, probes.unexpected_misses, probes.judged));
   }
+}
+
+}  // namespace
+
+void add_exposure(results::RepetitionRecord& record, const ExposureSource& source) {
+  Writer facts(record.metrics, "");
+  facts.add("always_mapped", "B", static_cast<double>(source.always_mapped_bytes));
+
+  const ExposureReport report = judge_exposure({.engine = source.engine,
+                                                .guest = source.guest,
+                                                .lost_engine_events = source.lost,
+                                                .lost_guest_events = source.lost,
+                                                .begin = source.begin,
+                                                .end = source.end,
+                                                .ns_per_tick = ns_per_tick(),
+                                                .always_mapped_bytes = source.always_mapped_bytes,
+                                                .persistent = source.persistent});
+  std::string missing;
+  if (!report.complete) missing = fmt::format("{} events were lost", report.lost_events);
+  Writer writer(record.metrics, missing, source.from_outside);
+  add_windows(writer, report);
+  add_pages(writer, report);
+  if (report.unmatched_events > 0) {
+    record.warnings.push_back(
+        fmt::format("{} unmaps in the ledger have no mapping", report.unmatched_events));
+  }
   if (report.iova_reuse_violations > 0) {
     record.warnings.push_back(fmt::format("{} pages of IOVA were reused before their invalidation",
                                           report.iova_reuse_violations));
   }
+  if (source.from_outside) return;
+  add_second_opinion(record, writer, source);
 }
 
 }  // namespace violet

@@ -27,6 +27,9 @@ struct ExposureSource {
   // stamps is the order of things.
   bool guest_probes = false;
   bool one_lcore = false;
+  // The guest's events were made of its requests: whole pages, no
+  // lower bounds, no rogue endpoint. What depends on the guest's own word is not available then.
+  bool from_outside = false;
 };
 
 void add_exposure(results::RepetitionRecord& record, const ExposureSource& source);
