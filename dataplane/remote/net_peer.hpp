@@ -30,6 +30,8 @@ class NetPeer {
   virtual void pop() = 0;
   // The card was reset: what waits for it was for another life.
   virtual void reset() = 0;
+  // Frames for which there was no room, and what was none. From any thread.
+  virtual std::uint64_t dropped() const = 0;
 };
 
 // A host that is not there: it answers ARP for every address, and sends every IPv4 packet back with source
@@ -48,8 +50,9 @@ class MirrorPeer final : public NetPeer {
   void pop() override { waiting_.pop_front(); }
   void reset() override { waiting_.clear(); }
 
+  std::uint64_t dropped() const override { return dropped_.value(); }
+
   std::uint64_t mirrored() const { return mirrored_.value(); }
-  std::uint64_t dropped() const { return dropped_.value(); }
 
  private:
   bool answer_arp(std::span<std::byte> frame) const;

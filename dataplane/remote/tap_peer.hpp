@@ -31,8 +31,7 @@ class TapPeer final : public NetPeer {
   std::span<const std::byte> front() override;
   void pop() override { bytes_ = 0; }
   void reset() override;
-
-  std::uint64_t dropped() const { return dropped_.value(); }
+  std::uint64_t dropped() const override { return dropped_.value(); }
 
  private:
   static constexpr unsigned kMostThrownAway = 4096;  // Frames at a reset; a tap holds a thousand.

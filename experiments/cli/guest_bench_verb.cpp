@@ -1,5 +1,6 @@
 // guest bench: the same guest, kernel and work on QEMU's virtio-iommu and on Violet's engine, run within the guest's
-// kicks and polling, in turns. Each guest is a process of its own: `guest run`, asked for JSON.
+// kicks and polling, in turns. Each guest is a process of its own: `guest run`, asked for JSON. A guest gives one sample
+// of each figure, however often it measured: what one guest measures again is not independent.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
 #include "experiments/cli/verbs.hpp"
@@ -21,8 +23,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kBootSeconds = 5;
-constexpr std::uint64_t kSeed = 1;  // Of the bootstrap.
-constexpr unsigned kRounds = 3;     // Of the map benchmark, a second each, in one guest.
+constexpr unsigned kTimeoutS = 600;  // Besides what it measures.
+constexpr std::uint64_t kSeed = 1;   // Of the bootstrap.
+constexpr unsigned kRounds = 3;      // Of the map benchmark, a second each, in one guest.
 
 struct Arm {
   const char* name;
@@ -61,10 +64,10 @@ Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
   std::error_code error;
   std::string command = quoted(std::filesystem::canonical("/proc/self/exe", error).string());
   command += fmt::format(
-      " guest {} --format json --iommu {} --placement {} --mode {} --job {} --rounds {} "
-      "--seconds {} --mib 8",
-      records ? "capture" : "run", arm.iommu, arm.placement, mode, job, records ? 1 : kRounds,
-      flags.seconds);
+      " guest {} --format json --accel {} --iommu {} --placement {} --mode {} --job {} --rounds {} "
+      "--seconds {} --mib 8 --timeout {}",
+      records ? "capture" : "run", flags.accelerator, arm.iommu, arm.placement, mode, job,
+      records ? 1 : kRounds, flags.seconds, kTimeoutS + 10 * flags.seconds);
   if (!flags.kernel.empty()) command += " --kernel " + quoted(flags.kernel);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(
       ::popen(command.c_str(), "re"), [](std::FILE* file) { return ::pclose(file); });
@@ -86,27 +89,39 @@ Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
   return json;
 }
 
+// What the guest says under `key`, as a number.
+std::optional<double> told(const Json& report, const std::string& key) {
+  const std::string text = report["guest"].value(key, "");
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0') return {};
+  return value;
+}
+
 void take(const Json& report, const std::string& job, Samples& into) {
-  const auto told = [&](const std::string& key, const char* figure, double scale = 1) {
-    const std::string text = report["guest"].value(key, "");
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    if (!text.empty() && *end == '\0') into[figure].push_back(value * scale);
-  };
   constexpr double kNsPerUs = 1000;
-  for (unsigned round = 1; round <= kRounds; ++round) {
-    told(fmt::format("map_us_{}", round), "map", kNsPerUs);
-    told(fmt::format("unmap_us_{}", round), "unmap", kNsPerUs);
+  for (const std::string figure : {"map", "unmap"}) {
+    std::vector<double> rounds;
+    for (unsigned round = 1; round <= kRounds; ++round) {
+      if (const auto us = told(report, fmt::format("{}_us_{}", figure, round))) {
+        rounds.push_back(*us * kNsPerUs);
+      }
+    }
+    if (!rounds.empty()) into[figure].push_back(results::median_estimate(rounds, kSeed).value);
   }
-  told("fio_read_qd1_iops", "read_qd1");
-  told("fio_read_qd1_us", "read_qd1_latency", kNsPerUs);
-  told("fio_read_qd16_iops", "read_qd16");
-  told("fio_write_qd16_iops", "write_qd16");
+  if (const auto us = told(report, "fio_read_qd1_us")) {
+    into["read_qd1_latency"].push_back(*us * kNsPerUs);
+  }
+  for (const std::string figure : {"read_qd1", "read_qd16", "write_qd16"}) {
+    if (const auto iops = told(report, "fio_" + figure + "_iops")) into[figure].push_back(*iops);
+  }
   if (job == "mapbench" && report["counts"].contains("map")) {
     const double requests =
         report["counts"].value("map", 0.0) + report["counts"].value("unmap", 0.0);
     into["requests"].push_back(requests);
-    into["kicks_per_request"].push_back(report["counts"].value("iommu_kicks", 0.0) / requests);
+    if (requests > 0) {
+      into["kicks_per_request"].push_back(report["counts"].value("iommu_kicks", 0.0) / requests);
+    }
   }
   const auto metric = [&](const char* name, const char* figure) {
     if (report["metrics"].contains(name)) into[figure].push_back(report["metrics"][name]);
@@ -116,8 +131,29 @@ void take(const Json& report, const std::string& job, Samples& into) {
   metric("peak_stale_pages", "peak_stale");
 }
 
-results::Table table_of(const std::map<std::pair<std::string, std::string>, Samples>& all,
-                        const GuestBenchFlags& flags) {
+// Why an arm has no sample of a figure although it should have one.
+std::string why_none(const Arm& arm, const std::string& figure) {
+  const bool counted = figure == "requests" || figure == "kicks_per_request";
+  const bool exposure = figure.starts_with("window") || figure == "peak_stale";
+  if (!is_ours(arm) && (counted || exposure)) return "QEMU does not count it";
+  return exposure ? "no guest's recording was whole" : "no guest told it";
+}
+
+// By mode and arm.
+using AllSamples = std::map<std::pair<std::string, std::string>, Samples>;
+
+std::string what_hides(const std::string& accelerator) {
+  if (accelerator != "tcg") {
+    return "QEMU may use every CPU where Violet's engine has one and its guest the others.";
+  }
+  return "Under TCG the guest's instructions are emulated: most of a map's time is the driver, a "
+         "kick is a message to another process and not an exit, and QEMU may use every CPU where "
+         "Violet's engine has one and its guest the others. Ratios between the arms say more than "
+         "any of the times.";
+}
+
+// `at_most`: before the number of guests, where an arm may have had fewer.
+results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, const char* at_most) {
   results::Table table;
   table.title = "One guest on three IOMMUs";
   table.columns = {{"mode", "", true}, {"iommu", "", true}};
@@ -125,14 +161,11 @@ results::Table table_of(const std::map<std::pair<std::string, std::string>, Samp
   for (const char* mode : kModes) {
     for (const Arm& arm : kArms) {
       std::vector<results::Item> row{results::Text{mode}, results::Text{arm.name}};
-      const Samples& samples = all.at({mode, arm.name});
+      const Samples& samples = all[{mode, arm.name}];
       for (const Figure& figure : kFigures) {
         const auto found = samples.find(figure.name);
         if (found == samples.end()) {
-          row.emplace_back(results::Quantity{
-              {},
-              {},
-              is_ours(arm) ? "the guests' recordings have gaps" : "QEMU does not count it"});
+          row.emplace_back(results::Quantity{{}, {}, why_none(arm, figure.name)});
         } else {
           row.emplace_back(results::quantity(results::median_estimate(found->second, kSeed)));
         }
@@ -142,20 +175,19 @@ results::Table table_of(const std::map<std::pair<std::string, std::string>, Samp
   }
   table.notes = {
       fmt::format(
-          "Medians over {} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
-          flags.repetitions),
+          "Medians over{} {} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
+          at_most, flags.repetitions),
       "map, unmap: the kernel's dma_map_benchmark, 4 KiB, one thread. read, write: fio, 4 KiB, "
-      "random; "
-      "QEMU's disk is a file in the page cache, Violet's is memory.",
+      "random; QEMU's disk is a file in the page cache, Violet's is memory.",
       "window, peak_stale: what a verifying guest left reachable after its unmaps, seen from "
-      "outside "
-      "and never too short (experiments/linux_guest/README.md says how).",
-      "Under TCG the guest's instructions are emulated: most of a map's time is the driver, a kick "
-      "is a "
-      "message to another process and not an exit, and QEMU may use both CPUs where Violet's "
-      "engine "
-      "has one of them. Ratios between the arms say more than any of the times."};
+      "outside and never too short (experiments/linux_guest/README.md says how).",
+      what_hides(flags.accelerator)};
   return table;
+}
+
+std::string text_of(results::Format format, AllSamples& all, const GuestBenchFlags& flags,
+                    const char* at_most) {
+  return results::render(table_of(all, flags, at_most), format, results::style_for(1));
 }
 
 }  // namespace
@@ -173,19 +205,23 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
   for (const char* job : kJobs) all_s += seconds_of(job);
   const std::size_t guests = flags.repetitions * std::size(kModes) * std::size(kArms);
   progress.start("guest bench", guests * std::size(kJobs), all_s * static_cast<double>(guests));
-  std::map<std::pair<std::string, std::string>, Samples> samples;
+  AllSamples samples;
   for (unsigned repetition = 0; repetition < flags.repetitions; ++repetition) {
     for (const std::string job : kJobs) {
       for (const char* mode : kModes) {
-        for (const Arm& arm : kArms) {
-          auto& into = samples[{mode, arm.name}];
+        for (std::size_t turn = 0; turn < std::size(kArms); ++turn) {
+          const Arm& arm = kArms[(turn + repetition) % std::size(kArms)];
           progress.begin_step(fmt::format("{} {} {} #{}", arm.name, mode, job, repetition + 1),
                               seconds_of(job));
           // QEMU's exposure is not seen.
           if (job != "verify" || is_ours(arm)) {
             const auto report = run_guest(arm, mode, job, flags);
-            if (!report) return complain(report.error());
-            take(*report, job, into);
+            if (!report) {
+              progress.finish("stopped");  // What was measured is not lost.
+              if (!samples.empty()) print(text_of(*format, samples, flags, " at most"));
+              return complain(report.error());
+            }
+            take(*report, job, samples[{mode, arm.name}]);
           }
           progress.end_step();
         }
@@ -193,7 +229,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
     }
   }
   progress.finish("done");
-  return print(results::render(table_of(samples, flags), *format, results::style_for(1)));
+  return print(text_of(*format, samples, flags, ""));
 }
 
 }  // namespace violet::cli

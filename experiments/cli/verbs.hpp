@@ -110,6 +110,7 @@ struct GuestFlags {
 int guest_run_verb(const Places& places, const GuestFlags& flags);
 struct GuestBenchFlags {
   std::string kernel;
+  std::string accelerator = "tcg";
   unsigned repetitions = 3;
   unsigned seconds = 2;
   std::string format = "text";

@@ -189,8 +189,12 @@ void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action
   auto* bench =
       verb->add_subcommand("bench", "QEMU's virtio-iommu, Violet in kicks, Violet polling");
   bench->add_option("--kernel", flags.bench.kernel, "as for run");
-  bench->add_option("--repetitions", flags.bench.repetitions, "of each guest, in turns");
-  bench->add_option("--seconds", flags.bench.seconds, "of each measurement of fio");
+  bench->add_option("--accel", flags.bench.accelerator, "as for run")
+      ->check(CLI::IsMember({"tcg", "kvm"}));
+  bench->add_option("--repetitions", flags.bench.repetitions, "of each guest, in turns")
+      ->check(CLI::Range(1, 1000));
+  bench->add_option("--seconds", flags.bench.seconds, "of each measurement of fio")
+      ->check(CLI::Range(1, 3600));
   bench->add_option("--format", flags.bench.format, "text, json, ndjson or csv");
   bench->callback([&] { action = [&] { return guest_bench_verb(places, flags.bench); }; });
 }

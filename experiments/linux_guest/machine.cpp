@@ -200,6 +200,7 @@ std::map<std::string, std::uint64_t> Machine::counts() const {
       {"nic_received", net.received.value()},
       {"nic_bytes", net.bytes.value()},
       {"nic_errors", net.errors.value()},
+      {"wire_drops", peer_->dropped()},
   };
   counts.insert(intrusions_.begin(), intrusions_.end());
   if (recording_) {
