@@ -30,7 +30,7 @@ class NetPeer {
   virtual void pop() = 0;
   // The card was reset: what waits for it was for another life.
   virtual void reset() = 0;
-  // Frames for which there was no room, and what was none. From any thread.
+  // Frames for which there was no room, or of which this end makes nothing. From any thread.
   virtual std::uint64_t dropped() const = 0;
 };
 

@@ -132,10 +132,11 @@ void take(const Json& report, const std::string& job, Samples& into) {
 }
 
 // Why an arm has no sample of a figure although it should have one.
-std::string why_none(const Arm& arm, const std::string& figure) {
+std::string why_none(const Arm& arm, const std::string& figure, bool whole) {
   const bool counted = figure == "requests" || figure == "kicks_per_request";
   const bool exposure = figure.starts_with("window") || figure == "peak_stale";
   if (!is_ours(arm) && (counted || exposure)) return "QEMU does not count it";
+  if (!whole) return "the bench stopped before any guest of this row had told it";
   return exposure ? "no guest's recording was whole" : "no guest told it";
 }
 
@@ -152,8 +153,8 @@ std::string what_hides(const std::string& accelerator) {
          "any of the times.";
 }
 
-// `at_most`: before the number of guests, where an arm may have had fewer.
-results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, const char* at_most) {
+// Not `whole`: a guest failed, and arms may have had fewer guests than were asked for.
+results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, bool whole) {
   results::Table table;
   table.title = "One guest on three IOMMUs";
   table.columns = {{"mode", "", true}, {"iommu", "", true}};
@@ -165,7 +166,7 @@ results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, const cha
       for (const Figure& figure : kFigures) {
         const auto found = samples.find(figure.name);
         if (found == samples.end()) {
-          row.emplace_back(results::Quantity{{}, {}, why_none(arm, figure.name)});
+          row.emplace_back(results::Quantity{{}, {}, why_none(arm, figure.name, whole)});
         } else {
           row.emplace_back(results::quantity(results::median_estimate(found->second, kSeed)));
         }
@@ -175,8 +176,8 @@ results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, const cha
   }
   table.notes = {
       fmt::format(
-          "Medians over{} {} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
-          at_most, flags.repetitions),
+          "Medians over {}{} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
+          whole ? "" : "at most ", flags.repetitions),
       "map, unmap: the kernel's dma_map_benchmark, 4 KiB, one thread. read, write: fio, 4 KiB, "
       "random; QEMU's disk is a file in the page cache, Violet's is memory.",
       "window, peak_stale: what a verifying guest left reachable after its unmaps, seen from "
@@ -186,8 +187,8 @@ results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, const cha
 }
 
 std::string text_of(results::Format format, AllSamples& all, const GuestBenchFlags& flags,
-                    const char* at_most) {
-  return results::render(table_of(all, flags, at_most), format, results::style_for(1));
+                    bool whole) {
+  return results::render(table_of(all, flags, whole), format, results::style_for(1));
 }
 
 }  // namespace
@@ -218,7 +219,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
             const auto report = run_guest(arm, mode, job, flags);
             if (!report) {
               progress.finish("stopped");  // What was measured is not lost.
-              if (!samples.empty()) print(text_of(*format, samples, flags, " at most"));
+              if (!samples.empty()) print(text_of(*format, samples, flags, false));
               return complain(report.error());
             }
             take(*report, job, samples[{mode, arm.name}]);
@@ -229,7 +230,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
     }
   }
   progress.finish("done");
-  return print(text_of(*format, samples, flags, ""));
+  return print(text_of(*format, samples, flags, true));
 }
 
 }  // namespace violet::cli

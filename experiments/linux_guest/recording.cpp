@@ -161,8 +161,7 @@ void GuestRecording::mark(Phase phase) {
   // A guest may say so again, in its second life or to confuse.
   const bool begins = phase == Phase::kMeasure;
   if ((begins ? work_began_ : work_ended_).load() != 0) return;
-  const Ticks now = now_ticks();
-  recorder_->mark(phase, now);
+  const Ticks now = recorder_->mark(phase);
   (begins ? counts_before_ : counts_after_) = machine_->counts();
   (begins ? work_began_ : work_ended_).store(now);
   if (!segment_) return;

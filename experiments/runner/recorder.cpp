@@ -75,10 +75,15 @@ void Recorder::begin_measuring() {
   measuring_.store(true, std::memory_order_release);  // partner: write_interval()'s acquire
 }
 
-void Recorder::mark(Phase phase, Ticks at) noexcept {
+Ticks Recorder::mark(Phase phase) noexcept {
   Mark& mark = marks_[static_cast<std::size_t>(phase)];
+  mark.coming.store(true, std::memory_order_relaxed);
+  // Said before the clock is read. partner: leave_what_happened()'s fence
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const Ticks at = now_ticks();
   mark.readings = recorded_.gauges();
   mark.at.store(at, std::memory_order_release);  // partner: leave_what_happened()'s acquire
+  return at;
 }
 
 Status Recorder::stop() {
@@ -151,7 +156,7 @@ void Recorder::run() {
 
 void Recorder::leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
                      std::uint8_t status) {
-  // In order, also when a phase began between the sample before it and the look at the marks.
+  // In order, whatever the clocks of two cores say.
   last_at_ = std::max(last_at_, at);
   rings_[kRecorderRing]->record({last_at_, kind, status, 0, id, a, b});
 }
@@ -181,14 +186,23 @@ void Recorder::leave_samples(Ticks at, const GaugeReadings& readings) {
 
 void Recorder::leave_what_happened() {
   const Ticks now = now_ticks();
+  // What is not said to come by now comes later than `now`. partner: mark()'s fence
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  bool coming = false;
   for (std::size_t phase = 0; phase < kPhases; ++phase) {
+    const bool said = marks_[phase].coming.load(std::memory_order_relaxed);
     // partner: mark()'s release
     const Ticks at = marks_[phase].at.exchange(0, std::memory_order_acquire);
-    if (at == 0) continue;
+    if (at == 0) {
+      coming |= said;
+      continue;
+    }
+    marks_[phase].coming.store(false, std::memory_order_relaxed);
     leave_mark(static_cast<Phase>(phase), at);
     // A sample that was read meanwhile is newer: counters must not seem to run backwards.
     if (at > sampled_until_) leave_samples(at, marks_[phase].readings);
   }
+  if (coming) return;
   // partner: begin_sampling()'s release, which comes after the driver was made
   if (!sampling_.load(std::memory_order_acquire)) return;
   const auto readings = recorded_.gauges();

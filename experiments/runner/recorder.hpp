@@ -62,10 +62,11 @@ class Recorder {
   void begin_sampling();
   // The guest lcore, between two operations: latencies count from here on.
   void begin_measuring();
-  // The guest lcore, just then: a phase other than the first and the last, which start() and stop() mark,
-  // began at `at`. Once a phase. The counters of this very time become a sample, so that a rate ends with
-  // what was measured and not with the recorder's next look, which may be many milliseconds later.
-  void mark(Phase phase, Ticks at) noexcept;
+  // The guest lcore: a phase other than the first and the last, which start() and stop() mark, begins now.
+  // Returns that time, which is the mark's to the tick. Once a phase. The counters of this very time become a
+  // sample, so that a rate ends with what was measured and not with the recorder's next look, which may be many
+  // milliseconds later.
+  Ticks mark(Phase phase) noexcept;
   // Takes the rest and ends. The first error of writing, if there was one.
   Status stop();
 
@@ -117,8 +118,10 @@ class Recorder {
   results::HdrHistogram last_map_;
   results::HdrHistogram last_unmap_;
   std::optional<Error> error_;
-  // A phase that began and is not in the trace; `at` 0: none.
+  // A phase that began and is not in the trace; `at` 0: none. While one is `coming` no sample is taken: it would be
+  // later and stand before the mark.
   struct Mark {
+    std::atomic<bool> coming{false};
     std::atomic<Ticks> at{0};
     GaugeReadings readings;  // Valid while `at` is not 0.
   };

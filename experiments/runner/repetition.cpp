@@ -86,11 +86,9 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   Measurement measured;
   recorder.begin_measuring();
   measured.before = Snapshot::of(testbed);
-  const Ticks start = now_ticks();
-  recorder.mark(Phase::kMeasure, start);
+  const Ticks start = recorder.mark(Phase::kMeasure);
   const auto done = loop.run(bound_of(setup.run.duration_s, setup.run.operations));
-  const Ticks end = now_ticks();
-  recorder.mark(Phase::kTakeDown, end);
+  const Ticks end = recorder.mark(Phase::kTakeDown);
   measured.after = Snapshot::of(testbed);
   measured.start = start;
   measured.end = end;
