@@ -5,7 +5,7 @@ namespace {
 
 constexpr unsigned kKickBudget = 64;
 // Of polls within one kick: more than a full queue needs.
-constexpr unsigned kKickPolls = 2 * IommuDevice::kQueueEntries / kKickBudget;
+constexpr unsigned kKickPolls = 2 * IommuDevice::kRequestEntries / kKickBudget;
 
 }  // namespace
 

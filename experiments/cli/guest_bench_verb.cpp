@@ -179,7 +179,9 @@ results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, bool whol
           "Medians over {}{} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
           whole ? "" : "at most ", flags.repetitions),
       "map, unmap: the kernel's dma_map_benchmark, 4 KiB, one thread. read, write: fio, 4 KiB, "
-      "random; QEMU's disk is a file in the page cache, Violet's is memory.",
+      "random; QEMU's disk is a file in the page cache, Violet's is memory. QEMU's IOMMU has a "
+      "ring "
+      "of 256 requests, Violet's one of 1024.",
       "window, peak_stale: what a verifying guest left reachable after its unmaps, seen from "
       "outside and never too short (experiments/linux_guest/README.md says how).",
       what_hides(flags.accelerator)};
