@@ -45,10 +45,11 @@ TEST_F(PlanCheckTest, ProblemsComeWithTheirPlaces) {
 TEST_F(PlanCheckTest, C2_OnlyTheNewestTextGetsAVerdict) {
   PlanCheck check(places_);
   QSignalSpy spy(&check, &PlanCheck::checked);
-  check.setText("wrong");
-  ASSERT_TRUE(QTest::qWaitFor([&check] { return check.busy(); }, 20000));
-  QTest::qWait(PlanCheck::kQuietMs + 1);  // The first check may have begun.
-  check.setText("right");
+  check.setText("late and wrong");
+  const QString began = folder_.filePath("began");
+  ASSERT_TRUE(QTest::qWaitFor([&began] { return QFile::exists(began); }, 20000));
+  check.setText("right");  // While the first is being checked.
+  ASSERT_TRUE(QFile(folder_.filePath("go")).open(QIODevice::WriteOnly));
   ASSERT_TRUE(QTest::qWaitFor([&check] { return check.verdict().has_value(); }, 20000));
   EXPECT_TRUE(check.verdict()->valid);
   EXPECT_EQ(spy.count(), 1);

@@ -11,7 +11,8 @@
 
 namespace violet::gui {
 
-// `run FILE --dry-run ...` checks: a plan with the word "wrong" has a problem. `run FILE --progress=json`
+// `run FILE --dry-run ...` checks: a plan with the word "wrong" has a problem, and with the word "late" a file `began`
+// is made beside the script and the verdict waits for a file `go` there. `run FILE --progress=json`
 // measures two steps in `directory`; the second one lasts until SIGINT when the plan has the word "long".
 inline QString fakeProgram(const QTemporaryDir& folder, const QString& directory) {
   const QString path = folder.filePath("violet-fake");
@@ -21,6 +22,11 @@ inline QString fakeProgram(const QTemporaryDir& folder, const QString& directory
 plan=$2
 case "$*" in
 *--dry-run*)
+  if grep -q late "$plan"; then
+    here=${0%/*}
+    touch "$here/began"
+    until [ -e "$here/go" ]; do read -t 0.01 <> <(:); done
+  fi
   if grep -q broken "$plan"; then echo "violet: something else broke" >&2; exit 1; fi
   if grep -q wrong "$plan"; then
     echo '{"schema":"violet.dry_run","version":1,"problems":[{"where":"x:3:5","line":3,"column":5,"message":"key wrong: did you mean right?"},{"where":"","line":null,"column":null,"message":"no place"}]}'
