@@ -15,8 +15,8 @@ ENGINE_ORDER = {
     "engine/base": [],
     "engine/protocol": ["engine/base"],
     "engine/telemetry": ["engine/base"],
-    "engine/mapping": ["engine/protocol", "engine/telemetry"],
-    "engine/iotlb": ["engine/mapping"],
+    "engine/store": ["engine/protocol", "engine/telemetry"],
+    "engine/iotlb": ["engine/store"],
     "engine/device": ["engine/iotlb"],
     "engine/sim": ["engine/device"],
 }
@@ -27,12 +27,12 @@ MAY_SEE = {
     "dataplane": ["engine", "dataplane"],
     "datasets": ["engine/base", "datasets"],
     "experiments": ["engine", "dataplane", "datasets", "experiments"],
-    "gui": ["engine", "experiments/results", "gui"],
+    "gui": ["engine", "experiments/hdr", "experiments/results", "experiments/trace", "experiments/query", "experiments/lessons", "gui"],
     "notebooks-export": ["engine/base", "notebooks-export"],
 }
 DPDK_ROOMS = {
     "dataplane/eal": "starts EAL",
-    "dataplane/runtime": "owns lcores, rte_rcu_qsbr and placement",
+    "dataplane/placement": "owns lcores, rte_rcu_qsbr and placement",
     "dataplane/remote": "serves a QEMU guest from an lcore",
     "experiments/scorecard": "compares with rte_hash, the baseline of hit_vs_rte_hash",
 }

@@ -11,7 +11,7 @@
 #include <span>
 #include <string>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::remote {

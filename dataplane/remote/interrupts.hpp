@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/telemetry/counter.hpp"
 
 namespace violet::remote {

@@ -18,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::remote {

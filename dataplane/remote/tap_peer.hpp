@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 
-#include "dataplane/remote/file_descriptor.hpp"
 #include "dataplane/remote/net_peer.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::remote {

@@ -11,8 +11,8 @@
 #include <array>
 #include <memory>
 
+#include "dataplane/placement/engine.hpp"
 #include "dataplane/remote/virtio_device.hpp"
-#include "dataplane/runtime/engine.hpp"
 
 namespace violet::remote {
 

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "dataplane/remote/file_descriptor.hpp"
 #include "dataplane/remote/interrupts.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::remote {

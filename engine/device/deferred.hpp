@@ -17,8 +17,8 @@
 #include "engine/base/clock.hpp"
 #include "engine/base/types.hpp"
 #include "engine/device/id_table.hpp"
-#include "engine/mapping/domain_store.hpp"
 #include "engine/protocol/request.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 

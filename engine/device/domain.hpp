@@ -15,8 +15,8 @@
 
 #include "engine/base/quiescence.hpp"
 #include "engine/base/types.hpp"
-#include "engine/mapping/domain_store.hpp"
 #include "engine/protocol/properties.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/device/typed_rigs.hpp"
-#include "engine/mapping/oracle_store.hpp"
+#include "engine/store/oracle_store.hpp"
 
 namespace violet {
 namespace {

@@ -10,8 +10,8 @@
 #include "engine/device/device.hpp"
 #include "engine/device/fake_queues.hpp"
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/stores.hpp"
 #include "engine/protocol/wire.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 

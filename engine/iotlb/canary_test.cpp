@@ -17,7 +17,7 @@
 
 #include "engine/base/rng.hpp"
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/stores.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {

@@ -32,7 +32,7 @@
 
 #include "engine/base/quiescence.hpp"
 #include "engine/base/types.hpp"
-#include "engine/mapping/domain_store.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/stores.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {

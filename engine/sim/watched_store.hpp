@@ -10,7 +10,7 @@
 #include <set>
 
 #include "engine/base/rng.hpp"
-#include "engine/mapping/domain_store.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 

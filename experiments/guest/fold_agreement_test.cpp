@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "engine/base/rng.hpp"
-#include "engine/telemetry/fold.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/exposure_ledger.hpp"
+#include "experiments/trace/fold.hpp"
 
 namespace violet {
 namespace {

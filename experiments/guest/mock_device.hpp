@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "dataplane/virtqueue/device_queue.hpp"
-#include "engine/mapping/domain_store.hpp"
 #include "engine/protocol/properties.hpp"
 #include "engine/protocol/request.hpp"
+#include "engine/store/domain_store.hpp"
 #include "experiments/guest/device_transport.hpp"
 #include "experiments/guest/doorbell.hpp"
 

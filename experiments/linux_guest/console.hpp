@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
@@ -37,14 +37,13 @@ class Console {
   const std::map<std::string, std::string>& told() const { return told_; }
 
  private:
-  Console(remote::FileDescriptor output, remote::FileDescriptor input, remote::FileDescriptor file,
-          Told told);
+  Console(FileDescriptor output, FileDescriptor input, FileDescriptor file, Told told);
   void read();
   void take(std::string_view line);
 
-  remote::FileDescriptor output_;
-  remote::FileDescriptor input_;
-  remote::FileDescriptor file_;
+  FileDescriptor output_;
+  FileDescriptor input_;
+  FileDescriptor file_;
   Told on_told_;
   std::map<std::string, std::string> told_;
   std::thread thread_;

@@ -5,16 +5,16 @@
 
 #include <poll.h>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
 
 struct Endings {
-  remote::FileDescriptor signals;
-  remote::FileDescriptor timer;
+  FileDescriptor signals;
+  FileDescriptor timer;
 
-  static bool due(const remote::FileDescriptor& fd) {
+  static bool due(const FileDescriptor& fd) {
     pollfd slot{fd.get(), POLLIN, 0};
     return ::poll(&slot, 1, 0) == 1;
   }

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
 
-using remote::FileDescriptor;
+using FileDescriptor;
 
 enum class Accelerator { kKvm, kTcg };
 

@@ -5,11 +5,11 @@
 
 #include "datasets/importers.hpp"
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/fold.hpp"
 #include "experiments/linux_guest/capture_log.hpp"
-#include "experiments/results/pyramid_file.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 #include "experiments/runner/trace_files.hpp"
+#include "experiments/trace/fold.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet::linux_guest {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "experiments/results/files.hpp"
+#include "engine/base/files.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;

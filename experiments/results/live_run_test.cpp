@@ -11,8 +11,8 @@
 #include <fstream>
 #include <optional>
 
+#include "engine/base/test_folder_testing.hpp"
 #include "engine/telemetry/segment.hpp"
-#include "experiments/results/test_folder.hpp"
 
 namespace violet::results {
 namespace {

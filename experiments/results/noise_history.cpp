@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "experiments/results/files.hpp"
+#include "engine/base/files.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"

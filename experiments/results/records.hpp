@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "experiments/results/hdr_histogram.hpp"
+#include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::results {
 

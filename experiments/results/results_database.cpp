@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "experiments/results/hdr_encoding.hpp"
+#include "experiments/hdr/hdr_encoding.hpp"
 
 namespace violet::results {
 namespace {

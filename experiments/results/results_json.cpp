@@ -2,7 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "experiments/results/hdr_encoding.hpp"
+#include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"

@@ -12,8 +12,8 @@
 #include <optional>
 
 #include "engine/base/check.hpp"
-#include "experiments/results/files.hpp"
-#include "experiments/results/hdr_log.hpp"
+#include "engine/base/files.hpp"
+#include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/results_database.hpp"
 
 namespace violet::results {

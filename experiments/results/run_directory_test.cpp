@@ -9,10 +9,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "experiments/results/files.hpp"
-#include "experiments/results/hdr_log.hpp"
+#include "engine/base/files.hpp"
+#include "engine/base/test_folder_testing.hpp"
+#include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/sqlite.hpp"
-#include "experiments/results/test_folder.hpp"
 
 namespace violet::results {
 namespace {

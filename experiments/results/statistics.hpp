@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/results/hdr_histogram.hpp"
+#include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::results {
 

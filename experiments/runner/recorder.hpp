@@ -29,11 +29,11 @@
 #include <thread>
 #include <vector>
 
-#include "engine/telemetry/fold.hpp"
-#include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
+#include "experiments/trace/event_trace.hpp"
+#include "experiments/trace/fold.hpp"
 
 namespace violet {
 

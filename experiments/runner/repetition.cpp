@@ -1,9 +1,9 @@
 #include "experiments/runner/repetition.hpp"
 
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/fold.hpp"
-#include "experiments/results/pyramid_file.hpp"
 #include "experiments/runner/metrics.hpp"
+#include "experiments/trace/fold.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 namespace {

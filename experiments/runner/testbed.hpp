@@ -17,8 +17,8 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/runtime/engine.hpp"
-#include "dataplane/runtime/placement.hpp"
+#include "dataplane/placement/engine.hpp"
+#include "dataplane/placement/placement.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
 #include "engine/telemetry/counter.hpp"
 #include "experiments/guest/device_transport.hpp"

@@ -8,8 +8,8 @@
 #include <functional>
 #include <string>
 
-#include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/trace/event_trace.hpp"
 
 namespace violet {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dataplane/runtime/engine.hpp"
+#include "dataplane/placement/engine.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 #include "experiments/guest/iova_allocator.hpp"

@@ -9,7 +9,7 @@
 #include "dataplane/eal/rcu_quiescence.hpp"
 #include "engine/device/device.hpp"
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/radix_store.hpp"
+#include "engine/store/radix_store.hpp"
 #include "experiments/scorecard/rings.hpp"
 
 namespace violet::scorecard {

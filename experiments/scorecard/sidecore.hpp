@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/runtime/engine.hpp"
-#include "dataplane/runtime/placement.hpp"
+#include "dataplane/placement/engine.hpp"
+#include "dataplane/placement/placement.hpp"
 #include "experiments/scorecard/device_bed.hpp"
 #include "experiments/scorecard/lab.hpp"
 #include "experiments/scorecard/rings.hpp"

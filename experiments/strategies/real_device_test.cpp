@@ -11,7 +11,7 @@
 #include "engine/base/rng.hpp"
 #include "engine/device/device.hpp"
 #include "engine/iotlb/generation_domain.hpp"
-#include "engine/mapping/radix_store.hpp"
+#include "engine/store/radix_store.hpp"
 #include "experiments/guest/exposure_ledger.hpp"
 #include "experiments/guest/probe_agreement.hpp"
 #include "experiments/strategies/strategies.hpp"

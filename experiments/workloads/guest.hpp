@@ -23,7 +23,7 @@
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
 #include "experiments/guest/persistent_lives.hpp"
-#include "experiments/results/live_histogram.hpp"
+#include "experiments/hdr/live_histogram.hpp"
 #include "experiments/strategies/strategy.hpp"
 
 namespace violet {

@@ -6,7 +6,7 @@
 #include <QElapsedTimer>
 #include <QString>
 
-#include "experiments/results/hdr_histogram.hpp"
+#include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::gui {
 

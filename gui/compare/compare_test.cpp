@@ -59,7 +59,7 @@ class CompareViewTest : public testing::Test {
     }
     return nullptr;
   }
-  const results::TestFolder folder_;
+  const TestFolder folder_;
   std::shared_ptr<FakeRun> run_;
   Session session_;
   std::unique_ptr<CompareView> view_;

@@ -58,7 +58,7 @@ class ExperimentViewTest : public testing::Test {
     for (const QLabel* label : view_->findChildren<QLabel*>()) texts << label->text();
     return texts.join(QLatin1Char('\n'));
   }
-  const results::TestFolder results_;
+  const TestFolder results_;
   const QTemporaryDir folder_;
   QString run_;
   PlanPlaces places_;

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/lessons/numbers.hpp"
 #include "gui/explain/ink.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/lessons/numbers.hpp"
 
 namespace violet::gui {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <QWidget>
 
-#include "gui/lessons/numbers.hpp"
+#include "experiments/lessons/numbers.hpp"
 #include "gui/model/lesson_model.hpp"
 
 namespace violet::gui {

@@ -13,7 +13,7 @@
 #include <QRectF>
 #include <array>
 
-#include "gui/lessons/picture.hpp"
+#include "experiments/lessons/picture.hpp"
 
 namespace violet::gui {
 

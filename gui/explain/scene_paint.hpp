@@ -10,9 +10,9 @@
 #include <QColor>
 #include <optional>
 
+#include "experiments/lessons/player.hpp"
 #include "gui/explain/scene_layout.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/lessons/player.hpp"
 
 class QPainter;
 

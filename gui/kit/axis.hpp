@@ -9,7 +9,7 @@
 #include <QString>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 

@@ -13,7 +13,7 @@
 #include <QString>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 class QApplication;
 

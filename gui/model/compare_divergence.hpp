@@ -17,7 +17,7 @@
 #include <functional>
 #include <optional>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/run_directory.hpp"
-#include "experiments/results/test_folder.hpp"
 
 namespace violet::gui {
 

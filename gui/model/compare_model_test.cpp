@@ -29,7 +29,7 @@ class CompareModelTest : public testing::Test {
     ASSERT_TRUE(QTest::qWaitFor([&model] { return model.settled(); }, 20000));
   }
 
-  const results::TestFolder folder_;
+  const TestFolder folder_;
   std::string path_;
   std::shared_ptr<FakeRun> run_;
   Session session_;

@@ -27,7 +27,7 @@ class PlaneTest : public testing::Test {
     ADD_FAILURE() << "no point " << name;
     return plane.points.front();
   }
-  const results::TestFolder folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(PlaneTest, EveryCellHasItsPlace) {

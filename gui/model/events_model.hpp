@@ -13,7 +13,7 @@
 #include <memory>
 #include <optional>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 #include "gui/model/query.hpp"
 
 namespace violet::gui {

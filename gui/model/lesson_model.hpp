@@ -15,9 +15,9 @@
 #include <optional>
 #include <vector>
 
-#include "gui/lessons/layout.hpp"
-#include "gui/lessons/lessons.hpp"
-#include "gui/lessons/player.hpp"
+#include "experiments/lessons/layout.hpp"
+#include "experiments/lessons/lessons.hpp"
+#include "experiments/lessons/player.hpp"
 
 namespace violet::gui {
 

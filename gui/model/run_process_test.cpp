@@ -102,7 +102,7 @@ TEST_F(RunProcessTest, AMissingProgramIsSaid) {
 }
 
 TEST(RunMatrix, FillsAsRepetitionsFinish) {
-  const results::TestFolder folder;
+  const TestFolder folder;
   const std::vector<FixtureCell> cells = {{"strict"}, {"off", "net-rx", "sidecore", 5000, -1}};
   auto writer = results::RunWriter::create(fixtureSetup(folder.path(), cells));
   ASSERT_TRUE(writer.has_value());

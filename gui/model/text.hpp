@@ -6,7 +6,7 @@
 #include <QString>
 #include <cstdint>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 

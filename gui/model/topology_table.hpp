@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 

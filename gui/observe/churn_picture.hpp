@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 #include "gui/kit/heat_map.hpp"
 #include "gui/model/churn_axis.hpp"
 

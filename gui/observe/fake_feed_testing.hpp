@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 

@@ -15,7 +15,7 @@
 #include <optional>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 #include "gui/model/address_axis.hpp"
 
 namespace violet::gui {

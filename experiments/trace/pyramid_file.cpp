@@ -1,0 +1,266 @@
+#include "experiments/trace/pyramid_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "engine/base/files.hpp"
+#include "experiments/trace/pyramid_check.hpp"
+
+namespace violet::results {
+namespace {
+
+struct SectionHeader {
+  char magic[8] = {'V', 'I', 'O', 'P', 'Y', 'R', 'A', '1'};
+  std::uint32_t version = kPyramidVersion;
+  std::uint32_t cell = 0;
+  std::uint32_t repetition = 0;
+  std::uint32_t crc = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t layout = 0;
+  std::uint32_t reserved[6] = {};
+  std::uint32_t header_crc = 0;  // Of all before it.
+};
+static_assert(sizeof(SectionHeader) == 64);
+
+struct ArrayEntry {
+  std::uint64_t offset = 0;  // In the payload.
+  std::uint64_t count = 0;
+  std::uint64_t item_bytes = 0;
+};
+
+constexpr std::size_t kAlign = 64;
+constexpr std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) & ~(kAlign - 1); }
+
+// The arrays in the order of the directory.
+template <class View, class Visit>
+constexpr void for_arrays(View& view, Visit&& visit) {
+  visit(view.buckets);
+  for (auto& cells : view.latencies) visit(cells);
+  visit(view.windows);
+  visit(view.gauges);
+  for (auto& cells : view.churn) visit(cells);
+  for (auto& spans : view.spans) visit(spans);
+  visit(view.endpoints);
+  visit(view.checkpoints);
+  visit(view.lives);
+  visit(view.pages);
+  visit(view.flights);
+  visit(view.mappings);
+  visit(view.attached);
+  visit(view.ever_attached);
+  visit(view.probes);
+  visit(view.faults);
+  visit(view.regions);
+  visit(view.used);
+  visit(view.first_maps);
+}
+
+constexpr std::size_t kArrays = 1 + kTimedOperations + 2 + 2 * kChurnGrids + 13;
+using Directory = std::array<ArrayEntry, kArrays + 1>;  // The first: the facts.
+
+// Of the number of arrays and the sizes of their items: a change of those that forgot the version is
+// another layout all the same, and no damage.
+constexpr std::uint32_t layout_now() {
+  std::uint32_t hash = 2166136261u;  // FNV-1a
+  const auto mix = [&hash](std::size_t size) {
+    hash = (hash ^ static_cast<std::uint32_t>(size)) * 16777619u;
+  };
+  mix(sizeof(PyramidFacts));
+  PyramidView view;
+  for_arrays(view, [&mix](const auto& items) {
+    mix(sizeof(typename std::remove_cvref_t<decltype(items)>::value_type));
+  });
+  return hash;
+}
+constexpr std::uint32_t kLayout = layout_now();
+
+std::uint32_t checksum(const void* bytes, std::size_t size) {
+  return static_cast<std::uint32_t>(::crc32_z(0, static_cast<const Bytef*>(bytes), size));
+}
+std::uint32_t checksum(const SectionHeader& header) {
+  return checksum(&header, offsetof(SectionHeader, header_crc));
+}
+
+std::string payload_of(const PyramidView& view) {
+  Directory directory;
+  std::size_t offset = aligned(sizeof directory);
+  const auto place = [&](ArrayEntry& entry, std::size_t count, std::size_t item_bytes) {
+    entry = {offset, count, item_bytes};
+    offset = aligned(offset + count * item_bytes);
+  };
+  place(directory[0], 1, sizeof(PyramidFacts));
+  std::size_t next = 1;
+  for_arrays(view,
+             [&](const auto& items) { place(directory[next++], items.size(), sizeof(items[0])); });
+  std::string payload(offset, '\0');
+  std::memcpy(payload.data(), &directory, sizeof directory);
+  std::memcpy(payload.data() + directory[0].offset, &view.facts, sizeof view.facts);
+  next = 1;
+  for_arrays(view, [&](const auto& items) {
+    if (!items.empty()) {
+      std::memcpy(payload.data() + directory[next].offset, items.data(), items.size_bytes());
+    }
+    ++next;
+  });
+  return payload;
+}
+
+// The state of a file that a killed writer may have left in the middle of a section: where to go on.
+Result<std::uint64_t> end_of(const std::filesystem::path& path) {
+  const auto file = PyramidFile::open(path);
+  if (!file) return tl::unexpected<Error>(file.error());
+  if (file->sections().empty()) return 0;
+  const auto& last = file->sections().back();
+  return last.offset + sizeof(SectionHeader) + last.bytes;
+}
+
+}  // namespace
+
+Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
+                      std::uint32_t repetition, const Pyramid& pyramid) {
+  const std::string payload = payload_of(pyramid.view());
+  SectionHeader header;
+  header.cell = cell;
+  header.repetition = repetition;
+  header.bytes = payload.size();
+  header.layout = kLayout;
+  header.crc = checksum(payload.data(), payload.size());
+  header.header_crc = checksum(header);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  const auto end = end_of(path);
+  Status written;
+  if (!end) {
+    written = tl::unexpected<Error>(end.error());
+  } else if (::ftruncate(fd, static_cast<off_t>(*end)) != 0) {
+    written = fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
+  } else {
+    written = write_all(fd, {reinterpret_cast<const char*>(&header), sizeof header}, path);
+    if (written) written = write_all(fd, payload, path);
+  }
+  ::close(fd);
+  return written;
+}
+
+struct PyramidFile::Mapped {
+  const std::byte* bytes = nullptr;
+  std::size_t size = 0;
+  Mapped() = default;
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  ~Mapped() {
+    if (bytes != nullptr) ::munmap(const_cast<std::byte*>(bytes), size);
+  }
+};
+
+Result<PyramidFile> PyramidFile::open(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status {};
+  if (fd < 0 || ::fstat(fd, &status) != 0) {
+    const std::string reason = std::strerror(errno);
+    if (fd >= 0) ::close(fd);
+    return fail("{}: cannot be read: {}", path.string(), reason);
+  }
+  auto mapped = std::make_shared<Mapped>();
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* bytes = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  const int reason = errno;
+  ::close(fd);
+  if (bytes == MAP_FAILED) {
+    return fail("{}: cannot be mapped: {}", path.string(), std::strerror(reason));
+  }
+  mapped->bytes = static_cast<const std::byte*>(bytes);
+  mapped->size = size;
+  PyramidFile file;
+  file.path_ = path;
+  for (std::size_t at = 0; at < size;) {
+    SectionHeader header;
+    file.cut_short_ = size - at < sizeof header;
+    if (file.cut_short_) break;
+    std::memcpy(&header, mapped->bytes + at, sizeof header);
+    const SectionHeader ours;
+    if (std::memcmp(header.magic, ours.magic, sizeof ours.magic) != 0) {
+      return fail("{}: offset {}: no pyramid begins here", path.string(), at);
+    }
+    if (header.header_crc != checksum(header) || header.bytes % kAlign != 0) {
+      return fail("{}: offset {}: the header of the pyramid is damaged", path.string(), at);
+    }
+    file.cut_short_ = size - at - sizeof header < header.bytes;
+    if (file.cut_short_) break;
+    file.sections_.push_back({header.cell, header.repetition, at, header.bytes, header.crc,
+                              header.version, header.layout});
+    at += sizeof header + header.bytes;
+  }
+  file.mapped_ = std::move(mapped);
+  return file;
+}
+
+std::optional<std::size_t> PyramidFile::find(std::uint32_t cell, std::uint32_t repetition) const {
+  for (std::size_t i = sections_.size(); i > 0; --i) {
+    const Section& section = sections_[i - 1];
+    if (section.cell == cell && section.repetition == repetition) return i - 1;
+  }
+  return std::nullopt;
+}
+
+Result<PyramidView> PyramidFile::read(std::size_t index) const {
+  const Section& section = sections_[index];
+  if (section.version != kPyramidVersion) {
+    return fail("{}: offset {}: a pyramid of version {}, this program reads version {}",
+                path_.string(), section.offset, section.version, kPyramidVersion);
+  }
+  if (section.layout != kLayout) {
+    return fail("{}: offset {}: a pyramid whose arrays are laid out as in another build",
+                path_.string(), section.offset);
+  }
+  const std::byte* payload = mapped_->bytes + section.offset + sizeof(SectionHeader);
+  if (checksum(payload, section.bytes) != section.crc) {
+    return fail("{}: offset {}: the checksum of the pyramid does not fit", path_.string(),
+                section.offset);
+  }
+  Directory directory;
+  if (section.bytes < sizeof directory) {
+    return fail("{}: offset {}: a pyramid of {} bytes", path_.string(), section.offset,
+                section.bytes);
+  }
+  std::memcpy(&directory, payload, sizeof directory);
+  bool sound = true;
+  const auto fits = [&](const ArrayEntry& entry, std::size_t item_bytes) {
+    return entry.item_bytes == item_bytes && entry.offset % kAlign == 0 &&
+           entry.offset <= section.bytes &&
+           entry.count <= (section.bytes - entry.offset) / item_bytes;
+  };
+  PyramidView view;
+  sound = fits(directory[0], sizeof view.facts) && directory[0].count == 1;
+  if (sound) std::memcpy(&view.facts, payload + directory[0].offset, sizeof view.facts);
+  std::size_t next = 1;
+  for_arrays(view, [&](auto& items) {
+    using Items = std::remove_reference_t<decltype(items)>;
+    using Item = typename Items::value_type;
+    const ArrayEntry& entry = directory[next++];
+    sound = sound && fits(entry, sizeof(Item));
+    if (sound) {
+      items = {reinterpret_cast<const Item*>(payload + entry.offset),
+               static_cast<std::size_t>(entry.count)};
+    }
+  });
+  if (!sound) {
+    return fail("{}: offset {}: the directory of the pyramid points outside of it", path_.string(),
+                section.offset);
+  }
+  const std::string flaw = flaw_of(view);
+  if (flaw.empty()) return view;
+  return fail("{}: offset {}: {}", path_.string(), section.offset, flaw);
+}
+
+}  // namespace violet::results
