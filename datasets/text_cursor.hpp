@@ -10,6 +10,11 @@
 
 namespace violet::datasets {
 
+// The most seconds of a time stamp, so that its nanoseconds fit in 64 bits.
+inline constexpr std::uint64_t kMaxSeconds = 9'000'000'000;
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 class TextCursor {
  public:
   explicit TextCursor(std::string_view text)

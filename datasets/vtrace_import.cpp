@@ -8,11 +8,11 @@
 namespace violet::datasets {
 namespace {
 
-bool detect(const FileSample& sample) {
+bool detect_vtrace(const FileSample& sample) {
   return sample.bytes.starts_with(std::string_view(kTraceMagic.data(), kTraceMagic.size()));
 }
 
-Status import(ImportJob& job) {
+Status import_vtrace(ImportJob& job) {
   auto trace = open_trace(job.path);
   if (!trace) return tl::unexpected(trace.error());
   if (auto ok = validate_trace(*trace); !ok) return ok;
@@ -37,7 +37,7 @@ Status import(ImportJob& job) {
 }  // namespace
 
 extern const Importer kVtraceImporter;
-const Importer kVtraceImporter = {"vtrace", "Violet's own traces, .vtrace and .vtrace.zst", detect,
-                                  import};
+const Importer kVtraceImporter = {"vtrace", "Violet's own traces, .vtrace and .vtrace.zst",
+                                  detect_vtrace, import_vtrace};
 
 }  // namespace violet::datasets

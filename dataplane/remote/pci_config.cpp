@@ -16,7 +16,7 @@ constexpr std::uint32_t kRevision = 0x08;
 constexpr std::uint32_t kClass = 0x09;
 constexpr std::uint32_t kBar0 = 0x10;
 constexpr std::uint32_t kSubsystemVendor = 0x2c;
-constexpr std::uint32_t kSubsystem = 0x2e;
+constexpr std::uint32_t kSubsystemOffset = 0x2e;
 constexpr std::uint8_t kCapabilities = 0x34;
 constexpr std::uint32_t kInterruptLine = 0x3c;
 constexpr std::uint32_t kInterruptPin = 0x3d;
@@ -38,7 +38,7 @@ PciConfig::PciConfig(const PciIdentity& identity, std::uint32_t bar_bytes)
   put(kRevision, identity.revision, 1);
   put(kClass, identity.class_code, 3);
   put(kSubsystemVendor, identity.subsystem_vendor, 2);
-  put(kSubsystem, identity.subsystem, 2);
+  put(kSubsystemOffset, identity.subsystem, 2);
   put(kInterruptPin, 1, 1);
   make_writable(kCommand, kMemorySpace | kBusMaster | kIntxDisable, 2);
   make_writable(kBar0, ~(bar_bytes - 1), 4);

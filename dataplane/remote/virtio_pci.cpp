@@ -57,7 +57,7 @@ bool overlaps(std::uint32_t address, unsigned bytes, std::uint32_t at, std::uint
 }
 
 template <class T>
-void put(std::span<std::byte> into, std::uint32_t offset, T value) {
+void put_bytes(std::span<std::byte> into, std::uint32_t offset, T value) {
   std::memcpy(into.data() + offset, &value, sizeof(T));
 }
 
@@ -182,21 +182,21 @@ std::uint64_t VirtioPci::read_common(std::uint32_t offset, unsigned bytes) {
   const auto half = [](std::uint64_t bits, std::uint32_t select) {
     return select < 2 ? static_cast<std::uint32_t>(bits >> 32 * select) : 0u;
   };
-  put(all, kOfferedSelect, offered_half_);
-  put(all, kOffered, half(offered(), offered_half_));
-  put(all, kChosenSelect, chosen_half_);
-  put(all, kChosen, half(chosen_, chosen_half_));
-  put(all, kConfigVector, config_vector_);
-  put(all, kQueueCount, static_cast<std::uint16_t>(queue_count_));
-  put(all, kStatus, status());
-  put(all, kQueueSelect, selected_);
+  put_bytes(all, kOfferedSelect, offered_half_);
+  put_bytes(all, kOffered, half(offered(), offered_half_));
+  put_bytes(all, kChosenSelect, chosen_half_);
+  put_bytes(all, kChosen, half(chosen_, chosen_half_));
+  put_bytes(all, kConfigVector, config_vector_);
+  put_bytes(all, kQueueCount, static_cast<std::uint16_t>(queue_count_));
+  put_bytes(all, kStatus, status());
+  put_bytes(all, kQueueSelect, selected_);
   if (selected_ < queue_count_) {
     const Queue& queue = queues_[selected_];
-    put(all, kQueueSize, queue.size);
-    put(all, kQueueVector, queue.vector);
-    put(all, kQueueEnable, static_cast<std::uint16_t>(queue.enabled));
-    put(all, kQueueNotifyOffset, selected_);
-    for (std::uint32_t i = 0; i < 3; ++i) put(all, kQueueDescriptors + 8 * i, queue.areas[i]);
+    put_bytes(all, kQueueSize, queue.size);
+    put_bytes(all, kQueueVector, queue.vector);
+    put_bytes(all, kQueueEnable, static_cast<std::uint16_t>(queue.enabled));
+    put_bytes(all, kQueueNotifyOffset, selected_);
+    for (std::uint32_t i = 0; i < 3; ++i) put_bytes(all, kQueueDescriptors + 8 * i, queue.areas[i]);
   }
   if (offset >= kCommonBytes) return 0;
   return first_bytes(std::span(all).subspan(offset), bytes);

@@ -60,7 +60,7 @@ Table plan_table(const Places& places) {
   return table;
 }
 
-Result<Table> table_of(const Places& places, const std::string& what) {
+Result<Table> list_table(const Places& places, const std::string& what) {
   if (what == "plans") return plan_table(places);
   const auto words = make_vocabulary(places.datasets);
   if (!words) return tl::unexpected<Error>(words.error());
@@ -84,7 +84,7 @@ Result<Table> table_of(const Places& places, const std::string& what) {
 int list_verb(const Places& places, const std::string& what, const std::string& format_name) {
   const auto format = results::format_from(format_name);
   if (!format) return complain(format.error());
-  const auto table = table_of(places, what);
+  const auto table = list_table(places, what);
   if (!table) return complain(table.error());
   return print(results::render(*table, *format, results::style_for(1)));
 }

@@ -10,7 +10,7 @@
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kGranule = std::uint64_t{1} << kGranuleShift4K;
+constexpr std::uint64_t kProbeGranule = std::uint64_t{1} << kGranuleShift4K;
 constexpr Ticks kNever = ~Ticks{0};
 
 // A mapping over one granule that somebody probed.
@@ -52,7 +52,7 @@ class Comparison {
     for (const Event& event : input.probes) {
       if (event.kind != EventKind::kRogueProbe) continue;
       if (const Attachment* to = attachment(event)) {
-        lives_[to->domain].try_emplace(event.a / kGranule);
+        lives_[to->domain].try_emplace(event.a / kProbeGranule);
       }
     }
     for (const Event& event : input.engine) note_mapping(event);
@@ -105,8 +105,8 @@ class Comparison {
   }
 
   void note_mapping(const Event& event) {
-    const std::uint64_t first = event.a / kGranule;
-    const std::uint64_t last = event.b / kGranule;
+    const std::uint64_t first = event.a / kProbeGranule;
+    const std::uint64_t last = event.b / kProbeGranule;
     if (event.kind == EventKind::kMapDone) {
       for_probed(event.id, first, last, [&](std::vector<Life>& lives) {
         lives.push_back(
@@ -132,12 +132,13 @@ class Comparison {
     const Attachment* to = attachment(event);
     if (to == nullptr) return;
     const std::uint64_t last = event.a + std::max(1u, dma_event_bytes(event.b)) - 1;
-    for_probed(to->domain, event.a / kGranule, last / kGranule, [&](std::vector<Life>& lives) {
-      auto life = std::upper_bound(lives.begin(), lives.end(), event.at, began_later);
-      if (life == lives.begin()) return;
-      --life;
-      life->returned = std::min(life->returned, event.at);
-    });
+    for_probed(to->domain, event.a / kProbeGranule, last / kProbeGranule,
+               [&](std::vector<Life>& lives) {
+                 auto life = std::upper_bound(lives.begin(), lives.end(), event.at, began_later);
+                 if (life == lives.begin()) return;
+                 --life;
+                 life->returned = std::min(life->returned, event.at);
+               });
   }
   static bool began_later(Ticks at, const Life& life) { return at < life.mapped; }
 
@@ -199,7 +200,7 @@ class Comparison {
     const Expected expected =
         attachment_is_open(probe)
             ? Expected::kUncertain
-            : expectation(lives_.at(to->domain).at(probe.a / kGranule), probe);
+            : expectation(lives_.at(to->domain).at(probe.a / kProbeGranule), probe);
     count(expected, probe.status != 0, result);
   }
 

@@ -21,6 +21,9 @@ struct Choice {
   std::function<bool(const Snapshot& before, const Snapshot& after)> is_right;
 };
 
+// Right when the step sent as many requests.
+Choice needs_requests(std::uint64_t count, std::string text);
+
 struct Question {
   std::string text;  // Empty: none.
   std::vector<Choice> choices;

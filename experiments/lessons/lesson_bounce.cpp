@@ -13,17 +13,11 @@ constexpr GuestPhys kSecond{Memory::kFirstPage + kPageBytes};
 constexpr Iova kSlot{0xfffff000};
 constexpr unsigned kBuffers = 16;
 
-void set_scene(Scene& scene) {
+void set_bounce_scene(Scene& scene) {
   scene.restart(Placement::kSamecore, {.strategy = Strategy::kBounce});
   scene.memory().add("NIC buffer");
   scene.memory().add("NIC buffer");
   scene.guest().attach(kNic);
-}
-
-Choice needs_requests(std::uint64_t count, std::string text) {
-  return {std::move(text), [count](const Snapshot& before, const Snapshot& after) {
-            return after.requests.size() - before.requests.size() == count;
-          }};
 }
 
 void add_first_use(std::vector<Step>& steps) {
@@ -32,7 +26,7 @@ void add_first_use(std::vector<Step>& steps) {
        says("Mapping and unmapping cost messages to the engine. What if the mapping simply stayed? "
             "Then "
             "the device must never see the caller's page, only a stand-in for it: a bounce slot."),
-       set_scene});
+       set_bounce_scene});
   steps.push_back({"A slot is made",
                    says("The first map takes a fresh page as slot and maps it, with one MAP and "
                         "one exit. The NIC is "

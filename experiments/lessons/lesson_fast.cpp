@@ -8,7 +8,7 @@
 namespace violet::lessons {
 namespace {
 
-constexpr unsigned kBuffers = 64;
+constexpr unsigned kManyBuffers = 64;
 enum Measures : std::size_t { kExits, kWaits, kTime, kWindow };
 
 Measure count(const char* name, std::uint64_t value) {
@@ -18,7 +18,8 @@ Measure time(const char* name, std::uint64_t ns) {
   return {name, static_cast<double>(ns), time_text(ns)};
 }
 
-void measure(Scene& scene, Strategy strategy, Placement placement, unsigned buffers = kBuffers) {
+void measure(Scene& scene, Strategy strategy, Placement placement,
+             unsigned buffers = kManyBuffers) {
   const TrialResult result =
       run_trial(scene, {.strategy = strategy, .placement = placement, .buffers = buffers});
   scene.score({fmt::format("{}, {}", strategy_name(strategy), placement_name(placement)),
@@ -49,7 +50,7 @@ void add_one_buffer(std::vector<Step>& steps) {
              "A NIC needs {} buffers, one after the other: map, one packet, unmap. We "
              "let the driver do it four ways and count. An exit is assumed to cost {}, a "
              "sidecore's poll {}; all assumptions are listed on the right.",
-             kBuffers, time_text(shot.costs.exit), time_text(shot.costs.poll));
+             kManyBuffers, time_text(shot.costs.exit), time_text(shot.costs.poll));
        },
        [](Scene& s) {
          s.restart(Placement::kSamecore, {.strategy = Strategy::kStrict});
@@ -76,13 +77,13 @@ void add_one_buffer(std::vector<Step>& steps) {
        }});
 }
 
-void add_samecore(std::vector<Step>& steps) {
+void add_samecore_runs(std::vector<Step>& steps) {
   steps.push_back({"Strict on the guest's core",
                    [](const Snapshot&, const Snapshot& after) {
                      return fmt::format(
                          "{} exits for {} buffers, and {} waits. That is {} a buffer, "
                          "nearly all of it exits.",
-                         last_text(after, kExits), kBuffers, last_text(after, kWaits),
+                         last_text(after, kExits), kManyBuffers, last_text(after, kWaits),
                          last_text(after, kTime));
                    },
                    [](Scene& s) { measure(s, Strategy::kStrict, Placement::kSamecore); },
@@ -105,7 +106,7 @@ void add_samecore(std::vector<Step>& steps) {
          about(kExits, 120, 136, "about 128")}}});
 }
 
-void add_sidecore(std::vector<Step>& steps) {
+void add_sidecore_runs(std::vector<Step>& steps) {
   steps.push_back(
       {"Strict with a sidecore",
        [](const Snapshot&, const Snapshot& after) {
@@ -170,8 +171,8 @@ Lesson fast_lesson() {
       "placements",
       "strict and lazy with the engine in the exit, on a thread and on a sidecore"};
   add_one_buffer(lesson.steps);
-  add_samecore(lesson.steps);
-  add_sidecore(lesson.steps);
+  add_samecore_runs(lesson.steps);
+  add_sidecore_runs(lesson.steps);
   add_lesson(lesson.steps);
   return lesson;
 }

@@ -16,19 +16,13 @@ constexpr Iova kIovaA{0xfffff000};
 constexpr Iova kIovaReadOnly{0xffffe000};
 constexpr Iova kIovaB{0xffffd000};
 
-void set_scene(Scene& scene) {
+void set_optimistic_scene(Scene& scene) {
   scene.restart(Placement::kSidecore, {.strategy = Strategy::kOptimistic, .keep_quota = 2});
   scene.memory().add("buffer A");
   scene.memory().add("buffer B");
   scene.guest().attach(kNic);
   scene.guest().map(kPageA, kPageBytes, Permissions::kWrite | Permissions::kRead);
   scene.stage().dma(kNic, kIovaA, Access::kWrite, "packet A");
-}
-
-Choice needs_requests(std::uint64_t count, std::string text) {
-  return {std::move(text), [count](const Snapshot& before, const Snapshot& after) {
-            return after.requests.size() - before.requests.size() == count;
-          }};
 }
 
 bool is_mapped(const Snapshot& shot, Iova iova) {
@@ -44,7 +38,7 @@ void add_keeping(std::vector<Step>& steps) {
        says("Drivers often map the same page again a moment later. Optimistic teardown bets on it: "
             "at unmap "
             "it keeps the mapping for a few milliseconds. At most two at a time here: the quota."),
-       set_scene});
+       set_optimistic_scene});
   steps.push_back(
       {"Unmapped, says the driver",
        [](const Snapshot& before, const Snapshot& after) {
@@ -174,7 +168,7 @@ Measure exposure_of(const TrialResult& result, Strategy strategy,
   return {kName, longest, "no end"};
 }
 
-void compare(Scene& scene) {
+void compare_optimistic(Scene& scene) {
   for (const Strategy strategy : kFriends) {
     const TrialResult result =
         run_trial(scene, {.strategy = strategy, .placement = Placement::kSidecore, .buffers = 32});
@@ -196,7 +190,7 @@ void add_friends(std::vector<Step>& steps) {
             "for it; "
             "lazy and optimistic trade exposure for requests; bounce copies; direct maps all once "
             "and protects nothing."),
-       compare,
+       compare_optimistic,
        {"Four buffers, used 32 times. Who sends fewer requests: strict or optimistic?",
         {{"Strict",
           [](const Snapshot&, const Snapshot& after) {

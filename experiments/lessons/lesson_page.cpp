@@ -8,12 +8,12 @@
 namespace violet::lessons {
 namespace {
 
-constexpr GuestPhys kPage{Memory::kFirstPage};
-constexpr Iova kIova{0xfffff000};
+constexpr GuestPhys kFirstPage{Memory::kFirstPage};
+constexpr Iova kPageIova{0xfffff000};
 constexpr const char* kPacket = "packet no. 1";
 constexpr const char* kSecondPacket = "packet no. 2";
 
-void set_scene(Scene& scene) {
+void set_page_scene(Scene& scene) {
   scene.restart(Placement::kSamecore, {.strategy = Strategy::kStrict});
   scene.memory().add("free");
 }
@@ -24,7 +24,7 @@ void add_introduction(std::vector<Step>& steps) {
        says("A network card wants to write packets into memory by itself (DMA). It may reach "
             "only what the driver allows, and the engine in the middle enforces that. Right now "
             "the NIC is attached to nothing. Press \u2192 to go on."),
-       set_scene});
+       set_page_scene});
   steps.push_back(
       {"What must stay free?",
        says("First the driver asks which addresses it must never use for this device: PROBE. The "
@@ -53,8 +53,8 @@ void add_map(std::vector<Step>& steps) {
            "NIC calls 0xfffff000 is page 0x2000, for writing. It waits in the ring; the store does "
            "not know it yet."),
        [](Scene& s) {
-         s.memory().give(kPage, "NIC buffer");
-         s.guest().add_map(kPage, kPageBytes, Permissions::kWrite);
+         s.memory().give(kFirstPage, "NIC buffer");
+         s.guest().add_map(kFirstPage, kPageBytes, Permissions::kWrite);
        }});
   steps.push_back(
       {"Into the store",
@@ -84,7 +84,7 @@ void add_first_access(std::vector<Step>& steps) {
       {"The first access",
        says("The NIC writes to 0xfffff000. The IOTLB, a small cache of translations, has "
             "never seen this page: a miss."),
-       [](Scene& s) { s.stage().begin(kNic, kIova, Access::kWrite, kPacket); },
+       [](Scene& s) { s.stage().begin(kNic, kPageIova, Access::kWrite, kPacket); },
        hit_or_miss("The NIC writes its first packet to 0xfffff000. What does its IOTLB say?")});
   steps.push_back(
       {"The walk",
@@ -118,7 +118,7 @@ void add_second_access(std::vector<Step>& steps) {
                          "lesson's assumed costs the second access took {} in all.",
                          time_text(after.now - before.now));
                    },
-                   [](Scene& s) { s.stage().dma(kNic, kIova, Access::kWrite, kSecondPacket); },
+                   [](Scene& s) { s.stage().dma(kNic, kPageIova, Access::kWrite, kSecondPacket); },
                    hit_or_miss("A second packet goes to the same address. Hit or miss?")});
   steps.push_back(
       {"What you saw",

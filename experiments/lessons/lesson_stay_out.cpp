@@ -7,11 +7,11 @@
 namespace violet::lessons {
 namespace {
 
-constexpr Iova kIova{0xfffff000};
+constexpr Iova kStayOutIova{0xfffff000};
 constexpr Iova kNeighbour{0xffffe000};
 constexpr const char* kMessage = "hello, world";
 
-void set_scene(Scene& scene) {
+void set_stay_out_scene(Scene& scene) {
   scene.restart(Placement::kSidecore, {.strategy = Strategy::kStrict});
   scene.show_disk();
   const GuestPhys page = scene.memory().add("packet");
@@ -30,7 +30,7 @@ void add_permission(std::vector<Step>& steps) {
       {"A page to read",
        says("The NIC shall send this page, so the driver mapped it for reading only. The column on "
             "the far right shows the mapping: R."),
-       set_scene});
+       set_stay_out_scene});
   steps.push_back(
       {"Reading is fine",
        [](const Snapshot&, const Snapshot& after) {
@@ -39,7 +39,7 @@ void add_permission(std::vector<Step>& steps) {
              "now in the IOTLB.",
              after.nic().data);
        },
-       [](Scene& s) { s.stage().dma(kNic, kIova, Access::kRead, std::string(12, ' ')); }});
+       [](Scene& s) { s.stage().dma(kNic, kStayOutIova, Access::kRead, std::string(12, ' ')); }});
   steps.push_back(
       {"Writing is not",
        [](const Snapshot&, const Snapshot& after) {
@@ -48,7 +48,7 @@ void add_permission(std::vector<Step>& steps) {
              "The page still says \u201c{}\u201d.",
              after.pages[0].text);
        },
-       [](Scene& s) { s.stage().dma(kNic, kIova, Access::kWrite, "HELLO, BUGS!"); },
+       [](Scene& s) { s.stage().dma(kNic, kStayOutIova, Access::kWrite, "HELLO, BUGS!"); },
        will_it_succeed(
            "Now the NIC writes to the same address; its IOTLB has the entry. Will the write "
            "succeed?")});
@@ -89,7 +89,7 @@ void add_neighbours(std::vector<Step>& steps) {
       {"A device without a domain",
        says("The disk, endpoint 0x30, is attached to no domain. That the NIC may read this "
             "address is no help to it: domains keep devices apart. The fault's reason is DOMAIN."),
-       [](Scene& s) { s.stage().dma(kDisk, kIova, Access::kRead, std::string(12, ' ')); },
+       [](Scene& s) { s.stage().dma(kDisk, kStayOutIova, Access::kRead, std::string(12, ' ')); },
        will_it_succeed(
            "The disk reads 0xfffff000, which the NIC may read. The disk was never attached. "
            "Will it succeed?",

@@ -8,17 +8,17 @@
 namespace violet::lessons {
 namespace {
 
-constexpr GuestPhys kPage{Memory::kFirstPage};
-constexpr Iova kIova{0xfffff000};
+constexpr GuestPhys kStrictPage{Memory::kFirstPage};
+constexpr Iova kStrictIova{0xfffff000};
 
-void set_scene(Scene& scene) {
+void set_strict_scene(Scene& scene) {
   scene.restart(Placement::kSidecore, {.strategy = Strategy::kStrict});
   scene.memory().add("NIC buffer");
   scene.memory().add("NIC buffer");
   scene.stage().machine().events().add_buffer(sizeof(protocol::Fault));
   scene.guest().attach(kNic);
-  scene.guest().map(kPage, kPageBytes, Permissions::kReadWrite);
-  scene.stage().dma(kNic, kIova, Access::kWrite, "first packet");
+  scene.guest().map(kStrictPage, kPageBytes, Permissions::kReadWrite);
+  scene.stage().dma(kNic, kStrictIova, Access::kWrite, "first packet");
 }
 
 void add_unmap(std::vector<Step>& steps) {
@@ -27,13 +27,13 @@ void add_unmap(std::vector<Step>& steps) {
        says(
            "A page is mapped, and the NIC has used it: the translation is in its IOTLB. The engine "
            "has a core of its own (a sidecore) and polls the ring, so nobody needs to kick."),
-       set_scene});
+       set_strict_scene});
   steps.push_back(
       {"An access under way",
        says("The NIC begins another packet. It has translated the address, holds 0x2000 and has "
             "written half of the bytes. Remember that: it is in the middle."),
        [](Scene& s) {
-         s.stage().begin(kNic, kIova, Access::kWrite, "SECOND PACKET");
+         s.stage().begin(kNic, kStrictIova, Access::kWrite, "SECOND PACKET");
          s.stage().copy_half(kNic);
        }});
   steps.push_back({"The driver wants its page back",
@@ -41,7 +41,7 @@ void add_unmap(std::vector<Step>& steps) {
                         "there. Only then "
                         "may anybody else have the page."),
                    [](Scene& s) {
-                     s.guest().add_unmap(kIova);
+                     s.guest().add_unmap(kStrictIova);
                      s.guest().start_waiting();
                    }});
 }
@@ -68,7 +68,7 @@ void add_grace(std::vector<Step>& steps) {
            "The MAP was answered although it came later. The engine never stops to wait: what must "
            "wait is parked, and the rest goes on."),
        [](Scene& s) {
-         s.guest().add_map({kPage.value + kPageBytes}, kPageBytes, Permissions::kWrite);
+         s.guest().add_map({kStrictPage.value + kPageBytes}, kPageBytes, Permissions::kWrite);
          s.stage().engine_polls();
          s.guest().reap();
        },
@@ -114,7 +114,7 @@ void add_after(std::vector<Step>& steps) {
                    says("Now the page can be given away. A browser gets it and writes something "
                         "that is nobody's "
                         "business."),
-                   [](Scene& s) { s.memory().rewrite(kPage, "browser", "password=tulip"); }});
+                   [](Scene& s) { s.memory().rewrite(kStrictPage, "browser", "password=tulip"); }});
   steps.push_back(
       {"Too late",
        [](const Snapshot&, const Snapshot& after) {
@@ -123,7 +123,7 @@ void add_after(std::vector<Step>& steps) {
              "secret. Stale pages: {}, now and at every earlier step.",
              after.stale_pages());
        },
-       [](Scene& s) { s.stage().dma(kNic, kIova, Access::kRead, std::string(14, ' ')); },
+       [](Scene& s) { s.stage().dma(kNic, kStrictIova, Access::kRead, std::string(14, ' ')); },
        will_it_succeed(
            "The NIC tries the old address 0xfffff000 once more. Will it read the password?")});
   steps.push_back({"Reported",

@@ -8,12 +8,12 @@
 namespace violet::lessons {
 namespace {
 
-constexpr GuestPhys kPage{Memory::kFirstPage};
+constexpr GuestPhys kWindowPage{Memory::kFirstPage};
 constexpr GuestPhys kOther{Memory::kFirstPage + kPageBytes};
-constexpr Iova kIova{0xfffff000};
+constexpr Iova kWindowIova{0xfffff000};
 constexpr const char* kSecret = "password=tulip";
 
-void set_scene(Scene& scene, Placement placement) {
+void set_window_scene(Scene& scene, Placement placement) {
   scene.restart(placement, {.strategy = Strategy::kLazy});
   scene.memory().add("NIC buffer");
   scene.memory().add("free");
@@ -21,17 +21,17 @@ void set_scene(Scene& scene, Placement placement) {
   scene.stage().machine().events().add_buffer(sizeof(protocol::Fault));
   scene.hijack_nic();
   scene.guest().attach(kNic);
-  scene.guest().map(kPage, kPageBytes, Permissions::kReadWrite);
-  scene.stage().dma(kNic, kIova, Access::kWrite, "packet");
+  scene.guest().map(kWindowPage, kPageBytes, Permissions::kReadWrite);
+  scene.stage().dma(kNic, kWindowIova, Access::kWrite, "packet");
 }
 
 void give_to_browser(Scene& scene) {
   scene.stage().spend(scene.stage().costs().think);
-  scene.memory().rewrite(kPage, "browser", kSecret);
+  scene.memory().rewrite(kWindowPage, "browser", kSecret);
 }
 
 void nic_reads(Scene& scene) {
-  scene.stage().dma(kNic, kIova, Access::kRead, std::string(14, ' '));
+  scene.stage().dma(kNic, kWindowIova, Access::kRead, std::string(14, ' '));
 }
 
 Question what_does_it_read(std::string text) {
@@ -52,12 +52,12 @@ void add_samecore(std::vector<Step>& steps) {
                    says("Lazy unmapping saves the driver its waiting. The engine runs on the "
                         "guest's own core and "
                         "only when it is kicked. And somebody has put bad firmware on this NIC."),
-                   [](Scene& s) { set_scene(s, Placement::kSamecore); }});
+                   [](Scene& s) { set_window_scene(s, Placement::kSamecore); }});
   steps.push_back(
       {"The unmap returns",
        says("UNMAP goes into the ring, without a kick and without waiting: the call has returned. "
             "The address goes to the flush queue. Store and IOTLB still know the page: stale."),
-       [](Scene& s) { s.guest().unmap(kIova); }});
+       [](Scene& s) { s.guest().unmap(kWindowIova); }});
   steps.push_back(
       {"A new owner",
        says(
@@ -99,12 +99,12 @@ void add_sidecore(std::vector<Step>& steps) {
                    says("The same guest, the same lazy driver, the same bad NIC. One thing "
                         "differs: the engine has a "
                         "core of its own and polls the ring."),
-                   [](Scene& s) { set_scene(s, Placement::kSidecore); }});
+                   [](Scene& s) { set_window_scene(s, Placement::kSidecore); }});
   steps.push_back({"The unmap returns",
                    says("Again the UNMAP is queued, not kicked, and the call returns. For this "
                         "moment the page is "
                         "stale again."),
-                   [](Scene& s) { s.guest().unmap(kIova); }});
+                   [](Scene& s) { s.guest().unmap(kWindowIova); }});
   steps.push_back(
       {"The engine looks by itself",
        [](const Snapshot&, const Snapshot& after) {

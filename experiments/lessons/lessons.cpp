@@ -37,4 +37,10 @@ std::span<const Lesson> lessons() {
   return all;
 }
 
+Choice needs_requests(std::uint64_t count, std::string text) {
+  return {std::move(text), [count](const Snapshot& before, const Snapshot& after) {
+            return after.requests.size() - before.requests.size() == count;
+          }};
+}
+
 }  // namespace violet::lessons

@@ -15,7 +15,7 @@
 namespace violet::linux_guest {
 namespace {
 
-constexpr int kNoProgram = 127;
+constexpr int kNoQemu = 127;
 
 Status make_disk(const std::string& file, unsigned mib) {
   const FileDescriptor disk(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -68,7 +68,7 @@ Result<GuestReport> run_on_qemus_own(const GuestSetup& setup) {
   while (::poll(slots, 3, -1) < 0 && errno == EINTR) continue;
   const int code = child->stop();
   (*console)->close();
-  if (code == kNoProgram) {
+  if (code == kNoQemu) {
     return fail(ErrorKind::kEnvironment,
                 "qemu-system-x86_64 does not start: apt install qemu-system-x86");
   }

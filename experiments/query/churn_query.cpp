@@ -143,8 +143,8 @@ bool is_reuse(const CellData& cell, std::uint32_t domain, std::uint64_t granule,
          found->at < now;
 }
 
-ChurnGrid replayed(const CellData& cell, const CellData::ReplayFrom& from,
-                   const ChurnQuery& query) {
+ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
+                         const ChurnQuery& query) {
   ChurnSums sums(cell, query);
   ChurnSink sink(cell, sums, query);
   LifeTracker<ChurnSink> tracker(sink);
@@ -340,7 +340,7 @@ ChurnGrid ask_churn(const CellData& cell, const ChurnQuery& asked) {
   if (query.range.last < query.range.first) query.range.last = query.range.first;
   const TickWindow ticks(cell.base, query.window);
   const auto from = cell.replay(ticks, kMostReplayed);
-  return from ? replayed(cell, *from, query) : GridReader(cell, query).read();
+  return from ? replayed_churn(cell, *from, query) : GridReader(cell, query).read();
 }
 
 UsedRanges ask_used_ranges(const CellData& cell) {

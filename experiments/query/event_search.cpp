@@ -7,7 +7,7 @@
 namespace violet::gui {
 namespace {
 
-constexpr std::size_t kBlocksBetween = 2048;  // That pages are given back.
+constexpr std::size_t kSearchBlocksBetween = 2048;  // That pages are given back.
 
 std::uint32_t count_matches(std::span<const Event> events, const EventMatcher& matches) {
   return static_cast<std::uint32_t>(std::count_if(events.begin(), events.end(), matches));
@@ -139,7 +139,7 @@ std::uint64_t EventSearch::count(const CellData& cell, Ticks from, Ticks to,
       std::uint32_t& remembered = known->counts[i][index];
       if (remembered == kUnknown) {
         remembered = count_matches(events, matches);
-        if (index % kBlocksBetween == 0) cell.events->give_back();
+        if (index % kSearchBlocksBetween == 0) cell.events->give_back();
       }
       total += remembered;
     }

@@ -55,9 +55,9 @@ struct LevelSink : QuietSink {
   Track stale, live;
 };
 
-LevelTotals replayed(const CellData& cell, const CellData::ReplayFrom& from, TimeWindow window,
-                     const Columns& columns, std::vector<Column>& stale,
-                     std::vector<Column>& live) {
+LevelTotals replayed_levels(const CellData& cell, const CellData::ReplayFrom& from,
+                            TimeWindow window, const Columns& columns, std::vector<Column>& stale,
+                            std::vector<Column>& live) {
   LevelSink sink(cell, window, columns);
   LifeTracker<LevelSink> tracker(sink);
   load_state(cell, from, tracker);
@@ -120,7 +120,7 @@ LevelTotals levels_of(const CellData& cell, TimeWindow window, const Columns& co
                       std::vector<Column>& stale, std::vector<Column>& live) {
   const TickWindow ticks(cell.base, window);
   const auto from = cell.replay(ticks, cell.fine(columns) ? kFewEvents : kMostReplayed);
-  const LevelTotals totals = from ? replayed(cell, *from, window, columns, stale, live)
+  const LevelTotals totals = from ? replayed_levels(cell, *from, window, columns, stale, live)
                                   : from_pyramid(cell, window, columns, stale, live);
   mark_gaps(cell, window, columns, stale);
   mark_gaps(cell, window, columns, live);

@@ -8,7 +8,7 @@ namespace violet::gui {
 namespace {
 
 // Only what the engine did: a MAP or an UNMAP is looked up in a table of ranges.
-constexpr std::uint64_t kMostFollowed = 500'000;
+constexpr std::uint64_t kMostTopologyEvents = 500'000;
 
 class TopologyAt {
  public:
@@ -117,7 +117,7 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
     }
   }
   const bool kept = cell.kept_from <= begin && until <= cell.kept_until;
-  if (kept && cell.events->count(begin, until) <= kMostFollowed) {
+  if (kept && cell.events->count(begin, until) <= kMostTopologyEvents) {
     cell.events->merge(begin, until, [&](std::uint16_t, const Event& event) {
       state.apply(event);
       return true;

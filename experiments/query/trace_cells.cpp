@@ -6,7 +6,7 @@
 namespace violet::gui {
 namespace {
 
-constexpr std::size_t kBlocksBetween = 2048;  // That pages are given back.
+constexpr std::size_t kTraceBlocksBetween = 2048;  // That pages are given back.
 
 using Blocks = std::vector<results::EventTrace::Block>;
 
@@ -14,7 +14,7 @@ std::vector<TraceCell> marks_of(const results::EventTrace& trace) {
   std::vector<TraceCell> cells;
   for (std::size_t i = 0; i < trace.blocks().size(); ++i) {
     const auto& block = trace.blocks()[i];
-    if (i % kBlocksBetween == 0) trace.give_back_pages();
+    if (i % kTraceBlocksBetween == 0) trace.give_back_pages();
     if (block.lcore != kRecorderLcore) continue;
     for (const Event& event : block.events) {
       if (event.kind != EventKind::kMark ||
@@ -68,7 +68,7 @@ std::vector<TraceCell> cells_of(const results::EventTrace& trace) {
   std::map<std::pair<const TraceCell*, std::uint16_t>, Ticks> last_of;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const auto& block = blocks[i];
-    if (i % kBlocksBetween == 0) trace.give_back_pages();
+    if (i % kTraceBlocksBetween == 0) trace.give_back_pages();
     if (!block.events.empty() && marked) current = &running_at(cells, block.events.back().at);
     if (!block.events.empty() && !marked) {
       current->start = std::min(current->start, block.events.front().at);

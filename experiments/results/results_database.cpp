@@ -50,7 +50,7 @@ Better better_from(const std::string& name) {
   return name == "lower" ? Better::kLower : Better::kNeither;
 }
 
-std::string axes_json(const CellRecord& cell) {
+std::string axes_text(const CellRecord& cell) {
   Json json = Json::object();
   for (const auto& [key, value] : cell.axes) {
     std::visit([&json, &name = key](const auto& inner) { json[name] = inner; }, value);
@@ -145,7 +145,7 @@ Status ResultsDatabase::insert_cells(const std::vector<CellRecord>& cells) {
   if (!insert) return tl::unexpected(insert.error());
   std::int64_t position = 0;
   for (const CellRecord& cell : cells) {
-    insert->bind(1, cell.id).bind(2, position++).bind(3, cell.label).bind(4, axes_json(cell));
+    insert->bind(1, cell.id).bind(2, position++).bind(3, cell.label).bind(4, axes_text(cell));
     const Status status = insert->run();
     if (!status) return status;
   }

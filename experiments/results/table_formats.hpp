@@ -10,6 +10,8 @@
 
 namespace violet::results {
 
+// JSON has no infinity: null then.
+nlohmann::ordered_json number(double value);
 nlohmann::ordered_json table_json(const Table& table);
 std::string table_ndjson(const Table& table);
 std::string table_csv(const Table& table);

@@ -12,7 +12,7 @@
 namespace violet {
 namespace {
 
-constexpr std::size_t kBatch = 4096;
+constexpr std::size_t kEventBatch = 4096;
 constexpr std::uint64_t kSliceNs = 10'000'000;  // Of events, given to a fold at once.
 constexpr double kIntervalS = 0.5;  // Histograms are logged this often, so a kill loses less.
 
@@ -43,7 +43,7 @@ Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, results::Even
       trace_(trace),
       options_(options),
       rings_(recorded.rings()),
-      batch_(kBatch) {
+      batch_(kEventBatch) {
   for (auto& log : logs_) log = std::make_unique<EventLog>(options.max_events);
 }
 

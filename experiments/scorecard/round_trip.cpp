@@ -105,13 +105,13 @@ Finding rtt_finding(std::string_view key, const Samples& ring, const Samples& em
 // --- unmap_busy ---
 
 constexpr std::uint32_t kHotPages = 64;
-constexpr std::size_t kBurst = 32;
+constexpr std::size_t kProbeBurst = 32;
 
 // The endpoint: bursts of small reads over the hot pages.
 class Endpoint {
  public:
   explicit Endpoint(DmaPort& port) : port_(port) {
-    for (std::size_t i = 0; i < kBurst; ++i) {
+    for (std::size_t i = 0; i < kProbeBurst; ++i) {
       ops_[i] = {{}, 8, Access::kRead, bytes_[i].data(), DmaResult::kOk};
     }
   }
@@ -123,18 +123,18 @@ class Endpoint {
     const Ticks start = now_ticks();
     good_ += port_.run(ops_);
     ticks_ += now_ticks() - start;
-    asked_ += kBurst;
+    asked_ += kProbeBurst;
   }
   bool all_good() const { return good_ == asked_; }
   std::uint64_t asked() const { return asked_; }
   double ns_a_burst() const {
-    return static_cast<double>(ticks_) * ns_per_tick() * kBurst / static_cast<double>(asked_);
+    return static_cast<double>(ticks_) * ns_per_tick() * kProbeBurst / static_cast<double>(asked_);
   }
 
  private:
   DmaPort& port_;
-  std::array<std::array<std::byte, 8>, kBurst> bytes_{};
-  std::array<DmaOp, kBurst> ops_{};
+  std::array<std::array<std::byte, 8>, kProbeBurst> bytes_{};
+  std::array<DmaOp, kProbeBurst> ops_{};
   std::uint32_t page_ = 0;
   std::uint64_t good_ = 0;
   std::uint64_t asked_ = 0;
@@ -239,7 +239,7 @@ Result<Findings> measure_busy_unmap(Lab& lab) {
            "that is also the endpoint looks only between its bursts of {}; a burst took {} on "
            "average, misses after each UNMAP included, and even a MAP, which waits for no "
            "reader, took {}",
-           kBurst, ns_text(samples->ns_a_burst), ns_text(samples->map_busy)),
+           kProbeBurst, ns_text(samples->ns_a_burst), ns_text(samples->map_busy)),
        "MAP with the endpoint quiet; the endpoint's bursts of 32 reads over 64 pages run on the "
        "guest's lcore between its looks at the used ring"}};
 }

@@ -91,7 +91,8 @@ struct ViewerSamples {
   ViewerProcess::Totals totals;
 };
 
-Status repeat(Lab& lab, Bench& bench, unsigned cpu, unsigned frames, ViewerSamples& samples) {
+Status repeat_viewer(Lab& lab, Bench& bench, unsigned cpu, unsigned frames,
+                     ViewerSamples& samples) {
   for (Samples* arm : {&samples.alone, &samples.again}) {
     const auto measured = rate(bench);
     if (!measured) return tl::unexpected<Error>(measured.error());
@@ -110,14 +111,14 @@ Status repeat(Lab& lab, Bench& bench, unsigned cpu, unsigned frames, ViewerSampl
   return {};
 }
 
-Result<ViewerSamples> measure(Lab& lab, unsigned cpu, unsigned frames) {
+Result<ViewerSamples> measure_viewer(Lab& lab, unsigned cpu, unsigned frames) {
   auto bench = make_bench(lab);
   if (!bench) return tl::unexpected<Error>(bench.error());
   const Drain drain(bench->segment->ring(0));
   ViewerSamples samples;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
     if (i == 1) samples = {};
-    if (auto done = repeat(lab, *bench, cpu, frames, samples); !done)
+    if (auto done = repeat_viewer(lab, *bench, cpu, frames, samples); !done)
       return tl::unexpected<Error>(done.error());
     lab.tick();
   }
@@ -140,12 +141,12 @@ Result<Findings> measure_viewer(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("viewer", kNeedsTwoCpus)};
   if (lab.viewer == nullptr)
     return Findings{not_available("viewer", "no process could be started")};
-  const auto shared = measure(lab, lab.eal->cpus()[0], kSharedFrames);
+  const auto shared = measure_viewer(lab, lab.eal->cpus()[0], kSharedFrames);
   if (!shared) return tl::unexpected<Error>(shared.error());
   results::Estimate spare_ratio{std::numeric_limits<double>::quiet_NaN(), std::nullopt, 0};
   std::string spare_text = "with a core to spare: not measured, there are two CPUs";
   if (lab.spare_cpu) {
-    const auto spare = measure(lab, *lab.spare_cpu, kSpareFrames);
+    const auto spare = measure_viewer(lab, *lab.spare_cpu, kSpareFrames);
     if (!spare) return tl::unexpected<Error>(spare.error());
     spare_ratio = ratio(spare->watched, spare->alone);
     spare_text = text_of(*spare, kSpareFrames, "on a CPU of its own");

@@ -140,7 +140,7 @@ class BounceDynamic final : public MappedStrategy {
   Ticks next_eviction_ = 0;
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_bounce_dynamic(const StrategyContext& context) {
   const ParameterSet& parameters = context.parameters;
   const auto evict_ns = static_cast<std::uint64_t>(parameters.real("evict_s") * 1e9);
   return std::make_unique<BounceDynamic>(
@@ -170,7 +170,7 @@ StrategyInfo bounce_dynamic_strategy() {
             .least = 0.001,
             .most = 3600,
             .help = "period of eviction; a slot idle for two rounds is unmapped"}},
-          make};
+          make_bounce_dynamic};
 }
 
 }  // namespace violet

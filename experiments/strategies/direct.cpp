@@ -97,14 +97,14 @@ class Direct final : public MappedStrategy {
   std::uint64_t mapped_bytes_ = 0;
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_direct(const StrategyContext& context) {
   return std::make_unique<Direct>(context);
 }
 
 }  // namespace
 
 StrategyInfo direct_strategy() {
-  return {"direct", "all guest memory is mapped one to one, once", {}, make};
+  return {"direct", "all guest memory is mapped one to one, once", {}, make_direct};
 }
 
 }  // namespace violet

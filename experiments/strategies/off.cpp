@@ -36,7 +36,7 @@ class Off final : public BasicStrategy {
   void do_unmap(std::span<const DmaMapping>, unsigned, bool) override {}
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_off(const StrategyContext& context) {
   return std::make_unique<Off>(context);
 }
 
@@ -50,7 +50,7 @@ StrategyInfo off_strategy() {
             .choices = {"global", "domain"},
             .help = "global: config.bypass and no ATTACH; domain: endpoints in a bypass domain, as "
                     "iommu.passthrough=1"}},
-          make};
+          make_off};
 }
 
 }  // namespace violet

@@ -14,7 +14,7 @@ class Strict final : public MappedStrategy {
   }
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_strict(const StrategyContext& context) {
   StrategyContext mine = context;
   mine.domain.sync_map = context.parameters.flag("sync_map");
   return std::make_unique<Strict>(mine);
@@ -29,7 +29,7 @@ StrategyInfo strict_strategy() {
       {{.name = "sync_map",
         .initial = true,
         .help = "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}},
-      make};
+      make_strict};
 }
 
 }  // namespace violet

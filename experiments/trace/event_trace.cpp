@@ -44,7 +44,7 @@ static_assert(alignof(Event) <= 32 && sizeof(FileHeader) % alignof(Event) == 0);
 
 constexpr std::size_t kBlocksBetween = 2048;  // About a quarter of a gigabyte.
 
-std::uint32_t checksum(std::span<const Event> events) {
+std::uint32_t events_checksum(std::span<const Event> events) {
   const auto bytes = std::as_bytes(events);
   return static_cast<std::uint32_t>(
       ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
@@ -132,7 +132,7 @@ Status EventTraceWriter::append(std::uint16_t lcore, std::span<const Event> even
     BlockHeader header;
     header.events = static_cast<std::uint32_t>(part.size());
     header.dropped_before = std::exchange(before.dropped, 0);
-    header.crc = checksum(part);
+    header.crc = events_checksum(part);
     header.lcore = lcore;
     header.not_kept_before = std::exchange(before.not_kept, 0);
     Status written = write_all(fd_, bytes_of(header), path_);
@@ -226,9 +226,9 @@ void EventTrace::give_back_pages() const {
 
 Status EventTrace::verify(std::size_t block) const {
   const Block& checked = blocks_[block];
-  if (checksum(checked.events) == checked.checksum) return {};
+  if (events_checksum(checked.events) == checked.checksum) return {};
   const auto* first = reinterpret_cast<const std::byte*>(checked.events.data());
-  return fail("{}: offset {}: the checksum of {} events does not fit", name_,
+  return fail("{}: offset {}: the events_checksum of {} events does not fit", name_,
               static_cast<std::size_t>(first - bytes_.data()) - sizeof(BlockHeader),
               checked.events.size());
 }

@@ -10,7 +10,7 @@
 namespace violet::results {
 namespace {
 
-constexpr unsigned kMostShift = 63;
+constexpr unsigned kMostCheckedShift = 63;
 
 // `key(item)` must not fall and stay below `end`.
 template <class Items, class Key>
@@ -44,9 +44,9 @@ bool good_bucket(const PyramidBucket& bucket) {
 bool good_facts(const PyramidFacts& facts) {
   const bool shifts =
       std::all_of(std::begin(facts.grids), std::end(facts.grids), [](const ChurnGridShape& grid) {
-        return grid.time_shift <= kMostShift && grid.page_shift <= 52;
+        return grid.time_shift <= kMostCheckedShift && grid.page_shift <= 52;
       });
-  return shifts && facts.shift <= kMostShift && std::isfinite(facts.ns_per_tick) &&
+  return shifts && facts.shift <= kMostCheckedShift && std::isfinite(facts.ns_per_tick) &&
          facts.ns_per_tick > 0 && facts.faults_thinned > 0;
 }
 

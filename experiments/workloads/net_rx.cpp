@@ -11,7 +11,7 @@
 namespace violet {
 namespace {
 
-std::vector<ParameterSpec> parameters() {
+std::vector<ParameterSpec> net_rx_parameters() {
   return {
       {.name = "ring",
        .initial = std::int64_t{256},
@@ -42,12 +42,12 @@ std::vector<ParameterSpec> parameters() {
 
 class NetRx final : public Workload {
  public:
-  explicit NetRx(const ParameterSet& parameters)
-      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
-        packet_bytes_(static_cast<std::uint32_t>(parameters.integer("packet_bytes"))),
-        buffer_bytes_(static_cast<std::uint32_t>(parameters.integer("buffer_bytes"))),
-        batch_(static_cast<std::uint32_t>(parameters.integer("batch"))),
-        lifo_(parameters.text("recycle") == "lifo"),
+  explicit NetRx(const ParameterSet& net_rx_parameters)
+      : ring_(static_cast<std::uint32_t>(net_rx_parameters.integer("ring"))),
+        packet_bytes_(static_cast<std::uint32_t>(net_rx_parameters.integer("packet_bytes"))),
+        buffer_bytes_(static_cast<std::uint32_t>(net_rx_parameters.integer("buffer_bytes"))),
+        batch_(static_cast<std::uint32_t>(net_rx_parameters.integer("batch"))),
+        lifo_(net_rx_parameters.text("recycle") == "lifo"),
         slots_(ring_) {}
 
   Status prepare(Guest& guest) override {
@@ -153,7 +153,8 @@ class NetRx final : public Workload {
 }  // namespace
 
 const WorkloadInfo kNetRx = {
-    "net-rx", "a NIC receives at full speed, one mapping a packet", EndpointKind::kNic, parameters,
+    "net-rx", "a NIC receives at full speed, one mapping a packet", EndpointKind::kNic,
+    net_rx_parameters,
     [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
       return std::make_unique<NetRx>(set);
     }};

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t kPage = BlockModel::kPage;
 
-std::vector<ParameterSpec> parameters() {
+std::vector<ParameterSpec> nvme_parameters() {
   return {
       {.name = "depth",
        .initial = std::int64_t{128},
@@ -33,10 +33,10 @@ std::vector<ParameterSpec> parameters() {
 
 class Nvme final : public Workload {
  public:
-  Nvme(const ParameterSet& parameters, std::uint64_t seed)
-      : depth_(static_cast<std::uint32_t>(parameters.integer("depth"))),
-        bytes_(static_cast<std::uint32_t>(parameters.integer("io_bytes"))),
-        read_percent_(static_cast<std::uint32_t>(parameters.integer("read_percent"))),
+  Nvme(const ParameterSet& nvme_parameters, std::uint64_t seed)
+      : depth_(static_cast<std::uint32_t>(nvme_parameters.integer("depth"))),
+        bytes_(static_cast<std::uint32_t>(nvme_parameters.integer("io_bytes"))),
+        read_percent_(static_cast<std::uint32_t>(nvme_parameters.integer("read_percent"))),
         entries_(std::bit_ceil(depth_ + 1)),
         rng_(seed),
         slots_(depth_) {}
@@ -207,7 +207,7 @@ class Nvme final : public Workload {
 
 const WorkloadInfo kNvme = {
     "nvme-4k", "random reads and writes of a block device, 128 in flight", EndpointKind::kBlock,
-    parameters, [](const ParameterSet& set, std::uint64_t seed) -> std::unique_ptr<Workload> {
+    nvme_parameters, [](const ParameterSet& set, std::uint64_t seed) -> std::unique_ptr<Workload> {
       return std::make_unique<Nvme>(set, seed);
     }};
 

@@ -11,7 +11,7 @@ namespace {
 using lessons::Measure;
 using lessons::Score;
 
-constexpr double kPad = 10;
+constexpr double kBoardPad = 10;
 
 QString qt(const std::string& text) { return QString::fromStdString(text); }
 
@@ -41,14 +41,14 @@ struct Grid {
 
   QRectF cell(std::size_t row, std::size_t column) const {
     return {inside.left() + name_width + static_cast<double>(column) * column_width,
-            inside.top() + (static_cast<double>(row) + 1) * row_height, column_width - kPad,
+            inside.top() + (static_cast<double>(row) + 1) * row_height, column_width - kBoardPad,
             row_height};
   }
 };
 
 Grid grid_of(const QRectF& area, const std::vector<Score>& scores) {
   Grid grid;
-  grid.inside = area.adjusted(kPad, kPad / 2, 0, -kPad / 2);
+  grid.inside = area.adjusted(kBoardPad, kBoardPad / 2, 0, -kBoardPad / 2);
   const auto rows = static_cast<double>(scores.size()) + 1;
   grid.row_height = std::min(grid.inside.height() / rows, area.width() / 16);
   const double points = std::clamp(std::min(grid.row_height / 3.0, area.width() / 78), 7.5, 20.0);
@@ -59,7 +59,7 @@ Grid grid_of(const QRectF& area, const std::vector<Score>& scores) {
   for (const Score& score : scores) {
     widest = std::max(widest, QFontMetricsF(grid.name).horizontalAdvance(qt(score.name)));
   }
-  grid.name_width = widest + 2 * kPad;
+  grid.name_width = widest + 2 * kBoardPad;
   grid.column_width =
       (grid.inside.width() - grid.name_width) / static_cast<double>(scores[0].measures.size());
   return grid;

@@ -7,7 +7,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kPatienceMs = 2000;  // For a process to die.
+constexpr int kCheckPatienceMs = 2000;  // For a process to die.
 
 QString textAt(const json& object, const char* key) {
   const auto at = object.find(key);
@@ -78,7 +78,7 @@ PlanCheck::~PlanCheck() {
   if (process_ == nullptr) return;
   process_->disconnect(this);
   process_->kill();
-  process_->waitForFinished(kPatienceMs);
+  process_->waitForFinished(kCheckPatienceMs);
 }
 
 void PlanCheck::setText(const QString& text) {

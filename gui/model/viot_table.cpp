@@ -16,7 +16,7 @@ using protocol::ViotPciRange;
 
 namespace {
 
-constexpr qint64 kMostBytes = 2 << 20;
+constexpr qint64 kMostTableBytes = 2 << 20;
 
 QString functionsOf(const ViotPciRange& range) {
   return segmentBdf(range.segment_start, range.bdf_start) + QStringLiteral(" to ") +
@@ -51,8 +51,8 @@ Result<protocol::ViotTable> readViot(const QString& path) {
     return fail(ErrorKind::kUsage, "{}: cannot be opened: {}", name,
                 file.errorString().toStdString());
   }
-  const QByteArray bytes = file.read(kMostBytes + 1);
-  if (bytes.size() > kMostBytes) {
+  const QByteArray bytes = file.read(kMostTableBytes + 1);
+  if (bytes.size() > kMostTableBytes) {
     return fail(ErrorKind::kUsage, "{}: has more than 2 MiB and is no VIOT table", name);
   }
   auto table = protocol::parse_viot(

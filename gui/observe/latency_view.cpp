@@ -11,7 +11,7 @@
 namespace violet::gui {
 
 namespace {
-constexpr double kTallEnough = 340;  // For a distribution below.
+constexpr double kTallLatency = 340;  // For a distribution below.
 
 // Of `counts` operations, with the place inside the bin taken as even.
 double percentile_of(const TimeHistogram& counts, std::uint64_t count, double percent) {
@@ -170,7 +170,7 @@ void LatencyView::forget() {
 }
 
 QRectF LatencyView::heatArea(const QRectF& area) {
-  if (area.height() < kTallEnough) return area;
+  if (area.height() < kTallLatency) return area;
   return QRectF(area.left(), area.top(), area.width(), std::floor(area.height() * 0.6));
 }
 
@@ -196,7 +196,7 @@ Frame LatencyView::frameOf(const QRectF& area) const {
 
 void LatencyView::paint(QPainter& painter, const QRectF& area) {
   paintHeat(painter, heatArea(area));
-  if (area.height() < kTallEnough) return;
+  if (area.height() < kTallLatency) return;
   const QRectF below(area.left(), heatArea(area).bottom(), area.width(),
                      area.bottom() - heatArea(area).bottom());
   const LatencyGrid& shown = answer_.selected;

@@ -14,7 +14,7 @@ namespace violet::gui {
 
 namespace {
 
-QLabel* heading(const QString& text, QWidget* parent) {
+QLabel* selection_heading(const QString& text, QWidget* parent) {
   auto* label = new QLabel(text, parent);
   label->setFont(text_font(9, true));
   label->setContentsMargins(8, 4, 8, 2);
@@ -40,9 +40,9 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
       session_(session),
       latency_(latency),
       exposure_(exposure),
-      page_title_(heading(tr("Page"), this)),
+      page_title_(selection_heading(tr("Page"), this)),
       page_facts_(new FactsTable(tr("Life of the page"), this)),
-      latency_title_(heading({}, this)),
+      latency_title_(selection_heading({}, this)),
       tabs_(new QTabWidget(this)),
       histogram_(chart(tr("Histogram"), tr("calls"), Unit::kCount, this)),
       cdf_(chart(tr("CDF"), tr("share of calls"), Unit::kShare, this)),

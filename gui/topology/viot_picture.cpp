@@ -21,7 +21,7 @@ using protocol::ViotPciRange;
 
 namespace {
 
-constexpr double kMargin = 16, kTitle = 48, kBoxHeight = 56, kGap = 10;
+constexpr double kTableMargin = 16, kTableTitle = 48, kBoxHeight = 56, kTableGap = 10;
 constexpr double kMostWidth = 400;
 
 std::optional<std::size_t> iommuOf(const ViotNode& node) {
@@ -57,17 +57,17 @@ QSize ViotPicture::sizeHint() const {
 
 ViotPicture::Layout ViotPicture::layOut(double width) const {
   Layout layout;
-  const double box = std::min(kMostWidth, (width - 2 * kMargin) * 0.4);
+  const double box = std::min(kMostWidth, (width - 2 * kTableMargin) * 0.4);
   // The two columns stay within sight of each other on a wide screen.
-  const double right = std::min(width - kMargin - box, kMargin + 2 * kMostWidth);
-  double y = kMargin + kTitle, y_right = y;
+  const double right = std::min(width - kTableMargin - box, kTableMargin + 2 * kMostWidth);
+  double y = kTableMargin + kTableTitle, y_right = y;
   for (std::size_t i = 0; i < table_.nodes.size(); ++i) {
     if (table_.nodes[i].is_iommu()) {
       layout.iommus.push_back({i, {right, y_right, box, kBoxHeight}});
-      y_right += kBoxHeight + kGap;
+      y_right += kBoxHeight + kTableGap;
     } else if (layout.endpoints.size() < kMostDrawn) {
-      layout.endpoints.push_back({i, {kMargin, y, box, kBoxHeight}});
-      y += kBoxHeight + kGap;
+      layout.endpoints.push_back({i, {kTableMargin, y, box, kBoxHeight}});
+      y += kBoxHeight + kTableGap;
     } else {
       ++layout.left_out;
     }
@@ -76,7 +76,7 @@ ViotPicture::Layout ViotPicture::layOut(double width) const {
   for (Box& one : aside > 0 ? layout.iommus : layout.endpoints) {
     one.box.translate(0, std::abs(aside));
   }
-  layout.height = std::max(y, y_right) + kMargin + (layout.left_out > 0 ? 24 : 0);
+  layout.height = std::max(y, y_right) + kTableMargin + (layout.left_out > 0 ? 24 : 0);
   return layout;
 }
 
@@ -101,7 +101,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   painter.setFont(text_font(9, true));
   painter.setPen(theme().text);
   painter.drawText(
-      QRectF(kMargin, 12, 900, 18), Qt::AlignVCenter,
+      QRectF(kTableMargin, 12, 900, 18), Qt::AlignVCenter,
       tr("VIOT of %1 (%2), revision %3, %4 bytes, %5 nodes")
           .arg(QString::fromStdString(table_.oem_id), QString::fromStdString(table_.oem_table_id))
           .arg(table_.revision)
@@ -109,7 +109,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
           .arg(table_.nodes.size()));
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
-  painter.drawText(QRectF(kMargin, 34, 300, 18), Qt::AlignVCenter,
+  painter.drawText(QRectF(kTableMargin, 34, 300, 18), Qt::AlignVCenter,
                    tr("Endpoints (the stripe: which of the 256 buses)"));
   if (!layout.iommus.empty()) {
     painter.drawText(QRectF(layout.iommus.front().box.left(), 34, 300, 18), Qt::AlignVCenter,
@@ -126,7 +126,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   for (const Box& one : layout.iommus) paintIommu(painter, one);
   if (layout.left_out == 0) return;
   painter.setPen(theme().muted);
-  painter.drawText(QRectF(kMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
+  painter.drawText(QRectF(kTableMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
                    tr("%L1 more nodes are in the table below").arg(layout.left_out));
 }
 
