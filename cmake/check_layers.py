@@ -31,9 +31,7 @@ MAY_SEE = {
     "notebooks-export": ["engine/base", "notebooks-export"],
 }
 DPDK_ROOMS = {
-    "dataplane/eal": "starts EAL",
-    "dataplane/placement": "owns lcores, rte_rcu_qsbr and placement",
-    "dataplane/remote": "serves a QEMU guest from an lcore",
+    "dataplane/eal": "starts EAL, launches lcores and waits for grace periods of rte_rcu_qsbr",
     "experiments/scorecard": "compares with rte_hash, the baseline of hit_vs_rte_hash",
 }
 DPDK_HEADERS_BY_ROOM = {"experiments/scorecard": re.compile(r"rte_(hash\w*|jhash|eal|errno|lcore)\.h")}

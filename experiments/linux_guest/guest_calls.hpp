@@ -20,14 +20,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "dataplane/serve/iommu_device.hpp"
+#include "dataplane/placement/iommu_device.hpp"
 #include "engine/telemetry/event_ring.hpp"
 
 namespace violet::linux_guest {
 
 enum class UnmapReturns : std::uint8_t { kAfterCompletion, kOnceQueued };
 
-class GuestCalls final : public remote::PollWatch {
+class GuestCalls final : public virtio::PollWatch {
  public:
   // The engine records targets (DeviceConfig::record_targets). All outlive the object.
   GuestCalls(const Engine& engine, const EventRing& engine_ring, EventRing& guest_ring,

@@ -5,7 +5,7 @@
 #include <termios.h>
 
 #include "dataplane/eal/eal.hpp"
-#include "dataplane/serve/server.hpp"
+#include "dataplane/qemu/server.hpp"
 #include "experiments/linux_guest/boot_files.hpp"
 #include "experiments/linux_guest/console.hpp"
 #include "experiments/linux_guest/endings.hpp"
@@ -119,7 +119,7 @@ class Session {
     Lcores(const Lcores&) = delete;
     Lcores& operator=(const Lcores&) = delete;
 
-    Status launch(unsigned lcore, remote::DeviceLoop& loop) {
+    Status launch(unsigned lcore, virtio::DeviceLoop& loop) {
       auto launched = eal_.launch(lcore, [&loop] { loop.run(); });
       if (launched) running_.emplace_back(lcore, &loop);
       return launched;
@@ -132,10 +132,10 @@ class Session {
 
    private:
     Eal& eal_;
-    std::vector<std::pair<unsigned, remote::DeviceLoop*>> running_;
+    std::vector<std::pair<unsigned, virtio::DeviceLoop*>> running_;
   };
 
-  remote::DeviceLoop& loop_of(const Function& function) {
+  virtio::DeviceLoop& loop_of(const Function& function) {
     const bool is_iommu = function.pci.get() == machine_.functions().front()->pci.get();
     return cpus_.endpoints && !is_iommu ? endpoint_loop_ : loop_;
   }
@@ -152,9 +152,9 @@ class Session {
     qemu.reboots = setup_.job == "reboot";
     std::vector<FileDescriptor> peers;
     for (const Function* function : machine_.functions()) {
-      auto pair = remote::Channel::open();
+      auto pair = qemu::Channel::open();
       if (!pair) return tl::unexpected(pair.error());
-      server_.add(function->name, loop_of(*function), *function->pci, std::move(pair->ours));
+      server_.add(function->name, loop_of(*function), *function->remote, std::move(pair->ours));
       qemu.devices.push_back({function->name, function->at, pair->peers.get()});
       peers.push_back(std::move(pair->peers));
     }
@@ -185,8 +185,8 @@ class Session {
   Machine& machine_;
   const Cpus& cpus_;
   Console::Told told_;
-  remote::DeviceLoop loop_, endpoint_loop_;
-  remote::Server server_;
+  virtio::DeviceLoop loop_, endpoint_loop_;
+  qemu::Server server_;
   std::unique_ptr<Console> console_;
 };
 

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "dataplane/remote/tap_peer.hpp"
+#include "dataplane/virtio/tap_peer.hpp"
 #include "experiments/linux_guest/intrusion.hpp"
 
 namespace violet::linux_guest {
@@ -11,12 +11,12 @@ namespace {
 
 constexpr EndpointId kDisk{0x28};
 constexpr EndpointId kNic{0x30};
-constexpr remote::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
+constexpr virtio::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
 constexpr std::uint32_t kReaders = 8;
 constexpr std::uint32_t kIotlbEntries = 4096;
 // Where x86 guests send interrupt messages.
-constexpr IovaRange kMsiWindow{{remote::MsixTable::kFirstAddress},
-                               {remote::MsixTable::kLastAddress}};
+constexpr IovaRange kMsiWindow{{virtio::MsixTable::kFirstAddress},
+                               {virtio::MsixTable::kLastAddress}};
 constexpr PciAddress kIommuAt{3};
 constexpr PciAddress kDiskAt{5};
 constexpr PciAddress kNicAt{6};
@@ -61,7 +61,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const GuestSetup& setup, bool r
 }
 
 Status Machine::add_messages() {
-  auto pair = remote::QtestMessages::open();
+  auto pair = qemu::QtestMessages::open();
   if (!pair) return tl::unexpected(pair.error());
   messages_ = std::move(pair->ours);
   messages_peer_ = std::move(pair->peers);
@@ -101,8 +101,8 @@ Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const c
 }
 
 Status Machine::add_functions(const GuestSetup& setup) {
-  auto disk = setup.disk_file.empty() ? remote::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
-                                      : remote::Disk::of_file(setup.disk_file);
+  auto disk = setup.disk_file.empty() ? virtio::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
+                                      : virtio::Disk::of_file(setup.disk_file);
   if (!disk) return tl::unexpected(disk.error());
   disk_ = std::move(*disk);
   auto disk_port = open_port(kDisk, "disk", block_);
@@ -111,16 +111,17 @@ Status Machine::add_functions(const GuestSetup& setup) {
   auto nic_port = open_port(kNic, "nic", net_);
   if (!nic_port) return tl::unexpected(nic_port.error());
   nic_port_ = std::move(*nic_port);
-  using Served = remote::IommuDevice::Served;
-  iommu_.device = std::make_unique<remote::IommuDevice>(
+  using Served = virtio::IommuDevice::Served;
+  iommu_.device = std::make_unique<virtio::IommuDevice>(
       *engine_, setup.packed,
       setup.placement == "samecore" ? Served::kByKicks : Served::kByPolling);
-  block_.device = std::make_unique<remote::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
+  block_.device = std::make_unique<virtio::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
   if (auto opened = open_peer(setup); !opened) return opened;
-  net_.device = std::make_unique<remote::NetDevice>(*nic_port_, *peer_, kMac);
+  net_.device = std::make_unique<virtio::NetDevice>(*nic_port_, *peer_, kMac);
   for (Function* function : functions()) {
-    function->pci =
-        std::make_unique<remote::VirtioPci>(*function->device, messages_.get(), function->memory);
+    function->pci = std::make_unique<virtio::VirtioPci>(*function->device, messages_.get(),
+                                                        function->memory.table());
+    function->remote = std::make_unique<qemu::RemoteFunction>(*function->pci, function->memory);
   }
   if (!recording_) return {};
   calls_ = std::make_unique<GuestCalls>(
@@ -132,10 +133,10 @@ Status Machine::add_functions(const GuestSetup& setup) {
 
 Status Machine::open_peer(const GuestSetup& setup) {
   if (setup.tap.empty()) {
-    peer_ = std::make_unique<remote::MirrorPeer>();
+    peer_ = std::make_unique<virtio::MirrorPeer>();
     return {};
   }
-  auto tap = remote::TapPeer::open(setup.tap);
+  auto tap = virtio::TapPeer::open(setup.tap);
   if (!tap) return tl::unexpected(tap.error());
   peer_ = std::move(*tap);
   return {};
@@ -148,12 +149,12 @@ void Machine::intrude() {
   intrusions_.merge(linux_guest::intrude("nic", {nic_port_.get(), nics, disks}));
 }
 
-const remote::BlockCounters& Machine::disk_counters() const {
-  return static_cast<const remote::BlockDevice&>(*block_.device).counters();
+const virtio::BlockCounters& Machine::disk_counters() const {
+  return static_cast<const virtio::BlockDevice&>(*block_.device).counters();
 }
 
-const remote::NetCounters& Machine::nic_counters() const {
-  return static_cast<const remote::NetDevice&>(*net_.device).counters();
+const virtio::NetCounters& Machine::nic_counters() const {
+  return static_cast<const virtio::NetDevice&>(*net_.device).counters();
 }
 
 GaugeReadings Machine::gauges() const {

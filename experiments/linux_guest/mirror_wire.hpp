@@ -14,8 +14,6 @@
 
 namespace violet::linux_guest {
 
-using FileDescriptor;
-
 class MirrorWire {
  public:
   static Result<std::unique_ptr<MirrorWire>> open();

@@ -14,8 +14,6 @@
 
 namespace violet::linux_guest {
 
-using FileDescriptor;
-
 enum class Accelerator { kKvm, kTcg };
 
 // A function of bus 0.
