@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/plans/nearest.hpp"
+#include "engine/base/nearest.hpp"
 
 namespace violet::plans {
 namespace {
