@@ -39,8 +39,8 @@ namespace violet {
 
 // What a user reads of an entry; the kinds add their factory.
 struct RegistryEntry {
-  std::string name;     // As in plans: "lazy-percpu".
-  std::string summary;  // One line for `list`.
+  std::string name;          // As in plans: "lazy-percpu".
+  std::string summary = {};  // One line for `list`.
   std::vector<Setting> settings = {};
 };
 

@@ -56,6 +56,7 @@ class SettingValues {
   double real(std::string_view name) const;
   const std::string& text(std::string_view name) const;
 
+  bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
   void set(std::string name, SettingValue value) { values_[std::move(name)] = std::move(value); }
   const std::map<std::string, SettingValue, std::less<>>& all() const { return values_; }
 

@@ -1,4 +1,4 @@
-// Hands out I/O virtual addresses: the contract, and the registry of allocators that plans name.
+// An IOVA allocator hands out I/O virtual addresses; its registry makes one by the name that a plan gives it.
 //
 // Threading: owner-only: the guest lcore. Where the kernel takes a lock, IovaStats counts it.
 // Invariants:
@@ -12,12 +12,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/clock.hpp"
-#include "engine/base/result.hpp"
+#include "engine/base/registry.hpp"
 #include "engine/base/types.hpp"
 
 namespace violet {
@@ -59,14 +58,11 @@ class IovaAllocator {
   virtual const IovaStats& stats() const = 0;
 };
 
-struct IovaAllocatorInfo {
-  std::string_view name;
-  std::string_view summary;
+struct IovaAllocatorInfo : RegistryEntry {
   std::unique_ptr<IovaAllocator> (*make)(const IovaConfig& config);
 };
 
-// In the order of the plans' default first.
-std::span<const IovaAllocatorInfo> iova_allocators();
+Registry<IovaAllocatorInfo> iova_allocators();
 // Error when no allocator has that name.
 Result<std::unique_ptr<IovaAllocator>> make_iova_allocator(std::string_view name,
                                                            const IovaConfig& config);

@@ -104,7 +104,7 @@ std::unique_ptr<Strategy> make(const StrategyContext& context) {
 }  // namespace
 
 StrategyInfo direct_strategy() {
-  return {"direct", "all guest memory is mapped one to one, once", {}, make};
+  return {{"direct", "all guest memory is mapped one to one, once"}, make};
 }
 
 }  // namespace violet

@@ -45,8 +45,8 @@ class Lazy final : public MappedStrategy {
   std::vector<std::unique_ptr<Parking>> queues_;  // One a domain.
 };
 
-// Both register the same two parameters with defaults of their own.
-std::vector<ParameterSpec> lazy_parameters(std::int64_t entries, double timer_ms);
+// Both register the same two settings with defaults of their own.
+std::vector<Setting> lazy_settings(std::int64_t entries, double timer_ms);
 std::unique_ptr<Strategy> make_lazy(const StrategyContext& context, bool per_cpu);
 
 }  // namespace violet

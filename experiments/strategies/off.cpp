@@ -9,7 +9,7 @@ class Off final : public BasicStrategy {
   using BasicStrategy::BasicStrategy;
 
   Status start() override {
-    if (context_.parameters.text("bypass") == "global") {
+    if (context_.settings.text("bypass") == "global") {
       return context_.driver.set_global_bypass(true);
     }
     const DeviceFacts& facts = context_.driver.facts();
@@ -43,14 +43,15 @@ std::unique_ptr<Strategy> make(const StrategyContext& context) {
 }  // namespace
 
 StrategyInfo off_strategy() {
-  return {"off",
-          "no protection: the device bypasses translation",
-          {{.name = "bypass",
-            .initial = std::string("global"),
-            .choices = {"global", "domain"},
-            .help = "global: config.bypass and no ATTACH; domain: endpoints in a bypass domain, as "
-                    "iommu.passthrough=1"}},
-          make};
+  return {
+      {"off",
+       "no protection: the device bypasses translation",
+       {{.name = "bypass",
+         .initial = std::string("global"),
+         .choices = {"global", "domain"},
+         .help = "global: config.bypass and no ATTACH; domain: endpoints in a bypass domain, as "
+                 "iommu.passthrough=1"}}},
+      make};
 }
 
 }  // namespace violet

@@ -198,9 +198,9 @@ TEST_P(RandomHistory, KeepsT1ToT3AndEveryByte) {
     options.guest.format = GetParam().format;
     options.guest.ring_size = seed % 2 == 0 ? 256 : 16;
     const bool has_entries = std::string(options.strategy).substr(0, 4) == "lazy";
-    if (has_entries && seed != 4) options.parameters = {{"entries", std::int64_t{16}}};
+    if (has_entries && seed != 4) options.settings = {{"entries", std::int64_t{16}}};
     if (options.strategy == "bounce-dynamic") {
-      options.parameters = {
+      options.settings = {
           {"slots", std::int64_t{4}}, {"limit_bytes", std::int64_t{20000}}, {"evict_s", 0.01}};
     }
     History(options, seed).run(600);

@@ -8,7 +8,7 @@
 namespace violet {
 namespace {
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> settings() {
   return {
       {.name = "granules",
        .initial = std::int64_t{1},
@@ -35,10 +35,10 @@ DmaDirection direction_from(const std::string& name) {
 
 class MapBench final : public Workload {
  public:
-  explicit MapBench(const ParameterSet& parameters)
-      : bytes_(static_cast<std::uint32_t>(parameters.integer("granules")) * 4096u),
-        delay_(ns_to_ticks(static_cast<std::uint64_t>(parameters.integer("delay_ns")))),
-        direction_(direction_from(parameters.text("direction"))) {}
+  explicit MapBench(const SettingValues& settings)
+      : bytes_(static_cast<std::uint32_t>(settings.integer("granules")) * 4096u),
+        delay_(ns_to_ticks(static_cast<std::uint64_t>(settings.integer("delay_ns")))),
+        direction_(direction_from(settings.text("direction"))) {}
 
   Status prepare(Guest& guest) override {
     const auto at = guest.allocate(bytes_);
@@ -74,11 +74,13 @@ class MapBench final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kMapBench = {
-    "mapbench", "one buffer mapped and unmapped, as the kernel's dma_map_benchmark",
-    EndpointKind::kReplay, parameters,
-    [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-      return std::make_unique<MapBench>(set);
-    }};
+WorkloadInfo mapbench_workload() {
+  return {
+      {"mapbench", "one buffer mapped and unmapped, as the kernel's dma_map_benchmark", settings()},
+      EndpointKind::kReplay,
+      [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+        return std::make_unique<MapBench>(values);
+      }};
+}
 
 }  // namespace violet

@@ -11,7 +11,7 @@
 namespace violet {
 namespace {
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> settings() {
   return {
       {.name = "ring",
        .initial = std::int64_t{256},
@@ -42,12 +42,12 @@ std::vector<ParameterSpec> parameters() {
 
 class NetRx final : public Workload {
  public:
-  explicit NetRx(const ParameterSet& parameters)
-      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
-        packet_bytes_(static_cast<std::uint32_t>(parameters.integer("packet_bytes"))),
-        buffer_bytes_(static_cast<std::uint32_t>(parameters.integer("buffer_bytes"))),
-        batch_(static_cast<std::uint32_t>(parameters.integer("batch"))),
-        lifo_(parameters.text("recycle") == "lifo"),
+  explicit NetRx(const SettingValues& settings)
+      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+        packet_bytes_(static_cast<std::uint32_t>(settings.integer("packet_bytes"))),
+        buffer_bytes_(static_cast<std::uint32_t>(settings.integer("buffer_bytes"))),
+        batch_(static_cast<std::uint32_t>(settings.integer("batch"))),
+        lifo_(settings.text("recycle") == "lifo"),
         slots_(ring_) {}
 
   Status prepare(Guest& guest) override {
@@ -152,10 +152,12 @@ class NetRx final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kNetRx = {
-    "net-rx", "a NIC receives at full speed, one mapping a packet", EndpointKind::kNic, parameters,
-    [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-      return std::make_unique<NetRx>(set);
-    }};
+WorkloadInfo net_rx_workload() {
+  return {{"net-rx", "a NIC receives at full speed, one mapping a packet", settings()},
+          EndpointKind::kNic,
+          [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+            return std::make_unique<NetRx>(values);
+          }};
+}
 
 }  // namespace violet

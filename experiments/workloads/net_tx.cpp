@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxFragments = 17;  // MAX_SKB_FRAGS of Linux.
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> settings() {
   return {
       {.name = "ring",
        .initial = std::int64_t{512},
@@ -38,11 +38,11 @@ std::vector<ParameterSpec> parameters() {
 
 class NetTx final : public Workload {
  public:
-  explicit NetTx(const ParameterSet& parameters)
-      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
-        fragments_(static_cast<std::uint32_t>(parameters.integer("fragments"))),
-        bytes_(static_cast<std::uint32_t>(parameters.integer("fragment_bytes"))),
-        window_(static_cast<std::uint32_t>(parameters.integer("window"))) {}
+  explicit NetTx(const SettingValues& settings)
+      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+        fragments_(static_cast<std::uint32_t>(settings.integer("fragments"))),
+        bytes_(static_cast<std::uint32_t>(settings.integer("fragment_bytes"))),
+        window_(static_cast<std::uint32_t>(settings.integer("window"))) {}
 
   Status prepare(Guest& guest) override {
     if ((ring_ & (ring_ - 1)) != 0) {
@@ -144,10 +144,12 @@ class NetTx final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kNetTx = {
-    "net-tx", "a NIC sends at full speed, one list of fragments a packet", EndpointKind::kNic,
-    parameters, [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-      return std::make_unique<NetTx>(set);
-    }};
+WorkloadInfo net_tx_workload() {
+  return {{"net-tx", "a NIC sends at full speed, one list of fragments a packet", settings()},
+          EndpointKind::kNic,
+          [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+            return std::make_unique<NetTx>(values);
+          }};
+}
 
 }  // namespace violet

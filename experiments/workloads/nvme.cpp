@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t kPage = BlockModel::kPage;
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> settings() {
   return {
       {.name = "depth",
        .initial = std::int64_t{128},
@@ -33,10 +33,10 @@ std::vector<ParameterSpec> parameters() {
 
 class Nvme final : public Workload {
  public:
-  Nvme(const ParameterSet& parameters, std::uint64_t seed)
-      : depth_(static_cast<std::uint32_t>(parameters.integer("depth"))),
-        bytes_(static_cast<std::uint32_t>(parameters.integer("io_bytes"))),
-        read_percent_(static_cast<std::uint32_t>(parameters.integer("read_percent"))),
+  Nvme(const SettingValues& settings, std::uint64_t seed)
+      : depth_(static_cast<std::uint32_t>(settings.integer("depth"))),
+        bytes_(static_cast<std::uint32_t>(settings.integer("io_bytes"))),
+        read_percent_(static_cast<std::uint32_t>(settings.integer("read_percent"))),
         entries_(std::bit_ceil(depth_ + 1)),
         rng_(seed),
         slots_(depth_) {}
@@ -205,10 +205,12 @@ class Nvme final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kNvme = {
-    "nvme-4k", "random reads and writes of a block device, 128 in flight", EndpointKind::kBlock,
-    parameters, [](const ParameterSet& set, std::uint64_t seed) -> std::unique_ptr<Workload> {
-      return std::make_unique<Nvme>(set, seed);
-    }};
+WorkloadInfo nvme_workload() {
+  return {{"nvme-4k", "random reads and writes of a block device, 128 in flight", settings()},
+          EndpointKind::kBlock,
+          [](const SettingValues& values, std::uint64_t seed) -> std::unique_ptr<Workload> {
+            return std::make_unique<Nvme>(values, seed);
+          }};
+}
 
 }  // namespace violet
