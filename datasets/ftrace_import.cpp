@@ -135,8 +135,8 @@ Status import(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kFtraceImporter;
-const Importer kFtraceImporter = {
-    "linux-events", "ftrace or perf script text of iommu:map and :unmap", detect, import};
+Importer ftrace_importer() {
+  return {{"linux-events", "ftrace or perf script text of iommu:map and :unmap"}, detect, import};
+}
 
 }  // namespace violet::datasets

@@ -163,8 +163,8 @@ Status import(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kQemuImporter;
-const Importer kQemuImporter = {"qemu-log", "QEMU's log trace back end, virtio_iommu_* events",
-                                detect, import};
+Importer qemu_importer() {
+  return {{"qemu-log", "QEMU's log trace back end, virtio_iommu_* events"}, detect, import};
+}
 
 }  // namespace violet::datasets

@@ -104,8 +104,8 @@ Status import(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kVioletImporter;
-const Importer kVioletImporter = {"violet-log", "what ./violet guest capture records", detect,
-                                  import};
+Importer violet_importer() {
+  return {{"violet-log", "what ./violet guest capture records"}, detect, import};
+}
 
 }  // namespace violet::datasets

@@ -36,8 +36,8 @@ Status import(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kVtraceImporter;
-const Importer kVtraceImporter = {"vtrace", "Violet's own traces, .vtrace and .vtrace.zst", detect,
-                                  import};
+Importer vtrace_importer() {
+  return {{"vtrace", "Violet's own traces, .vtrace and .vtrace.zst"}, detect, import};
+}
 
 }  // namespace violet::datasets
