@@ -14,9 +14,9 @@
 #include <optional>
 #include <span>
 
+#include "engine/base/flat_table.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/iova_allocator.hpp"
-#include "experiments/guest/mapping_table.hpp"
 #include "experiments/guest/page_cutter.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
 
@@ -77,6 +77,12 @@ class DmaDomain {
   bool map_one(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions);
   std::uint64_t unmap_cut(std::uint64_t iova, std::uint64_t bytes);
 
+  struct Mapping {
+    std::uint64_t granules = 0;
+    std::uint64_t phys_pfn = 0;
+    Permissions permissions = {};
+  };
+
   VirtioIommuDriver& driver_;
   DomainId id_;
   std::unique_ptr<IovaAllocator> iovas_;
@@ -88,7 +94,9 @@ class DmaDomain {
   std::uint64_t last_address_;
   bool below_4g_;
   unsigned endpoints_ = 0;
-  MappingTable mappings_;
+  // By the first granule of a MAP request. The kernel keeps an interval tree; an exact match is all that the DMA
+  // API needs.
+  FlatTable<Mapping> mappings_;
 };
 
 }  // namespace violet
