@@ -492,7 +492,7 @@ Status DmaRebuilder::finish(TraceWriter& writer) {
     if (record.op == TraceOp::kMap) handles[record.handle] = next++;
     record.handle = handles[record.handle];
     statistics.add(record);
-    if (auto ok = writer.append(record); !ok) return ok;
+    VIOLET_TRY(writer.append(record));
   }
   return {};
 }

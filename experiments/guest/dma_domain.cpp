@@ -26,7 +26,7 @@ DmaDomain::DmaDomain(VirtioIommuDriver& driver, DomainId id, std::unique_ptr<Iov
       below_4g_(options.pci && !options.force_dac && last_address_ > kLast32) {}
 
 Status DmaDomain::attach(EndpointId endpoint) {
-  if (auto ok = driver_.attach(id_, endpoint, false); !ok) return ok;
+  VIOLET_TRY(driver_.attach(id_, endpoint, false));
   if (endpoints_++ > 0) return {};
   Status replayed;
   mappings_.for_each([&](std::uint64_t pfn, const Mapping& mapping) {

@@ -51,9 +51,8 @@ class BounceDynamic final : public MappedStrategy {
 
  private:
   Status opened(std::uint16_t endpoint) override {
-    auto pool = BouncePool::create(domain(endpoint), context_.pages, options_.slots, 0);
-    if (!pool) return tl::unexpected(pool.error());
-    pools_.push_back(std::move(*pool));
+    VIOLET_TRY(auto pool, BouncePool::create(domain(endpoint), context_.pages, options_.slots, 0));
+    pools_.push_back(std::move(pool));
     return {};
   }
 

@@ -17,7 +17,7 @@ class Off final : public BasicStrategy {
       return fail("the device has no BYPASS_CONFIG, so there are no bypass domains");
     }
     for (const EndpointId endpoint : context_.endpoints) {
-      if (auto ok = context_.driver.attach(facts.first_domain, endpoint, true); !ok) return ok;
+      VIOLET_TRY(context_.driver.attach(facts.first_domain, endpoint, true));
     }
     return {};
   }

@@ -41,9 +41,8 @@ class MapBench final : public Workload {
         direction_(direction_from(settings.text("direction"))) {}
 
   Status prepare(Guest& guest) override {
-    const auto at = guest.allocate(bytes_);
-    if (!at) return tl::unexpected<Error>(at.error());
-    buffer_ = {*at, bytes_};
+    VIOLET_TRY(const auto at, guest.allocate(bytes_));
+    buffer_ = {at, bytes_};
     return {};
   }
 

@@ -54,16 +54,15 @@ class NetRx final : public Workload {
     if ((ring_ & (ring_ - 1)) != 0) {
       return fail(ErrorKind::kUsage, "workload.net-rx.ring = {} is not a power of two", ring_);
     }
-    const auto descriptors = guest.allocate(std::uint64_t{ring_} * sizeof(NicDescriptor));
-    if (!descriptors) return tl::unexpected<Error>(descriptors.error());
+    VIOLET_TRY(const auto descriptors,
+               guest.allocate(std::uint64_t{ring_} * sizeof(NicDescriptor)));
     const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
-    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(*descriptors, bytes).data());
-    ring_mapping_ = guest.map_coherent(0, {*descriptors, bytes});
+    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(descriptors, bytes).data());
+    ring_mapping_ = guest.map_coherent(0, {descriptors, bytes});
     if (!ring_mapping_) return fail("net-rx could not map its descriptor ring");
     for (std::uint32_t i = 0; i < 2 * ring_; ++i) {
-      const auto buffer = guest.allocate(buffer_bytes_);
-      if (!buffer) return tl::unexpected<Error>(buffer.error());
-      free_.push_back(*buffer);
+      VIOLET_TRY(const auto buffer, guest.allocate(buffer_bytes_));
+      free_.push_back(buffer);
     }
     NicModel& nic = *guest.endpoint(0).nic;
     nic.set_rx_ring({ring_mapping_->iova, ring_});

@@ -50,18 +50,16 @@ class NetTx final : public Workload {
     }
     window_ = std::min(window_, ring_ / fragments_);
     const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
-    const auto at = guest.allocate(bytes);
-    if (!at) return tl::unexpected<Error>(at.error());
-    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(*at, bytes).data());
-    ring_mapping_ = guest.map_coherent(0, {*at, bytes});
+    VIOLET_TRY(const auto at, guest.allocate(bytes));
+    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(at, bytes).data());
+    ring_mapping_ = guest.map_coherent(0, {at, bytes});
     if (!ring_mapping_) return fail("net-tx could not map its descriptor ring");
     guest.endpoint(0).nic->set_tx_ring({ring_mapping_->iova, ring_});
     packets_.resize(window_);
     for (auto& packet : packets_) {
       for (std::uint32_t i = 0; i < fragments_; ++i) {
-        const auto buffer = guest.allocate(bytes_);
-        if (!buffer) return tl::unexpected<Error>(buffer.error());
-        packet.buffers[i] = {*buffer, bytes_};
+        VIOLET_TRY(const auto buffer, guest.allocate(bytes_));
+        packet.buffers[i] = {buffer, bytes_};
       }
     }
     return {};

@@ -51,16 +51,15 @@ class Nvme final : public Workload {
     versions_.assign(blocks_, 0);
     busy_.assign(blocks_, false);
     if (blocks_ <= depth_) return fail(ErrorKind::kUsage, "the disk holds only {} I/Os", blocks_);
-    auto ready = coherent(guest, submission_, entries_ * sizeof(BlockCommand));
-    if (ready) ready = coherent(guest, completion_, entries_ * sizeof(BlockCompletion));
-    if (!ready) return ready;
+    VIOLET_TRY(coherent(guest, submission_, entries_ * sizeof(BlockCommand)));
+    VIOLET_TRY(coherent(guest, completion_, entries_ * sizeof(BlockCompletion)));
     disk.set_rings(submission_.mapping->iova, completion_.mapping->iova, entries_);
     for (std::uint32_t i = 0; i < depth_; ++i) {
-      const auto buffer = guest.allocate(bytes_);
-      if (!buffer) return tl::unexpected<Error>(buffer.error());
-      slots_[i].buffer = {*buffer, bytes_};
-      if (bytes_ > 2 * kPage) ready = coherent(guest, slots_[i].list, kPage * list_pages());
-      if (!ready) return ready;
+      VIOLET_TRY(const auto buffer, guest.allocate(bytes_));
+      slots_[i].buffer = {buffer, bytes_};
+      if (bytes_ > 2 * kPage) {
+        VIOLET_TRY(coherent(guest, slots_[i].list, kPage * list_pages()));
+      }
       free_.push_back(static_cast<std::uint16_t>(i));
     }
     return {};
@@ -110,10 +109,9 @@ class Nvme final : public Workload {
   std::uint64_t list_pages() const { return ((bytes_ / kPage + 1) * 8 + kPage - 1) / kPage; }
 
   Status coherent(Guest& guest, Shared& shared, std::uint64_t bytes) {
-    const auto at = guest.allocate(bytes);
-    if (!at) return tl::unexpected<Error>(at.error());
-    shared.host = guest.bytes_at(*at, bytes).data();
-    shared.mapping = guest.map_coherent(0, {*at, static_cast<std::uint32_t>(bytes)});
+    VIOLET_TRY(const auto at, guest.allocate(bytes));
+    shared.host = guest.bytes_at(at, bytes).data();
+    shared.mapping = guest.map_coherent(0, {at, static_cast<std::uint32_t>(bytes)});
     if (!shared.mapping) return fail("nvme-4k could not map {} bytes of queue memory", bytes);
     return {};
   }
