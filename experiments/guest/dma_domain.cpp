@@ -157,7 +157,7 @@ bool DmaDomain::map_list(std::span<const DmaBuffer> buffers, Permissions permiss
   const auto first = allocate_iova(granules, cpu);
   if (!first) return false;
   if (!map_segments(*first, buffers, permissions)) {
-    // Without an answer the device may have kept something: then the address stays taken.
+    // Without an answer the device may have kept something: then the address is not freed.
     if (driver_.sync()) free_iova(*first, granules, cpu);
     return false;
   }

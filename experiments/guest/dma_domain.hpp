@@ -1,9 +1,8 @@
-// One IOMMU domain of the guest and the DMA layer on it (drivers/iommu/dma-iommu.c over iommu.c): takes
-// addresses from the IOVA allocator, cuts buffers into MAP requests, and syncs once for each buffer or
-// list.
+// A DMA domain maps buffers into one IOMMU domain of the guest, as drivers/iommu/dma-iommu.c over iommu.c: it
+// allocates addresses, cuts buffers into MAP requests, and syncs once for each buffer or list.
 //
 // Threading: owner-only: the guest lcore.
-// Invariants: map() and map_list() that fail leave nothing behind (T3). What is mapped together is
+// Invariants: map() and map_list() that fail leave nothing mapped. What is mapped together is
 // unmapped together: unmap() gets the address and the granules of one map() or map_list().
 // Limits: buffers of a list are laid out one behind another, each on granules of its own; the 4 GiB
 // segment boundary of the kernel's sg lists is not modelled.

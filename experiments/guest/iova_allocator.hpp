@@ -2,11 +2,11 @@
 //
 // Threading: owner-only: the guest lcore. Where the kernel takes a lock, IovaStats counts it.
 // Invariants:
-//   A1 what is handed out never overlaps what is live or reserved, lies below the limit asked for,
-//      and is aligned to its size rounded up to a power of two.
-//   A2 free() takes exactly what allocate() gave: the first granule and the number asked for.
-//   A3 pfn 0 is never handed out.
-// Limits: memory grows with the number of live ranges; no allocation of memory per call once warm.
+//   A range that is handed out overlaps no allocated and no reserved one, lies below the limit asked for, and
+//   is aligned to its size rounded up to a power of two.
+//   free() gets exactly what allocate() gave: the first granule and the number asked for.
+//   pfn 0 is never handed out.
+// Limits: memory grows with the number of allocated ranges; no allocation of memory per call once warm.
 #pragma once
 
 #include <cstdint>

@@ -42,7 +42,7 @@ bool BasicStrategy::map_list(std::uint16_t endpoint, std::span<const DmaBuffer> 
 }
 
 void BasicStrategy::unmap(const DmaMapping& mapping, unsigned cpu) {
-  VIOLET_DCHECK(length_of(mapping) == 1);  // T4
+  VIOLET_DCHECK(length_of(mapping) == 1);  // A list goes by unmap_list().
   ++context_.counters.unmaps;
   do_unmap({&mapping, 1}, cpu, false);
 }
@@ -55,7 +55,7 @@ void BasicStrategy::unmap_coherent(const DmaMapping& mapping, unsigned cpu) {
 void BasicStrategy::unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) {
   while (!mappings.empty()) {
     const std::size_t length = length_of(mappings.front());
-    VIOLET_CHECK(length <= mappings.size());  // T4
+    VIOLET_CHECK(length <= mappings.size());  // A list is unmapped whole.
     ++context_.counters.unmaps;
     do_unmap(mappings.first(length), cpu, false);
     mappings = mappings.subspan(length);
@@ -127,7 +127,7 @@ void MappedStrategy::do_unmap(std::span<const DmaMapping> mappings, unsigned cpu
 
 void MappedStrategy::retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules,
                                 unsigned cpu) {
-  // Without an answer the device may still translate it: then it stays taken (T1).
+  // Without an answer the device may still translate the address: then it is not freed.
   if (domains_[endpoint]->sync()) domains_[endpoint]->free_iova(first, granules, cpu);
 }
 

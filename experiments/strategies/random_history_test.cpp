@@ -1,4 +1,4 @@
-// Every strategy under random work, against an oracle that checks T1-T3 and every byte that moves.
+// Every strategy under random work, against an oracle that checks strategy.hpp's invariants and every byte that moves.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -101,7 +101,7 @@ class History {
     ASSERT_EQ(mapping.granted & needed, needed);
     for_granules(mapping, [&](std::uint64_t granule) {
       if (!mapping.persistent) {
-        ASSERT_EQ(before.count(granule), 0u);  // T1
+        ASSERT_EQ(before.count(granule), 0u);  // Not handed out while still reachable.
       }
       unmapped_.erase({mapping.endpoint, granule});
     });
@@ -148,7 +148,8 @@ class History {
     for_granules(mapping, [&](std::uint64_t granule) {
       unmapped_.insert({mapping.endpoint, granule});
       if (name_.substr(0, 4) == "lazy") return;
-      ASSERT_FALSE(rig_.reaches(mapping.endpoint, {granule << 12}));  // T2
+      ASSERT_FALSE(
+          rig_.reaches(mapping.endpoint, {granule << 12}));  // Strict: unreachable after unmap().
     });
   }
 

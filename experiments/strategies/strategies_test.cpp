@@ -53,7 +53,7 @@ TEST(Strict, OneKickForTheMapAndOneForTheUnmap) {
   rig.strategy->unmap(*mapping, 0);
   EXPECT_EQ(rig.guest.counters.unmap_requests, 1u);
   EXPECT_EQ(rig.guest.counters.kicks, 2u);
-  EXPECT_FALSE(rig.reaches(0, mapping->iova));  // T2
+  EXPECT_FALSE(rig.reaches(0, mapping->iova));  // After unmap() nobody reaches it.
   EXPECT_EQ(rig.guest.counters.maps, 1u);
   EXPECT_EQ(rig.guest.counters.unmaps, 1u);
   // The address is free at once.
@@ -136,7 +136,7 @@ TEST(Strict, ReservedRegionsAreNeverHandedOut) {
   }
   const auto requests = rig.guest.device.log().size();
   EXPECT_FALSE(rig.strategy->map(0, {{0x800000}, kPage}, DmaDirection::kToDevice, 0));
-  EXPECT_EQ(rig.guest.device.log().size(), requests);  // T3
+  EXPECT_EQ(rig.guest.device.log().size(), requests);  // A failed map() leaves nothing mapped.
   EXPECT_EQ(rig.guest.counters.failed_requests, 0u);
 }
 
@@ -154,7 +154,7 @@ TEST(Lazy, UnmapsRideOnTheNextMapsKick) {
   const auto second = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
   EXPECT_EQ(rig.guest.counters.kicks, 2u);
   EXPECT_FALSE(rig.reaches(0, first->iova));
-  EXPECT_NE(second->iova, first->iova);  // T1: parked until the flush.
+  EXPECT_NE(second->iova, first->iova);  // The address waits until the flush.
 }
 
 TEST(Lazy, APollingDeviceExecutesUnmapsAtOnce) {

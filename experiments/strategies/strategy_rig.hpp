@@ -1,5 +1,5 @@
-// For the tests of strategies: a mock guest, a strategy on it, and a device that moves bytes through
-// whatever is mapped.
+// A strategy rig serves the tests of strategies: a mock guest, a strategy on it, and a device that moves bytes
+// through whatever is mapped.
 //
 // Threading: owner-only.
 #pragma once
