@@ -115,9 +115,8 @@ Result<ByteMap> unzstd(std::span<const std::byte> packed, const std::string& nam
 }
 
 Status zstd_file(const std::string& from, const std::string& to, int level) {
-  auto source = ByteMap::of_file(from);
-  if (!source) return tl::unexpected(source.error());
-  const auto bytes = source->bytes();
+  VIOLET_TRY(auto source, ByteMap::of_file(from));
+  const auto bytes = source.bytes();
   std::vector<char> packed(ZSTD_compressBound(bytes.size()));
   std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);

@@ -1,4 +1,4 @@
-// A read-only run of bytes in pages of its own: a mapped file, or memory that a file was unpacked into.
+// A byte map holds a file's bytes, read-only, in pages of its own: mapped, or unpacked into memory.
 //
 // Threading: immutable once filled.
 // Limits: a mapped file must not be shortened by others while it is open (SIGBUS).

@@ -131,9 +131,10 @@ Status import_ftrace(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kFtraceImporter;
-const Importer kFtraceImporter = {"linux-events",
-                                  "ftrace or perf script text of iommu:map and :unmap",
-                                  detect_ftrace, import_ftrace};
+Importer ftrace_importer() {
+  return {{"linux-events", "ftrace or perf script text of iommu:map and :unmap"},
+          detect_ftrace,
+          import_ftrace};
+}
 
 }  // namespace violet::datasets

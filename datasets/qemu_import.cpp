@@ -160,8 +160,9 @@ Status import_qemu(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kQemuImporter;
-const Importer kQemuImporter = {"qemu-log", "QEMU's log trace back end, virtio_iommu_* events",
-                                detect_qemu, import_qemu};
+Importer qemu_importer() {
+  return {
+      {"qemu-log", "QEMU's log trace back end, virtio_iommu_* events"}, detect_qemu, import_qemu};
+}
 
 }  // namespace violet::datasets

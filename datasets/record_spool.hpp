@@ -1,5 +1,5 @@
-// A growing array of records in a temporary file that is mapped: an import can patch any record that
-// it wrote before, and a long log costs disk and page cache instead of memory.
+// A record spool keeps a growing array of records in a temporary file that is mapped: an import can patch any
+// record that it wrote before, and a long log costs disk and page cache instead of memory.
 //
 // Threading: owner-only.
 // Invariants: the file has no name, so that nothing is left behind however the process ends.

@@ -1,4 +1,4 @@
-// Reads one line of a log from left to right: literals and numbers, no allocation, no exception. After
+// A text cursor reads one line of a log from left to right: literals and numbers, no allocation, no exception. After
 // the first failure the cursor stays where it is and keeps the reason.
 //
 // Threading: owner-only.

@@ -104,8 +104,8 @@ Status import_violet(ImportJob& job) {
 
 }  // namespace
 
-extern const Importer kVioletImporter;
-const Importer kVioletImporter = {"violet-log", "what ./violet guest capture records",
-                                  detect_violet, import_violet};
+Importer violet_importer() {
+  return {{"violet-log", "what ./violet guest capture records"}, detect_violet, import_violet};
+}
 
 }  // namespace violet::datasets

@@ -14,26 +14,26 @@ namespace {
 using results::Table;
 using results::Text;
 
-std::string parameter_text(const plans::Parameter& parameter) {
+std::string setting_text(const Setting& setting) {
   std::string range;
-  if (!parameter.choices.empty()) {
-    range = fmt::format(" ({})", fmt::join(parameter.choices, ", "));
-  } else if (!std::holds_alternative<bool>(parameter.initial) &&
-             !std::holds_alternative<std::string>(parameter.initial)) {
-    range = fmt::format(" ({} to {})", parameter.least, parameter.most);
+  if (!setting.choices.empty()) {
+    range = fmt::format(" ({})", fmt::join(setting.choices, ", "));
+  } else if (!std::holds_alternative<bool>(setting.initial) &&
+             !std::holds_alternative<std::string>(setting.initial)) {
+    range = fmt::format(" ({} to {})", setting.least, setting.most);
   }
-  return fmt::format("{} = {}{}", parameter.name, plans::to_text(parameter.initial), range);
+  return fmt::format("{} = {}{}", setting.name, to_text(setting.initial), range);
 }
 
-// A row a choice, then a row for each of its parameters.
-Table choice_table(const std::string& title, const std::vector<plans::Choice>& choices) {
+// A row a choice, then a row for each of its settings.
+Table choice_table(const std::string& title, const std::vector<RegistryEntry>& choices) {
   Table table;
   table.title = title;
   table.columns = {{.name = "name", .is_key = true}, {.name = "parameter"}, {.name = "what it is"}};
   for (const auto& choice : choices) {
-    table.rows.push_back({Text{choice.name}, Text{""}, Text{choice.help}});
-    for (const auto& parameter : choice.parameters) {
-      table.rows.push_back({Text{""}, Text{parameter_text(parameter)}, Text{parameter.help}});
+    table.rows.push_back({Text{choice.name}, Text{""}, Text{choice.summary}});
+    for (const Setting& setting : choice.settings) {
+      table.rows.push_back({Text{""}, Text{setting_text(setting)}, Text{setting.help}});
     }
   }
   return table;
@@ -68,7 +68,7 @@ Result<Table> list_table(const Places& places, const std::string& what) {
   if (what == "workloads") {
     auto choices = words->workloads;
     for (const auto& dataset : words->datasets) {
-      choices.push_back({"trace:" + dataset.name, dataset.help, {}});
+      choices.push_back({"trace:" + dataset.name, dataset.summary, {}});
     }
     return choice_table("workloads", choices);
   }

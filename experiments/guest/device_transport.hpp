@@ -1,4 +1,4 @@
-// What the driver needs of the device besides its queues: features and config space. engine/device's
+// The device transport carries what the driver needs besides its queues: features and config space. engine/device's
 // Device has calls of the same names; TransportOf adapts it where guest and engine share a thread.
 //
 // Threading: the guest lcore calls; the implementation gets the call to the engine thread between

@@ -1,4 +1,4 @@
-// The words of the Linux DMA API that workloads, strategies and the ledger share.
+// The DMA API names buffers, mappings and directions as Linux does; workloads, strategies and the ledger share it.
 //
 // Threading: plain values.
 #pragma once

@@ -1,12 +1,12 @@
-// The flush queue of lazy mode (dma-iommu.c): I/O virtual addresses that were unmapped wait here until a
-// flush of the IOMMU, so that they are not used again while the device might still translate them.
+// The flush queue of lazy mode (dma-iommu.c) holds I/O virtual addresses that were unmapped until a flush of the
+// IOMMU, so that they are not used again while the device might still translate them.
 //
 // Threading: owner-only; in the kernel each ring has a lock of its own.
 // Invariants:
-//   F1 an address is released only after a flush that began after it was queued: its entry carries the
-//      count of flushes begun, and is released when that is below the count of flushes finished.
-//   F2 a full ring flushes at once, and that flush serves the rings of all CPUs.
-//   F3 the first entry arms the timer; when it expires everything is flushed and every ring released.
+//   An address is released only after a flush that began after it was queued: its entry carries the count of
+//   flushes begun, and is released when that is below the count of flushes finished.
+//   A full ring flushes at once, and that flush serves the rings of all CPUs.
+//   The first entry arms the timer; when it expires everything is flushed and every ring released.
 // Limits: a ring of n entries holds n - 1.
 #pragma once
 

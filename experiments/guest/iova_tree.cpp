@@ -104,7 +104,7 @@ void IovaTree::free(std::uint64_t pfn, std::uint64_t granules, unsigned /*cpu*/)
   ++stats_.tree_frees;
   const auto node = tree_.find(pfn);
   VIOLET_CHECK(node != RangeTree::kNone && tree_.low(node) == pfn &&
-               tree_.high(node) == pfn + granules - 1);  // A2
+               tree_.high(node) == pfn + granules - 1);  // free() gets what allocate() gave.
   remember_freed(node);
   tree_.erase(node);
 }

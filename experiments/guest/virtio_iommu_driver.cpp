@@ -129,12 +129,11 @@ Result<std::unique_ptr<VirtioIommuDriver>> VirtioIommuDriver::create(
   protocol::Config config;
   environment.transport.read_config(0, std::as_writable_bytes(std::span(&config, 1)));
   const DeviceFacts facts = facts_from(config, features);
-  if (auto ok = check_facts(facts); !ok) return tl::unexpected(ok.error());
-  auto heap =
-      RequestHeap::create(environment.pages, environment.queue.capacity(), facts.probe_size);
-  if (!heap) return tl::unexpected(heap.error());
+  VIOLET_TRY(check_facts(facts));
+  VIOLET_TRY(auto heap, RequestHeap::create(environment.pages, environment.queue.capacity(),
+                                            facts.probe_size));
   return std::unique_ptr<VirtioIommuDriver>(
-      new VirtioIommuDriver(environment, facts, std::move(*heap)));
+      new VirtioIommuDriver(environment, facts, std::move(heap)));
 }
 
 // --- Adding ---
@@ -238,9 +237,7 @@ Result<protocol::ParsedProperties> VirtioIommuDriver::probe(EndpointId endpoint)
   if (!facts_.has(protocol::kProbe)) return protocol::ParsedProperties{};
   ++env_.counters.other_requests;
   const auto status = send(protocol::Probe{head_of(Type::kProbe), endpoint.value, {}});
-  if (auto ok = answer(status, "PROBE of endpoint", endpoint.value); !ok) {
-    return tl::unexpected(ok.error());
-  }
+  VIOLET_TRY(answer(status, "PROBE of endpoint", endpoint.value));
   // One copy, because the device could still write; R24 gives the length.
   std::vector<std::byte> properties(facts_.probe_size);
   std::memcpy(properties.data(), heap_.writable(heap_.probe_slot()), properties.size());

@@ -1,5 +1,5 @@
-// The Linux virtio-iommu driver's model (drivers/iommu/virtio-iommu.c): how requests get into the
-// queue and how the guest waits for them.
+// The virtio-iommu driver queues requests and waits for them as Linux' driver does
+// (drivers/iommu/virtio-iommu.c).
 //
 // Adding makes a request visible to the device without a kick; a device that polls may execute it at
 // once. sync() kicks, if the device wants it, and spins on the used ring until all requests of all
@@ -80,7 +80,7 @@ struct DriverStats {
 
 class VirtioIommuDriver {
  public:
-  // Negotiates features, reads the config space and takes memory for requests.
+  // Negotiates features, reads the config space and allocates memory for requests.
   static Result<std::unique_ptr<VirtioIommuDriver>> create(const DriverEnvironment& environment);
 
   const DeviceFacts& facts() const { return facts_; }

@@ -19,7 +19,7 @@ using results::Better;
 constexpr const char* kCell = "guest";
 constexpr const char* kReplay = "guest";
 
-std::vector<std::pair<std::string, results::AxisValue>> axes(const GuestSetup& guest) {
+SettingAssignments axes(const GuestSetup& guest) {
   return {{"strategy", guest.mode},
           {"placement", guest.placement},
           {"workload", guest.job},

@@ -32,7 +32,7 @@ inline Vocabulary example_vocabulary() {
                  {"nvme-4k"},
                  {"mapbench"}};
   v.datasets = {{"blk-randread-strict"}, {"nvme-randrw-strict"}, {"net-rx-strict"}};
-  v.trace_parameters = {{"loop", true, 0, 0, {}, "start again at the end"}};
+  v.trace_settings = {{"loop", true, 0, 0, {}, "start again at the end"}};
   v.conflicts = {{"strategy", "off", "iotlb", "versioned", "nothing is translated"}};
   return v;
 }

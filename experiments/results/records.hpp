@@ -8,16 +8,14 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "engine/base/setting.hpp"
 #include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::results {
 
-// The same type as a plan's values, so that a plan's cell becomes a record by assignment.
-using AxisValue = std::variant<bool, std::int64_t, double, std::string>;
-std::string to_text(const AxisValue& value);
+using violet::to_text;
 
 // Which direction is an improvement; decides the verdict of a comparison.
 enum class Better { kLower, kHigher, kNeither };
@@ -41,7 +39,7 @@ struct NamedHistogram {
 struct CellRecord {
   std::string id;  // Stable; a valid file name.
   std::string label;
-  std::vector<std::pair<std::string, AxisValue>> axes;  // Every setting of the cell.
+  SettingAssignments axes;  // Every setting of the cell.
 };
 
 struct RepetitionRecord {

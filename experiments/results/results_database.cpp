@@ -58,7 +58,7 @@ std::string axes_text(const CellRecord& cell) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::optional<AxisValue> axis_from(const Json& json) {
+std::optional<SettingValue> axis_from(const Json& json) {
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_number()) return json.get<double>();

@@ -16,13 +16,6 @@ Samples& entry(std::vector<Samples>& all, const std::string& name, const std::st
 
 }  // namespace
 
-std::string to_text(const AxisValue& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* boolean = std::get_if<bool>(&value)) return *boolean ? "true" : "false";
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *integer);
-  return fmt::format("{}", std::get<double>(value));
-}
-
 std::string percentile_name(const std::string& histogram, double percent) {
   return fmt::format("{}.p{}", histogram, percent);
 }

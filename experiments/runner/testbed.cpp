@@ -15,12 +15,6 @@ constexpr std::uint64_t kDiskBytes = std::uint64_t{64} << 20;
 // The doorbell window of x86, which every endpoint reports.
 constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
 
-ParameterAssignments assignments(const plans::Parameters& parameters) {
-  ParameterAssignments all;
-  for (const auto& [name, value] : parameters.all()) all.emplace_back(name, value);
-  return all;
-}
-
 std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
   constexpr std::array<const char*, 3> kNames = {"nic", "blk", "replay"};
   return fmt::format("{}{}", kNames[static_cast<std::size_t>(kind)], index);
@@ -66,13 +60,9 @@ Status Testbed::make_workload() {
         make_trace_replay(std::move(*trace), {cell.pace == plans::Pace::kPaced, cell.pace_scale});
     return {};
   }
-  const WorkloadInfo* info = find_workload(cell.workload);
-  if (info == nullptr) return fail(ErrorKind::kUsage, "no workload is called '{}'", cell.workload);
-  auto parameters =
-      ParameterSet::resolve(info->parameters(), assignments(cell.workload_parameters));
-  if (!parameters) return tl::unexpected<Error>(parameters.error());
+  VIOLET_TRY(const WorkloadInfo* info, workloads().require(cell.workload));
   kinds_ = {info->endpoint};
-  workload_ = info->make(*parameters, setup_.seed);
+  workload_ = info->make(cell.workload_settings, setup_.seed);
   return {};
 }
 
@@ -206,12 +196,12 @@ Status Testbed::make_guest() {
                           .counters = counters_,
                           .probe = probe(kGuestRing),
                           .cpus = cell.cpus,
-                          .iova_allocator = cell.iova};
+                          .iova_allocator = cell.iova,
+                          .settings = cell.strategy_settings};
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
-  auto strategy = make_strategy(cell.strategy, context, assignments(cell.strategy_parameters));
-  if (!strategy) return tl::unexpected<Error>(strategy.error());
-  strategy_ = std::move(*strategy);
-  if (auto started = strategy_->start(); !started) return started;
+  VIOLET_TRY(const StrategyInfo* info, strategies().require(cell.strategy));
+  strategy_ = info->make(context);
+  VIOLET_TRY(strategy_->start());
 
   GuestParts parts{.strategy = *strategy_,
                    .memory = memory_,

@@ -205,10 +205,11 @@ class Traffic {
     const Access access = reads ? Access::kRead : Access::kWrite;
     const Ticks before = now_ticks();
     const bool hit = m_.port->probe(mapping.iova, access);
-    const Ticks took = now_ticks() - before;
-    if (took > kDisturbed) return;
-    m_.guest_ring.record({before + took / 2, EventKind::kRogueProbe, std::uint8_t(hit ? 1 : 0), 0,
-                          kEndpoint.value, mapping.iova.value, static_cast<std::uint64_t>(access)});
+    const Ticks duration = now_ticks() - before;
+    if (duration > kDisturbed) return;
+    m_.guest_ring.record({before + duration / 2, EventKind::kRogueProbe, std::uint8_t(hit ? 1 : 0),
+                          0, kEndpoint.value, mapping.iova.value,
+                          static_cast<std::uint64_t>(access)});
   }
 
   Machine& m_;

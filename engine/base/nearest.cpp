@@ -1,9 +1,9 @@
-#include "experiments/plans/nearest.hpp"
+#include "engine/base/nearest.hpp"
 
 #include <algorithm>
 #include <vector>
 
-namespace violet::plans {
+namespace violet {
 namespace {
 
 // Longer words are no names, and the distance costs the product of the lengths.
@@ -46,4 +46,4 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   return {};
 }
 
-}  // namespace violet::plans
+}  // namespace violet

@@ -1,4 +1,4 @@
-#include "experiments/plans/nearest.hpp"
+#include "engine/base/nearest.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace violet::plans {
+namespace violet {
 namespace {
 
 TEST(EditDistance, KnownValues) {
@@ -33,4 +33,4 @@ TEST(Nearest, SaysNothingRatherThanNonsense) {
 }
 
 }  // namespace
-}  // namespace violet::plans
+}  // namespace violet

@@ -1,4 +1,4 @@
-#include "experiments/plans/settings.hpp"
+#include "experiments/plans/assignments.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -33,11 +33,11 @@ std::string_view kind_of(const toml::node& node) {
   }
 }
 
-std::optional<Value> scalar(const toml::node& node) {
-  if (const auto* text = node.as_string()) return Value(text->get());
-  if (const auto* integer = node.as_integer()) return Value(integer->get());
-  if (const auto* real = node.as_floating_point()) return Value(real->get());
-  if (const auto* boolean = node.as_boolean()) return Value(boolean->get());
+std::optional<SettingValue> scalar(const toml::node& node) {
+  if (const auto* text = node.as_string()) return SettingValue(text->get());
+  if (const auto* integer = node.as_integer()) return SettingValue(integer->get());
+  if (const auto* real = node.as_floating_point()) return SettingValue(real->get());
+  if (const auto* boolean = node.as_boolean()) return SettingValue(boolean->get());
   return std::nullopt;
 }
 
@@ -45,7 +45,7 @@ class Flattener {
  public:
   Flattener(std::string_view file, Problems& problems) : file_(file), problems_(problems) {}
 
-  void table(const toml::table& table, const std::string& prefix, std::vector<Setting>& out) {
+  void table(const toml::table& table, const std::string& prefix, std::vector<Assignment>& out) {
     for (const auto& [key, node] : table) {
       const std::string path =
           prefix.empty() ? std::string(key.str()) : fmt::format("{}.{}", prefix, key.str());
@@ -74,7 +74,7 @@ class Flattener {
         continue;
       }
       Exclude exclude{position(file_, inner->source()), {}};
-      table(*inner, "", exclude.settings);
+      table(*inner, "", exclude.assignments);
       result.push_back(std::move(exclude));
     }
     return result;
@@ -82,24 +82,24 @@ class Flattener {
 
  private:
   void leaf(const std::string& path, const Where& where, const toml::node& node,
-            std::vector<Setting>& out) {
-    Setting setting{path, node.is_array(), {}, where, {}};
+            std::vector<Assignment>& out) {
+    Assignment assignment{path, node.is_array(), {}, where, {}};
     if (const auto* list = node.as_array()) {
-      for (const toml::node& element : *list) value(path, element, setting);
+      for (const toml::node& element : *list) value(path, element, assignment);
       if (list->empty()) complain(node, path, "at least one value", "an empty list");
     } else {
-      value(path, node, setting);
+      value(path, node, assignment);
     }
-    if (!setting.values.empty()) out.push_back(std::move(setting));
+    if (!assignment.values.empty()) out.push_back(std::move(assignment));
   }
 
-  void value(const std::string& path, const toml::node& node, Setting& setting) {
+  void value(const std::string& path, const toml::node& node, Assignment& assignment) {
     const auto read = scalar(node);
     if (!read) {
       complain(node, path, "text, a number, true or false, or a list of these", kind_of(node));
     } else if (++values_ <= kMostValues) {
-      setting.values.push_back(*read);
-      setting.value_at.push_back(position(file_, node.source()));
+      assignment.values.push_back(*read);
+      assignment.value_at.push_back(position(file_, node.source()));
     } else if (values_ == kMostValues + 1) {
       complain(node, path, fmt::format("at most {} values in a plan", kMostValues), "more");
     }
@@ -126,10 +126,10 @@ std::optional<toml::table> parse(std::string_view text, std::string_view file, P
 }
 
 // A value of --set: TOML where it parses, the bare word otherwise.
-std::vector<Value> override_values(std::string_view text, bool& is_list) {
+std::vector<SettingValue> override_values(std::string_view text, bool& is_list) {
   Problems unused;
   if (const auto parsed = parse(fmt::format("v = {}", text), "", unused)) {
-    std::vector<Setting> out;
+    std::vector<Assignment> out;
     Flattener("", unused).table(*parsed, "", out);
     if (out.size() == 1 && out[0].key == "v" && unused.empty()) {
       is_list = out[0].is_list;
@@ -137,7 +137,7 @@ std::vector<Value> override_values(std::string_view text, bool& is_list) {
     }
   }
   if (text.find_first_of("[]{}\"\n") != std::string_view::npos) return {};
-  std::vector<Value> values;
+  std::vector<SettingValue> values;
   is_list = text.find(',') != std::string_view::npos;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
@@ -145,20 +145,13 @@ std::vector<Value> override_values(std::string_view text, bool& is_list) {
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
     if (word.empty()) return {};
     bool inner_list = false;
-    const auto inner = is_list ? override_values(word, inner_list) : std::vector<Value>{};
-    values.push_back(inner.size() == 1 ? inner[0] : Value(std::string(word)));
+    const auto inner = is_list ? override_values(word, inner_list) : std::vector<SettingValue>{};
+    values.push_back(inner.size() == 1 ? inner[0] : SettingValue(std::string(word)));
   }
   return values;
 }
 
 }  // namespace
-
-std::string to_text(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* boolean = std::get_if<bool>(&value)) return *boolean ? "true" : "false";
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *integer);
-  return fmt::format("{}", std::get<double>(value));
-}
 
 std::string to_text(const Problems& problems) {
   std::string text;
@@ -184,47 +177,47 @@ void sort_by_place(Problems& problems) {
                    [&](const Problem& a, const Problem& b) { return place(a) < place(b); });
 }
 
-Settings read_settings(std::string_view text, std::string_view file, Problems& problems) {
-  Settings settings;
+Assignments read_assignments(std::string_view text, std::string_view file, Problems& problems) {
+  Assignments assignments;
   if (text.size() > kLongestFile) {
     problems.push_back({std::string(file), fmt::format("a plan has at most {} bytes, this one {}",
                                                        kLongestFile, text.size())});
-    return settings;
+    return assignments;
   }
   const auto root = parse(text, file, problems);
-  if (!root) return settings;
+  if (!root) return assignments;
   Flattener flattener(file, problems);
-  std::vector<Setting> list;
+  std::vector<Assignment> list;
   flattener.table(*root, "", list);
-  for (Setting& setting : list) {
-    const std::string key = setting.key;
-    const auto [at, fresh] = settings.by_key.emplace(key, std::move(setting));
+  for (Assignment& assignment : list) {
+    const std::string key = assignment.key;
+    const auto [at, fresh] = assignments.by_key.emplace(key, std::move(assignment));
     // a."b.c" and a.b.c are two keys of TOML but one of a plan.
     if (!fresh) {
       problems.push_back({at->second.where, fmt::format("key '{}': given twice", key)});
     }
   }
-  settings.excludes = flattener.excludes(*root);
-  return settings;
+  assignments.excludes = flattener.excludes(*root);
+  return assignments;
 }
 
-Setting read_override(std::string_view assignment, Problems& problems) {
-  Setting setting;
-  setting.where = fmt::format("--set {}", assignment);
-  const std::size_t equals = assignment.find('=');
+Assignment read_override(std::string_view text, Problems& problems) {
+  Assignment assignment;
+  assignment.where = fmt::format("--set {}", text);
+  const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) {
-    problems.push_back({setting.where, "expected key=value"});
-    return setting;
+    problems.push_back({assignment.where, "expected key=value"});
+    return assignment;
   }
-  setting.key = std::string(assignment.substr(0, equals));
-  setting.values = override_values(assignment.substr(equals + 1), setting.is_list);
-  setting.value_at.assign(setting.values.size(), setting.where);
-  if (setting.values.empty()) {
+  assignment.key = std::string(text.substr(0, equals));
+  assignment.values = override_values(text.substr(equals + 1), assignment.is_list);
+  assignment.value_at.assign(assignment.values.size(), assignment.where);
+  if (assignment.values.empty()) {
     problems.push_back(
-        {setting.where,
-         fmt::format("key '{}': expected a value, or several separated by commas", setting.key)});
+        {assignment.where, fmt::format("key '{}': expected a value, or several separated by commas",
+                                       assignment.key)});
   }
-  return setting;
+  return assignment;
 }
 
 }  // namespace violet::plans

@@ -1,4 +1,4 @@
-// Finds the word a user probably meant.
+// The nearest word is the one that a user who misspelt a name probably meant.
 //
 // Threading: pure functions.
 #pragma once
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace violet::plans {
+namespace violet {
 
 // Edits (insert, delete, replace, swap neighbours) that turn one word into the other: the optimal
 // string alignment distance. Bytes, not characters.
@@ -18,4 +18,4 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 // one that the word is a prefix of; empty when nothing is near.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
-}  // namespace violet::plans
+}  // namespace violet

@@ -1,5 +1,5 @@
-// A plan file and its --set overrides taken apart into settings that know where they came from. Knows
-// TOML and nothing of what the keys mean.
+// An assignment gives values to a key of a plan and remembers where it stands: in the plan's file or in a --set.
+// This reader knows TOML and nothing of what the keys mean.
 //
 // Threading: pure functions.
 // Limits: files up to 1 MiB, at most 100,000 values.
@@ -29,10 +29,10 @@ void sort_by_place(Problems& problems);
 // One problem a line.
 std::string to_text(const Problems& problems);
 
-struct Setting {
+struct Assignment {
   std::string key;  // Dotted: "axes.strategy".
   bool is_list = false;
-  std::vector<Value> values;
+  std::vector<SettingValue> values;
   Where where;                  // Of the key.
   std::vector<Where> value_at;  // As long as `values`.
 };
@@ -40,18 +40,18 @@ struct Setting {
 // One [[exclude]] table: cells in which every key has one of its values are left out.
 struct Exclude {
   Where where;
-  std::vector<Setting> settings;  // Keys as written, without the table's name.
+  std::vector<Assignment> assignments;  // Keys as written, without the table's name.
 };
 
-struct Settings {
-  std::map<std::string, Setting> by_key;
+struct Assignments {
+  std::map<std::string, Assignment> by_key;
   std::vector<Exclude> excludes;
 };
 
 // Problems are added, never thrown; what could be read is returned even so.
-Settings read_settings(std::string_view text, std::string_view file, Problems& problems);
+Assignments read_assignments(std::string_view text, std::string_view file, Problems& problems);
 
 // "key=value"; the value in TOML, or bare words, or a comma-separated list of these.
-Setting read_override(std::string_view assignment, Problems& problems);
+Assignment read_override(std::string_view text, Problems& problems);
 
 }  // namespace violet::plans
