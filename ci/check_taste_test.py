@@ -59,8 +59,9 @@ class RulesTest(unittest.TestCase):
         self.assertIn("f has 71 lines", findings("datasets/x.cpp", "void f() " + body(71))[0])
 
     def test_long_file(self):
-        self.assertEqual(findings("datasets/x.cpp", "int x;\n" * 400), [])
-        self.assertIn("401 lines", findings("datasets/x.cpp", "int x;\n" * 401)[0])
+        self.assertEqual(findings("datasets/x.cpp", "int x;\n" * 800), [])
+        self.assertIn("801 lines", findings("datasets/x.cpp", "int x;\n" * 801)[0])
+        self.assertIn("401 lines", findings("datasets/x.hpp", "#pragma once\n" + "int x;\n" * 400)[0])
         self.assertEqual(findings("datasets/x_test.cpp", "int x;\n" * 800), [])
         self.assertIn("801 lines", findings("datasets/x_test.cpp", "int x;\n" * 801)[0])
 

@@ -111,7 +111,7 @@ def check_system_include(source, room, target):
         only = DPDK_HEADERS_BY_ROOM.get(room)
         if only and not only.fullmatch(target):
             return f"{room} {DPDK_ROOMS[room]}, and this header is not part of that"
-    if re.match(r"Q[A-Z]|Qt|qcustomplot", target) and not source.startswith("gui/"):
+    if re.match(r"Q[A-Z]|Qt", target) and not source.startswith("gui/"):
         return "Qt belongs into gui/"
     return None
 

@@ -52,8 +52,15 @@ TEST(CommandLine, ComplaintsNameWhatWouldBeRight) {
   EXPECT_NE(complaint({"--fast", "1"}).find("--fast"), std::string::npos);
   EXPECT_NE(complaint({"--theme"}).find("value"), std::string::npos);
   EXPECT_NE(complaint({"a", "b"}).find("one RUN"), std::string::npos);
+  EXPECT_NE(complaint({"--live", "a", "b"}).find("one RUN"), std::string::npos);
   EXPECT_TRUE(complaint({"--render", "explain", "--out", "a.png"}).empty())
       << "lessons need no run";
+}
+
+TEST(CommandLine, TheLastOfTwoValuesCounts) {
+  const auto line = parse_command_line({"--size", "300x200", "--size", "400x300"});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->width, 400);
 }
 
 TEST(CommandLine, HelpFitsOneScreen) {

@@ -16,13 +16,13 @@
 #include <QTest>
 #include <fstream>
 
+#include "experiments/query/tiny_run_testing.hpp"
 #include "gui/app/frame_meter.hpp"
 #include "gui/app/key_sheet.hpp"
 #include "gui/app/palette.hpp"
 #include "gui/app/status_line.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/observe/churn_view.hpp"
-#include "gui/observe/fake_feed_testing.hpp"
 #include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {

@@ -6,9 +6,9 @@
 
 #include "gui/app/main_window.hpp"
 #include "gui/explain/explain_workspace.hpp"
+#include "gui/explain/lesson_model.hpp"
 #include "gui/kit/export_view.hpp"
 #include "gui/kit/time_panel.hpp"
-#include "gui/model/lesson_model.hpp"
 #include "gui/observe/observe_view.hpp"
 #include "gui/observe/observe_workspace.hpp"
 

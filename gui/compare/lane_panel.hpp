@@ -4,8 +4,8 @@
 // Threading: the main thread.
 #pragma once
 
+#include "gui/compare/compare_model.hpp"
 #include "gui/kit/time_panel.hpp"
-#include "gui/model/compare_model.hpp"
 
 namespace violet::gui {
 

@@ -15,8 +15,8 @@
 #include <QRectF>
 #include <vector>
 
+#include "experiments/query/plane.hpp"
 #include "gui/kit/axis.hpp"
-#include "gui/model/compare_plane.hpp"
 
 namespace violet::gui {
 

@@ -8,10 +8,10 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "experiments/query/run_fixture_testing.hpp"
 #include "gui/experiment/experiment_view.hpp"
+#include "gui/experiment/fake_program_testing.hpp"
 #include "gui/experiment/plan_editor.hpp"
-#include "gui/model/compare_fixture.hpp"
-#include "gui/model/run_fixture.hpp"
 
 namespace violet::gui {
 namespace {
@@ -20,7 +20,7 @@ class ExperimentViewTest : public testing::Test {
  protected:
   ExperimentViewTest() {
     run_ = QString::fromStdString(
-        writeFixtureRun(results_.path(), {{"strict"}, {"off", "net-rx", "sidecore", 5000}}, 2));
+        write_fixture_run(results_.path(), {{"strict"}, {"off", "net-rx", "sidecore", 5000}}, 2));
     places_ = fakePlaces(folder_, run_);
     QString error;
     EXPECT_TRUE(writeText(places_.bundled + "/one.toml", "[plan]\nname = \"one\"\n", error));

@@ -9,11 +9,11 @@
 #include <QTimer>
 #include <memory>
 
+#include "gui/experiment/plan_check.hpp"
+#include "gui/experiment/run_matrix.hpp"
+#include "gui/experiment/run_process.hpp"
 #include "gui/kit/workspace.hpp"
-#include "gui/model/plan_check.hpp"
 #include "gui/model/query.hpp"
-#include "gui/model/run_matrix.hpp"
-#include "gui/model/run_process.hpp"
 
 class QLabel;
 class QListWidget;

@@ -7,7 +7,7 @@
 #include <QSyntaxHighlighter>
 #include <vector>
 
-#include "gui/model/plan_check.hpp"
+#include "gui/experiment/plan_check.hpp"
 
 namespace violet::gui {
 

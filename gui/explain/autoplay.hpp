@@ -8,7 +8,7 @@
 #include <QObject>
 #include <QTimer>
 
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 namespace violet::gui {
 

@@ -7,7 +7,7 @@
 
 #include <QWidget>
 
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 namespace violet::gui {
 

@@ -8,11 +8,11 @@
 
 #include "gui/explain/autoplay.hpp"
 #include "gui/explain/bytes_view.hpp"
+#include "gui/explain/lesson_model.hpp"
 #include "gui/explain/numbers_view.hpp"
 #include "gui/explain/picture_view.hpp"
 #include "gui/explain/text_panel.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/lesson_model.hpp"
 
 namespace violet::gui {
 namespace {

@@ -6,7 +6,7 @@
 #include <QWidget>
 
 #include "experiments/lessons/numbers.hpp"
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 namespace violet::gui {
 

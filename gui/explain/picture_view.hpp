@@ -10,8 +10,8 @@
 #include <QWidget>
 #include <optional>
 
+#include "gui/explain/lesson_model.hpp"
 #include "gui/explain/scene_paint.hpp"
-#include "gui/model/lesson_model.hpp"
 
 namespace violet::gui {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "gui/explain/autoplay.hpp"
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 class QHBoxLayout;
 class QLabel;

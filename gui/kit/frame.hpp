@@ -55,7 +55,9 @@ struct Frame {
 // y grows upwards; `y` gives low, high and log only.
 Frame time_frame(const QRectF& area, FrameText text, TimeWindow window, Scale y,
                  bool x_labels = true);
-Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y);
+// `left`: room for the y labels.
+Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y,
+                  double left = Frame::kLeft);
 
 // Background, grid and labels; then the content; then draw_axes() on top of it.
 void draw_frame(QPainter& painter, const Frame& frame);

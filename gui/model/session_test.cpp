@@ -5,7 +5,7 @@
 #include <QSignalSpy>
 #include <QTest>
 
-#include "gui/model/compare_fake_feed.hpp"
+#include "experiments/query/fake_run_testing.hpp"
 
 namespace violet::gui {
 namespace {

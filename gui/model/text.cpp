@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/results/table.hpp"
+
 namespace violet::gui {
 
 namespace {
@@ -90,6 +92,11 @@ QString bytesText(double bytes) {
 QString percentText(double share) {
   if (!std::isfinite(share)) return QStringLiteral("not available");
   return three_digits(share * 100) + QStringLiteral(" %");
+}
+
+QString quantityText(double value, const std::string& unit) {
+  return QString::fromStdString(unit == "1" ? results::three_digits(value)
+                                            : results::with_unit(value, unit));
 }
 
 QString permissionsText(Permissions permissions) {

@@ -5,6 +5,7 @@
 
 #include <QString>
 #include <cstdint>
+#include <string>
 
 #include "experiments/query/feed.hpp"
 
@@ -12,12 +13,14 @@ namespace violet::gui {
 
 QString addressText(std::uint64_t address);  // 0x0000_ffff_e000
 QString rangeText(const IovaRange& range);
-QString durationText(double ns);                   // "621 ns", "2.07 µs", "1.25 s"
-QString timeText(Nanos at);                        // "00:01.284 031" since the repetition began
-QString countText(double value);                   // "1.23 M", "841"
-QString rateText(double per_second);               // "4.10 M/s"
-QString bytesText(double bytes);                   // "4 KiB"
-QString percentText(double share);                 // 0..1 -> "99.2 %"
+QString durationText(double ns);      // "621 ns", "2.07 µs", "1.25 s"
+QString timeText(Nanos at);           // "00:01.284 031" since the repetition began
+QString countText(double value);      // "1.23 M", "841"
+QString rateText(double per_second);  // "4.10 M/s"
+QString bytesText(double bytes);      // "4 KiB"
+QString percentText(double share);    // 0..1 -> "99.2 %"
+// "1.23 ms" for a value of a metric of a run's results.
+QString quantityText(double value, const std::string& unit);
 QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"
 
 }  // namespace violet::gui

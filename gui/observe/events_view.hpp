@@ -7,8 +7,8 @@
 #include <QTableView>
 #include <QTimer>
 
-#include "gui/model/events_model.hpp"
 #include "gui/model/session.hpp"
+#include "gui/observe/events_model.hpp"
 
 class QLabel;
 

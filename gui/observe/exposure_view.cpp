@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "gui/kit/theme.hpp"
-#include "gui/model/facts.hpp"
 #include "gui/model/text.hpp"
 #include "gui/observe/distribution.hpp"
+#include "gui/observe/facts.hpp"
 
 namespace violet::gui {
 

@@ -6,7 +6,7 @@
 
 #include <QTableView>
 
-#include "gui/model/facts.hpp"
+#include "gui/observe/facts.hpp"
 
 namespace violet::gui {
 

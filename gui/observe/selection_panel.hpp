@@ -10,14 +10,12 @@
 #include "gui/model/session.hpp"
 #include "gui/observe/facts_table.hpp"
 
-class QCustomPlot;
-class QCPBars;
-class QCPGraph;
 class QLabel;
 class QTabWidget;
 
 namespace violet::gui {
 
+class DistributionChart;
 class ExposureView;
 class LatencyView;
 
@@ -32,8 +30,6 @@ class SelectionPanel : public QWidget {
  private:
   void askLife();
   void showLatency();
-  void showDistribution(const LatencyGrid& grid);
-  void colour();
 
   Session* session_;
   LatencyView* latency_;
@@ -42,10 +38,8 @@ class SelectionPanel : public QWidget {
   FactsTable* page_facts_;
   QLabel* latency_title_;
   QTabWidget* tabs_;
-  QCustomPlot* histogram_;
-  QCustomPlot* cdf_;
-  QCPBars* bars_;
-  QCPGraph* line_;
+  DistributionChart* histogram_;
+  DistributionChart* cdf_;
   FactsTable* numbers_;
   FactsTable* exposure_facts_;
   Query<PageLife> life_;

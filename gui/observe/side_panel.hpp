@@ -7,10 +7,10 @@
 #include <QTimer>
 #include <QWidget>
 
-#include "gui/model/cells_model.hpp"
-#include "gui/model/endpoints_model.hpp"
 #include "gui/model/query.hpp"
 #include "gui/model/session.hpp"
+#include "gui/observe/cells_model.hpp"
+#include "gui/observe/endpoints_model.hpp"
 
 class QLabel;
 class QListView;

@@ -11,8 +11,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "experiments/query/fake_run_testing.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/compare_fake_feed.hpp"
 #include "gui/topology/topology_view.hpp"
 
 namespace violet::gui {

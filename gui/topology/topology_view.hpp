@@ -7,10 +7,10 @@
 #include "gui/kit/workspace.hpp"
 #include "gui/model/query.hpp"
 #include "gui/model/session.hpp"
-#include "gui/model/topology_table.hpp"
-#include "gui/model/viot_table.hpp"
 #include "gui/topology/topology_picture.hpp"
+#include "gui/topology/topology_table.hpp"
 #include "gui/topology/viot_picture.hpp"
+#include "gui/topology/viot_table.hpp"
 
 class QLabel;
 class QLineEdit;

@@ -9,7 +9,7 @@
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
-#include "gui/model/viot_table.hpp"
+#include "gui/topology/viot_table.hpp"
 
 namespace violet::gui {
 
