@@ -35,10 +35,10 @@ DmaDirection direction_from(const std::string& name) {
 
 class MapBench final : public Workload {
  public:
-  explicit MapBench(const SettingValues& mapbench_settings)
-      : bytes_(static_cast<std::uint32_t>(mapbench_settings.integer("granules")) * 4096u),
-        delay_(ns_to_ticks(static_cast<std::uint64_t>(mapbench_settings.integer("delay_ns")))),
-        direction_(direction_from(mapbench_settings.text("direction"))) {}
+  explicit MapBench(const SettingValues& settings)
+      : bytes_(static_cast<std::uint32_t>(settings.integer("granules")) * 4096u),
+        delay_(ns_to_ticks(static_cast<std::uint64_t>(settings.integer("delay_ns")))),
+        direction_(direction_from(settings.text("direction"))) {}
 
   Status prepare(Guest& guest) override {
     VIOLET_TRY(const auto at, guest.allocate(bytes_));

@@ -42,12 +42,12 @@ std::vector<Setting> net_rx_settings() {
 
 class NetRx final : public Workload {
  public:
-  explicit NetRx(const SettingValues& net_rx_settings)
-      : ring_(static_cast<std::uint32_t>(net_rx_settings.integer("ring"))),
-        packet_bytes_(static_cast<std::uint32_t>(net_rx_settings.integer("packet_bytes"))),
-        buffer_bytes_(static_cast<std::uint32_t>(net_rx_settings.integer("buffer_bytes"))),
-        batch_(static_cast<std::uint32_t>(net_rx_settings.integer("batch"))),
-        lifo_(net_rx_settings.text("recycle") == "lifo"),
+  explicit NetRx(const SettingValues& settings)
+      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+        packet_bytes_(static_cast<std::uint32_t>(settings.integer("packet_bytes"))),
+        buffer_bytes_(static_cast<std::uint32_t>(settings.integer("buffer_bytes"))),
+        batch_(static_cast<std::uint32_t>(settings.integer("batch"))),
+        lifo_(settings.text("recycle") == "lifo"),
         slots_(ring_) {}
 
   Status prepare(Guest& guest) override {

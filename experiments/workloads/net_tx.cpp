@@ -38,11 +38,11 @@ std::vector<Setting> net_tx_settings() {
 
 class NetTx final : public Workload {
  public:
-  explicit NetTx(const SettingValues& net_tx_settings)
-      : ring_(static_cast<std::uint32_t>(net_tx_settings.integer("ring"))),
-        fragments_(static_cast<std::uint32_t>(net_tx_settings.integer("fragments"))),
-        bytes_(static_cast<std::uint32_t>(net_tx_settings.integer("fragment_bytes"))),
-        window_(static_cast<std::uint32_t>(net_tx_settings.integer("window"))) {}
+  explicit NetTx(const SettingValues& settings)
+      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+        fragments_(static_cast<std::uint32_t>(settings.integer("fragments"))),
+        bytes_(static_cast<std::uint32_t>(settings.integer("fragment_bytes"))),
+        window_(static_cast<std::uint32_t>(settings.integer("window"))) {}
 
   Status prepare(Guest& guest) override {
     if ((ring_ & (ring_ - 1)) != 0) {

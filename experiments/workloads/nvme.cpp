@@ -33,10 +33,10 @@ std::vector<Setting> nvme_settings() {
 
 class Nvme final : public Workload {
  public:
-  Nvme(const SettingValues& nvme_settings, std::uint64_t seed)
-      : depth_(static_cast<std::uint32_t>(nvme_settings.integer("depth"))),
-        bytes_(static_cast<std::uint32_t>(nvme_settings.integer("io_bytes"))),
-        read_percent_(static_cast<std::uint32_t>(nvme_settings.integer("read_percent"))),
+  Nvme(const SettingValues& settings, std::uint64_t seed)
+      : depth_(static_cast<std::uint32_t>(settings.integer("depth"))),
+        bytes_(static_cast<std::uint32_t>(settings.integer("io_bytes"))),
+        read_percent_(static_cast<std::uint32_t>(settings.integer("read_percent"))),
         entries_(std::bit_ceil(depth_ + 1)),
         rng_(seed),
         slots_(depth_) {}

@@ -1,24 +1,10 @@
 #include "gui/experiment/plan_check.hpp"
-
-#include <nlohmann/json.hpp>
+#include "gui/experiment/json_values.hpp"
 
 namespace violet::gui {
 namespace {
 
-using nlohmann::json;
-
 constexpr int kCheckPatienceMs = 2000;  // For a process to die.
-
-QString textAt(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_string() ? QString::fromStdString(at->get<std::string>())
-                                               : QString();
-}
-
-double numberAt(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_number() ? at->get<double>() : 0;
-}
 
 const json& listAt(const json& object, const char* key) {
   static const json none = json::array();

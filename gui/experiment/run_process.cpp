@@ -5,12 +5,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include "gui/experiment/json_values.hpp"
 
 namespace violet::gui {
 namespace {
-
-using nlohmann::json;
 
 constexpr int kPatienceMs = 3000;  // For an aborted run to write its last lines.
 constexpr int kMostWords = 40;     // Lines of stderr that are kept for a message.
@@ -18,16 +16,6 @@ constexpr qsizetype kLongestLine = 1 << 16;
 
 // The exit codes of the program; the README has the same table.
 enum ExitCode { kOk = 0, kUsage = 2, kInterrupted = 4, kEnvironment = 5, kCtrlC = 130 };
-
-QString textAt(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_string() ? QString::fromStdString(at->get<std::string>())
-                                               : QString();
-}
-double numberAt(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_number() ? at->get<double>() : 0;
-}
 
 }  // namespace
 

@@ -11,13 +11,12 @@
 #include "gui/explain/lesson_model.hpp"
 #include "gui/explain/numbers_view.hpp"
 #include "gui/explain/picture_view.hpp"
+#include "gui/explain/qt_text.hpp"
 #include "gui/explain/text_panel.hpp"
 #include "gui/kit/theme.hpp"
 
 namespace violet::gui {
 namespace {
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 // Its arrow comes from no picture file, and so has the theme's colour and any size.
 class Chooser : public QComboBox {

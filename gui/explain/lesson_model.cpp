@@ -1,4 +1,5 @@
 #include "gui/explain/lesson_model.hpp"
+#include "gui/explain/qt_text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,8 +19,6 @@ QString hexText(const std::vector<std::byte>& bytes) {
   }
   return text;
 }
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 }  // namespace
 

@@ -9,14 +9,13 @@
 
 #include "experiments/lessons/numbers.hpp"
 #include "gui/explain/ink.hpp"
+#include "gui/explain/qt_text.hpp"
 #include "gui/kit/theme.hpp"
 
 namespace violet::gui {
 namespace {
 
 constexpr double kPad = 12;
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 }  // namespace
 

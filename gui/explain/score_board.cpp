@@ -3,6 +3,7 @@
 #include <QPainter>
 #include <algorithm>
 
+#include "gui/explain/qt_text.hpp"
 #include "gui/explain/scene_paint.hpp"
 
 namespace violet::gui {
@@ -12,8 +13,6 @@ using lessons::Measure;
 using lessons::Score;
 
 constexpr double kBoardPad = 10;
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 double largest(const std::vector<Score>& scores, std::size_t measure) {
   double most = 0;

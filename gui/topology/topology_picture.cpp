@@ -18,10 +18,6 @@ namespace {
 
 constexpr double kLabelGap = 10;
 
-QString hexId(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
-
-double bytesOf(const IovaRange& range) { return static_cast<double>(range.size_minus_one()) + 1; }
-
 QColor colourOf(Permissions permissions) {
   const bool reads = allows(permissions, Access::kRead),
              writes = allows(permissions, Access::kWrite);

@@ -6,10 +6,7 @@
 namespace violet::gui {
 namespace {
 
-QString hexId(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
-
 // A whole 64-bit space has one byte more than 64 bits count.
-double bytesOf(const IovaRange& range) { return static_cast<double>(range.size_minus_one()) + 1; }
 
 QString regionKind(std::uint8_t kind) {
   return kind == static_cast<std::uint8_t>(protocol::RegionKind::kMsi)

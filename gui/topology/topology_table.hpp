@@ -15,6 +15,11 @@
 
 namespace violet::gui {
 
+inline QString hexId(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
+inline double bytesOf(const IovaRange& range) {
+  return static_cast<double>(range.size_minus_one()) + 1;
+}
+
 // Roles of all tables that a RowFilter can search by address.
 enum RowRole { kSortRole = Qt::UserRole, kFirstRole, kLastRole };
 

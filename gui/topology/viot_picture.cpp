@@ -24,12 +24,6 @@ namespace {
 constexpr double kTableMargin = 16, kTableTitle = 48, kBoxHeight = 56, kTableGap = 10;
 constexpr double kMostWidth = 400;
 
-std::optional<std::size_t> iommuOf(const ViotNode& node) {
-  if (const auto* range = std::get_if<ViotPciRange>(&node.what)) return range->iommu;
-  if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) return mmio->iommu;
-  return std::nullopt;
-}
-
 QString hex(std::uint64_t value) { return QStringLiteral("0x%1").arg(value, 0, 16); }
 
 }  // namespace
@@ -116,7 +110,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
                      tr("IOMMUs that they are behind"));
   }
   for (const Box& one : layout.endpoints) {
-    const auto iommu = iommuOf(table_.nodes[one.node]);
+    const auto iommu = protocol::iommu_of(table_.nodes[one.node]);
     for (const Box& other : layout.iommus) {
       if (iommu != other.node) continue;
       paintArrow(painter, one.box, other.box, marked_ == one.node || marked_ == other.node);
@@ -194,7 +188,8 @@ void ViotPicture::paintEndpoint(QPainter& painter, const Box& one) const {
 void ViotPicture::paintIommu(QPainter& painter, const Box& one) const {
   const ViotNode& node = table_.nodes[one.node];
   std::size_t behind = 0;
-  for (const ViotNode& other : table_.nodes) behind += iommuOf(other) == one.node ? 1 : 0;
+  for (const ViotNode& other : table_.nodes)
+    behind += protocol::iommu_of(other) == one.node ? 1 : 0;
   const QString below =
       behind == 1 ? tr("1 node behind it") : tr("%L1 nodes behind it").arg(behind);
   if (const auto* pci = std::get_if<ViotPciIommu>(&node.what)) {

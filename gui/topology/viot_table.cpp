@@ -36,12 +36,6 @@ std::optional<Endpoints> endpointsOf(const ViotNode& node) {
   return std::nullopt;
 }
 
-std::optional<std::size_t> iommuOf(const ViotNode& node) {
-  if (const auto* range = std::get_if<ViotPciRange>(&node.what)) return range->iommu;
-  if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) return mmio->iommu;
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<protocol::ViotTable> readViot(const QString& path) {
@@ -113,7 +107,7 @@ QString ViotTableModel::text(const ViotNode& node, int column) const {
       }
       return {};
     default:
-      if (const auto iommu = iommuOf(node)) {
+      if (const auto iommu = protocol::iommu_of(node)) {
         return QStringLiteral("0x%1").arg(table_.nodes[*iommu].offset, 0, 16);
       }
       return {};
