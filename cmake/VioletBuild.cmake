@@ -21,6 +21,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-maybe-uninitialized)
 endif()
 
+if(VIOLET_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # A private struct State of one file looks like a header's once the file is part of a unit.
+  add_compile_options(-Wno-subobject-linkage)
+endif()
+
 if(VIOLET_SANITIZE)
   # Names and lines are all that a report shows; a third of the compile time is what -g1 saves.
   set(debug_info -g)

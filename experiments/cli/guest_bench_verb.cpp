@@ -188,8 +188,8 @@ results::Table bench_table(AllSamples& all, const GuestBenchFlags& flags, bool w
   return table;
 }
 
-std::string text_of(results::Format format, AllSamples& all, const GuestBenchFlags& flags,
-                    bool whole) {
+std::string bench_text(results::Format format, AllSamples& all, const GuestBenchFlags& flags,
+                       bool whole) {
   return results::render(bench_table(all, flags, whole), format, results::style_for(1));
 }
 
@@ -221,7 +221,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
             const auto report = run_bench_guest(arm, mode, job, flags);
             if (!report) {
               progress.finish("stopped");  // What was measured is not lost.
-              if (!samples.empty()) print(text_of(*format, samples, flags, false));
+              if (!samples.empty()) print(bench_text(*format, samples, flags, false));
               return complain(report.error());
             }
             take(*report, job, samples[{mode, arm.name}]);
@@ -232,7 +232,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
     }
   }
   progress.finish("done");
-  return print(text_of(*format, samples, flags, true));
+  return print(bench_text(*format, samples, flags, true));
 }
 
 }  // namespace violet::cli

@@ -22,7 +22,7 @@ std::string setting_text(const Setting& setting) {
              !std::holds_alternative<std::string>(setting.initial)) {
     range = fmt::format(" ({} to {})", setting.least, setting.most);
   }
-  return fmt::format("{} = {}{}", setting.name, to_text(setting.initial), range);
+  return fmt::format("{} = {}{}", setting.name, violet::to_text(setting.initial), range);
 }
 
 // A row a choice, then a row for each of its settings.

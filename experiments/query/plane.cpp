@@ -10,7 +10,6 @@
 
 namespace violet::gui {
 
-using results::CellData;
 using results::RunData;
 using results::Samples;
 
@@ -19,14 +18,15 @@ namespace {
 constexpr std::uint64_t kSeed = 1;
 constexpr const char* kThroughput = "operations_per_s";
 
-double median_of(const CellData& cell, const char* metric) {
+double median_of(const results::CellData& cell, const char* metric) {
   const Samples samples = results::samples_of(cell, metric);
   return samples.values.empty() ? 0 : results::median(samples.values);
 }
 
-const CellData* fastest(const std::vector<const CellData*>& cells, bool only_off) {
-  const CellData* best = nullptr;
-  for (const CellData* cell : cells) {
+const results::CellData* fastest(const std::vector<const results::CellData*>& cells,
+                                 bool only_off) {
+  const results::CellData* best = nullptr;
+  for (const results::CellData* cell : cells) {
     if (only_off && results::axis_text(cell->cell, "strategy") != "off") continue;
     if (median_of(*cell, kThroughput) <= 0) continue;
     if (best == nullptr || median_of(*cell, kThroughput) > median_of(*best, kThroughput))
@@ -36,12 +36,12 @@ const CellData* fastest(const std::vector<const CellData*>& cells, bool only_off
 }
 
 // Unmaps that end nothing although the device reaches the guest's own pages and no copies.
-bool never_unreachable(const CellData& cell) {
+bool never_unreachable(const results::CellData& cell) {
   return median_of(cell, "persistent_unmaps") > 0 &&
          median_of(cell, "bytes_copied_per_operation") <= 0;
 }
 
-void place_stale(const CellData& cell, PlanePoint& point) {
+void place_stale(const results::CellData& cell, PlanePoint& point) {
   if (never_unreachable(cell)) {
     point.place = PlanePoint::Place::kAlways;
     return;
@@ -55,8 +55,8 @@ void place_stale(const CellData& cell, PlanePoint& point) {
   point.place = point.stale.value > 0 ? PlanePoint::Place::kStale : PlanePoint::Place::kZero;
 }
 
-void place_throughput(const RunData& run, const CellData& reference, const CellData& cell,
-                      PlanePoint& point) {
+void place_throughput(const RunData& run, const results::CellData& reference,
+                      const results::CellData& cell, PlanePoint& point) {
   const Samples mine = results::samples_of(cell, kThroughput);
   const Samples base = results::samples_of(reference, kThroughput);
   const bool paired = run.manifest.interleaved && mine.repetitions == base.repetitions;
@@ -90,22 +90,22 @@ void mark_front(std::vector<PlanePoint>& points) {
 
 std::vector<std::string> workloads_of(const RunData& run) {
   std::vector<std::string> names;
-  for (const CellData& cell : run.cells) {
+  for (const results::CellData& cell : run.cells) {
     const std::string name = results::axis_text(cell.cell, "workload");
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   return names;
 }
 
-std::vector<const CellData*> cells_of(const RunData& run, const std::string& workload) {
-  std::vector<const CellData*> cells;
-  for (const CellData& cell : run.cells) {
+std::vector<const results::CellData*> cells_of(const RunData& run, const std::string& workload) {
+  std::vector<const results::CellData*> cells;
+  for (const results::CellData& cell : run.cells) {
     if (results::axis_text(cell.cell, "workload") == workload) cells.push_back(&cell);
   }
   return cells;
 }
 
-std::string cell_name(const RunData& run, const CellData& cell) {
+std::string cell_name(const RunData& run, const results::CellData& cell) {
   std::string name = results::axis_text(cell.cell, "strategy");
   for (const std::string& axis : results::varying_axes(run)) {
     if (axis == "strategy" || axis == "workload") continue;
@@ -122,11 +122,11 @@ Plane make_plane(const RunData& run, const std::string& workload) {
   Plane plane;
   plane.workload = workload;
   const auto cells = cells_of(run, workload);
-  const CellData* reference = fastest(cells, true);
+  const results::CellData* reference = fastest(cells, true);
   plane.reference_is_off = reference != nullptr;
   if (reference == nullptr) reference = fastest(cells, false);
   if (reference != nullptr) plane.reference = cell_name(run, *reference);
-  for (const CellData* cell : cells) {
+  for (const results::CellData* cell : cells) {
     PlanePoint point;
     point.cell_id = cell->cell.id;
     point.strategy = results::axis_text(cell->cell, "strategy");

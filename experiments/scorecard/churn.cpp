@@ -18,7 +18,7 @@
 namespace violet::scorecard {
 namespace {
 
-constexpr std::uint32_t kChurnPages = 16;
+constexpr std::uint32_t kChurnHotPages = 16;
 constexpr std::size_t kBatch = 16;
 constexpr std::uint32_t kChurnPages = 32;  // From page 512 on: another leaf node than the hot ones.
 constexpr std::uint32_t kFirstChurnPage = 512;
@@ -153,14 +153,14 @@ class ChurnEndpoint {
  private:
   std::uint64_t translate() {
     std::uint64_t expected = 0;
-    for (std::uint32_t page = 0; page < kChurnPages; ++page) expected += Churn::phys(page);
+    for (std::uint32_t page = 0; page < kChurnHotPages; ++page) expected += Churn::phys(page);
     std::uint64_t hits = 0;
     typename Bed::Dev::Section section(*bed_.device, *bed_.reader);
     for (std::size_t i = 0; i < batches_; ++i) {
       std::uint64_t sum = 0;
       unsigned batch_hits = 0;
       const Ticks start = now_ticks();
-      for (std::uint32_t page = 0; page < kChurnPages; ++page) {
+      for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
         const auto result =
             bed_.device->translate(*bed_.reader, bed_.endpoint, {Churn::iova(page)}, Access::kRead);
         sum += result.phys.value;
@@ -193,7 +193,7 @@ Result<Tails> measure_tails(Lab& lab) {
   using Bed = DeviceBed<I>;
   auto bed = Bed::make(4096);
   if (!bed) return tl::unexpected<Error>(bed.error());
-  for (std::uint32_t page = 0; page < kChurnPages; ++page) {
+  for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
     if (!(*bed)->map(Churn::iova(page), Churn::phys(page))) return fail("a hot MAP was refused");
   }
   Churner<Bed> churner(**bed);
@@ -260,7 +260,7 @@ Result<Findings> measure_churn(Lab& lab) {
            "batches of {} translations of {} hot pages; p99.9 of the batches in which all hit, two "
            "clock reads taken off; IOTLB generation-domain, in which every UNMAP empties the "
            "domain; ",
-           kBatch, kChurnPages) +
+           kBatch, kChurnHotPages) +
            "driver and engine of the churn share lcore 1"}};
 }
 
