@@ -1,11 +1,11 @@
-// A descriptor chain on its way through the device: what is gathered while its descriptors are read, and
-// what is remembered of it until it is given back.
+// A chain table remembers the descriptor chains that the device has taken, until they are given back; a gather
+// collects the descriptors of one while they are read.
 //
 // Threading: owner-only, the engine thread.
 // Invariants: every segment lies in guest memory (checked against the table of regions before it is
 // kept); nothing kept here is read from the guest a second time.
-// Limits: kMaxChainDescriptors and kMaxWritableSegments bound the work and the memory of one chain. A
-// virtio-iommu driver needs two descriptors.
+// Limits: kMaxChainDescriptors (chain_walk.hpp) and kMaxWritableSegments bound the work and the memory of one chain.
+// A virtio-iommu driver needs two descriptors.
 #pragma once
 
 #include <array>
@@ -22,7 +22,6 @@
 
 namespace violet {
 
-inline constexpr unsigned kMaxChainDescriptors = 128;
 inline constexpr unsigned kMaxWritableSegments = 8;
 
 struct Segment {
