@@ -15,9 +15,9 @@
 #include <span>
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
-#include "dataplane/virtqueue/line_array.hpp"
 #include "dataplane/virtqueue/region_cache.hpp"
 #include "dataplane/virtqueue/ring_fault.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/device/queues.hpp"
 
 namespace violet {
@@ -55,8 +55,8 @@ class ChainTable {
 
  private:
   std::size_t tokens_;
-  LineArray<Chain> chains_;
-  LineArray<MoreSegments> more_;
+  AlignedArray<Chain> chains_;
+  AlignedArray<MoreSegments> more_;
 };
 
 // A copy that was put off, so that the lines of a burst are all on their way before the first is used.
