@@ -162,7 +162,7 @@ void VirtioPci::write_bar(std::uint32_t offset, unsigned bytes, std::uint64_t va
     case kDevice:
       return device_.write_config(at, std::as_bytes(std::span(&value, 1)).first(bytes));
     case kNotify:
-      kicks_.add();  // T4
+      kicks_.add();
       if (driver_ready()) device_.kicked(at / kNotifyMultiplier);
       return;
     case kMsixTable:
@@ -302,13 +302,13 @@ void VirtioPci::write_status(std::uint8_t value) {
 }
 
 bool VirtioPci::features_do() {
-  if ((chosen_ & ~offered()) != 0 || (chosen_ & feature::kVersion1) == 0) return false;  // T3
+  if ((chosen_ & ~offered()) != 0 || (chosen_ & feature::kVersion1) == 0) return false;
   return device_.accept(chosen_);
 }
 
 std::uint8_t VirtioPci::status() const {
   if (!device_.resetting()) return status_;
-  return std::max(before_reset_, kAcknowledge);  // T2
+  return std::max(before_reset_, kAcknowledge);  // 0 would say that the reset has ended.
 }
 
 void VirtioPci::reset_device(ResetKind kind) {

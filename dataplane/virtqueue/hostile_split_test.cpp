@@ -80,7 +80,7 @@ class HostileSplit : public testing::Test {
     EXPECT_EQ(queue_->counters().of(fault), 1u);
     expect_silent();
   }
-  // DR2: a broken queue leaves the ring alone, whatever is offered.
+  // A broken queue leaves the ring alone, whatever is offered.
   void expect_silent() {
     const std::uint16_t before = used_index();
     good_pair(0);
