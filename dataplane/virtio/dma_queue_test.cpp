@@ -14,9 +14,9 @@ using ring::kIndirect;
 using ring::kNext;
 using ring::kWrite;
 
-constexpr std::uint64_t kRing = 0x10000, kBuffers = 0x20000, kTable = 0x30000;
-
 struct DmaQueueTest : testing::Test {
+  static constexpr std::uint64_t kRing = 0x10000, kBuffers = 0x20000, kTable = 0x30000;
+
   void SetUp() override {
     ASSERT_TRUE(memory.allocate({0}, 1u << 20, GuestMemory::Backing::kAnonymous));
     open(8);

@@ -13,9 +13,9 @@
 namespace violet {
 namespace {
 
-constexpr std::uint16_t kNext = ring::kNext;
-constexpr std::uint16_t kWrite = ring::kWrite;
-constexpr std::uint16_t kIndirect = ring::kIndirect;
+using ring::kIndirect;
+using ring::kNext;
+using ring::kWrite;
 
 struct UsedElement {
   std::uint32_t id;
