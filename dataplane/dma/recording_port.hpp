@@ -1,4 +1,4 @@
-// A DMA port that leaves an event for everything that goes through it, not for one translation in
+// A recording port leaves an event for everything that goes through it, not for one translation in
 // kTranslateSampling: what a capture of a guest consists of.
 //
 // Threading: that of the port beneath; the probe's ring is that lcore's.

@@ -42,15 +42,14 @@ std::uint64_t IommuDevice::features() const {
 
 Status IommuDevice::open_queue(unsigned index, const GuestMemory& memory, const QueueSetup& setup) {
   if (index == 0) {
-    auto queue = make_request_queue(memory, setup.layout, setup.features, setup.notifier);
-    if (!queue) return tl::unexpected(queue.error());
-    requests_ = std::move(*queue);
+    VIOLET_TRY(auto queue,
+               make_request_queue(memory, setup.layout, setup.features, setup.notifier));
+    requests_ = std::move(queue);
     if (served_ == Served::kByPolling) requests_->suppress_kicks();
     return {};
   }
-  auto queue = make_event_queue(memory, setup.layout, setup.features, setup.notifier);
-  if (!queue) return tl::unexpected(queue.error());
-  events_ = std::move(*queue);
+  VIOLET_TRY(auto queue, make_event_queue(memory, setup.layout, setup.features, setup.notifier));
+  events_ = std::move(queue);
   events_->suppress_kicks();
   return {};
 }

@@ -1,4 +1,4 @@
-// The engine as a virtio-iommu of a QEMU guest: its two queues lie in the guest's own memory.
+// An IOMMU device makes the engine the virtio-iommu of a real guest: its two queues lie in the guest's own memory.
 //
 // Threading: owner-only: the lcore that polls the engine.
 // Invariants: the engine sees queues from DRIVER_OK to the reset only. Served by polling it suppresses kicks when

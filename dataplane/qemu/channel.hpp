@@ -1,4 +1,4 @@
-// The socket to one x-pci-proxy-dev: messages with their descriptors in, answers out.
+// A channel is the socket to one x-pci-proxy-dev: messages with their descriptors in, answers out.
 //
 // Threading: owner-only.
 // Invariants: descriptors that came with a message belong to it, those of a broken one are closed.

@@ -172,17 +172,15 @@ Result<std::optional<Message>> MessageAssembler::filled(std::size_t bytes,
   if (have_ < want_) return std::nullopt;
   const auto all = std::span<const std::byte>(bytes_).first(have_);
   if (have_ == kHeaderBytes) {
-    const auto payload = check_header(all);
-    if (!payload) return tl::unexpected(payload.error());
-    want_ += *payload;
-    if (*payload > 0) return std::nullopt;
+    VIOLET_TRY(const auto payload, check_header(all));
+    want_ += payload;
+    if (payload > 0) return std::nullopt;
   }
-  auto body = decode(static_cast<Command>(at<std::uint32_t>(all, 0)), all.subspan(kHeaderBytes),
-                     fds_.size());
-  if (!body) return tl::unexpected(body.error());
+  VIOLET_TRY(auto body, decode(static_cast<Command>(at<std::uint32_t>(all, 0)),
+                               all.subspan(kHeaderBytes), fds_.size()));
   have_ = 0;
   want_ = kHeaderBytes;
-  return Message{*body, std::exchange(fds_, {})};
+  return Message{body, std::exchange(fds_, {})};
 }
 
 }  // namespace violet::qemu

@@ -1,5 +1,5 @@
-// The messages by which QEMU's x-pci-proxy-dev asks for what a PCI function does elsewhere, as bytes and
-// as values.
+// A message asks, on behalf of QEMU's x-pci-proxy-dev, for what a PCI function does elsewhere: as bytes and as a
+// value.
 //
 //   header {int32 command, 4 bytes of padding, uint64 size}, then `size` bytes; descriptors travel with
 //   the header. Everything is native-endian.

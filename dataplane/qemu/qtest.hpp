@@ -1,4 +1,4 @@
-// Interrupt messages through QEMU's qtest socket: the way in for a device that no KVM irqfd serves.
+// The qtest socket of QEMU delivers interrupt messages: the way in for a device that no KVM irqfd serves.
 //
 // Threading: send() from any thread; drain() and fd() belong to one thread, which polls the socket.
 // Invariants: a message is one line, sent whole or not at all; a malformed one would end QEMU, so lines

@@ -14,9 +14,8 @@ void RemoteFunction::interrupt_ended() {
 }
 
 RemoteFunction::Answer RemoteFunction::run(const SyncMemory& sync, std::span<FileDescriptor> fds) {
-  const auto changed = memory_.sync(sync, fds);
-  if (!changed) return tl::unexpected(changed.error());
-  if (*changed) function_.memory_changed();
+  VIOLET_TRY(const auto changed, memory_.sync(sync, fds));
+  if (changed) function_.memory_changed();
   return std::nullopt;
 }
 

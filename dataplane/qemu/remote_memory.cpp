@@ -28,20 +28,17 @@ Result<bool> RemoteMemory::sync(const SyncMemory& message, std::span<const FileD
   std::vector<GuestMemory::Region> regions;
   for (std::size_t i = 0; i < message.count; ++i) {
     const RamRegion& part = message.regions[i];
-    const auto file = map(fds[i]);
-    if (!file) return tl::unexpected(file.error());
-    if (part.offset > file->size() || part.bytes > file->size() - part.offset) {
+    VIOLET_TRY(const auto file, map(fds[i]));
+    if (part.offset > file.size() || part.bytes > file.size() - part.offset) {
       return fail("the guest's memory at {:#x} lies beyond the end of its file", part.start);
     }
-    regions.push_back({{part.start}, part.bytes, file->data() + part.offset});
+    regions.push_back({{part.start}, part.bytes, file.data() + part.offset});
   }
   std::sort(regions.begin(), regions.end(),
             [](const auto& a, const auto& b) { return a.start < b.start; });
   const auto now = table_.regions();
   if (std::equal(regions.begin(), regions.end(), now.begin(), now.end(), same)) return false;
-  if (auto replaced = table_.replace_regions(regions); !replaced) {
-    return tl::unexpected(replaced.error());
-  }
+  VIOLET_TRY(table_.replace_regions(regions));
   return true;
 }
 

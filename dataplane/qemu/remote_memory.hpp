@@ -1,5 +1,5 @@
-// The guest's RAM as SYNC_SYSMEM describes it: files that QEMU shares, mapped here once, and the table of
-// regions over them.
+// A remote memory maps the guest's RAM as SYNC_SYSMEM describes it: files that QEMU shares, mapped here once, and
+// the table of regions over them.
 //
 // Threading: owner-only.
 // Invariants: a file is mapped once, as a whole, and stays mapped until the object ends, so an address that

@@ -38,7 +38,7 @@ Status Server::serve(const std::vector<int>& until) {
         clients_[i].loop->control([&] { clients_[i].function->interrupt_ended(); });
       }
       if (!ready(slots[first + 2 * i])) continue;
-      if (auto taken = take(clients_[i]); !taken) return taken;
+      VIOLET_TRY(take(clients_[i]));
     }
     if (ready(slots[first - 1]) && !messages_->drain()) slots[first - 1].fd = kNone;
     if (std::any_of(slots.begin(), slots.begin() + static_cast<std::ptrdiff_t>(until.size()),
@@ -56,12 +56,11 @@ Status Server::take(Client& client) {
       return fail("{}: {}", client.name, message.error().message);
     }
     if (!message->has_value()) return {};
-    if (auto handled = handle(client, std::move(**message)); !handled) return handled;
+    VIOLET_TRY(handle(client, std::move(**message)));
   }
 }
 
 Status Server::handle(Client& client, Message message) {
-  ++served_;
   const bool is_reset = std::holds_alternative<Reset>(message.body);
   Result<std::optional<std::uint64_t>> answer = std::optional<std::uint64_t>();
   bool resetting = false;

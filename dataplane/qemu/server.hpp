@@ -1,5 +1,5 @@
-// The sockets of a guest's functions: takes QEMU's messages, has them handled between two rounds of the loop that
-// polls the function, and answers.
+// A server takes QEMU's messages from the sockets of a guest's functions, has them handled between two rounds of
+// the loop that polls the function, and answers.
 //
 // Threading: one thread, which sleeps in poll() and is no loop's lcore.
 // Invariants: one message at a time; after a reset of the system the answer waits until it has ended.
@@ -27,7 +27,6 @@ class Server {
 
   // Serves until one of `until` is readable or every peer has left. Error: what a peer did wrong.
   Status serve(const std::vector<int>& until);
-  std::uint64_t messages_served() const { return served_; }
 
  private:
   struct Client {
@@ -43,7 +42,6 @@ class Server {
 
   QtestMessages* messages_;
   std::vector<Client> clients_;
-  std::uint64_t served_ = 0;
 };
 
 }  // namespace violet::qemu

@@ -1,4 +1,4 @@
-// A virtio block device (VIRTIO 1.2, section 5.2) behind an IOMMU: requests, data and status all go
+// A block device serves virtio-blk (VIRTIO 1.2, section 5.2) behind an IOMMU: requests, data and status all go
 // through its DmaPort.
 //
 // Threading: owner-only: the lcore of the port.

@@ -14,12 +14,12 @@
 namespace violet::virtio {
 namespace {
 
-constexpr std::uint64_t kMemory = 4u << 20;
-constexpr std::uint64_t kRing = 0x10000;
-constexpr std::uint64_t kOut = 0x100000;
-constexpr std::uint64_t kIn = 0x200000;
-
 struct BlockDeviceTest : testing::Test {
+  static constexpr std::uint64_t kMemory = 4u << 20;
+  static constexpr std::uint64_t kRing = 0x10000;
+  static constexpr std::uint64_t kOut = 0x100000;
+  static constexpr std::uint64_t kIn = 0x200000;
+
   void SetUp() override {
     ASSERT_TRUE(memory.allocate({0}, kMemory, GuestMemory::Backing::kAnonymous));
     open({});

@@ -1,4 +1,4 @@
-// Polls the functions of a guest on an lcore for ever, and lets another thread put a word in between.
+// A device loop polls the functions of a guest on an lcore for ever, and runs bodies of other threads in between.
 //
 // Threading: add() comes first. run() belongs to the lcore; control() and stop() to any other.
 // Invariants: a body given to control() runs between two rounds, so it may touch every function of the

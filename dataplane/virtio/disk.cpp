@@ -25,9 +25,8 @@ Result<std::unique_ptr<Disk>> Disk::in_memory(std::uint64_t bytes) {
   if (bytes == 0 || bytes % kSector != 0) {
     return fail(ErrorKind::kUsage, "a disk of {} bytes is not a number of sectors", bytes);
   }
-  const auto mapped = map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-  if (!mapped) return tl::unexpected(mapped.error());
-  return std::unique_ptr<Disk>(new Disk(*mapped, FileDescriptor()));
+  VIOLET_TRY(const auto mapped, map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1));
+  return std::unique_ptr<Disk>(new Disk(mapped, FileDescriptor()));
 }
 
 Result<std::unique_ptr<Disk>> Disk::of_file(const std::string& path) {
@@ -44,9 +43,9 @@ Result<std::unique_ptr<Disk>> Disk::of_file(const std::string& path) {
     return fail(ErrorKind::kEnvironment, "{}: no room for its {} bytes: {}", path, status.st_size,
                 std::strerror(error));
   }
-  const auto mapped = map(static_cast<std::uint64_t>(status.st_size), MAP_SHARED, file.get());
-  if (!mapped) return tl::unexpected(mapped.error());
-  return std::unique_ptr<Disk>(new Disk(*mapped, std::move(file)));
+  VIOLET_TRY(const auto mapped,
+             map(static_cast<std::uint64_t>(status.st_size), MAP_SHARED, file.get()));
+  return std::unique_ptr<Disk>(new Disk(mapped, std::move(file)));
 }
 
 Disk::~Disk() { ::munmap(bytes_.data(), bytes_.size()); }

@@ -1,4 +1,4 @@
-// What a block device keeps: bytes in memory, or a file's.
+// A disk keeps the sectors of a block device: bytes in memory, or a file's.
 //
 // Threading: owner-only.
 // Invariants: bytes() stays where it is. After flush() returned true, what was written before survives a

@@ -25,14 +25,14 @@ void DmaChain::clear(std::uint16_t head) {
   readable_ = writable_ = 0;
 }
 
-RingFault DmaChain::add(Iova iova, std::uint32_t bytes, bool writable) {
+RingFault DmaChain::add(std::uint64_t address, std::uint32_t bytes, bool writable) {
   if (bytes == 0) return RingFault::kZeroLength;
   if (count_ == kMaxSegments) return RingFault::kChainTooLong;
   if (!writable && count_ != readable_count_) return RingFault::kWrongOrder;
   std::uint64_t& total = writable ? writable_ : readable_;
   if (total + bytes > std::numeric_limits<std::uint32_t>::max()) return RingFault::kLengthOverflow;
   total += bytes;
-  segments_[count_++] = {iova, bytes};
+  segments_[count_++] = {{address}, bytes};
   if (!writable) ++readable_count_;
   return RingFault::kNone;
 }
@@ -109,7 +109,7 @@ bool DmaQueue::take(DmaChain& chain) {
     ++next_;
     if (head >= layout_.size) return break_ring(RingFault::kHeadOutOfRange);
     chain.clear(head);
-    const RingFault fault = walk(chain);
+    const RingFault fault = walk_chain(*this, chain, head, layout_.size, features_);
     if (fault == RingFault::kNone) {
       counters_.taken.add();
       return true;
@@ -123,48 +123,17 @@ bool DmaQueue::take(DmaChain& chain) {
   return false;
 }
 
-RingFault DmaQueue::walk(DmaChain& chain) {
-  std::uint16_t index = chain.head();
-  for (unsigned count = 1;; ++count) {
-    Descriptor descriptor{};
-    const std::uint64_t at = layout_.descriptors.value + std::uint64_t{index} * kDescriptorBytes;
-    if (!read(at, descriptor)) return RingFault::kUnreachable;
-    const std::uint16_t flags = ring::word_low(descriptor.word);
-    if ((flags & ring::kIndirect) != 0) return walk_table(descriptor, chain);
-    const RingFault fault = chain.add({descriptor.address}, ring::word_length(descriptor.word),
-                                      (flags & ring::kWrite) != 0);
-    if (fault != RingFault::kNone) return fault;
-    if ((flags & ring::kNext) == 0) return RingFault::kNone;
-    index = ring::word_high(descriptor.word);
-    if (index >= layout_.size) return RingFault::kNextOutOfRange;
-    if (count >= layout_.size) return RingFault::kLoop;
-  }
+bool DmaQueue::fetch(std::uint32_t index, Descriptor& out) {
+  return read(layout_.descriptors.value + std::uint64_t{index} * kDescriptorBytes, out);
 }
 
-RingFault DmaQueue::walk_table(Descriptor pointer, DmaChain& chain) {
-  if (!features_.indirect) return RingFault::kIndirectNotNegotiated;
-  if ((ring::word_low(pointer.word) & ring::kNext) != 0) return RingFault::kIndirectWithNext;
-  const std::uint32_t bytes = ring::word_length(pointer.word);
-  if (bytes == 0 || bytes % kDescriptorBytes != 0) return RingFault::kIndirectLength;
-  const std::uint32_t entries = bytes / static_cast<std::uint32_t>(kDescriptorBytes);
-  if (entries > table_.size()) return RingFault::kChainTooLong;
-  if (!dma({pointer.address}, Access::kRead,
-           std::as_writable_bytes(std::span(table_).first(entries)))) {
-    return RingFault::kOutsideMemory;
-  }
-  std::uint32_t index = 0;
-  for (unsigned count = 1;; ++count) {
-    const Descriptor& entry = table_[index];
-    const std::uint16_t flags = ring::word_low(entry.word);
-    if ((flags & ring::kIndirect) != 0) return RingFault::kNestedIndirect;
-    const RingFault fault =
-        chain.add({entry.address}, ring::word_length(entry.word), (flags & ring::kWrite) != 0);
-    if (fault != RingFault::kNone) return fault;
-    if ((flags & ring::kNext) == 0) return RingFault::kNone;
-    index = ring::word_high(entry.word);
-    if (index >= entries) return RingFault::kIndirectNextOutside;
-    if (count >= entries) return RingFault::kLoop;
-  }
+// A copy of the whole table, in one DMA.
+RingFault DmaQueue::open_table(std::uint64_t address, std::uint32_t bytes, Table& table) {
+  const auto into = std::as_writable_bytes(std::span(table_));
+  if (bytes > into.size()) return RingFault::kChainTooLong;
+  table = table_.data();
+  const bool there = dma({address}, Access::kRead, into.first(bytes));
+  return there ? RingFault::kNone : RingFault::kOutsideMemory;
 }
 
 void DmaQueue::give_back(std::uint16_t head, std::uint32_t used) {

@@ -1,8 +1,8 @@
-// The device side of a split virtqueue whose rings and buffers lie behind an IOMMU (ACCESS_PLATFORM):
-// every access to them is a DMA of the endpoint's port.
+// A DMA queue is the device side of a split virtqueue whose rings and buffers lie behind an IOMMU
+// (ACCESS_PLATFORM): every access to them is a DMA of the endpoint's port.
 //
 // Threading: owner-only: the lcore of the port.
-// Invariants: what the driver wrote is read once. DR1 and DR2 of device_ring.hpp hold; a ring that the
+// Invariants: what the driver wrote is read once. Those of device_ring.hpp hold; a ring that the
 // IOMMU does not let us at is broken too. The available index is read before the entries it covers and
 // the used index written after them (fences; partners: the driver's barriers).
 // Limits: kMaxSegments a chain, 2^32 - 1 bytes a direction. No event index: the driver is never asked for
@@ -15,6 +15,7 @@
 
 #include "dataplane/dma/dma_port.hpp"
 #include "dataplane/virtio/virtio_device.hpp"
+#include "dataplane/virtqueue/chain_walk.hpp"
 #include "dataplane/virtqueue/device_ring.hpp"
 #include "dataplane/virtqueue/queue_layout.hpp"
 #include "dataplane/virtqueue/ring_fault.hpp"
@@ -44,7 +45,9 @@ class DmaChain {
  private:
   friend class DmaQueue;
   void clear(std::uint16_t head);
-  RingFault add(Iova iova, std::uint32_t bytes, bool writable);
+  template <class Source, class Sink>
+  friend class violet::ChainWalk;
+  RingFault add(std::uint64_t address, std::uint32_t bytes, bool writable);
 
   std::uint16_t head_ = 0;
   unsigned count_ = 0;
@@ -72,6 +75,9 @@ class DmaQueue {
   const RingCounters& counters() const { return counters_; }
 
  private:
+  template <class Source, class Sink>
+  friend class violet::ChainWalk;
+
   static constexpr unsigned kHeads = 32;
 
   std::uint32_t mask() const { return layout_.size - 1; }
@@ -86,8 +92,9 @@ class DmaQueue {
   }
   bool refresh();
   bool read_heads();
-  RingFault walk(DmaChain& chain);
-  RingFault walk_table(Descriptor pointer, DmaChain& chain);
+  bool fetch(std::uint32_t index, Descriptor& out);
+  using Table = const Descriptor*;
+  RingFault open_table(std::uint64_t address, std::uint32_t bytes, Table& table);
   bool break_ring(RingFault fault);
 
   DmaPort& port_;

@@ -54,12 +54,10 @@ void MsixTable::send_pending() {
     const Entry& entry = entries_[vector];
     if ((entry[3] & kEntryMasked) != 0) continue;
     const std::uint64_t address = entry[0] | std::uint64_t{entry[1]} << 32;
-    if (address < kFirstAddress || address > kLastAddress || address % 4 != 0) {
-      misdirected_.add();
-    } else if (sink_->send(address, entry[2])) {
+    const bool interrupts = address >= kFirstAddress && address <= kLastAddress && address % 4 == 0;
+    if (interrupts) {
+      if (!sink_->send(address, entry[2])) return;
       sent_.add();
-    } else {
-      return;
     }
     pending_ &= ~(std::uint64_t{1} << vector);
   }

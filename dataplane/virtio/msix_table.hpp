@@ -23,7 +23,7 @@ class MessageSink {
 
 // PCI 3.0, section 6.8.2: the table of messages and the array of pending ones. A message is a write to the bus, so
 // one is sent only while the function may master the bus, and only to where x86 takes messages: elsewhere it would
-// be a DMA that no IOMMU has seen. What a driver aims elsewhere is dropped and counted.
+// be a DMA that no IOMMU has seen. What a driver aims elsewhere is dropped.
 class MsixTable {
  public:
   static constexpr std::uint32_t kEntryBytes = 16;
@@ -42,7 +42,6 @@ class MsixTable {
   void set_control(bool enabled, bool masked, bool bus_master);
   void forget_pending() { pending_ = 0; }
   std::uint64_t sent() const { return sent_.value(); }
-  std::uint64_t misdirected() const { return misdirected_.value(); }
   bool enabled() const { return enabled_; }
   void raise(unsigned vector);
   // Sends what is pending and not masked.
@@ -63,7 +62,7 @@ class MsixTable {
   bool enabled_ = false;
   bool masked_ = false;
   bool bus_master_ = false;
-  Counter sent_, misdirected_;
+  Counter sent_;
 };
 
 }  // namespace violet::virtio

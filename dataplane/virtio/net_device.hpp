@@ -1,5 +1,5 @@
-// A virtio network card (VIRTIO 1.2, section 5.1) behind an IOMMU: headers and frames all go through its
-// DmaPort.
+// A network device serves virtio-net (VIRTIO 1.2, section 5.1) behind an IOMMU: headers and frames all go through
+// its DmaPort.
 //
 // Threading: owner-only: the lcore of the port.
 // Invariants: a frame that is too long, too short or faults is dropped and counted; its buffer goes back and

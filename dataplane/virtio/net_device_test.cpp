@@ -12,10 +12,6 @@
 namespace violet::virtio {
 namespace {
 
-constexpr std::uint64_t kMemory = 4u << 20;
-constexpr std::uint64_t kReceiveRing = 0x10000, kTransmitRing = 0x20000;
-constexpr std::uint64_t kIn = 0x100000, kOut = 0x200000;
-constexpr std::uint32_t kHeader = 12, kBuffer = 1536;
 constexpr MacAddress kMac = {2, 0, 0, 0, 0, 7};
 
 using Bytes = std::vector<std::byte>;
@@ -32,6 +28,11 @@ Bytes ipv4_frame(std::size_t size, std::uint64_t seed) {
 }
 
 struct NetDeviceTest : testing::Test {
+  static constexpr std::uint64_t kMemory = 4u << 20;
+  static constexpr std::uint64_t kReceiveRing = 0x10000, kTransmitRing = 0x20000;
+  static constexpr std::uint64_t kIn = 0x100000, kOut = 0x200000;
+  static constexpr std::uint32_t kHeader = 12, kBuffer = 1536;
+
   void SetUp() override {
     ASSERT_TRUE(memory.allocate({0}, kMemory, GuestMemory::Backing::kAnonymous));
     open();

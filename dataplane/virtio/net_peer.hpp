@@ -1,4 +1,4 @@
-// The other end of a network card's wire.
+// A network peer takes and gives frames at the other end of a network card's wire.
 //
 // Threading: owner-only: the lcore of the card.
 // Invariants: what comes in is any bytes; what goes out is no longer than kMaxFrame. A peer that has no room
@@ -28,7 +28,7 @@ class NetPeer {
   // The next frame for the card; empty: none. It stays until pop().
   virtual std::span<const std::byte> front() = 0;
   virtual void pop() = 0;
-  // The card was reset: what waits for it was for another life.
+  // The card was reset: what waits for it was for the driver before.
   virtual void reset() = 0;
   // Frames for which there was no room, or of which this end makes nothing. From any thread.
   virtual std::uint64_t dropped() const = 0;

@@ -8,6 +8,7 @@ namespace violet::virtio {
 namespace {
 
 // PCI 3.0, section 6.1.
+namespace pci {
 constexpr std::uint32_t kVendor = 0x00;
 constexpr std::uint32_t kDevice = 0x02;
 constexpr std::uint32_t kCommand = 0x04;
@@ -16,7 +17,7 @@ constexpr std::uint32_t kRevision = 0x08;
 constexpr std::uint32_t kClass = 0x09;
 constexpr std::uint32_t kBar0 = 0x10;
 constexpr std::uint32_t kSubsystemVendor = 0x2c;
-constexpr std::uint32_t kSubsystemOffset = 0x2e;
+constexpr std::uint32_t kSubsystem = 0x2e;
 constexpr std::uint8_t kCapabilities = 0x34;
 constexpr std::uint32_t kInterruptLine = 0x3c;
 constexpr std::uint32_t kInterruptPin = 0x3d;
@@ -27,29 +28,32 @@ constexpr std::uint32_t kBusMaster = 1u << 2;
 constexpr std::uint32_t kIntxDisable = 1u << 10;
 constexpr std::uint8_t kInterruptStatus = 1u << 3;
 constexpr std::uint8_t kHasCapabilities = 1u << 4;
+}  // namespace pci
 
 }  // namespace
 
 PciConfig::PciConfig(const PciIdentity& identity, std::uint32_t bar_bytes)
-    : bar_bytes_(bar_bytes), last_link_(kCapabilities), next_capability_(kFirstCapability) {
+    : bar_bytes_(bar_bytes),
+      last_link_(pci::kCapabilities),
+      next_capability_(pci::kFirstCapability) {
   VIOLET_CHECK(std::has_single_bit(bar_bytes) && bar_bytes >= 16);
-  put(kVendor, identity.vendor, 2);
-  put(kDevice, identity.device, 2);
-  put(kRevision, identity.revision, 1);
-  put(kClass, identity.class_code, 3);
-  put(kSubsystemVendor, identity.subsystem_vendor, 2);
-  put(kSubsystemOffset, identity.subsystem, 2);
-  put(kInterruptPin, 1, 1);
-  make_writable(kCommand, kMemorySpace | kBusMaster | kIntxDisable, 2);
-  make_writable(kBar0, ~(bar_bytes - 1), 4);
-  make_writable(kInterruptLine, 0xff, 1);
+  put(pci::kVendor, identity.vendor, 2);
+  put(pci::kDevice, identity.device, 2);
+  put(pci::kRevision, identity.revision, 1);
+  put(pci::kClass, identity.class_code, 3);
+  put(pci::kSubsystemVendor, identity.subsystem_vendor, 2);
+  put(pci::kSubsystem, identity.subsystem, 2);
+  put(pci::kInterruptPin, 1, 1);
+  make_writable(pci::kCommand, pci::kMemorySpace | pci::kBusMaster | pci::kIntxDisable, 2);
+  make_writable(pci::kBar0, ~(bar_bytes - 1), 4);
+  make_writable(pci::kInterruptLine, 0xff, 1);
 }
 
 std::uint8_t PciConfig::add_capability(std::uint8_t id, std::span<const std::uint8_t> body,
                                        std::span<const std::uint8_t> writable) {
   const std::uint8_t at = next_capability_;
   VIOLET_CHECK(at + 2 + body.size() <= kBytes && writable.size() <= body.size());
-  put(kStatus, kHasCapabilities, 1);
+  put(pci::kStatus, pci::kHasCapabilities, 1);
   put(last_link_, at, 1);
   put(at, id, 1);
   for (std::size_t i = 0; i < body.size(); ++i) {
@@ -101,18 +105,18 @@ void PciConfig::poke(std::uint32_t address, std::uint32_t value, unsigned bytes)
 void PciConfig::reset() { bytes_ = at_reset_; }
 
 std::optional<std::uint32_t> PciConfig::bar_offset(std::uint64_t address, unsigned bytes) const {
-  if ((read(kCommand, 2) & kMemorySpace) == 0) return std::nullopt;
-  const std::uint64_t offset = address - read(kBar0, 4);
+  if ((read(pci::kCommand, 2) & pci::kMemorySpace) == 0) return std::nullopt;
+  const std::uint64_t offset = address - read(pci::kBar0, 4);
   if (offset >= bar_bytes_ || bytes > bar_bytes_ - offset) return std::nullopt;
   return static_cast<std::uint32_t>(offset);
 }
 
-bool PciConfig::bus_master() const { return (read(kCommand, 2) & kBusMaster) != 0; }
-bool PciConfig::intx_disabled() const { return (read(kCommand, 2) & kIntxDisable) != 0; }
+bool PciConfig::bus_master() const { return (read(pci::kCommand, 2) & pci::kBusMaster) != 0; }
+bool PciConfig::intx_disabled() const { return (read(pci::kCommand, 2) & pci::kIntxDisable) != 0; }
 
 void PciConfig::set_interrupt_status(bool pending) {
-  const auto others = static_cast<std::uint8_t>(bytes_[kStatus] & ~kInterruptStatus);
-  bytes_[kStatus] = static_cast<std::uint8_t>(others | (pending ? kInterruptStatus : 0));
+  const auto others = static_cast<std::uint8_t>(bytes_[pci::kStatus] & ~pci::kInterruptStatus);
+  bytes_[pci::kStatus] = static_cast<std::uint8_t>(others | (pending ? pci::kInterruptStatus : 0));
 }
 
 }  // namespace violet::virtio

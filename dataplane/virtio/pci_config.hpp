@@ -1,4 +1,4 @@
-// The 256 bytes of configuration space of a PCI function with one 32-bit memory BAR.
+// A PCI configuration space holds the 256 bytes of a function with one 32-bit memory BAR.
 //
 // Threading: owner-only.
 // Invariants: the guest changes only bits that PCI lets it change: some of the command register, the

@@ -1,4 +1,5 @@
-// A DMA port for tests of devices: all of guest memory mapped somewhere else, but for pages that fault.
+// A shifted port serves tests of devices as their DMA port: all of guest memory is mapped somewhere else, but for
+// pages that fault.
 //
 // Threading: tests only.
 #pragma once

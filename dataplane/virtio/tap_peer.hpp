@@ -1,5 +1,5 @@
-// A tap device of the host as the other end of a network card's wire: the host's own network stack, or whatever it
-// bridges the tap to.
+// A tap peer joins a network card's wire to a tap device of the host: its own network stack, or whatever it bridges
+// the tap to.
 //
 // Threading: owner-only: the lcore of the card.
 // Invariants: no call waits. What the host has no room for is dropped and counted, as is what is too long for the

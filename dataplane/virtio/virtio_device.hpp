@@ -1,5 +1,4 @@
-// What a virtio transport asks of a device of any type: features, configuration, queues, a life that a
-// reset can end at any time.
+// A virtio device of any type answers its transport: features, configuration, queues, and a reset at any time.
 //
 // Threading: owner-only: the thread that polls the transport.
 // Invariants: between reset() and the end of resetting() the device touches no queue, and afterwards

@@ -1,11 +1,10 @@
-// The modern virtio-pci transport (VIRTIO 1.2, section 4.1) of any VirtioDevice: capabilities, the common
-// configuration, notifications and MSI-X in one 32-bit BAR.
+// A virtio-pci function carries the modern transport (VIRTIO 1.2, section 4.1) of any VirtioDevice: capabilities,
+// the common configuration, notifications and MSI-X in one 32-bit BAR.
 //
 // Threading: owner-only, as pci_function.hpp says; kicks() may be read from anywhere.
-// Invariants: T1 nothing of the driver's is followed before DRIVER_OK or without bus mastering, but that a device
-// which polls says so in a ring when the driver enables it. T2 the
-// device status reads 0 only when a reset has ended. T3 a feature that was not offered, or no VERSION_1,
-// leaves FEATURES_OK off. T4 a kick is counted, and the device told of it when the driver is ready.
+// Invariants: nothing of the driver's is followed before DRIVER_OK or without bus mastering, but that a device
+// which polls says so in a ring when the driver enables it. The device status reads 0 only when a reset has
+// ended. A feature that was not offered, or no VERSION_1, leaves FEATURES_OK off. A kick is counted, and the device told of it when the driver is ready.
 // Limits: kMaxQueues queues; no legacy interface, no queue reset, no notification data.
 #pragma once
 

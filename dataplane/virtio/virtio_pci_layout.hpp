@@ -1,4 +1,4 @@
-// The numbers of virtio-pci (VIRTIO 1.2, section 4.1), and where things lie in our BAR.
+// The layout of virtio-pci gives its numbers (VIRTIO 1.2, section 4.1), and where things lie in our BAR.
 //
 // Threading: constants.
 #pragma once

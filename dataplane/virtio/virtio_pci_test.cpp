@@ -31,7 +31,7 @@ class FakeDevice final : public VirtioDevice {
     written = {offset, bytes.size()};
   }
   Status open_queue(unsigned index, const GuestMemory& memory, const QueueSetup& setup) override {
-    if (auto areas = resolve(memory, setup.layout); !areas) return tl::unexpected(areas.error());
+    VIOLET_TRY(resolve(memory, setup.layout));
     setups[index] = setup;
     return {};
   }
@@ -87,7 +87,7 @@ TEST_F(VirtioPciTest, HasTheCapabilitiesOfAModernDevice) {
   EXPECT_EQ(device.written, (std::pair<std::size_t, std::size_t>{36, 1}));
 }
 
-TEST_F(VirtioPciTest, T3_FeaturesMustBeOfferedAcceptedAndModern) {
+TEST_F(VirtioPciTest, FeaturesMustBeOfferedAcceptedAndModern) {
   EXPECT_EQ(driver.offered(), 5u | feature::kVersion1 | feature::kRingPacked);
   EXPECT_FALSE(driver.negotiate(1));
   driver.set_status(0);
@@ -117,7 +117,7 @@ TEST_F(VirtioPciTest, QueuesAreOpenedWhereTheDriverPutThem) {
   EXPECT_EQ(driver.bar(kQueueSize, 2), 0u) << "there is no such queue";
 }
 
-TEST_F(VirtioPciTest, T1_IsPolledOnlyWhileTheDriverIsReady) {
+TEST_F(VirtioPciTest, IsPolledOnlyWhileTheDriverIsReady) {
   EXPECT_EQ(function.poll(1), 0u);
   bring_up();
   EXPECT_EQ(device.starts, 1);
@@ -126,7 +126,7 @@ TEST_F(VirtioPciTest, T1_IsPolledOnlyWhileTheDriverIsReady) {
   EXPECT_EQ(function.poll(1), 0u) << "no bus mastering";
 }
 
-TEST_F(VirtioPciTest, T2_TheStatusIsZeroWhenTheResetHasEnded) {
+TEST_F(VirtioPciTest, TheStatusIsZeroWhenTheResetHasEnded) {
   bring_up();
   device.reset_polls = 2;
   driver.set_status(0);

@@ -24,7 +24,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/iotlb/aligned_array.hpp"
+#include "engine/base/aligned_array.hpp"
 
 namespace violet {
 

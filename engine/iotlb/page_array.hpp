@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/iotlb/aligned_array.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/iotlb/geometry.hpp"
 #include "engine/iotlb/replacement.hpp"
 

@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/base/aligned_array.hpp"
 #include "engine/base/rng.hpp"
-#include "engine/iotlb/aligned_array.hpp"
 #include "engine/iotlb/geometry.hpp"
 
 namespace violet {

@@ -26,7 +26,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/iotlb/aligned_array.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/iotlb/geometry.hpp"
 #include "engine/iotlb/replacement.hpp"
 

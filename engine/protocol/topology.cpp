@@ -109,9 +109,7 @@ Result<Topology> parse_topology(std::span<const std::byte> config, std::size_t a
       return topology_error(next, "item {} has length {}; there are {} bytes left", i,
                             static_cast<unsigned>(item.length), config.size() - next);
     }
-    if (auto taken = take(config.subspan(next, item.length), next, topology); !taken) {
-      return tl::unexpected(taken.error());
-    }
+    VIOLET_TRY(take(config.subspan(next, item.length), next, topology));
     next += item.length;
   }
   return topology;

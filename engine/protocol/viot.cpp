@@ -104,10 +104,9 @@ class Parser {
   explicit Parser(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   Result<ViotTable> run() {
-    Outcome status = header();
-    if (status) status = nodes();
-    if (status) status = link();
-    if (!status) return tl::unexpected(status.error());
+    VIOLET_TRY(header());
+    VIOLET_TRY(nodes());
+    VIOLET_TRY(link());
     if (skipped_ > kMostWarnings) {
       table_.warnings.push_back(
           fmt::format("{} more nodes of unknown types", skipped_ - kMostWarnings));
@@ -240,7 +239,7 @@ class Parser {
     outputs_.push_back(output);
   }
 
-  // V3. Nodes lie at ascending offsets, so the one that an output names is found by bisection.
+  // Nodes lie at ascending offsets, so the one that an output names is found by bisection.
   Outcome link() {
     for (std::size_t i = 0; i < table_.nodes.size(); ++i) {
       ViotNode& node = table_.nodes[i];

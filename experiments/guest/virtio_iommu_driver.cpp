@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/base/check.hpp"
+#include "engine/protocol/names.hpp"
 #include "engine/protocol/request.hpp"
 
 namespace violet {
@@ -55,29 +56,6 @@ Status check_facts(const DeviceFacts& facts) {
   return {};
 }
 
-const char* name_of(Type type) {
-  switch (type) {
-    case Type::kAttach:
-      return "ATTACH";
-    case Type::kDetach:
-      return "DETACH";
-    case Type::kMap:
-      return "MAP";
-    case Type::kUnmap:
-      return "UNMAP";
-    case Type::kProbe:
-      return "PROBE";
-  }
-  return "unknown request";
-}
-
-const char* name_of(protocol::Status status) {
-  static constexpr const char* kNames[] = {"OK",    "IOERR", "UNSUPP", "DEVERR", "INVAL",
-                                           "RANGE", "NOENT", "FAULT",  "NOMEM"};
-  const auto index = static_cast<std::size_t>(status);
-  return index < std::size(kNames) ? kNames[index] : "a status that does not exist";
-}
-
 struct Describe {
   FailedRequest operator()(const protocol::MapRequest& r) const {
     return {Type::kMap, {}, r.domain.value, {r.virt_start, r.virt_end}};
@@ -103,12 +81,12 @@ struct Describe {
 }  // namespace
 
 std::string to_text(const FailedRequest& request) {
-  std::string text = fmt::format("{} of {} {}", name_of(request.type),
+  std::string text = fmt::format("{} of {} {}", protocol::to_text(request.type),
                                  request.type == Type::kProbe ? "endpoint" : "domain", request.id);
   if (request.type == Type::kMap || request.type == Type::kUnmap) {
     text += fmt::format(", {:#x}-{:#x}", request.range.first.value, request.range.last.value);
   }
-  return text + fmt::format(": {}", name_of(request.status));
+  return text + fmt::format(": {}", protocol::to_text(request.status));
 }
 
 VirtioIommuDriver::VirtioIommuDriver(const DriverEnvironment& environment, const DeviceFacts& facts,
@@ -204,7 +182,7 @@ Status VirtioIommuDriver::answer(protocol::Status status, const char* what,
                                  std::uint32_t id) const {
   if (broken()) return health();
   if (status == protocol::Status::kOk) return {};
-  return fail("the device refused {} {}: {}", what, id, name_of(status));
+  return fail("the device refused {} {}: {}", what, id, protocol::to_text(status));
 }
 
 Status VirtioIommuDriver::attach(DomainId domain, EndpointId endpoint, bool bypass) {

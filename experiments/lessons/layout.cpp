@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/protocol/fault.hpp"
+#include "engine/protocol/names.hpp"
 #include "engine/protocol/properties.hpp"
 #include "engine/protocol/request.hpp"
 #include "experiments/lessons/stage.hpp"
@@ -185,10 +186,10 @@ std::vector<Field> request_fields(Bytes readable, Bytes written) {
 std::vector<Field> fault_fields(Bytes record) {
   std::vector<Field> fields;
   Cutter cut(record, Origin::kDevice, fields);
-  static constexpr const char* kReasons[] = {"UNKNOWN", "DOMAIN: attached to none",
-                                             "MAPPING: none allows it"};
+  static constexpr const char* kMeanings[] = {"", ": attached to none", ": none allows it"};
   const auto reason = cut.number(Kind::kStatus, "reason", 1);
-  cut.say("{}", kReasons[reason < 3 ? reason : 0]);
+  cut.say("{}{}", protocol::to_text(static_cast<protocol::FaultReason>(reason)),
+          kMeanings[reason < 3 ? reason : 0]);
   cut.reserved("reserved", 3);
   const auto flags = cut.number(Kind::kFlags, "flags", 4);
   cut.say("{}{}{}", (flags & protocol::kFaultRead) != 0 ? "READ " : "",
@@ -214,7 +215,7 @@ std::vector<Field> access_fields(unsigned endpoint, const AccessView& access) {
   const bool no_domain = access.faulted() && access.result.reason == protocol::FaultReason::kDomain;
   if (!no_domain) ask(Kind::kFlags, "IOTLB", access.missed ? "miss" : "hit");
   if (access.faulted()) {
-    ask(Kind::kStatus, "answer", no_domain ? "fault: DOMAIN" : "fault: MAPPING");
+    ask(Kind::kStatus, "answer", fmt::format("fault: {}", protocol::to_text(access.result.reason)));
   } else if (access.is_granted()) {
     ask(Kind::kPhys, "answer", fmt::format("{:#x}", access.result.phys.value));
   }
@@ -222,21 +223,7 @@ std::vector<Field> access_fields(unsigned endpoint, const AccessView& access) {
   return fields;
 }
 
-std::string request_name(Bytes readable) {
-  switch (type_of(readable)) {
-    case Type::kAttach:
-      return "ATTACH";
-    case Type::kDetach:
-      return "DETACH";
-    case Type::kMap:
-      return "MAP";
-    case Type::kUnmap:
-      return "UNMAP";
-    case Type::kProbe:
-      return "PROBE";
-  }
-  return "unknown";
-}
+std::string request_name(Bytes readable) { return protocol::to_text(type_of(readable)); }
 
 Tone request_tone(Bytes readable) {
   const Type type = type_of(readable);
@@ -270,11 +257,7 @@ std::string request_summary(Bytes readable) {
 }
 
 std::string status_name(std::optional<protocol::Status> status) {
-  static constexpr const char* kNames[] = {"OK",    "IOERR", "UNSUPP", "DEVERR", "INVAL",
-                                           "RANGE", "NOENT", "FAULT",  "NOMEM"};
-  if (!status) return "no status";
-  const auto index = static_cast<std::size_t>(*status);
-  return index < std::size(kNames) ? kNames[index] : "undefined";
+  return status ? protocol::to_text(*status) : "no status";
 }
 
 std::string fault_summary(Bytes record) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/protocol/names.hpp"
 #include "experiments/lessons/layout.hpp"
 
 namespace violet::lessons {
@@ -219,8 +220,10 @@ std::string phase_text(const AccessView& access) {
     case AccessView::Phase::kDone:
       return access.missed ? "done after a miss" : "done, IOTLB hit";
     case AccessView::Phase::kFault:
-      if (access.result.reason == protocol::FaultReason::kDomain) return "fault: no domain";
-      return access.found ? "fault: not permitted" : "fault: no mapping";
+      if (access.found && access.result.reason == protocol::FaultReason::kMapping) {
+        return "fault: not permitted";
+      }
+      return fmt::format("fault: {}", protocol::in_words(access.result.reason));
   }
   return {};
 }

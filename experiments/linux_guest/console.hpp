@@ -1,4 +1,4 @@
-// What a guest says: its serial console, copied into a file while it is read, line by line.
+// A console reads what a guest says on its serial port, line by line, and copies it into a file.
 //
 // Threading: owner-only; the lines come on a thread of the console's own.
 // Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file.

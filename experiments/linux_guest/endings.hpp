@@ -1,4 +1,4 @@
-// What ends a guest besides itself: SIGINT, SIGTERM and the end of its time, as descriptors that can be polled.
+// Endings are what ends a guest besides itself: SIGINT, SIGTERM and the end of its time, as descriptors to poll.
 //
 // Threading: the main thread.
 #pragma once

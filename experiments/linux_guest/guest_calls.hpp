@@ -1,5 +1,5 @@
-// The DMA-API calls of a real guest, as far as they can be seen from outside: events of the guest's ring,
-// made of what the engine left in its own while it ran the guest's requests.
+// Guest calls reconstructs the DMA-API calls of a real guest, as far as they can be seen from outside: events of the
+// guest's ring, made of what the engine left in its own while it ran the guest's requests.
 //
 //     engine's ring --observe--> GuestCalls --kDmaMap, kDmaUnmap, kKick--> guest's ring
 //

@@ -52,26 +52,24 @@ Result<std::unique_ptr<Machine>> Machine::create(const GuestSetup& setup, bool r
     machine->rings_ = machine->own_rings_->all();
   }
   if (setup.qtest) {
-    if (auto added = machine->add_messages(); !added) return tl::unexpected(added.error());
+    VIOLET_TRY(machine->add_messages());
   }
   for (const auto step : {&Machine::add_engine, &Machine::add_functions}) {
-    if (auto added = (machine.get()->*step)(setup); !added) return tl::unexpected(added.error());
+    VIOLET_TRY((machine.get()->*step)(setup));
   }
   return machine;
 }
 
 Status Machine::add_messages() {
-  auto pair = qemu::QtestMessages::open();
-  if (!pair) return tl::unexpected(pair.error());
-  messages_ = std::move(pair->ours);
-  messages_peer_ = std::move(pair->peers);
+  VIOLET_TRY(auto pair, qemu::QtestMessages::open());
+  messages_ = std::move(pair.ours);
+  messages_peer_ = std::move(pair.peers);
   return {};
 }
 
 Status Machine::add_engine(const GuestSetup& setup) {
-  auto quiescence = RcuQuiescence::create(kReaders);
-  if (!quiescence) return tl::unexpected(quiescence.error());
-  quiescence_ = std::move(*quiescence);
+  VIOLET_TRY(auto quiescence, RcuQuiescence::create(kReaders));
+  quiescence_ = std::move(quiescence);
   endpoints_ = {{kDisk, "disk", {{kMsiWindow, protocol::RegionKind::kMsi}}},
                 {kNic, "nic", {{kMsiWindow, protocol::RegionKind::kMsi}}}};
   DeviceConfig config;
@@ -83,10 +81,10 @@ Status Machine::add_engine(const GuestSetup& setup) {
     config.features |= protocol::feature_bit(protocol::kTopology);
     config.topology = protocol::topology_of(guest_viot(), 0);
   }
-  auto engine = make_engine(setup.store, setup.iotlb,
-                            {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)});
-  if (!engine) return tl::unexpected(engine.error());
-  engine_ = std::move(*engine);
+  VIOLET_TRY(auto engine,
+             make_engine(setup.store, setup.iotlb,
+                         {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)}));
+  engine_ = std::move(engine);
   return {};
 }
 
@@ -101,22 +99,20 @@ Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const c
 }
 
 Status Machine::add_functions(const GuestSetup& setup) {
-  auto disk = setup.disk_file.empty() ? virtio::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
-                                      : virtio::Disk::of_file(setup.disk_file);
-  if (!disk) return tl::unexpected(disk.error());
-  disk_ = std::move(*disk);
-  auto disk_port = open_port(kDisk, "disk", block_);
-  if (!disk_port) return tl::unexpected(disk_port.error());
-  disk_port_ = std::move(*disk_port);
-  auto nic_port = open_port(kNic, "nic", net_);
-  if (!nic_port) return tl::unexpected(nic_port.error());
-  nic_port_ = std::move(*nic_port);
+  VIOLET_TRY(auto disk, setup.disk_file.empty()
+                            ? virtio::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
+                            : virtio::Disk::of_file(setup.disk_file));
+  disk_ = std::move(disk);
+  VIOLET_TRY(auto disk_port, open_port(kDisk, "disk", block_));
+  disk_port_ = std::move(disk_port);
+  VIOLET_TRY(auto nic_port, open_port(kNic, "nic", net_));
+  nic_port_ = std::move(nic_port);
   using Served = virtio::IommuDevice::Served;
   iommu_.device = std::make_unique<virtio::IommuDevice>(
       *engine_, setup.packed,
       setup.placement == "samecore" ? Served::kByKicks : Served::kByPolling);
   block_.device = std::make_unique<virtio::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
-  if (auto opened = open_peer(setup); !opened) return opened;
+  VIOLET_TRY(open_peer(setup));
   net_.device = std::make_unique<virtio::NetDevice>(*nic_port_, *peer_, kMac);
   for (Function* function : functions()) {
     function->pci = std::make_unique<virtio::VirtioPci>(*function->device, messages_.get(),
@@ -136,9 +132,8 @@ Status Machine::open_peer(const GuestSetup& setup) {
     peer_ = std::make_unique<virtio::MirrorPeer>();
     return {};
   }
-  auto tap = virtio::TapPeer::open(setup.tap);
-  if (!tap) return tl::unexpected(tap.error());
-  peer_ = std::move(*tap);
+  VIOLET_TRY(auto tap, virtio::TapPeer::open(setup.tap));
+  peer_ = std::move(tap);
   return {};
 }
 

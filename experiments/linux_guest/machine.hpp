@@ -1,5 +1,5 @@
-// The devices of a guest: the engine as its IOMMU, a disk and a network card as endpoints behind it, and
-// what they count.
+// A machine holds the devices of a guest: the engine as its IOMMU, a disk and a network card as endpoints behind it,
+// and what they count.
 //
 // Threading: create() and everything it makes belong to the main thread until DeviceLoops run the functions: one for
 // all, or one for the IOMMU and one for the endpoints. Counters may be read from anywhere.

@@ -106,12 +106,10 @@ std::string cell_label(const GuestSetup& guest) {
 
 Result<std::unique_ptr<GuestRecording>> GuestRecording::create(const GuestSetup& guest,
                                                                const RecordingSetup& setup) {
-  auto writer = results::RunWriter::create(run_setup(guest, setup));
-  if (!writer) return tl::unexpected(writer.error());
-  auto trace = open_trace_files(*writer, [](const std::string&) {});
-  if (!trace) return tl::unexpected(trace.error());
+  VIOLET_TRY(auto writer, results::RunWriter::create(run_setup(guest, setup)));
+  VIOLET_TRY(auto trace, open_trace_files(writer, [](const std::string&) {}));
   std::unique_ptr<GuestRecording> recording(
-      new GuestRecording(guest, std::move(*writer), std::move(*trace)));
+      new GuestRecording(guest, std::move(writer), std::move(trace)));
   recording->show();
   return recording;
 }
@@ -143,10 +141,9 @@ void GuestRecording::show() {
 
 Status GuestRecording::start(Machine& machine, unsigned cpu) {
   machine_ = &machine;
-  if (auto begun = writer_.begin_repetition(kCell, 0); !begun) return begun;
+  VIOLET_TRY(writer_.begin_repetition(kCell, 0));
   if (!not_live_.empty()) {
-    if (auto noted = writer_.note({0, "warning", "no live view: " + not_live_}); !noted)
-      return noted;
+    VIOLET_TRY(writer_.note({0, "warning", "no live view: " + not_live_}));
   }
   recorder_ = std::make_unique<Recorder>(
       machine, &writer_, &trace_,
@@ -181,15 +178,13 @@ Result<GuestResults> GuestRecording::finish(const GuestReport& report) {
   }
   if (recorded) recorded = write_replay(report);
   if (!recorded) record.warnings.push_back(recorded.error().message);
-  if (auto done = writer_.finish_repetition(record); !done) return tl::unexpected(done.error());
+  VIOLET_TRY(writer_.finish_repetition(record));
   if (recorder_->dropped() > 0) {
     results::Manifest manifest = writer_.manifest();
     manifest.drop_counts["events"] += recorder_->dropped();
-    if (auto saved = writer_.update_manifest(manifest); !saved)
-      return tl::unexpected(saved.error());
+    VIOLET_TRY(writer_.update_manifest(manifest));
   }
-  const auto closed = writer_.close(report.ending == "finished" ? "finished" : "failed");
-  if (!closed) return tl::unexpected(closed.error());
+  VIOLET_TRY(writer_.close(report.ending == "finished" ? "finished" : "failed"));
   GuestResults results{{}, record.warnings};
   for (const auto& metric : record.metrics) {
     if (metric.value) results.metrics[metric.name] = *metric.value;

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/virtqueue/ring_format.hpp"
 #include "experiments/plans/assignments.hpp"
 #include "experiments/plans/vocabulary.hpp"
 
@@ -31,7 +32,6 @@ namespace violet::plans {
 
 inline constexpr int kResolvedPlanSchema = 1;
 
-enum class QueueFormat { kSplit, kPacked };
 enum class Pace { kClosed, kPaced };  // As fast as the strategy allows; the trace's own times.
 
 // Costs that are injected because the testbed has no such hardware; stamped into the results.
@@ -49,7 +49,7 @@ struct Cell {
   std::string strategy, iova, placement, store, iotlb, iotlb_replacement, iotlb_indexing;
   std::uint32_t iotlb_entries = 0;
   std::uint32_t iotlb_ways = 0;
-  QueueFormat queue = QueueFormat::kSplit;
+  RingFormat queue = RingFormat::kSplit;
   std::uint32_t queue_size = 0;
   bool indirect = false;
   bool event_idx = false;

@@ -50,7 +50,7 @@ TEST(Plan, DefaultsAreTheFirstOfEachVocabulary) {
   EXPECT_EQ(cell.placement, "sidecore");
   EXPECT_EQ(cell.store, "radix");
   EXPECT_EQ(cell.workload, "net-rx");
-  EXPECT_EQ(cell.queue, QueueFormat::kSplit);
+  EXPECT_EQ(cell.queue, RingFormat::kSplit);
   EXPECT_EQ(cell.pace_scale, 1);
   EXPECT_EQ(plan.run.repetitions, 5u);
   EXPECT_EQ(plan.run.duration_s, 1.0);

@@ -234,7 +234,7 @@ class Matrix {
     cell.iotlb_indexing = text("axes.iotlb_indexing");
     cell.iotlb_entries = static_cast<std::uint32_t>(integer("axes.iotlb_entries"));
     cell.iotlb_ways = static_cast<std::uint32_t>(integer("axes.iotlb_ways"));
-    cell.queue = text("axes.queue") == "packed" ? QueueFormat::kPacked : QueueFormat::kSplit;
+    cell.queue = text("axes.queue") == "packed" ? RingFormat::kPacked : RingFormat::kSplit;
     cell.queue_size = static_cast<std::uint32_t>(integer("axes.queue_size"));
     cell.indirect = boolean("axes.indirect");
     cell.event_idx = boolean("axes.event_idx");

@@ -100,8 +100,7 @@ Status Testbed::make_engine() {
 
 Status Testbed::make_queues() {
   const plans::Cell& cell = setup_.cell;
-  const auto format =
-      cell.queue == plans::QueueFormat::kPacked ? RingFormat::kPacked : RingFormat::kSplit;
+  const RingFormat format = cell.queue;
   const RingFeatures features{cell.indirect, cell.event_idx};
   const auto place = [&](std::uint32_t size) -> Result<QueueLayout> {
     const std::uint64_t bytes = QueueLayout::bytes(format, size);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/protocol/names.hpp"
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
@@ -137,7 +138,8 @@ QString eventDetail(const Event& event) {
     case EventKind::kDetach:
       return QStringLiteral("domain %1").arg(event.a);
     case EventKind::kFault:
-      return word_of(event.status, {"reason unknown", "no domain", "no mapping"});
+      return QString::fromLatin1(
+          protocol::in_words(static_cast<protocol::FaultReason>(event.status)));
     case EventKind::kDmaMap:
     case EventKind::kDmaUnmap:
       return dma_detail(event);
