@@ -10,8 +10,6 @@
 namespace violet::virtio {
 namespace {
 
-using namespace layout;  // NOLINT: its constants are this file's vocabulary.
-
 constexpr std::uint16_t kVirtioVendor = 0x1af4;
 constexpr std::uint16_t kFirstModernDevice = 0x1040;
 constexpr std::uint16_t kSubsystem = 0x1100;
@@ -70,7 +68,7 @@ std::uint64_t first_bytes(std::span<const std::byte> from, unsigned bytes) {
 }  // namespace
 
 VirtioPci::VirtioPci(VirtioDevice& device, MessageSink* messages, const GuestMemory& memory)
-    : PciFunction(identity_of(device), kBarBytes),
+    : PciFunction(identity_of(device), layout::kBarBytes),
       device_(device),
       memory_(memory),
       msix_(static_cast<unsigned>(device.queue_sizes().size()) + 1, messages),
@@ -86,22 +84,25 @@ void VirtioPci::add_capabilities(bool with_msix) {
   if (with_msix) {
     CapabilityBody msix;
     msix.byte(static_cast<std::uint8_t>(msix_.vectors() - 1)).byte(0, 0xc0);
-    msix.word(kMsixTable).word(kMsixPending);
-    msix_capability_ = config().add_capability(kMsixCapability, msix.bytes(), msix.writable());
+    msix.word(layout::kMsixTable).word(layout::kMsixPending);
+    msix_capability_ =
+        config().add_capability(layout::kMsixCapability, msix.bytes(), msix.writable());
   }
   const auto add = [this](const CapabilityBody& body) {
-    return config().add_capability(kVendorCapability, body.bytes(), body.writable());
+    return config().add_capability(layout::kVendorCapability, body.bytes(), body.writable());
   };
-  add(vendor_capability(kCommonType, 16, kCommon, kCommonBytes));
-  add(vendor_capability(kIsrType, 16, kIsr, 1));
-  add(vendor_capability(kDeviceType, 16, kDevice, kPart));
-  add(vendor_capability(kNotifyType, 20, kNotify, queue_count_ * kNotifyMultiplier)
-          .word(kNotifyMultiplier));
-  window_capability_ = add(vendor_capability(kWindowType, 20, 0, 0, 0xff).word(0, 0xff));
+  add(vendor_capability(layout::kCommonType, 16, layout::kCommon, layout::kCommonBytes));
+  add(vendor_capability(layout::kIsrType, 16, layout::kIsr, 1));
+  add(vendor_capability(layout::kDeviceType, 16, layout::kDevice, layout::kPart));
+  add(vendor_capability(layout::kNotifyType, 20, layout::kNotify,
+                        queue_count_ * layout::kNotifyMultiplier)
+          .word(layout::kNotifyMultiplier));
+  window_capability_ = add(vendor_capability(layout::kWindowType, 20, 0, 0, 0xff).word(0, 0xff));
 }
 
 bool VirtioPci::driver_ready() const {
-  return (status_ & (kDriverOk | kNeedsReset)) == kDriverOk && config().bus_master();
+  return (status_ & (layout::kDriverOk | layout::kNeedsReset)) == layout::kDriverOk &&
+         config().bus_master();
 }
 
 unsigned VirtioPci::poll(unsigned budget) {
@@ -115,20 +116,20 @@ unsigned VirtioPci::poll(unsigned budget) {
 
 // Section 4.1.4.9: a window into the BAR from configuration space.
 void VirtioPci::before_config_read(std::uint32_t address, unsigned bytes) {
-  const std::uint32_t data = window_capability_ + kCapData;
+  const std::uint32_t data = window_capability_ + layout::kCapData;
   if (!overlaps(address, bytes, data, 4)) return;
-  const std::uint32_t length = config().read(window_capability_ + kCapLength, 4);
-  const std::uint32_t offset = config().read(window_capability_ + kCapOffset, 4);
-  if ((length != 1 && length != 2 && length != 4) || offset > kBarBytes - length) return;
+  const std::uint32_t length = config().read(window_capability_ + layout::kCapLength, 4);
+  const std::uint32_t offset = config().read(window_capability_ + layout::kCapOffset, 4);
+  if ((length != 1 && length != 2 && length != 4) || offset > layout::kBarBytes - length) return;
   config().poke(data, static_cast<std::uint32_t>(read_bar(offset, length)), length);
 }
 
 void VirtioPci::after_config_write(std::uint32_t address, unsigned bytes) {
-  const std::uint32_t data = window_capability_ + kCapData;
+  const std::uint32_t data = window_capability_ + layout::kCapData;
   if (overlaps(address, bytes, data, 4)) {
-    const std::uint32_t length = config().read(window_capability_ + kCapLength, 4);
-    const std::uint32_t offset = config().read(window_capability_ + kCapOffset, 4);
-    if ((length != 1 && length != 2 && length != 4) || offset > kBarBytes - length) return;
+    const std::uint32_t length = config().read(window_capability_ + layout::kCapLength, 4);
+    const std::uint32_t offset = config().read(window_capability_ + layout::kCapOffset, 4);
+    if ((length != 1 && length != 2 && length != 4) || offset > layout::kBarBytes - length) return;
     write_bar(offset, length, config().read(data, length));
   } else if (msix_capability_ != 0) {
     const std::uint32_t control = config().read(msix_capability_ + 2u, 2);
@@ -137,17 +138,17 @@ void VirtioPci::after_config_write(std::uint32_t address, unsigned bytes) {
 }
 
 std::uint64_t VirtioPci::read_bar(std::uint32_t offset, unsigned bytes) {
-  const std::uint32_t at = offset % kPart;
+  const std::uint32_t at = offset % layout::kPart;
   switch (offset - at) {
-    case kCommon:
+    case layout::kCommon:
       return read_common(at, bytes);
-    case kIsr:
+    case layout::kIsr:
       return at == 0 ? take_isr() : 0;
-    case kDevice:
+    case layout::kDevice:
       return read_device(at, bytes);
-    case kMsixTable:
+    case layout::kMsixTable:
       return msix_.read(at, bytes);
-    case kMsixPending:
+    case layout::kMsixPending:
       return msix_.read_pending(at, bytes);
     default:
       return 0;
@@ -155,17 +156,17 @@ std::uint64_t VirtioPci::read_bar(std::uint32_t offset, unsigned bytes) {
 }
 
 void VirtioPci::write_bar(std::uint32_t offset, unsigned bytes, std::uint64_t value) {
-  const std::uint32_t at = offset % kPart;
+  const std::uint32_t at = offset % layout::kPart;
   switch (offset - at) {
-    case kCommon:
+    case layout::kCommon:
       return write_common(at, bytes, value);
-    case kDevice:
+    case layout::kDevice:
       return device_.write_config(at, std::as_bytes(std::span(&value, 1)).first(bytes));
-    case kNotify:
+    case layout::kNotify:
       kicks_.add();
-      if (driver_ready()) device_.kicked(at / kNotifyMultiplier);
+      if (driver_ready()) device_.kicked(at / layout::kNotifyMultiplier);
       return;
-    case kMsixTable:
+    case layout::kMsixTable:
       return msix_.write(at, bytes, value);
     default:
       return;
@@ -179,47 +180,48 @@ std::uint64_t VirtioPci::read_device(std::uint32_t offset, unsigned bytes) const
 }
 
 std::uint64_t VirtioPci::read_common(std::uint32_t offset, unsigned bytes) {
-  std::array<std::byte, kCommonBytes + kMaxConfigAccess> all{};
+  std::array<std::byte, layout::kCommonBytes + kMaxConfigAccess> all{};
   const auto half = [](std::uint64_t bits, std::uint32_t select) {
     return select < 2 ? static_cast<std::uint32_t>(bits >> 32 * select) : 0u;
   };
-  put_bytes(all, kOfferedSelect, offered_half_);
-  put_bytes(all, kOffered, half(offered(), offered_half_));
-  put_bytes(all, kChosenSelect, chosen_half_);
-  put_bytes(all, kChosen, half(chosen_, chosen_half_));
-  put_bytes(all, kConfigVector, config_vector_);
-  put_bytes(all, kQueueCount, static_cast<std::uint16_t>(queue_count_));
-  put_bytes(all, kStatus, status());
-  put_bytes(all, kQueueSelect, selected_);
+  put_bytes(all, layout::kOfferedSelect, offered_half_);
+  put_bytes(all, layout::kOffered, half(offered(), offered_half_));
+  put_bytes(all, layout::kChosenSelect, chosen_half_);
+  put_bytes(all, layout::kChosen, half(chosen_, chosen_half_));
+  put_bytes(all, layout::kConfigVector, config_vector_);
+  put_bytes(all, layout::kQueueCount, static_cast<std::uint16_t>(queue_count_));
+  put_bytes(all, layout::kStatus, status());
+  put_bytes(all, layout::kQueueSelect, selected_);
   if (selected_ < queue_count_) {
     const Queue& queue = queues_[selected_];
-    put_bytes(all, kQueueSize, queue.size);
-    put_bytes(all, kQueueVector, queue.vector);
-    put_bytes(all, kQueueEnable, static_cast<std::uint16_t>(queue.enabled));
-    put_bytes(all, kQueueNotifyOffset, selected_);
-    for (std::uint32_t i = 0; i < 3; ++i) put_bytes(all, kQueueDescriptors + 8 * i, queue.areas[i]);
+    put_bytes(all, layout::kQueueSize, queue.size);
+    put_bytes(all, layout::kQueueVector, queue.vector);
+    put_bytes(all, layout::kQueueEnable, static_cast<std::uint16_t>(queue.enabled));
+    put_bytes(all, layout::kQueueNotifyOffset, selected_);
+    for (std::uint32_t i = 0; i < 3; ++i)
+      put_bytes(all, layout::kQueueDescriptors + 8 * i, queue.areas[i]);
   }
-  if (offset >= kCommonBytes) return 0;
+  if (offset >= layout::kCommonBytes) return 0;
   return first_bytes(std::span(all).subspan(offset), bytes);
 }
 
 void VirtioPci::write_common(std::uint32_t offset, unsigned bytes, std::uint64_t value) {
   const auto word = static_cast<std::uint32_t>(value);
   switch (offset) {
-    case kOfferedSelect:
+    case layout::kOfferedSelect:
       offered_half_ = word;
       return;
-    case kChosenSelect:
+    case layout::kChosenSelect:
       chosen_half_ = word;
       return;
-    case kChosen:
+    case layout::kChosen:
       return choose_features(word);
-    case kConfigVector:
+    case layout::kConfigVector:
       config_vector_ = checked_vector(value);
       return;
-    case kStatus:
+    case layout::kStatus:
       return write_status(static_cast<std::uint8_t>(value));
-    case kQueueSelect:
+    case layout::kQueueSelect:
       selected_ = static_cast<std::uint16_t>(value);
       return;
     default:
@@ -228,32 +230,32 @@ void VirtioPci::write_common(std::uint32_t offset, unsigned bytes, std::uint64_t
 }
 
 void VirtioPci::choose_features(std::uint32_t half) {
-  if (chosen_half_ > 1 || (status_ & kFeaturesOk) != 0) return;
+  if (chosen_half_ > 1 || (status_ & layout::kFeaturesOk) != 0) return;
   const unsigned shift = 32 * chosen_half_;
   chosen_ = (chosen_ & ~(std::uint64_t{0xffffffff} << shift)) | std::uint64_t{half} << shift;
 }
 
 // Section 4.1.5.1.2.1: a vector that cannot be had reads back as none.
 std::uint16_t VirtioPci::checked_vector(std::uint64_t value) const {
-  return value < msix_.vectors() ? static_cast<std::uint16_t>(value) : kNoVector;
+  return value < msix_.vectors() ? static_cast<std::uint16_t>(value) : layout::kNoVector;
 }
 
 void VirtioPci::write_queue(Queue& queue, std::uint32_t offset, unsigned bytes,
                             std::uint64_t value) {
-  if (offset == kQueueVector) {
+  if (offset == layout::kQueueVector) {
     queue.vector = checked_vector(value);
     return;
   }
   // Section 4.1.4.3.2: the driver leaves a queue alone once it is enabled.
   if (queue.enabled) return;
-  if (offset == kQueueSize) {
+  if (offset == layout::kQueueSize) {
     if (value > 0 && value <= device_.queue_sizes()[selected_]) {
       queue.size = static_cast<std::uint16_t>(value);
     }
-  } else if (offset == kQueueEnable) {
+  } else if (offset == layout::kQueueEnable) {
     if (value == 1) enable(queue);
-  } else if (offset >= kQueueDescriptors && offset < kCommonBytes) {
-    write_area(queue, offset - kQueueDescriptors, bytes, value);
+  } else if (offset >= layout::kQueueDescriptors && offset < layout::kCommonBytes) {
+    write_area(queue, offset - layout::kQueueDescriptors, bytes, value);
   }
 }
 
@@ -271,7 +273,7 @@ void VirtioPci::write_area(Queue& queue, std::uint32_t offset, unsigned bytes,
 
 void VirtioPci::enable(Queue& queue) {
   // Layouts need the negotiated features (section 3.1.1).
-  if ((status_ & kFeaturesOk) == 0 || device_.resetting()) return;
+  if ((status_ & layout::kFeaturesOk) == 0 || device_.resetting()) return;
   const bool packed = (chosen_ & feature::kRingPacked) != 0;
   QueueSetup setup;
   setup.layout = {packed ? RingFormat::kPacked : RingFormat::kSplit,
@@ -289,13 +291,13 @@ void VirtioPci::enable(Queue& queue) {
 void VirtioPci::write_status(std::uint8_t value) {
   if (value == 0) return reset_device(ResetKind::kDevice);
   const auto fresh = static_cast<std::uint8_t>(value & ~status_);
-  status_ |= static_cast<std::uint8_t>(value & ~kNeedsReset);
-  if ((fresh & kFeaturesOk) != 0 && !features_do()) {
-    status_ &= static_cast<std::uint8_t>(~kFeaturesOk);
+  status_ |= static_cast<std::uint8_t>(value & ~layout::kNeedsReset);
+  if ((fresh & layout::kFeaturesOk) != 0 && !features_do()) {
+    status_ &= static_cast<std::uint8_t>(~layout::kFeaturesOk);
   }
-  if ((fresh & kDriverOk) == 0) return;
-  if ((status_ & kFeaturesOk) == 0) {
-    status_ &= static_cast<std::uint8_t>(~kDriverOk);
+  if ((fresh & layout::kDriverOk) == 0) return;
+  if ((status_ & layout::kFeaturesOk) == 0) {
+    status_ &= static_cast<std::uint8_t>(~layout::kDriverOk);
   } else {
     device_.start();
   }
@@ -308,7 +310,7 @@ bool VirtioPci::features_do() {
 
 std::uint8_t VirtioPci::status() const {
   if (!device_.resetting()) return status_;
-  return std::max(before_reset_, kAcknowledge);  // 0 would say that the reset has ended.
+  return std::max(before_reset_, layout::kAcknowledge);  // 0 would say that the reset has ended.
 }
 
 void VirtioPci::reset_device(ResetKind kind) {
@@ -318,9 +320,9 @@ void VirtioPci::reset_device(ResetKind kind) {
   chosen_ = 0;
   offered_half_ = chosen_half_ = 0;
   selected_ = 0;
-  config_vector_ = kNoVector;
+  config_vector_ = layout::kNoVector;
   const auto sizes = device_.queue_sizes();
-  for (unsigned i = 0; i < queue_count_; ++i) queues_[i] = {sizes[i], kNoVector, false, {}};
+  for (unsigned i = 0; i < queue_count_; ++i) queues_[i] = {sizes[i], layout::kNoVector, false, {}};
   msix_.forget_pending();
   if (kind == ResetKind::kSystem) msix_.reset();
   config().set_interrupt_status(false);
@@ -328,14 +330,14 @@ void VirtioPci::reset_device(ResetKind kind) {
 }
 
 void VirtioPci::ask_for_reset() {
-  if ((status_ & kNeedsReset) != 0) return;
-  status_ |= kNeedsReset;
-  if ((status_ & kDriverOk) != 0) interrupt(config_vector_, kIsrConfig);
+  if ((status_ & layout::kNeedsReset) != 0) return;
+  status_ |= layout::kNeedsReset;
+  if ((status_ & layout::kDriverOk) != 0) interrupt(config_vector_, layout::kIsrConfig);
 }
 
 void VirtioPci::notify(void* queue_interrupt) {
   const auto* const of = static_cast<const QueueInterrupt*>(queue_interrupt);
-  of->transport->interrupt(of->transport->queues_[of->queue].vector, kIsrQueue);
+  of->transport->interrupt(of->transport->queues_[of->queue].vector, layout::kIsrQueue);
 }
 
 void VirtioPci::interrupt(std::uint16_t vector, std::uint8_t reason) {

@@ -81,12 +81,10 @@ Result<Table> list_table(const Places& places, const std::string& what) {
 
 }  // namespace
 
-int list_verb(const Places& places, const std::string& what, const std::string& format_name) {
-  const auto format = results::format_from(format_name);
-  if (!format) return complain(format.error());
+int list_verb(const Places& places, const std::string& what, results::Format format) {
   const auto table = list_table(places, what);
   if (!table) return complain(table.error());
-  return print(results::render(*table, *format, results::style_for(1)));
+  return print(results::render(*table, format, results::style_for(1)));
 }
 
 }  // namespace violet::cli

@@ -48,19 +48,26 @@ struct Flags {
   GuestFlags guest;
   GuestBenchFlags bench;
   std::string list_what;
-  std::string format = "text";
+  results::Format format = results::Format::kText;
   bool json = false;
 };
 
 const std::vector<std::string> kFormats = {"text", "json", "ndjson", "csv"};
 const std::vector<std::string> kProgress = {"auto", "always", "never", "json"};
 
-void add_format(CLI::App& verb, std::string& format) {
-  verb.add_option("--format", format, "text, json, ndjson or csv")->check(CLI::IsMember(kFormats));
+// Checked against the names and converted here, once; the verbs get the value.
+void add_format(CLI::App& verb, results::Format& format) {
+  verb.add_option_function<std::string>(
+          "--format", [&format](const std::string& name) { format = *results::format_from(name); },
+          "text, json, ndjson or csv")
+      ->check(CLI::IsMember(kFormats));
 }
 
-void add_progress(CLI::App& verb, std::string& progress) {
-  verb.add_option("--progress", progress, "auto, always, never or json")
+void add_progress(CLI::App& verb, results::ProgressMode& progress) {
+  verb.add_option_function<std::string>(
+          "--progress",
+          [&progress](const std::string& name) { progress = *results::progress_mode_from(name); },
+          "auto, always, never or json")
       ->check(CLI::IsMember(kProgress));
 }
 
@@ -195,7 +202,7 @@ void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action
       ->check(CLI::Range(1, 1000));
   bench->add_option("--seconds", flags.bench.seconds, "of each measurement of fio")
       ->check(CLI::Range(1, 3600));
-  bench->add_option("--format", flags.bench.format, "text, json, ndjson or csv");
+  add_format(*bench, flags.bench.format);
   bench->callback([&] { action = [&] { return guest_bench_verb(places, flags.bench); }; });
 }
 void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action) {

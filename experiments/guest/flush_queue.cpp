@@ -52,7 +52,6 @@ void FlushQueue::queue(Iova first, std::uint64_t granules, unsigned cpu, Ticks n
 
 void FlushQueue::expire() {
   timer_on_ = false;
-  ++timer_flushes_;
   flush();
   for (Ring& ring : rings_) release_flushed(ring, timer_cpu_);
 }

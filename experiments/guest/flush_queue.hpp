@@ -53,7 +53,6 @@ class FlushQueue {
   bool timer_on() const { return timer_on_; }
   std::uint64_t flushes() const { return finished_; }
   std::uint64_t full_flushes() const { return full_flushes_; }
-  std::uint64_t timer_flushes() const { return timer_flushes_; }
   // Entries released since the start.
   std::uint64_t released() const { return released_; }
 
@@ -86,7 +85,6 @@ class FlushQueue {
   Ticks due_ = 0;
   unsigned timer_cpu_ = 0;  // The timer runs where it was armed, and so frees there.
   std::uint64_t full_flushes_ = 0;
-  std::uint64_t timer_flushes_ = 0;
   std::uint64_t released_ = 0;
 };
 

@@ -1,6 +1,6 @@
 // An IOVA allocator hands out I/O virtual addresses; its registry makes one by the name that a plan gives it.
 //
-// Threading: owner-only: the guest lcore. Where the kernel takes a lock, IovaStats counts it.
+// Threading: owner-only: the guest lcore.
 // Invariants:
 //   A range that is handed out overlaps no allocated and no reserved one, lies below the limit asked for, and
 //   is aligned to its size rounded up to a power of two.
@@ -32,14 +32,7 @@ struct IovaConfig {
 };
 
 struct IovaStats {
-  std::uint64_t allocations = 0;
-  std::uint64_t frees = 0;
-  std::uint64_t failures = 0;
   std::uint64_t tree_allocations = 0;  // Not served by a magazine.
-  std::uint64_t tree_frees = 0;
-  std::uint64_t tree_steps = 0;   // Nodes that the top-down searches looked at.
-  std::uint64_t tree_locks = 0;   // iova_rbtree_lock, taken once per tree operation.
-  std::uint64_t depot_moves = 0;  // Magazines exchanged with a depot, under its lock.
   std::uint64_t cache_flushes = 0;
 };
 

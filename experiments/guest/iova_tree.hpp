@@ -1,7 +1,7 @@
 // The IOVA tree allocates addresses as drivers/iommu/iova.c: top-down, size-aligned first fit that starts at
 // the node cached by the last operation. Behind `rcache`, and alone as `rbtree`.
 //
-// Threading: owner-only; one lock in the kernel, counted in stats().tree_locks.
+// Threading: owner-only; one lock in the kernel.
 // Invariants: as iova_allocator.hpp.
 #pragma once
 

@@ -140,7 +140,6 @@ bool VirtioIommuDriver::make_room() {
 
 template <class Wire>
 bool VirtioIommuDriver::add(const Wire& request) {
-  ++stats_.lock_acquisitions;
   if (!make_room()) [[unlikely]]
     return false;
   return add_in(heap_.take(), request, kTailBytes);
@@ -163,7 +162,6 @@ bool VirtioIommuDriver::add_unmap(DomainId domain, IovaRange range) {
 
 template <class Wire>
 protocol::Status VirtioIommuDriver::send(const Wire& request) {
-  ++stats_.lock_acquisitions;
   if (!make_room()) return protocol::Status::kIoErr;
   constexpr bool kIsProbe = std::is_same_v<Wire, protocol::Probe>;
   const Slot slot = kIsProbe ? heap_.probe_slot() : heap_.take();
@@ -247,7 +245,6 @@ void VirtioIommuDriver::kick() {
 bool VirtioIommuDriver::sync() {
   if (broken()) [[unlikely]]
     return false;
-  ++stats_.lock_acquisitions;
   ++env_.counters.syncs;
   stats_.most_in_flight = std::max<std::uint64_t>(stats_.most_in_flight, in_flight());
   kick();

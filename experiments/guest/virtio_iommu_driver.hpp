@@ -7,7 +7,7 @@
 // ring is synced on the spot.
 //
 // Threading: the guest lcore. In the kernel one spinlock with interrupts off covers each add and each
-// sync, spinning included: DriverStats counts both, so that a model of many CPUs knows what it holds.
+// sync, spinning included: DriverStats counts the ticks that it spins.
 // Invariants: nothing is lost silently: a request that failed and whose status nobody waits for is
 // counted by status. A used length of 0 is a failure (R7). sync() returns within the timeout; after
 // that the driver is broken() for good and refuses everything, because the device may still write.
@@ -72,8 +72,7 @@ std::string to_text(const FailedRequest& request);
 
 struct DriverStats {
   std::array<std::uint64_t, 16> failures_by_status{};  // Of MAP and UNMAP; index: protocol::Status.
-  std::uint64_t lock_acquisitions = 0;
-  Ticks spin_ticks = 0;  // Spent in sync() with the lock held.
+  Ticks spin_ticks = 0;                                // Spent in sync() with the lock held.
   std::uint64_t ring_full = 0;
   std::uint64_t most_in_flight = 0;
 };

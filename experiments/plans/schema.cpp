@@ -32,7 +32,6 @@ std::string last_of(std::string_view path) { return std::string(path.substr(path
 Schema::Schema(const Vocabulary& vocabulary)
     : trace_suffixes_(vocabulary.trace_suffixes), trace_problem_(vocabulary.trace_problem) {
   add({"plan.name", std::string(), 0, 0, {}, "a short name for the run directory"}, false);
-  keys_.back().has_default = false;
   add({"plan.description", std::string(), 0, 0, {}, "what the plan shows"}, false);
   add_axes(vocabulary);
   add_run_keys();
@@ -48,7 +47,7 @@ Schema::Schema(const Vocabulary& vocabulary)
 void Schema::add(Setting spec, bool may_list, std::string owner_axis, std::string owner_value) {
   const auto [at, fresh] = index_.emplace(spec.name, keys_.size());
   if (!fresh) return;  // A registry that lists a name twice must not make two axes of it.
-  keys_.push_back({std::move(spec), may_list, true, std::move(owner_axis), std::move(owner_value)});
+  keys_.push_back({std::move(spec), may_list, std::move(owner_axis), std::move(owner_value)});
 }
 
 void Schema::add_axis(const char* name, const std::vector<RegistryEntry>& choices,

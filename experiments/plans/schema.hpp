@@ -19,7 +19,6 @@ namespace violet::plans {
 struct Key {
   Setting spec;           // name is the whole path: "strategy.lazy-percpu.entries".
   bool may_list = false;  // A list makes it an axis.
-  bool has_default = true;
   // The key counts only in cells where this axis has this value: "axes.strategy", "lazy-percpu".
   std::string owner_axis = {}, owner_value = {};
 };
