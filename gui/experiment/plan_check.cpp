@@ -1,24 +1,16 @@
 #include "gui/experiment/plan_check.hpp"
 
+#include <QProcess>
 #include <nlohmann/json.hpp>
+
+#include "gui/experiment/json_fields.hpp"
 
 namespace violet::gui {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kPatienceMs = 2000;  // For a process to die.
-
-QString textAt(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_string() ? QString::fromStdString(at->get<std::string>())
-                                               : QString();
-}
-
-double numberAt(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_number() ? at->get<double>() : 0;
-}
+constexpr int kCheckPatienceMs = 2000;  // For a process to die.
 
 const json& listAt(const json& object, const char* key) {
   static const json none = json::array();
@@ -32,7 +24,7 @@ PlanVerdict failed(const QString& why) {
   return verdict;
 }
 
-void takePlan(const json& document, PlanVerdict& verdict) {
+void readPlan(const json& document, PlanVerdict& verdict) {
   if (const auto plan = document.find("plan"); plan != document.end() && plan->is_object()) {
     verdict.name = textAt(*plan, "name");
     verdict.hash = textAt(*plan, "hash");
@@ -63,7 +55,7 @@ PlanVerdict verdictOf(const QByteArray& printed, const QByteArray& words) {
                                 textAt(problem, "message")});
   }
   verdict.valid = verdict.problems.empty();
-  if (verdict.valid) takePlan(document, verdict);
+  if (verdict.valid) readPlan(document, verdict);
   return verdict;
 }
 
@@ -78,7 +70,7 @@ PlanCheck::~PlanCheck() {
   if (process_ == nullptr) return;
   process_->disconnect(this);
   process_->kill();
-  process_->waitForFinished(kPatienceMs);
+  process_->waitForFinished(kCheckPatienceMs);
 }
 
 void PlanCheck::setText(const QString& text) {
@@ -113,7 +105,7 @@ void PlanCheck::finish() {
   done->deleteLater();
   if (checked_text_ != text_) {
     if (!quiet_.isActive()) start();
-    return;  // C2
+    return;  // It is about an older text.
   }
   if (done->error() == QProcess::FailedToStart) {
     return deliver(failed(

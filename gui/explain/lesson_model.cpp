@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gui/model/text.hpp"
+
 namespace violet::gui {
 namespace {
 
@@ -18,8 +20,6 @@ QString hexText(const std::vector<std::byte>& bytes) {
   }
   return text;
 }
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 }  // namespace
 

@@ -1,8 +1,9 @@
-// The topology of a moment as rows: endpoints, domains, mappings, reserved regions; and the filter that
-// finds an address, an endpoint, a domain or a permission among them.
+// A topology table has the endpoints, domains, mappings and reserved regions of a moment as rows;
+// a filter finds an address, an endpoint, a domain or a permission among them.
 //
 // Threading: the main thread.
-// Invariants: a row is made when it is asked for; the model holds the TopologyState and one index a row.
+// Invariants: A row is made when it is asked for; the model holds the TopologyState and one index
+// a row.
 #pragma once
 
 #include <QAbstractTableModel>

@@ -36,13 +36,13 @@ std::optional<Endpoints> endpointsOf(const ViotNode& node) {
   return std::nullopt;
 }
 
+}  // namespace
+
 std::optional<std::size_t> iommuOf(const ViotNode& node) {
   if (const auto* range = std::get_if<ViotPciRange>(&node.what)) return range->iommu;
   if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) return mmio->iommu;
   return std::nullopt;
 }
-
-}  // namespace
 
 Result<protocol::ViotTable> readViot(const QString& path) {
   QFile file(path);
