@@ -1,4 +1,4 @@
-// A run made of plain values, for tests of models and views: what a feed answers is what was put in.
+// A fake run answers with the plain values that were put into it, for tests of models and views.
 //
 // Threading: as CellFeed; the values are set before it is shared.
 #pragma once

@@ -1,11 +1,12 @@
-// The protection-performance plane of one workload: every cell of a run with the pages that its unmaps leave
-// reachable and the throughput that it has, both with 95 % intervals, and the cells that no other beats.
+// The protection-performance plane of one workload places every cell of a run by the pages that
+// its unmaps leave reachable and the throughput that it has, both with 95 % intervals, and marks
+// the cells that no other beats.
 //
 // Threading: pure functions of a RunData.
-// Invariants: P1 throughput is relative to the fastest cell of strategy `off`, or to the fastest of all where
-// the run has none; `reference` says which. P2 a cell is on the front when no other leaves at most as many
-// stale pages and is at least as fast, one of both strictly; only cells that protect at all compete. P3 what
-// was not measured has its own place and its reason.
+// Invariants: Throughput is relative to the fastest cell of strategy `off`, or to the fastest of
+// all where the run has none; `reference` says which. A cell is on the front when no other leaves
+// at most as many stale pages and is at least as fast, one of both strictly; only cells that
+// protect at all compete. What was not measured has its own place and its reason.
 #pragma once
 
 #include <optional>

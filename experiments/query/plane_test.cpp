@@ -42,7 +42,7 @@ TEST_F(PlaneTest, EveryCellHasItsPlace) {
   EXPECT_EQ(other.points[0].because, "12 events were lost");
 }
 
-TEST_F(PlaneTest, P1_ThroughputIsRelativeToOff) {
+TEST_F(PlaneTest, ThroughputIsRelativeToOff) {
   const Plane plane = make_plane(read(every_place()), "net-rx");
   EXPECT_TRUE(plane.reference_is_off);
   EXPECT_EQ(plane.reference, "off sidecore");
@@ -50,14 +50,14 @@ TEST_F(PlaneTest, P1_ThroughputIsRelativeToOff) {
   EXPECT_EQ(point(plane, "off sidecore").relative->value, 1);
 }
 
-TEST_F(PlaneTest, P1_WithoutOffTheFastestIsTheReference) {
+TEST_F(PlaneTest, WithoutOffTheFastestIsTheReference) {
   const Plane plane =
       make_plane(read({{"strict"}, {"lazy-percpu", "net-rx", "sidecore", 2000, 1}}), "net-rx");
   EXPECT_FALSE(plane.reference_is_off);
   EXPECT_EQ(plane.reference, "lazy-percpu");
 }
 
-TEST_F(PlaneTest, P2_TheFrontHoldsWhatNoOtherBeats) {
+TEST_F(PlaneTest, TheFrontHoldsWhatNoOtherBeats) {
   const Plane plane = make_plane(read(every_place()), "net-rx");
   EXPECT_TRUE(point(plane, "bounce-dynamic sidecore").front);
   EXPECT_TRUE(point(plane, "lazy-percpu sidecore").front);

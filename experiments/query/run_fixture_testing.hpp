@@ -1,4 +1,4 @@
-// A small run directory, written as a run writes it, for tests.
+// A run fixture is a small run directory, written as a run writes it, for tests.
 //
 // Threading: tests only.
 #pragma once

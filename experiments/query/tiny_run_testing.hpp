@@ -1,7 +1,6 @@
-// A cell of 320 page lives that is small enough to be answered by looking at all of them: for tests
-// of the views.
-// Every page is mapped for 20 ms, five times; with `window` it stays reachable for that long after
-// its unmap.
+// A tiny run has one cell of 320 lifetimes of pages, few enough to be answered by looking at all
+// of them, for tests of the views. Every page is mapped for 20 ms, five times; with `window` it
+// stays reachable for that long after its unmap.
 //
 // Threading: immutable, but for grow().
 #pragma once

@@ -1,4 +1,5 @@
-// How steadily a live run is drawn: the times between the frames that the window shows.
+// A frame meter measures how steadily a live run is drawn: the times between the frames that the
+// window shows.
 //
 // Threading: the main thread.
 #pragma once

@@ -101,7 +101,7 @@ TEST(MainWindow, MenusAndPaletteComeFromTheTable) {
   for (QAction* menu : stage.window.menuBar()->actions()) {
     for (QAction* action : menu->menu()->actions()) in_menus << action->objectName();
   }
-  for (const auto* entry : stage.window.actionTable()->live()) {
+  for (const auto* entry : stage.window.actionTable()->available()) {
     EXPECT_TRUE(in_menus.contains(entry->row.id)) << entry->row.id.toStdString();
     EXPECT_FALSE(entry->row.tip.isEmpty()) << entry->row.id.toStdString();
   }
@@ -120,7 +120,7 @@ TEST(MainWindow, MenusAndPaletteComeFromTheTable) {
 TEST(MainWindow, IdsAreUniqueAndKeysAreNotTwice) {
   Stage stage;
   QStringList ids, keys;
-  for (const auto* entry : stage.window.actionTable()->live()) {
+  for (const auto* entry : stage.window.actionTable()->available()) {
     ids << entry->row.id;
     for (const QKeySequence& key : entry->action->shortcuts()) keys << key.toString();
   }

@@ -19,9 +19,8 @@ constexpr const char* kRowMetrics[kLaneRows] = {"operations_per_s", "unmap.p99",
                                                 "mean_stale_pages"};
 
 Result<std::shared_ptr<RunFeed>> openFromDisk(const std::string& path) {
-  auto run = open_run(path);
-  if (!run) return tl::unexpected<Error>(run.error());
-  return std::shared_ptr<RunFeed>(std::move(*run));
+  VIOLET_TRY(auto run, open_run(path));
+  return std::shared_ptr<RunFeed>(std::move(run));
 }
 
 QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
@@ -31,21 +30,21 @@ std::string strategyOf(const CellData& cell) { return results::axis_text(cell.ce
 LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
                                Operation operation) {
   LaneColumns::Columns columns;
-  if (!lane.feed) {
+  if (!lane.trace) {
     columns.because.fill(lane.because);
     return columns;
   }
   const TimeWindow window{relative.from + lane.origin, relative.to + lane.origin};
-  Overview overview = lane.feed->overview(window, count);
+  Overview overview = lane.trace->overview(window, count);
   // As sampled: of calls on mappings that stay the trace holds some only.
-  columns.rows[0] = lane.feed->engine(window, count).workload_per_s;
+  columns.rows[0] = lane.trace->engine(window, count).workload_per_s;
   columns.because[0] = QStringLiteral("its trace has no samples of the workload's operations");
   columns.rows[2] = std::move(overview.stale_pages);
   LatencyQuery query;
   query.window = window;
   query.operation = operation;
   query.columns = count;
-  LatencyGrid latency = lane.feed->latency(query);
+  LatencyGrid latency = lane.trace->latency(query);
   columns.rows[1] = std::move(latency.p99);
   columns.because[1] = QString::fromStdString(latency.because);
   return columns;
@@ -53,8 +52,8 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
 
 }  // namespace
 
-// Run feeds and cells that are open. Only the question that opens touches it, and there is one at a time.
-struct CompareModel::Feeds {
+// Run open_cells and cells that are open. Only the question that opens touches it, and there is one at a time.
+struct CompareModel::OpenCells {
   Opener opener;
   std::atomic<bool> cancelled{false};
   std::map<std::string, std::shared_ptr<RunFeed>> runs;
@@ -74,9 +73,8 @@ struct CompareModel::Feeds {
     if (known != cells.end()) return known->second;
     auto run = runs.find(path);
     if (run == runs.end()) {
-      auto opened = opener(path);
-      if (!opened) return tl::unexpected<Error>(opened.error());
-      run = runs.emplace(path, std::move(*opened)).first;
+      VIOLET_TRY(auto opened, opener(path));
+      run = runs.emplace(path, std::move(opened)).first;
     }
     const auto infos = run->second->cells();
     const auto info = std::find_if(infos.begin(), infos.end(),
@@ -87,18 +85,18 @@ struct CompareModel::Feeds {
     progress.cancel = [](void* context) {
       return static_cast<std::atomic<bool>*>(context)->load(std::memory_order_relaxed);
     };
-    auto feed = run->second->open_cell(static_cast<std::size_t>(info - infos.begin()), progress);
-    if (feed) cells[{path, id}] = *feed;
-    return feed;
+    auto trace = run->second->open_cell(static_cast<std::size_t>(info - infos.begin()), progress);
+    if (trace) cells[{path, id}] = *trace;
+    return trace;
   }
 };
 
 CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
     : QObject(parent),
       session_(session),
-      feeds_(std::make_shared<Feeds>()),
-      load_([this](Loaded loaded) { takeRuns(std::move(loaded)); }),
-      open_([this](Opened opened) { takeFeeds(std::move(opened)); }),
+      open_cells_(std::make_shared<OpenCells>()),
+      load_([this](Loaded loaded) { runsLoaded(std::move(loaded)); }),
+      open_([this](Opened opened) { cellsOpened(std::move(opened)); }),
       ask_columns_([this](LaneColumns columns) {
         columns_ = std::move(columns);
         emit columnsChanged();
@@ -111,7 +109,7 @@ CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
         divergences_ = std::move(found);
         emit divergencesChanged();
       }) {
-  feeds_->opener = opener ? std::move(opener) : Opener(openFromDisk);
+  open_cells_->opener = opener ? std::move(opener) : Opener(openFromDisk);
   connect(&session_, &Session::runChanged, this, &CompareModel::reload);
   connect(&session_, &Session::cellsChanged, this, &CompareModel::reload);
   connect(&session_, &Session::windowChanged, this, &CompareModel::askColumns);
@@ -119,7 +117,7 @@ CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
   reload();
 }
 
-CompareModel::~CompareModel() { feeds_->cancelled.store(true, std::memory_order_relaxed); }
+CompareModel::~CompareModel() { open_cells_->cancelled.store(true, std::memory_order_relaxed); }
 
 // ---- runs
 
@@ -142,7 +140,7 @@ void CompareModel::reload() {
   });
 }
 
-void CompareModel::takeRuns(Loaded loaded) {
+void CompareModel::runsLoaded(Loaded loaded) {
   runs_ = std::move(loaded.runs);
   error_ = loaded.error;
   if (!workloads().contains(workload_)) workload_ = workloads().value(0);
@@ -243,7 +241,7 @@ const CellData* CompareModel::cellOf(const Lane& lane) const {
   return nullptr;
 }
 
-// ---- feeds
+// ---- cells
 
 void CompareModel::askFeeds() {
   std::vector<std::string> paths;
@@ -251,19 +249,19 @@ void CompareModel::askFeeds() {
     const bool of_session = lane.run == 0 && !session_path_.isEmpty();
     paths.push_back(of_session ? session_path_.toStdString() : runs_[lane.run]->directory.string());
   }
-  open_.ask([feeds = feeds_, lanes = lanes_, paths] {
-    feeds->keepOnly(paths);
+  open_.ask([open_cells = open_cells_, lanes = lanes_, paths] {
+    open_cells->keepOnly(paths);
     Opened opened{lanes};
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       Lane& lane = opened.lanes[i];
-      auto feed = feeds->cell(paths[i], lane.cell_id);
-      if (!feed) {
-        lane.because = text(feed.error().message);
+      auto trace = open_cells->cell(paths[i], lane.cell_id);
+      if (!trace) {
+        lane.because = text(trace.error().message);
         continue;
       }
-      lane.feed = *feed;
+      lane.trace = *trace;
       lane.because.clear();
-      const CellInfo info = lane.feed->info();
+      const CellInfo info = lane.trace->info();
       lane.origin = info.measured.from;
       lane.length = info.measured.length() > 0 ? info.measured.length() : info.whole.length();
     }
@@ -271,7 +269,7 @@ void CompareModel::askFeeds() {
   });
 }
 
-void CompareModel::takeFeeds(Opened opened) {
+void CompareModel::cellsOpened(Opened opened) {
   if (opened.lanes != lanes_) return;  // Others were chosen meanwhile.
   lanes_ = std::move(opened.lanes);
   emit lanesChanged();
@@ -294,12 +292,12 @@ void CompareModel::askDifferences() {
       const CellData* baseline = cell(lanes[0]);
       const CellData* contender = cell(lanes[i]);
       if (baseline == nullptr || contender == nullptr) continue;
-      auto more = measureDifferences(*runs[lanes[0].run], *baseline, *runs[lanes[i].run],
-                                     *contender, lanes[i].name.toStdString());
+      auto more = measure_differences(*runs[lanes[0].run], *baseline, *runs[lanes[i].run],
+                                      *contender, lanes[i].name.toStdString());
       rows.insert(rows.end(), std::make_move_iterator(more.begin()),
                   std::make_move_iterator(more.end()));
     }
-    sortByImportance(rows);
+    sort_by_importance(rows);
     return rows;
   });
 }
@@ -315,16 +313,18 @@ double CompareModel::noise(LaneRow row) const {
 }
 
 void CompareModel::askDivergences() {
-  ask_divergences_.ask([lanes = lanes_, feeds = feeds_] {
+  ask_divergences_.ask([lanes = lanes_, open_cells = open_cells_] {
     std::vector<Divergence> found;
-    const auto cancelled = [&feeds] { return feeds->cancelled.load(std::memory_order_relaxed); };
+    const auto cancelled = [&open_cells] {
+      return open_cells->cancelled.load(std::memory_order_relaxed);
+    };
     for (std::size_t i = 1; i < lanes.size(); ++i) {
-      if (lanes[0].feed && lanes[i].feed) {
-        found.push_back(findDivergence(*lanes[0].feed, *lanes[i].feed, 1'000'000, cancelled));
+      if (lanes[0].trace && lanes[i].trace) {
+        found.push_back(findDivergence(*lanes[0].trace, *lanes[i].trace, 1'000'000, cancelled));
         continue;
       }
       Divergence unknown;
-      unknown.because = lanes[0].feed ? lanes[i].because : lanes[0].because;
+      unknown.because = lanes[0].trace ? lanes[i].because : lanes[0].because;
       found.push_back(unknown);
     }
     return found;

@@ -1,11 +1,11 @@
-// What the Compare workspace shows: which cells of one workload lie side by side, their columns on one time
+// A compare model lays up to three cells of one workload side by side: their columns on one time
 // axis, the first divergence of their DMA calls, the table of differences and the plane.
 //
-// Threading: the main thread; reading runs, opening cells, columns, statistics and divergence are questions
-// to the thread pool.
-// Invariants: C1 all lanes belong to one workload, at most kMostLanes, the first is the baseline. C2 times
-// are relative: 0 is where measuring began in each lane. C3 what cannot be shown says why, and the rest is
-// shown.
+// Threading: the main thread; reading runs, opening cells, columns, statistics and divergence are
+// questions to the thread pool.
+// Invariants: All lanes belong to one workload, at most kMostLanes, and the first is the baseline.
+// Times are relative: 0 is where measuring began in each lane. A part that cannot be shown says
+// why, and the rest is shown.
 #pragma once
 
 #include <QObject>
@@ -34,7 +34,7 @@ struct Lane {
   std::size_t run = 0;  // Index among the runs.
   std::string cell_id;
   QString name, strategy, placement;
-  std::shared_ptr<const CellFeed> feed;  // Null: see `because`.
+  std::shared_ptr<const CellFeed> trace;  // Null: see `because`.
   QString because;
   Nanos origin = 0;  // Where measuring began.
   Nanos length = 0;  // Of the measured time.
@@ -78,7 +78,7 @@ class CompareModel : public QObject {
   std::vector<Lane> choices() const;
 
   const std::vector<Lane>& lanes() const { return lanes_; }
-  void setLanes(std::vector<Lane> lanes);  // C1: more than kMostLanes are cut off.
+  void setLanes(std::vector<Lane> lanes);  // More than kMostLanes are cut off.
   const Plane& plane() const { return plane_; }
   const std::vector<NamedDifference>& differences() const { return differences_; }
   // Of each lane but the first against the first; as long as lanes minus one, once known.
@@ -113,15 +113,15 @@ class CompareModel : public QObject {
     std::vector<std::shared_ptr<const results::RunData>> runs;
     QString error;
   };
-  struct Feeds;
+  struct OpenCells;
   struct Opened {
     std::vector<Lane> lanes;
   };
   void reload();
-  void takeRuns(Loaded loaded);
+  void runsLoaded(Loaded loaded);
   void chooseLanes();
   void askFeeds();
-  void takeFeeds(Opened opened);
+  void cellsOpened(Opened opened);
   void askColumns();
   void askDifferences();
   void askDivergences();
@@ -132,7 +132,7 @@ class CompareModel : public QObject {
   Session& session_;
   QString session_path_;
   QStringList added_;
-  std::shared_ptr<Feeds> feeds_;
+  std::shared_ptr<OpenCells> open_cells_;
   std::vector<std::shared_ptr<const results::RunData>> runs_;
   QString error_, workload_;
   std::vector<Lane> lanes_;

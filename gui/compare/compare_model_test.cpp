@@ -35,7 +35,7 @@ class CompareModelTest : public testing::Test {
   Session session_;
 };
 
-TEST_F(CompareModelTest, C1_LanesAreOfOneWorkload) {
+TEST_F(CompareModelTest, LanesAreOfOneWorkload) {
   open(every_place());
   CompareModel model(session_, opener());
   session_.setRun(run_);
@@ -45,14 +45,14 @@ TEST_F(CompareModelTest, C1_LanesAreOfOneWorkload) {
   EXPECT_EQ(model.lanes()[0].strategy, "strict");
   EXPECT_EQ(model.lanes()[1].strategy, "lazy-percpu");
   for (const Lane& lane : model.lanes())
-    EXPECT_NE(lane.feed, nullptr) << lane.because.toStdString();
+    EXPECT_NE(lane.trace, nullptr) << lane.because.toStdString();
   model.setWorkload("nvme-4k");
   settle(model);
   ASSERT_EQ(model.lanes().size(), 1u);
   EXPECT_TRUE(model.differences().empty());
 }
 
-TEST_F(CompareModelTest, C2_ColumnsStartWhereMeasuringDoes) {
+TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
   open(every_place());
   CompareModel model(session_, opener());
   session_.setRun(run_);
@@ -70,7 +70,7 @@ TEST_F(CompareModelTest, C2_ColumnsStartWhereMeasuringDoes) {
   EXPECT_GT(model.differences().size(), 2u);
 }
 
-TEST_F(CompareModelTest, C3_WithoutATraceTheResultsAreStillShown) {
+TEST_F(CompareModelTest, WithoutATraceTheResultsAreStillShown) {
   open(every_place());
   CompareModel model(session_, [](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
     return fail("{}/trace.events: cut off at 12", path);
@@ -78,7 +78,7 @@ TEST_F(CompareModelTest, C3_WithoutATraceTheResultsAreStillShown) {
   session_.setRun(run_);
   settle(model);
   ASSERT_EQ(model.lanes().size(), 3u);
-  EXPECT_EQ(model.lanes()[0].feed, nullptr);
+  EXPECT_EQ(model.lanes()[0].trace, nullptr);
   EXPECT_TRUE(model.lanes()[0].because.contains("trace.events"));
   EXPECT_EQ(model.plane().points.size(), 8u);
   EXPECT_FALSE(model.differences().empty());

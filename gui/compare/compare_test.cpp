@@ -23,10 +23,10 @@ class CompareViewTest : public testing::Test {
     run_ = std::make_shared<FakeRun>();
     run_->directory = path;
     for (const FixtureCell& cell : cells) {
-      auto feed = run_->add(cell.strategy, cell.workload, cell.placement);
-      feed->about.cell_id = cell.id();
-      feed->operations_per_s = static_cast<float>(cell.operations_per_s);
-      feed->stale = static_cast<float>(cell.stale);
+      auto trace = run_->add(cell.strategy, cell.workload, cell.placement);
+      trace->about.cell_id = cell.id();
+      trace->operations_per_s = static_cast<float>(cell.operations_per_s);
+      trace->stale = static_cast<float>(cell.stale);
     }
     if (damaged) {
       QFile file(QString::fromStdString(path + "/results.sqlite"));
@@ -170,7 +170,7 @@ TEST(CompareViewStates, WithoutARunItSaysWhatToDo) {
 }
 
 // Many points close together: labels never overlap each other or a mark.
-TEST(PlaneLayoutTest, L1_LabelsNeverOverlap) {
+TEST(PlaneLayoutTest, LabelsNeverOverlap) {
   for (const int count : {1, 8, 40}) {
     for (const double width : {420.0, 900.0}) {
       Plane plane;
@@ -218,7 +218,7 @@ TEST(PlaneLayoutTest, StrategiesFarApartGetALogScale) {
   EXPECT_FALSE(layOutPlane(plane, area, text_font(9)).y.log);
 }
 
-TEST(PlaneLayoutTest, L2_APlaceThatNobodyNeedsTakesNoRoom) {
+TEST(PlaneLayoutTest, APlaceThatNobodyNeedsTakesNoRoom) {
   Plane plane;
   plane.points.emplace_back();
   plane.points[0].place = PlanePoint::Place::kZero;

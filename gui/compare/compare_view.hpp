@@ -1,4 +1,4 @@
-// The widgets of the Compare workspace; see compare_workspace.hpp.
+// The compare view lays out the widgets of the Compare workspace; see compare_workspace.hpp.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,35 +1,15 @@
 #include "gui/compare/difference_table.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "experiments/results/table.hpp"
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
 
-using results::CellData;
 using results::Difference;
-using results::RunData;
-using results::Samples;
-using results::Verdict;
 
 namespace {
-
-bool isWanted(const Samples& samples) {
-  if (samples.better == results::Better::kNeither) return false;
-  const std::size_t dot = samples.name.rfind(".p");
-  return dot == std::string::npos || samples.name.ends_with(".p50") ||
-         samples.name.ends_with(".p99");
-}
-
-double knownFloor(const RunData& run, const std::string& metric) {
-  const auto& known = run.manifest.noise_floor;
-  auto at = known.find(metric);
-  if (at == known.end()) at = known.find("*");
-  return at == known.end() ? 0 : at->second;
-}
 
 // "map latency, p99" of "map.p99": the tool tip has the name that results and plans use.
 QString metricText(const std::string& name) {
@@ -57,42 +37,6 @@ QString estimateText(const results::Estimate& estimate, const std::string& unit)
 }
 
 }  // namespace
-
-std::vector<NamedDifference> measureDifferences(const RunData& baseline_run,
-                                                const CellData& baseline,
-                                                const RunData& contender_run,
-                                                const CellData& contender,
-                                                const std::string& name) {
-  std::vector<NamedDifference> rows;
-  const bool one_run = baseline_run.manifest.run_id == contender_run.manifest.run_id;
-  results::Judgement how;
-  if (one_run && baseline_run.manifest.interleaved) how.pairing = results::Pairing::kInterleaved;
-  how.threshold_percent = baseline_run.manifest.threshold_percent;
-  for (const Samples& samples : results::samples_of(baseline)) {
-    if (!isWanted(samples)) continue;
-    how.known_noise_floor =
-        std::max(knownFloor(baseline_run, samples.name), knownFloor(contender_run, samples.name));
-    const Samples theirs = results::samples_of(contender, samples.name);
-    rows.push_back({name, results::compare_samples(samples, theirs, how)});
-  }
-  return rows;
-}
-
-void sortByImportance(std::vector<NamedDifference>& rows) {
-  static const char* const first[] = {"operations_per_s",   "map.p50",   "map.p99",
-                                      "unmap.p50",          "unmap.p99", "mean_stale_pages",
-                                      "exposure_window.p50"};
-  std::map<std::string, std::size_t> order;
-  for (const char* metric : first) order.emplace(metric, order.size());
-  for (const NamedDifference& row : rows) {
-    const Difference& d = row.difference;
-    if (d.baseline.value != 0 || d.contender.value != 0) order.emplace(d.metric, order.size());
-  }
-  for (const NamedDifference& row : rows) order.emplace(row.difference.metric, order.size());
-  std::stable_sort(rows.begin(), rows.end(), [&order](const auto& a, const auto& b) {
-    return order[a.difference.metric] < order[b.difference.metric];
-  });
-}
 
 DifferenceTable::DifferenceTable(QObject* parent) : QAbstractTableModel(parent) {}
 

@@ -14,8 +14,8 @@ TEST(DifferenceTable, DifferencesHaveVerdicts) {
   const auto read = results::read_run(write_fixture_run(folder.path(), every_place()));
   ASSERT_TRUE(read.has_value());
   const results::RunData& run = *read;
-  auto rows = measureDifferences(run, run.cells[1], run, run.cells[3], "lazy");
-  sortByImportance(rows);
+  auto rows = measure_differences(run, run.cells[1], run, run.cells[3], "lazy");
+  sort_by_importance(rows);
   ASSERT_FALSE(rows.empty());
   EXPECT_EQ(rows[0].difference.metric, "operations_per_s");
   EXPECT_EQ(rows[0].difference.verdict, results::Verdict::kBetter);

@@ -90,7 +90,7 @@ QString callText(const DmaCall& call) {
 
 Divergence findDivergence(const CellFeed& first, const CellFeed& second, std::uint64_t most,
                           const std::function<bool()>& cancelled) {
-  if (first.info().lost > 0) return unknown(whyItEnded(first.info()));  // V2
+  if (first.info().lost > 0) return unknown(whyItEnded(first.info()));
   if (second.info().lost > 0) return unknown(whyItEnded(second.info()));
   CallStream a(first), b(second);
   Divergence found;
@@ -98,7 +98,7 @@ Divergence findDivergence(const CellFeed& first, const CellFeed& second, std::ui
     if (found.compared % kChunk == 0 && cancelled && cancelled()) return unknown({});
     found.first = a.next();
     found.second = b.next();
-    if (a.thinned() || b.thinned()) {  // V3
+    if (a.thinned() || b.thinned()) {
       return unknown(QStringLiteral("the trace samples the calls on mappings that stay"));
     }
     if (!found.first || !found.second) {

@@ -1,15 +1,16 @@
-// Where the same workload first did something else: the streams of dma_map and dma_unmap calls of two cells,
-// call by call.
+// A divergence is the first dma_map or dma_unmap call at which two cells of one workload do
+// something else.
 //
-// A trace or a seeded generator asks for the same calls whatever strategy answers them. A call is its kind,
-// endpoint, bytes and direction; the addresses that it gives differ between strategies, and so do times,
-// because a replay goes as fast as it can: calls are compared by their number since the repetition began. The
-// first number at which the calls differ is the divergence. A stream that only ends earlier has not diverged:
-// the slower cell came less far in its time.
+// A trace or a seeded generator asks for the same calls whatever strategy answers them. A call is
+// its kind, endpoint, bytes and direction; the addresses that it gives differ between strategies,
+// and so do times, because a replay goes as fast as it can: calls are compared by their number
+// since the repetition began. The first number at which the calls differ is the divergence. A
+// stream that only ends earlier has not diverged: the slower cell came less far in its time.
 //
 // Threading: pure; the cells may be asked from any thread.
-// Invariants: V1 no more than `most` calls are compared. V2 calls behind a gap of lost events are not compared:
-// their numbers mean nothing. V3 nor calls on mappings that stay: the trace holds a share of them only.
+// Invariants: No more than `most` calls are compared. Calls behind a gap of lost events are not
+// compared: their numbers mean nothing. Calls on mappings that stay are not compared: the trace
+// holds a share of them only.
 #pragma once
 
 #include <QString>

@@ -81,7 +81,7 @@ TEST(Divergence, OtherEventsAreSkipped) {
   EXPECT_EQ(findDivergence(a, b).compared, 10u);
 }
 
-TEST(Divergence, V2_LostEventsMakeNumbersMeaningless) {
+TEST(Divergence, LostEventsMakeNumbersMeaningless) {
   FakeCell a = cellOf(10, 10), b = cellOf(10, 10);
   b.about.lost = 3;
   const Divergence found = findDivergence(a, b);
@@ -89,7 +89,7 @@ TEST(Divergence, V2_LostEventsMakeNumbersMeaningless) {
   EXPECT_TRUE(divergenceText(found, "a", "b").contains("not available, because 3 events"));
 }
 
-TEST(Divergence, V3_MappingsThatStayAreNotCompared) {
+TEST(Divergence, MappingsThatStayAreNotCompared) {
   FakeCell a = cellOf(10, 10), b = cellOf(10, 10);
   b.lines[4].event.status |= 1u << 5;
   const Divergence found = findDivergence(a, b);

@@ -1,5 +1,5 @@
-// A row of the lock-step view: one quantity of all lanes over one time axis, the baseline with its noise as a
-// band, and where a contender leaves the band shaded.
+// A lane panel draws one quantity of all lanes over one time axis: the baseline with its noise as
+// a band, and shaded where a contender leaves the band.
 //
 // Threading: the main thread.
 #pragma once

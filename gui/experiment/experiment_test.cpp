@@ -74,7 +74,7 @@ TEST_F(ExperimentViewTest, APlanIsCheckedAndItsCellsAreListed) {
   EXPECT_TRUE(button("Start")->isEnabled());
 }
 
-TEST_F(ExperimentViewTest, E1_APlanWithProblemsCannotBeStarted) {
+TEST_F(ExperimentViewTest, APlanWithProblemsCannotBeStarted) {
   open();
   type("[plan]\nname = \"t\"\n    wrong = 1\n");
   QListWidget* problems = list("Problems of the plan");

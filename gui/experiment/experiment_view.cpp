@@ -1,5 +1,6 @@
 #include "gui/experiment/experiment_view.hpp"
 
+#include <QEvent>
 #include <QFileInfo>
 #include <QFontMetrics>
 #include <QHBoxLayout>
@@ -64,7 +65,7 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
       check_(places_),
       process_(places_),
       matrix_(new RunMatrix(this)),
-      read_([this](const Results& run) { takeResults(run); }) {
+      read_([this](const Results& run) { resultsRead(run); }) {
   auto* split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
   split->addWidget(makePlans());
@@ -343,7 +344,7 @@ void ExperimentView::showVerdict() {
 
 void ExperimentView::startRun() {
   const auto& verdict = check_.verdict();
-  if (process_.running() || !verdict || !verdict->valid) return;  // E1
+  if (process_.running() || !verdict || !verdict->valid) return;
   QString error;
   running_plan_ = run_folder_.filePath(verdict->name + QStringLiteral(".toml"));
   if (!writeText(running_plan_, check_.text(), error)) return emit says(error);
@@ -431,7 +432,7 @@ void ExperimentView::readResults() {
   });
 }
 
-void ExperimentView::takeResults(const Results& run) {
+void ExperimentView::resultsRead(const Results& run) {
   if (*run) {
     run_trouble_.clear();
     matrix_->setResults(**run);

@@ -1,4 +1,4 @@
-// A stand-in for the program, as a shell script, for tests of what starts it.
+// A fake program stands in for `violet`, as a shell script, in tests of what starts it.
 //
 // Threading: tests only.
 #pragma once

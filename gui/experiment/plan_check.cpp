@@ -1,8 +1,14 @@
 #include "gui/experiment/plan_check.hpp"
-#include "gui/experiment/json_values.hpp"
+
+#include <QProcess>
+#include <nlohmann/json.hpp>
+
+#include "gui/experiment/json_fields.hpp"
 
 namespace violet::gui {
 namespace {
+
+using nlohmann::json;
 
 constexpr int kCheckPatienceMs = 2000;  // For a process to die.
 
@@ -18,7 +24,7 @@ PlanVerdict failed(const QString& why) {
   return verdict;
 }
 
-void takePlan(const json& document, PlanVerdict& verdict) {
+void readPlan(const json& document, PlanVerdict& verdict) {
   if (const auto plan = document.find("plan"); plan != document.end() && plan->is_object()) {
     verdict.name = textAt(*plan, "name");
     verdict.hash = textAt(*plan, "hash");
@@ -49,7 +55,7 @@ PlanVerdict verdictOf(const QByteArray& printed, const QByteArray& words) {
                                 textAt(problem, "message")});
   }
   verdict.valid = verdict.problems.empty();
-  if (verdict.valid) takePlan(document, verdict);
+  if (verdict.valid) readPlan(document, verdict);
   return verdict;
 }
 
@@ -99,7 +105,7 @@ void PlanCheck::finish() {
   done->deleteLater();
   if (checked_text_ != text_) {
     if (!quiet_.isActive()) start();
-    return;  // C2
+    return;  // It is about an older text.
   }
   if (done->error() == QProcess::FailedToStart) {
     return deliver(failed(

@@ -1,13 +1,13 @@
-// A plan checked while it is written, by the program that would run it: `violet run FILE --dry-run`.
+// A plan check lets the program that would run a plan judge it while it is written: `violet run
+// FILE --dry-run`.
 //
 // Threading: the main thread; the program is a process of its own.
-// Invariants: C1 at most one check runs; of the texts that come while it does only the newest is checked.
-// C2 a verdict is always about the newest text: an older one is never delivered. C3 no process outlives the
-// object.
+// Invariants: At most one check runs; of the texts that come while it does only the newest is
+// checked. A verdict is always about the newest text: an older one is never delivered. No process
+// outlives the object.
 #pragma once
 
 #include <QObject>
-#include <QProcess>
 #include <QString>
 #include <QTemporaryDir>
 #include <QTimer>
@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "gui/experiment/plan_places.hpp"
+
+class QProcess;
 
 namespace violet::gui {
 

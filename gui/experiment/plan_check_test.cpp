@@ -42,7 +42,7 @@ TEST_F(PlanCheckTest, ProblemsComeWithTheirPlaces) {
   EXPECT_EQ(verdict.problems[1].line, 0);
 }
 
-TEST_F(PlanCheckTest, C2_OnlyTheNewestTextGetsAVerdict) {
+TEST_F(PlanCheckTest, OnlyTheNewestTextGetsAVerdict) {
   PlanCheck check(places_);
   QSignalSpy spy(&check, &PlanCheck::checked);
   check.setText("late and wrong");

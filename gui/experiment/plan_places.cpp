@@ -11,7 +11,7 @@
 namespace violet::gui {
 namespace {
 
-constexpr qint64 kMostPlanBytes = 1 << 20;
+constexpr qint64 kMostBytes = 1 << 20;
 
 QString fromEnvironmentOr(const char* name, const QString& otherwise) {
   const QString value = qEnvironmentVariable(name);
@@ -77,8 +77,8 @@ bool readText(const QString& path, QString& text, QString& error) {
     error = QStringLiteral("%1: cannot be opened: %2").arg(path, file.errorString());
     return false;
   }
-  const QByteArray bytes = file.read(kMostPlanBytes + 1);
-  if (bytes.size() > kMostPlanBytes) {
+  const QByteArray bytes = file.read(kMostBytes + 1);
+  if (bytes.size() > kMostBytes) {
     error = QStringLiteral("%1: has more than 1 MiB and is no plan").arg(path);
     return false;
   }

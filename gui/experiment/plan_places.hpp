@@ -1,5 +1,5 @@
-// Where the application finds the program, the bundled plans and the runs: the same environment that the
-// launcher sets for the program itself.
+// The plan places name the program, the bundled plans and the runs, from the same environment that
+// the launcher sets for the program itself.
 //
 // Threading: pure functions of environment and file system.
 #pragma once

@@ -1,8 +1,9 @@
-// The matrix of a plan as it fills: a row a cell, with how far it is and the medians of what it has measured.
+// A run matrix has a row for each cell of a plan, with how far it is and the medians of what it
+// has measured.
 //
 // Threading: the main thread; a RunData is read elsewhere and handed over.
-// Invariants: M1 a median is of finished repetitions only, and says of how many. M2 what was not measured is
-// an empty field with its reason as tool tip.
+// Invariants: A median is of finished repetitions only, and says of how many. What was not
+// measured is an empty field with its reason as tool tip.
 #pragma once
 
 #include <QAbstractTableModel>
@@ -43,7 +44,6 @@ class RunMatrix : public QAbstractTableModel {
   void setCurrent(const QString& cell, int repetition);
 
   CellState state(int row) const;
-  int repetitionsDone(int row) const { return rows_[static_cast<std::size_t>(row)].done; }
   int repetitions() const { return repetitions_; }
   bool anythingDone() const;
 

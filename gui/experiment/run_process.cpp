@@ -4,14 +4,19 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <QProcess>
 #include <algorithm>
-#include "gui/experiment/json_values.hpp"
+#include <nlohmann/json.hpp>
+
+#include "gui/experiment/json_fields.hpp"
 
 namespace violet::gui {
 namespace {
 
-constexpr int kPatienceMs = 3000;  // For an aborted run to write its last lines.
-constexpr int kMostWords = 40;     // Lines of stderr that are kept for a message.
+using nlohmann::json;
+
+constexpr int kAbortPatienceMs = 3000;  // For an aborted run to write its last lines.
+constexpr int kMostWords = 40;          // Lines of stderr that are kept for a message.
 constexpr qsizetype kLongestLine = 1 << 16;
 
 // The exit codes of the program; the README has the same table.
@@ -25,12 +30,12 @@ RunProcess::RunProcess(PlanPlaces places, QObject* parent)
 RunProcess::~RunProcess() {
   if (process_ == nullptr) return;
   process_->disconnect(this);
-  // R3: what is finished stays; the repetition in hand is given up.
+  // What is finished stays; the repetition in hand is given up.
   const auto pid = static_cast<pid_t>(process_->processId());
   for (int i = 0; i < 2 && pid > 0; ++i) ::kill(pid, SIGINT);
-  if (process_->waitForFinished(kPatienceMs)) return;
+  if (process_->waitForFinished(kAbortPatienceMs)) return;
   process_->kill();
-  process_->waitForFinished(kPatienceMs);
+  process_->waitForFinished(kAbortPatienceMs);
 }
 
 bool RunProcess::start(const QString& plan_file) {
@@ -45,6 +50,8 @@ bool RunProcess::resume(const QString& plan_file, const QString& run_directory) 
   return launch({QStringLiteral("run"), plan_file, QStringLiteral("--progress=json"),
                  QStringLiteral("--resume"), run_directory});
 }
+
+qint64 RunProcess::processId() const { return process_ != nullptr ? process_->processId() : 0; }
 
 bool RunProcess::launch(const QStringList& arguments) {
   cell_.clear();
@@ -67,7 +74,7 @@ bool RunProcess::launch(const QStringList& arguments) {
     // not come forward again measures with a warning.
     ::setpriority(PRIO_PROCESS, 0, 0);
   });
-  connect(process_, &QProcess::readyReadStandardError, this, &RunProcess::takeErrors);
+  connect(process_, &QProcess::readyReadStandardError, this, &RunProcess::readErrors);
   // The table on stdout is for people at a terminal; unread it would fill the pipe.
   process_->setStandardOutputFile(QProcess::nullDevice());
   connect(process_, &QProcess::finished, this, [this](int code, QProcess::ExitStatus status) {
@@ -108,17 +115,17 @@ std::optional<double> RunProcess::remaining() const {
   return std::max(0.0, remaining_s_ - static_cast<double>(since_estimate_.elapsed()) / 1000);
 }
 
-void RunProcess::takeErrors() {
+void RunProcess::readErrors() {
   partial_ += process_->readAllStandardError();
   for (qsizetype end = partial_.indexOf('\n'); end >= 0; end = partial_.indexOf('\n')) {
-    takeLine(partial_.left(end));
+    readLine(partial_.left(end));
     partial_.remove(0, end + 1);
   }
   if (partial_.size() > kLongestLine) partial_.clear();
   emit changed();
 }
 
-void RunProcess::takeLine(const QByteArray& line) {
+void RunProcess::readLine(const QByteArray& line) {
   const json said = json::parse(line.begin(), line.end(), nullptr, false);
   if (!said.is_object() || textAt(said, "schema") != QStringLiteral("violet.progress")) {
     words_ << QString::fromUtf8(line);
@@ -167,7 +174,7 @@ QString RunProcess::troubleOf(int code, bool crashed) const {
 }
 
 void RunProcess::end(int code, bool crashed) {
-  takeErrors();
+  readErrors();
   trouble_ = troubleOf(code, crashed);
   const bool stopped =
       code == kInterrupted || code == kCtrlC || (crashed && state_ != State::kRunning);

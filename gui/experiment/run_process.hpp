@@ -1,19 +1,20 @@
-// A run of a plan in a process of its own, followed by the progress that it writes.
+// A run process runs a plan in a process of its own and follows the progress that it writes.
 //
 // Threading: the main thread.
-// Invariants: R1 one run at a time. R2 the first stop() lets the repetition in hand finish, the second aborts it;
-// both leave a run that can be resumed. R3 the process never outlives this object, nor this program: the
-// kernel interrupts it when we die.
+// Invariants: One run at a time. The first stop() lets the repetition in hand finish, the second
+// aborts it; both leave a run that can be resumed. The process never outlives this object, nor
+// this program: the kernel interrupts it when we die.
 #pragma once
 
 #include <QElapsedTimer>
 #include <QObject>
-#include <QProcess>
 #include <QString>
 #include <QStringList>
 #include <optional>
 
 #include "gui/experiment/plan_places.hpp"
+
+class QProcess;
 
 namespace violet::gui {
 
@@ -36,7 +37,7 @@ class RunProcess : public QObject {
 
   State state() const { return state_; }
   bool running() const { return state_ != State::kIdle; }
-  qint64 processId() const { return process_ != nullptr ? process_->processId() : 0; }
+  qint64 processId() const;
 
   // Of the run that is going on, or that was last.
   const QString& directory() const { return directory_; }  // Empty until the program has said it.
@@ -63,8 +64,8 @@ class RunProcess : public QObject {
 
  private:
   bool launch(const QStringList& arguments);
-  void takeErrors();
-  void takeLine(const QByteArray& line);
+  void readErrors();
+  void readLine(const QByteArray& line);
   void end(int code, bool crashed);
   QString troubleOf(int code, bool crashed) const;
 

@@ -39,7 +39,7 @@ TEST_F(RunProcessTest, FollowsTheProgress) {
   RunProcess run(places_);
   QSignalSpy steps(&run, &RunProcess::stepDone), ended(&run, &RunProcess::ended);
   ASSERT_TRUE(run.start(plan("short")));
-  EXPECT_FALSE(run.start(plan("short")));  // R1
+  EXPECT_FALSE(run.start(plan("short"))) << "one run at a time";
   untilIdle(run);
   EXPECT_EQ(run.outcome(), "finished");
   EXPECT_TRUE(run.trouble().isEmpty()) << run.trouble().toStdString();
@@ -50,7 +50,7 @@ TEST_F(RunProcessTest, FollowsTheProgress) {
   EXPECT_EQ(ended.count(), 1);
 }
 
-TEST_F(RunProcessTest, R2_AStoppedRunCanBeResumed) {
+TEST_F(RunProcessTest, AStoppedRunCanBeResumed) {
   RunProcess run(places_);
   ASSERT_TRUE(run.start(plan("long")));
   untilSecondStep(run);
@@ -67,7 +67,7 @@ TEST_F(RunProcessTest, R2_AStoppedRunCanBeResumed) {
   EXPECT_TRUE(run.notes().contains("resumed"));
 }
 
-TEST_F(RunProcessTest, R3_NoProcessIsLeftBehind) {
+TEST_F(RunProcessTest, NoProcessIsLeftBehind) {
   qint64 pid = 0;
   {
     RunProcess run(places_);

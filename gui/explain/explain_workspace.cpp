@@ -2,6 +2,8 @@
 
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QLabel>
+#include <QListWidget>
 #include <QPainter>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -11,9 +13,9 @@
 #include "gui/explain/lesson_model.hpp"
 #include "gui/explain/numbers_view.hpp"
 #include "gui/explain/picture_view.hpp"
-#include "gui/explain/qt_text.hpp"
 #include "gui/explain/text_panel.hpp"
 #include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {

@@ -1,8 +1,9 @@
 #include "gui/explain/lesson_model.hpp"
-#include "gui/explain/qt_text.hpp"
 
 #include <algorithm>
 #include <utility>
+
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {

@@ -1,10 +1,10 @@
-// A lesson as widgets show it: which one, which step, its texts, the question before the next step,
-// what was answered, and the fields of the request that moved last.
+// A lesson model offers a lesson to widgets: which one, which step, its texts, the question before
+// the next step, what was answered, and the fields of the request that moved last.
 //
 // Threading: the main thread. A step is simulated at once; that takes well under a frame.
-// Invariants: E1 stepChanged() comes once for every change of lesson, engine or step, after it. E2
-// a verdict is about the answer that led to the step that is shown, and whether it was right is
-// what the simulation did.
+// Invariants: stepChanged() comes once for every change of lesson, engine or step, after it. A
+// verdict is about the answer that led to the step that is shown, and whether it was right is what
+// the simulation did.
 #pragma once
 
 #include <QAbstractTableModel>

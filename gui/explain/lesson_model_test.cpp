@@ -47,7 +47,7 @@ TEST(FieldsModel, ShowsWhatAnAccessMoved) {
   EXPECT_EQ(cell(FieldsModel::kBytes), "3d 74 75 6c 69 70");
 }
 
-TEST(LessonModel, E1_SaysOnceThatAStepChanged) {
+TEST(LessonModel, SaysOnceThatAStepChanged) {
   LessonModel model;
   QSignalSpy steps(&model, &LessonModel::stepChanged);
   model.next();
@@ -62,7 +62,7 @@ TEST(LessonModel, E1_SaysOnceThatAStepChanged) {
   EXPECT_EQ(steps.count(), 1);
 }
 
-TEST(LessonModel, E2_TheSimulationJudgesAnswers) {
+TEST(LessonModel, TheSimulationJudgesAnswers) {
   LessonModel model;
   model.setLesson(3);
   model.setStep(2);

@@ -1,4 +1,5 @@
-// What the simulation has counted so far, and the costs that its clock assumes.
+// The numbers view lists what the simulation has counted so far, and the costs that its clock
+// assumes.
 //
 // Threading: the main thread.
 #pragma once

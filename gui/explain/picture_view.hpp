@@ -1,4 +1,4 @@
-// The widget of the picture: draws the step, and lets what travels in it travel.
+// The picture view draws the step of a lesson, and moves what travels in it.
 //
 // Threading: the main thread.
 // Invariants: moving() is false whenever nothing will change without a new step, so that a picture

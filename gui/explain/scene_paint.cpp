@@ -7,7 +7,8 @@
 #include <cmath>
 
 #include "gui/explain/ink.hpp"
-#include "gui/explain/qt_text.hpp"
+#include "gui/explain/score_board.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {

@@ -1,5 +1,6 @@
-// The frame of every plot: a title that says what is plotted and in which unit, a legend, the two
-// axes with grid and ticks. Plain drawing, so that screen, PNG, PDF and SVG show the same.
+// A frame surrounds every plot: a title that says what is plotted and in which unit, a legend, the
+// two axes with grid and ticks. It is plain drawing, so that screen, PNG, PDF and SVG show the
+// same.
 //
 //     Title (unit)                    legend
 //     100 |....................................
@@ -8,8 +9,8 @@
 //         1.20 s  1.21 s  1.22 s
 //
 // Threading: the main thread.
-// Invariants: labels never overlap; a legend that does not fit loses its last entries, never half a
-// word.
+// Invariants: Labels never overlap. A legend that does not fit loses its last entries, never half
+// a word.
 #pragma once
 
 #include <QBrush>

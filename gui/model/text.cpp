@@ -47,6 +47,10 @@ QString addressText(std::uint64_t address) {
   return QStringLiteral("0x") + (address >> 48 == 0 ? digits.mid(5) : digits);
 }
 
+QString idText(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
+
+double bytesIn(const IovaRange& range) { return static_cast<double>(range.size_minus_one()) + 1; }
+
 QString rangeText(const IovaRange& range) {
   return addressText(range.first.value) + QStringLiteral(" to ") + addressText(range.last.value);
 }

@@ -1,4 +1,5 @@
-// The cells of a run as a list: label, repetition, events, and whether one is live or damaged.
+// The cells model lists the cells of a run: label, repetition, events, and whether one is live or
+// damaged.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,5 +1,6 @@
-// A distribution of times is drawn as bars over logarithmic nanoseconds, with the CDF over them or each
-// of the two alone. For histograms that hold zeros apart, those get a bar of their own at the left.
+// A distribution of times is drawn as bars over logarithmic nanoseconds, with the CDF over them or
+// each of the two alone. For histograms that hold zeros apart, those get a bar of their own at the
+// left.
 //
 // Threading: the main thread.
 #pragma once

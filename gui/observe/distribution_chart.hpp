@@ -1,8 +1,8 @@
-// A distribution chart shows one latency histogram in a small panel: its bars, or the share of calls
-// that took no longer (CDF).
+// A distribution chart shows one latency histogram in a small panel: its bars, or the share of
+// calls that took no longer (CDF).
 //
 // Threading: the main thread.
-// Invariant: the drawing code is that of the large distributions (distribution.hpp).
+// Invariants: The drawing code is that of the large distributions (distribution.hpp).
 #pragma once
 
 #include <QColor>

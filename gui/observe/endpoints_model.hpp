@@ -1,8 +1,8 @@
-// The endpoints of a cell with the domain each is attached to, checkable: what is checked narrows
-// every view.
+// The endpoints model lists the endpoints of a cell with the domain each is attached to; what is
+// checked narrows every view.
 //
 // Threading: the main thread.
-// Invariants: nothing checked is the same as everything: a filter that shows nothing helps nobody.
+// Invariants: Nothing checked is the same as everything: a filter that shows nothing helps nobody.
 #pragma once
 
 #include <QAbstractListModel>

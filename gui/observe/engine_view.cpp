@@ -5,7 +5,6 @@
 #include <cmath>
 #include <map>
 
-#include "engine/protocol/names.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
 
@@ -60,6 +59,17 @@ void smooth(std::vector<Column>& columns) {
   }
 }
 
+QString reason_text(std::uint8_t reason) {
+  switch (reason) {
+    case 1:
+      return QObject::tr("no domain");
+    case 2:
+      return QObject::tr("no mapping");
+    default:
+      return QObject::tr("unknown");
+  }
+}
+
 }  // namespace
 
 EngineView::EngineView(Session* session, QWidget* parent)
@@ -73,8 +83,8 @@ EngineView::EngineView(Session* session, QWidget* parent)
 }
 
 void EngineView::ask() {
-  query_.ask([feed = cell(), window = session()->window(), columns = columns()] {
-    Answer answer{feed->engine(window, columns), feed->faults(window, kMostFaults)};
+  query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
+    Answer answer{trace->engine(window, columns), trace->faults(window, kMostFaults)};
     smooth(answer.engine.kicks_per_s);
     smooth(answer.engine.flushes_per_s);
     return answer;
@@ -115,6 +125,7 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
               1,
               {{tr("depth"), t.strategies[0], &e.queue_depth}},
               tr("Not available: the run recorded no queue depth")};
+  static const char* const kTypes[] = {"ATTACH", "DETACH", "MAP", "UNMAP", "PROBE"};
   const QColor colours[] = {t.copy, t.muted, t.map, t.unmap, t.fault};
   lanes[1] = {tr("Requests by type (per second)"),
               Unit::kPerSecond,
@@ -124,9 +135,7 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
   for (const std::size_t i :
        {std::size_t{2}, std::size_t{3}, std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
     if (i == 2 || i == 3 || highest(e.requests_per_s[i]) > 0) {
-      lanes[1].series.push_back(
-          {QString::fromLatin1(protocol::to_text(static_cast<protocol::Type>(i + 1))), colours[i],
-           &e.requests_per_s[i]});
+      lanes[1].series.push_back({QString::fromLatin1(kTypes[i]), colours[i], &e.requests_per_s[i]});
     }
   }
   lanes[2] = {tr("IOTLB (lookups per second)"),
@@ -283,9 +292,7 @@ QString EngineView::describe(const QPointF& at) const {
     return tr("%1\nendpoint 0x%2, %3\n%4")
         .arg(timeText(near->at))
         .arg(near->endpoint, 0, 16)
-        .arg(QString::fromLatin1(
-                 protocol::in_words(static_cast<protocol::FaultReason>(near->reason))),
-             addressText(near->address));
+        .arg(reason_text(near->reason), addressText(near->address));
   }
   const QRectF plot = plotRect();
   const double share = std::clamp((at.x() - plot.left()) / plot.width(), 0.0, 0.999999);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/protocol/names.hpp"
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
@@ -138,8 +137,7 @@ QString eventDetail(const Event& event) {
     case EventKind::kDetach:
       return QStringLiteral("domain %1").arg(event.a);
     case EventKind::kFault:
-      return QString::fromLatin1(
-          protocol::in_words(static_cast<protocol::FaultReason>(event.status)));
+      return word_of(event.status, {"reason unknown", "no domain", "no mapping"});
     case EventKind::kDmaMap:
     case EventKind::kDmaUnmap:
       return dma_detail(event);
@@ -181,7 +179,7 @@ void EventsModel::setSource(std::shared_ptr<const CellFeed> cell, TimeWindow win
   paging_.cancel();
   wanted_.reset();
   if (!cell_) return counted(0);
-  counting_.ask([feed = cell_, window, filter] { return feed->count_events(window, filter); });
+  counting_.ask([trace = cell_, window, filter] { return trace->count_events(window, filter); });
 }
 
 void EventsModel::counted(std::uint64_t count) {
@@ -195,8 +193,8 @@ void EventsModel::counted(std::uint64_t count) {
 void EventsModel::want(std::uint64_t page) const {
   if (wanted_ == page || !cell_) return;
   wanted_ = page;
-  paging_.ask([feed = cell_, window = window_, filter = filter_, page, source = source_] {
-    return Answer{source, {page, feed->events(window, filter, page * kPageLines, kPageLines)}};
+  paging_.ask([trace = cell_, window = window_, filter = filter_, page, source = source_] {
+    return Answer{source, {page, trace->events(window, filter, page * kPageLines, kPageLines)}};
   });
 }
 

@@ -1,9 +1,9 @@
-// The events of a cell as a table of any length: only the lines that are looked at are asked for,
-// in pages, off the main thread, and kept in a small cache.
+// The events model offers the events of a cell as a table of any length: only the lines that are
+// looked at are asked for, in pages, off the main thread, and kept in a small cache.
 //
 // Threading: the main thread; CellFeed is asked on the pool.
-// Invariants: E1 at most kPages pages are held. E2 a line that is not here yet shows an ellipsis
-// and is asked for once. E3 a change of cell, window or filter forgets every page.
+// Invariants: At most kPages pages are held. A line that is not here yet shows an ellipsis and is
+// asked for once. A change of cell, window or filter forgets every page.
 // Limits: the first 2^31 - 1 events of a window.
 #pragma once
 

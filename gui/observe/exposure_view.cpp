@@ -49,8 +49,8 @@ ExposureView::ExposureView(Session* session, QWidget* parent)
 }
 
 void ExposureView::ask() {
-  query_.ask([feed = cell(), window = session()->window(), columns = columns()] {
-    return feed->exposure(window, columns);
+  query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
+    return trace->exposure(window, columns);
   });
 }
 

@@ -1,9 +1,9 @@
-// What a selection is, as lines of name and value: the life of a page, the numbers of a latency
-// distribution, the exposure of a window. The same lines go into tables, tool tips and the
-// accessible description.
+// A fact is a line of name and value about the selection: the lifetimes of a page, the numbers of
+// a latency distribution, the exposure of a window. The same lines go into tables, tool tips and
+// the accessible description.
 //
 // Threading: pure functions.
-// Invariants: a value that was not measured says so; it is never shown as zero.
+// Invariants: A value that was not measured says so; it is never shown as zero.
 #pragma once
 
 #include <QAbstractTableModel>

@@ -131,16 +131,16 @@ void LatencyView::setOperation(Operation operation) {
   emit operationChanged();
 }
 
-LatencyView::Answer LatencyView::answer(const CellFeed& feed, const LatencyQuery& query,
+LatencyView::Answer LatencyView::answer(const CellFeed& trace, const LatencyQuery& query,
                                         std::optional<TimeWindow> selected, bool dark) {
   Answer result;
-  result.grid = feed.latency(query);
+  result.grid = trace.latency(query);
   result.selected = result.grid;
   if (selected) {
     LatencyQuery narrow = query;
     narrow.window = *selected;
     narrow.columns = 1;
-    result.selected = feed.latency(narrow);
+    result.selected = trace.latency(narrow);
   }
   const auto bins = used_bins(result.grid.histogram);
   if (!bins) return result;
@@ -158,8 +158,8 @@ void LatencyView::ask() {
   LatencyQuery query{session()->window(), operation_, std::max(1u, columns() / 2),
                      session()->filter()};
   query.filter.operations.clear();
-  query_.ask([feed = cell(), query, selected = session()->selectedTime(), dark = theme().dark] {
-    return answer(*feed, query, selected, dark);
+  query_.ask([trace = cell(), query, selected = session()->selectedTime(), dark = theme().dark] {
+    return answer(*trace, query, selected, dark);
   });
 }
 

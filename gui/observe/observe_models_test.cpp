@@ -47,7 +47,7 @@ TEST(EventsModel, ShowsLinesAsTheyArrive) {
   EXPECT_EQ(text(model, 700, EventsModel::kAddress), addressText(0xffff0000ull + 700 * 4096));
 }
 
-TEST(EventsModel, E1_HoldsAFewPagesOfAMillionLines) {
+TEST(EventsModel, HoldsAFewPagesOfAMillionLines) {
   EventsModel model;
   model.setSource(cell_with(20'000), {0, 1'000'000}, {});
   ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 20'000; }));
@@ -59,7 +59,7 @@ TEST(EventsModel, E1_HoldsAFewPagesOfAMillionLines) {
   EXPECT_TRUE(model.line(19'999 / 256 * 256));
 }
 
-TEST(EventsModel, E3_AnotherWindowForgetsTheLines) {
+TEST(EventsModel, AnotherWindowForgetsTheLines) {
   EventsModel model;
   const QAbstractItemModelTester tester(&model, kFatal);
   const auto cell = cell_with(100);

@@ -132,7 +132,7 @@ TEST(Churn, ShiftDragSelectsTimesAndAddresses) {
   EXPECT_EQ(stage.session.filter().range->first.value % 4096, 0u);
 }
 
-TEST(Views, O1_TheSameQuestionIsNotAskedTwice) {
+TEST(Views, TheSameQuestionIsNotAskedTwice) {
   Stage stage;
   LatencyView latency(&stage.session);
   show(latency);

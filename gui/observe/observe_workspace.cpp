@@ -468,11 +468,11 @@ void ObserveWorkspace::found(const Found& answer) {
   emit says(tr("%1 at %2").arg(eventKindText(answer.line->event.kind), timeText(at)));
 }
 
-std::optional<EventLine> find_event(const CellFeed& feed, Nanos from, const QString& words) {
+std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words) {
   constexpr std::size_t kAtOnce = 8192;
-  const TimeWindow rest{from, feed.info().whole.to};
+  const TimeWindow rest{from, trace.info().whole.to};
   for (std::uint64_t first = 0;; first += kAtOnce) {
-    const auto lines = feed.events(rest, {}, first, kAtOnce);
+    const auto lines = trace.events(rest, {}, first, kAtOnce);
     for (const EventLine& line : lines) {
       if (eventKindText(line.event.kind).contains(words, Qt::CaseInsensitive) ||
           eventDetail(line.event).contains(words, Qt::CaseInsensitive)) {

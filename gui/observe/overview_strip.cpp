@@ -68,9 +68,9 @@ Nanos OverviewStrip::timeAt(double x) const {
 }
 
 Frame OverviewStrip::frameOf(const QRectF& area) const {
-  const auto feed = session_->cell();
+  const auto trace = session_->cell();
   const QString sampled =
-      feed && feed->info().calls_sampled ? tr(", of mappings that stay a sample") : QString();
+      trace && trace->info().calls_sampled ? tr(", of mappings that stay a sample") : QString();
   FrameText text;
   text.title = tr("Whole run: map and unmap calls (per second)") + sampled;
   text.unit = Unit::kPerSecond;

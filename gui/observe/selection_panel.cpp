@@ -13,7 +13,7 @@ namespace violet::gui {
 
 namespace {
 
-QLabel* selection_heading(const QString& text, QWidget* parent) {
+QLabel* panel_heading(const QString& text, QWidget* parent) {
   auto* label = new QLabel(text, parent);
   label->setFont(text_font(9, true));
   label->setContentsMargins(8, 4, 8, 2);
@@ -28,15 +28,15 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
       session_(session),
       latency_(latency),
       exposure_(exposure),
-      page_title_(selection_heading(tr("Page"), this)),
+      page_title_(panel_heading(tr("Page"), this)),
       page_facts_(new FactsTable(tr("Life of the page"), this)),
-      latency_title_(selection_heading({}, this)),
+      latency_title_(panel_heading({}, this)),
       tabs_(new QTabWidget(this)),
       histogram_(new DistributionChart(DistributionPart::kBars, tr("Histogram"), this)),
       cdf_(new DistributionChart(DistributionPart::kCdf, tr("CDF"), this)),
       numbers_(new FactsTable(tr("Numbers"), this)),
       exposure_facts_(new FactsTable(tr("Exposure"), this)),
-      life_([this](PageLife life) { page_facts_->setFacts(pageFacts(life)); }) {
+      page_([this](PageLife life) { page_facts_->setFacts(pageFacts(life)); }) {
   setAccessibleName(tr("Selection"));
   setObjectName(QStringLiteral("Selection"));
   tabs_->setDocumentMode(true);
@@ -54,28 +54,28 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
   }
   column->setStretchFactor(page_facts_, 5);
   column->setStretchFactor(tabs_, 5);
-  connect(session, &Session::pageChanged, this, &SelectionPanel::askLife);
-  connect(session, &Session::cellChanged, this, &SelectionPanel::askLife);
+  connect(session, &Session::pageChanged, this, &SelectionPanel::askPage);
+  connect(session, &Session::cellChanged, this, &SelectionPanel::askPage);
   connect(latency, &LatencyView::answered, this, &SelectionPanel::showLatency);
   connect(latency, &LatencyView::operationChanged, this, &SelectionPanel::showLatency);
   connect(exposure, &ExposureView::answered, this,
           [this] { exposure_facts_->setFacts(exposureFacts(exposure_->exposure())); });
   connect(&Themes::instance(), &Themes::changed, this, &SelectionPanel::showLatency);
-  askLife();
+  askPage();
   showLatency();
 }
 
-void SelectionPanel::askLife() {
+void SelectionPanel::askPage() {
   const auto cell = session_->cell();
   const auto page = session_->page();
   if (!cell || !page) {
-    life_.cancel();
+    page_.cancel();
     page_facts_->setFacts(
         {{tr("No page"), tr("click one in Churn, or Ctrl+F"), {}, Fact::Tone::kMuted}});
     return;
   }
   const Nanos at = session_->pageAt().value_or(session_->window().from);
-  life_.ask([cell, page = *page, at] { return cell->page_life(page, at); });
+  page_.ask([cell, page = *page, at] { return cell->page_life(page, at); });
 }
 
 void SelectionPanel::showLatency() {

@@ -1,7 +1,7 @@
-// The Selection panel: the life of the chosen page in words and times, and of the selected time (or
+// The selection panel describes the chosen page in words and times, and of the selected time (or
 // the window) the latency distribution as histogram, CDF and numbers, and the exposure.
 //
-// Threading: the main thread; the page's life is asked for on the pool.
+// Threading: the main thread; the page's lifetimes are asked for on the pool.
 #pragma once
 
 #include <QWidget>
@@ -24,11 +24,11 @@ class SelectionPanel : public QWidget {
  public:
   SelectionPanel(Session* session, LatencyView* latency, ExposureView* exposure,
                  QWidget* parent = nullptr);
-  bool settled() const { return !life_.busy(); }
+  bool settled() const { return !page_.busy(); }
   FactsTable* pageTable() const { return page_facts_; }
 
  private:
-  void askLife();
+  void askPage();
   void showLatency();
 
   Session* session_;
@@ -42,7 +42,7 @@ class SelectionPanel : public QWidget {
   DistributionChart* cdf_;
   FactsTable* numbers_;
   FactsTable* exposure_facts_;
-  Query<PageLife> life_;
+  Query<PageLife> page_;
 };
 
 }  // namespace violet::gui

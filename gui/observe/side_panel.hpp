@@ -1,4 +1,4 @@
-// The left column: the cells of the run, the endpoints (checked ones narrow the views) and the
+// The side panel lists the cells of the run, the endpoints (checked ones narrow the views) and the
 // domains.
 //
 // Threading: the main thread; the topology is asked for on the pool.

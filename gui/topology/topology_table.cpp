@@ -6,8 +6,6 @@
 namespace violet::gui {
 namespace {
 
-// A whole 64-bit space has one byte more than 64 bits count.
-
 QString regionKind(std::uint8_t kind) {
   return kind == static_cast<std::uint8_t>(protocol::RegionKind::kMsi)
              ? QStringLiteral("MSI region")
@@ -53,7 +51,7 @@ std::optional<IovaRange> TopologyTable::rangeOf(const Row& row) const {
 QString TopologyTable::endpointsOf(std::uint32_t domain) const {
   QStringList ids;
   for (const auto& endpoint : state_.endpoints) {
-    if (endpoint.domain == domain) ids << hexId(endpoint.id);
+    if (endpoint.domain == domain) ids << idText(endpoint.id);
   }
   if (ids.size() > 6) return QStringLiteral("%1 endpoints").arg(ids.size());
   return ids.join(QStringLiteral(", "));
@@ -84,7 +82,7 @@ QString TopologyTable::text(const Row& row, int column) const {
     case kKind:
       return kindText(row);
     case kEndpoint:
-      if (of_endpoint) return hexId(state_.endpoints[row.owner].id);
+      if (of_endpoint) return idText(state_.endpoints[row.owner].id);
       return endpointsOf(state_.domains[row.owner].id);
     case kDomain:
       if (!of_endpoint) return QString::number(state_.domains[row.owner].id);
@@ -95,7 +93,7 @@ QString TopologyTable::text(const Row& row, int column) const {
     case kLast:
       return range ? addressText(range->last.value) : QString();
     case kSize:
-      return range ? bytesText(bytesOf(*range)) : QString();
+      return range ? bytesText(bytesIn(*range)) : QString();
     default:
       break;
   }
@@ -108,7 +106,7 @@ QVariant TopologyTable::sortKey(const Row& row, int column) const {
   const auto range = rangeOf(row);
   if (column == kFirst) return range ? QVariant(quint64{range->first.value}) : QVariant();
   if (column == kLast) return range ? QVariant(quint64{range->last.value}) : QVariant();
-  if (column == kSize) return range ? QVariant(bytesOf(*range)) : QVariant();
+  if (column == kSize) return range ? QVariant(bytesIn(*range)) : QVariant();
   const bool of_endpoint = row.kind == Row::kEndpointRow || row.kind == Row::kRegionRow;
   if (column == kEndpoint && of_endpoint) return quint64{state_.endpoints[row.owner].id};
   if (column == kDomain && !of_endpoint) return quint64{state_.domains[row.owner].id};

@@ -1,8 +1,9 @@
-// The topology of a moment as rows: endpoints, domains, mappings, reserved regions; and the filter that
-// finds an address, an endpoint, a domain or a permission among them.
+// A topology table has the endpoints, domains, mappings and reserved regions of a moment as rows;
+// a filter finds an address, an endpoint, a domain or a permission among them.
 //
 // Threading: the main thread.
-// Invariants: a row is made when it is asked for; the model holds the TopologyState and one index a row.
+// Invariants: A row is made when it is asked for; the model holds the TopologyState and one index
+// a row.
 #pragma once
 
 #include <QAbstractTableModel>
@@ -14,11 +15,6 @@
 #include "experiments/query/feed.hpp"
 
 namespace violet::gui {
-
-inline QString hexId(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
-inline double bytesOf(const IovaRange& range) {
-  return static_cast<double>(range.size_minus_one()) + 1;
-}
 
 // Roles of all tables that a RowFilter can search by address.
 enum RowRole { kSortRole = Qt::UserRole, kFirstRole, kLastRole };

@@ -1,4 +1,4 @@
-// The widgets of the Topology workspace; see topology_workspace.hpp.
+// The topology view lays out the widgets of the Topology workspace; see topology_workspace.hpp.
 //
 // Threading: the main thread.
 #pragma once
@@ -48,7 +48,7 @@ class TopologyView : public Workspace {
   QTableView* makeTable();
   void chooseViot();
   void askTopology();
-  void take(TopologyState state);
+  void showTopology(TopologyState state);
   void showState();
   void rowChosen();
   void search(const QString& needle);

@@ -21,7 +21,7 @@ using protocol::ViotPciRange;
 
 namespace {
 
-constexpr double kTableMargin = 16, kTableTitle = 48, kBoxHeight = 56, kTableGap = 10;
+constexpr double kViotMargin = 16, kViotTitle = 48, kBoxHeight = 56, kViotGap = 10;
 constexpr double kMostWidth = 400;
 
 QString hex(std::uint64_t value) { return QStringLiteral("0x%1").arg(value, 0, 16); }
@@ -51,17 +51,17 @@ QSize ViotPicture::sizeHint() const {
 
 ViotPicture::Layout ViotPicture::layOut(double width) const {
   Layout layout;
-  const double box = std::min(kMostWidth, (width - 2 * kTableMargin) * 0.4);
+  const double box = std::min(kMostWidth, (width - 2 * kViotMargin) * 0.4);
   // The two columns stay within sight of each other on a wide screen.
-  const double right = std::min(width - kTableMargin - box, kTableMargin + 2 * kMostWidth);
-  double y = kTableMargin + kTableTitle, y_right = y;
+  const double right = std::min(width - kViotMargin - box, kViotMargin + 2 * kMostWidth);
+  double y = kViotMargin + kViotTitle, y_right = y;
   for (std::size_t i = 0; i < table_.nodes.size(); ++i) {
     if (table_.nodes[i].is_iommu()) {
       layout.iommus.push_back({i, {right, y_right, box, kBoxHeight}});
-      y_right += kBoxHeight + kTableGap;
+      y_right += kBoxHeight + kViotGap;
     } else if (layout.endpoints.size() < kMostDrawn) {
-      layout.endpoints.push_back({i, {kTableMargin, y, box, kBoxHeight}});
-      y += kBoxHeight + kTableGap;
+      layout.endpoints.push_back({i, {kViotMargin, y, box, kBoxHeight}});
+      y += kBoxHeight + kViotGap;
     } else {
       ++layout.left_out;
     }
@@ -70,7 +70,7 @@ ViotPicture::Layout ViotPicture::layOut(double width) const {
   for (Box& one : aside > 0 ? layout.iommus : layout.endpoints) {
     one.box.translate(0, std::abs(aside));
   }
-  layout.height = std::max(y, y_right) + kTableMargin + (layout.left_out > 0 ? 24 : 0);
+  layout.height = std::max(y, y_right) + kViotMargin + (layout.left_out > 0 ? 24 : 0);
   return layout;
 }
 
@@ -95,7 +95,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   painter.setFont(text_font(9, true));
   painter.setPen(theme().text);
   painter.drawText(
-      QRectF(kTableMargin, 12, 900, 18), Qt::AlignVCenter,
+      QRectF(kViotMargin, 12, 900, 18), Qt::AlignVCenter,
       tr("VIOT of %1 (%2), revision %3, %4 bytes, %5 nodes")
           .arg(QString::fromStdString(table_.oem_id), QString::fromStdString(table_.oem_table_id))
           .arg(table_.revision)
@@ -103,14 +103,14 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
           .arg(table_.nodes.size()));
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
-  painter.drawText(QRectF(kTableMargin, 34, 300, 18), Qt::AlignVCenter,
+  painter.drawText(QRectF(kViotMargin, 34, 300, 18), Qt::AlignVCenter,
                    tr("Endpoints (the stripe: which of the 256 buses)"));
   if (!layout.iommus.empty()) {
     painter.drawText(QRectF(layout.iommus.front().box.left(), 34, 300, 18), Qt::AlignVCenter,
                      tr("IOMMUs that they are behind"));
   }
   for (const Box& one : layout.endpoints) {
-    const auto iommu = protocol::iommu_of(table_.nodes[one.node]);
+    const auto iommu = iommuOf(table_.nodes[one.node]);
     for (const Box& other : layout.iommus) {
       if (iommu != other.node) continue;
       paintArrow(painter, one.box, other.box, marked_ == one.node || marked_ == other.node);
@@ -120,7 +120,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   for (const Box& one : layout.iommus) paintIommu(painter, one);
   if (layout.left_out == 0) return;
   painter.setPen(theme().muted);
-  painter.drawText(QRectF(kTableMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
+  painter.drawText(QRectF(kViotMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
                    tr("%L1 more nodes are in the table below").arg(layout.left_out));
 }
 
@@ -188,8 +188,7 @@ void ViotPicture::paintEndpoint(QPainter& painter, const Box& one) const {
 void ViotPicture::paintIommu(QPainter& painter, const Box& one) const {
   const ViotNode& node = table_.nodes[one.node];
   std::size_t behind = 0;
-  for (const ViotNode& other : table_.nodes)
-    behind += protocol::iommu_of(other) == one.node ? 1 : 0;
+  for (const ViotNode& other : table_.nodes) behind += iommuOf(other) == one.node ? 1 : 0;
   const QString below =
       behind == 1 ? tr("1 node behind it") : tr("%L1 nodes behind it").arg(behind);
   if (const auto* pci = std::get_if<ViotPciIommu>(&node.what)) {

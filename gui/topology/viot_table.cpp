@@ -16,7 +16,7 @@ using protocol::ViotPciRange;
 
 namespace {
 
-constexpr qint64 kMostTableBytes = 2 << 20;
+constexpr qint64 kMostBytes = 2 << 20;
 
 QString functionsOf(const ViotPciRange& range) {
   return segmentBdf(range.segment_start, range.bdf_start) + QStringLiteral(" to ") +
@@ -38,6 +38,12 @@ std::optional<Endpoints> endpointsOf(const ViotNode& node) {
 
 }  // namespace
 
+std::optional<std::size_t> iommuOf(const ViotNode& node) {
+  if (const auto* range = std::get_if<ViotPciRange>(&node.what)) return range->iommu;
+  if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) return mmio->iommu;
+  return std::nullopt;
+}
+
 Result<protocol::ViotTable> readViot(const QString& path) {
   QFile file(path);
   const std::string name = path.toStdString();
@@ -45,8 +51,8 @@ Result<protocol::ViotTable> readViot(const QString& path) {
     return fail(ErrorKind::kUsage, "{}: cannot be opened: {}", name,
                 file.errorString().toStdString());
   }
-  const QByteArray bytes = file.read(kMostTableBytes + 1);
-  if (bytes.size() > kMostTableBytes) {
+  const QByteArray bytes = file.read(kMostBytes + 1);
+  if (bytes.size() > kMostBytes) {
     return fail(ErrorKind::kUsage, "{}: has more than 2 MiB and is no VIOT table", name);
   }
   auto table = protocol::parse_viot(
@@ -107,7 +113,7 @@ QString ViotTableModel::text(const ViotNode& node, int column) const {
       }
       return {};
     default:
-      if (const auto iommu = protocol::iommu_of(node)) {
+      if (const auto iommu = iommuOf(node)) {
         return QStringLiteral("0x%1").arg(table_.nodes[*iommu].offset, 0, 16);
       }
       return {};

@@ -1,4 +1,4 @@
-// A VIOT file for the screen: read, its nodes as rows.
+// A VIOT table model reads a VIOT file and offers its nodes as rows.
 //
 // Threading: the main thread.
 // Limits: files up to 2 MiB; a VIOT table of 65535 nodes has 1.5.
@@ -6,6 +6,7 @@
 
 #include <QAbstractTableModel>
 #include <QString>
+#include <optional>
 
 #include "engine/base/result.hpp"
 #include "engine/protocol/viot.hpp"
@@ -14,6 +15,9 @@ namespace violet::gui {
 
 // Errors name the file, and the offset where the table is to blame.
 Result<protocol::ViotTable> readViot(const QString& path);
+
+// The node of the virtio-iommu that an endpoint or a range of them is behind.
+std::optional<std::size_t> iommuOf(const protocol::ViotNode& node);
 
 QString segmentBdf(std::uint16_t segment, protocol::PciBdf bdf);  // "0000:00:05.0"
 QString endpointRange(std::uint64_t first, std::uint64_t last);   // "0x28" or "0x0 to 0xffff"
