@@ -5,6 +5,7 @@
 
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/runner/vocabulary.hpp"
 
@@ -60,8 +61,28 @@ Table plan_table(const Places& places) {
   return table;
 }
 
+Table metric_table() {
+  constexpr const char* kBetter[] = {"lower", "higher", ""};  // By Better.
+  Table table;
+  table.title = "metrics";
+  table.columns = {{.name = "name", .is_key = true},
+                   {.name = "unit"},
+                   {.name = "better"},
+                   {.name = "what it is"},
+                   {.name = "in older runs"}};
+  for (const auto& metric : results::metric_catalogue()) {
+    table.rows.push_back({Text{std::string(metric.name)}, Text{std::string(metric.unit)},
+                          Text{kBetter[static_cast<std::size_t>(metric.better)]},
+                          Text{std::string(metric.meaning)},
+                          Text{fmt::format("{}", fmt::join(metric.former, ", "))}});
+  }
+  table.notes.push_back("of latencies there are percentiles, as map.p50 and map.p99.9");
+  return table;
+}
+
 Result<Table> list_table(const Places& places, const std::string& what) {
   if (what == "plans") return plan_table(places);
+  if (what == "metrics") return metric_table();
   const auto words = make_vocabulary(places.datasets);
   if (!words) return tl::unexpected<Error>(words.error());
   if (what == "strategies") return choice_table("strategies", words->strategies);
@@ -74,9 +95,10 @@ Result<Table> list_table(const Places& places, const std::string& what) {
   }
   if (what == "iotlbs") return choice_table("IOTLB designs", words->iotlbs);
   if (what == "datasets") return choice_table("datasets", words->datasets);
-  return fail(ErrorKind::kUsage,
-              "'{}' cannot be listed: there are strategies, workloads, iotlbs, plans, datasets",
-              what);
+  return fail(
+      ErrorKind::kUsage,
+      "'{}' cannot be listed: there are strategies, workloads, iotlbs, metrics, plans, datasets",
+      what);
 }
 
 }  // namespace

@@ -202,7 +202,7 @@ void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action)
   auto* list = app.add_subcommand("list", "what there is to choose from");
   list->add_option("WHAT", flags.list_what, "what to list")
       ->required()
-      ->check(CLI::IsMember({"strategies", "workloads", "iotlbs", "plans", "datasets"}));
+      ->check(CLI::IsMember({"strategies", "workloads", "iotlbs", "metrics", "plans", "datasets"}));
   add_format(*list, flags.format);
   list->callback(
       [&] { action = [&] { return list_verb(places, flags.list_what, flags.format); }; });

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/noise_history.hpp"
 #include "experiments/results/run_differences.hpp"
 #include "experiments/results/table_formats.hpp"
 
@@ -109,25 +111,16 @@ std::vector<std::string> metrics_of(const CellData& cell, const CompareOptions& 
   return names;
 }
 
-double known_floor(const RunData& a, const RunData& b, const std::string& metric) {
-  double floor = 0;
-  for (const RunData* run : {&a, &b}) {
-    const auto& known = run->manifest.noise_floor;
-    auto at = known.find(metric);
-    if (at == known.end()) at = known.find("*");
-    if (at != known.end()) floor = std::max(floor, at->second);
-  }
-  return floor;
-}
-
 void compare_cells(const RunData& baseline, const RunData& contender, const CellData& a,
                    const CellData& b, const CompareOptions& options, double threshold,
                    Contrast& contrast) {
   for (const std::string& metric : metrics_of(a, options)) {
-    Judgement how{Pairing::kIndependent, known_floor(baseline, contender, metric), threshold,
-                  options.seed};
+    const double floor = std::max(known_noise_floor(baseline.manifest, metric),
+                                  known_noise_floor(contender.manifest, metric));
+    const Judgement how{Pairing::kIndependent, floor, threshold, options.seed};
     Difference difference = compare_samples(samples_of(a, metric), samples_of(b, metric), how);
     difference.cell = a.cell.label;
+    if (!options.metrics.empty()) difference.metric = metric;  // As it was asked for.
     if (!lengths_match(baseline, contender)) {
       difference.verdict = Verdict::kInconclusive;
       difference.regression = false;
@@ -144,7 +137,10 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
   }
   if (known.empty()) return {};  // Nothing was measured at all: compare() says so.
   for (const std::string& metric : options.metrics) {
-    if (known.count(metric) != 0) continue;
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+      return same_metric(name, metric);
+    });
+    if (is_known) continue;
     std::string list;
     for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
     return fail(ErrorKind::kUsage, "{}: metric '{}' was not measured; there are {}",
@@ -263,7 +259,8 @@ const char* to_text(Verdict verdict) {
 Difference compare_samples(const Samples& baseline, const Samples& contender,
                            const Judgement& how) {
   Difference d;
-  d.metric = baseline.name;
+  d.metric = baseline.name == contender.name ? baseline.name
+                                             : std::string(current_metric_name(baseline.name));
   d.unit = baseline.unit;
   d.baseline = median_estimate(baseline.values, how.seed);
   d.contender = median_estimate(contender.values, how.seed + 1);

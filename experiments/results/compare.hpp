@@ -25,7 +25,7 @@ enum class Verdict { kBetter, kWorse, kNoDifference, kInconclusive };
 const char* to_text(Verdict verdict);
 
 struct CompareOptions {
-  // Names as of samples_of(). Empty: every metric that has a better direction, and p50 and p99.
+  // Names as of samples_of(), of today or former. Empty: every metric that has a better direction, and p50 and p99.
   std::vector<std::string> metrics;
   std::optional<double> threshold_percent;  // Nothing: the baseline's plan says.
   std::vector<std::string> ignored_axes;    // Cells that differ in these alone are partners.
@@ -41,6 +41,7 @@ struct Judgement {
 
 struct Difference {
   std::string cell;  // The baseline's label.
+  // The runs' own name where they agree, as two runs of one version do; else today's.
   std::string metric, unit;
   Estimate baseline, contender;
   std::optional<Estimate> ratio;  // Contender over baseline.

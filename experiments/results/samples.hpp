@@ -26,7 +26,7 @@ std::string percentile_name(const std::string& histogram, double percent);
 
 // In the order of the first repetition that has them: metrics, then histograms.
 std::vector<Samples> samples_of(const CellData& cell);
-// Nothing of that name: no values, and `because` says so.
+// Under today's name or a former one. Nothing of that name: no values, and `because` says so.
 Samples samples_of(const CellData& cell, const std::string& name);
 
 }  // namespace violet::results

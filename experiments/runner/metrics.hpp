@@ -35,7 +35,7 @@ struct Measurement {
 };
 
 // Called after Testbed::finish() and Recorder::stop().
-results::RepetitionRecord to_record(const Measurement& measured, Testbed& testbed,
+results::RepetitionRecord to_record(const Measurement& measurement, Testbed& testbed,
                                     const Recorder& recorder);
 
 }  // namespace violet

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "experiments/results/noise_history.hpp"
 #include "experiments/results/table.hpp"
 #include "gui/model/text.hpp"
 
@@ -22,13 +23,6 @@ bool isWanted(const Samples& samples) {
   const std::size_t dot = samples.name.rfind(".p");
   return dot == std::string::npos || samples.name.ends_with(".p50") ||
          samples.name.ends_with(".p99");
-}
-
-double knownFloor(const RunData& run, const std::string& metric) {
-  const auto& known = run.manifest.noise_floor;
-  auto at = known.find(metric);
-  if (at == known.end()) at = known.find("*");
-  return at == known.end() ? 0 : at->second;
 }
 
 // "map latency, p99" of "map.p99": the tool tip has the name that results and plans use.
@@ -71,7 +65,8 @@ std::vector<NamedDifference> measureDifferences(const RunData& baseline_run,
   for (const Samples& samples : results::samples_of(baseline)) {
     if (!isWanted(samples)) continue;
     how.known_noise_floor =
-        std::max(knownFloor(baseline_run, samples.name), knownFloor(contender_run, samples.name));
+        std::max(results::known_noise_floor(baseline_run.manifest, samples.name),
+                 results::known_noise_floor(contender_run.manifest, samples.name));
     const Samples theirs = results::samples_of(contender, samples.name);
     rows.push_back({name, results::compare_samples(samples, theirs, how)});
   }
