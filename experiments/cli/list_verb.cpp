@@ -83,18 +83,17 @@ Table metric_table() {
 Result<Table> list_table(const Places& places, const std::string& what) {
   if (what == "plans") return plan_table(places);
   if (what == "metrics") return metric_table();
-  const auto words = make_vocabulary(places.datasets);
-  if (!words) return tl::unexpected<Error>(words.error());
-  if (what == "strategies") return choice_table("strategies", words->strategies);
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  if (what == "strategies") return choice_table("strategies", words.strategies);
   if (what == "workloads") {
-    auto choices = words->workloads;
-    for (const auto& dataset : words->datasets) {
+    auto choices = words.workloads;
+    for (const auto& dataset : words.datasets) {
       choices.push_back({"trace:" + dataset.name, dataset.summary, {}});
     }
     return choice_table("workloads", choices);
   }
-  if (what == "iotlbs") return choice_table("IOTLB designs", words->iotlbs);
-  if (what == "datasets") return choice_table("datasets", words->datasets);
+  if (what == "iotlbs") return choice_table("IOTLB designs", words.iotlbs);
+  if (what == "datasets") return choice_table("datasets", words.datasets);
   return fail(
       ErrorKind::kUsage,
       "'{}' cannot be listed: there are strategies, workloads, iotlbs, metrics, plans, datasets",

@@ -158,13 +158,11 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
                     .only_in_contender = {},
                     .unmeasured = {},
                     .warnings = differences_between(baseline, contender)};
-  const auto mine = cells_by_axes(baseline, options.ignored_axes);
-  if (!mine) return tl::unexpected(mine.error());
-  const auto theirs = cells_by_axes(contender, options.ignored_axes);
-  if (!theirs) return tl::unexpected(theirs.error());
+  VIOLET_TRY(const auto mine, cells_by_axes(baseline, options.ignored_axes));
+  VIOLET_TRY(const auto theirs, cells_by_axes(contender, options.ignored_axes));
   for (const CellData& cell : baseline.cells) {
-    const auto at = theirs->find(axes_key(cell.cell, options.ignored_axes));
-    if (at == theirs->end()) {
+    const auto at = theirs.find(axes_key(cell.cell, options.ignored_axes));
+    if (at == theirs.end()) {
       contrast.only_in_baseline.push_back(cell.cell.label);
     } else if (cell.repetitions.empty() || at->second->repetitions.empty()) {
       contrast.unmeasured.push_back(cell.cell.label);
@@ -173,7 +171,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
     }
   }
   for (const CellData& cell : contender.cells) {
-    if (mine->count(axes_key(cell.cell, options.ignored_axes)) == 0) {
+    if (mine.count(axes_key(cell.cell, options.ignored_axes)) == 0) {
       contrast.only_in_contender.push_back(cell.cell.label);
     }
   }
@@ -300,13 +298,12 @@ Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& 
   comparison.threshold_percent =
       options.threshold_percent.value_or(runs.front().manifest.threshold_percent);
   for (const RunData& run : runs) {
-    const Status known = check_metrics(run, options);
-    if (!known) return tl::unexpected(known.error());
+    VIOLET_TRY(check_metrics(run, options));
   }
   for (const RunData& contender : runs.subspan(1)) {
-    auto contrast = contrast_of(runs.front(), contender, options, comparison.threshold_percent);
-    if (!contrast) return tl::unexpected(contrast.error());
-    comparison.contrasts.push_back(std::move(*contrast));
+    VIOLET_TRY(auto contrast,
+               contrast_of(runs.front(), contender, options, comparison.threshold_percent));
+    comparison.contrasts.push_back(std::move(contrast));
   }
   return comparison;
 }

@@ -67,12 +67,10 @@ Result<LiveRun> find_live(const fs::path& run_directory) {
   if (!fs::exists(path, error)) {
     return fail("{}: no run goes on here (there is no {})", run_directory.string(), kFileName);
   }
-  const auto text = read_whole_file(path);
-  if (!text) return tl::unexpected<Error>(text.error());
-  const auto run = parse(*text, path);
-  if (!run) return run;
-  if (is_running(*run)) return run;
-  return fail("{}: the run has ended: its process {} is gone", run_directory.string(), run->pid);
+  VIOLET_TRY(const auto text, read_whole_file(path));
+  VIOLET_TRY(const auto run, parse(text, path));
+  if (is_running(run)) return run;
+  return fail("{}: the run has ended: its process {} is gone", run_directory.string(), run.pid);
 }
 
 Result<LiveMark> LiveMark::make(const fs::path& run_directory, int fd) {
@@ -84,8 +82,7 @@ Result<LiveMark> LiveMark::make(const fs::path& run_directory, int fd) {
                                {"start_time", *start_time},
                                {"fd", fd}};
   const fs::path path = run_directory / kFileName;
-  const Status written = replace_file(path, json.dump(2) + "\n");
-  if (!written) return tl::unexpected<Error>(written.error());
+  VIOLET_TRY(replace_file(path, json.dump(2) + "\n"));
   return LiveMark(path);
 }
 

@@ -32,12 +32,8 @@ Result<DeviceConfig> device_config(const plans::Cell& cell, const plans::Limits&
   config.stall_threshold = ns_to_ticks(10'000'000);
   config.iotlb.entries = cell.iotlb_entries;
   config.iotlb.ways = cell.iotlb_ways;
-  const auto replacement = replacement_from(cell.iotlb_replacement);
-  if (!replacement) return tl::unexpected<Error>(replacement.error());
-  config.iotlb.replacement = *replacement;
-  const auto indexing = indexing_from(cell.iotlb_indexing);
-  if (!indexing) return tl::unexpected<Error>(indexing.error());
-  config.iotlb.indexing = *indexing;
+  VIOLET_TRY(config.iotlb.replacement, replacement_from(cell.iotlb_replacement));
+  VIOLET_TRY(config.iotlb.indexing, indexing_from(cell.iotlb_indexing));
   return config;
 }
 

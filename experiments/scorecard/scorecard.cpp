@@ -78,11 +78,10 @@ Result<std::string> run(const Options& options) {
   // Forked before EAL has its threads and its memory. Without one its key is not available.
   auto viewer = ViewerProcess::start();
   const auto cpus = allowed_cpus();  // Before this thread is pinned to one of them.
-  auto eal = start_lcores();
-  if (!eal) return tl::unexpected<Error>(eal.error());
+  VIOLET_TRY(auto eal, start_lcores());
   auto progress = results::Progress::on_stderr(options.smoke ? results::ProgressMode::kNever
                                                              : results::ProgressMode::kAuto);
-  Lab lab{*eal, options.smoke, [&progress] { progress.tick(); }};
+  Lab lab{eal, options.smoke, [&progress] { progress.tick(); }};
   if (viewer) lab.viewer = viewer->get();
   if (cpus.size() > 2) lab.spare_cpu = cpus[2];
   Card card = empty_card();
@@ -92,9 +91,8 @@ Result<std::string> run(const Options& options) {
   progress.start("scorecard", kStations.size(), expected_s);
   for (const Station& station : kStations) {
     progress.begin_step(station.label, station.expected_s);
-    auto found = station.measure(lab);
-    if (!found) return tl::unexpected<Error>(found.error());
-    place(card, std::move(*found));
+    VIOLET_TRY(auto found, station.measure(lab));
+    place(card, std::move(found));
     progress.end_step();
   }
   progress.finish("scorecard done");
