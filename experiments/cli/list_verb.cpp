@@ -74,7 +74,7 @@ Table metric_table() {
     table.rows.push_back({Text{std::string(metric.name)}, Text{std::string(metric.unit)},
                           Text{kBetter[static_cast<std::size_t>(metric.better)]},
                           Text{std::string(metric.meaning)},
-                          Text{fmt::format("{}", fmt::join(metric.former, ", "))}});
+                          Text{fmt::format("{}", fmt::join(metric.former_names(), ", "))}});
   }
   table.notes.push_back("of latencies there are percentiles, as map.p50 and map.p99.9");
   return table;

@@ -1,4 +1,4 @@
-// The verbs of ./violet: each takes its parsed options and returns the exit code.
+// A verb of ./violet takes its parsed options and returns the exit code.
 //
 // Threading: the main thread.
 // Invariants: stdout carries the result and nothing else; notes, errors and progress go to stderr.

@@ -7,10 +7,10 @@
 // Limits: what a real guest reports of itself ("guest_" and its own word) is not described here.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "experiments/results/records.hpp"
 
@@ -20,8 +20,9 @@ struct MetricInfo {
   std::string_view name;
   std::string_view unit;  // As Metric's; of operations_per_s the workload says what is counted.
   Better better = Better::kNeither;
-  std::string_view meaning;                   // One line.
-  std::vector<std::string_view> former = {};  // Names in older runs.
+  std::string_view meaning;                     // One line.
+  std::array<std::string_view, 2> former = {};  // Names in older runs; the rest is empty.
+  std::span<const std::string_view> former_names() const;
 };
 
 // What is recorded as one number a repetition, then the latencies, whose percentiles are "map.p50" and so on.

@@ -14,7 +14,8 @@ TEST(MetricCatalogue, ANameBelongsToOneMetricAndEachIsExplained) {
   std::set<std::string_view> names;
   for (const MetricInfo& metric : metric_catalogue()) {
     EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
-    for (const auto former : metric.former) EXPECT_TRUE(names.insert(former).second) << former;
+    for (const auto former : metric.former_names())
+      EXPECT_TRUE(names.insert(former).second) << former;
     EXPECT_FALSE(metric.unit.empty()) << metric.name;
     EXPECT_FALSE(metric.meaning.empty()) << metric.name;
   }

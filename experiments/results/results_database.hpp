@@ -1,5 +1,5 @@
-// results.sqlite: the durable form of a run's results. Internal to this room; other programs may read
-// the tables, which are documented in the README.
+// A results database keeps the results of a run durably: results.sqlite. Internal to this room; other programs may
+// read the tables, which are documented in the README.
 //
 // Threading: one connection, one thread.
 #pragma once

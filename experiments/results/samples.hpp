@@ -1,4 +1,4 @@
-// One number a repetition: metrics as they are, histograms by their percentiles.
+// Samples are one number a repetition: metrics as they are, histograms by their percentiles.
 //
 // Threading: pure functions.
 #pragma once

@@ -12,7 +12,7 @@
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/telemetry/segment.hpp"
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cores.hpp"
 #include "experiments/runner/lcore_rings.hpp"

@@ -4,7 +4,7 @@
 
 #include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
-#include "experiments/runner/device_config.hpp"
+#include "experiments/runner/cell_device.hpp"
 
 namespace violet {
 namespace {
@@ -78,7 +78,7 @@ Status Testbed::make_memory() {
 Status Testbed::make_engine() {
   VIOLET_TRY(quiescence_, RcuQuiescence::create(64));
   const plans::Cell& cell = setup_.cell;
-  VIOLET_TRY(auto config, device_config(cell, setup_.limits));
+  VIOLET_TRY(auto config, device_config_of(cell, setup_.limits));
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
     config.endpoints.push_back({{kFirstEndpointId + static_cast<std::uint32_t>(i)},
                                 endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
@@ -86,7 +86,7 @@ Status Testbed::make_engine() {
   }
   endpoints_ = config.endpoints;
   VIOLET_TRY(engine_, violet::make_engine(cell.store, cell.iotlb,
-                                              {config, *quiescence_, memory_, probe(kEngineRing)}));
+                                          {config, *quiescence_, memory_, probe(kEngineRing)}));
   return {};
 }
 
@@ -159,12 +159,12 @@ Status Testbed::start() {
   transport_ = std::make_unique<Transport>(*placement_, *engine_);
   VIOLET_TRY(placement_->start());
   VIOLET_TRY(driver_, VirtioIommuDriver::create({.pages = *pages_,
-                                                     .queue = *request_driver_,
-                                                     .transport = *transport_,
-                                                     .doorbell = *bell_,
-                                                     .spin_hook = samecore ? bell_.get() : nullptr,
-                                                     .counters = counters_,
-                                                     .probe = probe(kGuestRing)}));
+                                                 .queue = *request_driver_,
+                                                 .transport = *transport_,
+                                                 .doorbell = *bell_,
+                                                 .spin_hook = samecore ? bell_.get() : nullptr,
+                                                 .counters = counters_,
+                                                 .probe = probe(kGuestRing)}));
   return make_guest();
 }
 

@@ -43,7 +43,6 @@ class RunMatrix : public QAbstractTableModel {
   void setCurrent(const QString& cell, int repetition);
 
   CellState state(int row) const;
-  int repetitionsDone(int row) const { return rows_[static_cast<std::size_t>(row)].done; }
   int repetitions() const { return repetitions_; }
   bool anythingDone() const;
 

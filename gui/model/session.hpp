@@ -31,7 +31,6 @@ class Session : public QObject {
   void setRun(std::shared_ptr<RunFeed> run, std::size_t first_cell = 0);
   void closeRun();
   RunFeed* run() const { return run_.get(); }
-  std::shared_ptr<RunFeed> sharedRun() const { return run_; }
   void openCell(std::size_t index);
   std::optional<std::size_t> cellIndex() const { return cell_index_; }
   // Null while nothing is open.

@@ -1,4 +1,4 @@
-#include "experiments/runner/device_config.hpp"
+#include "experiments/runner/cell_device.hpp"
 
 #include <algorithm>
 
@@ -22,7 +22,7 @@ Result<IotlbConfig::Indexing> indexing_from(const std::string& name) {
 
 }  // namespace
 
-Result<DeviceConfig> device_config(const plans::Cell& cell, const plans::Limits& limits) {
+Result<DeviceConfig> device_config_of(const plans::Cell& cell, const plans::Limits& limits) {
   DeviceConfig config;
   config.limits.domains = static_cast<std::uint32_t>(limits.domains);
   config.limits.mappings_per_domain = limits.mappings;
