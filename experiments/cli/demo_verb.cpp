@@ -45,8 +45,6 @@ std::string where_next(const results::RunData& run) {
 }  // namespace
 
 int demo_verb(const Places& places, const DemoFlags& flags) {
-  const auto mode = results::progress_mode_from(flags.progress);
-  if (!mode) return complain(mode.error());
   const auto plan = load_named_plan(places, places.plans + "/demo.toml", flags.overrides);
   if (!plan) return complain(plan.error());
   const auto outcome = run_plan(*plan, {.runs_root = places.runs,
@@ -54,7 +52,7 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
                                         .dataset_dir = places.datasets,
                                         .revision = places.revision,
                                         .command_line = places.command_line,
-                                        .progress = *mode});
+                                        .progress = flags.progress});
   if (!outcome) return complain(outcome.error());
   if (outcome->interrupted && outcome->finished == 0) {  // There is nothing to show.
     return run_ending(*outcome, "demo", flags.overrides);

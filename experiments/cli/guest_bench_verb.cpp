@@ -196,8 +196,6 @@ std::string text_of(results::Format format, AllSamples& all, const GuestBenchFla
 }  // namespace
 
 int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
-  const auto format = results::format_from(flags.format);
-  if (!format) return complain(format.error());
   auto progress = results::Progress::on_stderr(results::ProgressMode::kAuto);
   const auto seconds_of = [&](const std::string& job) {
     return kBootSeconds + (job == "fio"        ? 3.0 * flags.seconds
@@ -221,7 +219,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
             const auto report = run_bench_guest(arm, mode, job, flags);
             if (!report) {
               progress.finish("stopped");  // What was measured is not lost.
-              if (!samples.empty()) print(text_of(*format, samples, flags, false));
+              if (!samples.empty()) print(text_of(flags.format, samples, flags, false));
               return complain(report.error());
             }
             take(*report, job, samples[{mode, arm.name}]);
@@ -232,7 +230,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
     }
   }
   progress.finish("done");
-  return print(text_of(*format, samples, flags, true));
+  return print(text_of(flags.format, samples, flags, true));
 }
 
 }  // namespace violet::cli

@@ -122,8 +122,8 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   return setup;
 }
 
-std::string to_text(const GuestReport& report, const std::string& format) {
-  if (format == "json") {
+std::string to_text(const GuestReport& report, results::Format format) {
+  if (format == results::Format::kJson) {
     const nlohmann::ordered_json json = {{"schema", "violet-guest-1"},
                                          {"ending", report.ending},
                                          {"accelerator", report.accelerator},
@@ -204,7 +204,7 @@ int capture_qemus_own(const Places& places, const GuestFlags& flags) {
   options.name = "guest";
   const auto trace = datasets::import_trace(log, flags.keep, options);
   if (!trace) return complain(trace.error());
-  if (flags.format != "json") {
+  if (flags.format != results::Format::kJson) {
     print(fmt::format("  {:<14} {}\n", "trace", trace->trace));
   }
   return went_well(*report, flags) ? printed : static_cast<int>(kRunFailed);

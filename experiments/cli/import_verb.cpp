@@ -28,9 +28,7 @@ Result<datasets::ImportOptions> options_from(const ImportFlags& flags) {
 int import_verb(const ImportFlags& flags) {
   const auto options = options_from(flags);
   if (!options) return complain(options.error());
-  const auto mode = results::progress_mode_from(flags.progress);
-  if (!mode) return complain(mode.error());
-  auto progress = results::Progress::on_stderr(*mode);
+  auto progress = results::Progress::on_stderr(flags.progress);
   // Until something was read, as fast as the importer promises: 2 M lines of about 90 bytes a second.
   std::error_code error;
   const auto bytes = std::filesystem::file_size(flags.file, error);

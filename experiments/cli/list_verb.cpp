@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/base/check.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/metric_catalogue.hpp"
@@ -40,7 +41,7 @@ Table choice_table(const std::string& title, const std::vector<RegistryEntry>& c
   return table;
 }
 
-Table plan_table(const Places& places) {
+Result<Table> plan_table(const Places& places) {
   namespace fs = std::filesystem;
   Table table;
   table.title = "plans";
@@ -61,7 +62,7 @@ Table plan_table(const Places& places) {
   return table;
 }
 
-Table metric_table() {
+Result<Table> metric_table(const Places& /*places*/) {
   constexpr const char* kBetter[] = {"lower", "higher", ""};  // By Better.
   Table table;
   table.title = "metrics";
@@ -80,34 +81,56 @@ Table metric_table() {
   return table;
 }
 
-Result<Table> list_table(const Places& places, const std::string& what) {
-  if (what == "plans") return plan_table(places);
-  if (what == "metrics") return metric_table();
+Result<Table> strategy_table(const Places& places) {
   VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
-  if (what == "strategies") return choice_table("strategies", words.strategies);
-  if (what == "workloads") {
-    auto choices = words.workloads;
-    for (const auto& dataset : words.datasets) {
-      choices.push_back({"trace:" + dataset.name, dataset.summary, {}});
-    }
-    return choice_table("workloads", choices);
-  }
-  if (what == "iotlbs") return choice_table("IOTLB designs", words.iotlbs);
-  if (what == "datasets") return choice_table("datasets", words.datasets);
-  return fail(
-      ErrorKind::kUsage,
-      "'{}' cannot be listed: there are strategies, workloads, iotlbs, metrics, plans, datasets",
-      what);
+  return choice_table("strategies", words.strategies);
 }
+
+Result<Table> workload_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  auto choices = words.workloads;
+  for (const auto& dataset : words.datasets) {
+    choices.push_back({"trace:" + dataset.name, dataset.summary, {}});
+  }
+  return choice_table("workloads", choices);
+}
+
+Result<Table> iotlb_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  return choice_table("IOTLB designs", words.iotlbs);
+}
+
+Result<Table> dataset_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  return choice_table("datasets", words.datasets);
+}
+
+struct List {
+  const char* name;
+  Result<Table> (*table)(const Places& places);
+};
+constexpr List kLists[] = {{"strategies", strategy_table}, {"workloads", workload_table},
+                           {"iotlbs", iotlb_table},        {"metrics", metric_table},
+                           {"plans", plan_table},          {"datasets", dataset_table}};
 
 }  // namespace
 
-int list_verb(const Places& places, const std::string& what, const std::string& format_name) {
-  const auto format = results::format_from(format_name);
-  if (!format) return complain(format.error());
-  const auto table = list_table(places, what);
+const std::vector<std::string>& list_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const List& list : kLists) all.emplace_back(list.name);
+    return all;
+  }();
+  return names;
+}
+
+int list_verb(const Places& places, const std::string& what, results::Format format) {
+  const auto* list = std::find_if(std::begin(kLists), std::end(kLists),
+                                  [&](const List& one) { return what == one.name; });
+  VIOLET_CHECK(list != std::end(kLists));
+  const auto table = list->table(places);
   if (!table) return complain(table.error());
-  return print(results::render(*table, *format, results::style_for(1)));
+  return print(results::render(*table, format, results::style_for(1)));
 }
 
 }  // namespace violet::cli
