@@ -374,10 +374,4 @@ std::optional<std::uint32_t> viot_endpoint(const ViotTable& table, std::uint16_t
   return std::nullopt;
 }
 
-std::optional<std::size_t> iommu_of(const ViotNode& node) {
-  if (const auto* range = std::get_if<ViotPciRange>(&node.what)) return range->iommu;
-  if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) return mmio->iommu;
-  return std::nullopt;
-}
-
 }  // namespace violet::protocol

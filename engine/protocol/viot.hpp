@@ -84,8 +84,4 @@ std::optional<std::uint32_t> viot_endpoint(const ViotTable& table, std::uint16_t
 // The last id of a range; wider than 32 bits where the ids run over.
 std::uint64_t viot_last_endpoint(const ViotPciRange& range);
 
-// The node of the virtio-iommu that the endpoints of `node` lie behind, as an index into the table's nodes;
-// nothing for a node that is a virtio-iommu.
-std::optional<std::size_t> iommu_of(const ViotNode& node);
-
 }  // namespace violet::protocol

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/cli/lessons.hpp"
+#include "experiments/cli/conclusions.hpp"
 #include "experiments/cli/open_gui.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/run_ending.hpp"
@@ -68,7 +68,7 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   });
   std::string text = results::render(*data, report, results::Format::kText, results::style_for(1));
   text += "\nWhat this shows\n";
-  for (const auto& lesson : lessons_of(*data)) text += "  " + lesson + "\n";
+  for (const auto& conclusion : conclusions_of(*data)) text += "  " + conclusion + "\n";
   const int printed = print(text + "\n" + where_next(*data));
   const int ending = run_ending(*outcome, "demo", flags.overrides);
   if (printed != kOk || outcome->interrupted) return printed != kOk ? printed : ending;

@@ -15,9 +15,7 @@ Result<datasets::ImportOptions> options_from(const ImportFlags& flags) {
   options.importer = flags.importer;
   options.name = flags.name;
   if (!flags.max_broken.empty()) {
-    auto tolerance = datasets::parse_tolerance(flags.max_broken);
-    if (!tolerance) return tl::unexpected<Error>(tolerance.error());
-    options.max_broken = *tolerance;
+    VIOLET_TRY(options.max_broken, datasets::parse_tolerance(flags.max_broken));
     options.accept_damage = true;
   }
   if (flags.mode == "strict") options.mode = datasets::TraceMode::kStrict;

@@ -38,10 +38,9 @@ Result<plans::Plan> load_named_plan(const Places& places, const std::string& nam
     }
     path = bundled;
   }
-  const auto words = make_vocabulary(places.datasets);
-  if (!words) return tl::unexpected<Error>(words.error());
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
   plans::Problems problems;
-  auto plan = plans::load_plan(path, overrides, *words, problems);
+  auto plan = plans::load_plan(path, overrides, words, problems);
   if (plan) {
     for (const auto& note : plan->notes) fmt::print(stderr, "violet: {}\n", note);
     return std::move(*plan);

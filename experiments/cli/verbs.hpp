@@ -1,8 +1,8 @@
-// A verb of ./violet does what its options say and returns the exit code.
+// A verb of ./violet takes its parsed options and returns the exit code.
 //
 // Threading: the main thread.
-// Invariants: stdout carries the result and nothing else; notes, errors and progress go to stderr. The command
-// line has checked and converted what the options hold.
+// Invariants: stdout carries the result and nothing else; notes, errors and progress go to stderr. What the command
+// line has checked is a value here that cannot be wrong, and no verb checks it again.
 #pragma once
 
 #include <optional>
@@ -53,6 +53,9 @@ struct DemoFlags {
 };
 int demo_verb(const Places& places, const DemoFlags& flags);
 
+// What `list` can list.
+const std::vector<std::string>& list_names();
+// `what` is one of these.
 int list_verb(const Places& places, const std::string& what, results::Format format);
 
 struct ImportFlags {
@@ -107,8 +110,8 @@ struct GuestFlags {
   unsigned rounds = 2;
   unsigned verify_mib = 16;
   unsigned seconds = 3;
-  std::optional<unsigned> timeout_s;  // Nothing: 600, and none for a shell.
-  std::string format = "text";
+  std::optional<unsigned> timeout_s;                // Nothing: 600, and none for a shell.
+  results::Format format = results::Format::kText;  // Or JSON.
 };
 int guest_run_verb(const Places& places, const GuestFlags& flags);
 struct GuestBenchFlags {

@@ -55,19 +55,19 @@ struct Flags {
 const std::vector<std::string> kFormats = {"text", "json", "ndjson", "csv"};
 const std::vector<std::string> kProgress = {"auto", "always", "never", "json"};
 
-// Checked against the names and converted here, once; the verbs get the value.
-void add_format(CLI::App& verb, results::Format& format) {
-  verb.add_option_function<std::string>(
-          "--format", [&format](const std::string& name) { format = *results::format_from(name); },
-          "text, json, ndjson or csv")
-      ->check(CLI::IsMember(kFormats));
+// What is not in `names` never reaches `format`.
+void add_format(CLI::App& verb, results::Format& format,
+                const std::vector<std::string>& names = kFormats,
+                const char* help = "text, json, ndjson or csv") {
+  const auto take = [&format](const std::string& name) { format = *results::format_from(name); };
+  verb.add_option_function<std::string>("--format", take, help)->check(CLI::IsMember(names));
 }
 
 void add_progress(CLI::App& verb, results::ProgressMode& progress) {
-  verb.add_option_function<std::string>(
-          "--progress",
-          [&progress](const std::string& name) { progress = *results::progress_mode_from(name); },
-          "auto, always, never or json")
+  const auto take = [&progress](const std::string& name) {
+    progress = *results::progress_mode_from(name);
+  };
+  verb.add_option_function<std::string>("--progress", take, "auto, always, never or json")
       ->check(CLI::IsMember(kProgress));
 }
 
@@ -176,7 +176,7 @@ void add_guest_options(CLI::App& verb, GuestFlags& guest) {
   verb.add_option("--mib", guest.verify_mib, "of each round")->check(CLI::Range(1, 64));
   verb.add_option("--seconds", guest.seconds, "of each measurement of fio and iperf3");
   verb.add_option("--timeout", guest.timeout_s, "seconds");
-  verb.add_option("--format", guest.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  add_format(verb, guest.format, {"text", "json"}, "text or json");
 }
 
 void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
@@ -209,7 +209,7 @@ void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action)
   auto* list = app.add_subcommand("list", "what there is to choose from");
   list->add_option("WHAT", flags.list_what, "what to list")
       ->required()
-      ->check(CLI::IsMember({"strategies", "workloads", "iotlbs", "plans", "datasets"}));
+      ->check(CLI::IsMember(list_names()));
   add_format(*list, flags.format);
   list->callback(
       [&] { action = [&] { return list_verb(places, flags.list_what, flags.format); }; });

@@ -241,19 +241,16 @@ Result<HdrHistogram> decode(std::string_view base64, std::size_t most_counts) {
   Inflater inflater(std::string_view(bytes).substr(8, length));
   Bytes header;
   if (!inflater.read(header, kHeaderBytes)) return fail("the compressed header is damaged");
-  const auto range = read_range(header);
-  if (!range) return tl::unexpected(range.error());
-  const auto layout = HdrLayout::make(*range);
-  if (!layout) return tl::unexpected(layout.error());
+  VIOLET_TRY(const auto range, read_range(header));
+  VIOLET_TRY(const auto layout, HdrLayout::make(range));
   const std::size_t payload = get_big_endian<std::uint32_t>(&header[4]);
-  if (layout->counts() > most_counts || payload > layout->counts() * kLongestWord) {
-    return fail("{} counts in {} bytes are too many", layout->counts(), payload);
+  if (layout.counts() > most_counts || payload > layout.counts() * kLongestWord) {
+    return fail("{} counts in {} bytes are too many", layout.counts(), payload);
   }
   Bytes words;
   if (!inflater.read(words, payload)) return fail("the compressed counts are damaged");
-  HdrHistogram histogram(*layout);
-  const Status filled = fill_counts(words, histogram);
-  if (!filled) return tl::unexpected(filled.error());
+  HdrHistogram histogram(layout);
+  VIOLET_TRY(fill_counts(words, histogram));
   return histogram;
 }
 

@@ -1,5 +1,5 @@
-// HdrHistogram's V2 encoding, compressed with deflate and written in base64 ("HISTFAAAA..."): what
-// .hlog files and the results database hold.
+// An HdrHistogram's V2 encoding carries its counts as text, compressed with deflate and in base64
+// ("HISTFAAAA..."): .hlog files and the results database hold it.
 //
 // Threading: pure functions.
 // Invariants: decode(encode(h)) has the counts of h. decode() reads any bytes: damage is an error, and it

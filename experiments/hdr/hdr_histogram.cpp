@@ -59,9 +59,8 @@ HdrHistogram::HdrHistogram() : HdrHistogram(HdrLayout::make(HdrRange{}).value())
 HdrHistogram::HdrHistogram(const HdrLayout& layout) : layout_(layout), counts_(layout.counts()) {}
 
 Result<HdrHistogram> HdrHistogram::make(const HdrRange& range) {
-  const auto layout = HdrLayout::make(range);
-  if (!layout) return tl::unexpected(layout.error());
-  return HdrHistogram(*layout);
+  VIOLET_TRY(const auto layout, HdrLayout::make(range));
+  return HdrHistogram(layout);
 }
 
 void HdrHistogram::record_corrected(std::uint64_t value, std::uint64_t interval) noexcept {

@@ -1,10 +1,10 @@
-// A histogram with a fixed relative error over a huge range, after Gil Tene's HdrHistogram, whose
-// bucket layout, percentile rule and encodings it shares, so that other HdrHistogram tools read ours.
+// An HdrHistogram counts values with a fixed relative error over a huge range, after Gil Tene's, whose bucket
+// layout, percentile rule and encodings it shares, so that other HdrHistogram tools read ours.
 //
 // Threading: HdrHistogram is owner-only. LiveHistogram (live_histogram.hpp) can be read while it grows.
-// Invariants: H1 record() costs a few nanoseconds and allocates nothing. H2 percentiles, mean and
-// standard deviation are those of the reference implementation for the same counts. H3 min() and max()
-// are exact while recording; after decoding they are the bounds of their buckets. H4 nothing is
+// Invariants: record() costs a few nanoseconds and allocates nothing. Percentiles, mean and
+// standard deviation are those of the reference implementation for the same counts. min() and max()
+// are exact while recording; after decoding they are the bounds of their buckets. Nothing is
 // dropped: a value above the trackable range counts in the last bucket and in clamped().
 // Limits: values are unsigned integers (nanoseconds, pages); 0 to 5 significant digits; at most
 // kMostCounts buckets, enough for 1 ns to an hour at 5 digits.

@@ -76,7 +76,7 @@ TEST(HdrHistogram, EmptyIsZeroEverywhere) {
   EXPECT_TRUE(h.levels().empty());
 }
 
-TEST(HdrHistogram, H4_ValuesAboveTheRangeAreCounted) {
+TEST(HdrHistogram, ValuesAboveTheRangeAreCounted) {
   HdrHistogram h = with_digits(2, 1000);
   h.record(~0ULL);
   h.record(5);

@@ -45,22 +45,20 @@ Result<HdrLogInterval> parse_interval(std::string_view line, std::size_t most_co
   if (!start || !length || !max || line.empty()) {
     return fail("expected [Tag=...,]start,length,max,histogram");
   }
-  auto histogram = decode(next_field(line), most_counts);
-  if (!histogram) return tl::unexpected(histogram.error());
+  VIOLET_TRY(auto histogram, decode(next_field(line), most_counts));
   if (!line.empty()) return fail("more fields than an interval has");
   interval.start_s = *start;
   interval.length_s = *length;
-  interval.histogram = std::move(*histogram);
+  interval.histogram = std::move(histogram);
   return interval;
 }
 
 // Cuts off a last line that a killed writer left unfinished, so that the next one starts its own.
 Status drop_unfinished_line(int fd, const std::filesystem::path& path) {
-  const auto text = read_whole_file(path);
-  if (!text) return tl::unexpected(text.error());
-  const std::size_t newline = text->rfind('\n');
+  VIOLET_TRY(const auto text, read_whole_file(path));
+  const std::size_t newline = text.rfind('\n');
   const std::size_t keep = newline == std::string::npos ? 0 : newline + 1;
-  if (keep == text->size() || ::ftruncate(fd, static_cast<off_t>(keep)) == 0) return {};
+  if (keep == text.size() || ::ftruncate(fd, static_cast<off_t>(keep)) == 0) return {};
   return fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
 }
 
@@ -75,16 +73,14 @@ Result<HdrLogWriter> HdrLogWriter::open(const std::filesystem::path& path, doubl
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
   HdrLogWriter writer(fd, path);
-  const Status repaired = drop_unfinished_line(fd, path);
-  if (!repaired) return tl::unexpected(repaired.error());
+  VIOLET_TRY(drop_unfinished_line(fd, path));
   if (::lseek(fd, 0, SEEK_END) > 0) return writer;
   std::string head = fmt::format("#[{}]\n#[Histogram log format version 1.3]\n", comment);
   head += fmt::format("{}{:.3f} (seconds since epoch)]\n", kStartTime, start_epoch_s);
   head += fmt::format("{}{:.3f} (seconds since epoch)]\n", kBaseTime, start_epoch_s);
   head +=
       "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
-  const Status written = writer.write(head);
-  if (!written) return tl::unexpected(written.error());
+  VIOLET_TRY(writer.write(head));
   return writer;
 }
 
@@ -151,9 +147,8 @@ Result<HdrLog> parse_hdr_log(std::string_view text, std::string_view name,
 }
 
 Result<HdrLog> read_hdr_log(const std::filesystem::path& path) {
-  const auto text = read_whole_file(path);
-  if (!text) return tl::unexpected(text.error());
-  return parse_hdr_log(*text, path.string());
+  VIOLET_TRY(const auto text, read_whole_file(path));
+  return parse_hdr_log(text, path.string());
 }
 
 }  // namespace violet::results

@@ -1,4 +1,4 @@
-// HdrHistogram log files (.hlog, format 1.3): one interval histogram a line, with a tag.
+// An HdrHistogram log holds one interval histogram a line, with a tag (.hlog, format 1.3).
 //
 // Threading: a writer is owner-only; reading is a pure function.
 // Invariants: every line is with the kernel when append() returns, so a killed process loses none. A

@@ -1,8 +1,8 @@
-// An HdrHistogram that a lcore fills while the recorder looks, so that a killed run loses at most what
-// came after the last look.
+// A live histogram is filled by an lcore while the recorder looks, so that a killed run loses at most what came
+// after the last look.
 //
 // Threading: one thread record()s, any others snapshot().
-// Invariants: L1 record() is wait-free, without allocation or read-modify-write. L2 a snapshot contains
+// Invariants: record() is wait-free, without allocation or read-modify-write. A snapshot contains
 // every value recorded before the writer's last release that the reader has seen, and no torn count;
 // values recorded meanwhile may or may not be in it, and its min and max are those of its buckets.
 // Limits: reset() only while nobody records.

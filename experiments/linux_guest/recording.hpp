@@ -17,7 +17,7 @@
 
 #include "engine/telemetry/segment.hpp"
 #include "experiments/linux_guest/machine.hpp"
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/recorder.hpp"
 

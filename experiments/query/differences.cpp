@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <map>
 
+#include "experiments/results/noise_history.hpp"
+
 namespace violet::gui {
 
-using results::CellData;
 using results::Difference;
 using results::RunData;
 using results::Samples;
@@ -19,19 +20,12 @@ bool is_wanted(const Samples& samples) {
          samples.name.ends_with(".p99");
 }
 
-double known_floor(const RunData& run, const std::string& metric) {
-  const auto& known = run.manifest.noise_floor;
-  auto at = known.find(metric);
-  if (at == known.end()) at = known.find("*");
-  return at == known.end() ? 0 : at->second;
-}
-
 }  // namespace
 
 std::vector<NamedDifference> measure_differences(const RunData& baseline_run,
-                                                 const CellData& baseline,
+                                                 const results::CellData& baseline,
                                                  const RunData& contender_run,
-                                                 const CellData& contender,
+                                                 const results::CellData& contender,
                                                  const std::string& name) {
   std::vector<NamedDifference> rows;
   const bool one_run = baseline_run.manifest.run_id == contender_run.manifest.run_id;
@@ -41,7 +35,8 @@ std::vector<NamedDifference> measure_differences(const RunData& baseline_run,
   for (const Samples& samples : results::samples_of(baseline)) {
     if (!is_wanted(samples)) continue;
     how.known_noise_floor =
-        std::max(known_floor(baseline_run, samples.name), known_floor(contender_run, samples.name));
+        std::max(results::known_noise_floor(baseline_run.manifest, samples.name),
+                 results::known_noise_floor(contender_run.manifest, samples.name));
     const Samples theirs = results::samples_of(contender, samples.name);
     rows.push_back({name, results::compare_samples(samples, theirs, how)});
   }

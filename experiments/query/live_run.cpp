@@ -6,7 +6,7 @@
 
 #include "engine/base/clock.hpp"
 #include "experiments/query/recorded_run.hpp"
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
 
 namespace violet::gui {
@@ -293,7 +293,8 @@ namespace {
 
 class SegmentSource : public LiveSource {
  public:
-  SegmentSource(SegmentView view, const results::LiveRun& run) : view_(std::move(view)), run_(run) {
+  SegmentSource(SegmentView view, const results::LiveProcess& run)
+      : view_(std::move(view)), run_(run) {
     for (std::size_t i = 0; i < view_.rings().size(); ++i) rings_.push_back(view_.observe(i));
     for (const RingObserver& ring : rings_) dropped_before_.push_back(ring.dropped());
   }
@@ -317,7 +318,7 @@ class SegmentSource : public LiveSource {
 
  private:
   SegmentView view_;
-  results::LiveRun run_;
+  results::LiveProcess run_;
   std::vector<RingObserver> rings_;
   std::vector<std::uint64_t> dropped_before_;
 };

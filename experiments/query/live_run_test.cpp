@@ -10,7 +10,7 @@
 #include "engine/telemetry/event_ring.hpp"
 #include "experiments/query/recorded_run.hpp"
 #include "experiments/query/synthetic_life.hpp"
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 
 namespace violet::gui {
 namespace {

@@ -1,7 +1,7 @@
-// What a run leaves behind, as plain values: what is written, read, tabulated and compared.
+// Records are what a run leaves behind, as plain values: written, read, tabulated and compared.
 //
 // Threading: plain values.
-// Invariants: R1 a metric has a value or a reason why not, never a stand-in number.
+// Invariants: a metric has a value or a reason why not, never a stand-in number.
 #pragma once
 
 #include <cstdint>

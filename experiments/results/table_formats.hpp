@@ -1,4 +1,4 @@
-// The machine-readable forms of a table. Internal to this room; use render() of table.hpp.
+// Table formats turn a table into what programs read. Internal to this room; use render() of table.hpp.
 //
 // Threading: pure functions.
 #pragma once

@@ -1,4 +1,4 @@
-// The exposure ledger and the rogue endpoint's second opinion, as metrics.
+// Exposure metrics publish what the exposure ledger found, and the rogue endpoint's second opinion.
 //
 // Threading: pure functions.
 // Invariants: incomplete events give metrics without a value and the reason, never a low number. What

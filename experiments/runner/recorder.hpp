@@ -1,4 +1,4 @@
-// Takes what the lcores leave behind, a hundred times a second, without ever spinning: events into memory
+// A recorder takes what the lcores leave behind, a hundred times a second, without ever spinning: events into memory
 // (for the exposure ledger) and into the run's trace, histograms into the run's logs. It adds what no
 // lcore can say: where the repetition is, which endpoints there are, and the counters over time.
 //

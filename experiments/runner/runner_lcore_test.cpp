@@ -124,7 +124,7 @@ TEST(Exposure, BounceAtFullSpeedLosesNoEvent) {
     expect_sound(record, cell.label);
     EXPECT_EQ(value_of(record, "lost_events"), 0) << cell.label;
     EXPECT_GT(value_of(record, "persistent_unmaps"), 1000) << cell.label;
-    EXPECT_GT(value_of(record, "mean_live_pages"), 0) << cell.label;
+    EXPECT_GT(value_of(record, "mean_mapped_pages"), 0) << cell.label;
     EXPECT_EQ(value_of(record, "mean_stale_pages"), 0) << cell.label;
   }
 }

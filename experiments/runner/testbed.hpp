@@ -1,4 +1,4 @@
-// One cell of a plan, set up and running: guest memory, rings, device, placement, driver, strategy,
+// A testbed is one cell of a plan, set up and running: guest memory, rings, device, placement, driver, strategy,
 // endpoint models and workload.
 //
 //   start()        everything is connected, the engine runs, the workload has its rings mapped

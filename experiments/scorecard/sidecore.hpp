@@ -1,4 +1,4 @@
-// An engine on its own lcore behind a ring, as a run has it: make_engine() and Placement, sidecore.
+// A sidecore runs an engine on its own lcore behind a ring, as a run has it: make_engine() and Placement.
 //
 // Threading: lcore 0 owns it; the engine runs on lcore 1 between start() and stop().
 #pragma once

@@ -1,4 +1,4 @@
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -29,7 +29,7 @@ class LiveRuns : public ::testing::Test {
   TestFolder folder_;
 };
 
-TEST_F(LiveRuns, L1_IsFoundWhileItGoesOnAndNotAfterwards) {
+TEST_F(LiveRuns, IsFoundWhileItGoesOnAndNotAfterwards) {
   EXPECT_THAT(error(), HasSubstr("no run goes on here"));
   {
     auto mark = LiveMark::make(folder_.path(), 7);
@@ -39,7 +39,7 @@ TEST_F(LiveRuns, L1_IsFoundWhileItGoesOnAndNotAfterwards) {
     ASSERT_TRUE(found) << found.error().message;
     EXPECT_EQ(found->pid, ::getpid());
     EXPECT_EQ(found->fd, 7);
-    LiveRun other = *found;
+    LiveProcess other = *found;
     other.start_time += 1;
     EXPECT_TRUE(is_running(*found));
     EXPECT_FALSE(is_running(other));  // The number was given to another process.

@@ -1,4 +1,4 @@
-// What a cell and the plan's limits ask of the device.
+// A cell's device configuration follows from the cell's axes and the plan's limits.
 //
 // Threading: pure functions.
 // Invariants: every axis of the IOTLB and every limit of the engine ends up here.
@@ -11,6 +11,6 @@
 namespace violet {
 
 // Without endpoints. Error for a word that no IOTLB knows.
-Result<DeviceConfig> device_config(const plans::Cell& cell, const plans::Limits& limits);
+Result<DeviceConfig> device_config_of(const plans::Cell& cell, const plans::Limits& limits);
 
 }  // namespace violet

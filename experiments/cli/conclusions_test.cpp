@@ -1,4 +1,4 @@
-#include "experiments/cli/lessons.hpp"
+#include "experiments/cli/conclusions.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,23 +24,26 @@ results::CellData cell(const std::string& strategy, const std::string& placement
   return data;
 }
 
-std::string lesson_under(const std::vector<std::string>& placements) {
+std::string conclusion_under(const std::vector<std::string>& placements) {
   results::RunData run;
   for (const auto& placement : placements) {
     run.cells.push_back(cell("strict", placement, 0));
     run.cells.push_back(cell("lazy-percpu", placement, 3));
   }
-  const auto lessons = lessons_of(run);
-  return lessons.empty() ? "" : lessons.front();
+  const auto conclusions = conclusions_of(run);
+  return conclusions.empty() ? "" : conclusions.front();
 }
 
-TEST(Lessons, SpeakOfThePlacementThatWasMeasured) {
-  EXPECT_THAT(lesson_under({"sidecore"}), HasSubstr("on a core of its own an UNMAP is executed"));
+TEST(Conclusions, SpeakOfThePlacementThatWasMeasured) {
+  EXPECT_THAT(conclusion_under({"sidecore"}),
+              HasSubstr("on a core of its own an UNMAP is executed"));
   for (const char* placement : {"samecore", "kick-thread"}) {
-    EXPECT_THAT(lesson_under({placement}), HasSubstr("waits in the queue for the next map's kick"));
-    EXPECT_THAT(lesson_under({placement}), Not(HasSubstr("With the engine on a core of its own")));
+    EXPECT_THAT(conclusion_under({placement}),
+                HasSubstr("waits in the queue for the next map's kick"));
+    EXPECT_THAT(conclusion_under({placement}),
+                Not(HasSubstr("With the engine on a core of its own")));
   }
-  EXPECT_THAT(lesson_under({"samecore", "sidecore"}), HasSubstr("The placement decides"));
+  EXPECT_THAT(conclusion_under({"samecore", "sidecore"}), HasSubstr("The placement decides"));
 }
 
 }  // namespace

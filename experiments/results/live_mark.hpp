@@ -1,7 +1,7 @@
-// live.json: where the shared memory of a run that is going on can be found (telemetry/segment.hpp).
+// A live mark says that a run goes on and where its shared memory is (telemetry/segment.hpp): the file live.json.
 //
 // Threading: pure functions over the file system; a LiveMark belongs to the run's thread.
-// Invariants: L1 the file is there as long as the run, and goes with it; one that a killed run left is
+// Invariants: the file is there as long as the run, and goes with it; one that a killed run left is
 // recognised by its process: gone, or with another start time because the number was given away again.
 // Limits: a viewer must see the run's /proc entry: the same machine, PID namespace and user.
 #pragma once
@@ -13,19 +13,19 @@
 
 namespace violet::results {
 
-struct LiveRun {
+// The process that runs it.
+struct LiveProcess {
   std::int64_t pid = 0;
-  std::uint64_t start_time =
-      0;        // Of the process, clock ticks since boot: field 22 of /proc/<pid>/stat.
-  int fd = -1;  // Of the segment, in that process.
-  bool operator==(const LiveRun&) const = default;
+  std::uint64_t start_time = 0;  // Clock ticks since boot: field 22 of /proc/<pid>/stat.
+  int fd = -1;                   // Of the segment, in that process.
+  bool operator==(const LiveProcess&) const = default;
 };
 
 // The run that goes on in the directory. Error when none does; it says whether it has ended or never said
 // that it was live.
-Result<LiveRun> find_live(const std::filesystem::path& run_directory);
+Result<LiveProcess> find_live(const std::filesystem::path& run_directory);
 // Whether its process is still the one that wrote live.json.
-bool is_running(const LiveRun& run);
+bool is_running(const LiveProcess& run);
 
 // Says that this process is running the run, until it goes.
 class LiveMark {

@@ -1,4 +1,4 @@
-#include "experiments/cli/lessons.hpp"
+#include "experiments/cli/conclusions.hpp"
 
 #include <fmt/format.h>
 
@@ -139,7 +139,7 @@ std::string placement_words(const RunData& run) {
          "engine on a core of its own.";
 }
 
-std::optional<std::string> exposure_lesson(const RunData& run) {
+std::optional<std::string> exposure_conclusion(const RunData& run) {
   const auto strict = over_workloads(run, [&](const std::string& workload) {
     return median_of(cell_of(run, workload, "strict"), "mean_stale_pages");
   });
@@ -155,7 +155,7 @@ std::optional<std::string> exposure_lesson(const RunData& run) {
       none, with_range_unit(window, "ns"), placement_words(run));
 }
 
-std::optional<std::string> bounce_lesson(const RunData& run) {
+std::optional<std::string> bounce_conclusion(const RunData& run) {
   const auto words = throughput_words(run, "bounce-dynamic");
   const auto copied = over_workloads(run, [&](const std::string& workload) {
     return median_of(cell_of(run, workload, "bounce-dynamic"), "bytes_copied_per_operation");
@@ -173,12 +173,12 @@ std::optional<std::string> bounce_lesson(const RunData& run) {
 
 }  // namespace
 
-std::vector<std::string> lessons_of(const RunData& run) {
-  std::vector<std::string> lessons;
-  for (const auto lesson : {strict_against_lazy, exposure_lesson, bounce_lesson}) {
-    if (auto text = lesson(run)) lessons.push_back(std::move(*text));
+std::vector<std::string> conclusions_of(const RunData& run) {
+  std::vector<std::string> conclusions;
+  for (const auto conclusion : {strict_against_lazy, exposure_conclusion, bounce_conclusion}) {
+    if (auto text = conclusion(run)) conclusions.push_back(std::move(*text));
   }
-  return lessons;
+  return conclusions;
 }
 
 }  // namespace violet::cli

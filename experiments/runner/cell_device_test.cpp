@@ -1,4 +1,4 @@
-#include "experiments/runner/device_config.hpp"
+#include "experiments/runner/cell_device.hpp"
 
 #include <gtest/gtest.h>
 
@@ -22,8 +22,8 @@ TEST(DeviceConfig, EveryAxisOfTheIotlbReachesTheDevice) {
   other.iotlb_ways = 2;
   other.iotlb_replacement = "random";
   other.iotlb_indexing = "mixed";
-  const auto a = device_config(cell(), limits).value();
-  const auto b = device_config(other, limits).value();
+  const auto a = device_config_of(cell(), limits).value();
+  const auto b = device_config_of(other, limits).value();
   EXPECT_EQ(a.iotlb.entries, 64u);
   EXPECT_EQ(b.iotlb.entries, 128u);
   EXPECT_EQ(a.iotlb.ways, 4u);
@@ -35,7 +35,7 @@ TEST(DeviceConfig, EveryAxisOfTheIotlbReachesTheDevice) {
 }
 
 TEST(DeviceConfig, LimitsReachTheDevice) {
-  const auto config = device_config(cell(), {3, 17, 5, 64}).value();
+  const auto config = device_config_of(cell(), {3, 17, 5, 64}).value();
   EXPECT_EQ(config.limits.domains, 3u);
   EXPECT_EQ(config.limits.mappings_per_domain, 17u);
   EXPECT_EQ(config.limits.memory_bytes, std::size_t{5} << 20);
@@ -44,7 +44,7 @@ TEST(DeviceConfig, LimitsReachTheDevice) {
 TEST(DeviceConfig, UnknownWordsAreRefused) {
   plans::Cell odd = cell();
   odd.iotlb_indexing = "sparse";
-  EXPECT_FALSE(device_config(odd, {}));
+  EXPECT_FALSE(device_config_of(odd, {}));
 }
 
 }  // namespace

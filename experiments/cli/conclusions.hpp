@@ -1,4 +1,4 @@
-// What the table of a run teaches, in sentences that are computed from it.
+// Conclusions say in sentences what the table of a run shows, computed from it.
 //
 // Threading: pure functions.
 // Invariants: a sentence states only what the numbers show: a difference within the noise is called
@@ -13,6 +13,6 @@
 namespace violet::cli {
 
 // Up to three sentences about strict, lazy-percpu and bounce-dynamic on the run's workloads.
-std::vector<std::string> lessons_of(const results::RunData& run);
+std::vector<std::string> conclusions_of(const results::RunData& run);
 
 }  // namespace violet::cli

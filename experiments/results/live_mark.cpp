@@ -1,4 +1,4 @@
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 
 #include <unistd.h>
 
@@ -33,7 +33,7 @@ std::optional<std::uint64_t> start_time_of(std::int64_t pid) {
   return start_time;
 }
 
-Result<LiveRun> parse(const std::string& text, const fs::path& path) {
+Result<LiveProcess> parse(const std::string& text, const fs::path& path) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   const auto whole = [&](const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_number_unsigned();
@@ -53,26 +53,24 @@ Result<LiveRun> parse(const std::string& text, const fs::path& path) {
   if (pid == 0 || pid > 0x7fffffff || fd > 0x7fffffff) {
     return fail("{}: no process {} with a file {}", path.string(), pid, fd);
   }
-  return LiveRun{static_cast<std::int64_t>(pid), json["start_time"].get<std::uint64_t>(),
-                 static_cast<int>(fd)};
+  return LiveProcess{static_cast<std::int64_t>(pid), json["start_time"].get<std::uint64_t>(),
+                     static_cast<int>(fd)};
 }
 
 }  // namespace
 
-bool is_running(const LiveRun& run) { return start_time_of(run.pid) == run.start_time; }
+bool is_running(const LiveProcess& run) { return start_time_of(run.pid) == run.start_time; }
 
-Result<LiveRun> find_live(const fs::path& run_directory) {
+Result<LiveProcess> find_live(const fs::path& run_directory) {
   const fs::path path = run_directory / kFileName;
   std::error_code error;
   if (!fs::exists(path, error)) {
     return fail("{}: no run goes on here (there is no {})", run_directory.string(), kFileName);
   }
-  const auto text = read_whole_file(path);
-  if (!text) return tl::unexpected<Error>(text.error());
-  const auto run = parse(*text, path);
-  if (!run) return run;
-  if (is_running(*run)) return run;
-  return fail("{}: the run has ended: its process {} is gone", run_directory.string(), run->pid);
+  VIOLET_TRY(const auto text, read_whole_file(path));
+  VIOLET_TRY(const auto run, parse(text, path));
+  if (is_running(run)) return run;
+  return fail("{}: the run has ended: its process {} is gone", run_directory.string(), run.pid);
 }
 
 Result<LiveMark> LiveMark::make(const fs::path& run_directory, int fd) {
@@ -84,8 +82,7 @@ Result<LiveMark> LiveMark::make(const fs::path& run_directory, int fd) {
                                {"start_time", *start_time},
                                {"fd", fd}};
   const fs::path path = run_directory / kFileName;
-  const Status written = replace_file(path, json.dump(2) + "\n");
-  if (!written) return tl::unexpected<Error>(written.error());
+  VIOLET_TRY(replace_file(path, json.dump(2) + "\n"));
   return LiveMark(path);
 }
 

@@ -1,4 +1,4 @@
-#include "experiments/runner/device_config.hpp"
+#include "experiments/runner/cell_device.hpp"
 
 #include <algorithm>
 
@@ -22,7 +22,7 @@ Result<IotlbConfig::Indexing> indexing_from(const std::string& name) {
 
 }  // namespace
 
-Result<DeviceConfig> device_config(const plans::Cell& cell, const plans::Limits& limits) {
+Result<DeviceConfig> device_config_of(const plans::Cell& cell, const plans::Limits& limits) {
   DeviceConfig config;
   config.limits.domains = static_cast<std::uint32_t>(limits.domains);
   config.limits.mappings_per_domain = limits.mappings;
@@ -32,12 +32,8 @@ Result<DeviceConfig> device_config(const plans::Cell& cell, const plans::Limits&
   config.stall_threshold = ns_to_ticks(10'000'000);
   config.iotlb.entries = cell.iotlb_entries;
   config.iotlb.ways = cell.iotlb_ways;
-  const auto replacement = replacement_from(cell.iotlb_replacement);
-  if (!replacement) return tl::unexpected<Error>(replacement.error());
-  config.iotlb.replacement = *replacement;
-  const auto indexing = indexing_from(cell.iotlb_indexing);
-  if (!indexing) return tl::unexpected<Error>(indexing.error());
-  config.iotlb.indexing = *indexing;
+  VIOLET_TRY(config.iotlb.replacement, replacement_from(cell.iotlb_replacement));
+  VIOLET_TRY(config.iotlb.indexing, indexing_from(cell.iotlb_indexing));
   return config;
 }
 
