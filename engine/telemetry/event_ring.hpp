@@ -205,6 +205,9 @@ class Probe {
               std::uint8_t status = 0, Ticks took = 0) const noexcept {
     if (ring_ != nullptr) ring_->record({at, kind, status, pack_ticks(took), id, a, b});
   }
+  void record(const Event& event) const noexcept {
+    if (ring_ != nullptr) ring_->record(event);
+  }
 
  private:
   EventRing* ring_ = nullptr;

@@ -6,7 +6,7 @@
 
 #include "engine/base/rng.hpp"
 #include "experiments/guest/dma_api.hpp"
-#include "experiments/guest/exposure_ledger.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
 #include "experiments/trace/fold.hpp"
 
 namespace violet {
@@ -125,8 +125,7 @@ class RandomGuest {
     now_ = std::max(now_, engine_now_);
   }
   void call(EventKind kind, const Buffer& buffer) {
-    history_.guest.push_back({now_, kind, dma_event_status(buffer.mapping), 0, buffer.domain + 6,
-                              buffer.mapping.iova.value, dma_event_extent(buffer.mapping)});
+    history_.guest.push_back(dma_event(buffer.mapping, {buffer.domain + 6}).event(kind, now_));
   }
 
   Rng rng_;

@@ -30,8 +30,8 @@
 #include <vector>
 
 #include "experiments/results/run_directory.hpp"
-#include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
+#include "experiments/trace/event_log.hpp"
 #include "experiments/trace/event_trace.hpp"
 #include "experiments/trace/fold.hpp"
 

@@ -1,4 +1,4 @@
-#include "experiments/guest/window_summary.hpp"
+#include "experiments/trace/window_summary.hpp"
 
 #include <algorithm>
 #include <cmath>

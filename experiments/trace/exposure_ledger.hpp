@@ -10,7 +10,7 @@
 //   L2 unmaps that were not executed by the end are censored: they count as stale pages until the end
 //      and are reported apart, never as a window.
 //   L3 lost events make a result incomplete, with their number; what depends on them is a lower bound.
-//   L4 mappings that outlive their unmap by design open no window (dma_event_persistent()).
+//   L4 mappings that outlive their unmap by design open no window (DmaEvent::persistent).
 //   L5 what the engine never mapped cannot be stale: a refused MAP opens no window, whatever the guest
 //      believes. Engines that leave no kMapDone at all are taken at the guest's word.
 // Limits: granules of 4 KiB; time in ticks, one clock for all lcores. Memory grows with the mappings
@@ -26,11 +26,23 @@
 
 #include "engine/base/types.hpp"
 #include "engine/telemetry/event.hpp"
-#include "experiments/guest/persistent_lives.hpp"
-#include "experiments/guest/stale_memory.hpp"
-#include "experiments/guest/window_summary.hpp"
+#include "experiments/trace/stale_memory.hpp"
+#include "experiments/trace/window_summary.hpp"
 
 namespace violet {
+
+// Mappings that outlive their unmap by design, as the guest counted them.
+struct PersistentTotals {
+  std::uint64_t unmaps = 0;
+  std::uint64_t slack_maps = 0;  // With more permission than their direction needs.
+  double page_ticks = 0;         // Live pages times time.
+  double slack_page_ticks = 0;
+
+  PersistentTotals operator-(const PersistentTotals& before) const {
+    return {unmaps - before.unmaps, slack_maps - before.slack_maps, page_ticks - before.page_ticks,
+            slack_page_ticks - before.slack_page_ticks};
+  }
+};
 
 struct ExposureInput {
   // Each in the order in which its lcore recorded them; other kinds of events are ignored.

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <unordered_map>
 
-#include "experiments/guest/time_level.hpp"
+#include "experiments/trace/time_level.hpp"
 
 namespace violet {
 

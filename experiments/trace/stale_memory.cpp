@@ -1,4 +1,4 @@
-#include "experiments/guest/stale_memory.hpp"
+#include "experiments/trace/stale_memory.hpp"
 
 namespace violet {
 

@@ -1,4 +1,4 @@
-#include "experiments/guest/mapping_lives.hpp"
+#include "experiments/trace/mapping_lives.hpp"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-#include "experiments/guest/probe_agreement.hpp"
+#include "experiments/trace/probe_agreement.hpp"
 
 #include <algorithm>
 #include <map>
 #include <unordered_map>
 
 #include "engine/base/types.hpp"
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/dma_event.hpp"
 
 namespace violet {
 namespace {

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/guest/stale_memory.hpp"
+#include "experiments/trace/stale_memory.hpp"
 
 namespace violet {
 

@@ -1,10 +1,10 @@
-#include "experiments/runner/stale_probes.hpp"
+#include "experiments/trace/stale_probes.hpp"
 
 #include <algorithm>
 #include <unordered_map>
 #include <vector>
 
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/dma_event.hpp"
 
 namespace violet {
 namespace {

@@ -1,10 +1,10 @@
-#include "experiments/guest/exposure_ledger.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
 
 #include <algorithm>
 #include <optional>
 
-#include "experiments/guest/dma_api.hpp"
-#include "experiments/guest/mapping_lives.hpp"
+#include "engine/telemetry/dma_event.hpp"
+#include "experiments/trace/mapping_lives.hpp"
 
 namespace violet {
 namespace {
