@@ -100,13 +100,20 @@ struct DmaEvent {
             bytes | phys_page << 32};
   }
   static constexpr DmaEvent of(const Event& event) {
-    return {{event.id},
-            {event.a},
-            static_cast<std::uint32_t>(event.b),
-            event.b >> 32,
-            static_cast<Permissions>(event.status & 3),
-            static_cast<Permissions>(event.status >> 2 & 3),
-            (event.status & kPersistent) != 0};
+    DmaEvent body = of_status(event.status);
+    body.endpoint = {event.id};
+    body.iova = {event.a};
+    body.bytes = static_cast<std::uint32_t>(event.b);
+    body.phys_page = event.b >> 32;
+    return body;
+  }
+  // Where no more is kept of an event.
+  static constexpr DmaEvent of_status(std::uint8_t status) {
+    DmaEvent body;
+    body.needed = static_cast<Permissions>(status & 3);
+    body.granted = static_cast<Permissions>(status >> 2 & 3);
+    body.persistent = (status & kPersistent) != 0;
+    return body;
   }
   // More than the direction needs.
   constexpr bool has_slack() const { return (granted & needed) == needed && granted != needed; }

@@ -26,7 +26,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/types.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "engine/telemetry/shared_word.hpp"
 
 namespace violet {

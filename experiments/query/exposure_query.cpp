@@ -63,7 +63,7 @@ bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from, Time
       if (out.open == 0) return false;
       if (++followed > kMostFollowed) return complete = false;
     } else if (event.kind == EventKind::kDmaUnmap && event.at >= ticks.from &&
-               dma_event_persistent(event.status)) {
+               DmaEvent::of(event).persistent) {
       ++out.persistent;
     }
     tracker.apply(event);

@@ -86,8 +86,7 @@ class Recorder {
   };
 
   void run();
-  void leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
-             std::uint8_t status);
+  void leave(Event event);
   void leave_mark(Phase phase, Ticks at);
   void leave_endpoints();
   void leave_samples(Ticks at, const GaugeReadings& readings);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "engine/telemetry/dma_event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "experiments/trace/mapping_lives.hpp"
 
 namespace violet {
@@ -12,20 +12,14 @@ namespace {
 constexpr std::uint64_t kGranule = std::uint64_t{1} << kGranuleShift4K;
 constexpr std::uint64_t kLastGranule = ~std::uint64_t{0} / kGranule;
 
-bool has_slack(std::uint8_t status) {
-  const Permissions needed = dma_event_needed(status);
-  const Permissions granted = dma_event_granted(status);
-  return (granted & needed) == needed && granted != needed;
-}
-
 // A buffer in granules.
 struct Extent {
-  explicit Extent(const Event& event)
-      : first(event.a / kGranule),
-        last((event.a + std::max(1u, dma_event_bytes(event.b)) - 1) / kGranule),
+  explicit Extent(const DmaEvent& call)
+      : first(call.iova.value / kGranule),
+        last((call.iova.value + std::max(1u, call.bytes) - 1) / kGranule),
         pages(static_cast<std::int64_t>(last - first + 1)),
         subpage_bytes(pages * static_cast<std::int64_t>(kGranule) -
-                      static_cast<std::int64_t>(dma_event_bytes(event.b))) {}
+                      static_cast<std::int64_t>(call.bytes)) {}
   std::uint64_t first;
   std::uint64_t last;
   std::int64_t pages;
@@ -72,7 +66,7 @@ class Ledger {
   void on_dma_unmap(const Event& event);
   void attach(std::uint32_t endpoint, std::uint32_t domain);
   void detach(std::uint32_t endpoint, Ticks at);
-  void change_live(const Event& event, const Extent& extent, std::int64_t sign);
+  void change_live(const DmaEvent& call, const Extent& extent, std::int64_t sign, Ticks at);
   ExposureReport report();
 
   const ExposureInput& input_;
@@ -107,19 +101,22 @@ void Ledger::detach(std::uint32_t endpoint, Ticks at) {
 }
 
 void Ledger::on_engine(const Event& event) {
-  const GranuleRange range{event.id, event.a / kGranule, event.b / kGranule};
+  const auto range_of = [](const MappingEvent& mapping) {
+    return GranuleRange{mapping.domain.value, mapping.range.first.value / kGranule,
+                        mapping.range.last.value / kGranule};
+  };
   switch (event.kind) {
     case EventKind::kAttach:
-      detach(event.id, event.at);
-      return attach(event.id, static_cast<std::uint32_t>(event.a));
+      detach(AttachEvent::of(event).endpoint.value, event.at);
+      return attach(AttachEvent::of(event).endpoint.value, AttachEvent::of(event).domain.value);
     case EventKind::kDetach:
-      return detach(event.id, event.at);
+      return detach(AttachEvent::of(event).endpoint.value, event.at);
     case EventKind::kMapDone:
-      return lives_.engine_mapped(range, event.at);
+      return lives_.engine_mapped(range_of(MappingEvent::of(event)), event.at);
     case EventKind::kUnmapExecuted:
-      return lives_.execute(range, event.at);
+      return lives_.execute(range_of(MappingEvent::of(event)), event.at);
     case EventKind::kUnmapCompleted:
-      return lives_.complete(range, event.at);
+      return lives_.complete(range_of(MappingEvent::of(event)), event.at);
     default:
       return;
   }
@@ -127,42 +124,44 @@ void Ledger::on_engine(const Event& event) {
 
 // --- The guest ---
 
-void Ledger::change_live(const Event& event, const Extent& extent, std::int64_t sign) {
-  live_.move(event.at, sign * extent.pages);
-  if (has_slack(event.status)) slack_.move(event.at, sign * extent.pages);
-  if (!dma_event_persistent(event.status)) subpage_.move(event.at, sign * extent.subpage_bytes);
+void Ledger::change_live(const DmaEvent& call, const Extent& extent, std::int64_t sign, Ticks at) {
+  live_.move(at, sign * extent.pages);
+  if (call.has_slack()) slack_.move(at, sign * extent.pages);
+  if (!call.persistent) subpage_.move(at, sign * extent.subpage_bytes);
 }
 
 void Ledger::on_dma_map(const Event& event) {
-  if (input_.persistent && dma_event_persistent(event.status)) return;
-  const Extent extent(event);
-  const std::uint64_t phys = dma_event_page(event.b);
+  const DmaEvent call = DmaEvent::of(event);
+  if (input_.persistent && call.persistent) return;
+  const Extent extent(call);
+  const std::uint64_t phys = call.phys_page;
   lives_.hand_out(phys, static_cast<std::uint64_t>(extent.pages), event.at);
-  if (has_slack(event.status) && judged(event.at)) ++result_.slack_maps;
-  if (!dma_event_persistent(event.status)) {
-    const auto domain = domain_of_.find(event.id);
+  if (call.has_slack() && judged(event.at)) ++result_.slack_maps;
+  if (!call.persistent) {
+    const auto domain = domain_of_.find(call.endpoint.value);
     if (domain == domain_of_.end()) {
       ++result_.unmatched_events;
       return;
     }
     lives_.map({domain->second, extent.first, extent.last}, phys, event.at);
   }
-  change_live(event, extent, 1);
+  change_live(call, extent, 1, event.at);
 }
 
 void Ledger::on_dma_unmap(const Event& event) {
-  if (input_.persistent && dma_event_persistent(event.status)) return;
-  const Extent extent(event);
-  if (dma_event_persistent(event.status)) {
+  const DmaEvent call = DmaEvent::of(event);
+  if (input_.persistent && call.persistent) return;
+  const Extent extent(call);
+  if (call.persistent) {
     if (judged(event.at)) ++result_.persistent_unmaps;
   } else {
-    const auto domain = domain_of_.find(event.id);
+    const auto domain = domain_of_.find(call.endpoint.value);
     if (domain == domain_of_.end() || !lives_.unmap(domain->second, extent.first, event.at)) {
       ++result_.unmatched_events;
       return;
     }
   }
-  change_live(event, extent, -1);
+  change_live(call, extent, -1, event.at);
 }
 
 // --- The result ---

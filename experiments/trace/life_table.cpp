@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/telemetry/dma_event.hpp"
-
 namespace violet {
 
 // --- Domains and endpoints ---
@@ -242,7 +240,7 @@ void LifeTable::load_pages(const PyramidView& pyramid, const Checkpoint& checkpo
   }
   for (std::uint32_t id = 0; id < lives.size(); ++id) {
     Life& life = lives[id];
-    if (dma_event_persistent(life.status)) {
+    if (life.persistent()) {
       const auto [there, fresh] = persistent.insert(persistent_key(life.endpoint, life.first), id);
       if (!fresh) life.below = std::exchange(*there, id);
       continue;

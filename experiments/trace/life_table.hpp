@@ -44,7 +44,6 @@ class LifeTable {
     std::uint32_t below =
         kNoLife;            // Of a persistent one: at the same address and not yet unmapped.
     std::uint32_t tag = 0;  // The user's.
-    bool is(std::uint8_t flag) const { return (flags & flag) != 0; }
   };
   enum class PageState : std::uint32_t { kReachable, kExecuted, kComplete, kGone };
   struct Page {

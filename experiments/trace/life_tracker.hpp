@@ -4,7 +4,7 @@
 // Threading: owner-only. Precondition: events come in the order of event_merge.hpp.
 // Invariants: T1 a life is over when its unmap returned and the last of its pages is complete; one UNMAP
 // may end several lives, a life may take several UNMAPs. T2 mappings that outlive their unmap by design
-// (dma_event_persistent()) are live between the calls and never stale. T3 with lost events a life may
+// (DmaEvent::persistent) are live between the calls and never stale. T3 with lost events a life may
 // never end; what replaces it ends it without a window. What ended a life, and the
 // beginning of the next, may be among the lost: a life with events missing in its time has no window,
 // and is not stale beyond that.
@@ -23,8 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/telemetry/dma_event.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "experiments/trace/event_gaps.hpp"
 #include "experiments/trace/life_table.hpp"
 
@@ -32,13 +31,14 @@ namespace violet {
 
 // A call's buffer in granules.
 struct GranuleExtent {
-  explicit GranuleExtent(const Event& event)
-      : first(event.a >> kGranuleShift4K), pages(last_byte(event) / (1u << kGranuleShift4K) + 1) {}
+  explicit GranuleExtent(const DmaEvent& call)
+      : first(call.iova.value >> kGranuleShift4K),
+        pages((last_byte(call) >> kGranuleShift4K) + 1) {}
   std::uint64_t first;
   std::uint64_t pages;
   // Counted from the first byte of the first granule.
-  static std::uint64_t last_byte(const Event& event) {
-    return event.a % (1u << kGranuleShift4K) + std::max(1u, dma_event_bytes(event.b)) - 1;
+  static std::uint64_t last_byte(const DmaEvent& call) {
+    return call.iova.value % (1u << kGranuleShift4K) + std::max(1u, call.bytes) - 1;
   }
   // Whether it lies in the address space and is small enough to be followed.
   bool tracked() const {
@@ -76,19 +76,16 @@ class LifeTracker {
       doubt_stale(event.at);
     switch (event.kind) {
       case EventKind::kAttach:
-        detach(event.id, event.at);
-        return table_.attach(event.id, table_.domain(static_cast<std::uint32_t>(event.a)));
+        detach(AttachEvent::of(event).endpoint, event.at);
+        return attach(AttachEvent::of(event));
       case EventKind::kDetach:
-        return detach(event.id, event.at);
+        return detach(AttachEvent::of(event).endpoint, event.at);
       case EventKind::kMapDone:
-        return engine_mapped(event);
+        return engine_mapped(MappingEvent::of(event), event.at);
       case EventKind::kUnmapExecuted:
-        if (!ordered(event)) return;
-        table_.unmap_range(span_of(event), event.a, event.b);
-        return execute(span_of(event), event.at);
+        return unmap_executed(MappingEvent::of(event), event.at);
       case EventKind::kUnmapCompleted:
-        if (ordered(event)) complete(span_of(event), event.at);
-        return;
+        return unmap_completed(MappingEvent::of(event), event.at);
       case EventKind::kDmaMap:
         return dma_map(event);
       case EventKind::kDmaUnmap:
@@ -99,27 +96,28 @@ class LifeTracker {
   }
 
  private:
-  static bool ordered(const Event& event) { return event.a <= event.b; }
-  GranuleSpan span_of(const Event& event) {
-    return {table_.domain(event.id), event.a >> kGranuleShift4K, event.b >> kGranuleShift4K};
+  GranuleSpan span_of(const MappingEvent& mapping) {
+    return {table_.domain(mapping.domain.value), mapping.range.first.value >> kGranuleShift4K,
+            mapping.range.last.value >> kGranuleShift4K};
   }
 
   // --- The guest ---
 
-  Life life_of(const Event& event, const GranuleExtent& extent) {
+  Life life_of(const Event& event, const DmaEvent& call, const GranuleExtent& extent) {
+    const std::uint32_t endpoint = call.endpoint.value;
     Life life;
     life.first = extent.first;
     life.pages = static_cast<std::uint32_t>(extent.pages);
-    life.bytes = dma_event_bytes(event.b);
-    life.phys_page = dma_event_page(event.b);
+    life.bytes = call.bytes;
+    life.phys_page = call.phys_page;
     life.mapped = event.at;
-    life.domain_index = table_.attached_to(event.id);
+    life.domain_index = table_.attached_to(endpoint);
     if (lost_ && life.domain_index == LifeTable::kNoDomain) {
-      table_.infer_attached(event.id, extent.first);
-      life.domain_index = table_.attached_to(event.id);
+      table_.infer_attached(endpoint, extent.first);
+      life.domain_index = table_.attached_to(endpoint);
     }
     life.domain = table_.domain_id(life.domain_index);
-    life.endpoint = event.id;
+    life.endpoint = endpoint;
     life.status = event.status;
     life.map_took = event.took;
     life.not_executed = life.not_complete = life.pages;
@@ -127,14 +125,15 @@ class LifeTracker {
     return life;
   }
   void dma_map(const Event& event) {
-    const GranuleExtent extent(event);
+    const DmaEvent call = DmaEvent::of(event);
+    const GranuleExtent extent(call);
     if (!extent.tracked() || table_.pages.size() + extent.pages > LifeTable::kMostPages ||
         table_.persistent.size() >= LifeTable::kMostPages) {
       ++table_.untracked;
       return;
     }
-    const Life life = life_of(event, extent);
-    if (dma_event_persistent(event.status)) {
+    const Life life = life_of(event, call, extent);
+    if (call.persistent) {
       table_.push_persistent(life);
       return live(life, 1, event.at);
     }
@@ -155,13 +154,14 @@ class LifeTracker {
   }
 
   void dma_unmap(const Event& event) {
-    const GranuleExtent extent(event);
+    const DmaEvent call = DmaEvent::of(event);
+    const GranuleExtent extent(call);
     if (!extent.tracked()) {
       ++table_.untracked;
       return;
     }
-    if (dma_event_persistent(event.status)) {
-      const std::uint32_t id = table_.pop_persistent(event.id, extent.first);
+    if (call.persistent) {
+      const std::uint32_t id = table_.pop_persistent(call.endpoint.value, extent.first);
       if (id == LifeTable::kNoLife) {
         ++table_.unmatched;
         return;
@@ -169,7 +169,7 @@ class LifeTracker {
       live(table_.lives[id], -1, event.at);
       return table_.free_life(id);
     }
-    const std::uint32_t domain = table_.attached_to(event.id);
+    const std::uint32_t domain = table_.attached_to(call.endpoint.value);
     if (domain == LifeTable::kNoDomain || !unmap(domain, extent.first, event)) ++table_.unmatched;
   }
 
@@ -287,14 +287,28 @@ class LifeTracker {
 
   // --- The engine ---
 
-  void detach(std::uint32_t endpoint, Ticks at) {
-    const auto [domain, last] = table_.detach(endpoint);
+  void attach(const AttachEvent& attached) {
+    table_.attach(attached.endpoint.value, table_.domain(attached.domain.value));
+  }
+
+  void detach(EndpointId endpoint, Ticks at) {
+    const auto [domain, last] = table_.detach(endpoint.value);
     if (domain == LifeTable::kNoDomain || !last) return;
     // With the last endpoint all mappings go.
     const GranuleSpan all{domain, 0, kLastGranule};
     table_.unmap_range(all, 0, ~std::uint64_t{0});
     execute(all, at);
     complete(all, at);
+  }
+
+  void unmap_executed(const MappingEvent& mapping, Ticks at) {
+    if (!mapping.ordered()) return;
+    const GranuleSpan range = span_of(mapping);
+    table_.unmap_range(range, mapping.range.first.value, mapping.range.last.value);
+    execute(range, at);
+  }
+  void unmap_completed(const MappingEvent& mapping, Ticks at) {
+    if (mapping.ordered()) complete(span_of(mapping), at);
   }
 
   void execute(const GranuleSpan& range, Ticks at) {
@@ -349,18 +363,19 @@ class LifeTracker {
     table_.free_flight(std::move(flight));
   }
 
-  void engine_mapped(const Event& event) {
-    if (!ordered(event)) return;
-    const GranuleSpan range = span_of(event);
+  void engine_mapped(const MappingEvent& mapping, Ticks at) {
+    if (!mapping.ordered()) return;
+    const GranuleSpan range = span_of(mapping);
     if (range.domain == LifeTable::kNoDomain) return;
-    table_.map_range(range.domain, {event.a, event.b, event.at, event.status});
+    table_.map_range(range.domain, {mapping.range.first.value, mapping.range.last.value, at,
+                                    static_cast<std::uint32_t>(mapping.permissions)});
     for (std::size_t i = 0; lost_ && i < table_.flights.size(); ++i) {
       const GranuleSpan other = table_.flights[i].range;
       if (other.domain != range.domain || other.first > range.last || range.first > other.last) {
         continue;
       }
       ++table_.unmatched;  // That it was complete was lost.
-      complete(other, event.at);
+      complete(other, at);
       --i;
     }
   }
