@@ -1,5 +1,5 @@
 // Mappings that outlive their unmap by design (DmaMapping::persistent), counted instead of recorded:
-// they open no window (L4), and a bounce strategy makes millions of them a second, more than event
+// they open no window, and a bounce strategy makes millions of them a second, more than event
 // rings hold. What is recorded of them is a bounded sample for people to look at.
 //
 // Threading: owner-only: the guest lcore.

@@ -108,7 +108,7 @@ class RowState {
   std::vector<Row> rows_;
 };
 
-struct ChurnSink : QuietSink {
+struct ChurnSink : LifeSink {
   ChurnSink(const CellData& of, ChurnSums& into, const ChurnQuery& query)
       : cell(of),
         sums(into),

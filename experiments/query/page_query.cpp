@@ -66,7 +66,7 @@ class PageStory {
   std::vector<PageLife::Life>& lives() { return lives_; }
 
  private:
-  struct Sink : QuietSink {
+  struct Sink : LifeSink {
     PageStory& story;
     void tag(LifeTable::Life& life) {
       if (story.covers(life)) story.begin(life);

@@ -1,30 +1,25 @@
 #include "experiments/trace/exposure_ledger.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <unordered_map>
 
+#include "engine/base/flat_table.hpp"
 #include "engine/telemetry/event_bodies.hpp"
-#include "experiments/trace/mapping_lives.hpp"
+#include "experiments/trace/life_tracker.hpp"
 
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kGranule = std::uint64_t{1} << kGranuleShift4K;
-constexpr std::uint64_t kLastGranule = ~std::uint64_t{0} / kGranule;
+constexpr std::int64_t kGranuleBytes = std::int64_t{1} << kGranuleShift4K;
 
-// A buffer in granules.
-struct Extent {
-  explicit Extent(const DmaEvent& call)
-      : first(call.iova.value / kGranule),
-        last((call.iova.value + std::max(1u, call.bytes) - 1) / kGranule),
-        pages(static_cast<std::int64_t>(last - first + 1)),
-        subpage_bytes(pages * static_cast<std::int64_t>(kGranule) -
-                      static_cast<std::int64_t>(call.bytes)) {}
-  std::uint64_t first;
-  std::uint64_t last;
-  std::int64_t pages;
-  std::int64_t subpage_bytes;
-};
+// As many as a life's number has room for: a result counts all there were.
+constexpr LifeLimits kAll{.pages = (std::size_t{1} << 30) - 1,
+                          .call_pages = (std::uint64_t{1} << 20) + 1,
+                          .mappings = ~std::size_t{0},
+                          .flights = ~std::size_t{0}};
 
 struct Judged {
   Ticks begin;
@@ -46,122 +41,194 @@ Judged judged_time(const ExposureInput& input) {
   return time;
 }
 
-class Ledger {
+// Pages of memory that a device can still reach after their unmap, by one of the two reckonings, and which of them
+// have a new owner: a later dma_map handed them out again. A page counts once from then until nothing reaches it. The
+// new owner may be the old one, a driver that recycles its buffers: events do not tell.
+class StalePages {
  public:
-  explicit Ledger(const ExposureInput& input)
-      : input_(input),
-        time_(judged_time(input)),
-        lost_(input.lost_engine_events + input.lost_guest_events),
-        lives_(time_.begin, time_.end, lost_ > 0) {
-    for (TimeLevel* level : {&live_, &subpage_, &slack_}) level->judge(time_.begin, time_.end);
-    for (const auto& [endpoint, domain] : input.attached) attach(endpoint.value, domain.value);
+  void judge(const Judged& time) {
+    time_ = time;
+    pages_.judge(time.begin, time.end);
+    reowned_.judge(time.begin, time.end);
+  }
+  void settle(Ticks at) {
+    pages_.settle(at);
+    reowned_.settle(at);
+  }
+  void change(std::uint64_t phys_page, int by, Ticks at) {
+    pages_.move(at, by);
+    if (by > 0) {
+      ++ways_.insert(phys_page, {}).first->count;
+    } else {
+      end(phys_page, at);
+    }
+  }
+  void hand_out(std::uint64_t phys_page, Ticks at) {
+    Ways* ways = ways_.find(phys_page);
+    if (ways == nullptr || ways->reowned) return;
+    ways->reowned = true;
+    reowned_.move(at, 1);
+    if (at >= time_.begin && at <= time_.end) ++reowned_pages_;
   }
 
-  ExposureReport run();
+  const TimeLevel& pages() const { return pages_; }
+  const TimeLevel& reowned() const { return reowned_; }
+  std::uint64_t reowned_pages() const { return reowned_pages_; }
 
  private:
+  // To a page.
+  struct Ways {
+    std::uint32_t count = 0;
+    bool reowned = false;
+  };
+
+  void end(std::uint64_t phys_page, Ticks at) {
+    Ways* ways = ways_.find(phys_page);
+    if (ways == nullptr || --ways->count > 0) return;
+    if (ways->reowned) reowned_.move(at, -1);
+    ways_.erase(phys_page);
+  }
+
+  Judged time_{0, ~Ticks{0}};
+  FlatTable<Ways> ways_;
+  TimeLevel pages_;
+  TimeLevel reowned_;
+  std::uint64_t reowned_pages_ = 0;
+};
+
+class Ledger : public LifeSink {
+ public:
+  explicit Ledger(const ExposureInput& input);
+  ExposureReport run();
+
+  // What the tracker gives.
+  void page(const Life& life, std::uint64_t granule, int live, int stale, Ticks at);
+  void surely_stale(const Life& life, std::uint64_t granule, int by, Ticks at) {
+    stale_.lower.change(phys_page(life, granule), by, at);
+  }
+  void unmapped(const Life&, Ticks) { matched_ = true; }
+  void window(const Life& life);
+  void reused(const Life&) { ++result_.iova_reuse_violations; }
+  void engine_mapped(const GranuleSpan& range);
+  void engine_unmapped(const GranuleSpan& range);
+  bool engine_has(const GranuleSpan& page) const;
+  void refused(const Life& life) {
+    if (judged(life.mapped)) ++result_.refused_maps;
+  }
+
+ private:
+  static std::uint64_t phys_page(const Life& life, std::uint64_t granule) {
+    return life.phys_page + (granule - life.first);
+  }
   bool judged(Ticks at) const { return at >= time_.begin && at <= time_.end; }
-  void on_engine(const Event& event);
-  void on_dma_map(const Event& event);
-  void on_dma_unmap(const Event& event);
-  void attach(std::uint32_t endpoint, std::uint32_t domain);
-  void detach(std::uint32_t endpoint, Ticks at);
-  void change_live(const DmaEvent& call, const Extent& extent, std::int64_t sign, Ticks at);
+  void on_guest(const Event& event);
+  void change_live(const DmaEvent& call, std::int64_t sign, Ticks at);
+  void report_censored(ExposureReport& report);
   ExposureReport report();
 
   const ExposureInput& input_;
   Judged time_;
   std::uint64_t lost_;
-  MappingLives lives_;
-  std::unordered_map<std::uint32_t, std::uint32_t> domain_of_;     // By endpoint.
-  std::unordered_map<std::uint32_t, std::uint32_t> endpoints_of_;  // Their number, by domain.
+  LifeTracker<Ledger> tracker_;
+  std::unordered_map<std::uint32_t, std::map<std::uint64_t, std::uint64_t>>
+      stored_;  // What the engine has mapped, by domain: first granule to last.
+  Bounds<StalePages> stale_;
+  Bounds<std::vector<Ticks>> windows_;
   TimeLevel live_;
   TimeLevel subpage_;
   TimeLevel slack_;
+  bool matched_ = false;  // The tracker knows the mapping of the call in hand.
   ExposureReport result_;
 };
 
-// --- The engine ---
-
-void Ledger::attach(std::uint32_t endpoint, std::uint32_t domain) {
-  domain_of_[endpoint] = domain;
-  ++endpoints_of_[domain];
-}
-
-// With the last endpoint all mappings go. The engine answers after a grace period, but leaves no event
-// for that.
-void Ledger::detach(std::uint32_t endpoint, Ticks at) {
-  const auto found = domain_of_.find(endpoint);
-  if (found == domain_of_.end()) return;
-  const std::uint32_t domain = found->second;
-  domain_of_.erase(found);
-  if (--endpoints_of_[domain] > 0) return;
-  lives_.execute({domain, 0, kLastGranule}, at);
-  lives_.complete({domain, 0, kLastGranule}, at);
-}
-
-void Ledger::on_engine(const Event& event) {
-  const auto range_of = [](const MappingEvent& mapping) {
-    return GranuleRange{mapping.domain.value, mapping.range.first.value / kGranule,
-                        mapping.range.last.value / kGranule};
-  };
-  switch (event.kind) {
-    case EventKind::kAttach:
-      detach(AttachEvent::of(event).endpoint.value, event.at);
-      return attach(AttachEvent::of(event).endpoint.value, AttachEvent::of(event).domain.value);
-    case EventKind::kDetach:
-      return detach(AttachEvent::of(event).endpoint.value, event.at);
-    case EventKind::kMapDone:
-      return lives_.engine_mapped(range_of(MappingEvent::of(event)), event.at);
-    case EventKind::kUnmapExecuted:
-      return lives_.execute(range_of(MappingEvent::of(event)), event.at);
-    case EventKind::kUnmapCompleted:
-      return lives_.complete(range_of(MappingEvent::of(event)), event.at);
-    default:
-      return;
+Ledger::Ledger(const ExposureInput& input)
+    : input_(input),
+      time_(judged_time(input)),
+      lost_(input.lost_engine_events + input.lost_guest_events),
+      tracker_(*this, kAll) {
+  for (TimeLevel* level : {&live_, &subpage_, &slack_}) level->judge(time_.begin, time_.end);
+  stale_.lower.judge(time_);
+  stale_.upper.judge(time_);
+  if (lost_ > 0) tracker_.lose();
+  LifeTable& table = tracker_.table();
+  for (const auto& [endpoint, domain] : input.attached) {
+    table.attach(endpoint.value, table.domain(domain.value));
   }
+}
+
+// --- The tracker's sink ---
+
+void Ledger::page(const Life& life, std::uint64_t granule, int live, int stale, Ticks at) {
+  if (stale != 0) stale_.upper.change(phys_page(life, granule), stale, at);
+  if (live > 0) matched_ = true;
+}
+
+void Ledger::window(const Life& life) {
+  const Ticks u = life.unmapped;
+  if (!judged(u)) return;
+  windows_.lower.push_back(life.executed > u ? life.executed - u : 0);
+  windows_.upper.push_back(life.unreachable > u ? life.unreachable - u : 0);
+}
+
+// An address that comes back to the engine while an invalidation of it is in flight is reused too early.
+void Ledger::engine_mapped(const GranuleSpan& range) {
+  stored_[range.domain][range.first] = range.last;
+  if (lost_ > 0) return;  // That it was complete may be among the lost.
+  for (const LifeTable::Flight& flight : tracker_.table().flights) {
+    const GranuleSpan& other = flight.range;
+    if (other.domain != range.domain || other.first > range.last || range.first > other.last) {
+      continue;
+    }
+    result_.iova_reuse_violations +=
+        std::min(other.last, range.last) - std::max(other.first, range.first) + 1;
+  }
+}
+
+// An UNMAP removes whole mappings: those that begin in it.
+void Ledger::engine_unmapped(const GranuleSpan& range) {
+  const auto ranges = stored_.find(range.domain);
+  if (ranges == stored_.end()) return;
+  ranges->second.erase(ranges->second.lower_bound(range.first),
+                       ranges->second.upper_bound(range.last));
+}
+
+// With lost events nobody can tell, and an engine that leaves no events is believed.
+bool Ledger::engine_has(const GranuleSpan& page) const {
+  if (lost_ > 0 || stored_.empty()) return true;
+  const auto ranges = stored_.find(page.domain);
+  if (ranges == stored_.end()) return false;
+  const auto after = ranges->second.upper_bound(page.first);
+  return after != ranges->second.begin() && std::prev(after)->second >= page.first;
 }
 
 // --- The guest ---
 
-void Ledger::change_live(const DmaEvent& call, const Extent& extent, std::int64_t sign, Ticks at) {
-  live_.move(at, sign * extent.pages);
-  if (call.has_slack()) slack_.move(at, sign * extent.pages);
-  if (!call.persistent) subpage_.move(at, sign * extent.subpage_bytes);
+void Ledger::on_guest(const Event& event) {
+  if (!is_dma_call(event.kind)) return;
+  const DmaEvent call = DmaEvent::of(event);
+  const bool map = event.kind == EventKind::kDmaMap;
+  if (input_.persistent && call.persistent) return;
+  if (map) {
+    const std::uint64_t pages = GranuleExtent(call).pages;
+    for (std::uint64_t i = 0; i < pages; ++i) {
+      stale_.lower.hand_out(call.phys_page + i, event.at);
+      stale_.upper.hand_out(call.phys_page + i, event.at);
+    }
+    if (call.has_slack() && judged(event.at)) ++result_.slack_maps;
+  }
+  matched_ = call.persistent;
+  if (!call.persistent) tracker_.apply(event);
+  if (call.persistent && !map && judged(event.at)) ++result_.persistent_unmaps;
+  if (matched_) change_live(call, map ? 1 : -1, event.at);
 }
 
-void Ledger::on_dma_map(const Event& event) {
-  const DmaEvent call = DmaEvent::of(event);
-  if (input_.persistent && call.persistent) return;
-  const Extent extent(call);
-  const std::uint64_t phys = call.phys_page;
-  lives_.hand_out(phys, static_cast<std::uint64_t>(extent.pages), event.at);
-  if (call.has_slack() && judged(event.at)) ++result_.slack_maps;
-  if (!call.persistent) {
-    const auto domain = domain_of_.find(call.endpoint.value);
-    if (domain == domain_of_.end()) {
-      ++result_.unmatched_events;
-      return;
-    }
-    lives_.map({domain->second, extent.first, extent.last}, phys, event.at);
-  }
-  change_live(call, extent, 1, event.at);
-}
-
-void Ledger::on_dma_unmap(const Event& event) {
-  const DmaEvent call = DmaEvent::of(event);
-  if (input_.persistent && call.persistent) return;
-  const Extent extent(call);
-  if (call.persistent) {
-    if (judged(event.at)) ++result_.persistent_unmaps;
-  } else {
-    const auto domain = domain_of_.find(call.endpoint.value);
-    if (domain == domain_of_.end() || !lives_.unmap(domain->second, extent.first, event.at)) {
-      ++result_.unmatched_events;
-      return;
-    }
-  }
-  change_live(call, extent, -1, event.at);
+// Live is what the guest has mapped by its own word: between its calls, whatever the engine did.
+void Ledger::change_live(const DmaEvent& call, std::int64_t sign, Ticks at) {
+  const auto pages = static_cast<std::int64_t>(GranuleExtent(call).pages);
+  live_.move(at, sign * pages);
+  if (call.has_slack()) slack_.move(at, sign * pages);
+  if (!call.persistent)
+    subpage_.move(at, sign * (pages * kGranuleBytes - std::int64_t{call.bytes}));
 }
 
 // --- The result ---
@@ -174,40 +241,50 @@ ExposureReport Ledger::run() {
     const bool engine = g == input_.guest.size() ||
                         (e < input_.engine.size() && input_.engine[e].at <= input_.guest[g].at);
     if (engine) {
-      on_engine(input_.engine[e++]);
-      continue;
+      tracker_.apply(input_.engine[e++]);
+    } else {
+      on_guest(input_.guest[g++]);
     }
-    const Event& event = input_.guest[g++];
-    if (event.kind == EventKind::kDmaMap) on_dma_map(event);
-    if (event.kind == EventKind::kDmaUnmap) on_dma_unmap(event);
   }
   return report();
 }
 
+void Ledger::report_censored(ExposureReport& report) {
+  LifeTable& table = tracker_.table();
+  std::vector<bool> seen(table.lives.size());
+  table.pages.for_each([&](std::uint64_t, const LifeTable::Page& page) {
+    const Life& life = table.lives[page.life];
+    if (!life.is(LifeRecord::kStale) || life.is(LifeRecord::kNoWindow)) return;
+    if (!judged(life.unmapped)) return;
+    ++report.censored_pages;
+    if (seen[page.life]) return;
+    seen[page.life] = true;
+    ++report.censored_unmaps;
+    report.oldest_censored_ns =
+        std::max(report.oldest_censored_ns,
+                 static_cast<double>(time_.end - life.unmapped) * input_.ns_per_tick);
+  });
+}
+
 ExposureReport Ledger::report() {
-  lives_.settle(time_.end);
+  for (StalePages* stale : {&stale_.lower, &stale_.upper}) stale->settle(time_.end);
   for (TimeLevel* level : {&live_, &subpage_, &slack_}) level->settle(time_.end);
   const auto ticks = static_cast<double>(time_.end - time_.begin);
   const double per_tick = ticks > 0 ? 1 / ticks : 0;
   const double seconds_per_tick = input_.ns_per_tick / 1e9;
   ExposureReport report = result_;
-  report.unmaps = lives_.windows().upper.size();
-  report.window = {summarise_windows(std::move(lives_.windows().lower), input_.ns_per_tick),
-                   summarise_windows(std::move(lives_.windows().upper), input_.ns_per_tick)};
-  const auto& stale = lives_.stale_pages();
-  report.mean_stale_pages = {stale.lower.integral() * per_tick, stale.upper.integral() * per_tick};
-  report.peak_stale_pages = {stale.lower.peak(), stale.upper.peak()};
-  const auto reowned = lives_.memory().reowned_integral();
-  report.reowned_pages = lives_.memory().reowned();
-  report.reowned_page_seconds = {reowned.lower * seconds_per_tick,
-                                 reowned.upper * seconds_per_tick};
-  report.iova_reuse_violations = lives_.reuse_violations();
-  const Censored censored = lives_.censored();
-  report.censored_unmaps = censored.unmaps;
-  report.censored_pages = censored.pages;
-  report.oldest_censored_ns = static_cast<double>(censored.oldest) * input_.ns_per_tick;
+  report.unmaps = windows_.upper.size();
+  report.window = {summarise_windows(std::move(windows_.lower), input_.ns_per_tick),
+                   summarise_windows(std::move(windows_.upper), input_.ns_per_tick)};
+  const StalePages &lower = stale_.lower, &upper = stale_.upper;
+  report.mean_stale_pages = {lower.pages().integral() * per_tick,
+                             upper.pages().integral() * per_tick};
+  report.peak_stale_pages = {lower.pages().peak(), upper.pages().peak()};
+  report.reowned_pages = {lower.reowned_pages(), upper.reowned_pages()};
+  report.reowned_page_seconds = {lower.reowned().integral() * seconds_per_tick,
+                                 upper.reowned().integral() * seconds_per_tick};
+  report_censored(report);
   report.always_mapped_bytes = input_.always_mapped_bytes;
-  report.refused_maps = lives_.refused();
   const PersistentTotals persistent = input_.persistent.value_or(PersistentTotals{});
   report.persistent_unmaps += persistent.unmaps;
   report.slack_maps += persistent.slack_maps;
@@ -218,11 +295,32 @@ ExposureReport Ledger::report() {
   report.seconds = ticks * seconds_per_tick;
   report.lost_events = lost_;
   report.complete = lost_ == 0;
-  report.unmatched_events += lives_.unmatched();
+  report.unmatched_events = tracker_.table().unmatched;
   return report;
 }
 
 }  // namespace
+
+WindowSummary summarise_windows(std::vector<Ticks> windows, double ns_per_tick) {
+  if (windows.empty()) return {};
+  std::sort(windows.begin(), windows.end());
+  const auto count = static_cast<double>(windows.size());
+  const auto rank = [&](double quantile) {
+    const auto at = static_cast<std::size_t>(std::max(1.0, std::ceil(quantile * count))) - 1;
+    return static_cast<double>(windows[at]) * ns_per_tick;
+  };
+  const double total =
+      std::accumulate(windows.begin(), windows.end(), 0.0,
+                      [](double sum, Ticks w) { return sum + static_cast<double>(w); });
+  return {.mean_ns = total / count * ns_per_tick,
+          .p50_ns = rank(0.5),
+          .p90_ns = rank(0.9),
+          .p99_ns = rank(0.99),
+          .p999_ns = rank(0.999),
+          .max_ns = rank(1.0),
+          .zero = static_cast<std::uint64_t>(
+              std::upper_bound(windows.begin(), windows.end(), Ticks{0}) - windows.begin())};
+}
 
 ExposureReport judge_exposure(const ExposureInput& input) { return Ledger(input).run(); }
 

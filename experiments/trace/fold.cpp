@@ -23,7 +23,7 @@ constexpr std::uint64_t kLeastCells = 4096;
 
 }  // namespace
 
-struct Fold::State {
+struct Fold::State : LifeSink {
   struct Gap {
     Ticks from, to;
     std::uint64_t lost;
@@ -250,7 +250,7 @@ void Fold::State::restore(const Event& event) {
   const MappingEvent mapping = MappingEvent::of(event);
   const std::uint64_t first = mapping.range.first.value >> kGranuleShift4K;
   const std::uint64_t last = mapping.range.last.value >> kGranuleShift4K;
-  if (last < first || last - first >= LifeTable::kMostCallPages) return;
+  if (last < first || last - first >= LifeLimits().call_pages) return;
   const std::uint32_t domain = tracker.table().domain(mapping.domain.value);
   for (std::uint64_t granule = first; granule <= last; ++granule) {
     history.restore(LifeTable::key(domain, granule));

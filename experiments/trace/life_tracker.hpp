@@ -1,21 +1,16 @@
-// Follows every dma_map from the guest's call to the moment at which nothing can reach it any more, by the
-// rules of the exposure ledger (experiments/guest), and tells a sink what changes.
+// A life tracker follows every dma_map from the guest's call to the moment at which nothing can reach it any more,
+// and gives a sink what changes. Exposure is judged here and nowhere else: the ledger adds up what it is given, and so
+// do the pyramid and the queries.
 //
 // Threading: owner-only. Precondition: events come in the order of event_merge.hpp.
-// Invariants: T1 a life is over when its unmap returned and the last of its pages is complete; one UNMAP
-// may end several lives, a life may take several UNMAPs. T2 mappings that outlive their unmap by design
-// (DmaEvent::persistent) are live between the calls and never stale. T3 with lost events a life may
-// never end; what replaces it ends it without a window. What ended a life, and the
-// beginning of the next, may be among the lost: a life with events missing in its time has no window,
-// and is not stale beyond that.
+// Invariants:
+//   A page of a domain belongs to one life at a time, the newest. A life is over when its unmap returned and the last
+//   of its pages is complete; one UNMAP may end several lives, a life may take several UNMAPs.
+//   Mappings that outlive their unmap by design (DmaEvent::persistent) are live between the calls and never stale.
+//   With lost events a life may never end; what replaces it ends it without a window. What ended a life, and the
+//   beginning of the next, may be among the lost: a life with events missing in its time has no window, and is not
+//   stale beyond that.
 // Limits: those of LifeTable.
-//
-// A sink has:
-//   tag(life)                         before a life begins: may set life.tag
-//   page(life, granule, live, stale, at)   a page became (+1) or ceased to be (-1) live or stale
-//   unmapped(life, at)                the guest's unmap of a life that had one returned
-//   window(life)                      a life ended with a window, life.unreachable - life.unmapped or 0
-//   no_window(life)                   it was unmapped and will never have one
 #pragma once
 
 #include <algorithm>
@@ -29,23 +24,6 @@
 
 namespace violet {
 
-// A call's buffer in granules.
-struct GranuleExtent {
-  explicit GranuleExtent(const DmaEvent& call)
-      : first(call.iova.value >> kGranuleShift4K),
-        pages((last_byte(call) >> kGranuleShift4K) + 1) {}
-  std::uint64_t first;
-  std::uint64_t pages;
-  // Counted from the first byte of the first granule.
-  static std::uint64_t last_byte(const DmaEvent& call) {
-    return call.iova.value % (1u << kGranuleShift4K) + std::max(1u, call.bytes) - 1;
-  }
-  // Whether it lies in the address space and is small enough to be followed.
-  bool tracked() const {
-    return pages <= LifeTable::kMostCallPages && first <= kLastGranule - (pages - 1);
-  }
-};
-
 template <class Sink>
 class LifeTracker {
  public:
@@ -53,15 +31,17 @@ class LifeTracker {
   using Page = LifeTable::Page;
   using PageState = LifeTable::PageState;
 
-  explicit LifeTracker(Sink& sink) : sink_(sink) {}
+  explicit LifeTracker(Sink& sink, const LifeLimits& limits = {}) : sink_(sink), table_(limits) {}
 
   LifeTable& table() { return table_; }
   const LifeTable& table() const { return table_; }
-  // Events between `from` and `to` are missing (T3). Before any event at or after `to`.
+  // Events between `from` and `to` are missing. Before any event at or after `to`.
   void lose(Ticks from, Ticks to) {
     lost_ = true;
     gaps_.add(from, to);
   }
+  // Events are missing, and nobody knows when.
+  void lose() { lost_ = true; }
   // The table was loaded with the state at `at`; after lose().
   void begin_at(Ticks at) {
     gaps_.pass(at);
@@ -127,8 +107,9 @@ class LifeTracker {
   void dma_map(const Event& event) {
     const DmaEvent call = DmaEvent::of(event);
     const GranuleExtent extent(call);
-    if (!extent.tracked() || table_.pages.size() + extent.pages > LifeTable::kMostPages ||
-        table_.persistent.size() >= LifeTable::kMostPages) {
+    const LifeLimits& most = table_.limits();
+    if (!extent.tracked(most.call_pages) || table_.pages.size() + extent.pages > most.pages ||
+        table_.persistent.size() >= most.pages) {
       ++table_.untracked;
       return;
     }
@@ -143,12 +124,22 @@ class LifeTracker {
     }
     const std::uint32_t id = table_.new_life(life);
     for (std::uint64_t i = 0; i < extent.pages; ++i) {
-      const std::uint64_t key = LifeTable::key(life.domain_index, extent.first + i);
-      const Page page{id & 0x3fffffff, 0};
+      const std::uint64_t granule = extent.first + i;
+      const std::uint64_t key = LifeTable::key(life.domain_index, granule);
+      Page page{id & 0x3fffffff, 0};
+      if (!sink_.engine_has(GranuleSpan{life.domain_index, granule, granule})) {
+        page.state = static_cast<unsigned>(PageState::kComplete) & 3;
+        --table_.lives[id].not_executed;
+        --table_.lives[id].not_complete;
+      }
       const auto [there, fresh] = table_.pages.insert(key, page);
       if (fresh) continue;
       const Page old = std::exchange(*there, page);
-      replace(old, extent.first + i, event.at);
+      replace(old, granule, event.at);
+    }
+    if (table_.lives[id].not_complete == 0) {
+      table_.lives[id].flags |= LifeRecord::kNoWindow;
+      sink_.refused(table_.lives[id]);
     }
     live(table_.lives[id], 1, event.at);
   }
@@ -156,7 +147,7 @@ class LifeTracker {
   void dma_unmap(const Event& event) {
     const DmaEvent call = DmaEvent::of(event);
     const GranuleExtent extent(call);
-    if (!extent.tracked()) {
+    if (!extent.tracked(table_.limits().call_pages)) {
       ++table_.untracked;
       return;
     }
@@ -194,6 +185,9 @@ class LifeTracker {
       const bool here = page != nullptr && page->life == id;
       const bool stale = here && page->is() != PageState::kComplete;
       sink_.page(life, granule, -1, stale ? 1 : 0, event.at);
+      if (here && page->is() == PageState::kReachable) {
+        sink_.surely_stale(life, granule, 1, event.at);
+      }
       if (here && !stale) table_.pages.erase(key);
     }
     if (life.not_complete == 0) finish(id);
@@ -216,7 +210,7 @@ class LifeTracker {
     for (const std::uint64_t key : reachable) {
       const Page page = *table_.pages.find(key);
       table_.pages.erase(key);
-      --table_.lives[page.life].not_executed;
+      execute_page(table_.lives[page.life], LifeTable::granule_of(key), at);
       complete_page(page.life, LifeTable::granule_of(key), at);
     }
   }
@@ -259,11 +253,16 @@ class LifeTracker {
     }
     // An invalidation in flight is the engine's to see, in engine_mapped().
     if (old.is() != PageState::kReachable) return;
-    if (lost_) ++table_.unmatched;
-    if (!life.is(LifeRecord::kNoWindow) && life.is(LifeRecord::kStale)) sink_.no_window(life);
+    if (!life.is(LifeRecord::kNoWindow)) {
+      if (lost_) {
+        ++table_.unmatched;
+      } else {
+        sink_.reused(life);
+      }
+      if (life.is(LifeRecord::kStale)) sink_.no_window(life);
+    }
     life.flags |= LifeRecord::kNoWindow;
-    --life.not_executed;
-    life.executed = std::max(life.executed, at);
+    execute_page(life, granule, at);
     complete_page(old.life, granule, at);
   }
 
@@ -313,7 +312,8 @@ class LifeTracker {
 
   void execute(const GranuleSpan& range, Ticks at) {
     if (range.domain == LifeTable::kNoDomain) return;
-    if (table_.flights.size() >= LifeTable::kMostFlights) {
+    sink_.engine_unmapped(range);
+    if (table_.flights.size() >= table_.limits().flights) {
       ++table_.unmatched;
       complete(GranuleSpan(table_.flights.front().range), at);
     }
@@ -321,12 +321,16 @@ class LifeTracker {
     LifeTable::for_range(table_.pages, range, [&](std::uint64_t key, Page& page) {
       if (page.is() != PageState::kReachable) return;
       page.state = static_cast<unsigned>(PageState::kExecuted) & 3;
-      Life& life = table_.lives[page.life];
-      --life.not_executed;
-      life.executed = std::max(life.executed, at);
+      execute_page(table_.lives[page.life], LifeTable::granule_of(key), at);
       flight.pages.emplace_back(key, std::uint32_t{page.life});
     });
     table_.flights.push_back(std::move(flight));
+  }
+
+  void execute_page(Life& life, std::uint64_t granule, Ticks at) {
+    --life.not_executed;
+    life.executed = std::max(life.executed, at);
+    if (life.is(LifeRecord::kStale)) sink_.surely_stale(life, granule, -1, at);
   }
 
   void complete_page(std::uint32_t id, std::uint64_t granule, Ticks at) {
@@ -369,6 +373,7 @@ class LifeTracker {
     if (range.domain == LifeTable::kNoDomain) return;
     table_.map_range(range.domain, {mapping.range.first.value, mapping.range.last.value, at,
                                     static_cast<std::uint32_t>(mapping.permissions)});
+    sink_.engine_mapped(range);
     for (std::size_t i = 0; lost_ && i < table_.flights.size(); ++i) {
       const GranuleSpan other = table_.flights[i].range;
       if (other.domain != range.domain || other.first > range.last || range.first > other.last) {

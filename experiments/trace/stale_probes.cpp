@@ -9,16 +9,17 @@
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kGranule = 4096;
+constexpr std::uint64_t kStaleGranule = 4096;
 
 // Granules of all domains or endpoints, whose ids are far below 2^16.
 std::uint64_t key_of(std::uint32_t id, std::uint64_t iova) {
-  return std::uint64_t{id} << 48 ^ iova / kGranule;
+  return std::uint64_t{id} << 48 ^ iova / kStaleGranule;
 }
 
 template <class Visit>
 void for_each_granule(std::uint64_t first, std::uint64_t last, const Visit& visit) {
-  for (std::uint64_t at = first / kGranule; at <= last / kGranule; ++at) visit(at * kGranule);
+  for (std::uint64_t at = first / kStaleGranule; at <= last / kStaleGranule; ++at)
+    visit(at * kStaleGranule);
 }
 
 // What the engine has mapped, and when last.
@@ -57,7 +58,7 @@ class EngineMaps {
     }
     const MappingEvent map = MappingEvent::of(event);
     const std::uint64_t first = map.range.first.value, last = map.range.last.value;
-    if (last / kGranule - first / kGranule > kMostGranules) {
+    if (last / kStaleGranule - first / kStaleGranule > kMostGranules) {
       large_.push_back(event);
     } else {
       for_each_granule(first, last, [&](std::uint64_t at) {
