@@ -109,9 +109,10 @@ class EnginePort final : public DmaPort {
     const Ticks after = now_ticks();
     const bool fault = result.outcome == Outcome::kFault;
     if (!fault && result.outcome != Outcome::kMapped) return result;  // Nothing was looked up.
-    const std::uint8_t status = fault ? 2 : !result.hit;
-    probe_.record(after, EventKind::kTranslate, endpoint_->id.value, op.iova.value,
-                  result.bytes_left, status, after - before);
+    using How = TranslateEvent::Outcome;
+    const How how = fault ? How::kFault : result.hit ? How::kHit : How::kMiss;
+    probe_.record(TranslateEvent{endpoint_->id, op.iova, result.bytes_left, how}.event(
+        after, after - before));
     return result;
   }
 

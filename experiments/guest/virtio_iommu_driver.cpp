@@ -235,7 +235,7 @@ Status VirtioIommuDriver::set_global_bypass(bool on) {
 void VirtioIommuDriver::kick() {
   if (env_.queue.needs_kick()) {
     ++env_.counters.kicks;
-    if (env_.probe.on()) env_.probe.record(env_.clock(), EventKind::kKick, 0, in_flight(), 0);
+    if (env_.probe.on()) env_.probe.record(KickEvent{in_flight()}.event(env_.clock()));
     env_.doorbell.kick();
   } else {
     ++env_.counters.kicks_suppressed;

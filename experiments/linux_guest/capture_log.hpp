@@ -19,7 +19,7 @@
 #include <span>
 
 #include "engine/base/result.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::linux_guest {
 

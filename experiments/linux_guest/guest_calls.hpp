@@ -51,9 +51,10 @@ class GuestCalls final : public virtio::PollWatch {
   };
 
   void take(const Event& event);
-  void mapped(const Event& target);
-  void unmapped(std::uint32_t domain, std::uint64_t first, std::uint64_t last, Ticks at);
-  void detached(std::uint32_t endpoint, std::uint32_t domain);
+  void attached(const AttachEvent& event);
+  void detached(const AttachEvent& event);
+  void mapped(const TargetEvent& target, Ticks at);
+  void unmapped(const MappingEvent& gone, Ticks at);
   void leave(EventKind kind, std::uint32_t endpoint, std::uint64_t first, const Mapping& mapping,
              Ticks at);
   std::uint64_t requests() const;

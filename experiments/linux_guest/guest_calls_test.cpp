@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/base/quiescence.hpp"
-#include "engine/telemetry/dma_event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::linux_guest {
 namespace {
@@ -67,8 +67,8 @@ TEST(GuestCalls, AStrictUnmapReturnsWhenItIsComplete) {
   EXPECT_EQ(events[0].at, now + 30);
   EXPECT_EQ(events[0].id, kEndpoint);
   EXPECT_EQ(events[0].a, 0xffff0000u);
-  EXPECT_EQ(dma_event_bytes(events[0].b), 4096u);
-  EXPECT_EQ(dma_event_page(events[0].b), 0x123456u);
+  EXPECT_EQ(DmaEvent::of(events[0]).bytes, 4096u);
+  EXPECT_EQ(DmaEvent::of(events[0]).phys_page, 0x123456u);
 }
 
 TEST(GuestCalls, ALazyUnmapReturnsNotBeforeThePollThatDidNotSeeIt) {

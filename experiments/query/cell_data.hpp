@@ -59,6 +59,10 @@ inline bool has_endpoint(const Filter& filter, std::uint32_t endpoint) {
   return filter.endpoints.empty() || std::find(filter.endpoints.begin(), filter.endpoints.end(),
                                                EndpointId{endpoint}) != filter.endpoints.end();
 }
+constexpr Operation operation_of(const TranslateEvent& event) {
+  return event.outcome == TranslateEvent::Outcome::kFault ? Operation::kFault
+                                                          : Operation::kTranslate;
+}
 inline bool has_operation(const Filter& filter, Operation operation) {
   return filter.operations.empty() || std::find(filter.operations.begin(), filter.operations.end(),
                                                 operation) != filter.operations.end();

@@ -108,7 +108,7 @@ class RowState {
   std::vector<Row> rows_;
 };
 
-struct ChurnSink : QuietSink {
+struct ChurnSink : LifeSink {
   ChurnSink(const CellData& of, ChurnSums& into, const ChurnQuery& query)
       : cell(of),
         sums(into),
@@ -155,8 +155,9 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
             });
   const TickWindow ticks(cell.base, query.window);
   const auto call = [&](const Event& event, bool unmap) {
-    const GranuleExtent extent(event);
-    if (!extent.tracked() || event.at < ticks.from || !has_endpoint(query.filter, event.id) ||
+    const std::uint32_t endpoint = DmaEvent::of(event).endpoint.value;
+    const GranuleExtent extent(DmaEvent::of(event));
+    if (!extent.tracked() || event.at < ticks.from || !has_endpoint(query.filter, endpoint) ||
         !has_operation(query.filter, unmap ? Operation::kUnmap : Operation::kMap)) {
       return;
     }
@@ -164,7 +165,7 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
     const std::uint64_t last = (extent.first + extent.pages - 1) << kGranuleShift4K | 4095;
     if (!sums.shows(first, last)) return;
     const LifeTable& table = tracker.table();
-    const bool reuse = !unmap && is_reuse(cell, table.domain_id(table.attached_to(event.id)),
+    const bool reuse = !unmap && is_reuse(cell, table.domain_id(table.attached_to(endpoint)),
                                           extent.first, event.at);
     const Nanos at = cell.base.nanos(event.at);
     sums.operation(at, first, last, 1, 0);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/telemetry/dma_event.hpp"
-
 namespace violet::gui {
 namespace {
 
@@ -11,10 +9,6 @@ constexpr std::size_t kSearchBlocksBetween = 2048;  // That pages are given back
 
 std::uint32_t count_matches(std::span<const Event> events, const EventMatcher& matches) {
   return static_cast<std::uint32_t>(std::count_if(events.begin(), events.end(), matches));
-}
-
-IovaRange range_of(const Event& event, std::uint64_t last) {
-  return {{event.a}, {std::max(event.a, last)}};
 }
 
 }  // namespace
@@ -45,7 +39,7 @@ bool EventMatcher::by_operation(const Event& event) const {
     case EventKind::kUnmapCompleted:
       return has_operation(filter_, Operation::kUnmap);
     case EventKind::kTranslate:
-      return has_operation(filter_, event.status == 2 ? Operation::kFault : Operation::kTranslate);
+      return has_operation(filter_, operation_of(TranslateEvent::of(event)));
     case EventKind::kFault:
       return has_operation(filter_, Operation::kFault);
     default:
@@ -54,22 +48,10 @@ bool EventMatcher::by_operation(const Event& event) const {
 }
 
 bool EventMatcher::by_owner(const Event& event) const {
-  switch (event.kind) {
-    case EventKind::kMapDone:
-    case EventKind::kUnmapExecuted:
-    case EventKind::kUnmapCompleted:
-    case EventKind::kMapTarget:
+  switch (traits_of(event.kind).owner) {
+    case EventOwner::kDomain:
       return std::find(domains_.begin(), domains_.end(), event.id) != domains_.end();
-    case EventKind::kAttach:
-    case EventKind::kDetach:
-    case EventKind::kFault:
-    case EventKind::kDmaMap:
-    case EventKind::kDmaUnmap:
-    case EventKind::kTranslate:
-    case EventKind::kRogueProbe:
-    case EventKind::kCopy:
-    case EventKind::kEndpoint:
-    case EventKind::kAccess:
+    case EventOwner::kEndpoint:
       return has_endpoint(filter_, event.id);
     default:
       return false;
@@ -77,28 +59,8 @@ bool EventMatcher::by_owner(const Event& event) const {
 }
 
 bool EventMatcher::by_address(const Event& event) const {
-  switch (event.kind) {
-    case EventKind::kMapDone:
-    case EventKind::kUnmapExecuted:
-    case EventKind::kUnmapCompleted:
-    case EventKind::kEndpoint:
-      return filter_.range->overlaps(range_of(event, event.b));
-    case EventKind::kDmaMap:
-    case EventKind::kDmaUnmap: {
-      const std::uint32_t bytes = dma_event_bytes(event.b);
-      return filter_.range->overlaps(range_of(event, event.a + (bytes == 0 ? 0 : bytes - 1)));
-    }
-    case EventKind::kAccess:
-      return filter_.range->overlaps(range_of(event, event.a + (event.b == 0 ? 0 : event.b - 1)));
-    case EventKind::kFault:
-    case EventKind::kTranslate:
-    case EventKind::kRogueProbe:
-    case EventKind::kCopy:
-    case EventKind::kMapTarget:
-      return filter_.range->contains(Iova{event.a});
-    default:
-      return false;
-  }
+  const std::optional<IovaRange> range = addresses_of(event);
+  return range && filter_.range->overlaps(*range);
 }
 
 std::shared_ptr<EventSearch::Matches> EventSearch::matches_of(const CellData& cell,
@@ -195,7 +157,7 @@ std::vector<EventLine> EventSearch::lines(const CellData& cell, TimeWindow windo
                               line.at = cell.base.nanos(event.at);
                               line.event = event;
                               line.lcore = cell.events->streams()[stream].lcore;
-                              line.took_ns = cell.base.length_ns(unpack_ticks(event.took));
+                              line.took_ns = cell.base.length_ns(event.duration());
                               out.push_back(line);
                               return out.size() < most;
                             });

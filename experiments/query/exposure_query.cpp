@@ -13,7 +13,7 @@ namespace {
 // Windows may end after the time in which their unmaps returned: so many events are looked at for that.
 constexpr std::uint64_t kMostFollowed = 150'000;
 
-struct WindowSink : QuietSink {
+struct WindowSink : LifeSink {
   WindowSink(const CellData& of, TimeWindow window, ExposureColumns& into)
       : cell(of), asked(window), out(into) {}
   void unmapped(const LifeTable::Life&, Ticks at) {
@@ -63,7 +63,7 @@ bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from, Time
       if (out.open == 0) return false;
       if (++followed > kMostFollowed) return complete = false;
     } else if (event.kind == EventKind::kDmaUnmap && event.at >= ticks.from &&
-               dma_event_persistent(event.status)) {
+               DmaEvent::of(event).persistent) {
       ++out.persistent;
     }
     tracker.apply(event);

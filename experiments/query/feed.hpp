@@ -18,8 +18,7 @@
 #include <vector>
 
 #include "engine/base/result.hpp"
-#include "engine/base/types.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::gui {
 

@@ -11,7 +11,7 @@
 #include <set>
 #include <vector>
 
-#include "engine/telemetry/dma_event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "experiments/query/time_base.hpp"
 #include "experiments/trace/event_merge.hpp"
 
@@ -49,7 +49,7 @@ class FeedOracle {
       : events_(std::move(events)), base_(base) {
     std::stable_sort(events_.begin(), events_.end(), [](const One& a, const One& b) {
       if (a.event.at != b.event.at) return a.event.at < b.event.at;
-      return merge_rank(a.event.kind) < merge_rank(b.event.kind);
+      return traits_of(a.event.kind).changes_mappings && !traits_of(b.event.kind).changes_mappings;
     });
     for (const One& one : events_) apply(one.event);
   }
@@ -106,10 +106,10 @@ class FeedOracle {
     life.endpoint = event.id;
     life.domain = domain_of_.at(event.id);
     life.first = event.a >> 12;
-    life.bytes = dma_event_bytes(event.b);
+    life.bytes = DmaEvent::of(event).bytes;
     life.pages = ((event.a + life.bytes - 1) >> 12) - life.first + 1;
-    life.phys = dma_event_page(event.b);
-    life.persistent = dma_event_persistent(event.status);
+    life.phys = DmaEvent::of(event).phys_page;
+    life.persistent = DmaEvent::of(event).persistent;
     life.mapped = event.at;
     life.reuse = ever_.contains({life.domain, life.first});
     for (std::uint64_t i = 0; i < life.pages; ++i) ever_.insert({life.domain, life.first + i});

@@ -112,7 +112,7 @@ class FeedOf : public testing::TestWithParam<Strategy> {
     const bool one = event.kind == EventKind::kTranslate || event.kind == EventKind::kRogueProbe ||
                      event.kind == EventKind::kFault || event.kind == EventKind::kCopy;
     if (!dma && !ranged && !one && event.kind != EventKind::kEndpoint) return false;
-    const std::uint64_t last = dma   ? event.a + dma_event_bytes(event.b) - 1
+    const std::uint64_t last = dma   ? event.a + DmaEvent::of(event).bytes - 1
                                : one ? event.a
                                      : event.b;
     return event.a <= filter.range->last.value && last >= filter.range->first.value;
@@ -241,7 +241,7 @@ TEST_P(FeedOf, LatenciesAreCountedInTheirBins) {
           if (event.kind != kind || event.took == 0 || !window.contains(nanos(event.at))) continue;
           if (!filter.endpoints.empty() && event.id != 0x30) continue;
           const std::uint64_t last =
-              kind == EventKind::kTranslate ? event.a : event.a + dma_event_bytes(event.b) - 1;
+              kind == EventKind::kTranslate ? event.a : event.a + DmaEvent::of(event).bytes - 1;
           if (filter.range && !filter.range->overlaps({{event.a}, {last}})) continue;
           const double ns = static_cast<double>(unpack_ticks(event.took)) * 0.5;
           ++counts[columns.of(nanos(event.at)) * LatencyBins::kCount + LatencyBins::of(ns)];

@@ -37,17 +37,16 @@ double middle_of(std::size_t bin) {
 
 // Whether an event is a timed operation of that kind.
 bool is_timed(const Event& event, Operation operation) {
-  if (event.took == 0) return false;
+  if (!event.timed()) return false;
   switch (operation) {
     case Operation::kMap:
       return event.kind == EventKind::kDmaMap;
     case Operation::kUnmap:
       return event.kind == EventKind::kDmaUnmap;
-    case Operation::kTranslate:
-      return event.kind == EventKind::kTranslate && event.status != 2;
     default:
-      return (event.kind == EventKind::kTranslate && event.status == 2) ||
-             event.kind == EventKind::kFault;
+      return event.kind == EventKind::kTranslate
+                 ? operation_of(TranslateEvent::of(event)) == operation
+                 : event.kind == EventKind::kFault && operation == Operation::kFault;
   }
 }
 
@@ -76,8 +75,7 @@ class LatencySums {
                 !touches(event)) {
               continue;
             }
-            const double ns =
-                static_cast<double>(unpack_ticks(event.took)) * cell_.base.ns_per_tick();
+            const double ns = static_cast<double>(event.duration()) * cell_.base.ns_per_tick();
             add(columns_.of(cell_.base.nanos(event.at)), LatencyBins::of(ns), 1);
             grid_.min_ns = std::min(grid_.min_ns, ns);
             grid_.max_ns = std::max(grid_.max_ns, ns);
@@ -141,13 +139,7 @@ class LatencySums {
   }
   bool touches(const Event& event) const {
     const auto& range = grid_.query.filter.range;
-    if (!range) return true;
-    const std::uint32_t bytes = std::max(1u, dma_event_bytes(event.b));
-    const bool calls = event.kind == EventKind::kDmaMap || event.kind == EventKind::kDmaUnmap;
-    const std::uint64_t more = calls ? bytes - 1 : 0;
-    const std::uint64_t last =
-        event.a > ~std::uint64_t{0} - more ? ~std::uint64_t{0} : event.a + more;
-    return range->overlaps(IovaRange{{event.a}, {last}});
+    return !range || range->overlaps(addresses_of(event).value_or(*range));
   }
   void add(std::uint32_t column, std::size_t bin, std::uint32_t count) {
     grid_.counts[column * LatencyBins::kCount + bin] += count;

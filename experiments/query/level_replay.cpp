@@ -44,7 +44,7 @@ class Track {
   double integral_ = 0, peak_ = 0;
 };
 
-struct LevelSink : QuietSink {
+struct LevelSink : LifeSink {
   LevelSink(const CellData& of, TimeWindow window, const Columns& columns)
       : cell(of), stale(columns, window), live(columns, window) {}
   void page(const LifeTable::Life&, std::uint64_t, int by_live, int by_stale, Ticks at) {

@@ -107,9 +107,8 @@ void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
     if (rings_[part.ring].role != RingRole::kRecorder) continue;
     for (const Event& event : part.events) {
       recorder_ = std::max(recorder_, event.at);
-      const bool start = event.kind == EventKind::kMark &&
-                         event.status == static_cast<std::uint8_t>(Phase::kStart);
-      if (start) starts_.push_back(event);
+      const bool mark = event.kind == EventKind::kMark;
+      if (mark && MarkEvent::of(event).phase == Phase::kStart) starts_.push_back(event);
     }
   }
   const auto skew = static_cast<Ticks>(kSkewNs / info_.ns_per_tick);
@@ -130,7 +129,8 @@ void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
     starts_.pop_front();
     // An lcore's first events may bear a time just before the mark.
     give(mark.at, false, true);
-    begin(mark.id, static_cast<std::uint32_t>(mark.a), mark.at, true, fresh);
+    const MarkEvent said = MarkEvent::of(mark);
+    begin(said.cell, said.repetition, mark.at, true, fresh);
   }
   give(until, at_end, false);
   if (at_end && current_ != nullptr) current_->end();

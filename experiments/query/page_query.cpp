@@ -10,6 +10,11 @@ namespace {
 // Events that are looked through on either side of the asked moment.
 constexpr std::uint64_t kMostBefore = 700'000, kMostAfter = 700'000;
 
+bool covers(const IovaRange& range, std::uint64_t granule) {
+  return range.first.value >> kGranuleShift4K <= granule &&
+         granule <= range.last.value >> kGranuleShift4K;
+}
+
 // Whether an event can change what is known of the page.
 bool concerns(const Event& event, std::uint64_t granule) {
   switch (event.kind) {
@@ -18,16 +23,16 @@ bool concerns(const Event& event, std::uint64_t granule) {
       return true;
     case EventKind::kDmaMap:
     case EventKind::kDmaUnmap: {
-      const GranuleExtent extent(event);
+      const GranuleExtent extent(DmaEvent::of(event));
       return extent.tracked() && extent.first <= granule && granule - extent.first < extent.pages;
     }
     case EventKind::kMapDone:
     case EventKind::kUnmapExecuted:
     case EventKind::kUnmapCompleted:
-      return event.a >> kGranuleShift4K <= granule && granule <= event.b >> kGranuleShift4K;
+      return covers(MappingEvent::of(event).range, granule);
     case EventKind::kTranslate:
     case EventKind::kRogueProbe:
-      return event.a >> kGranuleShift4K == granule;
+      return covers(*addresses_of(event), granule);
     default:
       return false;
   }
@@ -61,7 +66,7 @@ class PageStory {
   std::vector<PageLife::Life>& lives() { return lives_; }
 
  private:
-  struct Sink : QuietSink {
+  struct Sink : LifeSink {
     PageStory& story;
     void tag(LifeTable::Life& life) {
       if (story.covers(life)) story.begin(life);
@@ -82,9 +87,9 @@ class PageStory {
     if (life.executed != 0) out.executed = cell_.base.nanos(life.executed);
     out.bytes = life.bytes;
     out.phys_page = life.phys_page + (granule_ - life.first);
-    out.granted = dma_event_granted(life.status);
+    out.granted = life.granted();
     out.endpoint = life.endpoint;
-    out.persistent = dma_event_persistent(life.status);
+    out.persistent = life.persistent();
     out.map_ns = cell_.base.length_ns(unpack_ticks(life.map_took));
     out.unmap_ns = cell_.base.length_ns(unpack_ticks(life.unmap_took));
     lives_.push_back(out);
@@ -104,7 +109,7 @@ class PageStory {
     if (stale < 0) out.unreachable = cell_.base.nanos(at);
   }
   void note_executed(const Event& event) {
-    const std::uint32_t domain = tracker_.table().domain(event.id);
+    const std::uint32_t domain = tracker_.table().domain(MappingEvent::of(event).domain.value);
     for (std::size_t i = lives_.size(); i > 0; --i) {
       PageLife::Life& life = lives_[i - 1];
       if (domains_[i - 1] != domain || life.persistent) continue;
@@ -120,7 +125,7 @@ class PageStory {
         ++life.translations;
       } else {
         ++life.probes;
-        life.probe_hits += event.status != 0 ? 1 : 0;
+        life.probe_hits += ProbeEvent::of(event).reached ? 1 : 0;
       }
       return;
     }
@@ -199,7 +204,8 @@ PageLife ask_page_life(const CellData& cell, Iova address, Nanos at, std::size_t
                           });
   // Pieces come stream by stream; the order of streams is kept for equal times.
   std::stable_sort(found.begin(), found.end(), [](const Event& a, const Event& b) {
-    return a.at != b.at ? a.at < b.at : merge_rank(a.kind) < merge_rank(b.kind);
+    if (a.at != b.at) return a.at < b.at;
+    return traits_of(a.kind).changes_mappings && !traits_of(b.kind).changes_mappings;
   });
   PageStory story(cell, granule);
   story.load(search.from);

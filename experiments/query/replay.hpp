@@ -8,15 +8,6 @@
 
 namespace violet::gui {
 
-// What a sink of LifeTracker may leave out.
-struct QuietSink {
-  void tag(LifeTable::Life&) {}
-  void page(const LifeTable::Life&, std::uint64_t, int, int, Ticks) {}
-  void unmapped(const LifeTable::Life&, Ticks) {}
-  void window(const LifeTable::Life&) {}
-  void no_window(const LifeTable::Life&) {}
-};
-
 // Brings the tracker to the state at the checkpoint.
 template <class Sink>
 void load_state(const CellData& cell, const CellData::ReplayFrom& from,

@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "engine/base/rng.hpp"
-#include "engine/base/types.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::gui {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint8_t kPersistent = 1u << 5;
 constexpr std::size_t kBlock = 4096;
 
 struct Device {
@@ -22,10 +21,10 @@ struct Device {
   std::uint32_t domain;
   std::size_t window;  // Buffers that are mapped at once.
   std::uint32_t most_pages;
-  std::uint8_t status;  // Direction and grants.
+  Permissions granted;  // All that the direction needs.
 };
 constexpr std::array<Device, 2> kDevices{
-    {{0x28, 1, 256, 1, 2 | 2 << 2}, {0x30, 2, 64, 8, 3 | 3 << 2}}};
+    {{0x28, 1, 256, 1, Permissions::kWrite}, {0x30, 2, 64, 8, Permissions::kReadWrite}}};
 
 struct Buffer {
   std::uint64_t iova;
@@ -88,26 +87,26 @@ struct SyntheticLife::State {
   }
   void engine(Ticks at, EventKind kind, const Device& device, std::uint64_t iova,
               std::uint32_t pages) {
-    leave(0, {at, kind, static_cast<std::uint8_t>(device.status >> 2), 0, device.domain, iova,
-              iova + pages * kPage - 1});
+    leave(0,
+          MappingEvent{{device.domain}, IovaRange::of(iova, pages * kPage), device.granted}.event(
+              kind, at));
     ++requests[kind == EventKind::kMapDone ? 0 : 1];
   }
   void call(EventKind kind, const Device& device, const Buffer& buffer, bool persistent,
             Ticks took) {
-    const auto status = static_cast<std::uint8_t>(device.status | (persistent ? kPersistent : 0));
-    leave(1, {now, kind, status, pack_ticks(took), device.endpoint, buffer.iova,
-              buffer.bytes | buffer.phys_page << 32});
+    const DmaEvent body{{device.endpoint}, {buffer.iova},  buffer.bytes, buffer.phys_page,
+                        device.granted,    device.granted, persistent};
+    leave(1, body.event(kind, now, took));
     ++operations;
   }
 
   void begin();
   void end();
   void mark(Phase phase) {
-    leave(3, {now, EventKind::kMark, static_cast<std::uint8_t>(phase), 0, options.cell,
-              options.repetition, 0});
+    leave(3, MarkEvent{options.cell, options.repetition, phase}.event(now));
   }
   void sample(Gauge gauge, std::uint8_t lcore, std::uint64_t value) {
-    leave(3, {now, EventKind::kSample, lcore, 0, static_cast<std::uint32_t>(gauge), value, 0});
+    leave(3, SampleEvent{gauge, lcore, value}.event(now));
   }
   void samples();
   void step();
@@ -148,9 +147,9 @@ void SyntheticLife::State::begin() {
   mark(Phase::kStart);
   for (std::size_t i = 0; i < kDevices.size(); ++i) {
     const Device& device = kDevices[i];
-    leave(3, {now, EventKind::kEndpoint, 1, 0, device.endpoint, 0xfee00000, 0xfeefffff});
+    leave(3, RegionEvent{{device.endpoint}, {{0xfee00000}, {0xfeefffff}}, 1}.event(now));
     now += ticks(20'000);
-    leave(0, {now, EventKind::kAttach, 0, 0, device.endpoint, device.domain, 0});
+    leave(0, AttachEvent{{device.endpoint}, {device.domain}}.event(EventKind::kAttach, now));
     if (options.strategy == SyntheticStrategy::kBounce) {
       engine(now + ticks(2'000), EventKind::kMapDone, device, 0xf0000000, 4096);
     }
@@ -166,7 +165,7 @@ void SyntheticLife::State::end() {
   flush();
   for (const Device& device : kDevices) {
     now += ticks(5'000);
-    leave(0, {now, EventKind::kDetach, 0, 0, device.endpoint, device.domain, 0});
+    leave(0, AttachEvent{{device.endpoint}, {device.domain}}.event(EventKind::kDetach, now));
   }
   now += ticks(50'000);
   samples();
@@ -179,8 +178,12 @@ void SyntheticLife::State::use(const Device& device, const Buffer& buffer) {
   for (unsigned i = 0; i < times; ++i) {
     const bool miss = i == 0;
     ++(miss ? misses : hits);
-    leave(2, {at + i * ticks(200), EventKind::kTranslate, static_cast<std::uint8_t>(miss),
-              pack_ticks(around(miss ? 160 : 24)), device.endpoint, buffer.iova, buffer.bytes});
+    const TranslateEvent body{
+        {device.endpoint},
+        {buffer.iova},
+        buffer.bytes,
+        miss ? TranslateEvent::Outcome::kMiss : TranslateEvent::Outcome::kHit};
+    leave(2, body.event(at + i * ticks(200), around(miss ? 160 : 24)));
   }
 }
 
@@ -196,15 +199,14 @@ void SyntheticLife::State::map(std::size_t index) {
     buffer.iova = 0xf0000000 + slot++ % 512 * 8 * kPage;
     const Ticks took = around(180 + buffer.bytes / 16.0);
     now += took;
-    leave(1, {now, EventKind::kCopy, 0, pack_ticks(took / 2), device.endpoint, buffer.iova,
-              buffer.bytes});
+    leave(1, CopyEvent{{device.endpoint}, {buffer.iova}, buffer.bytes}.event(now, took / 2));
     call(EventKind::kDmaMap, device, buffer, true, took);
   } else {
     buffer.iova = addresses[index].take(buffer.pages);
     const Ticks took = around(900);
     engine(now + took * 2 / 3, EventKind::kMapDone, device, buffer.iova, buffer.pages);
     now += took;
-    if (rng.chance(0.5)) leave(1, {now, EventKind::kKick, 0, 0, 0, 0, 0});
+    if (rng.chance(0.5)) leave(1, KickEvent{}.event(now));
     call(EventKind::kDmaMap, device, buffer, false, took);
   }
   live[index].push_back(buffer);
@@ -244,9 +246,8 @@ void SyntheticLife::State::unmap(std::size_t index) {
 
 void SyntheticLife::State::probe(const Device& device, std::uint64_t iova, bool stale) {
   const Ticks at = now + ticks(300);
-  leave(2, {at, EventKind::kRogueProbe, static_cast<std::uint8_t>(stale), 0, device.endpoint, iova,
-            1});
-  if (!stale) leave(2, {at + 1, EventKind::kFault, 2, 0, device.endpoint, iova, 0});
+  leave(2, ProbeEvent{{device.endpoint}, {iova}, Access::kRead, stale}.event(at));
+  if (!stale) leave(2, FaultEvent{{device.endpoint}, {iova}, 2}.event(at + 1));
 }
 
 void SyntheticLife::State::flush() {
@@ -254,7 +255,7 @@ void SyntheticLife::State::flush() {
   Ticks at = now;
   for (const auto& [index, buffer] : queue) unmap_now(index, buffer, at);
   now = at + ticks(1'000);
-  leave(1, {now, EventKind::kFlush, 0, pack_ticks(now - at), 0, queue.size(), 0});
+  leave(1, FlushEvent{{}, queue.size()}.event(now, now - at));
   for (const auto& [index, buffer] : queue) addresses[index].give(buffer.iova, buffer.pages);
   queue.clear();
 }

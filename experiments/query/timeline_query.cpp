@@ -203,7 +203,9 @@ std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::
     cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
       for (const Event& event : piece) {
         if (event.kind != EventKind::kFault) continue;
-        all.push_back({cell.base.nanos(event.at), event.id, event.status, event.a});
+        const FaultEvent fault = FaultEvent::of(event);
+        all.push_back(
+            {cell.base.nanos(event.at), fault.endpoint.value, fault.reason, fault.iova.value});
       }
       return true;
     });

@@ -24,17 +24,14 @@ class TopologyAt {
   void apply(const Event& event) {
     switch (event.kind) {
       case EventKind::kAttach:
-        detach(event.id);
-        return attach(event.id, static_cast<std::uint32_t>(event.a));
+        detach(AttachEvent::of(event).endpoint.value);
+        return attach(AttachEvent::of(event).endpoint.value, AttachEvent::of(event).domain.value);
       case EventKind::kDetach:
-        return detach(event.id);
+        return detach(AttachEvent::of(event).endpoint.value);
       case EventKind::kMapDone:
-        if (event.a > event.b) return;
-        return map(event.id, {{{event.a}, {event.b}},
-                              static_cast<Permissions>(event.status & 7),
-                              cell_.base.nanos(event.at)});
+        return map(MappingEvent::of(event), event.at);
       case EventKind::kUnmapExecuted:
-        return unmap(event);
+        return unmap(MappingEvent::of(event));
       default:
         return;
     }
@@ -79,12 +76,20 @@ class TopologyAt {
     // With the last endpoint the domain goes.
     if (!used) mappings_.erase(domain);
   }
-  void unmap(const Event& event) {
-    const auto found = mappings_.find(event.id);
-    if (found == mappings_.end() || event.a > event.b) return;
+  void map(const MappingEvent& mapping, Ticks at) {
+    if (!mapping.ordered()) return;
+    map(mapping.domain.value,
+        {mapping.range, static_cast<Permissions>(static_cast<unsigned>(mapping.permissions) & 7),
+         cell_.base.nanos(at)});
+  }
+  void unmap(const MappingEvent& mapping) {
+    const auto found = mappings_.find(mapping.domain.value);
+    if (found == mappings_.end() || !mapping.ordered()) return;
     auto& ranges = found->second;
-    for (auto next = ranges.lower_bound(event.a); next != ranges.end() && next->first <= event.b;) {
-      next = next->second.range.last.value <= event.b ? ranges.erase(next) : std::next(next);
+    const std::uint64_t last = mapping.range.last.value;
+    for (auto next = ranges.lower_bound(mapping.range.first.value);
+         next != ranges.end() && next->first <= last;) {
+      next = next->second.range.last.value <= last ? ranges.erase(next) : std::next(next);
     }
   }
 

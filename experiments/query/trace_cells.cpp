@@ -17,13 +17,12 @@ std::vector<TraceCell> marks_of(const results::EventTrace& trace) {
     if (i % kTraceBlocksBetween == 0) trace.give_back_pages();
     if (block.lcore != kRecorderLcore) continue;
     for (const Event& event : block.events) {
-      if (event.kind != EventKind::kMark ||
-          event.status != static_cast<std::uint8_t>(Phase::kStart)) {
-        continue;
-      }
+      if (event.kind != EventKind::kMark) continue;
+      const MarkEvent mark = MarkEvent::of(event);
+      if (mark.phase != Phase::kStart) continue;
       TraceCell cell;
-      cell.cell = event.id;
-      cell.repetition = static_cast<std::uint32_t>(event.a);
+      cell.cell = mark.cell;
+      cell.repetition = mark.repetition;
       cell.marked = true;
       cell.start = event.at;
       cells.push_back(cell);

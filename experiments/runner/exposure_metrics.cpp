@@ -4,10 +4,10 @@
 
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "engine/base/clock.hpp"
-#include "experiments/guest/exposure_ledger.hpp"
-#include "experiments/guest/probe_agreement.hpp"
 #include "experiments/results/metric_catalogue.hpp"
-#include "experiments/runner/stale_probes.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
+#include "experiments/trace/probe_agreement.hpp"
+#include "experiments/trace/stale_probes.hpp"
 
 namespace violet {
 namespace {

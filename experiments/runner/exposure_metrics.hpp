@@ -9,8 +9,8 @@
 #include <span>
 
 #include "engine/telemetry/event.hpp"
-#include "experiments/guest/persistent_lives.hpp"
 #include "experiments/results/records.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
 
 namespace violet {
 

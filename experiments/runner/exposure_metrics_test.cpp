@@ -27,7 +27,7 @@ Event dma(Ticks at, EventKind kind) {
                            .direction = DmaDirection::kFromDevice,
                            .endpoint = 0,
                            .granted = Permissions::kWrite};
-  return {at, kind, dma_event_status(mapping), 0, kNic, 0xf000, dma_event_extent(mapping)};
+  return dma_event(mapping, {kNic}).event(kind, at);
 }
 
 // One page, mapped, unmapped at 20 and reachable until 50.

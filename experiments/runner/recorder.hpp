@@ -30,8 +30,8 @@
 #include <vector>
 
 #include "experiments/results/run_directory.hpp"
-#include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
+#include "experiments/trace/event_log.hpp"
 #include "experiments/trace/event_trace.hpp"
 #include "experiments/trace/fold.hpp"
 
@@ -86,8 +86,7 @@ class Recorder {
   };
 
   void run();
-  void leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
-             std::uint8_t status);
+  void leave(Event event);
   void leave_mark(Phase phase, Ticks at);
   void leave_endpoints();
   void leave_samples(Ticks at, const GaugeReadings& readings);

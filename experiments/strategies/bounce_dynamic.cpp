@@ -126,9 +126,9 @@ class BounceDynamic final : public MappedStrategy {
     context_.counters.bytes_copied += mapping.buffer.bytes;
     // Copies come by the million a second, more than event rings hold: the counter has them all.
     if (!context_.probe.on() || ++copies_ % kCopiesPerEvent != 1) return;
-    context_.probe.record(context_.clock(), EventKind::kCopy,
-                          context_.endpoints[mapping.endpoint].value, mapping.iova.value,
-                          mapping.buffer.bytes);
+    context_.probe.record(
+        CopyEvent{context_.endpoints[mapping.endpoint], mapping.iova, mapping.buffer.bytes}.event(
+            context_.clock()));
   }
 
   static constexpr std::uint64_t kCopiesPerEvent = 32;

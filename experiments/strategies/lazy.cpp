@@ -7,8 +7,8 @@ bool Lazy::Parking::flush_all() {
   ++context.counters.flushes;
   const bool answered = context.driver.sync();
   if (context.probe.on()) {
-    context.probe.record(context.clock(), EventKind::kFlush, lazy_.domain(endpoint_).id().value,
-                         queue.queued(), 0);
+    context.probe.record(
+        FlushEvent{lazy_.domain(endpoint_).id(), queue.queued()}.event(context.clock()));
   }
   return answered;
 }

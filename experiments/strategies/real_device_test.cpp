@@ -12,9 +12,9 @@
 #include "engine/device/device.hpp"
 #include "engine/iotlb/generation_domain.hpp"
 #include "engine/store/radix_store.hpp"
-#include "experiments/guest/exposure_ledger.hpp"
-#include "experiments/guest/probe_agreement.hpp"
 #include "experiments/strategies/strategies.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
+#include "experiments/trace/probe_agreement.hpp"
 
 namespace violet {
 namespace {
@@ -149,8 +149,7 @@ class Traffic {
   };
 
   void record(EventKind kind, const DmaMapping& mapping) {
-    m_.guest_ring.record({now_ticks(), kind, dma_event_status(mapping), 0, kEndpoint.value,
-                          mapping.iova.value, dma_event_extent(mapping)});
+    m_.guest_ring.record(dma_event(mapping, kEndpoint).event(kind, now_ticks()));
   }
 
   void map() {

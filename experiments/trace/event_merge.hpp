@@ -1,8 +1,8 @@
 // Brings the events of several lcores into one order of time.
 //
 // Threading: owner-only.
-// Invariants: M1 at the same instant the engine's events come first (the guest saw their effect), then the
-// streams in their order. M2 events of one stream keep their order.
+// Invariants: at the same instant what changes mappings comes first (EventTraits), then the streams in their order.
+// Events of one stream keep their order.
 // Limits: a stream that is not in order of time makes the result so.
 #pragma once
 
@@ -14,12 +14,6 @@
 #include "engine/telemetry/event.hpp"
 
 namespace violet {
-
-// Engine 0, everybody else 1.
-constexpr unsigned merge_rank(EventKind kind) noexcept {
-  const auto value = static_cast<unsigned>(kind);
-  return value >= 1 && value <= 5 ? 0 : 1;
-}
 
 // Where a stream stands: the rest of its current piece. `next_piece` of the merge brings the one after.
 struct MergeCursor {
@@ -36,8 +30,8 @@ void merge_events(std::span<MergeCursor> cursors, Ticks until, bool all, Refill&
   const auto before = [](const Event& a, std::size_t stream_a, const Event& b,
                          std::size_t stream_b) {
     if (a.at != b.at) return a.at < b.at;
-    const unsigned rank_a = merge_rank(a.kind), rank_b = merge_rank(b.kind);
-    return rank_a != rank_b ? rank_a < rank_b : stream_a < stream_b;
+    const bool first_a = traits_of(a.kind).changes_mappings;
+    return first_a != traits_of(b.kind).changes_mappings ? first_a : stream_a < stream_b;
   };
   for (std::size_t i = 0; i < cursors.size(); ++i) {
     if (cursors[i].empty()) refill(i, cursors[i]);

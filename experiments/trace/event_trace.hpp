@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "engine/base/result.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::results {
 

@@ -23,7 +23,7 @@ constexpr std::uint64_t kLeastCells = 4096;
 
 }  // namespace
 
-struct Fold::State {
+struct Fold::State : LifeSink {
   struct Gap {
     Ticks from, to;
     std::uint64_t lost;
@@ -68,12 +68,12 @@ struct Fold::State {
   void restore(const Event& event);
   void mark(const Event& event);
   void region(const Event& event);
-  void note_attached(const AttachRecord& pair);
+  void note_attached(const AttachEvent& attached);
   void enter_bucket();
   void checkpoint(Ticks at);
   void merge(Ticks until, bool all);
   void time_it(Timed operation, const Event& event) {
-    if (event.took != 0) time.timed(operation, endpoint_index(event.id), event.took);
+    if (event.timed()) time.timed(operation, endpoint_index(event.id), event.took);
   }
 
   Pyramid pyramid;
@@ -179,11 +179,14 @@ void Fold::State::fold(const Event& event) {
       fold_dma(event);
       break;
     case EventKind::kTranslate:
-      time_it(event.status == 2 ? Timed::kFault : Timed::kTranslate, event);
+      time_it(TranslateEvent::of(event).outcome == TranslateEvent::Outcome::kFault
+                  ? Timed::kFault
+                  : Timed::kTranslate,
+              event);
       break;
     case EventKind::kFault:
       time_it(Timed::kFault, event);
-      time.fault(now, event.id, event.a, event.status);
+      time.fault(now, FaultEvent::of(event));
       break;
     case EventKind::kRogueProbe:
       fold_probe(event);
@@ -192,14 +195,13 @@ void Fold::State::fold(const Event& event) {
       restore(event);
       break;
     case EventKind::kAttach:
-      note_attached({event.id, static_cast<std::uint32_t>(event.a)});
+      note_attached(AttachEvent::of(event));
       break;
     case EventKind::kMark:
       mark(event);
       break;
     case EventKind::kSample:
-      time.gauge(now, event.status, static_cast<std::uint16_t>(std::min(event.id, 0xffffu)),
-                 event.a);
+      time.gauge(now, SampleEvent::of(event));
       break;
     case EventKind::kEndpoint:
       region(event);
@@ -212,40 +214,44 @@ void Fold::State::fold(const Event& event) {
 
 void Fold::State::fold_dma(const Event& event) {
   const bool unmap = event.kind == EventKind::kDmaUnmap;
-  const bool persistent = dma_event_persistent(event.status);
+  const DmaEvent call = DmaEvent::of(event);
+  const bool persistent = call.persistent;
   if (unmap && persistent) ++time.now().persistent_unmaps;
   time_it(unmap ? Timed::kUnmap : Timed::kMap, event);
-  const GranuleExtent extent(event);
+  const GranuleExtent extent(call);
   if (!extent.tracked()) return;
-  const std::uint8_t endpoint = endpoint_index(event.id);
-  const std::uint32_t domain = tracker.table().attached_to(event.id);
+  const std::uint8_t endpoint = endpoint_index(call.endpoint.value);
+  const std::uint32_t domain = tracker.table().attached_to(call.endpoint.value);
   for (std::uint64_t i = 0; i < extent.pages; ++i) {
     const std::uint64_t key = LifeTable::key(domain, extent.first + i);
-    ChurnFold::Call call{unmap, false, i > 0};
+    ChurnFold::Call counted{unmap, false, i > 0};
     if (!unmap) {
       const bool before = history.map(key);
-      call.reuse = before && i == 0;
+      counted.reuse = before && i == 0;
       if (!before && pyramid.first_maps.size() < kMostFirstMaps) {
         pyramid.first_maps.push_back({extent.first + i, tracker.table().domain_id(domain), 0, now});
       }
     } else if (!persistent) {
       history.unmap(key);
     }
-    churn.call(churn_band(extent.first + i, endpoint), call, now);
+    churn.call(churn_band(extent.first + i, endpoint), counted, now);
   }
 }
 
 void Fold::State::fold_probe(const Event& event) {
-  const std::uint32_t domain = tracker.table().attached_to(event.id);
-  if (!history.is_gone(LifeTable::key(domain, event.a >> kGranuleShift4K))) return;
-  time.probe(now, event.a, event.status != 0);
+  const ProbeEvent probe = ProbeEvent::of(event);
+  const std::uint32_t domain = tracker.table().attached_to(probe.endpoint.value);
+  if (!history.is_gone(LifeTable::key(domain, probe.iova.value >> kGranuleShift4K))) return;
+  time.probe(now, probe);
 }
 
 // Before the call that maps a page returns, the engine has it already: a probe may reach it.
 void Fold::State::restore(const Event& event) {
-  const std::uint64_t first = event.a >> kGranuleShift4K, last = event.b >> kGranuleShift4K;
-  if (last < first || last - first >= LifeTable::kMostCallPages) return;
-  const std::uint32_t domain = tracker.table().domain(event.id);
+  const MappingEvent mapping = MappingEvent::of(event);
+  const std::uint64_t first = mapping.range.first.value >> kGranuleShift4K;
+  const std::uint64_t last = mapping.range.last.value >> kGranuleShift4K;
+  if (last < first || last - first >= LifeLimits().call_pages) return;
+  const std::uint32_t domain = tracker.table().domain(mapping.domain.value);
   for (std::uint64_t granule = first; granule <= last; ++granule) {
     history.restore(LifeTable::key(domain, granule));
   }
@@ -253,7 +259,7 @@ void Fold::State::restore(const Event& event) {
 
 void Fold::State::mark(const Event& event) {
   PyramidFacts& facts = pyramid.facts;
-  switch (static_cast<Phase>(event.status)) {
+  switch (MarkEvent::of(event).phase) {
     case Phase::kMeasure:
       facts.measure = now;
       facts.has_measure = 1;
@@ -271,7 +277,9 @@ void Fold::State::mark(const Event& event) {
 }
 
 void Fold::State::region(const Event& event) {
-  const RegionRecord record{event.a, event.b, event.id, event.status};
+  const RegionEvent said = RegionEvent::of(event);
+  const RegionRecord record{said.range.first.value, said.range.last.value, said.endpoint.value,
+                            said.kind};
   const bool known =
       std::any_of(pyramid.regions.begin(), pyramid.regions.end(), [&](const RegionRecord& other) {
         return other.first == record.first && other.last == record.last &&
@@ -280,7 +288,8 @@ void Fold::State::region(const Event& event) {
   if (!known && pyramid.regions.size() < kMostRegions) pyramid.regions.push_back(record);
 }
 
-void Fold::State::note_attached(const AttachRecord& pair) {
+void Fold::State::note_attached(const AttachEvent& attached) {
+  const AttachRecord pair{attached.endpoint.value, attached.domain.value};
   auto& pairs = pyramid.ever_attached;
   const bool known = std::any_of(pairs.begin(), pairs.end(), [&](const AttachRecord& other) {
     return other.endpoint == pair.endpoint && other.domain == pair.domain;
@@ -312,7 +321,7 @@ void Fold::take(std::uint16_t lcore, std::span<const Event> events, std::uint64_
   state.pyramid.facts.reordered += state.queue.take(lcore, events);
   if (state.started || state.start_mark) return;
   for (const Event& event : events) {
-    if (event.kind != EventKind::kMark || event.status != 0) continue;
+    if (event.kind != EventKind::kMark || MarkEvent::of(event).phase != Phase::kStart) continue;
     state.start_mark = event.at;
     break;
   }

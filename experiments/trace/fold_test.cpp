@@ -1,5 +1,3 @@
-// The fold and its parts. That it judges as the exposure ledger does is tested beside the ledger
-// (experiments/guest/fold_agreement_test.cpp).
 #include "experiments/trace/fold.hpp"
 
 #include <gtest/gtest.h>
@@ -229,35 +227,29 @@ TEST(Fold, OneLcoreWithTwoRingsIsMerged) {
 }
 
 // What a tracker has told about pages so far.
-struct Levels {
-  void tag(LifeTable::Life&) {}
+struct Levels : LifeSink {
   void page(const LifeTable::Life&, std::uint64_t, int by_live, int by_stale, Ticks) {
     live += by_live;
     stale += by_stale;
   }
-  void unmapped(const LifeTable::Life&, Ticks) {}
   void window(const LifeTable::Life& life) {
     ++windows;
     total += life.unreachable > life.unmapped ? life.unreachable - life.unmapped : 0;
   }
-  void no_window(const LifeTable::Life&) {}
   std::int64_t live = 0, stale = 0;
   std::uint64_t windows = 0;
   Ticks total = 0;
 };
 
 // Every window by the time of its unmap, and the highest level.
-struct Windows {
-  void tag(LifeTable::Life&) {}
+struct Windows : LifeSink {
   void page(const LifeTable::Life&, std::uint64_t, int, int by_stale, Ticks) {
     stale += by_stale;
     peak = std::max(peak, stale);
   }
-  void unmapped(const LifeTable::Life&, Ticks) {}
   void window(const LifeTable::Life& life) {
     at[life.unmapped] = life.unreachable > life.unmapped ? life.unreachable - life.unmapped : 0;
   }
-  void no_window(const LifeTable::Life&) {}
   std::map<Ticks, Ticks> at;
   std::int64_t stale = 0, peak = 0;
 };
@@ -310,7 +302,7 @@ Windows with_losses(const Lcores& lcores, Rng& rng, unsigned slices) {
   return windows;
 }
 
-TEST(LifeTracker, T3_LossesMakeNoPageStaleAndNoWindowLonger) {
+TEST(LifeTracker, LossesMakeNoPageStaleAndNoWindowLonger) {
   Rng rng(11);
   const Lcores strict = strict_life(600), lazy = lazy_life(600);
   const Windows whole = with_losses(lazy, rng, 0);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/telemetry/dma_event.hpp"
-
 namespace violet {
 
 // --- Domains and endpoints ---
@@ -26,7 +24,7 @@ std::uint32_t LifeTable::attached_to(std::uint32_t endpoint) const {
 void LifeTable::attach(std::uint32_t endpoint, std::uint32_t domain) {
   if (domain == kNoDomain) return;
   // An endpoint costs memory only once, and there cannot be more than domains are good for.
-  if (attached_.size() >= kMostPages) return;
+  if (attached_.size() >= limits_.pages) return;
   *attached_.insert(endpoint, domain).first = domain;
   ++endpoints_in_[domain];
 }
@@ -104,7 +102,7 @@ std::uint32_t LifeTable::pop_persistent(std::uint32_t endpoint, std::uint64_t gr
 
 void LifeTable::map_range(std::uint32_t domain, const Mapping& mapping) {
   const std::uint64_t at = key(domain, mapping.first >> kGranuleShift4K);
-  if (mappings.size() >= kMostMappings && mappings.find(at) == nullptr) {
+  if (mappings.size() >= limits_.mappings && mappings.find(at) == nullptr) {
     ++untracked;
     return;
   }
@@ -204,7 +202,7 @@ void LifeTable::save_pages(Pyramid& pyramid, const std::vector<std::uint32_t>& p
 }
 
 void LifeTable::load(const PyramidView& pyramid, const Checkpoint& checkpoint) {
-  *this = LifeTable();
+  *this = LifeTable(limits_);
   const auto records = pyramid.lives.subspan(checkpoint.lives.first, checkpoint.lives.count);
   for (const LifeRecord& record : records) {
     Life life;
@@ -242,7 +240,7 @@ void LifeTable::load_pages(const PyramidView& pyramid, const Checkpoint& checkpo
   }
   for (std::uint32_t id = 0; id < lives.size(); ++id) {
     Life& life = lives[id];
-    if (dma_event_persistent(life.status)) {
+    if (life.persistent()) {
       const auto [there, fresh] = persistent.insert(persistent_key(life.endpoint, life.first), id);
       if (!fresh) life.below = std::exchange(*there, id);
       continue;

@@ -5,8 +5,7 @@
 // Threading: owner-only.
 // Invariants: a page of a domain belongs to one life at a time, the newest; a life is kept until it is
 // unmapped and the last of its pages is complete.
-// Limits: kMostPages pages and kMostMappings engine mappings at once, kMostDomains domains and
-// kMostFlights UNMAPs in flight; what is beyond is not tracked, and counted.
+// Limits: LifeLimits, and kMostDomains domains.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +26,34 @@ struct GranuleSpan {
   bool operator==(const GranuleSpan&) const = default;
 };
 
+// How much is followed: what is beyond is not tracked, and counted.
+struct LifeLimits {
+  std::size_t pages = std::size_t{1} << 21;           // Live or stale at once; below 2^30.
+  std::uint64_t call_pages = std::uint64_t{1} << 12;  // Of one call.
+  std::size_t mappings = std::size_t{1} << 20;        // That the engine has.
+  std::size_t flights = 4096;                         // UNMAPs.
+};
+
+// A call's buffer in granules.
+struct GranuleExtent {
+  explicit GranuleExtent(const DmaEvent& call)
+      : first(call.iova.value >> kGranuleShift4K),
+        pages((last_byte(call) >> kGranuleShift4K) + 1) {}
+  std::uint64_t first;
+  std::uint64_t pages;
+  // Counted from the first byte of the first granule.
+  static std::uint64_t last_byte(const DmaEvent& call) {
+    return call.iova.value % (1u << kGranuleShift4K) + std::max(1u, call.bytes) - 1;
+  }
+  // Whether it lies in the address space and is small enough to be followed.
+  bool tracked(std::uint64_t most = LifeLimits().call_pages) const {
+    return pages <= most && first <= kLastGranule - (pages - 1);
+  }
+};
+
 class LifeTable {
  public:
-  static constexpr std::size_t kMostPages = std::size_t{1} << 21;
-  static constexpr std::uint64_t kMostCallPages = std::uint64_t{1} << 12;
-  static constexpr std::size_t kMostMappings = std::size_t{1} << 20;
   static constexpr std::uint32_t kMostDomains = 4094;
-  static constexpr std::size_t kMostFlights = 4096;
   static constexpr std::uint32_t kNoLife = ~0u;
   static constexpr std::uint32_t kNoDomain = 0;  // The index of what is attached to nothing.
 
@@ -44,7 +64,6 @@ class LifeTable {
     std::uint32_t below =
         kNoLife;            // Of a persistent one: at the same address and not yet unmapped.
     std::uint32_t tag = 0;  // The user's.
-    bool is(std::uint8_t flag) const { return (flags & flag) != 0; }
   };
   enum class PageState : std::uint32_t { kReachable, kExecuted, kComplete, kGone };
   struct Page {
@@ -77,6 +96,9 @@ class LifeTable {
   static std::uint32_t domain_of(std::uint64_t key) {
     return static_cast<std::uint32_t>(key >> 52);
   }
+
+  explicit LifeTable(const LifeLimits& limits = {}) : limits_(limits) {}
+  const LifeLimits& limits() const { return limits_; }
 
   // Makes the domain known; kNoDomain when there are too many.
   std::uint32_t domain(std::uint32_t id);
@@ -136,12 +158,41 @@ class LifeTable {
   void load_pages(const PyramidView& pyramid, const Checkpoint& checkpoint);
   void save_pages(Pyramid& pyramid, const std::vector<std::uint32_t>& position) const;
 
+  LifeLimits limits_;
   std::vector<std::uint32_t> free_lives_;
   std::vector<Flight> free_flights_;
   std::vector<std::uint32_t> domain_ids_{~0u};  // By index.
   std::vector<std::uint32_t> endpoints_in_{0};  // Their number, by domain.
   FlatTable<std::uint32_t> domain_index_;       // By id.
   FlatTable<std::uint32_t> attached_;           // Domain by endpoint.
+};
+
+// What a tracker gives to a sink. A sink derives from this one and hides what it wants to know.
+struct LifeSink {
+  using Life = LifeTable::Life;
+  // Before a life begins; may set its tag.
+  void tag(Life&) {}
+  // A page became (+1) or ceased to be (-1) live or stale, with the end of reachability at its latest.
+  void page(const Life&, std::uint64_t /*granule*/, int /*live*/, int /*stale*/, Ticks) {}
+  // The same for stale, with the end of reachability at its earliest: when the UNMAP was executed.
+  void surely_stale(const Life&, std::uint64_t /*granule*/, int /*by*/, Ticks) {}
+  // The guest's unmap of a life that is not persistent returned.
+  void unmapped(const Life&, Ticks) {}
+  // A life ended: from its unmap to life.unreachable (at the latest) or life.executed (at the earliest), if that is
+  // later.
+  void window(const Life&) {}
+  // It was unmapped and will never have one.
+  void no_window(const Life&) {}
+  // The address was handed out again before the UNMAP of its last life was executed, though no event was lost.
+  void reused(const Life&) {}
+
+  // What the engine has mapped, and has no more.
+  void engine_mapped(const GranuleSpan&) {}
+  void engine_unmapped(const GranuleSpan&) {}
+  // Whether the engine can have mapped a page that a dma_map returned; what it refused is never stale.
+  bool engine_has(const GranuleSpan&) const { return true; }
+  // It has none of a life's pages.
+  void refused(const Life&) {}
 };
 
 }  // namespace violet

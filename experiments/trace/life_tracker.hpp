@@ -1,21 +1,16 @@
-// Follows every dma_map from the guest's call to the moment at which nothing can reach it any more, by the
-// rules of the exposure ledger (experiments/guest), and tells a sink what changes.
+// A life tracker follows every dma_map from the guest's call to the moment at which nothing can reach it any more,
+// and gives a sink what changes. Exposure is judged here and nowhere else: the ledger adds up what it is given, and so
+// do the pyramid and the queries.
 //
 // Threading: owner-only. Precondition: events come in the order of event_merge.hpp.
-// Invariants: T1 a life is over when its unmap returned and the last of its pages is complete; one UNMAP
-// may end several lives, a life may take several UNMAPs. T2 mappings that outlive their unmap by design
-// (dma_event_persistent()) are live between the calls and never stale. T3 with lost events a life may
-// never end; what replaces it ends it without a window. What ended a life, and the
-// beginning of the next, may be among the lost: a life with events missing in its time has no window,
-// and is not stale beyond that.
+// Invariants:
+//   A page of a domain belongs to one life at a time, the newest. A life is over when its unmap returned and the last
+//   of its pages is complete; one UNMAP may end several lives, a life may take several UNMAPs.
+//   Mappings that outlive their unmap by design (DmaEvent::persistent) are live between the calls and never stale.
+//   With lost events a life may never end; what replaces it ends it without a window. What ended a life, and the
+//   beginning of the next, may be among the lost: a life with events missing in its time has no window, and is not
+//   stale beyond that.
 // Limits: those of LifeTable.
-//
-// A sink has:
-//   tag(life)                         before a life begins: may set life.tag
-//   page(life, granule, live, stale, at)   a page became (+1) or ceased to be (-1) live or stale
-//   unmapped(life, at)                the guest's unmap of a life that had one returned
-//   window(life)                      a life ended with a window, life.unreachable - life.unmapped or 0
-//   no_window(life)                   it was unmapped and will never have one
 #pragma once
 
 #include <algorithm>
@@ -23,28 +18,11 @@
 #include <utility>
 #include <vector>
 
-#include "engine/telemetry/dma_event.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "experiments/trace/event_gaps.hpp"
 #include "experiments/trace/life_table.hpp"
 
 namespace violet {
-
-// A call's buffer in granules.
-struct GranuleExtent {
-  explicit GranuleExtent(const Event& event)
-      : first(event.a >> kGranuleShift4K), pages(last_byte(event) / (1u << kGranuleShift4K) + 1) {}
-  std::uint64_t first;
-  std::uint64_t pages;
-  // Counted from the first byte of the first granule.
-  static std::uint64_t last_byte(const Event& event) {
-    return event.a % (1u << kGranuleShift4K) + std::max(1u, dma_event_bytes(event.b)) - 1;
-  }
-  // Whether it lies in the address space and is small enough to be followed.
-  bool tracked() const {
-    return pages <= LifeTable::kMostCallPages && first <= kLastGranule - (pages - 1);
-  }
-};
 
 template <class Sink>
 class LifeTracker {
@@ -53,15 +31,17 @@ class LifeTracker {
   using Page = LifeTable::Page;
   using PageState = LifeTable::PageState;
 
-  explicit LifeTracker(Sink& sink) : sink_(sink) {}
+  explicit LifeTracker(Sink& sink, const LifeLimits& limits = {}) : sink_(sink), table_(limits) {}
 
   LifeTable& table() { return table_; }
   const LifeTable& table() const { return table_; }
-  // Events between `from` and `to` are missing (T3). Before any event at or after `to`.
+  // Events between `from` and `to` are missing. Before any event at or after `to`.
   void lose(Ticks from, Ticks to) {
     lost_ = true;
     gaps_.add(from, to);
   }
+  // Events are missing, and nobody knows when.
+  void lose() { lost_ = true; }
   // The table was loaded with the state at `at`; after lose().
   void begin_at(Ticks at) {
     gaps_.pass(at);
@@ -76,19 +56,16 @@ class LifeTracker {
       doubt_stale(event.at);
     switch (event.kind) {
       case EventKind::kAttach:
-        detach(event.id, event.at);
-        return table_.attach(event.id, table_.domain(static_cast<std::uint32_t>(event.a)));
+        detach(AttachEvent::of(event).endpoint, event.at);
+        return attach(AttachEvent::of(event));
       case EventKind::kDetach:
-        return detach(event.id, event.at);
+        return detach(AttachEvent::of(event).endpoint, event.at);
       case EventKind::kMapDone:
-        return engine_mapped(event);
+        return engine_mapped(MappingEvent::of(event), event.at);
       case EventKind::kUnmapExecuted:
-        if (!ordered(event)) return;
-        table_.unmap_range(span_of(event), event.a, event.b);
-        return execute(span_of(event), event.at);
+        return unmap_executed(MappingEvent::of(event), event.at);
       case EventKind::kUnmapCompleted:
-        if (ordered(event)) complete(span_of(event), event.at);
-        return;
+        return unmap_completed(MappingEvent::of(event), event.at);
       case EventKind::kDmaMap:
         return dma_map(event);
       case EventKind::kDmaUnmap:
@@ -99,27 +76,28 @@ class LifeTracker {
   }
 
  private:
-  static bool ordered(const Event& event) { return event.a <= event.b; }
-  GranuleSpan span_of(const Event& event) {
-    return {table_.domain(event.id), event.a >> kGranuleShift4K, event.b >> kGranuleShift4K};
+  GranuleSpan span_of(const MappingEvent& mapping) {
+    return {table_.domain(mapping.domain.value), mapping.range.first.value >> kGranuleShift4K,
+            mapping.range.last.value >> kGranuleShift4K};
   }
 
   // --- The guest ---
 
-  Life life_of(const Event& event, const GranuleExtent& extent) {
+  Life life_of(const Event& event, const DmaEvent& call, const GranuleExtent& extent) {
+    const std::uint32_t endpoint = call.endpoint.value;
     Life life;
     life.first = extent.first;
     life.pages = static_cast<std::uint32_t>(extent.pages);
-    life.bytes = dma_event_bytes(event.b);
-    life.phys_page = dma_event_page(event.b);
+    life.bytes = call.bytes;
+    life.phys_page = call.phys_page;
     life.mapped = event.at;
-    life.domain_index = table_.attached_to(event.id);
+    life.domain_index = table_.attached_to(endpoint);
     if (lost_ && life.domain_index == LifeTable::kNoDomain) {
-      table_.infer_attached(event.id, extent.first);
-      life.domain_index = table_.attached_to(event.id);
+      table_.infer_attached(endpoint, extent.first);
+      life.domain_index = table_.attached_to(endpoint);
     }
     life.domain = table_.domain_id(life.domain_index);
-    life.endpoint = event.id;
+    life.endpoint = endpoint;
     life.status = event.status;
     life.map_took = event.took;
     life.not_executed = life.not_complete = life.pages;
@@ -127,14 +105,16 @@ class LifeTracker {
     return life;
   }
   void dma_map(const Event& event) {
-    const GranuleExtent extent(event);
-    if (!extent.tracked() || table_.pages.size() + extent.pages > LifeTable::kMostPages ||
-        table_.persistent.size() >= LifeTable::kMostPages) {
+    const DmaEvent call = DmaEvent::of(event);
+    const GranuleExtent extent(call);
+    const LifeLimits& most = table_.limits();
+    if (!extent.tracked(most.call_pages) || table_.pages.size() + extent.pages > most.pages ||
+        table_.persistent.size() >= most.pages) {
       ++table_.untracked;
       return;
     }
-    const Life life = life_of(event, extent);
-    if (dma_event_persistent(event.status)) {
+    const Life life = life_of(event, call, extent);
+    if (call.persistent) {
       table_.push_persistent(life);
       return live(life, 1, event.at);
     }
@@ -144,24 +124,35 @@ class LifeTracker {
     }
     const std::uint32_t id = table_.new_life(life);
     for (std::uint64_t i = 0; i < extent.pages; ++i) {
-      const std::uint64_t key = LifeTable::key(life.domain_index, extent.first + i);
-      const Page page{id & 0x3fffffff, 0};
+      const std::uint64_t granule = extent.first + i;
+      const std::uint64_t key = LifeTable::key(life.domain_index, granule);
+      Page page{id & 0x3fffffff, 0};
+      if (!sink_.engine_has(GranuleSpan{life.domain_index, granule, granule})) {
+        page.state = static_cast<unsigned>(PageState::kComplete) & 3;
+        --table_.lives[id].not_executed;
+        --table_.lives[id].not_complete;
+      }
       const auto [there, fresh] = table_.pages.insert(key, page);
       if (fresh) continue;
       const Page old = std::exchange(*there, page);
-      replace(old, extent.first + i, event.at);
+      replace(old, granule, event.at);
+    }
+    if (table_.lives[id].not_complete == 0) {
+      table_.lives[id].flags |= LifeRecord::kNoWindow;
+      sink_.refused(table_.lives[id]);
     }
     live(table_.lives[id], 1, event.at);
   }
 
   void dma_unmap(const Event& event) {
-    const GranuleExtent extent(event);
-    if (!extent.tracked()) {
+    const DmaEvent call = DmaEvent::of(event);
+    const GranuleExtent extent(call);
+    if (!extent.tracked(table_.limits().call_pages)) {
       ++table_.untracked;
       return;
     }
-    if (dma_event_persistent(event.status)) {
-      const std::uint32_t id = table_.pop_persistent(event.id, extent.first);
+    if (call.persistent) {
+      const std::uint32_t id = table_.pop_persistent(call.endpoint.value, extent.first);
       if (id == LifeTable::kNoLife) {
         ++table_.unmatched;
         return;
@@ -169,7 +160,7 @@ class LifeTracker {
       live(table_.lives[id], -1, event.at);
       return table_.free_life(id);
     }
-    const std::uint32_t domain = table_.attached_to(event.id);
+    const std::uint32_t domain = table_.attached_to(call.endpoint.value);
     if (domain == LifeTable::kNoDomain || !unmap(domain, extent.first, event)) ++table_.unmatched;
   }
 
@@ -194,6 +185,9 @@ class LifeTracker {
       const bool here = page != nullptr && page->life == id;
       const bool stale = here && page->is() != PageState::kComplete;
       sink_.page(life, granule, -1, stale ? 1 : 0, event.at);
+      if (here && page->is() == PageState::kReachable) {
+        sink_.surely_stale(life, granule, 1, event.at);
+      }
       if (here && !stale) table_.pages.erase(key);
     }
     if (life.not_complete == 0) finish(id);
@@ -216,7 +210,7 @@ class LifeTracker {
     for (const std::uint64_t key : reachable) {
       const Page page = *table_.pages.find(key);
       table_.pages.erase(key);
-      --table_.lives[page.life].not_executed;
+      execute_page(table_.lives[page.life], LifeTable::granule_of(key), at);
       complete_page(page.life, LifeTable::granule_of(key), at);
     }
   }
@@ -259,11 +253,16 @@ class LifeTracker {
     }
     // An invalidation in flight is the engine's to see, in engine_mapped().
     if (old.is() != PageState::kReachable) return;
-    if (lost_) ++table_.unmatched;
-    if (!life.is(LifeRecord::kNoWindow) && life.is(LifeRecord::kStale)) sink_.no_window(life);
+    if (!life.is(LifeRecord::kNoWindow)) {
+      if (lost_) {
+        ++table_.unmatched;
+      } else {
+        sink_.reused(life);
+      }
+      if (life.is(LifeRecord::kStale)) sink_.no_window(life);
+    }
     life.flags |= LifeRecord::kNoWindow;
-    --life.not_executed;
-    life.executed = std::max(life.executed, at);
+    execute_page(life, granule, at);
     complete_page(old.life, granule, at);
   }
 
@@ -287,8 +286,12 @@ class LifeTracker {
 
   // --- The engine ---
 
-  void detach(std::uint32_t endpoint, Ticks at) {
-    const auto [domain, last] = table_.detach(endpoint);
+  void attach(const AttachEvent& attached) {
+    table_.attach(attached.endpoint.value, table_.domain(attached.domain.value));
+  }
+
+  void detach(EndpointId endpoint, Ticks at) {
+    const auto [domain, last] = table_.detach(endpoint.value);
     if (domain == LifeTable::kNoDomain || !last) return;
     // With the last endpoint all mappings go.
     const GranuleSpan all{domain, 0, kLastGranule};
@@ -297,9 +300,20 @@ class LifeTracker {
     complete(all, at);
   }
 
+  void unmap_executed(const MappingEvent& mapping, Ticks at) {
+    if (!mapping.ordered()) return;
+    const GranuleSpan range = span_of(mapping);
+    table_.unmap_range(range, mapping.range.first.value, mapping.range.last.value);
+    execute(range, at);
+  }
+  void unmap_completed(const MappingEvent& mapping, Ticks at) {
+    if (mapping.ordered()) complete(span_of(mapping), at);
+  }
+
   void execute(const GranuleSpan& range, Ticks at) {
     if (range.domain == LifeTable::kNoDomain) return;
-    if (table_.flights.size() >= LifeTable::kMostFlights) {
+    sink_.engine_unmapped(range);
+    if (table_.flights.size() >= table_.limits().flights) {
       ++table_.unmatched;
       complete(GranuleSpan(table_.flights.front().range), at);
     }
@@ -307,12 +321,16 @@ class LifeTracker {
     LifeTable::for_range(table_.pages, range, [&](std::uint64_t key, Page& page) {
       if (page.is() != PageState::kReachable) return;
       page.state = static_cast<unsigned>(PageState::kExecuted) & 3;
-      Life& life = table_.lives[page.life];
-      --life.not_executed;
-      life.executed = std::max(life.executed, at);
+      execute_page(table_.lives[page.life], LifeTable::granule_of(key), at);
       flight.pages.emplace_back(key, std::uint32_t{page.life});
     });
     table_.flights.push_back(std::move(flight));
+  }
+
+  void execute_page(Life& life, std::uint64_t granule, Ticks at) {
+    --life.not_executed;
+    life.executed = std::max(life.executed, at);
+    if (life.is(LifeRecord::kStale)) sink_.surely_stale(life, granule, -1, at);
   }
 
   void complete_page(std::uint32_t id, std::uint64_t granule, Ticks at) {
@@ -349,18 +367,20 @@ class LifeTracker {
     table_.free_flight(std::move(flight));
   }
 
-  void engine_mapped(const Event& event) {
-    if (!ordered(event)) return;
-    const GranuleSpan range = span_of(event);
+  void engine_mapped(const MappingEvent& mapping, Ticks at) {
+    if (!mapping.ordered()) return;
+    const GranuleSpan range = span_of(mapping);
     if (range.domain == LifeTable::kNoDomain) return;
-    table_.map_range(range.domain, {event.a, event.b, event.at, event.status});
+    table_.map_range(range.domain, {mapping.range.first.value, mapping.range.last.value, at,
+                                    static_cast<std::uint32_t>(mapping.permissions)});
+    sink_.engine_mapped(range);
     for (std::size_t i = 0; lost_ && i < table_.flights.size(); ++i) {
       const GranuleSpan other = table_.flights[i].range;
       if (other.domain != range.domain || other.first > range.last || range.first > other.last) {
         continue;
       }
       ++table_.unmatched;  // That it was complete was lost.
-      complete(other, event.at);
+      complete(other, at);
       --i;
     }
   }

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "experiments/trace/log_bins.hpp"
 
 namespace violet {
@@ -122,11 +122,14 @@ struct LifeRecord {
   Ticks executed = 0, unreachable = 0;  // The last of its pages, so far; 0: none.
   std::uint32_t domain = 0;
   std::uint32_t endpoint = 0;
-  std::uint8_t status = 0;  // dma_event.hpp
+  std::uint8_t status = 0;  // Of the event: needed, granted, persistent.
   std::uint8_t flags = 0;
   std::uint16_t map_took = 0, unmap_took = 0;  // pack_ticks()
   std::uint16_t unused = 0;
   static constexpr std::uint8_t kUnmapped = 1, kStale = 2, kNoWindow = 4;
+  bool is(std::uint8_t flag) const { return (flags & flag) != 0; }
+  bool persistent() const { return DmaEvent::of_status(status).persistent; }
+  Permissions granted() const { return DmaEvent::of_status(status).granted; }
 };
 // A page of a life that is not simply reachable.
 struct PageRecord {

@@ -57,14 +57,14 @@ bool inside(const Checkpoint::Slice& slice, std::size_t size) {
 bool good_lives(std::span<const LifeRecord> lives) {
   std::uint64_t pages = 0;
   for (const LifeRecord& life : lives) {
-    if (life.pages == 0 || life.pages > LifeTable::kMostCallPages ||
+    if (life.pages == 0 || life.pages > LifeLimits().call_pages ||
         life.first > kLastGranule - (life.pages - 1)) {
       return false;
     }
     pages += life.pages;
   }
   // Persistent ones count as well, and may overlap.
-  return pages <= 4 * LifeTable::kMostPages;
+  return pages <= 4 * LifeLimits().pages;
 }
 
 bool good_checkpoint(const PyramidView& pyramid, const Checkpoint& at) {

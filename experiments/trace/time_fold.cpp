@@ -238,18 +238,17 @@ void TimeFold::change_open(Ticks unmapped, int by) {
   bucket_of(unmapped).open_unmaps += static_cast<std::uint32_t>(by);
 }
 
-void TimeFold::probe(Ticks at, std::uint64_t address, bool reached) {
+void TimeFold::probe(Ticks at, const ProbeEvent& probe) {
   ++now().probes;
-  now().hits += reached ? 1 : 0;
+  now().hits += probe.reached ? 1 : 0;
   const auto bucket = static_cast<std::uint32_t>(buckets_.size() - 1);
-  pyramid_.probes.push_back({at, address, reached ? 1u : 0u, bucket});
+  pyramid_.probes.push_back({at, probe.iova.value, probe.reached ? 1u : 0u, bucket});
   if (pyramid_.probes.size() < kMostProbes) return;
   probes_thinned_ = true;
   thin_probes();
 }
 
-void TimeFold::fault(Ticks at, std::uint32_t endpoint, std::uint64_t address,
-                     std::uint32_t reason) {
+void TimeFold::fault(Ticks at, const FaultEvent& fault) {
   auto& kept = pyramid_.faults;
   if (kept.size() >= kMostFaults) {
     for (std::size_t i = 0; 2 * i < kept.size(); ++i) kept[i] = kept[2 * i];
@@ -257,18 +256,21 @@ void TimeFold::fault(Ticks at, std::uint32_t endpoint, std::uint64_t address,
     pyramid_.facts.faults_thinned *= 2;
   }
   if (faults_seen_++ % pyramid_.facts.faults_thinned == 0) {
-    kept.push_back({at, address, endpoint, reason});
+    kept.push_back({at, fault.iova.value, fault.endpoint.value, fault.reason});
   }
 }
 
 // --- Gauges and gaps ---
 
-void TimeFold::gauge(Ticks at, std::uint16_t lcore, std::uint16_t gauge, std::uint64_t value) {
+void TimeFold::gauge(Ticks at, const SampleEvent& sample) {
+  const auto gauge =
+      static_cast<std::uint16_t>(std::min(static_cast<std::uint32_t>(sample.gauge), 0xffffu));
+  const std::uint64_t value = sample.value;
   auto& cells = pyramid_.gauges;
   const auto bucket = static_cast<std::uint32_t>(buckets_.size() - 1);
   for (std::size_t i = gauges_from_; i < cells.size(); ++i) {
     GaugeCell& cell = cells[i];
-    if (cell.bucket != bucket || cell.lcore != lcore || cell.gauge != gauge) continue;
+    if (cell.bucket != bucket || cell.lcore != sample.lcore || cell.gauge != gauge) continue;
     cell.low = std::min(cell.low, value);
     cell.high = std::max(cell.high, value);
     cell.last = value;
@@ -278,7 +280,8 @@ void TimeFold::gauge(Ticks at, std::uint16_t lcore, std::uint16_t gauge, std::ui
     return;
   }
   if (cells.size() - gauges_from_ >= kMostGaugesABucket) return;
-  cells.push_back({bucket, lcore, gauge, value, value, value, at, 1, static_cast<double>(value)});
+  cells.push_back(
+      {bucket, sample.lcore, gauge, value, value, value, at, 1, static_cast<double>(value)});
 }
 
 void TimeFold::gap(Ticks from, Ticks to, std::uint64_t lost) {

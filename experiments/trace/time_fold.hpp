@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "experiments/trace/pyramid.hpp"
 #include "experiments/trace/sorted_log.hpp"
 
@@ -35,10 +35,10 @@ class TimeFold {
   void move_live(Ticks at, int by) { move(live_, at, by, &PyramidBucket::live); }
   void window(Ticks unmapped, Ticks length, std::uint8_t endpoint);
   void change_open(Ticks unmapped, int by);
-  void gauge(Ticks at, std::uint16_t lcore, std::uint16_t gauge, std::uint64_t value);
+  void gauge(Ticks at, const SampleEvent& sample);
   void gap(Ticks from, Ticks to, std::uint64_t lost);
-  void probe(Ticks at, std::uint64_t address, bool reached);
-  void fault(Ticks at, std::uint32_t endpoint, std::uint64_t address, std::uint32_t reason);
+  void probe(Ticks at, const ProbeEvent& probe);
+  void fault(Ticks at, const FaultEvent& fault);
   // Merges neighbours until there are at most so many buckets; nothing comes after it.
   void coarsen(std::size_t most) {
     flush_bins();

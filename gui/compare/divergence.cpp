@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/telemetry/dma_event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
@@ -25,7 +25,7 @@ class CallStream {
       const EventLine& line = lines_[at_++];
       const EventKind kind = line.event.kind;
       if (kind != EventKind::kDmaMap && kind != EventKind::kDmaUnmap) continue;
-      thinned_ |= dma_event_persistent(line.event.status);
+      thinned_ |= DmaEvent::of(line.event).persistent;
       return DmaCall{kind == EventKind::kDmaMap, line.event.id,
                      static_cast<std::uint32_t>(line.event.b),
                      static_cast<std::uint8_t>(line.event.status & kDirectionBits), line.at};

@@ -1,24 +1,25 @@
-#include "experiments/runner/stale_probes.hpp"
+#include "experiments/trace/stale_probes.hpp"
 
 #include <algorithm>
 #include <unordered_map>
 #include <vector>
 
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kGranule = 4096;
+constexpr std::uint64_t kStaleGranule = 4096;
 
 // Granules of all domains or endpoints, whose ids are far below 2^16.
 std::uint64_t key_of(std::uint32_t id, std::uint64_t iova) {
-  return std::uint64_t{id} << 48 ^ iova / kGranule;
+  return std::uint64_t{id} << 48 ^ iova / kStaleGranule;
 }
 
 template <class Visit>
 void for_each_granule(std::uint64_t first, std::uint64_t last, const Visit& visit) {
-  for (std::uint64_t at = first / kGranule; at <= last / kGranule; ++at) visit(at * kGranule);
+  for (std::uint64_t at = first / kStaleGranule; at <= last / kStaleGranule; ++at)
+    visit(at * kStaleGranule);
 }
 
 // What the engine has mapped, and when last.
@@ -41,20 +42,28 @@ class EngineMaps {
     if (domain == domains_.end()) return false;
     const auto found = mapped_at_.find(key_of(domain->second, iova));
     if (found != mapped_at_.end() && found->second >= when) return true;
-    return std::any_of(large_.begin(), large_.end(), [&](const Event& map) {
-      return map.at >= when && map.id == domain->second && map.a <= iova && iova <= map.b;
+    return std::any_of(large_.begin(), large_.end(), [&](const Event& event) {
+      const MappingEvent map = MappingEvent::of(event);
+      return event.at >= when && map.domain.value == domain->second &&
+             map.range.contains(Iova{iova});
     });
   }
 
  private:
   void apply(const Event& event) {
     if (event.kind == EventKind::kAttach) {
-      domains_[event.id] = static_cast<std::uint32_t>(event.a);
-    } else if (event.b / kGranule - event.a / kGranule > kMostGranules) {
+      const AttachEvent attached = AttachEvent::of(event);
+      domains_[attached.endpoint.value] = attached.domain.value;
+      return;
+    }
+    const MappingEvent map = MappingEvent::of(event);
+    const std::uint64_t first = map.range.first.value, last = map.range.last.value;
+    if (last / kStaleGranule - first / kStaleGranule > kMostGranules) {
       large_.push_back(event);
     } else {
-      for_each_granule(event.a, event.b,
-                       [&](std::uint64_t at) { mapped_at_[key_of(event.id, at)] = event.at; });
+      for_each_granule(first, last, [&](std::uint64_t at) {
+        mapped_at_[key_of(map.domain.value, at)] = event.at;
+      });
     }
   }
 
@@ -78,12 +87,13 @@ struct Granule {
 class GuestMaps {
  public:
   void apply(const Event& event) {
-    const std::uint64_t bytes = dma_event_bytes(event.b);
-    const bool stays = dma_event_persistent(event.status);
-    for_each_granule(event.a, event.a + (bytes == 0 ? 0 : bytes - 1), [&](std::uint64_t at) {
-      Granule& granule = granules_[key_of(event.id, at)];
-      granule.stays = stays;
-      if (stays) return;  // A sample, whose maps and unmaps need not pair.
+    const DmaEvent call = DmaEvent::of(event);
+    const std::uint64_t first = call.iova.value;
+    const std::uint64_t last = first + (call.bytes == 0 ? 0 : call.bytes - 1);
+    for_each_granule(first, last, [&](std::uint64_t at) {
+      Granule& granule = granules_[key_of(call.endpoint.value, at)];
+      granule.stays = call.persistent;
+      if (call.persistent) return;  // A sample, whose maps and unmaps need not pair.
       granule.live += event.kind == EventKind::kDmaMap ? 1 : -1;
       if (event.kind == EventKind::kDmaUnmap) granule.unmapped_at = event.at;
     });
@@ -105,22 +115,24 @@ StaleProbes count_stale_probes(const StaleProbesInput& input) {
   EngineMaps engine(input.engine);
   GuestMaps guest;
   std::size_t g = 0;
-  for (const Event& probe : input.probes) {
-    if (probe.kind != EventKind::kRogueProbe) continue;
-    const Ticks latest = probe.at + input.slack;
+  for (const Event& event : input.probes) {
+    if (event.kind != EventKind::kRogueProbe) continue;
+    const ProbeEvent probe = ProbeEvent::of(event);
+    const Ticks at = event.at;
+    const Ticks latest = at + input.slack;
     engine.move_to(latest);
     for (; g < input.guest.size() && input.guest[g].at <= latest; ++g) {
       const EventKind kind = input.guest[g].kind;
-      if (kind == EventKind::kDmaUnmap && input.guest[g].at > probe.at) break;  // Still to come.
-      if (kind == EventKind::kDmaMap || kind == EventKind::kDmaUnmap) guest.apply(input.guest[g]);
+      if (kind == EventKind::kDmaUnmap && input.guest[g].at > at) break;  // Still to come.
+      if (is_dma_call(kind)) guest.apply(input.guest[g]);
     }
-    if (probe.at < input.begin || probe.at > input.end) continue;
-    const Granule* const granule = guest.find(probe.id, probe.a);
+    if (at < input.begin || at > input.end) continue;
+    const Granule* const granule = guest.find(probe.endpoint.value, probe.iova.value);
     if (granule == nullptr || !granule->is_stale()) continue;
-    if (granule->unmapped_at + input.slack > probe.at) continue;  // Perhaps before the unmap.
-    if (engine.mapped_since(granule->unmapped_at, probe.id, probe.a)) continue;
+    if (granule->unmapped_at + input.slack > at) continue;  // Perhaps before the unmap.
+    if (engine.mapped_since(granule->unmapped_at, probe.endpoint.value, probe.iova.value)) continue;
     ++result.aimed;
-    result.hits += probe.status != 0;
+    result.hits += probe.reached;
   }
   return result;
 }

@@ -44,4 +44,12 @@ class TimeLevel {
   double integral_ = 0;
 };
 
+// With the end of reachability at its earliest and at its latest.
+template <class T>
+struct Bounds {
+  T lower{};
+  T upper{};
+  bool operator==(const Bounds&) const = default;
+};
+
 }  // namespace violet

@@ -1,8 +1,8 @@
-#include "experiments/guest/probe_agreement.hpp"
+#include "experiments/trace/probe_agreement.hpp"
 
 #include <gtest/gtest.h>
 
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 namespace {
@@ -77,14 +77,14 @@ TEST(ProbeAgreement, WithinTheSlackOfAMapItIsUncertain) {
 }
 
 TEST(ProbeAgreement, WithTheGuestsEventsAMappingIsCertainOnceItsDmaMapReturned) {
-  const DmaMapping mapping{.iova = {0x4100},
-                           .buffer = {{0x80100}, 0x1000},
-                           .direction = DmaDirection::kToDevice,
-                           .endpoint = 0};
+  const DmaEvent mapping{.endpoint = {kEndpoint},
+                         .iova = {0x4100},
+                         .bytes = 0x1000,
+                         .phys_page = 0x80,
+                         .needed = Permissions::kRead};
   std::vector<Event> guest;
   for (const Ticks at : {900u, 1400u, 1600u}) {  // The first is another life's.
-    guest.push_back({at, EventKind::kDmaMap, dma_event_status(mapping), 0, kEndpoint,
-                     mapping.iova.value, dma_event_extent(mapping)});
+    guest.push_back(mapping.event(EventKind::kDmaMap, at));
   }
   const auto at = [&](Ticks time, std::uint64_t iova, bool hit) {
     return compare_probes({.engine = kOneLife,

@@ -1,11 +1,10 @@
-#include "experiments/guest/probe_agreement.hpp"
+#include "experiments/trace/probe_agreement.hpp"
 
 #include <algorithm>
 #include <map>
 #include <unordered_map>
 
-#include "engine/base/types.hpp"
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 namespace {
@@ -51,8 +50,8 @@ class Comparison {
     for (const Event& event : input.engine) note_attachment(event);
     for (const Event& event : input.probes) {
       if (event.kind != EventKind::kRogueProbe) continue;
-      if (const Attachment* to = attachment(event)) {
-        lives_[to->domain].try_emplace(event.a / kProbeGranule);
+      if (const Attachment* to = attachment(ProbeEvent::of(event).endpoint, event.at)) {
+        lives_[to->domain].try_emplace(ProbeEvent::of(event).iova.value / kProbeGranule);
       }
     }
     for (const Event& event : input.engine) note_mapping(event);
@@ -80,15 +79,16 @@ class Comparison {
   void note_attachment(const Event& event) {
     const bool attach = event.kind == EventKind::kAttach;
     if (!attach && event.kind != EventKind::kDetach) return;
-    attachments_[event.id].push_back({event.at, static_cast<std::uint32_t>(event.a), attach});
+    const AttachEvent body = AttachEvent::of(event);
+    attachments_[body.endpoint.value].push_back({event.at, body.domain.value, attach});
   }
 
-  const Attachment* attachment(const Event& probe) const {
-    const auto found = attachments_.find(probe.id);
+  const Attachment* attachment(EndpointId endpoint, Ticks at) const {
+    const auto found = attachments_.find(endpoint.value);
     if (found == attachments_.end()) return nullptr;
     const Attachment* last = nullptr;
     for (const Attachment& attachment : found->second) {
-      if (attachment.from <= probe.at) last = &attachment;
+      if (attachment.from <= at) last = &attachment;
     }
     return last != nullptr && last->attached ? last : nullptr;
   }
@@ -105,34 +105,44 @@ class Comparison {
   }
 
   void note_mapping(const Event& event) {
-    const std::uint64_t first = event.a / kProbeGranule;
-    const std::uint64_t last = event.b / kProbeGranule;
-    if (event.kind == EventKind::kMapDone) {
-      for_probed(event.id, first, last, [&](std::vector<Life>& lives) {
-        lives.push_back(
-            {.mapped = event.at, .permissions = static_cast<Permissions>(event.status & 3)});
-      });
-    } else if (event.kind == EventKind::kUnmapExecuted) {
-      for_probed(event.id, first, last,
-                 [&](std::vector<Life>& lives) { execute(lives, event.at); });
-    } else if (event.kind == EventKind::kUnmapCompleted) {
-      for_probed(event.id, first, last,
-                 [&](std::vector<Life>& lives) { complete(lives, event.at); });
-    } else if (event.kind == EventKind::kAttach) {
-      ++endpoints_[static_cast<std::uint32_t>(event.a)];
-    } else if (event.kind == EventKind::kDetach) {
-      note_detach(static_cast<std::uint32_t>(event.a), event.at);
+    switch (event.kind) {
+      case EventKind::kMapDone:
+        return for_mapped(MappingEvent::of(event), [&](std::vector<Life>& lives) {
+          lives.push_back(
+              {.mapped = event.at,
+               .permissions = MappingEvent::of(event).permissions & Permissions::kReadWrite});
+        });
+      case EventKind::kUnmapExecuted:
+        return for_mapped(MappingEvent::of(event),
+                          [&](std::vector<Life>& lives) { execute(lives, event.at); });
+      case EventKind::kUnmapCompleted:
+        return for_mapped(MappingEvent::of(event),
+                          [&](std::vector<Life>& lives) { complete(lives, event.at); });
+      case EventKind::kAttach:
+        ++endpoints_[AttachEvent::of(event).domain.value];
+        return;
+      case EventKind::kDetach:
+        return note_detach(AttachEvent::of(event).domain.value, event.at);
+      default:
+        return;
     }
+  }
+  template <class Function>
+  void for_mapped(const MappingEvent& mapping, Function&& function) {
+    for_probed(mapping.domain.value, mapping.range.first.value / kProbeGranule,
+               mapping.range.last.value / kProbeGranule, function);
   }
 
   // The first dma_map to return after a mapping was made proves that it is there; a pool's mapping sees
   // many.
   void note_return(const Event& event) {
     if (event.kind != EventKind::kDmaMap) return;
-    const Attachment* to = attachment(event);
+    const DmaEvent call = DmaEvent::of(event);
+    const Attachment* to = attachment(call.endpoint, event.at);
     if (to == nullptr) return;
-    const std::uint64_t last = event.a + std::max(1u, dma_event_bytes(event.b)) - 1;
-    for_probed(to->domain, event.a / kProbeGranule, last / kProbeGranule,
+    const std::uint64_t first = call.iova.value;
+    const std::uint64_t last = first + std::max(1u, call.bytes) - 1;
+    for_probed(to->domain, first / kProbeGranule, last / kProbeGranule,
                [&](std::vector<Life>& lives) {
                  auto life = std::upper_bound(lives.begin(), lives.end(), event.at, began_later);
                  if (life == lives.begin()) return;
@@ -167,41 +177,41 @@ class Comparison {
   }
 
   // An ATTACH or DETACH within the error of the time stamps.
-  bool attachment_is_open(const Event& probe) const {
-    for (const Attachment& attachment : attachments_.at(probe.id)) {
-      const Ticks apart =
-          attachment.from > probe.at ? attachment.from - probe.at : probe.at - attachment.from;
+  bool attachment_is_open(EndpointId endpoint, Ticks at) const {
+    for (const Attachment& attachment : attachments_.at(endpoint.value)) {
+      const Ticks apart = attachment.from > at ? attachment.from - at : at - attachment.from;
       if (attachment.from != 0 && apart <= input_.slack) return true;
     }
     return false;
   }
 
-  Expected expectation(const std::vector<Life>& lives, const Event& probe) const {
-    const auto access = static_cast<Access>(probe.b);
+  Expected expectation(const std::vector<Life>& lives, Access access, Ticks at) const {
     Expected expected = Expected::kMiss;
     // From the newest mapping that may have begun, back to the first that was surely gone.
-    auto life = std::upper_bound(lives.begin(), lives.end(), probe.at + input_.slack, began_later);
+    auto life = std::upper_bound(lives.begin(), lives.end(), at + input_.slack, began_later);
     while (life != lives.begin()) {
       --life;
-      const Expected one = expected_of(*life, probe.at, access, input_.slack);
+      const Expected one = expected_of(*life, at, access, input_.slack);
       if (one == Expected::kHit) return one;
       if (one == Expected::kUncertain) expected = one;
-      if (life->completed != kNever && life->completed + input_.slack < probe.at) break;
+      if (life->completed != kNever && life->completed + input_.slack < at) break;
     }
     return expected;
   }
 
-  void judge(const Event& probe, ProbeAgreement& result) const {
-    const Attachment* to = attachment(probe);
+  void judge(const Event& event, ProbeAgreement& result) const {
+    const ProbeEvent probe = ProbeEvent::of(event);
+    const Attachment* to = attachment(probe.endpoint, event.at);
     if (to == nullptr) {
       ++result.not_judged;
       return;
     }
     const Expected expected =
-        attachment_is_open(probe)
+        attachment_is_open(probe.endpoint, event.at)
             ? Expected::kUncertain
-            : expectation(lives_.at(to->domain).at(probe.a / kProbeGranule), probe);
-    count(expected, probe.status != 0, result);
+            : expectation(lives_.at(to->domain).at(probe.iova.value / kProbeGranule), probe.access,
+                          event.at);
+    count(expected, probe.reached, result);
   }
 
   static void count(Expected expected, bool hit, ProbeAgreement& result) {

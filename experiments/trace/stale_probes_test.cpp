@@ -1,10 +1,10 @@
-#include "experiments/runner/stale_probes.hpp"
+#include "experiments/trace/stale_probes.hpp"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 namespace {
@@ -12,13 +12,14 @@ namespace {
 constexpr std::uint32_t kNic = 0x28;
 
 Event dma(Ticks at, EventKind kind, std::uint64_t iova, bool persistent = false) {
-  const DmaMapping mapping{.iova = {iova},
-                           .buffer = {{0x1000}, 1500},
-                           .direction = DmaDirection::kFromDevice,
-                           .endpoint = 0,
-                           .granted = Permissions::kWrite,
-                           .persistent = persistent};
-  return {at, kind, dma_event_status(mapping), 0, kNic, iova, dma_event_extent(mapping)};
+  const DmaEvent mapping{.endpoint = {kNic},
+                         .iova = {iova},
+                         .bytes = 1500,
+                         .phys_page = 1,
+                         .needed = Permissions::kWrite,
+                         .granted = Permissions::kWrite,
+                         .persistent = persistent};
+  return mapping.event(kind, at);
 }
 
 Event probe(Ticks at, std::uint64_t iova, bool hit) {

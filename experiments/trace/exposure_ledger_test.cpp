@@ -1,8 +1,8 @@
-#include "experiments/guest/exposure_ledger.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
 
 #include <gtest/gtest.h>
 
-#include "experiments/guest/dma_api.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 namespace {
@@ -23,14 +23,12 @@ class Story {
   void completed(Ticks at, std::uint64_t iova, std::uint64_t bytes) {
     engine_event(at, EventKind::kUnmapCompleted, iova, bytes);
   }
-  void dma_map(Ticks at, const DmaMapping& mapping) {
-    guest_event(at, EventKind::kDmaMap, mapping);
-  }
-  void dma_unmap(Ticks at, const DmaMapping& mapping) {
+  void dma_map(Ticks at, const DmaEvent& mapping) { guest_event(at, EventKind::kDmaMap, mapping); }
+  void dma_unmap(Ticks at, const DmaEvent& mapping) {
     guest_event(at, EventKind::kDmaUnmap, mapping);
   }
   // The usual beginning: the engine maps, then dma_map returns.
-  void map(Ticks at, const DmaMapping& mapping) {
+  void map(Ticks at, const DmaEvent& mapping) {
     mapped(at - 1, mapping.iova.value & ~(kPage - 1), pages_of(mapping) * kPage);
     dma_map(at, mapping);
   }
@@ -45,23 +43,23 @@ class Story {
   std::vector<Event> guest;
 
  private:
-  static std::uint64_t pages_of(const DmaMapping& mapping) {
-    return ((mapping.iova.value & (kPage - 1)) + mapping.buffer.bytes + kPage - 1) / kPage;
+  static std::uint64_t pages_of(const DmaEvent& mapping) {
+    return ((mapping.iova.value & (kPage - 1)) + mapping.bytes + kPage - 1) / kPage;
   }
   void engine_event(Ticks at, EventKind kind, std::uint64_t iova, std::uint64_t bytes) {
     engine.push_back({at, kind, 0, 0, kDomain, iova, iova + bytes - 1});
   }
-  void guest_event(Ticks at, EventKind kind, const DmaMapping& mapping) {
-    guest.push_back({at, kind, dma_event_status(mapping), 0, kEndpoint, mapping.iova.value,
-                     dma_event_extent(mapping)});
+  void guest_event(Ticks at, EventKind kind, const DmaEvent& mapping) {
+    guest.push_back(mapping.event(kind, at));
   }
 };
 
-DmaMapping buffer(std::uint64_t iova, std::uint64_t phys, std::uint32_t bytes = kPage) {
-  return {.iova = {iova},
-          .buffer = {{phys}, bytes},
-          .direction = DmaDirection::kToDevice,
-          .endpoint = 0,
+DmaEvent buffer(std::uint64_t iova, std::uint64_t phys, std::uint32_t bytes = kPage) {
+  return {.endpoint = {kEndpoint},
+          .iova = {iova},
+          .bytes = bytes,
+          .phys_page = phys / kPage,
+          .needed = Permissions::kRead,
           .granted = Permissions::kRead};
 }
 

@@ -16,7 +16,7 @@
 
 #include "engine/base/types.hpp"
 #include "engine/telemetry/event.hpp"
-#include "experiments/guest/stale_memory.hpp"
+#include "experiments/trace/time_level.hpp"
 
 namespace violet {
 
