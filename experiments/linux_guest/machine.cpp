@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/virtio/tap_peer.hpp"
 #include "experiments/linux_guest/intrusion.hpp"
 
@@ -83,8 +84,7 @@ Status Machine::add_engine(const GuestSetup& setup) {
     config.features |= protocol::feature_bit(protocol::kTopology);
     config.topology = protocol::topology_of(guest_viot(), 0);
   }
-  auto engine = make_engine(setup.store, setup.iotlb,
-                            {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)});
+  auto engine = make_device(setup.store, setup.iotlb, config, *quiescence_, {}, probe(kEngineRing));
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
   return {};
@@ -93,7 +93,7 @@ Status Machine::add_engine(const GuestSetup& setup) {
 Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const char* name,
                                                     const Function& function) {
   const Probe endpoints = probe(kEndpointRing);
-  auto port = engine_->open_port(endpoint, name, endpoints, function.memory.table());
+  auto port = violet::open_port(*engine_, endpoint, name, function.memory.table(), endpoints);
   if (!port || !recording_) return port;
   auto recording = std::make_unique<RecordingPort>(std::move(*port), endpoint, endpoints);
   recording_ports_.push_back(recording.get());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
 #include "experiments/runner/device_config.hpp"
@@ -91,8 +92,7 @@ Status Testbed::make_engine() {
                                  {{kMsiWindow, protocol::RegionKind::kMsi}}});
   }
   endpoints_ = config->endpoints;
-  auto engine = violet::make_engine(cell.store, cell.iotlb,
-                                    {*config, *quiescence_, memory_, probe(kEngineRing)});
+  auto engine = make_device(cell.store, cell.iotlb, *config, *quiescence_, {}, probe(kEngineRing));
   if (!engine) return tl::unexpected<Error>(engine.error());
   engine_ = std::move(*engine);
   return {};
@@ -126,15 +126,16 @@ Status Testbed::make_queues() {
   auto events = make_event_queue(memory_, *event_layout, features);
   if (!events) return tl::unexpected<Error>(events.error());
   events_ = std::move(*events);
-  engine_->attach_queues(requests_.get(), events_.get());
+  engine_->connect(requests_.get(), events_.get());
   return {};
 }
 
 Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
-  auto device = std::make_unique<Device>();
+  auto device = std::make_unique<Attached>();
   device->endpoint.id = {kFirstEndpointId + index};
   const Probe reader = probe(endpoints_shared() ? kGuestRing : kEndpointRing);
-  auto port = engine_->open_port(device->endpoint.id, endpoint_label(kind, index), reader);
+  auto port =
+      open_port(*engine_, device->endpoint.id, endpoint_label(kind, index), memory_, reader);
   if (!port) return tl::unexpected<Error>(port.error());
   device->port = std::move(*port);
   if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
@@ -169,7 +170,7 @@ Status Testbed::start() {
   const plans::Cell& cell = setup_.cell;
   const auto kind = placement_from(cell.placement);
   if (!kind) return fail(ErrorKind::kUsage, "no placement is called '{}'", cell.placement);
-  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *kind,
+  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *requests_, *kind,
                                            InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
                                            kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);

@@ -11,6 +11,8 @@
 #include <array>
 #include <atomic>
 
+#include "engine/iotlb/generation_ranges.hpp"
+#include "engine/iotlb/targeted.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/scorecard/device_bed.hpp"
 #include "experiments/scorecard/lab.hpp"
@@ -18,7 +20,7 @@
 namespace violet::scorecard {
 namespace {
 
-constexpr std::uint32_t kChurnPages = 16;
+constexpr std::uint32_t kChurnHotPages = 16;
 constexpr std::size_t kBatch = 16;
 constexpr std::uint32_t kChurnPages = 32;  // From page 512 on: another leaf node than the hot ones.
 constexpr std::uint32_t kFirstChurnPage = 512;
@@ -153,16 +155,15 @@ class ChurnEndpoint {
  private:
   std::uint64_t translate() {
     std::uint64_t expected = 0;
-    for (std::uint32_t page = 0; page < kChurnPages; ++page) expected += Churn::phys(page);
+    for (std::uint32_t page = 0; page < kChurnHotPages; ++page) expected += Churn::phys(page);
     std::uint64_t hits = 0;
-    typename Bed::Dev::Section section(*bed_.device, *bed_.reader);
+    typename Bed::Path::Section section(*bed_.path);
     for (std::size_t i = 0; i < batches_; ++i) {
       std::uint64_t sum = 0;
       unsigned batch_hits = 0;
       const Ticks start = now_ticks();
-      for (std::uint32_t page = 0; page < kChurnPages; ++page) {
-        const auto result =
-            bed_.device->translate(*bed_.reader, bed_.endpoint, {Churn::iova(page)}, Access::kRead);
+      for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
+        const auto result = bed_.path->translate(bed_.endpoint, {Churn::iova(page)}, Access::kRead);
         sum += result.phys.value;
         batch_hits += result.hit;
       }
@@ -189,11 +190,11 @@ struct Tails {
 };
 
 template <class I>
-Result<Tails> measure_tails(Lab& lab) {
+Result<Tails> measure_tails(Lab& lab, const char* iotlb) {
   using Bed = DeviceBed<I>;
-  auto bed = Bed::make(4096);
+  auto bed = Bed::make(iotlb, 4096);
   if (!bed) return tl::unexpected<Error>(bed.error());
-  for (std::uint32_t page = 0; page < kChurnPages; ++page) {
+  for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
     if (!(*bed)->map(Churn::iova(page), Churn::phys(page))) return fail("a hot MAP was refused");
   }
   Churner<Bed> churner(**bed);
@@ -236,11 +237,11 @@ bool has_hits(const Samples& p999) {
 
 Result<Findings> measure_churn(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("churn_tail", kNeedsTwoCpus)};
-  auto standard = measure_tails<DefaultIotlb>(lab);
+  auto standard = measure_tails<DefaultIotlb>(lab, kDefaultIotlb);
   if (!standard) return tl::unexpected<Error>(standard.error());
-  auto ranges = measure_tails<GenerationRangesIotlb>(lab);
+  auto ranges = measure_tails<GenerationRangesIotlb>(lab, "generation-ranges");
   if (!ranges) return tl::unexpected<Error>(ranges.error());
-  auto targeted = measure_tails<TargetedIotlb>(lab);
+  auto targeted = measure_tails<TargetedIotlb>(lab, "targeted-ack");
   if (!targeted) return tl::unexpected<Error>(targeted.error());
   if (!has_hits(standard->churned.hits_p999) || !has_hits(standard->quiet.hits_p999)) {
     return Findings{
@@ -260,7 +261,7 @@ Result<Findings> measure_churn(Lab& lab) {
            "batches of {} translations of {} hot pages; p99.9 of the batches in which all hit, two "
            "clock reads taken off; IOTLB generation-domain, in which every UNMAP empties the "
            "domain; ",
-           kBatch, kChurnPages) +
+           kBatch, kChurnHotPages) +
            "driver and engine of the churn share lcore 1"}};
 }
 
