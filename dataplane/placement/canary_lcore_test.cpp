@@ -9,13 +9,15 @@
 #include <string>
 #include <tuple>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/placement/engine.hpp"
 #include "dataplane/placement/placement.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
 #include "engine/base/rng.hpp"
+#include "engine/iotlb/iotlbs.hpp"
 #include "engine/protocol/wire.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {
@@ -64,11 +66,11 @@ class Bench {
     config.endpoints.push_back({kNic, "nic", {}});
     config.limits.mappings_per_domain = 4096;
     config.iotlb.entries = 256;
-    engine = make_engine(store, iotlb, {config, *quiescence, memory, {}}).value();
-    engine->attach_queues(requests.get(), event_queue.get());
-    EXPECT_TRUE(engine->negotiate(engine->offered_features()));
-    port = engine->open_port(kNic, "nic").value();
-    place = std::make_unique<Placement>(eal(), *engine, placement, InjectedCosts{});
+    device = make_device(store, iotlb, config, *quiescence).value();
+    device->connect(requests.get(), event_queue.get());
+    EXPECT_TRUE(device->negotiate(device->offered_features()));
+    port = open_port(*device, kNic, "nic", memory).value();
+    place = std::make_unique<Placement>(eal(), *device, *requests, placement, InjectedCosts{});
     EXPECT_TRUE(place->start());
   }
   ~Bench() { place->stop(); }
@@ -157,7 +159,7 @@ class Bench {
   std::unique_ptr<DriverQueue> event_driver;
   std::unique_ptr<RingRequestQueue> requests;
   std::unique_ptr<RingEventQueue> event_queue;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Device> device;
   std::unique_ptr<DmaPort> port;
   std::unique_ptr<Placement> place;
 };
@@ -233,8 +235,8 @@ TEST_P(Canary, C2_AMappingIsFoundAsSoonAsMapCompletes) {
 
 std::vector<Combination> combinations() {
   std::vector<Combination> all;
-  for (const auto& store : store_names()) {
-    for (const auto& iotlb : iotlb_names()) {
+  for (const auto& store : stores().names()) {
+    for (const auto& iotlb : iotlbs().names()) {
       all.emplace_back(store, iotlb, RingFormat::kSplit, PlacementKind::kSidecore);
     }
   }
@@ -268,9 +270,9 @@ TEST(Lcores, C5_AReaderInItsSectionHoldsOnlyWhatItMust) {
   EXPECT_EQ(bench.map(kIova + 0x10000, kPages), protocol::Status::kOk);
   EXPECT_EQ(bench.driver->in_flight(), 1u) << "the UNMAP came back under a reader";
   const Ticks give_up = now_ticks() + ns_to_ticks(2'000'000'000);
-  while (bench.engine->stalled_readers().empty() && now_ticks() < give_up) cpu_pause();
-  ASSERT_FALSE(bench.engine->stalled_readers().empty());
-  EXPECT_EQ(bench.engine->stalled_readers().front(), "stuck");
+  while (bench.device->stalled_readers().empty() && now_ticks() < give_up) cpu_pause();
+  ASSERT_FALSE(bench.device->stalled_readers().empty());
+  EXPECT_EQ(bench.device->stalled_readers().front(), "stuck");
   bench.quiescence->offline(stuck);
   UsedBuffer used{};
   while (bench.driver->pop_used(std::span(&used, 1)) == 0 && now_ticks() < give_up) cpu_pause();
@@ -315,7 +317,7 @@ TEST_P(Sleepers, ABrokenEventRingNeedsAResetAndAResetClearsIt) {
   bench.fault();
   const auto needs_reset = [&] {
     bool needs = false;
-    bench.place->control([&] { needs = bench.engine->needs_reset(); });
+    bench.place->control([&] { needs = bench.device->needs_reset(); });
     return needs;
   };
   const Ticks give_up = now_ticks() + ns_to_ticks(2'000'000'000);
@@ -324,11 +326,11 @@ TEST_P(Sleepers, ABrokenEventRingNeedsAResetAndAResetClearsIt) {
   bench.begin_unmap(kIova, 2);
   EXPECT_FALSE(bench.comes_back(*bench.driver, 10'000'000));
   bench.place->control([&] {
-    bench.engine->attach_queues(bench.requests.get(), nullptr);
-    bench.engine->reset();
-    for (int i = 0; i < 1000 && bench.engine->resetting(); ++i) bench.engine->poll(0);
-    EXPECT_FALSE(bench.engine->resetting());
-    EXPECT_FALSE(bench.engine->needs_reset());
+    bench.device->connect(bench.requests.get(), nullptr);
+    bench.device->reset();
+    for (int i = 0; i < 1000 && bench.device->resetting(); ++i) bench.device->poll(0);
+    EXPECT_FALSE(bench.device->resetting());
+    EXPECT_FALSE(bench.device->needs_reset());
   });
 }
 

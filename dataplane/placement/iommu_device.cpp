@@ -9,7 +9,7 @@ constexpr unsigned kKickPolls = 2 * IommuDevice::kRequestEntries / kKickBudget;
 
 }  // namespace
 
-IommuDevice::IommuDevice(Engine& engine, bool packed, Served served)
+IommuDevice::IommuDevice(Device& engine, bool packed, Served served)
     : engine_(engine), packed_(packed), served_(served) {}
 
 void IommuDevice::kicked(unsigned queue) {
@@ -60,7 +60,7 @@ void IommuDevice::memory_changed() {
 }
 
 void IommuDevice::reset(ResetKind kind) {
-  engine_.attach_queues(nullptr, nullptr);
+  engine_.connect(nullptr, nullptr);
   if (kind == ResetKind::kSystem) {
     engine_.system_reset();
   } else {

@@ -11,8 +11,9 @@
 #include <array>
 #include <memory>
 
-#include "dataplane/placement/engine.hpp"
 #include "dataplane/virtio/virtio_device.hpp"
+#include "dataplane/virtqueue/device_queue.hpp"
+#include "engine/device/device.hpp"
 
 namespace violet::virtio {
 
@@ -35,8 +36,8 @@ class IommuDevice final : public VirtioDevice {
   static constexpr std::uint16_t kEventEntries = 256;
 
   enum class Served { kByPolling, kByKicks };
-  // The engine outlives the device. `packed`: packed rings are offered beside split ones.
-  IommuDevice(Engine& engine, bool packed, Served served = Served::kByPolling);
+  // The engine's device outlives this one. `packed`: packed rings are offered beside split ones.
+  IommuDevice(Device& engine, bool packed, Served served = Served::kByPolling);
   // Who wants to know of polls; outlives the device. Before the first poll.
   void set_watch(PollWatch* watch) { watch_ = watch; }
 
@@ -53,7 +54,7 @@ class IommuDevice final : public VirtioDevice {
     engine_.write_config(offset, bytes);
   }
   Status open_queue(unsigned index, const GuestMemory& memory, const QueueSetup& setup) override;
-  void start() override { engine_.attach_queues(requests_.get(), events_.get()); }
+  void start() override { engine_.connect(requests_.get(), events_.get()); }
   void memory_changed() override;
   void reset(ResetKind kind) override;
   bool resetting() const override { return engine_.resetting(); }
@@ -66,7 +67,7 @@ class IommuDevice final : public VirtioDevice {
 
   static constexpr std::array<std::uint16_t, 2> kSizes = {kRequestEntries, kEventEntries};
 
-  Engine& engine_;
+  Device& engine_;
   bool packed_;
   Served served_;
   PollWatch* watch_ = nullptr;

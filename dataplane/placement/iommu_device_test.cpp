@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/virtio/driver_testing.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
 #include "engine/base/quiescence.hpp"
@@ -18,12 +19,12 @@ constexpr std::uint64_t kRam = 16u << 20;
 constexpr std::uint64_t kHigh = 4ull << 30;
 constexpr EndpointId kEndpoint{0x28};
 
-Result<std::unique_ptr<Engine>> engine_for_test(Quiescence& quiescence, const GuestMemory& memory) {
+Result<std::unique_ptr<Device>> engine_for_test(Quiescence& quiescence) {
   DeviceConfig config;
   config.boot_bypass = true;
   config.endpoints.push_back({kEndpoint, "disk", {}});
   config.iotlb.entries = 256;
-  return make_engine("radix", "generation-domain", {config, quiescence, memory, {}});
+  return make_device("radix", "generation-domain", config, quiescence);
 }
 
 class Watch final : public PollWatch {
@@ -39,7 +40,7 @@ struct Guest {
       : format(ring_format), device(*engine, true, served) {
     device.set_watch(&watch);
     driver.place_ram({kHigh});
-    port = engine->open_port(kEndpoint, "disk", Probe(), driver.memory()).value();
+    port = open_port(*engine, kEndpoint, "disk", driver.memory()).value();
     driver.enable_msix(3);
     settle();
   }
@@ -95,7 +96,7 @@ struct Guest {
   RingFormat format;
   EpochQuiescence quiescence;
   GuestMemory none;
-  std::unique_ptr<Engine> engine = engine_for_test(quiescence, none).value();
+  std::unique_ptr<Device> engine = engine_for_test(quiescence).value();
   Watch watch;
   IommuDevice device;
   SentMessages messages;

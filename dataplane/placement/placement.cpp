@@ -32,10 +32,11 @@ std::optional<PlacementKind> placement_from(std::string_view name) {
   return std::nullopt;
 }
 
-Placement::Placement(Eal& eal, Engine& engine, PlacementKind kind, InjectedCosts costs,
-                     unsigned engine_lcore)
+Placement::Placement(Eal& eal, Device& device, QueueControl& requests, PlacementKind kind,
+                     InjectedCosts costs, unsigned engine_lcore)
     : eal_(eal),
-      engine_(engine),
+      device_(device),
+      requests_(requests),
       kind_(kind),
       exit_ticks_(ns_to_ticks(costs.exit_ns)),
       wake_ticks_(ns_to_ticks(costs.wake_ns)),
@@ -44,7 +45,7 @@ Placement::Placement(Eal& eal, Engine& engine, PlacementKind kind, InjectedCosts
 Placement::~Placement() {
   stop();
   if (eventfd_ < 0) return;
-  engine_.on_fault(nullptr, nullptr);
+  device_.on_fault(nullptr, nullptr);
   close(eventfd_);
 }
 
@@ -53,20 +54,20 @@ Status Placement::start() {
   stop_.store(false, std::memory_order_relaxed);
   if (kind_ == PlacementKind::kSamecore) {
     // Every kick is wanted: it is the only moment at which the engine runs.
-    engine_.requests()->arm_kicks();
+    requests_.arm_kicks();
     running_ = true;
     return {};
   }
   if (kind_ == PlacementKind::kKickThread && eventfd_ < 0) {
     eventfd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (eventfd_ < 0) return fail(ErrorKind::kEnvironment, "eventfd: {}", std::strerror(errno));
-    engine_.on_fault(&Placement::note_fault, this);
+    device_.on_fault(&Placement::note_fault, this);
   }
   // Before the lcore runs, so that the guest's first request already finds it so.
   if (kind_ == PlacementKind::kSidecore) {
-    engine_.requests()->suppress_kicks();
+    requests_.suppress_kicks();
   } else {
-    engine_.requests()->arm_kicks();
+    requests_.arm_kicks();
   }
   const auto body =
       kind_ == PlacementKind::kSidecore ? &Placement::run_sidecore : &Placement::run_kick_thread;
@@ -96,7 +97,7 @@ void Placement::kick() {
     // With the event index a kick is asked for once: ask again before the guest goes on. What the
     // engine cannot take or finish now is for wait().
     bool idle = poll_until_idle(kPatienceNs);
-    while (engine_.requests()->arm_kicks() && idle) idle = poll_until_idle(kPatienceNs);
+    while (requests_.arm_kicks() && idle) idle = poll_until_idle(kPatienceNs);
   } else if (kind_ == PlacementKind::kKickThread) {
     wake();
   }
@@ -104,8 +105,8 @@ void Placement::kick() {
 
 void Placement::wait() {
   if (kind_ != PlacementKind::kSamecore) return cpu_pause();
-  if (!engine_.wants_poll()) return;
-  while (engine_.poll(kBudget) > 0 && engine_.requests()->arm_kicks()) continue;
+  if (!device_.wants_poll()) return;
+  while (device_.poll(kBudget) > 0 && requests_.arm_kicks()) continue;
 }
 
 void Placement::wake() {
@@ -139,10 +140,10 @@ bool Placement::poll_until_idle(std::uint64_t patience_ns) {
   const Ticks began = now_ticks();
   for (Ticks moved = began;;) {
     const Ticks now = now_ticks();
-    if (engine_.poll(kBudget) > 0) {
+    if (device_.poll(kBudget) > 0) {
       moved = now;
-    } else if (engine_.parked() == 0) {
-      return !engine_.needs_reset() && !engine_.resetting();
+    } else if (device_.requests_in_hand() == 0) {
+      return !device_.needs_reset() && !device_.resetting();
     }
     if (now - moved > patience) return false;
     if (now - began > patience) return true;
@@ -151,7 +152,7 @@ bool Placement::poll_until_idle(std::uint64_t patience_ns) {
 
 void Placement::run_sidecore() {
   while (!stop_.load(std::memory_order_acquire)) {  // partner: stop()
-    engine_.poll(kBudget);
+    device_.poll(kBudget);
     run_control();
   }
   poll_until_idle(kLastPatienceNs);
@@ -159,11 +160,11 @@ void Placement::run_sidecore() {
 
 void Placement::run_kick_thread() {
   while (!stop_.load(std::memory_order_acquire)) {  // partner: stop()
-    engine_.requests()->suppress_kicks();
+    requests_.suppress_kicks();
     const bool idle = poll_until_idle(kPatienceNs);
     run_control();
     // What the driver queued between the last look and the arming is found by arm_kicks() itself.
-    if (engine_.requests()->arm_kicks() && idle) continue;
+    if (requests_.arm_kicks() && idle) continue;
     sleep();
   }
   poll_until_idle(kLastPatienceNs);
@@ -175,9 +176,9 @@ void Placement::sleep() {
   asleep_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // partner: note_fault()
   pollfd bell{eventfd_, POLLIN, 0};
-  while (ppoll(&bell, 1, engine_.wants_poll() ? &kNap : nullptr, nullptr) == 0) {
+  while (ppoll(&bell, 1, device_.wants_poll() ? &kNap : nullptr, nullptr) == 0) {
     naps_.add();
-    if (engine_.poll(kBudget) > 0) break;
+    if (device_.poll(kBudget) > 0) break;
   }
   asleep_.store(false, std::memory_order_relaxed);
   std::uint64_t count = 0;

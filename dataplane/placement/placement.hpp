@@ -23,7 +23,8 @@
 #include <vector>
 
 #include "dataplane/eal/eal.hpp"
-#include "dataplane/placement/engine.hpp"
+#include "dataplane/virtqueue/device_queue.hpp"
+#include "engine/device/device.hpp"
 
 namespace violet {
 
@@ -40,9 +41,10 @@ struct InjectedCosts {
 
 class Placement {
  public:
-  // `engine_lcore` is ignored for samecore. Engine and Eal outlive the placement.
-  Placement(Eal& eal, Engine& engine, PlacementKind kind, InjectedCosts costs,
-            unsigned engine_lcore = 1);
+  // `requests` is the queue that the device is connected to. `engine_lcore` is ignored for samecore. All
+  // outlive the placement.
+  Placement(Eal& eal, Device& device, QueueControl& requests, PlacementKind kind,
+            InjectedCosts costs, unsigned engine_lcore = 1);
   ~Placement();
   Placement(const Placement&) = delete;
   Placement& operator=(const Placement&) = delete;
@@ -74,7 +76,8 @@ class Placement {
   void run_kick_thread();
 
   Eal& eal_;
-  Engine& engine_;
+  Device& device_;
+  QueueControl& requests_;
   PlacementKind kind_;
   Ticks exit_ticks_;
   Ticks wake_ticks_;

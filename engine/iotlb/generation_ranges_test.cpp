@@ -14,7 +14,8 @@ constexpr std::uint64_t kPages = 100;
 
 struct Bed {
   Bed() : iotlb({}, quiescence) {
-    reader = iotlb.add_reader(quiescence.add_reader("reader").value()).value();
+    const auto id = quiescence.add_reader("reader").value();
+    reader = static_cast<GenerationRangesIotlb::Reader*>(iotlb.add_reader(id).value());
     for (std::uint64_t page = 0; page < kPages; ++page) fill(kDomain, page * kPage, kPage);
   }
   void fill(DomainTag tag, std::uint64_t at, std::uint64_t bytes) {

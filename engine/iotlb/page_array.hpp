@@ -47,10 +47,6 @@ class PageArray {
     return {entries_[slot].data, geometry_.region_bytes()};
   }
 
-  void prefetch(DomainTag tag, Iova iova) const noexcept {
-    __builtin_prefetch(&entries_[geometry_.slot(tag, iova)]);
-  }
-
   // Adds or replaces. `live(context)` says whether a context id can still be looked up.
   template <class Live>
   void insert(DomainTag tag, Iova iova, std::uint32_t context, std::uint64_t data, Rng& rng,

@@ -115,10 +115,6 @@ class VersionedTable {
     return {};
   }
 
-  void prefetch(DomainTag tag, Iova iova) const noexcept {
-    __builtin_prefetch(&entries_[geometry_.slot(tag, iova)]);
-  }
-
   // Of the set that `iova` belongs to. Load it before the walk whose result store() will be given.
   std::uint64_t version(DomainTag tag, Iova iova) const noexcept {
     // acquire, partner: remove(). Who sees the bump sees the removal from the store before it.

@@ -1,5 +1,5 @@
-// The contract of a domain store: the mappings of one domain, written by the engine and read by
-// every endpoint that misses its IOTLB.
+// A domain store keeps the mappings of one domain: written by the engine, read by every endpoint that
+// misses its IOTLB.
 //
 // Threading: map(), unmap(), reclaim() and the destructor belong to the engine thread, between
 // try_begin_update() and end_update(). translate() may be called by any reader that is online
@@ -23,9 +23,10 @@
 // Limits: memory is charged to a MemoryBudget; what does not fit is kNoMemory and changes nothing.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 
 #include "engine/base/memory_budget.hpp"
@@ -72,30 +73,38 @@ struct StoreConfig {
   std::uint64_t max_mappings = std::uint64_t{1} << 20;  // More answers kNoMemory.
 };
 
-template <class S>
-concept DomainStore = requires(S store, const S const_store, const Mapping& mapping,
-                               IovaRange range, UnmapCursor& cursor, Iova iova,
-                               std::uint32_t max_mappings, const StoreConfig& config,
-                               Quiescence& quiescence, MemoryBudget& budget) {
-  requires std::constructible_from<S, const StoreConfig&, Quiescence&, MemoryBudget&>;
-  { S::kName } -> std::convertible_to<const char*>;
-  { S::kLockFreeReaders } -> std::convertible_to<bool>;
-  { store.try_begin_update() } -> std::same_as<bool>;
-  {store.end_update()};
+class DomainStore {
+ public:
+  virtual ~DomainStore() = default;
+
+  virtual bool try_begin_update() = 0;
+  virtual void end_update() = 0;
   // Precondition: range and phys are aligned to the granule and inside input_range.
-  { store.map(mapping) } -> std::same_as<MapStatus>;
-  { store.unmap(range, cursor, max_mappings) } -> std::same_as<UnmapStatus>;
-  // Frees memory whose grace period has passed, at most `max_mappings` pieces; true when none is
-  // left.
-  { store.reclaim(max_mappings) } -> std::same_as<bool>;
+  virtual MapStatus map(const Mapping& mapping) = 0;
+  virtual UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) = 0;
+  // Frees memory whose grace period has passed, at most `max_pieces`; true when none is left.
+  virtual bool reclaim(std::uint32_t max_pieces) = 0;
+
   // Does a mapping meet the range, aligned or not? The engine's, at any time (S8).
-  { const_store.any_mapped(range) } -> std::same_as<bool>;
+  virtual bool any_mapped(IovaRange range) const = 0;
   // Is there anything for reclaim() to free, now or later? The engine's, at any time (S8).
-  { const_store.has_garbage() } -> std::same_as<bool>;
-  { const_store.translate(iova) } -> std::same_as<std::optional<Translation>>;
-  { const_store.mapping_count() } -> std::same_as<std::uint64_t>;
+  virtual bool has_garbage() const = 0;
+  virtual std::uint64_t mapping_count() const = 0;
   // Everything the store holds, nodes awaiting reclaim included, as charged to the budget.
-  { const_store.resident_bytes() } -> std::same_as<std::size_t>;
+  virtual std::size_t resident_bytes() const = 0;
+
+  virtual std::optional<Translation> translate(Iova iova) const = 0;
+  // A hint: fetches the cache lines that a map() or unmap() of this granule will miss. An engine that
+  // calls it for a burst of requests before it executes them waits for memory once, not once a
+  // request. Any thread that is online, or the engine.
+  virtual void prefetch(Iova /*iova*/) const {}
 };
+
+// The most that the object of a store takes, beside what resident_bytes() says.
+inline constexpr std::size_t kStoreObjectBytes = 256;
+
+// Makes the store of one domain: that of a registered kind (stores.hpp), or a test's own.
+using StoreFactory = std::function<std::unique_ptr<DomainStore>(
+    const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget)>;
 
 }  // namespace violet

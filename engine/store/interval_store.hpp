@@ -51,34 +51,31 @@ class CountingAllocator {
   std::size_t* bytes_;
 };
 
-class IntervalStore {
+class IntervalStore final : public DomainStore {
  public:
-  static constexpr const char* kName = "interval";
-  static constexpr bool kLockFreeReaders = false;
-
   IntervalStore(const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget);
-  ~IntervalStore();
+  ~IntervalStore() override;
   IntervalStore(const IntervalStore&) = delete;
   IntervalStore& operator=(const IntervalStore&) = delete;
 
-  bool try_begin_update() { return gate_.try_close(); }
-  void end_update() { gate_.open(); }
+  bool try_begin_update() override { return gate_.try_close(); }
+  void end_update() override { gate_.open(); }
 
-  MapStatus map(const Mapping& mapping);
-  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings);
-  bool reclaim(std::uint32_t /*max_pieces*/) { return true; }
-  bool has_garbage() const { return false; }  // B1
+  MapStatus map(const Mapping& mapping) override;
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) override;
+  bool reclaim(std::uint32_t /*max_pieces*/) override { return true; }
+  bool has_garbage() const override { return false; }  // B1
   // Beside readers: nobody but the engine writes.
-  bool any_mapped(IovaRange range) const {
+  bool any_mapped(IovaRange range) const override {
     const auto found = mappings_.lower_bound(range.first.value);
     return found != mappings_.end() && found->second.first <= range.last.value;
   }
 
   // The extent is the whole mapping.
-  std::optional<Translation> translate(Iova iova) const;
+  std::optional<Translation> translate(Iova iova) const override;
 
-  std::uint64_t mapping_count() const { return mappings_.size(); }
-  std::size_t resident_bytes() const { return bytes_; }
+  std::uint64_t mapping_count() const override { return mappings_.size(); }
+  std::size_t resident_bytes() const override { return bytes_; }
 
  private:
   // Without the last address, which is the key.
@@ -104,7 +101,5 @@ class IntervalStore {
   std::size_t charged_ = 0;  // What of it budget_ knows.
   Map mappings_;
 };
-
-static_assert(DomainStore<IntervalStore>);
 
 }  // namespace violet

@@ -17,22 +17,20 @@
 
 namespace violet {
 
-class OracleStore {
+class OracleStore : public DomainStore {
  public:
-  static constexpr const char* kName = "oracle";
-  static constexpr bool kLockFreeReaders = false;
   static constexpr std::size_t kMappingCharge = 128;
 
   OracleStore(const StoreConfig& config, Quiescence& /*quiescence*/, MemoryBudget& budget)
       : max_mappings_(config.max_mappings), budget_(budget) {}
-  ~OracleStore() { budget_.release(resident_bytes()); }
+  ~OracleStore() override { budget_.release(resident_bytes()); }
   OracleStore(const OracleStore&) = delete;
   OracleStore& operator=(const OracleStore&) = delete;
 
-  bool try_begin_update() { return true; }
-  void end_update() {}
+  bool try_begin_update() override { return true; }
+  void end_update() override {}
 
-  MapStatus map(const Mapping& mapping) {
+  MapStatus map(const Mapping& mapping) override {
     const auto next = first_reaching(mapping.range.first);
     if (next != mappings_.end() && next->second.range.overlaps(mapping.range)) {
       return MapStatus::kOverlap;  // D25
@@ -43,7 +41,7 @@ class OracleStore {
     return MapStatus::kOk;
   }
 
-  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) {
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) override {
     auto it = first_reaching(range.first);
     if (!cursor.started) {
       for (auto probe = it; touches(probe, range); ++probe) {
@@ -60,18 +58,20 @@ class OracleStore {
     return UnmapStatus::kDone;  // D34
   }
 
-  bool reclaim(std::uint32_t /*max_pieces*/) { return true; }
-  bool has_garbage() const { return false; }
-  bool any_mapped(IovaRange range) const { return touches(first_reaching(range.first), range); }
+  bool reclaim(std::uint32_t /*max_pieces*/) override { return true; }
+  bool has_garbage() const override { return false; }
+  bool any_mapped(IovaRange range) const override {
+    return touches(first_reaching(range.first), range);
+  }
 
-  std::optional<Translation> translate(Iova iova) const {
+  std::optional<Translation> translate(Iova iova) const override {
     const auto it = first_reaching(iova);
     if (it == mappings_.end() || !it->second.range.contains(iova)) return std::nullopt;
     return Translation{it->second.range, it->second.phys, it->second.permissions};
   }
 
-  std::uint64_t mapping_count() const { return mappings_.size(); }
-  std::size_t resident_bytes() const { return mappings_.size() * kMappingCharge; }
+  std::uint64_t mapping_count() const override { return mappings_.size(); }
+  std::size_t resident_bytes() const override { return mappings_.size() * kMappingCharge; }
 
  private:
   using Map = std::map<Iova, Mapping>;  // By first address.
@@ -91,7 +91,5 @@ class OracleStore {
   std::uint64_t max_mappings_;
   MemoryBudget& budget_;
 };
-
-static_assert(DomainStore<OracleStore>);
 
 }  // namespace violet

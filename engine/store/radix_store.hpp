@@ -31,10 +31,8 @@
 
 namespace violet {
 
-class RadixStore {
+class RadixStore final : public DomainStore {
  public:
-  static constexpr const char* kName = "radix";
-  static constexpr bool kLockFreeReaders = true;
   static constexpr std::size_t kLingering = 4;
   static constexpr std::size_t kIdleBytes =
       (kLingering * (radix::kMaxLevel + 1) + radix::NodePool::kMaxSpare) * radix::kNodeCharge;
@@ -42,30 +40,27 @@ class RadixStore {
   RadixStore(const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget);
   // Precondition: no reader can hold anything of the store. Takes time in proportion to the nodes;
   // unmap() everything in slices first where that matters.
-  ~RadixStore();
+  ~RadixStore() override;
   RadixStore(const RadixStore&) = delete;
   RadixStore& operator=(const RadixStore&) = delete;
 
-  bool try_begin_update() { return true; }
-  void end_update() {}
+  bool try_begin_update() override { return true; }
+  void end_update() override {}
 
-  MapStatus map(const Mapping& mapping);
+  MapStatus map(const Mapping& mapping) override;
   // Stops early (kMore) when holes and large mappings have cost as much as max_mappings removals.
-  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings);
-  bool reclaim(std::uint32_t max_nodes) { return pool_.reclaim(max_nodes); }
-  bool has_garbage() const { return pool_.has_retired(); }
-  bool any_mapped(IovaRange range) const { return any_entry(own_root(), span_of(range)); }
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) override;
+  bool reclaim(std::uint32_t max_nodes) override { return pool_.reclaim(max_nodes); }
+  bool has_garbage() const override { return pool_.has_retired(); }
+  bool any_mapped(IovaRange range) const override { return any_entry(own_root(), span_of(range)); }
 
   // The extent is one entry: a granule, or a large entry.
-  std::optional<Translation> translate(Iova iova) const;
+  std::optional<Translation> translate(Iova iova) const override;
 
-  // Optional: fetches the cache lines that a map() or unmap() of this granule will miss. An engine
-  // that calls it for a burst of requests before it executes them waits for memory once, not once
-  // a request. Any thread that is online, or the engine.
-  void prefetch(Iova iova) const;
+  void prefetch(Iova iova) const override;
 
-  std::uint64_t mapping_count() const { return mapping_count_; }
-  std::size_t resident_bytes() const { return pool_.resident_bytes(); }
+  std::uint64_t mapping_count() const override { return mapping_count_; }
+  std::size_t resident_bytes() const override { return pool_.resident_bytes(); }
 
  private:
   using Granule = radix::Granule;
@@ -131,43 +126,5 @@ class RadixStore {
   std::size_t next_lingering_ = 0;
   radix::NodePool pool_;
 };
-
-inline std::optional<Translation> RadixStore::translate(Iova iova) const {
-  // acquire: partner of the release stores of root_ in grow(), unlink() and sink_root().
-  const Entry top = root_.load(std::memory_order_acquire);
-  unsigned bits = static_cast<unsigned>(top & (kCacheLine - 1)) * radix::kBits;
-  const Granule granule = iova.value >> shift_;
-  if (top == radix::kEmpty || (granule >> bits) >= radix::kSlots) return std::nullopt;
-  Entry entry = top & ~Entry{kCacheLine - 1};
-  while (true) {
-    const auto& slot = radix::child_of(entry)->slots[(granule >> bits) & (radix::kSlots - 1)];
-    entry = slot.load(std::memory_order_acquire);  // partner: Node::publish()
-    if (radix::is_leaf(entry)) break;
-    if (entry == radix::kEmpty) return std::nullopt;
-    bits -= radix::kBits;
-  }
-  const std::uint64_t offset_mask = (std::uint64_t{1} << (bits + shift_)) - 1;
-  return Translation{{{iova.value & ~offset_mask}, {iova.value | offset_mask}},
-                     {radix::phys_of(entry)},
-                     radix::permissions_of(entry)};
-}
-
-inline void RadixStore::prefetch(Iova iova) const {
-  const Entry top = root_.load(std::memory_order_acquire);  // partners: as in translate()
-  unsigned bits = static_cast<unsigned>(top & (kCacheLine - 1)) * radix::kBits;
-  const Granule granule = iova.value >> shift_;
-  if (top == radix::kEmpty || (granule >> bits) >= radix::kSlots) return;
-  const Node* node = radix::child_of(top & ~Entry{kCacheLine - 1});
-  for (; bits > 0; bits -= radix::kBits) {
-    const auto& slot = node->slots[(granule >> bits) & (radix::kSlots - 1)];
-    const Entry entry = slot.load(std::memory_order_acquire);
-    if (!radix::is_child(entry)) return;
-    node = radix::child_of(entry);
-  }
-  __builtin_prefetch(&node->slots[granule & (radix::kSlots - 1)], 1);
-  __builtin_prefetch(node, 1);
-}
-
-static_assert(DomainStore<RadixStore>);
 
 }  // namespace violet

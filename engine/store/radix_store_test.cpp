@@ -8,7 +8,10 @@
 namespace violet {
 namespace {
 
-using Fixture = StoreFixture<RadixStore>;
+struct Fixture : StoreFixture {
+  explicit Fixture(const StoreConfig& config = {}, std::size_t budget_bytes = kBudget)
+      : StoreFixture(tested_store("radix"), config, budget_bytes) {}
+};
 constexpr std::size_t kNode = radix::kNodeCharge;
 
 std::size_t nodes(const Fixture& fixture) { return fixture.store.resident_bytes() / kNode; }

@@ -17,6 +17,7 @@
 #include "engine/base/check.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
+#include "engine/store/interval_store.hpp"
 #include "engine/store/stores.hpp"
 
 namespace violet {
@@ -30,13 +31,12 @@ constexpr IovaRange page_range(std::uint64_t index) {
 }
 constexpr std::uint64_t phys_of(std::uint64_t index) { return (index * 7 + 3) * kPage; }
 
-template <class S>
 class StoreSubject {
  public:
-  explicit StoreSubject(std::size_t population) {
+  StoreSubject(const std::string& name, std::size_t population) {
     StoreConfig config;
     config.max_mappings = population;
-    store_ = std::make_unique<S>(config, quiescence_, budget_);
+    store_ = stores().find(name)->make(config, quiescence_, budget_);
   }
   std::uint64_t map(std::uint64_t index) {
     VIOLET_CHECK(store_->try_begin_update());
@@ -58,21 +58,18 @@ class StoreSubject {
     const auto found = store_->translate(iova);
     return found ? found->at(iova).value : 0;
   }
-  void prefetch(std::uint64_t index) const requires requires(const S& store, Iova iova) {
-    store.prefetch(iova);
-  }
-  { store_->prefetch(page_range(index).first); }
+  void prefetch(std::uint64_t index) const { store_->prefetch(page_range(index).first); }
   double bytes() const { return static_cast<double>(store_->resident_bytes()); }
 
  private:
   EpochQuiescence quiescence_;
   MemoryBudget budget_{std::size_t{1} << 30};
-  std::unique_ptr<S> store_;
+  std::unique_ptr<DomainStore> store_;
 };
 
 class BtreeSubject {
  public:
-  explicit BtreeSubject(std::size_t /*population*/) {}
+  BtreeSubject(const std::string& /*name*/, std::size_t /*population*/) {}
   std::uint64_t map(std::uint64_t index) {
     return static_cast<std::uint64_t>(
         map_.emplace(kBase + index * kPage, Value{kPage, phys_of(index)}).second);
@@ -98,7 +95,7 @@ class BtreeSubject {
 // equal.
 class GtreeSubject {
  public:
-  explicit GtreeSubject(std::size_t /*population*/)
+  GtreeSubject(const std::string& /*name*/, std::size_t /*population*/)
       : tree_(g_tree_new_full(compare, nullptr, g_free, g_free)) {}
   ~GtreeSubject() { g_tree_destroy(tree_); }
   GtreeSubject(const GtreeSubject&) = delete;
@@ -138,17 +135,17 @@ class GtreeSubject {
 // One populated subject per size, filled once in random order and left as it was found.
 template <class Subject>
 struct Populated {
-  explicit Populated(std::size_t size) : order(size), subject(size) {
+  Populated(const std::string& name, std::size_t size) : order(size), subject(name, size) {
     std::iota(order.begin(), order.end(), 0u);
     Rng rng(size);
     for (std::size_t i = size; i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
     for (const auto index : order) subject.map(index);
     for (std::size_t i = size; i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
   }
-  static Populated& of(std::int64_t size) {
-    static std::map<std::int64_t, std::unique_ptr<Populated>> cache;
-    auto& entry = cache[size];
-    if (!entry) entry = std::make_unique<Populated>(static_cast<std::size_t>(size));
+  static Populated& of(const std::string& name, std::int64_t size) {
+    static std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<Populated>> cache;
+    auto& entry = cache[{name, size}];
+    if (!entry) entry = std::make_unique<Populated>(name, static_cast<std::size_t>(size));
     return *entry;
   }
 
@@ -164,8 +161,8 @@ void report(benchmark::State& state, std::uint64_t checksum, double bytes) {
 
 // One unmap and one map of the same random page.
 template <class Subject>
-void map_unmap(benchmark::State& state) {
-  auto& populated = Populated<Subject>::of(state.range(0));
+void map_unmap(benchmark::State& state, const std::string& name) {
+  auto& populated = Populated<Subject>::of(name, state.range(0));
   const std::size_t mask = populated.order.size() - 1;
   std::uint64_t checksum = 0;
   std::size_t i = 0;
@@ -179,9 +176,9 @@ void map_unmap(benchmark::State& state) {
 
 // The same by an engine that looks at its burst of requests ahead of executing them.
 template <class Subject>
-void map_unmap_burst(benchmark::State& state) {
+void map_unmap_burst(benchmark::State& state, const std::string& name) {
   constexpr std::size_t kAhead = 8;
-  auto& populated = Populated<Subject>::of(state.range(0));
+  auto& populated = Populated<Subject>::of(name, state.range(0));
   const std::size_t mask = populated.order.size() - 1;
   std::uint64_t checksum = 0;
   std::size_t i = 0;
@@ -196,9 +193,9 @@ void map_unmap_burst(benchmark::State& state) {
 
 // The two halves apart: a batch of random pages goes, then comes back.
 template <class Subject>
-void batches(benchmark::State& state) {
+void batches(benchmark::State& state, const std::string& name) {
   constexpr std::size_t kBatch = 512;
-  auto& populated = Populated<Subject>::of(state.range(0));
+  auto& populated = Populated<Subject>::of(name, state.range(0));
   const std::size_t mask = populated.order.size() - 1;
   std::uint64_t checksum = 0;
   std::size_t start = 0;
@@ -225,8 +222,8 @@ void batches(benchmark::State& state) {
 
 // Each lookup begins when the one before has answered, as a DMA waits for its address.
 template <class Subject>
-void lookup(benchmark::State& state) {
-  auto& populated = Populated<Subject>::of(state.range(0));
+void lookup(benchmark::State& state, const std::string& name) {
+  auto& populated = Populated<Subject>::of(name, state.range(0));
   const std::size_t mask = populated.order.size() - 1;
   std::uint64_t checksum = 0;
   std::size_t i = 0;
@@ -238,8 +235,9 @@ void lookup(benchmark::State& state) {
 
 template <class Subject>
 void register_subject(const std::string& name) {
-  const auto add = [&](const char* what, void (*run)(benchmark::State&)) {
-    auto* const bench = benchmark::RegisterBenchmark((what + ("/" + name)).c_str(), run);
+  const auto add = [&](const char* what, void (*run)(benchmark::State&, const std::string&)) {
+    auto* const bench = benchmark::RegisterBenchmark(
+        (what + ("/" + name)).c_str(), [run, name](benchmark::State& state) { run(state, name); });
     bench->Arg(1 << 10)->Arg(1 << 16)->Arg(1 << 20);
   };
   add("map_unmap", map_unmap<Subject>);
@@ -251,7 +249,7 @@ void register_subject(const std::string& name) {
 }
 
 const bool registered = [] {
-  for_each_type<Stores>([]<class S>() { register_subject<StoreSubject<S>>(S::kName); });
+  for (const auto& name : stores().names()) register_subject<StoreSubject>(name);
   register_subject<BtreeSubject>("absl_btree");
   register_subject<GtreeSubject>("gtree");
   return true;

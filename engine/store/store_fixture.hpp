@@ -1,22 +1,47 @@
-// One store with what it needs around it, in units of granules, for the tests of this room.
+// A store fixture surrounds one store with what it needs, in units of granules, for the tests of this room.
 //
 // Threading: as the store's.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/base/check.hpp"
-#include "engine/store/domain_store.hpp"
+#include "engine/base/identifier_testing.hpp"
+#include "engine/store/oracle_store.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 
-template <DomainStore S>
+// A registered store, or the oracle, by its name.
+inline StoreInfo tested_store(std::string_view name) {
+  if (name != "oracle") return *stores().find(name);
+  return {{"oracle", "what tests believe"},
+          0,
+          [](const StoreConfig& config, Quiescence& quiescence,
+             MemoryBudget& budget) -> std::unique_ptr<DomainStore> {
+            return std::make_unique<OracleStore>(config, quiescence, budget);
+          }};
+}
+inline std::vector<std::string> store_names_and_oracle() {
+  auto names = stores().names();
+  names.emplace_back("oracle");
+  return names;
+}
+
 class StoreFixture {
  public:
   static constexpr std::size_t kBudget = std::size_t{256} << 20;
 
-  explicit StoreFixture(StoreConfig config = {}, std::size_t budget_bytes = kBudget)
-      : shift_(config.granule_shift), budget(budget_bytes), store(config, quiescence, budget) {}
+  explicit StoreFixture(const StoreInfo& kind, const StoreConfig& config = {},
+                        std::size_t budget_bytes = kBudget)
+      : shift_(config.granule_shift),
+        budget(budget_bytes),
+        owned_(kind.make(config, quiescence, budget)),
+        store(*owned_) {}
 
   static StoreConfig with_granule(unsigned shift) {
     StoreConfig config;
@@ -30,6 +55,14 @@ class StoreFixture {
   }
   Iova iova(std::uint64_t granule) const { return {granule << shift_}; }
 
+  // What `call` does, as an update.
+  template <class Call>
+  auto updated(Call call) {
+    VIOLET_CHECK(store.try_begin_update());
+    const auto result = call();
+    store.end_update();
+    return result;
+  }
   MapStatus map(std::uint64_t first, std::uint64_t last, std::uint64_t phys_granule,
                 Permissions permissions = Permissions::kReadWrite) {
     return map_bytes(range(first, last), phys_granule << shift_, permissions);
@@ -66,21 +99,18 @@ class StoreFixture {
     }
   }
 
-  template <class Call>
-  auto updated(Call call) {
-    VIOLET_CHECK(store.try_begin_update());
-    const auto result = call();
-    store.end_update();
-    return result;
-  }
-
  private:
   unsigned shift_;
 
  public:
   EpochQuiescence quiescence;
   MemoryBudget budget;
-  S store;
+
+ private:
+  std::unique_ptr<DomainStore> owned_;
+
+ public:
+  DomainStore& store;
   std::uint64_t removed = 0;  // By the last unmap.
 };
 

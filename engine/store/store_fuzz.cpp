@@ -33,28 +33,26 @@ class Bytes {
   std::span<const std::uint8_t> bytes_;
 };
 
-template <class S>
-void expect_same(const std::string& problem) {
+void expect_same(const StoreInfo& kind, const std::string& problem) {
   if (problem.empty()) return;
-  std::fprintf(stderr, "%s: %s\n", S::kName, problem.c_str());
+  std::fprintf(stderr, "%s: %s\n", kind.name.c_str(), problem.c_str());
   std::abort();
 }
 
-template <class S>
-void run(std::span<const std::uint8_t> input) {
+void run(const StoreInfo& kind, std::span<const std::uint8_t> input) {
   Bytes bytes(input);
   const Choose choose = [&bytes](std::uint64_t bound) { return bytes.below(bound); };
-  History<S> history(choose_shape(choose));
+  History history(kind, choose_shape(choose));
   for (std::size_t i = 0; i < kMaxOperations && !bytes.empty(); ++i) {
-    expect_same<S>(history.step(choose));
+    expect_same(kind, history.step(choose));
   }
-  expect_same<S>(history.finish(idle_bytes_of<S>()));
+  expect_same(kind, history.finish());
 }
 
 }  // namespace
 }  // namespace violet
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  violet::for_each_type<violet::Stores>([&]<class S>() { violet::run<S>({data, size}); });
+  for (const auto& kind : violet::stores()) violet::run(kind, {data, size});
   return 0;
 }

@@ -11,9 +11,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "engine/store/oracle_store.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 
@@ -40,14 +42,15 @@ inline HistoryShape choose_shape(const Choose& choose) {
   return shape;
 }
 
-template <DomainStore S>
 class History {
  public:
-  explicit History(const HistoryShape& shape)
+  History(const StoreInfo& kind, const HistoryShape& shape)
       : shift_(shape.config.granule_shift),
         limit_(shape.config.input_range.last.value >> shift_),
         budget_(shape.budget_bytes),
-        store_(shape.config, quiescence_, budget_),
+        idle_bytes_(kind.idle_bytes),
+        owned_(kind.make(shape.config, quiescence_, budget_)),
+        store_(*owned_),
         oracle_(shape.config, quiescence_, oracle_budget_) {}
 
   // Runs one operation; an empty string, or what differs.
@@ -67,17 +70,25 @@ class History {
     }
   }
 
-  // Removes everything: what the store then holds must be within `idle_bytes`.
-  std::string finish(std::size_t idle_bytes) {
+  // Removes everything: what the store then holds must be within its kind's idle_bytes.
+  std::string finish() {
     const auto all = [](std::uint64_t) { return std::uint64_t{0}; };
     if (auto problem = unmap(IovaRange::all(), all); !problem.empty()) return problem;
     while (!store_.reclaim(16)) {
     }
-    if (store_.resident_bytes() <= idle_bytes) return {};
+    if (store_.resident_bytes() <= idle_bytes_) return {};
     return "an empty store holds " + std::to_string(store_.resident_bytes()) + " bytes";
   }
 
  private:
+  template <class Call>
+  auto updated(Call call) {
+    VIOLET_CHECK(store_.try_begin_update());  // No reader: nothing to wait for.
+    const auto result = call();
+    store_.end_update();
+    return result;
+  }
+
   // Mostly near a few places where nodes of a radix table meet, so that operations meet as well.
   std::uint64_t choose_granule(const Choose& choose) const {
     constexpr std::array<unsigned, 5> kEdges = {0, 9, 18, 27, 36};
@@ -152,14 +163,6 @@ class History {
     return compare_around("unmap", range);
   }
 
-  template <class Call>
-  auto updated(Call call) {
-    VIOLET_CHECK(store_.try_begin_update());  // No reader: nothing to wait for.
-    const auto result = call();
-    store_.end_update();
-    return result;
-  }
-
   std::string compare_around(const char* what, IovaRange range) const {
     const std::uint64_t size = range.size_minus_one();
     const std::uint64_t granule = std::uint64_t{1} << shift_;
@@ -210,15 +213,10 @@ class History {
   EpochQuiescence quiescence_;
   MemoryBudget budget_;
   MemoryBudget oracle_budget_{~std::size_t{0}};
-  S store_;
+  std::size_t idle_bytes_;
+  std::unique_ptr<DomainStore> owned_;
+  DomainStore& store_;
   OracleStore oracle_;
 };
-
-// The most that an empty store may hold.
-template <DomainStore S>
-constexpr std::size_t idle_bytes_of() {
-  if constexpr (requires { S::kIdleBytes; }) return S::kIdleBytes;
-  return 0;
-}
 
 }  // namespace violet

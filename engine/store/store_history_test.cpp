@@ -8,25 +8,27 @@
 #include <cstdlib>
 #include <vector>
 
+#include "engine/base/identifier_testing.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {
 
-template <class S>
-class StoreHistory : public testing::Test {};
-TYPED_TEST_SUITE(StoreHistory, Stores::Apply<testing::Types>);
+// By the store's name.
+class StoreHistory : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Stores, StoreHistory, testing::ValuesIn(stores().names()),
+                         [](const auto& tested) { return identifier_of(tested.param); });
 
-template <class S>
-std::string run_history(const HistoryShape& shape, const Choose& choose, int operations) {
-  History<S> history(shape);
+std::string run_history(const std::string& store, const HistoryShape& shape, const Choose& choose,
+                        int operations) {
+  History history(*stores().find(store), shape);
   for (int i = 0; i < operations; ++i) {
     if (auto problem = history.step(choose); !problem.empty()) {
       return "operation " + std::to_string(i) + ": " + problem;
     }
   }
-  return history.finish(idle_bytes_of<S>());
+  return history.finish();
 }
 
 Choose choose_from(Rng& rng) {
@@ -34,7 +36,7 @@ Choose choose_from(Rng& rng) {
 }
 
 // VIOLET_SEED=n replays the history of a failure.
-TYPED_TEST(StoreHistory, ASeededHistoryMatchesTheOracle) {
+TEST_P(StoreHistory, ASeededHistoryMatchesTheOracle) {
   const char* const given = std::getenv("VIOLET_SEED");
   const std::uint64_t seed =
       given != nullptr
@@ -44,12 +46,12 @@ TYPED_TEST(StoreHistory, ASeededHistoryMatchesTheOracle) {
   Rng rng(seed);
   const Choose choose = choose_from(rng);
   for (int round = 0; round < 60; ++round) {
-    EXPECT_EQ(run_history<TypeParam>(choose_shape(choose), choose, 2000), "") << "round " << round;
+    EXPECT_EQ(run_history(GetParam(), choose_shape(choose), choose, 2000), "") << "round " << round;
   }
 }
 
 // The same from numbers that rapidcheck can shrink to the shortest failing history.
-TYPED_TEST(StoreHistory, AnyHistoryMatchesTheOracle) {
+TEST_P(StoreHistory, AnyHistoryMatchesTheOracle) {
   const bool passed = rc::check([] {
     const auto numbers = *rc::gen::resize(
         3000, rc::gen::container<std::vector<std::uint32_t>>(rc::gen::arbitrary<std::uint32_t>()));
@@ -59,7 +61,7 @@ TYPED_TEST(StoreHistory, AnyHistoryMatchesTheOracle) {
     };
     const HistoryShape shape = choose_shape(choose);
     const auto operations = static_cast<int>(numbers.size() / 6);
-    RC_ASSERT(run_history<TypeParam>(shape, choose, operations) == "");
+    RC_ASSERT(run_history(GetParam(), shape, choose, operations) == "");
   });
   EXPECT_TRUE(passed);
 }

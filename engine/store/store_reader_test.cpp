@@ -9,14 +9,19 @@
 
 #include "engine/base/rng.hpp"
 #include "engine/store/store_fixture.hpp"
-#include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {
 
-template <class S>
-class StoreReaders : public testing::Test {};
-TYPED_TEST_SUITE(StoreReaders, Stores::Apply<testing::Types>);
+// By the store's name.
+class StoreReaders : public testing::TestWithParam<std::string> {
+ protected:
+  struct Fixture : StoreFixture {
+    Fixture() : StoreFixture(tested_store(GetParam())) {}
+  };
+};
+INSTANTIATE_TEST_SUITE_P(Stores, StoreReaders, testing::ValuesIn(stores().names()),
+                         [](const auto& tested) { return identifier_of(tested.param); });
 
 // Runs `read` in online sections of a thread of its own until it is destroyed.
 template <class Read>
@@ -45,8 +50,8 @@ class ReaderThread {
 
 // The engine's side: an update begins when the readers of a locked store let it, never by waiting
 // inside the store.
-template <class Store, class Call>
-auto update(Store& store, Call call) {
+template <class Call>
+auto update(DomainStore& store, Call call) {
   while (!store.try_begin_update()) std::this_thread::yield();
   const auto result = call();
   store.end_update();
@@ -77,9 +82,9 @@ bool of_one_mapping(Iova at, const Translation& found) {
          found.extent.contains(at) && Numbered::mapping(n).range.contains(found.extent);
 }
 
-TYPED_TEST(StoreReaders, S1_NeverAMixOfTwoMappings) {
+TEST_P(StoreReaders, S1_NeverAMixOfTwoMappings) {
   constexpr std::uint64_t kUpdates = 15'000;
-  StoreFixture<TypeParam> fixture;
+  Fixture fixture;
   const auto& store = fixture.store;
   std::atomic<int> wrong{0};
   std::atomic<int> found{0};
@@ -110,11 +115,11 @@ TYPED_TEST(StoreReaders, S1_NeverAMixOfTwoMappings) {
 }
 
 // S2, S3: a reader that knows that a page is mapped finds it; one that knows it is not, does not.
-TYPED_TEST(StoreReaders, S2_S3_WhatIsMappedIsFoundAndWhatIsUnmappedIsNot) {
+TEST_P(StoreReaders, S2_S3_WhatIsMappedIsFoundAndWhatIsUnmappedIsNot) {
   constexpr std::uint64_t kRounds = 10'000;
   // Even: unmapped; odd: mapped; the last bit is meaningless while kMoving is set.
   constexpr std::uint64_t kMoving = std::uint64_t{1} << 63;
-  StoreFixture<TypeParam> fixture;
+  Fixture fixture;
   const auto& store = fixture.store;
   std::atomic<std::uint64_t> state{0};
   std::atomic<int> wrong{0};
@@ -147,10 +152,10 @@ TYPED_TEST(StoreReaders, S2_S3_WhatIsMappedIsFoundAndWhatIsUnmappedIsNot) {
 
 // C6: nodes are unlinked, reclaimed and linked elsewhere all the time; a reader that met a reused
 // node would see a far mapping's address. Sanitizers see the rest.
-TYPED_TEST(StoreReaders, C6_NothingIsReusedUnderAReader) {
+TEST_P(StoreReaders, C6_NothingIsReusedUnderAReader) {
   constexpr std::uint64_t kRounds = 4000;
   constexpr std::uint64_t kPlaces = 16;
-  StoreFixture<TypeParam> fixture;
+  Fixture fixture;
   const auto& store = fixture.store;
   const auto place = [](std::uint64_t i) { return IovaRange::of(i << 42, 4096); };
   std::atomic<int> wrong{0};
@@ -176,8 +181,8 @@ TYPED_TEST(StoreReaders, C6_NothingIsReusedUnderAReader) {
 }
 
 // S8: the engine's own questions need no update, however many readers are inside.
-TYPED_TEST(StoreReaders, S8_TheEngineAsksWithoutWaiting) {
-  StoreFixture<TypeParam> f;
+TEST_P(StoreReaders, S8_TheEngineAsksWithoutWaiting) {
+  Fixture f;
   const auto id = f.quiescence.add_reader("reader").value();
   for (std::uint64_t i = 0; i < 64; ++i) f.map(2 * i, 2 * i, i);
   const ReaderThread reader(f.quiescence, id,

@@ -5,23 +5,23 @@
 #include <optional>
 #include <vector>
 
-#include "engine/store/oracle_store.hpp"
 #include "engine/store/store_fixture.hpp"
-#include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {
 
-template <class S>
-class Store : public testing::Test {
+// By the store's name.
+class Store : public testing::TestWithParam<std::string> {
  protected:
-  using Fixture = StoreFixture<S>;
+  static StoreInfo kind() { return tested_store(GetParam()); }
+  struct Fixture : StoreFixture {
+    explicit Fixture(const StoreConfig& config = {}, std::size_t budget_bytes = kBudget)
+        : StoreFixture(kind(), config, budget_bytes) {}
+  };
   static constexpr std::array<unsigned, 4> kGranules = {12, 14, 16, 21};
 };
-
-template <class... Ts>
-using WithOracle = testing::Types<Ts..., OracleStore>;
-TYPED_TEST_SUITE(Store, Stores::Apply<WithOracle>);
+INSTANTIATE_TEST_SUITE_P(Stores, Store, testing::ValuesIn(store_names_and_oracle()),
+                         [](const auto& tested) { return identifier_of(tested.param); });
 
 struct Interval {
   std::uint64_t first;
@@ -52,8 +52,7 @@ const std::vector<Example>& spec_examples() {
   return examples;
 }
 
-template <class Fixture>
-void expect_mapped_exactly(const Fixture& fixture, const std::vector<Interval>& mapped,
+void expect_mapped_exactly(const StoreFixture& fixture, const std::vector<Interval>& mapped,
                            std::uint64_t shift, std::uint64_t limit) {
   for (std::uint64_t granule = 0; granule < limit; ++granule) {
     bool inside = false;
@@ -66,14 +65,14 @@ void expect_mapped_exactly(const Fixture& fixture, const std::vector<Interval>& 
 }
 
 // Shifted as well, so that the examples also lie across the edge of a table's node.
-TYPED_TEST(Store, UnmapExamplesOfTheSpecification) {
-  for (const unsigned granule : TestFixture::kGranules) {
+TEST_P(Store, UnmapExamplesOfTheSpecification) {
+  for (const unsigned granule : kGranules) {
     for (const std::uint64_t shift : {0u, 505u}) {
       int number = 0;
       for (const auto& example : spec_examples()) {
         SCOPED_TRACE(testing::Message() << "example " << ++number << ", granule 2^" << granule
                                         << ", shifted by " << shift);
-        typename TestFixture::Fixture fixture(TestFixture::Fixture::with_granule(granule));
+        Fixture fixture(Fixture::with_granule(granule));
         for (const auto& [first, last] : example.mapped) {
           ASSERT_EQ(fixture.map(first + shift, last + shift, first + shift + 1000), MapStatus::kOk);
         }
@@ -87,8 +86,8 @@ TYPED_TEST(Store, UnmapExamplesOfTheSpecification) {
   }
 }
 
-TYPED_TEST(Store, D33_ASplitAtEitherEndRemovesNothing) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, D33_ASplitAtEitherEndRemovesNothing) {
+  Fixture fixture;
   const std::vector<Interval> mapped = {{100, 199}, {200, 200}, {201, 5000}};
   for (const auto& [first, last] : mapped)
     ASSERT_EQ(fixture.map(first, last, first + 1000), MapStatus::kOk);
@@ -103,8 +102,8 @@ TYPED_TEST(Store, D33_ASplitAtEitherEndRemovesNothing) {
 }
 
 // Neighbours whose physical pages continue each other are still two mappings.
-TYPED_TEST(Store, D33_ContiguousNeighboursAreNotOneMapping) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, D33_ContiguousNeighboursAreNotOneMapping) {
+  Fixture fixture;
   ASSERT_EQ(fixture.map(0, 511, 1000), MapStatus::kOk);
   ASSERT_EQ(fixture.map(512, 1023, 1512), MapStatus::kOk);
   EXPECT_EQ(fixture.unmap(512, 1023), UnmapStatus::kDone);
@@ -113,8 +112,8 @@ TYPED_TEST(Store, D33_ContiguousNeighboursAreNotOneMapping) {
   EXPECT_EQ(fixture.phys_granule(512), std::nullopt);
 }
 
-TYPED_TEST(Store, D34_HolesAreToleratedEverywhere) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, D34_HolesAreToleratedEverywhere) {
+  Fixture fixture;
   const std::vector<Interval> mapped = {{5, 5}, {511, 512}, {1024, 2047}, {300000, 300007}};
   for (const auto& [first, last] : mapped)
     ASSERT_EQ(fixture.map(first, last, first), MapStatus::kOk);
@@ -126,10 +125,10 @@ TYPED_TEST(Store, D34_HolesAreToleratedEverywhere) {
   for (const auto& [first, last] : mapped) EXPECT_EQ(fixture.phys_granule(last), std::nullopt);
 }
 
-TYPED_TEST(Store, S7_AnUnmapOfManyIsSliced) {
+TEST_P(Store, S7_AnUnmapOfManyIsSliced) {
   constexpr std::uint64_t kMappings = 3000;
   constexpr std::uint32_t kSlice = 7;
-  typename TestFixture::Fixture fixture;
+  Fixture fixture;
   for (std::uint64_t i = 0; i < kMappings; ++i)
     ASSERT_EQ(fixture.map(3 * i, 3 * i + 1, i), MapStatus::kOk);
   UnmapCursor cursor;
@@ -147,8 +146,8 @@ TYPED_TEST(Store, S7_AnUnmapOfManyIsSliced) {
   EXPECT_GE(calls, kMappings / kSlice);
 }
 
-TYPED_TEST(Store, D33_IsDecidedBeforeTheFirstSlice) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, D33_IsDecidedBeforeTheFirstSlice) {
+  Fixture fixture;
   for (std::uint64_t i = 0; i < 100; ++i) ASSERT_EQ(fixture.map(i, i, i), MapStatus::kOk);
   ASSERT_EQ(fixture.map(100, 109, 100), MapStatus::kOk);
   EXPECT_EQ(fixture.unmap_bytes(fixture.range(0, 104), 10), UnmapStatus::kWouldSplit);
@@ -157,8 +156,8 @@ TYPED_TEST(Store, D33_IsDecidedBeforeTheFirstSlice) {
 
 // --- MAP -----------------------------------------------------------------------------------------
 
-TYPED_TEST(Store, D25_AnOverlapOfAnyKindChangesNothing) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, D25_AnOverlapOfAnyKindChangesNothing) {
+  Fixture fixture;
   const std::vector<Interval> mapped = {{100, 199}, {1024, 2047}, {1u << 20, (1u << 20) + 3}};
   for (const auto& [first, last] : mapped)
     ASSERT_EQ(fixture.map(first, last, first + 1000), MapStatus::kOk);
@@ -174,8 +173,8 @@ TYPED_TEST(Store, D25_AnOverlapOfAnyKindChangesNothing) {
   expect_mapped_exactly(fixture, mapped, 0, 2100);
 }
 
-TYPED_TEST(Store, D25_TouchingIsNotOverlapping) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, D25_TouchingIsNotOverlapping) {
+  Fixture fixture;
   ASSERT_EQ(fixture.map(512, 1023, 1), MapStatus::kOk);
   EXPECT_EQ(fixture.map(0, 511, 5000), MapStatus::kOk);
   EXPECT_EQ(fixture.map(1024, 1024, 9000), MapStatus::kOk);
@@ -185,9 +184,9 @@ TYPED_TEST(Store, D25_TouchingIsNotOverlapping) {
   EXPECT_EQ(fixture.phys_granule(1024), 9000u);
 }
 
-TYPED_TEST(Store, D24_ExtentsAreWholeGranulesOfOneMapping) {
-  for (const unsigned granule : TestFixture::kGranules) {
-    typename TestFixture::Fixture fixture(TestFixture::Fixture::with_granule(granule));
+TEST_P(Store, D24_ExtentsAreWholeGranulesOfOneMapping) {
+  for (const unsigned granule : kGranules) {
+    Fixture fixture(Fixture::with_granule(granule));
     ASSERT_EQ(fixture.map(3, 2000, 77), MapStatus::kOk);
     for (std::uint64_t i = 3; i <= 2000; ++i) {
       const Iova inside{fixture.iova(i).value + 5};
@@ -200,8 +199,8 @@ TYPED_TEST(Store, D24_ExtentsAreWholeGranulesOfOneMapping) {
   }
 }
 
-TYPED_TEST(Store, C3_PermissionsAreTheMappingsOwn) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, C3_PermissionsAreTheMappingsOwn) {
+  Fixture fixture;
   for (std::uint64_t bits = 0; bits < 8; ++bits) {
     ASSERT_EQ(fixture.map(bits * 600, bits * 600 + 599, bits, static_cast<Permissions>(bits)),
               MapStatus::kOk);
@@ -213,8 +212,8 @@ TYPED_TEST(Store, C3_PermissionsAreTheMappingsOwn) {
   }
 }
 
-TYPED_TEST(Store, PhysicalAddressesMayBeAnywhere) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, PhysicalAddressesMayBeAnywhere) {
+  Fixture fixture;
   const std::uint64_t top = ~std::uint64_t{0} - 4095;
   for (unsigned bit = 12; bit < 64; ++bit) {
     ASSERT_EQ(fixture.map_bytes(fixture.range(bit, bit), std::uint64_t{1} << bit), MapStatus::kOk);
@@ -227,9 +226,9 @@ TYPED_TEST(Store, PhysicalAddressesMayBeAnywhere) {
 
 // --- The whole space -----------------------------------------------------------------------------
 
-TYPED_TEST(Store, TheWholeSpaceIsOneMapping) {
-  for (const unsigned granule : TestFixture::kGranules) {
-    typename TestFixture::Fixture fixture(TestFixture::Fixture::with_granule(granule));
+TEST_P(Store, TheWholeSpaceIsOneMapping) {
+  for (const unsigned granule : kGranules) {
+    Fixture fixture(Fixture::with_granule(granule));
     const std::uint64_t last = ~std::uint64_t{0};
     ASSERT_EQ(fixture.map_bytes(IovaRange::all(), 0), MapStatus::kOk);
     for (const std::uint64_t at : {std::uint64_t{0}, last / 3, last / 2 + 1, last}) {
@@ -246,9 +245,9 @@ TYPED_TEST(Store, TheWholeSpaceIsOneMapping) {
   }
 }
 
-TYPED_TEST(Store, AllButTheEdgesOfTheSpace) {
-  for (const unsigned granule : TestFixture::kGranules) {
-    typename TestFixture::Fixture fixture(TestFixture::Fixture::with_granule(granule));
+TEST_P(Store, AllButTheEdgesOfTheSpace) {
+  for (const unsigned granule : kGranules) {
+    Fixture fixture(Fixture::with_granule(granule));
     const std::uint64_t last = ~std::uint64_t{0} >> granule;
     ASSERT_EQ(fixture.map(1, last - 1, 0), MapStatus::kOk);
     EXPECT_EQ(fixture.phys_granule(0), std::nullopt);
@@ -268,11 +267,11 @@ TYPED_TEST(Store, AllButTheEdgesOfTheSpace) {
 }
 
 // An endpoint may ask for any address, also beyond what the table was made for.
-TYPED_TEST(Store, AddressesOutsideTheInputRangeTranslateToNothing) {
+TEST_P(Store, AddressesOutsideTheInputRangeTranslateToNothing) {
   for (unsigned bits = 13; bits < 64; ++bits) {
     StoreConfig config;
     config.input_range.last = {(std::uint64_t{1} << bits) - 1};
-    typename TestFixture::Fixture fixture(config);
+    Fixture fixture(config);
     ASSERT_EQ(fixture.map_bytes({{0}, config.input_range.last}, 0), MapStatus::kOk);
     EXPECT_EQ(fixture.phys(config.input_range.last), config.input_range.last.value);
     for (unsigned beyond = bits; beyond < 64; ++beyond) {
@@ -285,11 +284,11 @@ TYPED_TEST(Store, AddressesOutsideTheInputRangeTranslateToNothing) {
 
 // --- Limits --------------------------------------------------------------------------------------
 
-TYPED_TEST(Store, NoMemoryLeavesNoTrace) {
+TEST_P(Store, NoMemoryLeavesNoTrace) {
   constexpr std::uint64_t kFar = std::uint64_t{1} << 40;
   int refused = 0;
   for (std::size_t budget = 0; budget <= 200'000; budget += 1000) {
-    typename TestFixture::Fixture fixture({}, budget);
+    Fixture fixture({}, budget);
     std::vector<std::uint64_t> mapped;
     for (std::uint64_t i = 0; i < 40; ++i) {
       const std::uint64_t first = (i % 5) * kFar + i * 520;
@@ -311,10 +310,10 @@ TYPED_TEST(Store, NoMemoryLeavesNoTrace) {
   EXPECT_GT(refused, 0);
 }
 
-TYPED_TEST(Store, MoreMappingsThanAllowedAreNoMemory) {
+TEST_P(Store, MoreMappingsThanAllowedAreNoMemory) {
   StoreConfig config;
   config.max_mappings = 3;
-  typename TestFixture::Fixture fixture(config);
+  Fixture fixture(config);
   for (std::uint64_t i = 0; i < 3; ++i) ASSERT_EQ(fixture.map(i, i, i), MapStatus::kOk);
   EXPECT_EQ(fixture.map(5, 5, 5), MapStatus::kNoMemory);
   EXPECT_EQ(fixture.map(1, 1, 5), MapStatus::kOverlap);
@@ -323,8 +322,8 @@ TYPED_TEST(Store, MoreMappingsThanAllowedAreNoMemory) {
   EXPECT_EQ(fixture.map(5, 5, 5), MapStatus::kOk);
 }
 
-TYPED_TEST(Store, S8_TheEngineMayAskBesideAReader) {
-  StoreFixture<TypeParam> f;
+TEST_P(Store, S8_TheEngineMayAskBesideAReader) {
+  Fixture f;
   f.map(8, 15, 0);
   EXPECT_TRUE(f.store.any_mapped(f.range(15, 15)));
   EXPECT_TRUE(f.store.any_mapped(f.range(0, 1000)));
@@ -338,8 +337,8 @@ TYPED_TEST(Store, S8_TheEngineMayAskBesideAReader) {
   EXPECT_FALSE(f.store.has_garbage());
 }
 
-TYPED_TEST(Store, MemoryComesBack) {
-  typename TestFixture::Fixture fixture;
+TEST_P(Store, MemoryComesBack) {
+  Fixture fixture;
   std::size_t idle = 0;
   for (int round = 0; round < 5; ++round) {
     for (std::uint64_t i = 0; i < 5000; ++i)
@@ -350,34 +349,30 @@ TYPED_TEST(Store, MemoryComesBack) {
     if (round == 0) idle = fixture.store.resident_bytes();
     EXPECT_EQ(fixture.store.resident_bytes(), idle);
   }
-  if constexpr (requires { TypeParam::kIdleBytes; }) {
-    EXPECT_LE(idle, TypeParam::kIdleBytes);
-  } else {
-    EXPECT_EQ(idle, 0u);
-  }
+  EXPECT_LE(idle, kind().idle_bytes);
 }
 
-TYPED_TEST(Store, TheDestructorGivesEverythingBack) {
+TEST_P(Store, TheDestructorGivesEverythingBack) {
   EpochQuiescence quiescence;
   MemoryBudget budget(std::size_t{1} << 24);
   {
-    TypeParam store({}, quiescence, budget);
-    ASSERT_TRUE(store.try_begin_update());
-    ASSERT_EQ(store.map({IovaRange::of(1 << 12, 1 << 25), {0}, Permissions::kRead}),
+    const auto store = kind().make({}, quiescence, budget);
+    ASSERT_TRUE(store->try_begin_update());
+    ASSERT_EQ(store->map({IovaRange::of(1 << 12, 1 << 25), {0}, Permissions::kRead}),
               MapStatus::kOk);
-    ASSERT_EQ(store.map({IovaRange::of(std::uint64_t{1} << 50, 4096), {0}, Permissions::kRead}),
+    ASSERT_EQ(store->map({IovaRange::of(std::uint64_t{1} << 50, 4096), {0}, Permissions::kRead}),
               MapStatus::kOk);
     UnmapCursor cursor;
-    ASSERT_EQ(store.unmap(IovaRange::of(1 << 12, 1 << 25), cursor, 10), UnmapStatus::kDone);
-    store.end_update();
+    ASSERT_EQ(store->unmap(IovaRange::of(1 << 12, 1 << 25), cursor, 10), UnmapStatus::kDone);
+    store->end_update();
     EXPECT_GT(budget.used(), 0u);
   }
   EXPECT_EQ(budget.used(), 0u);
 }
 
-TYPED_TEST(Store, AMillionPagesAndBack) {
+TEST_P(Store, AMillionPagesAndBack) {
   constexpr std::uint64_t kPages = std::uint64_t{1} << 20;
-  typename TestFixture::Fixture fixture;
+  Fixture fixture;
   for (std::uint64_t i = 0; i < kPages; ++i)
     ASSERT_EQ(fixture.map(i, i, kPages - i), MapStatus::kOk);
   EXPECT_EQ(fixture.store.mapping_count(), kPages);

@@ -1,17 +1,22 @@
-// The registry of domain stores: what the device, the plans, the tests and the benches can choose
-// from. A new store is its files and one line here.
+// The registry of domain stores: what devices, plans, tests and benches choose from by name. A new
+// store is its files and one line in stores.cpp.
 //
-// Threading: compile time only.
+// Threading: immutable.
 #pragma once
 
-#include "engine/base/type_list.hpp"
-#include "engine/store/interval_store.hpp"
-#include "engine/store/radix_store.hpp"
+#include <cstddef>
+#include <memory>
+
+#include "engine/base/registry.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 
-using Stores = TypeList<RadixStore,    // "radix": lock-free readers, the default
-                        IntervalStore  // "interval": locked readers, the baseline
-                        >;
+struct StoreInfo : RegistryEntry {
+  std::size_t idle_bytes;  // The most that such a store holds once it is empty and reclaimed.
+  std::unique_ptr<DomainStore> (*make)(const StoreConfig&, Quiescence&, MemoryBudget&);
+};
+
+Registry<StoreInfo> stores();
 
 }  // namespace violet

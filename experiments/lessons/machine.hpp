@@ -2,7 +2,7 @@
 // request and the poll, and between any two parts of an endpoint's access.
 //
 // Threading: owner-only.
-// Invariants: M1 nothing is computed here that the engine computes: every answer is Device's. M2
+// Invariants: nothing is computed here that the engine computes: every answer is Device's.
 // look() asks the IOTLBs by lookups, which count as hits and misses and make some designs apply
 // what was posted to them; so it belongs to a machine that is thrown away afterwards (player.hpp).
 // Limits: two endpoints, kNic and kDisk, each with a reader (an endpoint lcore) of its own.
@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/device/translation.hpp"
-#include "engine/iotlb/iotlb.hpp"
+#include "engine/device/any_reader.hpp"
+#include "engine/device/device.hpp"
 #include "experiments/lessons/watched.hpp"
 
 namespace violet::lessons {
@@ -65,27 +65,50 @@ struct MachineView {
 
 class Machine {
  public:
-  virtual ~Machine() = default;
+  // Precondition: the choice names a registered store and a registered IOTLB.
+  Machine(const EngineChoice& choice, const Ticks& clock);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
 
   // --- The driver's and the engine's side
-  virtual WatchedRequests& requests() = 0;
-  virtual FakeEventQueue& events() = 0;
-  virtual unsigned poll() = 0;
-  virtual bool wants_poll() const = 0;
-  virtual std::uint64_t invalidations() const = 0;
+  WatchedRequests& requests() { return requests_; }
+  FakeEventQueue& events() { return events_; }
+  unsigned poll() { return device_->poll(kBudget); }
+  bool wants_poll() const { return device_->wants_poll(); }
+  std::uint64_t invalidations() const { return device_->counters().invalidations.value(); }
 
   // --- An endpoint's access: online, lookup, [walk, fill,] offline. lookup() returns nothing on a
   // miss; fill() gives the result after one.
-  virtual void online(unsigned endpoint) = 0;
-  virtual std::optional<TranslateResult> lookup(unsigned endpoint, Iova iova, Access access) = 0;
-  virtual bool walk(unsigned endpoint) = 0;  // Did the store know it?
-  virtual TranslateResult fill(unsigned endpoint) = 0;
-  virtual void report(unsigned endpoint, Iova iova, Access access,
-                      protocol::FaultReason reason) = 0;
-  virtual void offline(unsigned endpoint) = 0;
+  void online(unsigned endpoint);
+  std::optional<TranslateResult> lookup(unsigned endpoint, Iova iova, Access access);
+  bool walk(unsigned endpoint);  // Did the store know it?
+  TranslateResult fill(unsigned endpoint);
+  void report(unsigned endpoint, Iova iova, Access access, protocol::FaultReason reason);
+  void offline(unsigned endpoint);
 
-  // M2. A line for each range whose first page translates, in IOTLBs for each page that hits.
-  virtual MachineView look(std::span<const IovaRange> ranges) = 0;
+  // A line for each range whose first page translates, in IOTLBs for each page that hits.
+  MachineView look(std::span<const IovaRange> ranges);
+
+ private:
+  static constexpr unsigned kBudget = 64;
+  struct Lcore {
+    std::unique_ptr<AnyReader> reader;
+    EndpointHandle endpoint = nullptr;
+    bool online = false;
+    Route route;
+    std::optional<Translation> found;
+    Iova iova{};
+    Access access = Access::kRead;
+  };
+
+  void look_at(unsigned index, std::span<const IovaRange> ranges, MachineView& view);
+
+  const Ticks& clock_;
+  WatchedQuiescence quiescence_;
+  WatchedRequests requests_;
+  FakeEventQueue events_;
+  std::unique_ptr<Device> device_;
+  std::array<Lcore, kEndpointCount> lcores_;
 };
 
 // Null for a combination that is not offered.

@@ -15,7 +15,7 @@ constexpr std::uint8_t kDirections = 3;
 
 }  // namespace
 
-GuestCalls::GuestCalls(const Engine& engine, const EventRing& engine_ring, EventRing& guest_ring,
+GuestCalls::GuestCalls(const Device& engine, const EventRing& engine_ring, EventRing& guest_ring,
                        UnmapReturns returns)
     : engine_(engine),
       observer_(engine_ring),
@@ -31,7 +31,7 @@ void GuestCalls::before_poll() {
   }
   const std::uint64_t served = requests() - requests_before_;
   requests_before_ += served;
-  if (served < kSurelyAll && engine_.parked() == 0) empty_since_ = began_;
+  if (served < kSurelyAll && engine_.requests_in_hand() == 0) empty_since_ = began_;
   began_ = now_ticks();
 }
 

@@ -30,7 +30,7 @@ enum class UnmapReturns : std::uint8_t { kAfterCompletion, kOnceQueued };
 class GuestCalls final : public virtio::PollWatch {
  public:
   // The engine records targets (DeviceConfig::record_targets). All outlive the object.
-  GuestCalls(const Engine& engine, const EventRing& engine_ring, EventRing& guest_ring,
+  GuestCalls(const Device& engine, const EventRing& engine_ring, EventRing& guest_ring,
              UnmapReturns returns);
 
   void before_poll() override;
@@ -59,7 +59,7 @@ class GuestCalls final : public virtio::PollWatch {
              Ticks at);
   std::uint64_t requests() const;
 
-  const Engine& engine_;
+  const Device& engine_;
   RingObserver observer_;
   Probe guest_;
   UnmapReturns returns_;

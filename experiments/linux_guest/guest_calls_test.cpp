@@ -19,8 +19,7 @@ constexpr std::uint32_t kEndpoint = 0x28;
 // An engine that stands still, and whose ring the test fills in its place.
 struct Story {
   explicit Story(UnmapReturns returns)
-      : engine(
-            make_engine("radix", "generation-domain", {config(), quiescence, memory, {}}).value()),
+      : engine(make_device("radix", "generation-domain", config(), quiescence).value()),
         calls(*engine, engine_ring, guest_ring, returns) {}
 
   static DeviceConfig config() {
@@ -47,7 +46,7 @@ struct Story {
   GuestMemory memory;
   EventRing engine_ring{kRing};
   EventRing guest_ring{kRing};
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Device> engine;
   GuestCalls calls;
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/virtio/tap_peer.hpp"
 #include "experiments/linux_guest/intrusion.hpp"
 
@@ -81,17 +82,15 @@ Status Machine::add_engine(const GuestSetup& setup) {
     config.features |= protocol::feature_bit(protocol::kTopology);
     config.topology = protocol::topology_of(guest_viot(), 0);
   }
-  VIOLET_TRY(auto engine,
-             make_engine(setup.store, setup.iotlb,
-                         {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)}));
-  engine_ = std::move(engine);
+  VIOLET_TRY(engine_,
+             make_device(setup.store, setup.iotlb, config, *quiescence_, {}, probe(kEngineRing)));
   return {};
 }
 
 Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const char* name,
                                                     const Function& function) {
   const Probe endpoints = probe(kEndpointRing);
-  auto port = engine_->open_port(endpoint, name, endpoints, function.memory.table());
+  auto port = violet::open_port(*engine_, endpoint, name, function.memory.table(), endpoints);
   if (!port || !recording_) return port;
   auto recording = std::make_unique<RecordingPort>(std::move(*port), endpoint, endpoints);
   recording_ports_.push_back(recording.get());

@@ -57,7 +57,7 @@ class Machine final : public Recorded {
   std::vector<Function*> functions() { return {&iommu_, &block_, &net_}; }
   qemu::QtestMessages* messages() { return messages_.get(); }
   FileDescriptor take_messages_peer() { return std::move(messages_peer_); }
-  const Engine& engine() const { return *engine_; }
+  const Device& engine() const { return *engine_; }
   virtio::IommuDevice& iommu() { return static_cast<virtio::IommuDevice&>(*iommu_.device); }
   // Null without recording.
   GuestCalls* calls() { return calls_.get(); }
@@ -87,7 +87,7 @@ class Machine final : public Recorded {
   Function iommu_{"iommu0", {3}, {}, {}, {}, {}};
   Function block_{"disk0", {5}, {}, {}, {}, {}};
   Function net_{"nic0", {6}, {}, {}, {}, {}};
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Device> engine_;
   std::unique_ptr<virtio::Disk> disk_;
   std::unique_ptr<virtio::NetPeer> peer_;
   std::unique_ptr<DmaPort> disk_port_;

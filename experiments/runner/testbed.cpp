@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
 #include "experiments/runner/cell_device.hpp"
@@ -85,8 +86,8 @@ Status Testbed::make_engine() {
                                 {{kMsiWindow, protocol::RegionKind::kMsi}}});
   }
   endpoints_ = config.endpoints;
-  VIOLET_TRY(engine_, violet::make_engine(cell.store, cell.iotlb,
-                                          {config, *quiescence_, memory_, probe(kEngineRing)}));
+  VIOLET_TRY(engine_,
+             make_device(cell.store, cell.iotlb, config, *quiescence_, {}, probe(kEngineRing)));
   return {};
 }
 
@@ -108,16 +109,16 @@ Status Testbed::make_queues() {
   VIOLET_TRY(event_driver_, make_driver_queue(memory_, event_layout, {features, false, true}));
   VIOLET_TRY(requests_, make_request_queue(memory_, request_layout, features));
   VIOLET_TRY(events_, make_event_queue(memory_, event_layout, features));
-  engine_->attach_queues(requests_.get(), events_.get());
+  engine_->connect(requests_.get(), events_.get());
   return {};
 }
 
 Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
-  auto device = std::make_unique<Device>();
+  auto device = std::make_unique<Attached>();
   device->endpoint.id = {kFirstEndpointId + index};
   const Probe reader = probe(endpoints_shared() ? kGuestRing : kEndpointRing);
-  VIOLET_TRY(device->port,
-             engine_->open_port(device->endpoint.id, endpoint_label(kind, index), reader));
+  VIOLET_TRY(device->port, open_port(*engine_, device->endpoint.id, endpoint_label(kind, index),
+                                     memory_, reader));
   if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
     device->port = std::make_unique<MissCostPort>(std::move(device->port), cost);
   }
@@ -150,7 +151,7 @@ Status Testbed::start() {
   const plans::Cell& cell = setup_.cell;
   const auto kind = placement_from(cell.placement);
   if (!kind) return fail(ErrorKind::kUsage, "no placement is called '{}'", cell.placement);
-  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *kind,
+  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *requests_, *kind,
                                            InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
                                            kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);

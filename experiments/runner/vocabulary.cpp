@@ -1,10 +1,8 @@
 #include "experiments/runner/vocabulary.hpp"
 
-#include <algorithm>
-
-#include "dataplane/placement/engine.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/iotlb/iotlbs.hpp"
+#include "engine/store/stores.hpp"
 #include "experiments/guest/iova_allocator.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/workloads.hpp"
@@ -16,15 +14,6 @@ namespace {
 template <class Entry>
 std::vector<RegistryEntry> entries_of(const Registry<Entry>& registry) {
   return {registry.begin(), registry.end()};
-}
-
-std::vector<RegistryEntry> choices_of(const std::vector<std::string>& names,
-                                      std::string_view first = {}) {
-  std::vector<RegistryEntry> all;
-  for (const auto& name : names) all.push_back({name, "", {}});
-  std::stable_partition(all.begin(), all.end(),
-                        [&](const RegistryEntry& choice) { return choice.name == first; });
-  return all;
 }
 
 void add_conflicts(plans::Vocabulary& words) {
@@ -45,8 +34,8 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
       {"samecore", "polled inline on the guest's core at each kick", {}},
       {"kick-thread", "an lcore that sleeps until a kick wakes it", {}},
   };
-  words.stores = choices_of(store_names(), "radix");
-  words.iotlbs = choices_of(iotlb_names(), DefaultIotlb::kName);
+  words.stores = entries_of(stores());
+  words.iotlbs = entries_of(iotlbs());
   words.replacements = {"round-robin", "random", "lru"};
   words.indexings = {"dense", "mixed"};
   words.workloads = entries_of(workloads());

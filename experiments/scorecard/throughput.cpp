@@ -114,7 +114,8 @@ std::size_t resident_set_bytes() {
 }
 
 Finding bytes_finding(const Sidecore& sidecore, std::size_t live, std::size_t growth) {
-  const std::size_t accounted = sidecore.engine->store_bytes() + sidecore.engine->iotlb_bytes();
+  const std::size_t accounted =
+      sidecore.engine->memory_used() + sidecore.engine->iotlb().resident_bytes();
   const double each = 1.0 / static_cast<double>(live);
   const double larger = static_cast<double>(std::max(accounted, growth)) * each;
   return {
@@ -122,8 +123,8 @@ Finding bytes_finding(const Sidecore& sidecore, std::size_t live, std::size_t gr
       {{larger, std::nullopt, 1}},
       fmt::format("accounted {:.2f} B (store {:.2f}, IOTLB {:.2f}); the process grew by {:.2f} B",
                   static_cast<double>(accounted) * each,
-                  static_cast<double>(sidecore.engine->store_bytes()) * each,
-                  static_cast<double>(sidecore.engine->iotlb_bytes()) * each,
+                  static_cast<double>(sidecore.engine->memory_used()) * each,
+                  static_cast<double>(sidecore.engine->iotlb().resident_bytes()) * each,
                   static_cast<double>(growth) * each),
       "a radix leaf takes 8 bytes a granule; the rest is upper levels, the IOTLB and the rings",
       "the larger of what the engine accounts for and what the process grew by; device, rings and "

@@ -1,16 +1,13 @@
 // The five requests, one handler each: the rule above the check that implements it. A guest's mistake
 // is the reply's status. Where the specification is silent the comment says what was chosen.
-//
-// Threading: the engine thread only. Invariants and limits: see device.hpp, which includes this file.
-#pragma once
+#include <algorithm>
 
 #include "engine/device/device.hpp"
 
 namespace violet {
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
-                       UnmapProgress& /*progress*/) -> Verdict {
+Device::Verdict Device::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
+                            UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D12
   if (!request.reserved_is_zero) return reply(Status::kInval);
@@ -18,12 +15,12 @@ auto Device<S, I>::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
   const std::uint32_t known = config_.has(protocol::kBypassConfig) ? protocol::kAttachBypass : 0;
   if ((request.flags & ~known) != 0) return reply(Status::kInval);
   // D14
-  E* endpoint = find_endpoint(request.endpoint);
+  Endpoint* endpoint = find_endpoint(request.endpoint);
   if (endpoint == nullptr) return reply(Status::kNoEnt);
   // R9 broken; the specification names no status.
   if (!settings_.covers(request.domain)) return reply(Status::kRange);
   const bool bypass = (request.flags & protocol::kAttachBypass) != 0;
-  D* domain = find_domain(request.domain);
+  Domain* domain = find_domain(request.domain);
   if (domain != nullptr) {
     // D16
     if (domain->bypass != bypass) return reply(Status::kInval);
@@ -44,8 +41,7 @@ auto Device<S, I>::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
 
 // Would the endpoint's reserved regions be at odds with those of the endpoints that are there, or with
 // what is mapped?
-template <DomainStore S, Iotlb I>
-bool Device<S, I>::compatible(const D& domain, const E& endpoint) const {
+bool Device::compatible(const Domain& domain, const Endpoint& endpoint) const {
   return std::none_of(endpoint.regions.begin(), endpoint.regions.end(), [&](const auto& region) {
     if (domain.reserved.contains(region)) return false;  // No mapping can be there (D46).
     return domain.reserved.contradicts(region) ||
@@ -53,12 +49,11 @@ bool Device<S, I>::compatible(const D& domain, const E& endpoint) const {
   });
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::DetachRequest& request, ReplyTo /*to*/,
-                       UnmapProgress& /*progress*/) -> Verdict {
+Device::Verdict Device::run(const protocol::DetachRequest& request, ReplyTo /*to*/,
+                            UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D20: reserved is ignored. D21
-  E* endpoint = find_endpoint(request.endpoint);
+  Endpoint* endpoint = find_endpoint(request.endpoint);
   if (endpoint == nullptr) return reply(Status::kNoEnt);
   // D22
   if (endpoint->domain == nullptr || endpoint->domain->id != request.domain) {
@@ -71,8 +66,7 @@ auto Device<S, I>::run(const protocol::DetachRequest& request, ReplyTo /*to*/,
   return {Verdict::kPark};
 }
 
-template <DomainStore S, Iotlb I>
-protocol::Status Device<S, I>::check_map(const protocol::MapRequest& request, D*& domain) {
+protocol::Status Device::check_map(const protocol::MapRequest& request, Domain*& domain) {
   using protocol::Status;
   // Without MAP_UNMAP the request is known but not available.
   if (!config_.has(protocol::kMapUnmap)) return Status::kUnsupp;
@@ -100,11 +94,10 @@ protocol::Status Device<S, I>::check_map(const protocol::MapRequest& request, D*
   return domain->reserved.overlaps(range) ? Status::kInval : Status::kOk;
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::MapRequest& request, ReplyTo /*to*/,
-                       UnmapProgress& /*progress*/) -> Verdict {
+Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
+                            UnmapProgress& /*progress*/) {
   using protocol::Status;
-  D* domain = nullptr;
+  Domain* domain = nullptr;
   if (const Status status = check_map(request, domain); status != Status::kOk) return reply(status);
   if (!domain->store->try_begin_update()) return {Verdict::kRetry};
   const IovaRange range{request.virt_start, request.virt_end};
@@ -127,15 +120,14 @@ auto Device<S, I>::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   return {domain->invalidating.overlaps(range) ? Verdict::kFollow : Verdict::kReply};
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::UnmapRequest& request, ReplyTo /*to*/,
-                       UnmapProgress& progress) -> Verdict {
+Device::Verdict Device::run(const protocol::UnmapRequest& request, ReplyTo /*to*/,
+                            UnmapProgress& progress) {
   using protocol::Status;
   if (!config_.has(protocol::kMapUnmap)) return reply(Status::kUnsupp);
   // D30: INVAL, and nothing is done.
   if (!request.reserved_is_zero) return reply(Status::kInval);
   // D31
-  D* domain = find_domain(request.domain);
+  Domain* domain = find_domain(request.domain);
   if (domain == nullptr) return reply(Status::kNoEnt);
   // D32
   if (domain->bypass) return reply(Status::kInval);
@@ -151,16 +143,14 @@ auto Device<S, I>::run(const protocol::UnmapRequest& request, ReplyTo /*to*/,
 
 // The specification does not ask UNMAP to be aligned. A mapping that an unaligned edge meets reaches
 // beyond that edge, because mappings are whole granules: it would be split.
-template <DomainStore S, Iotlb I>
-bool Device<S, I>::splits_at_edge(const D& domain, IovaRange range) const {
+bool Device::splits_at_edge(const Domain& domain, IovaRange range) const {
   const bool low = (range.first.value & granule_mask_) != 0;
   const bool high = ((range.last.value + 1) & granule_mask_) != 0;
   return (low && domain.store->any_mapped({range.first, range.first})) ||
          (high && domain.store->any_mapped({range.last, range.last}));
 }
 
-template <DomainStore S, Iotlb I>
-std::optional<IovaRange> Device<S, I>::whole_granules(IovaRange range) const {
+std::optional<IovaRange> Device::whole_granules(IovaRange range) const {
   const std::uint64_t first = (range.first.value + granule_mask_) & ~granule_mask_;
   const std::uint64_t part = range.last.value & ~granule_mask_;  // The granule that it ends in.
   const bool all_of_it = ((range.last.value + 1) & granule_mask_) == 0;
@@ -169,8 +159,7 @@ std::optional<IovaRange> Device<S, I>::whole_granules(IovaRange range) const {
   return last < first ? std::nullopt : std::optional(IovaRange{{first}, {last}});
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::remove(D& domain, IovaRange range, UnmapProgress& progress) -> Verdict {
+Device::Verdict Device::remove(Domain& domain, IovaRange range, UnmapProgress& progress) {
   UnmapCursor& cursor = progress.cursor;
   // D33
   if (!cursor.started && splits_at_edge(domain, range)) return reply(protocol::Status::kRange);
@@ -195,16 +184,14 @@ auto Device<S, I>::remove(D& domain, IovaRange range, UnmapProgress& progress) -
 
 // How many mappings this poll may still remove for one UNMAP. Those under way in several domains share a
 // slice evenly, with something left for one that begins; none that is under way gets nothing.
-template <DomainStore S, Iotlb I>
-std::uint32_t Device<S, I>::removal_share(const D& domain) const {
+std::uint32_t Device::removal_share(const Domain& domain) const {
   const std::uint32_t slice = settings_.unmap_slice;
   const std::uint32_t even = slicing_ == 0 ? slice : std::max(slice / (slicing_ + 1), 1u);
   return std::max(std::min(even, removals_left_), domain.slicing ? 1u : 0u);
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began)
-    -> Verdict {
+Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t mappings,
+                                Ticks began) {
   // D34: OK. An earlier UNMAP of the same addresses may still be in flight, so this one may not
   // overtake it.
   if (mappings == 0) {
@@ -213,7 +200,7 @@ auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, T
   parking_ = {};
   parking_.unmapping = &domain;
   parking_.range = range;
-  parking_.invalidation = last_invalidation_ = iotlb_.invalidate(domain.tag, range);
+  parking_.invalidation = last_invalidation_ = iotlb_->invalidate(domain.tag, range);
   counters_.invalidations.add();
   ++domain.invalidations_in_flight;
   domain.invalidating.add(range);
@@ -225,9 +212,8 @@ auto Device<S, I>::removed(D& domain, IovaRange range, std::uint64_t mappings, T
   return {Verdict::kPark};
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::ProbeRequest& request, ReplyTo to,
-                       UnmapProgress& /*progress*/) -> Verdict {
+Device::Verdict Device::run(const protocol::ProbeRequest& request, ReplyTo to,
+                            UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D37
   if (!config_.has(protocol::kProbe)) return {Verdict::kSilent};
@@ -236,7 +222,7 @@ auto Device<S, I>::run(const protocol::ProbeRequest& request, ReplyTo to,
   if (to.writable - tail < settings_.probe_size) {
     return {Verdict::kReply, Status::kInval, to.writable, to.writable - tail};
   }
-  const E* endpoint = find_endpoint(request.endpoint);
+  const Endpoint* endpoint = find_endpoint(request.endpoint);
   const std::span<const std::byte> list = endpoint != nullptr
                                               ? std::span<const std::byte>(endpoint->properties)
                                               : std::span<const std::byte>();
@@ -251,17 +237,15 @@ auto Device<S, I>::run(const protocol::ProbeRequest& request, ReplyTo to,
           settings_.probe_size};
 }
 
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::UnknownRequest& /*request*/, ReplyTo /*to*/,
-                       UnmapProgress& /*progress*/) -> Verdict {
+Device::Verdict Device::run(const protocol::UnknownRequest& /*request*/, ReplyTo /*to*/,
+                            UnmapProgress& /*progress*/) {
   return {Verdict::kSilent};  // D9
 }
 
 // The body is too short but there is room for a status: INVAL says more than silence. A PROBE's tail
 // is where it would be with a whole body.
-template <DomainStore S, Iotlb I>
-auto Device<S, I>::run(const protocol::ShortRequest& request, ReplyTo to,
-                       UnmapProgress& /*progress*/) -> Verdict {
+Device::Verdict Device::run(const protocol::ShortRequest& request, ReplyTo to,
+                            UnmapProgress& /*progress*/) {
   using protocol::Status;
   if (request.type != protocol::Type::kProbe) return reply(Status::kInval);
   if (!config_.has(protocol::kProbe)) return {Verdict::kSilent};  // D37
