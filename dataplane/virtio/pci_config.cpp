@@ -42,7 +42,7 @@ PciConfig::PciConfig(const PciIdentity& identity, std::uint32_t bar_bytes)
   put(pci::kRevision, identity.revision, 1);
   put(pci::kClass, identity.class_code, 3);
   put(pci::kSubsystemVendor, identity.subsystem_vendor, 2);
-  put(pci::kSubsystem, identity.subsystem, 2);
+  put(pci::kSubsystemOffset, identity.subsystem, 2);
   put(pci::kInterruptPin, 1, 1);
   make_writable(pci::kCommand, pci::kMemorySpace | pci::kBusMaster | pci::kIntxDisable, 2);
   make_writable(pci::kBar0, ~(bar_bytes - 1), 4);

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-namespace violet::virtio {
+namespace violet::virtio::tap_peer_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST(TapPeerOpen, ANameThatIsNoneIsRefused) {
 }
 
 }  // namespace
-}  // namespace violet::virtio
+}  // namespace violet::virtio::tap_peer_test

@@ -9,7 +9,7 @@
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 
-namespace violet {
+namespace violet::hostile_packed_test {
 namespace {
 
 using ring::kIndirect;
@@ -325,4 +325,4 @@ TEST_F(HostilePacked, CompletionsOfABrokenQueueAreDropped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::hostile_packed_test

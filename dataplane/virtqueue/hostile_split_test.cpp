@@ -10,7 +10,7 @@
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 
-namespace violet {
+namespace violet::hostile_split_test {
 namespace {
 
 using ring::kIndirect;
@@ -433,4 +433,4 @@ TEST_F(HostileSplit, CompletionsOfABrokenQueueAreDropped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::hostile_split_test

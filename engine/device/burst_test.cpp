@@ -7,7 +7,7 @@
 #include "engine/base/rng.hpp"
 #include "engine/device/all_pairs_testing.hpp"
 
-namespace violet {
+namespace violet::burst_test {
 namespace {
 
 using protocol::Status;
@@ -208,4 +208,4 @@ TEST_P(Burst, D47_AReservedAddressIsNeverMapped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::burst_test

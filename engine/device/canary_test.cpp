@@ -12,7 +12,7 @@
 #include "engine/base/rng.hpp"
 #include "engine/device/all_pairs_testing.hpp"
 
-namespace violet {
+namespace violet::canary_test {
 namespace {
 
 using protocol::Status;
@@ -152,4 +152,4 @@ TEST_P(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::canary_test

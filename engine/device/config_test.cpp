@@ -8,7 +8,7 @@
 
 #include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::config_test {
 namespace {
 
 using protocol::feature_bit;
@@ -291,4 +291,4 @@ TEST(General, AShortBodyOfAKnownTypeIsInval) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::config_test

@@ -3,7 +3,7 @@
 
 #include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::fault_test {
 namespace {
 
 using protocol::FaultReason;
@@ -110,4 +110,4 @@ TEST(Faults, ABrokenEventRingNeedsAReset) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::fault_test

@@ -3,7 +3,7 @@
 
 #include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::map_test {
 namespace {
 
 using protocol::kMapMmio;
@@ -180,4 +180,4 @@ TEST(Map, TooMuchMemoryIsNoMemAndNothingIsMapped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::map_test

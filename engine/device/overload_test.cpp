@@ -8,7 +8,7 @@
 #include "engine/iotlb/locked_iotlb.hpp"
 #include "engine/store/oracle_store.hpp"
 
-namespace violet {
+namespace violet::overload_test {
 namespace {
 
 using protocol::Status;
@@ -225,4 +225,4 @@ TEST(OverloadDeferred, C5_ManyBlockedRequestsHideNoRunnableOne) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::overload_test

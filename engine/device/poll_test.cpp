@@ -8,7 +8,7 @@
 #include "engine/device/all_pairs_testing.hpp"
 #include "engine/store/oracle_store.hpp"
 
-namespace violet {
+namespace violet::poll_test {
 namespace {
 
 using protocol::Status;
@@ -367,4 +367,4 @@ TEST(PollRefused, ResetForgetsWhatWasPutOff) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::poll_test

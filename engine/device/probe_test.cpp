@@ -6,7 +6,7 @@
 
 #include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::probe_test {
 namespace {
 
 using protocol::RegionKind;
@@ -163,4 +163,4 @@ TEST(Probing, D47_BytesLeftStopAtTheNextRegion) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::probe_test

@@ -5,7 +5,7 @@
 
 #include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::unmap_test {
 namespace {
 
 using protocol::Status;
@@ -165,4 +165,4 @@ TEST(Unmap, ALargeRangeIsDoneInSlicesWithOneAnswer) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::unmap_test

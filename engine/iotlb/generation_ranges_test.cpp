@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace violet {
+namespace violet::generation_ranges_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -132,4 +132,4 @@ TEST(GenerationRanges, ATagThatSharesTheCounterMayTakeMoreNeverLess) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::generation_ranges_test

@@ -15,7 +15,7 @@
 #include "engine/iotlb/iotlb_history.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 
-namespace violet {
+namespace violet::iotlb_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -475,4 +475,4 @@ TEST_P(Designs, SeededHistoriesAgreeWithTheOracle) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::iotlb_test

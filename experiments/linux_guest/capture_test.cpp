@@ -15,8 +15,6 @@
 namespace violet::linux_guest {
 namespace {
 
-using TestFolder;
-
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::ostringstream text;

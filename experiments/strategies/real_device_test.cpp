@@ -14,7 +14,7 @@
 #include "experiments/trace/exposure_ledger.hpp"
 #include "experiments/trace/probe_agreement.hpp"
 
-namespace violet {
+namespace violet::real_device_test {
 namespace {
 
 constexpr EndpointId kEndpoint{0x28};
@@ -314,4 +314,4 @@ INSTANTIATE_TEST_SUITE_P(Strategies, RealDevice,
                          case_name);
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::real_device_test

@@ -4,7 +4,7 @@
 
 #include "experiments/strategies/strategy_rig.hpp"
 
-namespace violet {
+namespace violet::strategies_test {
 namespace {
 
 using protocol::Type;
@@ -272,4 +272,4 @@ TEST(Direct, IdentityMapHasHolesForReservedRegions) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::strategies_test

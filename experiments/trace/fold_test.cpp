@@ -14,7 +14,7 @@
 #include "experiments/trace/life_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
 
-namespace violet {
+namespace violet::fold_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -353,4 +353,4 @@ TEST(LifeTable, ACheckpointGoesOnAsTheOriginalDoes) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::fold_test

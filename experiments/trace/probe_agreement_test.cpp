@@ -4,7 +4,7 @@
 
 #include "engine/telemetry/event_bodies.hpp"
 
-namespace violet {
+namespace violet::probe_agreement_test {
 namespace {
 
 constexpr std::uint32_t kEndpoint = 7;
@@ -161,4 +161,4 @@ TEST(ProbeAgreement, LostEventsAreSaid) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::probe_agreement_test

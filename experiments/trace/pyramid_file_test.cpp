@@ -10,7 +10,7 @@
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/trace/fold.hpp"
 
-namespace violet::results {
+namespace violet::results::pyramid_file_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -190,4 +190,4 @@ TEST_F(PyramidFileTest, AnEmptyPyramidIsOne) {
 }
 
 }  // namespace
-}  // namespace violet::results
+}  // namespace violet::results::pyramid_file_test

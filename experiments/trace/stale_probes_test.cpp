@@ -6,7 +6,7 @@
 
 #include "engine/telemetry/event_bodies.hpp"
 
-namespace violet {
+namespace violet::stale_probes_test {
 namespace {
 
 constexpr std::uint32_t kNic = 0x28;
@@ -85,4 +85,4 @@ TEST(StaleProbes, WhatStaysMappedByDesignIsNotStale) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::stale_probes_test
