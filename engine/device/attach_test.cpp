@@ -11,8 +11,6 @@ namespace {
 using protocol::kAttachBypass;
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
 TEST(Attach, D12_NonZeroReservedIsInval) {
   Rig rig;
   for (std::size_t i = 0; i < 4; ++i) {

@@ -12,8 +12,6 @@ namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
 class Burst : public OnAllPairs {};
 INSTANTIATE_TEST_SUITE_P(Pairs, Burst, testing::ValuesIn(all_pairs()), pair_name);
 

@@ -14,8 +14,6 @@ namespace {
 using protocol::feature_bit;
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
 protocol::Config config_of(const ConfigSpace& space) {
   protocol::Config wire;
   space.read(0, std::as_writable_bytes(std::span(&wire, 1)));
@@ -288,6 +286,16 @@ TEST(General, AShortBodyOfAKnownTypeIsInval) {
   rig.poll_until_idle();
   EXPECT_EQ(rig.requests.status(token), Status::kInval);
   EXPECT_FALSE(rig.reaches(8, 0));
+}
+
+TEST(MakeDevice, AnUnknownNameIsRefusedAndTheKnownOnesAreNamed) {
+  EpochQuiescence quiescence;
+  const auto no_store = make_device("none", kDefaultIotlb, rig_config(), quiescence);
+  ASSERT_FALSE(no_store);
+  EXPECT_NE(no_store.error().message.find("interval"), std::string::npos);
+  const auto no_iotlb = make_device("radix", "none", rig_config(), quiescence);
+  ASSERT_FALSE(no_iotlb);
+  EXPECT_NE(no_iotlb.error().message.find("targeted-ack"), std::string::npos);
 }
 
 }  // namespace

@@ -11,8 +11,6 @@ using protocol::kMapRead;
 using protocol::kMapWrite;
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
 TEST(Map, D24_OffGranuleIsRange) {
   Rig rig;
   rig.attach(1, 8);

@@ -13,7 +13,6 @@ namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
 constexpr std::uint64_t kHigh = 0x4000000;
 
 class Overload : public OnAllPairs {};

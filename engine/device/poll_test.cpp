@@ -13,8 +13,6 @@ namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
 class Poll : public OnAllPairs {};
 INSTANTIATE_TEST_SUITE_P(Pairs, Poll, testing::ValuesIn(all_pairs()), pair_name);
 

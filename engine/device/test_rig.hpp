@@ -16,6 +16,7 @@
 namespace violet {
 
 inline constexpr std::uint64_t kPage = 4096;
+inline constexpr std::uint64_t kLast = kPage - 1;  // Of the first page.
 
 inline protocol::Attach attach_wire(std::uint32_t domain, std::uint32_t endpoint,
                                     std::uint32_t flags = 0) {

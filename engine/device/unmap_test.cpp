@@ -10,8 +10,6 @@ namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
 struct Example {
   std::vector<IovaRange> mapped;  // In units of pages, inclusive.
   IovaRange unmapped;

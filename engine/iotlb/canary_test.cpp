@@ -19,14 +19,14 @@
 #include "engine/base/rng.hpp"
 #include "engine/iotlb/any_iotlb.hpp"
 #include "engine/iotlb/generation_device.hpp"
+#include "engine/iotlb/iotlb_testing.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 #include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kPages = 24;   // IOVAs in use: more than the cache has entries.
+constexpr std::uint64_t kCanaryPages = 24;  // IOVAs in use: more than the cache has entries.
 constexpr std::uint64_t kFrames = 96;  // Frames come back late, so that a late write meets poison.
 constexpr std::size_t kEndpoints = 3;
 constexpr std::size_t kInFlight = 6;
@@ -36,7 +36,6 @@ constexpr int kSteps = 6000;
 constexpr std::uint64_t kSections = 200;
 constexpr std::chrono::seconds kPatience{120};
 constexpr std::uint64_t kPoison = 0xdeadbeefdeadbeef;
-constexpr DomainTag kDomain{3};
 
 // One word for each endpoint, so that endpoints do not race each other.
 struct alignas(kCacheLine) Frame {
@@ -114,7 +113,7 @@ class Canary {
 
   void accesses(std::size_t me, Rng& rng) {
     for (int i = 0; i < 16; ++i) {
-      const Iova at{rng.below(kPages) * kPage};
+      const Iova at{rng.below(kCanaryPages) * kPage};
       if (const auto hit = readers_[me]->lookup(kDomain, at)) {
         touch(me, hit->phys, hit->permissions);
       } else {
@@ -125,7 +124,7 @@ class Canary {
   void burst(std::size_t me, Rng& rng) {
     const auto lookups = readers_[me]->burst(kDomain);
     for (int i = 0; i < 16; ++i) {
-      const Iova at{rng.below(kPages) * kPage};
+      const Iova at{rng.below(kCanaryPages) * kPage};
       auto hit = lookups->lookup_home(at);
       if (!hit) hit = lookups->lookup(at);
       if (hit) touch(me, hit->phys, hit->permissions);
@@ -154,7 +153,7 @@ class Canary {
     const auto deadline = Clock::now() + kPatience;
     for (int i = 0; (i < kSteps || !everybody_took_part()) && !testing::Test::HasFailure(); ++i) {
       if (Clock::now() > deadline) FAIL() << "an endpoint never ran";
-      const std::uint64_t page = rng.below(kPages);
+      const std::uint64_t page = rng.below(kCanaryPages);
       if (rng.below(200) == 0) unmap_all();
       mapped_[page] ? unmap(page) : map(page);
       if (in_flight_.size() >= kInFlight) complete_first();
@@ -189,7 +188,7 @@ class Canary {
     mapped_[page].reset();
   }
   void unmap_all() {
-    remove(IovaRange::of(0, kPages * kPage));
+    remove(IovaRange::of(0, kCanaryPages * kPage));
     const auto token = iotlb_.invalidate_domain(kDomain);
     in_flight_.push_back({token, quiescence_.start(), {}});
     for (auto& frame : mapped_) {
@@ -250,7 +249,7 @@ class Canary {
   // The engine's own.
   std::uint64_t late_writes_ = 0;
   std::deque<std::uint64_t> free_;
-  std::array<std::optional<std::uint64_t>, kPages> mapped_{};
+  std::array<std::optional<std::uint64_t>, kCanaryPages> mapped_{};
   std::deque<Unmapped> in_flight_;
 };
 

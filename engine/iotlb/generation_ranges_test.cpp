@@ -4,12 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/iotlb/iotlb_testing.hpp"
+
 namespace violet::generation_ranges_test {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLarge = std::uint64_t{1} << 21;
-constexpr DomainTag kDomain{5};
 constexpr std::uint64_t kPages = 100;
 
 struct Bed {

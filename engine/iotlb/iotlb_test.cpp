@@ -13,14 +13,11 @@
 #include "engine/base/rng.hpp"
 #include "engine/iotlb/any_iotlb.hpp"
 #include "engine/iotlb/iotlb_history.hpp"
+#include "engine/iotlb/iotlb_testing.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 
 namespace violet::iotlb_test {
 namespace {
-
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLarge = std::uint64_t{1} << 21;
-constexpr DomainTag kDomain{7};
 
 Translation translation(std::uint64_t first, std::uint64_t bytes, std::uint64_t phys,
                         Permissions permissions = Permissions::kReadWrite) {

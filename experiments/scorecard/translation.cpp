@@ -148,7 +148,7 @@ struct Rivals {
   std::unique_ptr<DpdkHash> hash;
 };
 
-Result<HitSamples> measure_hits(Lab& lab, const Lookups& lookups, const Rivals& rivals) {
+Result<HitSamples> measure_hit_samples(Lab& lab, const Lookups& lookups, const Rivals& rivals) {
   auto bed = populated<DefaultBed>(lookups);
   if (!bed) return tl::unexpected<Error>(bed.error());
   BareIotlb bare(lookups);
@@ -203,12 +203,13 @@ Finding hit_finding(std::string_view key, const HitSamples& samples) {
 
 Result<Findings> measure_hits(Lab& lab) {
   const Lookups few(lab.size(4096, 256));
-  auto small = measure_hits(lab, few, {});
+  auto small = measure_hit_samples(lab, few, {});
   if (!small) return tl::unexpected<Error>(small.error());
   const Lookups many(lab.size(65536, 1024));
   auto hash = DpdkHash::make(many);
   if (!hash) return tl::unexpected<Error>(hash.error());
-  auto large = measure_hits(lab, many, {std::make_unique<IntervalTree>(many), std::move(*hash)});
+  auto large =
+      measure_hit_samples(lab, many, {std::make_unique<IntervalTree>(many), std::move(*hash)});
   if (!large) return tl::unexpected<Error>(large.error());
   Findings found{hit_finding("hit_4k", *small), hit_finding("hit_64k", *large)};
   found.push_back({"hit_vs_gtree",

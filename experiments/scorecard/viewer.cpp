@@ -107,7 +107,7 @@ Status repeat_viewer(Lab& lab, Bench& bench, unsigned cpu, unsigned frames,
   return {};
 }
 
-Result<ViewerSamples> measure_viewer(Lab& lab, unsigned cpu, unsigned frames) {
+Result<ViewerSamples> measure_viewer_samples(Lab& lab, unsigned cpu, unsigned frames) {
   VIOLET_TRY(auto bench, make_bench(lab));
   const Drain drain(bench.segment->ring(0));
   ViewerSamples samples;

@@ -228,7 +228,7 @@ Status EventTrace::verify(std::size_t block) const {
   const Block& checked = blocks_[block];
   if (events_checksum(checked.events) == checked.checksum) return {};
   const auto* first = reinterpret_cast<const std::byte*>(checked.events.data());
-  return fail("{}: offset {}: the events_checksum of {} events does not fit", name_,
+  return fail("{}: offset {}: the checksum of {} events does not fit", name_,
               static_cast<std::size_t>(first - bytes_.data()) - sizeof(BlockHeader),
               checked.events.size());
 }
