@@ -11,8 +11,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "engine/base/check.hpp"
+#include "engine/base/mapped_memory.hpp"
 #include "engine/telemetry/event.hpp"
 
 namespace violet {
@@ -20,14 +22,15 @@ namespace violet {
 class EventLog {
  public:
   explicit EventLog(std::size_t capacity) : capacity_(capacity) {
-    void* bytes = ::mmap(nullptr, size_bytes(), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    VIOLET_CHECK(bytes != MAP_FAILED);
-    events_ = static_cast<Event*>(bytes);
+    auto mapped = MappedMemory::map(capacity * sizeof(Event), PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    VIOLET_CHECK(mapped);
+    memory_ = *std::move(mapped);
+    const std::span<std::byte> bytes = memory_.bytes();
+    events_ = reinterpret_cast<Event*>(bytes.data());
     // Fewer page faults; without it everything works.
-    static_cast<void>(::madvise(bytes, size_bytes(), MADV_HUGEPAGE));
+    static_cast<void>(::madvise(bytes.data(), bytes.size(), MADV_HUGEPAGE));
   }
-  ~EventLog() { ::munmap(events_, size_bytes()); }
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
@@ -41,10 +44,9 @@ class EventLog {
   std::span<const Event> events() const { return {events_, size_}; }
 
  private:
-  std::size_t size_bytes() const { return std::max<std::size_t>(capacity_, 1) * sizeof(Event); }
-
   std::size_t capacity_;
   std::size_t size_ = 0;
+  MappedMemory memory_;
   Event* events_ = nullptr;
 };
 

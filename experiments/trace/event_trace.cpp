@@ -1,7 +1,6 @@
 #include "experiments/trace/event_trace.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -77,10 +76,9 @@ Status check_header(const FileHeader& header, const std::string& name) {
 
 // Removes a block that a killed writer left unfinished.
 Status repair(int fd, const std::filesystem::path& path) {
-  const auto trace = EventTrace::open(path);
-  if (!trace) return tl::unexpected(trace.error());
+  VIOLET_TRY(const EventTrace trace, EventTrace::open(path));
   std::uint64_t end = sizeof(FileHeader);
-  for (const auto& block : trace->blocks()) end += sizeof(BlockHeader) + block.events.size_bytes();
+  for (const auto& block : trace.blocks()) end += sizeof(BlockHeader) + block.events.size_bytes();
   if (::ftruncate(fd, static_cast<off_t>(end)) == 0) return {};
   return fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
 }
@@ -89,15 +87,15 @@ Status repair(int fd, const std::filesystem::path& path) {
 
 Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& path,
                                                 const EventTraceInfo& info) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
-  EventTraceWriter writer(fd, path);
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file.valid()) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  const int fd = file.get();
+  EventTraceWriter writer(std::move(file), path);
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fail("{}: {}", path.string(), std::strerror(errno));
   // Less than a header is a writer that was killed at once.
   if (static_cast<std::size_t>(status.st_size) >= sizeof(FileHeader)) {
-    const Status repaired = repair(fd, path);
-    if (!repaired) return tl::unexpected(repaired.error());
+    VIOLET_TRY(repair(fd, path));
     return writer;
   }
   if (::ftruncate(fd, 0) != 0) return fail("{}: {}", path.string(), std::strerror(errno));
@@ -105,22 +103,8 @@ Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& pat
   header.ns_per_tick = info.ns_per_tick;
   header.started_ticks = info.started_ticks;
   header.started_epoch_s = info.started_epoch_s;
-  const Status written = write_all(fd, bytes_of(header), path);
-  if (!written) return tl::unexpected(written.error());
+  VIOLET_TRY(write_all(fd, bytes_of(header), path));
   return writer;
-}
-
-EventTraceWriter::EventTraceWriter(EventTraceWriter&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
-
-EventTraceWriter& EventTraceWriter::operator=(EventTraceWriter&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(path_, other.path_);
-  return *this;
-}
-
-EventTraceWriter::~EventTraceWriter() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 Status EventTraceWriter::append(std::uint16_t lcore, std::span<const Event> events,
@@ -135,67 +119,32 @@ Status EventTraceWriter::append(std::uint16_t lcore, std::span<const Event> even
     header.crc = events_checksum(part);
     header.lcore = lcore;
     header.not_kept_before = std::exchange(before.not_kept, 0);
-    Status written = write_all(fd_, bytes_of(header), path_);
-    if (written) {
-      const auto* body = reinterpret_cast<const char*>(part.data());
-      written = write_all(fd_, {body, part.size_bytes()}, path_);
-    }
-    if (!written) return written;
+    VIOLET_TRY(write_all(file_.get(), bytes_of(header), path_));
+    const auto* body = reinterpret_cast<const char*>(part.data());
+    VIOLET_TRY(write_all(file_.get(), {body, part.size_bytes()}, path_));
   } while (!events.empty());
   return {};
 }
 
 Result<EventTrace> EventTrace::open(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status {};
-  if (fd < 0 || ::fstat(fd, &status) != 0) {
-    const std::string reason = std::strerror(errno);
-    if (fd >= 0) ::close(fd);
-    return fail("{}: cannot be read: {}", path.string(), reason);
-  }
-  const auto size = static_cast<std::size_t>(status.st_size);
-  void* bytes = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  const int reason = errno;
-  ::close(fd);
-  if (bytes == MAP_FAILED)
-    return fail("{}: cannot be mapped: {}", path.string(), std::strerror(reason));
-  EventTrace trace({static_cast<const std::byte*>(bytes), size}, true, path.string());
-  const Status indexed = trace.index();
-  if (!indexed) return tl::unexpected(indexed.error());
+  VIOLET_TRY(MappedMemory mapped, MappedMemory::of_file(path));
+  const std::span<const std::byte> bytes = mapped.bytes();
+  EventTrace trace(std::move(mapped), bytes, path.string());
+  VIOLET_TRY(trace.index());
   return trace;
 }
 
 Result<EventTrace> EventTrace::over(std::span<const std::byte> bytes, std::string name) {
-  EventTrace trace(bytes, false, std::move(name));
-  const Status indexed = trace.index();
-  if (!indexed) return tl::unexpected(indexed.error());
+  EventTrace trace(MappedMemory(), bytes, std::move(name));
+  VIOLET_TRY(trace.index());
   return trace;
-}
-
-EventTrace::EventTrace(EventTrace&& other) noexcept { *this = std::move(other); }
-
-EventTrace& EventTrace::operator=(EventTrace&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
-  std::swap(mapped_, other.mapped_);
-  std::swap(name_, other.name_);
-  std::swap(info_, other.info_);
-  std::swap(blocks_, other.blocks_);
-  std::swap(cut_short_, other.cut_short_);
-  return *this;
-}
-
-EventTrace::~EventTrace() {
-  if (mapped_ && !bytes_.empty()) {
-    ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
-  }
 }
 
 Status EventTrace::index() {
   FileHeader header;
   if (bytes_.size() < sizeof header) return fail("{}: too short for an event trace", name_);
   std::memcpy(&header, bytes_.data(), sizeof header);
-  const Status known = check_header(header, name_);
-  if (!known) return known;
+  VIOLET_TRY(check_header(header, name_));
   info_ = {header.ns_per_tick, header.started_ticks, header.started_epoch_s};
   for (std::size_t at = sizeof header; at < bytes_.size();) {
     BlockHeader block;
@@ -217,11 +166,6 @@ Status EventTrace::index() {
     at = body + length;
   }
   return {};
-}
-
-void EventTrace::give_back_pages() const {
-  if (!mapped_ || bytes_.empty()) return;
-  static_cast<void>(::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED));
 }
 
 Status EventTrace::verify(std::size_t block) const {

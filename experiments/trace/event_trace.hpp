@@ -21,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/file_descriptor.hpp"
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 #include "engine/telemetry/event_bodies.hpp"
 
@@ -46,17 +48,15 @@ class EventTraceWriter {
   // Goes on with an existing trace, whose header stays; an unfinished last block is cut off.
   static Result<EventTraceWriter> open(const std::filesystem::path& path,
                                        const EventTraceInfo& info);
-  EventTraceWriter(EventTraceWriter&& other) noexcept;
-  EventTraceWriter& operator=(EventTraceWriter&& other) noexcept;
-  ~EventTraceWriter();
 
   // Events of one lcore, in order. Without events it notes what is missing.
   Status append(std::uint16_t lcore, std::span<const Event> events,
                 const MissingEvents& missing = {});
 
  private:
-  EventTraceWriter(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
-  int fd_ = -1;
+  EventTraceWriter(FileDescriptor file, std::filesystem::path path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+  FileDescriptor file_;
   std::filesystem::path path_;
 };
 
@@ -73,29 +73,24 @@ class EventTrace {
   static Result<EventTrace> open(const std::filesystem::path& path);
   // Over bytes that outlive it, aligned as an Event; `name` is for messages.
   static Result<EventTrace> over(std::span<const std::byte> bytes, std::string name);
-  EventTrace(EventTrace&& other) noexcept;
-  EventTrace& operator=(EventTrace&& other) noexcept;
-  ~EventTrace();
 
   const EventTraceInfo& info() const { return info_; }
   const std::vector<Block>& blocks() const { return blocks_; }
   // Whether the block's events are what was written; the error names the file and the offset.
   Status verify(std::size_t block) const;
-  // The file's pages that were looked at count as this process's memory until they are given back. Anybody may
-  // be reading them meanwhile: they come again from the kernel's cache.
-  void give_back_pages() const;
+  void give_back_pages() const { mapped_.give_back_pages(); }
   bool cut_short() const { return cut_short_; }
   std::uint64_t events() const;
   std::uint64_t dropped() const;
   std::uint64_t not_kept() const;
 
  private:
-  EventTrace(std::span<const std::byte> bytes, bool mapped, std::string name)
-      : bytes_(bytes), mapped_(mapped), name_(std::move(name)) {}
+  EventTrace(MappedMemory mapped, std::span<const std::byte> bytes, std::string name)
+      : mapped_(std::move(mapped)), bytes_(bytes), name_(std::move(name)) {}
   Status index();
 
+  MappedMemory mapped_;  // Empty over somebody else's bytes.
   std::span<const std::byte> bytes_;
-  bool mapped_ = false;
   std::string name_;
   EventTraceInfo info_;
   std::vector<Block> blocks_;

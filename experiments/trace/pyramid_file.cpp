@@ -1,8 +1,6 @@
 #include "experiments/trace/pyramid_file.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -13,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/files.hpp"
 #include "experiments/trace/pyramid_check.hpp"
 
@@ -117,10 +116,9 @@ std::string payload_of(const PyramidView& view) {
 
 // The state of a file that a killed writer may have left in the middle of a section: where to go on.
 Result<std::uint64_t> end_of(const std::filesystem::path& path) {
-  const auto file = PyramidFile::open(path);
-  if (!file) return tl::unexpected<Error>(file.error());
-  if (file->sections().empty()) return 0;
-  const auto& last = file->sections().back();
+  VIOLET_TRY(const PyramidFile file, PyramidFile::open(path));
+  if (file.sections().empty()) return 0;
+  const auto& last = file.sections().back();
   return last.offset + sizeof(SectionHeader) + last.bytes;
 }
 
@@ -136,58 +134,27 @@ Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
   header.layout = kLayout;
   header.crc = checksum(payload.data(), payload.size());
   header.header_crc = checksum(header);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
-  const auto end = end_of(path);
-  Status written;
-  if (!end) {
-    written = tl::unexpected<Error>(end.error());
-  } else if (::ftruncate(fd, static_cast<off_t>(*end)) != 0) {
-    written = fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
-  } else {
-    written = write_all(fd, {reinterpret_cast<const char*>(&header), sizeof header}, path);
-    if (written) written = write_all(fd, payload, path);
+  const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file.valid()) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  VIOLET_TRY(const std::uint64_t end, end_of(path));
+  if (::ftruncate(file.get(), static_cast<off_t>(end)) != 0) {
+    return fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
   }
-  ::close(fd);
-  return written;
+  VIOLET_TRY(write_all(file.get(), {reinterpret_cast<const char*>(&header), sizeof header}, path));
+  return write_all(file.get(), payload, path);
 }
 
-struct PyramidFile::Mapped {
-  const std::byte* bytes = nullptr;
-  std::size_t size = 0;
-  Mapped() = default;
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-  ~Mapped() {
-    if (bytes != nullptr) ::munmap(const_cast<std::byte*>(bytes), size);
-  }
-};
-
 Result<PyramidFile> PyramidFile::open(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status {};
-  if (fd < 0 || ::fstat(fd, &status) != 0) {
-    const std::string reason = std::strerror(errno);
-    if (fd >= 0) ::close(fd);
-    return fail("{}: cannot be read: {}", path.string(), reason);
-  }
-  auto mapped = std::make_shared<Mapped>();
-  const auto size = static_cast<std::size_t>(status.st_size);
-  void* bytes = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  const int reason = errno;
-  ::close(fd);
-  if (bytes == MAP_FAILED) {
-    return fail("{}: cannot be mapped: {}", path.string(), std::strerror(reason));
-  }
-  mapped->bytes = static_cast<const std::byte*>(bytes);
-  mapped->size = size;
+  VIOLET_TRY(MappedMemory mapped, MappedMemory::of_file(path));
+  const std::span<const std::byte> bytes = mapped.bytes();
+  const std::size_t size = bytes.size();
   PyramidFile file;
   file.path_ = path;
   for (std::size_t at = 0; at < size;) {
     SectionHeader header;
     file.cut_short_ = size - at < sizeof header;
     if (file.cut_short_) break;
-    std::memcpy(&header, mapped->bytes + at, sizeof header);
+    std::memcpy(&header, bytes.data() + at, sizeof header);
     const SectionHeader ours;
     if (std::memcmp(header.magic, ours.magic, sizeof ours.magic) != 0) {
       return fail("{}: offset {}: no pyramid begins here", path.string(), at);
@@ -201,7 +168,7 @@ Result<PyramidFile> PyramidFile::open(const std::filesystem::path& path) {
                               header.version, header.layout});
     at += sizeof header + header.bytes;
   }
-  file.mapped_ = std::move(mapped);
+  file.mapped_ = std::make_shared<const MappedMemory>(std::move(mapped));
   return file;
 }
 
@@ -223,7 +190,7 @@ Result<PyramidView> PyramidFile::read(std::size_t index) const {
     return fail("{}: offset {}: a pyramid whose arrays are laid out as in another build",
                 path_.string(), section.offset);
   }
-  const std::byte* payload = mapped_->bytes + section.offset + sizeof(SectionHeader);
+  const std::byte* payload = mapped_->bytes().data() + section.offset + sizeof(SectionHeader);
   if (checksum(payload, section.bytes) != section.crc) {
     return fail("{}: offset {}: the checksum of the pyramid does not fit", path_.string(),
                 section.offset);

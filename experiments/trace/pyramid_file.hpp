@@ -20,6 +20,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 #include "experiments/trace/pyramid.hpp"
 
@@ -53,9 +54,8 @@ class PyramidFile {
   Result<PyramidView> read(std::size_t section) const;
 
  private:
-  struct Mapped;
   std::filesystem::path path_;
-  std::shared_ptr<const Mapped> mapped_;
+  std::shared_ptr<const MappedMemory> mapped_;
   std::vector<Section> sections_;
   bool cut_short_ = false;
 };
