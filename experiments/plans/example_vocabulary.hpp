@@ -25,8 +25,8 @@ inline Vocabulary example_vocabulary() {
   v.placements = {{"sidecore"}, {"samecore"}, {"kick-thread"}};
   v.stores = {{"radix"}, {"interval"}};
   v.iotlbs = {{"generation-domain"}, {"locked"}, {"generation-device"}, {"versioned"}};
-  v.replacements = {"round-robin", "random", "lru"};
-  v.indexings = {"dense", "mixed"};
+  v.replacements = {{"round-robin"}, {"random"}, {"lru"}};
+  v.indexings = {{"dense"}, {"mixed"}};
   v.workloads = {{"net-rx", "", {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""}}},
                  {"net-tx"},
                  {"nvme-4k"},

@@ -61,11 +61,6 @@ void Schema::add_axes(const Vocabulary& vocabulary) {
   for (const RegistryEntry& dataset : vocabulary.datasets) {
     workloads.push_back({"trace:" + dataset.name, dataset.summary, {}});
   }
-  const auto names = [](const std::vector<std::string>& list) {
-    std::vector<RegistryEntry> choices;
-    for (const std::string& name : list) choices.push_back({name, {}, {}});
-    return choices;
-  };
   const std::int64_t ring = 256;  // What QEMU and cloud-hypervisor give the request queue.
   add_axis("workload", workloads,
            "what the guest's drivers do; trace:<dataset> or trace:<path> replays a guest");
@@ -76,8 +71,8 @@ void Schema::add_axes(const Vocabulary& vocabulary) {
   add_axis("iotlb", vocabulary.iotlbs, "the endpoints' cache and its invalidation protocol");
   add({"axes.iotlb_entries", std::int64_t{65536}, 1, 1 << 24, {}, "a power of two"}, true);
   add({"axes.iotlb_ways", std::int64_t{4}, 1, 16, {}, "a power of two, at most the entries"}, true);
-  add_axis("iotlb_replacement", names(vocabulary.replacements), "which way of a set is replaced");
-  add_axis("iotlb_indexing", names(vocabulary.indexings), "what chooses the set");
+  add_axis("iotlb_replacement", vocabulary.replacements, "which way of a set is replaced");
+  add_axis("iotlb_indexing", vocabulary.indexings, "what chooses the set");
   add({"axes.queue", std::string("split"), 0, 0, {"split", "packed"}, "virtqueue format"}, true);
   add({"axes.queue_size", ring, 2, 32768, {}, "descriptors, a power of two"}, true);
   add({"axes.indirect", true, 0, 0, {}, "indirect descriptors"}, true);

@@ -29,8 +29,8 @@ struct Vocabulary {
   std::vector<RegistryEntry> placements;
   std::vector<RegistryEntry> stores;
   std::vector<RegistryEntry> iotlbs;
-  std::vector<std::string> replacements;  // IotlbConfig::Replacement
-  std::vector<std::string> indexings;     // IotlbConfig::Indexing
+  std::vector<RegistryEntry> replacements;  // IotlbConfig::Replacement
+  std::vector<RegistryEntry> indexings;     // IotlbConfig::Indexing
   std::vector<RegistryEntry> workloads;
   std::vector<RegistryEntry> datasets;  // Become the workloads "trace:<name>".
   std::vector<Setting> trace_settings;  // Shared by all of those: [workload.trace].

@@ -5,22 +5,25 @@
 #include "engine/base/clock.hpp"
 
 namespace violet {
-namespace {
 
-Result<IotlbConfig::Replacement> replacement_from(const std::string& name) {
-  if (name == "round-robin") return IotlbConfig::Replacement::kRoundRobin;
-  if (name == "random") return IotlbConfig::Replacement::kRandom;
-  if (name == "lru") return IotlbConfig::Replacement::kLru;
-  return fail(ErrorKind::kUsage, "no IOTLB replacement is called '{}'", name);
+Registry<ReplacementInfo> iotlb_replacements() {
+  using Replacement = IotlbConfig::Replacement;
+  static const ReplacementInfo kAll[] = {
+      {{"round-robin", "each way of a set in turn"}, Replacement::kRoundRobin},
+      {{"random", "any way of the set"}, Replacement::kRandom},
+      {{"lru", "the way that was used least recently"}, Replacement::kLru},
+  };
+  return {"IOTLB replacement", kAll};
 }
 
-Result<IotlbConfig::Indexing> indexing_from(const std::string& name) {
-  if (name == "dense") return IotlbConfig::Indexing::kDense;
-  if (name == "mixed") return IotlbConfig::Indexing::kMixed;
-  return fail(ErrorKind::kUsage, "no IOTLB indexing is called '{}'", name);
+Registry<IndexingInfo> iotlb_indexings() {
+  using Indexing = IotlbConfig::Indexing;
+  static const IndexingInfo kAll[] = {
+      {{"dense", "the low bits of the page number choose the set"}, Indexing::kDense},
+      {{"mixed", "a hash of the page number chooses the set"}, Indexing::kMixed},
+  };
+  return {"IOTLB indexing", kAll};
 }
-
-}  // namespace
 
 Result<DeviceConfig> device_config_of(const plans::Cell& cell, const plans::Limits& limits) {
   DeviceConfig config;
@@ -32,8 +35,10 @@ Result<DeviceConfig> device_config_of(const plans::Cell& cell, const plans::Limi
   config.stall_threshold = ns_to_ticks(10'000'000);
   config.iotlb.entries = cell.iotlb_entries;
   config.iotlb.ways = cell.iotlb_ways;
-  VIOLET_TRY(config.iotlb.replacement, replacement_from(cell.iotlb_replacement));
-  VIOLET_TRY(config.iotlb.indexing, indexing_from(cell.iotlb_indexing));
+  VIOLET_TRY(const auto* replacement, iotlb_replacements().require(cell.iotlb_replacement));
+  config.iotlb.replacement = replacement->value;
+  VIOLET_TRY(const auto* indexing, iotlb_indexings().require(cell.iotlb_indexing));
+  config.iotlb.indexing = indexing->value;
   return config;
 }
 

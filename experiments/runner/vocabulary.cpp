@@ -4,6 +4,7 @@
 #include "engine/iotlb/iotlbs.hpp"
 #include "engine/store/stores.hpp"
 #include "experiments/guest/iova_allocator.hpp"
+#include "experiments/runner/cell_device.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/workloads.hpp"
 
@@ -36,8 +37,8 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
   };
   words.stores = entries_of(stores());
   words.iotlbs = entries_of(iotlbs());
-  words.replacements = {"round-robin", "random", "lru"};
-  words.indexings = {"dense", "mixed"};
+  words.replacements = entries_of(iotlb_replacements());
+  words.indexings = entries_of(iotlb_indexings());
   words.workloads = entries_of(workloads());
   VIOLET_TRY(const auto datasets, datasets::list_datasets(dataset_dir));
   for (const auto& dataset : datasets) words.datasets.push_back({dataset.name, dataset.title, {}});
