@@ -1,6 +1,6 @@
 #include "experiments/results/compare.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"

@@ -1,6 +1,6 @@
 #include "experiments/cli/conclusions.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // demo: the main job. Runs the bundled plan `demo`, prints a table that a newcomer understands, what it
 // teaches, and where to go from there.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <vector>

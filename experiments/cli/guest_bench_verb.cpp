@@ -1,7 +1,7 @@
 // guest bench: the same guest, kernel and work on QEMU's virtio-iommu and on Violet's engine, run within the guest's
 // kicks and polling, in turns. Each guest is a process of its own: `guest run`, asked for JSON. A guest gives one sample
 // of each figure, however often it measured: what one guest measures again is not independent.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <cstdlib>

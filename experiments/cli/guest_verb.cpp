@@ -1,5 +1,5 @@
 // guest run: boots a real Linux whose IOMMU is the engine, and says what it saw and what was counted.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <stdlib.h>
 #include <unistd.h>
 

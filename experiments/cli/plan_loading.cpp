@@ -1,6 +1,6 @@
 #include "experiments/cli/plan_loading.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 

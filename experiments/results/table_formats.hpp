@@ -3,7 +3,7 @@
 // Threading: pure functions.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "experiments/results/table.hpp"

@@ -2,7 +2,7 @@
 //
 // Three arms do the same arithmetic; one has no event, one a probe that is off, one a probe that is on and
 // whose ring is emptied, untimed, between the passes. What an arm takes beyond the first is the event.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <span>

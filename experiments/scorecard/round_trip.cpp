@@ -1,5 +1,5 @@
 // rtt_packed, rtt_split, unmap_busy: how long the guest waits for one request.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 // pipelined, growth, bytes: requests in bulk, and what many mappings cost.
 #include <absl/container/btree_map.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <array>

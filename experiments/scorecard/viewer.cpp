@@ -3,7 +3,7 @@
 // The load of `pipelined`, with the engine's events going into a segment that a recorder's thread empties
 // every 10 ms. Three arms in turns: nobody looks, nobody looks (A/A: what the machine does by itself), and
 // a viewer in another process (viewer_process.hpp).
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
