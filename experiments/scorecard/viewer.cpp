@@ -135,11 +135,11 @@ Result<Findings> measure_viewer(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("viewer", kNeedsTwoCpus)};
   if (lab.viewer == nullptr)
     return Findings{not_available("viewer", "no process could be started")};
-  VIOLET_TRY(const auto shared, measure_viewer(lab, lab.eal->cpus()[0], kSharedFrames));
+  VIOLET_TRY(const auto shared, measure_viewer_samples(lab, lab.eal->cpus()[0], kSharedFrames));
   results::Estimate spare_ratio{std::numeric_limits<double>::quiet_NaN(), std::nullopt, 0};
   std::string spare_text = "with a core to spare: not measured, there are two CPUs";
   if (lab.spare_cpu) {
-    VIOLET_TRY(const auto spare, measure_viewer(lab, *lab.spare_cpu, kSpareFrames));
+    VIOLET_TRY(const auto spare, measure_viewer_samples(lab, *lab.spare_cpu, kSpareFrames));
     spare_ratio = ratio(spare.watched, spare.alone);
     spare_text = text_of(spare, kSpareFrames, "on a CPU of its own");
   }
