@@ -20,9 +20,9 @@ using protocol::Status;
 constexpr std::uint64_t kPages = 64;
 constexpr std::uint64_t kPoison = 0xdeadbeefdeadbeef;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kRounds = 2000;
+constexpr std::uint32_t kRounds = 2000;
 #else
-constexpr int kRounds = 6000;
+constexpr std::uint32_t kRounds = 6000;
 #endif
 
 class Canary : public OnAllPairs {};
@@ -137,7 +137,7 @@ TEST_P(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
   CanaryEngine engine(rig, memory);
   Rng rng(3);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-  int round = 0;
+  std::uint32_t round = 0;
   for (; round < kRounds && !testing::Test::HasFatalFailure(); ++round) {
     engine.round(rng);
     if (round % 500 == 499) engine.detach_round(1 + round / 500 % 2, 8 + round / 500 % 2);

@@ -162,8 +162,8 @@ class IotlbHistory {
     const auto token = iotlb_.invalidate_domain(domain.tag);
     removed_.push_back({token, quiescence_.start(), domain.tag, std::move(gone)});
     // Steps that make the tables of contexts and generations collide, too.
-    constexpr std::array<std::uint32_t, 4> kSteps{1, 256, 1024, 3};
-    next_tag_ += kSteps[next() % kSteps.size()];
+    constexpr std::array<std::uint32_t, 4> kTagSteps{1, 256, 1024, 3};
+    next_tag_ += kTagSteps[next() % kTagSteps.size()];
     domain.tag = {next_tag_};
   }
 
