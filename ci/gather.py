@@ -17,7 +17,6 @@ SANITIZER_TIMEOUT_FACTOR = 3
 ENVIRONMENT = {
     "asan": ["ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1",
              "UBSAN_OPTIONS=print_stacktrace=1"],
-    "fuzz": ["UBSAN_OPTIONS=print_stacktrace=1"],
     "tsan": ["TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1"],
 }
 

@@ -5,7 +5,7 @@
 # closing summary covers all of it. A build that fails is a failed test; the others still run.
 
 quick_presets=(dev)
-full_presets=(release asan tsan fuzz)
+full_presets=(release asan tsan)
 
 test_help() {
   cat <<'TEXT'
@@ -16,8 +16,8 @@ usage: ./violet test [--quick] [--guest] [CTEST ARGUMENTS]
   -R REGEX, -L LABEL, -j N, --rerun-failed ... go to ctest
                      labels: style unit lcore fuzz guest bench build
 
-The full run builds release, asan (ASan and UBSan), tsan and fuzz (libFuzzer), and takes long on the
-first time. VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
+The full run builds release, asan (tests and fuzzers under ASan and UBSan) and tsan (what starts threads),
+about ten minutes of two processors the first time. VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
 TEXT
 }
 

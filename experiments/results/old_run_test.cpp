@@ -71,7 +71,9 @@ TEST(OldRun, EveryMetricOfItIsInTheCatalogue) {
       const MetricInfo* info = find_metric(samples.name);
       ASSERT_NE(info, nullptr) << samples.name;
       EXPECT_EQ(info->better, samples.better) << samples.name;
-      if (info->name != "operations_per_s") EXPECT_EQ(info->unit, samples.unit) << samples.name;
+      if (info->name != "operations_per_s") {
+        EXPECT_EQ(info->unit, samples.unit) << samples.name;
+      }
     }
   }
 }
