@@ -94,5 +94,13 @@ class RulesTest(unittest.TestCase):
         self.assertIn("pragma", findings("experiments/guest/x.hpp", "int x;\n")[0])
 
 
+class SubjectsTest(unittest.TestCase):
+    def test_the_form(self):
+        for subject in ("engine: answer a split UNMAP with RANGE", "runner, cli: say what is lost"):
+            self.assertIsNone(check_taste.check_subject(subject), subject)
+        for subject in ("Answer a split UNMAP", "engine: ends with a full stop.", "engine: " + "x" * 43, "engine:no space"):
+            self.assertIsNotNone(check_taste.check_subject(subject), subject)
+
+
 if __name__ == "__main__":
     unittest.main()

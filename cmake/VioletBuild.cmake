@@ -45,6 +45,12 @@ if(VIOLET_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# GNU ld takes seconds for a program that mold links in one.
+find_program(VIOLET_MOLD mold)
+if(VIOLET_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
 # Tells two programs apart: only runs of one and the same are A/A (experiments/results/noise_history.hpp).
 add_link_options(-Wl,--build-id=sha1)
 
