@@ -2,8 +2,8 @@
 // rings in guest memory; tests and the simulation implement it over plain vectors.
 //
 // Threading: the engine thread only.
-// Invariants: V1 every byte the guest wrote is read once, into Request::bytes. V2 a token is handed
-// out by pop() once and given back by complete() once. V3 calls are per burst, never per item.
+// Invariants: Queue.1 every byte the guest wrote is read once, into Request::bytes. Queue.2 a token is handed
+// out by pop() once and given back by complete() once. Queue.3 calls are per burst, never per item.
 #pragma once
 
 #include <array>

@@ -13,7 +13,7 @@
 //   Stale fill: the ticket carries the value that begin_fill() loaded before the store was read. If
 //     the walk missed the removal, that load did not see the bump (seeing the bump means seeing the removal,
 //     which came before it), so the ticket is older than the bump and its entry can never match.
-// Wrap-around: 64-bit counters; at one bump a nanosecond they last 584 years. Context ids: X2.
+// Wrap-around: 64-bit counters; at one bump a nanosecond they last 584 years. Context ids: Context.2.
 // Limits: everything under the counter is lost with every invalidation.
 #pragma once
 

@@ -6,8 +6,8 @@
 // acknowledge; the reader's is the line that it reads anyway, and a probe a page.
 //
 // Threading: as iotlb.hpp. The lines are written by the engine and read by all.
-// Invariants: G1 under a context of generation g there is no entry that an invalidation up to g names: each
-// was dropped when the context went past it. G2 a context goes forward only.
+// Invariants: Ranges.1 under a context of generation g there is no entry that an invalidation up to g names: each
+// was dropped when the context went past it. Ranges.2 a context goes forward only.
 //
 // Memory order. invalidate() stores the range of generation n into slot n % kSlots with release and then bumps
 // the counter to n with seq_cst. The hit and the grace period: as in generation_iotlb.hpp, a lookup works
@@ -18,9 +18,9 @@
 //     reader gives up.
 //   Stale fill: the ticket carries the value loaded before the store was read. fill() refuses when the
 //     counter has moved since; if it moves later, that invalidation is in the line, and the next lookup drops
-//     the entry (G1) or loses the domain.
+//     the entry (Ranges.1) or loses the domain.
 //   Two tags that share a counter drop each other's ranges too: more is lost than must be, never less.
-// Wrap-around: 64-bit counters. Context ids: X2.
+// Wrap-around: 64-bit counters. Context ids: Context.2.
 // Limits: kSlots - 1 invalidations between two looks of a reader, kMaxPages granules each.
 #pragma once
 

@@ -78,7 +78,7 @@ TEST(GenerationRanges, ALargeOneAmongSmallOnesTakesTheDomain) {
   EXPECT_EQ(bed.found(), 0u);
 }
 
-TEST(GenerationRanges, I1_AFillBehindAnInvalidationIsRefused) {
+TEST(GenerationRanges, AFillBehindAnInvalidationIsRefused) {
   Bed bed;
   const Translation stale{IovaRange::of(3 * kPage, kPage), {0}, Permissions::kReadWrite};
   const auto ticket = bed.iotlb.begin_fill(*bed.reader, kDomain, {3 * kPage});

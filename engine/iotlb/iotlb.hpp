@@ -12,16 +12,16 @@
 // Threading: invalidate*(), completed() belong to the engine thread; everything that takes a Reader
 // to the thread that owns that reader. add_reader() happens before either runs.
 // Invariants:
-//   I1 once an invalidation is completed(), no lookup() that begins later returns anything of its range,
+//   Iotlb.1 once an invalidation is completed(), no lookup() that begins later returns anything of its range,
 //      and no fill() whose begin_fill() came before the invalidation makes it findable again.
 //      The engine removes the range from the store first, then invalidates, then opens the grace
 //      period, and completes the request when both the grace period has passed and completed() is true.
-//   I2 lookup() is wait-free and never returns a mix of two fills (C3).
+//   Iotlb.2 lookup() is wait-free and never returns a mix of two fills (C3).
 //      IotlbInfo::wait_free_hits is false for the locked baseline alone, which is there to be compared with.
-//   I3 invalidate*() is bounded and never waits for a reader (C5).
-//   I4 an offline reader acknowledges nothing, and is not waited for: completed() may be true while
+//   Iotlb.3 invalidate*() is bounded and never waits for a reader (C5).
+//   Iotlb.4 an offline reader acknowledges nothing, and is not waited for: completed() may be true while
 //      its private entries are still in memory, but its next lookup() must not return them.
-//   I5 a ticket is used in the online section that took it.
+//   Iotlb.5 a ticket is used in the online section that took it.
 // Limits: fixed size, allocated at construction; a fill may be refused and is then only slower.
 //   An entry covers one granule, or an aligned 2 MiB where the translation's extent covers that much.
 #pragma once

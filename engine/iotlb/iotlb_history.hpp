@@ -2,7 +2,7 @@
 // domains, against plain maps, and says what went wrong. Tests, properties and the fuzzer share it.
 //
 // A lookup may always miss. A hit must be what the domain maps now, or what an invalidation that is not
-// complete() yet removed: never anything older (I1, I4), never a mix, never more rights (C3).
+// complete() yet removed: never anything older (Iotlb.1, Iotlb.4), never a mix, never more rights (C3).
 //
 // Threading: one thread plays all parts, so every interleaving of whole calls can be written down; the
 // interleavings inside calls are the canary test's.
@@ -253,7 +253,7 @@ class IotlbHistory {
     reader.online = true;
   }
   void change_state(Player& reader) {
-    reader.held.reset();  // I5: tickets do not outlive the section.
+    reader.held.reset();  // Iotlb.5: tickets do not outlive the section.
     if (!reader.online) return go_online(reader);
     if (next() % 2 == 0) {
       reader.port->quiescent();

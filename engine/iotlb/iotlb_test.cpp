@@ -238,7 +238,7 @@ TEST_P(Designs, AReincarnatedDomainStartsEmpty) {
   EXPECT_FALSE(bed.lookup({kDomain.value + 1}, 0x5000));
 }
 
-TEST_P(Designs, I1_InvalidatedRangesAreGoneFromEveryReader) {
+TEST_P(Designs, InvalidatedRangesAreGoneFromEveryReader) {
   in_every_shape([](const IotlbConfig& config) {
     Bed bed(config, 3);
     for (std::size_t i = 0; i < 3; ++i) {
@@ -253,7 +253,7 @@ TEST_P(Designs, I1_InvalidatedRangesAreGoneFromEveryReader) {
 }
 
 // Ranges that are not aligned, one byte long, or reach over many granules, up to everything.
-TEST_P(Designs, I1_AnyOverlapInvalidates) {
+TEST_P(Designs, AnyOverlapInvalidates) {
   const std::vector<IovaRange> ranges{
       {{0x5fff}, {0x5fff}}, {{0x4fff}, {0x5000}}, {{0x5000}, {0x5000}},   {{0x5800}, {0x6800}},
       {{0}, {0x5000}},      {{0}, {kLarge * 64}}, {{0x5123}, {0x100000}}, IovaRange::all(),
@@ -269,7 +269,7 @@ TEST_P(Designs, I1_AnyOverlapInvalidates) {
   });
 }
 
-TEST_P(Designs, I1_AWholeDomainGoesAtOnce) {
+TEST_P(Designs, AWholeDomainGoesAtOnce) {
   in_every_shape([](const IotlbConfig& config) {
     Bed bed(config);
     for (std::uint64_t page = 0; page < 64; ++page) {
@@ -309,7 +309,7 @@ TEST_P(Designs, AnExtentThatCoversNoWholeGranuleIsRefused) {
 }
 
 // The walk reads the store, the engine unmaps and invalidates, then the fill arrives.
-TEST_P(Designs, I1_AStaleFillIsNeverFound) {
+TEST_P(Designs, AStaleFillIsNeverFound) {
   const std::vector<IovaRange> ranges{IovaRange::of(0x5000, kPage), IovaRange::of(0, 4 * kLarge)};
   in_every_shape([&](const IotlbConfig& config) {
     for (const auto& range : ranges) {
@@ -331,7 +331,7 @@ TEST_P(Designs, I1_AStaleFillIsNeverFound) {
 }
 
 // A reader that slept through the invalidation, and through more of them than any log holds.
-TEST_P(Designs, I4_AnOfflineReaderIsNotWaitedForAndReturnsNothingStale) {
+TEST_P(Designs, AnOfflineReaderIsNotWaitedForAndReturnsNothingStale) {
   for (const int count : {1, 100, 5000}) {
     Bed bed({});
     bed.fill(kDomain, 0x5000, translation(0x5000, kPage, 0x9000));
@@ -372,7 +372,7 @@ TEST_P(Designs, C5_WhoKeepsAnInvalidationOpenIsNamed) {
 }
 
 // More generations than there are context ids (4096), with every old entry still in its place.
-TEST_P(Designs, X2_GenerationsThatWrapAroundFindNothingOld) {
+TEST_P(Designs, GenerationsThatWrapAroundFindNothingOld) {
   Bed bed({});
   constexpr std::uint64_t kRounds = 10000;
   for (std::uint64_t round = 0; round < kRounds; ++round) {

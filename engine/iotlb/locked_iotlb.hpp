@@ -3,9 +3,9 @@
 // anew from that description; what it is compared with should be what people run.
 //
 // Threading: as iotlb.hpp, but lookup() takes a shared lock and fill() an exclusive one, so readers
-// may wait for each other (IotlbInfo::wait_free_hits is false). The engine does not (C5): it only tries the lock, and what
-// it could not apply waits in a list that completed() applies.
-// Invariants: K1 while an invalidation waits, lookups miss and fills refuse without touching the lock, so
+// may wait for each other (IotlbInfo::wait_free_hits is false). The engine does not (C5): it only tries
+// the lock, and what it could not apply waits in a list that completed() applies.
+// Invariants: Locked.1 while an invalidation waits, lookups miss and fills refuse without touching the lock, so
 // that the engine's next try finds it free once the present holders have left.
 //
 // Memory order. The list is protected by the lock. invalidate() counts version_ up before it tries

@@ -5,7 +5,7 @@
 // context id stands for (domain incarnation, generation), so nothing else needs a compare.
 //
 // Threading: owner-only.
-// Invariants: P1 a key is in at most one way. P2 context id 0 is never looked up and marks a free
+// Invariants: PageArray.1 a key is in at most one way. PageArray.2 context id 0 is never looked up and marks a free
 // entry.
 #pragma once
 
@@ -107,7 +107,7 @@ class PageArray {
     }
   }
 
-  // The way that has the key (P1), else the home way if it is free, else any free way, else a victim.
+  // The way that has the key (PageArray.1), else the home way if it is free, else any free way, else a victim.
   template <class Live>
   std::size_t place(std::size_t home, std::uint64_t key, Rng& rng, Live&& live) noexcept {
     const std::size_t first = geometry_.first_slot(home);

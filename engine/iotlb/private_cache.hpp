@@ -165,7 +165,7 @@ class PrivateCache {
     large_.sweep(share(large_), live);
     return id;
   }
-  // X2: what one renewal must sweep.
+  // Context.2: what one renewal must sweep.
   static std::size_t share(const PageArray& array) {
     return (array.geometry().entries() + ContextTable::kMinRetired - 1) / ContextTable::kMinRetired;
   }

@@ -3,8 +3,8 @@
 //
 // Threading: as iotlb.hpp. The table: versioned_table.hpp. Generations: written by the engine, read by all.
 //
-// Memory order. A small invalidate() removes region by region (V2). A large one, and a small one that met an
-// entry that was being written (V3), bumps the domain's counter, with the argument of
+// Memory order. A small invalidate() removes region by region (Versioned.2). A large one, and a small one that met an
+// entry that was being written (Versioned.3), bumps the domain's counter, with the argument of
 // generation_iotlb.hpp: an entry carries the generation of its ticket, and a ticket older than the
 // bump can match no later lookup. So the engine never waits, and completed() is true at once.
 // Wrap-around: sequences and versions are 64 bits. Entries carry 44 bits of the generation: an entry

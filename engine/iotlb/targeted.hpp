@@ -2,17 +2,17 @@
 // exactly the entries that it names and acknowledges. What a queued invalidation with a wait costs.
 //
 // Threading: as iotlb.hpp.
-// Invariants: T1 a lookup() first applies every invalidation that it can see in the log, so it never
-// returns what one of them names. T2 acknowledged_ = n is stored after items 1..n were applied.
+// Invariants: Targeted.1 a lookup() first applies every invalidation that it can see in the log, so it never
+// returns what one of them names. Targeted.2 acknowledged_ = n is stored after items 1..n were applied.
 //
 // An invalidation's token is the token of its grace period.
 //
-// Memory order, and the race of online() with invalidate() (I4). invalidate() posts (L3) and then opens
+// Memory order, and the race of online() with invalidate() (Iotlb.4). invalidate() posts (Log.3) and then opens
 // a grace period. completed(n) is true when every reader has acknowledged n (release, acquired here), or
 // when that grace period has passed. A reader that was online during the scan keeps it open until it is
 // quiescent; one that was offline, or comes online at that moment, is by quiescence.hpp in a section that
 // sees what was written before start(): the log's tail. Either way its next lookup applies item n
-// first (T1). So an offline reader is not waited for and yet returns nothing stale, without a flag
+// first (Targeted.1). So an offline reader is not waited for and yet returns nothing stale, without a flag
 // that both sides would have to agree on. The acknowledgement only makes completion earlier than the grace period.
 //   Stale fill: the ticket is the log position that begin_fill() had applied before the store was
 //     read. A removal that the walk missed was posted after that position. Either it has not been
@@ -121,7 +121,7 @@ class TargetedIotlb : public IotlbControl {
   [[gnu::noinline]] void apply_until(Reader& reader, std::uint64_t tail) noexcept {
     if (!apply_each(reader, tail)) ++reader.flushes;
     reader.applied = tail;
-    // release, partner: all_acknowledged(). Everything up to `tail` is gone (T2).
+    // release, partner: all_acknowledged(). Everything up to `tail` is gone (Targeted.2).
     reader.acknowledged.store(tail, std::memory_order_release);
   }
 

@@ -5,20 +5,20 @@
 // try_begin_update() and end_update(). translate() may be called by any reader that is online
 // (quiescence.hpp), concurrently with an update.
 // Invariants:
-//   S1 translate() never mixes two mappings and never grants more than the mapping's permissions
+//   Store.1 translate() never mixes two mappings and never grants more than the mapping's permissions
 //      (C3).
-//   S2 after map() returns, translate() on any thread that synchronised with it finds it (C2).
-//   S3 after unmap() returns kDone, no translate() that begins later finds the range.
-//   S4 unmap() that would split a mapping removes nothing (D33); map() that overlaps changes
+//   Store.2 after map() returns, translate() on any thread that synchronised with it finds it (C2).
+//   Store.3 after unmap() returns kDone, no translate() that begins later finds the range.
+//   Store.4 unmap() that would split a mapping removes nothing (D33); map() that overlaps changes
 //      nothing (D25).
-//   S5 what unmap() unlinks is reused only after a grace period (C6); reclaim() frees what has
+//   Store.5 what unmap() unlinks is reused only after a grace period (C6); reclaim() frees what has
 //      passed.
-//   S6 the engine never waits: try_begin_update() returns false when a store with locked readers is
+//   Store.6 the engine never waits: try_begin_update() returns false when a store with locked readers is
 //      being read, and the caller tries again at its next poll. Lock-free stores return true
 //      always.
-//   S7 a call's time is bounded: unmap() does at most `max_mappings` removals and then returns
+//   Store.7 a call's time is bounded: unmap() does at most `max_mappings` removals and then returns
 //      kMore.
-//   S8 any_mapped() and has_garbage() are the engine's and take no lock: it is the only writer, so it
+//   Store.8 any_mapped() and has_garbage() are the engine's and take no lock: it is the only writer, so it
 //      may look while readers are inside. Both are O(log n).
 // Limits: memory is charged to a MemoryBudget; what does not fit is kNoMemory and changes nothing.
 #pragma once
@@ -85,9 +85,9 @@ class DomainStore {
   // Frees memory whose grace period has passed, at most `max_pieces`; true when none is left.
   virtual bool reclaim(std::uint32_t max_pieces) = 0;
 
-  // Does a mapping meet the range, aligned or not? The engine's, at any time (S8).
+  // Does a mapping meet the range, aligned or not? The engine's, at any time (Store.8).
   virtual bool any_mapped(IovaRange range) const = 0;
-  // Is there anything for reclaim() to free, now or later? The engine's, at any time (S8).
+  // Is there anything for reclaim() to free, now or later? The engine's, at any time (Store.8).
   virtual bool has_garbage() const = 0;
   virtual std::uint64_t mapping_count() const = 0;
   // Everything the store holds, nodes awaiting reclaim included, as charged to the budget.

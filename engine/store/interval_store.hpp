@@ -8,7 +8,7 @@
 // the miss path of this store is not wait-free; the IOTLB's hit path is not concerned (C4). The
 // engine never waits: try_begin_update() fails while a reader is inside, and its next try follows
 // soon (C5).
-// Invariants: B1 what unmap() removes is freed at once: no reader is inside (C6).
+// Invariants: Interval.1 what unmap() removes is freed at once: no reader is inside (C6).
 // Limits: any granule from 4 KiB; about 35 bytes a mapping, 24 of them its own.
 #pragma once
 
@@ -64,7 +64,7 @@ class IntervalStore final : public DomainStore {
   MapStatus map(const Mapping& mapping) override;
   UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) override;
   bool reclaim(std::uint32_t /*max_pieces*/) override { return true; }
-  bool has_garbage() const override { return false; }  // B1
+  bool has_garbage() const override { return false; }  // Interval.1
   // Beside readers: nobody but the engine writes.
   bool any_mapped(IovaRange range) const override {
     const auto found = mappings_.lower_bound(range.first.value);

@@ -80,7 +80,7 @@ bool NodePool::reserve(std::size_t count) {
 Node* NodePool::take(unsigned level, Granule base) {
   VIOLET_DCHECK(!spare_.empty());
   Node* const node = spare_.pop();
-  VIOLET_DCHECK(all_empty(*node));  // N3
+  VIOLET_DCHECK(all_empty(*node));  // Node.3
   node->parent = nullptr;
   node->base = base;
   node->live = 0;
@@ -101,7 +101,7 @@ void NodePool::advance_grace_period() {
   if (quiescence_.passed(waiting_for_)) ripe_.append(waiting_);
 }
 
-// A root that was replaced by its child keeps pointing at it for the readers on their way (N3).
+// A root that was replaced by its child keeps pointing at it for the readers on their way (Node.3).
 void NodePool::recycle_ripe() {
   Node* const node = ripe_.pop();
   node->slots[0].store(kEmpty, std::memory_order_relaxed);

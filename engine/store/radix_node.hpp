@@ -3,10 +3,10 @@
 // Threading: slots are written by the engine and read by any online reader; everything else of a
 // node and the whole pool belong to the engine thread.
 // Invariants:
-//   N1 a slot is one word, so a reader sees all of an entry or nothing of it (S1): zero, a child
+//   Node.1 a slot is one word, so a reader sees all of an entry or nothing of it (Store.1): zero, a child
 //      pointer, or a leaf {physical address, R/W/MMIO, first of its mapping, last of its mapping}.
-//   N2 a retired node goes back to the pool only after a grace period (S5, C6).
-//   N3 a node in the pool has empty slots only: nothing has to be cleared on the path of a MAP.
+//   Node.2 a retired node goes back to the pool only after a grace period (Store.5, C6).
+//   Node.3 a node in the pool has empty slots only: nothing has to be cleared on the path of a MAP.
 // Limits: physical addresses are aligned to 4 KiB; the 12 bits that this frees hold the flags.
 #pragma once
 

@@ -67,7 +67,7 @@ RadixStore::Place RadixStore::find(Granule granule) const {
   }
 }
 
-// Bounded by the slots of the two paths to the ends of the span and of the lingering nodes (T2).
+// Bounded by the slots of the two paths to the ends of the span and of the lingering nodes (Radix.2).
 bool RadixStore::any_entry(const Node* node, Span span) const {
   if (node == nullptr || node->live == 0 || span.first > node->last()) return false;
   const unsigned from = span.first <= node->base ? 0 : slot_index(span.first, node->level);
@@ -270,7 +270,7 @@ void RadixStore::write_run(Node* node, Granule from, unsigned count, Span mappin
 // --- Unmap -------------------------------------------------------------------------------------
 
 // What one call of unmap() has done. `cost` counts 64 slots looked at like one mapping removed
-// (S7).
+// (Store.7).
 struct RadixStore::Sweep {
   Granule at;
   Granule last;
@@ -347,7 +347,7 @@ void RadixStore::evict_lingering(Span inside) {
   }
 }
 
-// Takes an empty node out of the table, and with it the ancestors that this leaves empty (T2).
+// Takes an empty node out of the table, and with it the ancestors that this leaves empty (Radix.2).
 void RadixStore::unlink(Node* node) {
   while (Node* const parent = node->parent) {
     parent->publish(node->index, kEmpty);
@@ -359,7 +359,7 @@ void RadixStore::unlink(Node* node) {
   pool_.retire(node);
 }
 
-// T4: a root whose only child is its first gives way to it. Readers may still be on their way
+// Radix.4: a root whose only child is its first gives way to it. Readers may still be on their way
 // through.
 void RadixStore::sink_root() {
   Node* root = own_root();

@@ -7,13 +7,13 @@
 //
 // Threading: as domain_store.hpp. translate() is wait-free: at most six loads.
 // Invariants:
-//   T1 one entry answers one lookup, and an entry is one word (S1).
-//   T2 a linked child leads to at least one entry, or to an empty lowest-level node that lingers,
+//   Radix.1 one entry answers one lookup, and an entry is one word (Store.1).
+//   Radix.2 a linked child leads to at least one entry, or to an empty lowest-level node that lingers,
 //      so a search for the next entry is bounded by the slots of a few paths.
-//   T3 at most kLingering empty lowest-level nodes stay linked (with their ancestors), so that a
+//   Radix.3 at most kLingering empty lowest-level nodes stay linked (with their ancestors), so that a
 //      mapping that comes and goes does not link and unlink its node each time; they are charged
 //      like all others and are given up first when memory is short.
-//   T4 the table is as high as its highest mapping needs, at least kLowestTop: walks of 32-bit and
+//   Radix.4 the table is as high as its highest mapping needs, at least kLowestTop: walks of 32-bit and
 //      39-bit IOVAs take three loads. It sinks again when the high mappings are gone.
 // Limits: granules of 4 KiB and more; 8.3 bytes a mapping when dense, and at worst, for lone
 // granules scattered over the whole space, five nodes of 4 KiB each: the budget decides what a

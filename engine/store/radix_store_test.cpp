@@ -64,7 +64,7 @@ TEST(RadixStore, TheTableIsAsHighAsItsMappingsNeed) {
 }
 
 // A root that gave way keeps its pointer to the new root; as a new node it must not.
-TEST(RadixStore, N3_AFormerRootIsEmptyWhenItIsUsedAgain) {
+TEST(RadixStore, AFormerRootIsEmptyWhenItIsUsedAgain) {
   Fixture fixture;
   ASSERT_EQ(fixture.map(0, 0, 1), MapStatus::kOk);
   const std::uint64_t top = (std::uint64_t{1} << 52) - 1;
@@ -131,7 +131,7 @@ TEST(RadixStore, ReclaimIsSliced) {
   EXPECT_LE(fixture.store.resident_bytes(), RadixStore::kIdleBytes);
 }
 
-// T3: the strict strategy's single mapping that comes and goes moves no node, whatever readers do.
+// Radix.3: the strict strategy's single mapping that comes and goes moves no node, whatever readers do.
 TEST(RadixStore, AMappingThatComesAndGoesKeepsItsNode) {
   Fixture fixture;
   const ReaderId reader = fixture.quiescence.add_reader("nic").value();
@@ -179,8 +179,8 @@ TEST(RadixStore, LingeringNodesMakeRoom) {
   }
 }
 
-// S7: large mappings cost more than their number says, and the slice takes that into account.
-TEST(RadixStore, S7_LargeMappingsShortenTheSlice) {
+// Store.7: large mappings cost more than their number says, and the slice takes that into account.
+TEST(RadixStore, LargeMappingsShortenTheSlice) {
   Fixture fixture;
   constexpr std::uint64_t kMappings = 64;
   for (std::uint64_t i = 0; i < kMappings; ++i) {

@@ -2,11 +2,11 @@
 //
 // Threading: enter() and leave() by any reader; try_close() and open() by the engine thread.
 // Invariants:
-//   G1 while the gate is closed no reader is inside.
-//   G2 the engine never waits (C5): try_close() fails while readers are inside, leaving word that
+//   Gate.1 while the gate is closed no reader is inside.
+//   Gate.2 the engine never waits (C5): try_close() fails while readers are inside, leaving word that
 //      the engine wants in. Readers that arrive after that wait at the gate, so readers that keep
 //      coming cannot starve an engine that tries again within their patience.
-//   G3 a reader waits for that word only for kPatience pauses. An engine that left word and never
+//   Gate.3 a reader waits for that word only for kPatience pauses. An engine that left word and never
 //      came back (its request died in a device reset) therefore cannot hang the readers.
 // Limits: a reader waits as long as the engine keeps the gate closed. Only lookups that missed the
 // IOTLB come here; the hit path (C4) never does.

@@ -9,7 +9,7 @@
 namespace violet {
 namespace {
 
-TEST(ReaderGate, G2_TheEngineDoesNotWaitForAReader) {
+TEST(ReaderGate, TheEngineDoesNotWaitForAReader) {
   ReaderGate gate;
   gate.enter();
   EXPECT_FALSE(gate.try_close());
@@ -30,7 +30,7 @@ TEST(ReaderGate, ReadersShare) {
   EXPECT_TRUE(gate.try_close());
 }
 
-TEST(ReaderGate, G3_AnEngineThatNeverComesBackHangsNobody) {
+TEST(ReaderGate, AnEngineThatNeverComesBackHangsNobody) {
   ReaderGate gate;
   gate.enter();
   EXPECT_FALSE(gate.try_close());
@@ -39,7 +39,7 @@ TEST(ReaderGate, G3_AnEngineThatNeverComesBackHangsNobody) {
   gate.leave();
 }
 
-TEST(ReaderGate, G1_AReaderStaysOutsideWhileTheGateIsClosed) {
+TEST(ReaderGate, AReaderStaysOutsideWhileTheGateIsClosed) {
   ReaderGate gate;
   ASSERT_TRUE(gate.try_close());
   std::atomic<bool> inside{false};
@@ -55,8 +55,8 @@ TEST(ReaderGate, G1_AReaderStaysOutsideWhileTheGateIsClosed) {
   EXPECT_TRUE(inside.load());
 }
 
-// G1 and G2 together: plain data behind the gate, and readers that keep coming.
-TEST(ReaderGate, G2_ReadersThatKeepComingDoNotStarveTheEngine) {
+// Gate.1 and Gate.2 together: plain data behind the gate, and readers that keep coming.
+TEST(ReaderGate, ReadersThatKeepComingDoNotStarveTheEngine) {
   constexpr int kUpdates = 2000;
   ReaderGate gate;
   std::uint64_t left = 0;

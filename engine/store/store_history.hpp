@@ -3,9 +3,9 @@
 // the caller's business.
 //
 // Threading: owner-only.
-// Invariants: H1 after every operation both stores gave the same status, the same number of
-// mappings, and the same answers at the edges of the operation. H2 an operation that answers
-// kNoMemory has changed nothing. H3 whatever a store holds, its budget knows.
+// Invariants: History.1 after every operation both stores gave the same status, the same number of
+// mappings, and the same answers at the edges of the operation. History.2 an operation that answers
+// kNoMemory has changed nothing. History.3 whatever a store holds, its budget knows.
 #pragma once
 
 #include <array>

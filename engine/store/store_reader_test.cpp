@@ -74,7 +74,7 @@ struct Numbered {
   static Permissions permissions(std::uint64_t n) { return static_cast<Permissions>(n % 8); }
 };
 
-// S1, C3: address, permissions and extent all belong to the same mapping.
+// Store.1, C3: address, permissions and extent all belong to the same mapping.
 bool of_one_mapping(Iova at, const Translation& found) {
   const std::uint64_t distance = found.at(at).value - at.value;
   const std::uint64_t n = distance >> Numbered::kNumberShift;
@@ -82,7 +82,7 @@ bool of_one_mapping(Iova at, const Translation& found) {
          found.extent.contains(at) && Numbered::mapping(n).range.contains(found.extent);
 }
 
-TEST_P(StoreReaders, S1_NeverAMixOfTwoMappings) {
+TEST_P(StoreReaders, NeverAMixOfTwoMappings) {
   constexpr std::uint64_t kUpdates = 15'000;
   Fixture fixture;
   const auto& store = fixture.store;
@@ -114,8 +114,8 @@ TEST_P(StoreReaders, S1_NeverAMixOfTwoMappings) {
   EXPECT_EQ(wrong.load(), 0);
 }
 
-// S2, S3: a reader that knows that a page is mapped finds it; one that knows it is not, does not.
-TEST_P(StoreReaders, S2_S3_WhatIsMappedIsFoundAndWhatIsUnmappedIsNot) {
+// Store.2, Store.3: a reader that knows that a page is mapped finds it; one that knows it is not, does not.
+TEST_P(StoreReaders, WhatIsMappedIsFoundAndWhatIsUnmappedIsNot) {
   constexpr std::uint64_t kRounds = 10'000;
   // Even: unmapped; odd: mapped; the last bit is meaningless while kMoving is set.
   constexpr std::uint64_t kMoving = std::uint64_t{1} << 63;
@@ -180,8 +180,8 @@ TEST_P(StoreReaders, C6_NothingIsReusedUnderAReader) {
   EXPECT_EQ(wrong.load(), 0);
 }
 
-// S8: the engine's own questions need no update, however many readers are inside.
-TEST_P(StoreReaders, S8_TheEngineAsksWithoutWaiting) {
+// Store.8: the engine's own questions need no update, however many readers are inside.
+TEST_P(StoreReaders, TheEngineAsksWithoutWaiting) {
   Fixture f;
   const auto id = f.quiescence.add_reader("reader").value();
   for (std::uint64_t i = 0; i < 64; ++i) f.map(2 * i, 2 * i, i);

@@ -125,7 +125,7 @@ TEST_P(Store, D34_HolesAreToleratedEverywhere) {
   for (const auto& [first, last] : mapped) EXPECT_EQ(fixture.phys_granule(last), std::nullopt);
 }
 
-TEST_P(Store, S7_AnUnmapOfManyIsSliced) {
+TEST_P(Store, AnUnmapOfManyIsSliced) {
   constexpr std::uint64_t kMappings = 3000;
   constexpr std::uint32_t kSlice = 7;
   Fixture fixture;
@@ -322,7 +322,7 @@ TEST_P(Store, MoreMappingsThanAllowedAreNoMemory) {
   EXPECT_EQ(fixture.map(5, 5, 5), MapStatus::kOk);
 }
 
-TEST_P(Store, S8_TheEngineMayAskBesideAReader) {
+TEST_P(Store, TheEngineMayAskBesideAReader) {
   Fixture f;
   f.map(8, 15, 0);
   EXPECT_TRUE(f.store.any_mapped(f.range(15, 15)));
