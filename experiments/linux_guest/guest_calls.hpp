@@ -20,7 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "dataplane/placement/iommu_device.hpp"
+#include "dataplane/virtio/iommu_device.hpp"
 #include "engine/telemetry/event_ring.hpp"
 
 namespace violet::linux_guest {

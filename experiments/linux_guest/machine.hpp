@@ -15,10 +15,10 @@
 
 #include "dataplane/dma/recording_port.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/placement/iommu_device.hpp"
 #include "dataplane/qemu/qtest.hpp"
 #include "dataplane/qemu/remote_function.hpp"
 #include "dataplane/virtio/block_device.hpp"
+#include "dataplane/virtio/iommu_device.hpp"
 #include "dataplane/virtio/net_device.hpp"
 #include "dataplane/virtio/virtio_pci.hpp"
 #include "engine/protocol/viot.hpp"

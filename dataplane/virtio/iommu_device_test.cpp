@@ -1,6 +1,6 @@
 // The engine behind virtio-pci: a driver finds it, negotiates, maps, and an endpoint reaches what was
 // mapped and nothing else; over both ring formats, with the rings above 4 GiB.
-#include "dataplane/placement/iommu_device.hpp"
+#include "dataplane/virtio/iommu_device.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "dataplane/placement/iommu_device.hpp"
+#include "dataplane/virtio/iommu_device.hpp"
 
 namespace violet::virtio {
 namespace {
