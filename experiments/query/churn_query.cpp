@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "experiments/query/column_sums.hpp"
-#include "experiments/query/replay.hpp"
-#include "experiments/query/row_scale.hpp"
+#include "experiments/query/level_replay.hpp"
+#include "experiments/query/time_base.hpp"
 #include "experiments/trace/churn_grid.hpp"
 
 namespace violet::gui {

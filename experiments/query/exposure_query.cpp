@@ -5,7 +5,6 @@
 
 #include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
-#include "experiments/query/replay.hpp"
 
 namespace violet::gui {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "engine/telemetry/event_bodies.hpp"
 #include "experiments/query/time_base.hpp"
-#include "experiments/trace/event_merge.hpp"
+#include "experiments/trace/event_order.hpp"
 
 namespace violet::gui {
 

@@ -9,7 +9,7 @@
 
 #include "engine/base/rng.hpp"
 #include "experiments/query/feed_rig_testing.hpp"
-#include "experiments/query/row_scale.hpp"
+#include "experiments/query/time_base.hpp"
 
 namespace violet::gui {
 namespace {

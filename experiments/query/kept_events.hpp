@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/trace/event_merge.hpp"
+#include "experiments/trace/event_order.hpp"
 
 namespace violet::gui {
 

@@ -1,7 +1,6 @@
 #include "experiments/query/level_replay.hpp"
 
 #include "experiments/query/column_sums.hpp"
-#include "experiments/query/replay.hpp"
 
 namespace violet::gui {
 namespace {

@@ -11,18 +11,36 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "engine/telemetry/segment.hpp"
 #include "experiments/query/live_cell.hpp"
-#include "experiments/query/live_source.hpp"
 
 namespace violet::gui {
+
+// Where the events come from: the shared memory of another process, or a test. read() never waits, and returns the
+// events of a ring in order.
+class LiveSource {
+ public:
+  virtual ~LiveSource() = default;
+  virtual const SegmentInfo& info() const = 0;
+  virtual const std::vector<RingPlace>& rings() const = 0;
+  virtual std::size_t read(std::size_t ring, std::span<Event> out) = 0;
+  // Of the ring's events, those that had been overwritten before anybody looked.
+  virtual std::uint64_t missed(std::size_t ring) const = 0;
+  // Never seen here or never recorded, since then.
+  virtual std::uint64_t lost(std::size_t ring) const = 0;
+  virtual std::optional<SegmentStatus> status() const = 0;
+  virtual bool alive(std::string* why) const = 0;
+};
 
 // Splits what the rings gave into cells, in order of time. The worker's half, without its thread.
 class LiveSorter {

@@ -6,6 +6,7 @@
 // its own: its notice says so from then on.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,12 +14,28 @@
 #include <vector>
 
 #include "experiments/query/feed.hpp"
-#include "experiments/query/trace_cells.hpp"
 #include "experiments/trace/event_trace.hpp"
 #include "experiments/trace/fold.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 
 namespace violet::gui {
+
+// Which blocks of a trace belong to which cell and repetition, by the marks that the recorder left. A trace without
+// marks is one cell; a repetition that was run twice (resumed) is its last run.
+struct TraceCell {
+  std::uint32_t cell = 0;
+  std::uint32_t repetition = 0;
+  bool marked = false;              // The trace says so.
+  Ticks start = 0, end = 0;         // First and last event.
+  std::vector<std::size_t> blocks;  // In the order of the file.
+  std::uint64_t events = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t not_kept = 0;
+  Ticks kept_until = ~Ticks{0};  // The first moment of which events may be missing in the file.
+};
+
+// In order of time.
+std::vector<TraceCell> cells_of(const results::EventTrace& trace);
 
 class RecordedRun : public RunFeed {
  public:

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "experiments/query/replay.hpp"
+#include "experiments/query/level_replay.hpp"
 
 namespace violet::gui {
 namespace {

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/trace/checkpoints.hpp"
 #include "experiments/trace/churn_fold.hpp"
-#include "experiments/trace/event_queue.hpp"
+#include "experiments/trace/event_order.hpp"
+#include "experiments/trace/life_table.hpp"
 #include "experiments/trace/life_tracker.hpp"
 #include "experiments/trace/page_history.hpp"
 #include "experiments/trace/time_fold.hpp"

@@ -10,7 +10,7 @@
 
 #include "engine/base/flat_table.hpp"
 #include "engine/base/rng.hpp"
-#include "experiments/trace/event_merge.hpp"
+#include "experiments/trace/event_order.hpp"
 #include "experiments/trace/life_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
 

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "engine/telemetry/event_bodies.hpp"
-#include "experiments/trace/event_gaps.hpp"
+#include "experiments/trace/event_order.hpp"
 #include "experiments/trace/life_table.hpp"
 
 namespace violet {

@@ -1,4 +1,4 @@
-#include "experiments/trace/event_queue.hpp"
+#include "experiments/trace/event_order.hpp"
 
 #include <algorithm>
 
