@@ -111,7 +111,7 @@ ensure_packages() {
 clean_env() {
   local cache=${CCACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/ccache}
   mkdir -p -- "$cache" 2>/dev/null && [[ -w $cache ]] || export CCACHE_DISABLE=1
-  CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 env -u CC -u CXX -u CPP -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS -u CPATH -u CPLUS_INCLUDE_PATH \
+  CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros env -u CC -u CXX -u CPP -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS -u CPATH -u CPLUS_INCLUDE_PATH \
     -u C_INCLUDE_PATH -u LIBRARY_PATH -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR -u CMAKE_PREFIX_PATH \
     -u CMAKE_GENERATOR -u PYTHONHOME -u PYTHONPATH LC_ALL=C.UTF-8 "$@"
 }

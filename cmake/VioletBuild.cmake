@@ -9,6 +9,12 @@ find_program(VIOLET_CCACHE ccache)
 if(VIOLET_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${VIOLET_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${VIOLET_CCACHE})
+  # So that it can tell whether a precompiled header has changed; ci/bootstrap.sh sets the sloppiness it wants.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)
+  else()
+    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+  endif()
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fno-omit-frame-pointer)
