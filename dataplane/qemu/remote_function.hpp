@@ -21,8 +21,9 @@ class RemoteFunction {
   // Both outlive this; the function was made with the table of this memory, which is its alone.
   RemoteFunction(virtio::PciFunction& function, RemoteMemory& memory)
       : function_(function), memory_(memory) {
-    function_.connect(line_);
+    function_.connect(&line_);
   }
+  ~RemoteFunction() { function_.connect(nullptr); }
   RemoteFunction(const RemoteFunction&) = delete;
   RemoteFunction& operator=(const RemoteFunction&) = delete;
 

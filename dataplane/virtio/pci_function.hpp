@@ -39,8 +39,8 @@ class PciFunction {
   void reset();
   virtual bool resetting() const = 0;
 
-  // Where INTx goes from now on; the line outlives the function.
-  void connect(InterruptLine& line) { line_ = &line; }
+  // Where INTx goes from now on; null: nowhere. The line outlives the function, or the next call.
+  void connect(InterruptLine* line) { line_ = line; }
   // The guest has ended an interrupt of the line: it is raised again if there is still a reason.
   virtual void interrupt_ended() = 0;
 

@@ -259,7 +259,7 @@ TEST(VirtioPciLine, IsRaisedAgainWhenSomethingCameBeforeItsEnd) {
   VirtioPci function(device, nullptr, ram);
   TestDriver driver(function, ram);
   Line line;
-  function.connect(line);
+  function.connect(&line);
   EXPECT_EQ(driver.capability(kMsixCapability), 0u);
   ASSERT_TRUE(driver.negotiate(feature::kVersion1));
   ASSERT_TRUE(driver.enable(0, QueueLayout::at(RingFormat::kSplit, 128, {0x10000})));

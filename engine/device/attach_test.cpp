@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "engine/device/test_rig.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
 namespace violet {
 namespace {
@@ -11,7 +11,12 @@ namespace {
 using protocol::kAttachBypass;
 using protocol::Status;
 
-TEST(Attach, D12_NonZeroReservedIsInval) {
+class Attach : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Attach, testing::ValuesIn(all_pairs()), pair_name);
+class Detach : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Detach, testing::ValuesIn(all_pairs()), pair_name);
+
+TEST_P(Attach, D12_NonZeroReservedIsInval) {
   Rig rig;
   for (std::size_t i = 0; i < 4; ++i) {
     auto wire = attach_wire(1, 8);
@@ -21,26 +26,26 @@ TEST(Attach, D12_NonZeroReservedIsInval) {
   EXPECT_EQ(rig.device->domain_count(), 0u);
 }
 
-TEST(Attach, D13_UnknownFlagIsInval) {
+TEST_P(Attach, D13_UnknownFlagIsInval) {
   Rig rig;
   EXPECT_EQ(rig.attach(1, 8, 2), Status::kInval);
   EXPECT_EQ(rig.attach(1, 8, 0x80000000), Status::kInval);
 }
 
-TEST(Attach, D13_BypassIsAnUnknownFlagWithoutBypassConfig) {
+TEST_P(Attach, D13_BypassIsAnUnknownFlagWithoutBypassConfig) {
   Rig rig(rig_config(), false);
   rig.device->negotiate(protocol::feature_bit(protocol::kMapUnmap));
   EXPECT_EQ(rig.attach(1, 8, kAttachBypass), Status::kInval);
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
 }
 
-TEST(Attach, D14_UnknownEndpointIsNoEnt) {
+TEST_P(Attach, D14_UnknownEndpointIsNoEnt) {
   Rig rig;
   EXPECT_EQ(rig.attach(1, 77), Status::kNoEnt);
   EXPECT_EQ(rig.device->domain_count(), 0u);
 }
 
-TEST(Attach, D15_SeveralEndpointsShareADomain) {
+TEST_P(Attach, D15_SeveralEndpointsShareADomain) {
   Rig rig;
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
   EXPECT_EQ(rig.attach(1, 9), Status::kOk);
@@ -49,7 +54,7 @@ TEST(Attach, D15_SeveralEndpointsShareADomain) {
   EXPECT_EQ(rig.reaches(9, 0), 0x5000);
 }
 
-TEST(Attach, D16_BypassFlagMustFitTheExistingDomain) {
+TEST_P(Attach, D16_BypassFlagMustFitTheExistingDomain) {
   Rig rig;
   rig.attach(1, 8);
   rig.attach(2, 9, kAttachBypass);
@@ -58,7 +63,7 @@ TEST(Attach, D16_BypassFlagMustFitTheExistingDomain) {
 }
 
 // QEMU detaches first and checks then; here a refusal leaves the endpoint where it was.
-TEST(Attach, D16_D17_ARefusedAttachLeavesTheEndpointWhereItWas) {
+TEST_P(Attach, D16_D17_ARefusedAttachLeavesTheEndpointWhereItWas) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -67,7 +72,7 @@ TEST(Attach, D16_D17_ARefusedAttachLeavesTheEndpointWhereItWas) {
   EXPECT_EQ(rig.reaches(8, 0), 0x5000);
 }
 
-TEST(Attach, D17_AttachedElsewhereIsDetachedFirst) {
+TEST_P(Attach, D17_AttachedElsewhereIsDetachedFirst) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -80,7 +85,7 @@ TEST(Attach, D17_AttachedElsewhereIsDetachedFirst) {
   EXPECT_EQ(rig.device->domain_count(), 1u);
 }
 
-TEST(Attach, D17_AReaderInTheOldDomainHoldsTheAnswer) {
+TEST_P(Attach, D17_AReaderInTheOldDomainHoldsTheAnswer) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -96,7 +101,7 @@ TEST(Attach, D17_AReaderInTheOldDomainHoldsTheAnswer) {
   EXPECT_EQ(rig.requests.status(token), Status::kOk);
 }
 
-TEST(Attach, D17_TheSameDomainAgainIsOkAndKeepsItsMappings) {
+TEST_P(Attach, D17_TheSameDomainAgainIsOkAndKeepsItsMappings) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -104,7 +109,7 @@ TEST(Attach, D17_TheSameDomainAgainIsOkAndKeepsItsMappings) {
   EXPECT_EQ(rig.reaches(8, 0), 0x5000);
 }
 
-TEST(Attach, D18_RegionsUnderAMappingAreIncompatible) {
+TEST_P(Attach, D18_RegionsUnderAMappingAreIncompatible) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, kReservedRange.first.value + kPage, kReservedRange.first.value + kPage + kLast, 0);
@@ -114,7 +119,7 @@ TEST(Attach, D18_RegionsUnderAMappingAreIncompatible) {
 }
 
 // However large the regions are, they are compatible until something is mapped there.
-TEST(Attach, D18_ALargeRegionIsSearchedToo) {
+TEST_P(Attach, D18_ALargeRegionIsSearchedToo) {
   DeviceConfig config = rig_config();
   config.endpoints[1].reserved = {
       {{{0x100000000}, {0xfffffffffffff}}, protocol::RegionKind::kReserved}};
@@ -128,7 +133,7 @@ TEST(Attach, D18_ALargeRegionIsSearchedToo) {
   EXPECT_EQ(rig.attach(1, 9), Status::kUnsupp);
 }
 
-TEST(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
+TEST_P(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
   Rig rig;
   rig.attach(1, 8);
   const auto below = kReservedRange.first.value;
@@ -138,7 +143,7 @@ TEST(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
   EXPECT_EQ(rig.attach(1, 10), Status::kOk);
 }
 
-TEST(Attach, D18_ARegionOfAnotherKindAtTheSamePlaceIsIncompatible) {
+TEST_P(Attach, D18_ARegionOfAnotherKindAtTheSamePlaceIsIncompatible) {
   DeviceConfig config = rig_config();
   config.endpoints[1].reserved = {{kMsiRange, protocol::RegionKind::kReserved}};
   Rig rig(config);
@@ -146,14 +151,14 @@ TEST(Attach, D18_ARegionOfAnotherKindAtTheSamePlaceIsIncompatible) {
   EXPECT_EQ(rig.attach(1, 9), Status::kUnsupp);
 }
 
-TEST(Attach, D19_WhatIsNotRejectedIsAttached) {
+TEST_P(Attach, D19_WhatIsNotRejectedIsAttached) {
   Rig rig;
   EXPECT_EQ(rig.attach(5, 8), Status::kOk);
   EXPECT_EQ(rig.map(5, 0, kLast, 0x3000), Status::kOk);
   EXPECT_EQ(rig.reaches(8, 0x10), 0x3010);
 }
 
-TEST(Attach, R9_BeyondTheDomainRangeIsRange) {
+TEST_P(Attach, R9_BeyondTheDomainRangeIsRange) {
   DeviceConfig config = rig_config();
   config.domain_range = {{10}, {20}};
   Rig rig(config);
@@ -163,7 +168,7 @@ TEST(Attach, R9_BeyondTheDomainRangeIsRange) {
   EXPECT_EQ(rig.attach(20, 8), Status::kOk);
 }
 
-TEST(Attach, TooManyDomainsIsNoMemAndTheEndpointStays) {
+TEST_P(Attach, TooManyDomainsIsNoMemAndTheEndpointStays) {
   DeviceConfig config = rig_config();
   config.limits.domains = 2;
   Rig rig(config);
@@ -179,7 +184,7 @@ TEST(Attach, TooManyDomainsIsNoMemAndTheEndpointStays) {
   EXPECT_EQ(rig.reaches(10, 0), 0x7000);
 }
 
-TEST(Attach, TagsUsedUpAskForAReset) {
+TEST_P(Attach, TagsUsedUpAskForAReset) {
   DeviceConfig config = rig_config();
   config.limits.domain_tags = 3;  // Tags 1 and 2.
   Rig rig(config);
@@ -190,7 +195,7 @@ TEST(Attach, TagsUsedUpAskForAReset) {
   EXPECT_TRUE(rig.device->needs_reset());
 }
 
-TEST(Detach, D20_ReservedIsIgnored) {
+TEST_P(Detach, D20_ReservedIsIgnored) {
   Rig rig;
   rig.attach(1, 8);
   auto wire = detach_wire(1, 8);
@@ -198,13 +203,13 @@ TEST(Detach, D20_ReservedIsIgnored) {
   EXPECT_EQ(rig.send(wire), Status::kOk);
 }
 
-TEST(Detach, D21_UnknownEndpointIsNoEnt) {
+TEST_P(Detach, D21_UnknownEndpointIsNoEnt) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.detach(1, 77), Status::kNoEnt);
 }
 
-TEST(Detach, D22_NotAttachedThereIsInval) {
+TEST_P(Detach, D22_NotAttachedThereIsInval) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.detach(2, 8), Status::kInval);
@@ -213,7 +218,7 @@ TEST(Detach, D22_NotAttachedThereIsInval) {
   EXPECT_EQ(rig.detach(1, 8), Status::kInval);
 }
 
-TEST(Detach, D23_NoAccessAfterCompletion) {
+TEST_P(Detach, D23_NoAccessAfterCompletion) {
   Rig rig;
   rig.attach(1, 8);
   rig.attach(1, 9);
@@ -224,7 +229,7 @@ TEST(Detach, D23_NoAccessAfterCompletion) {
   EXPECT_EQ(rig.reaches(9, 0), 0x5000);
 }
 
-TEST(Detach, D23_AReaderInTheDomainHoldsTheAnswer) {
+TEST_P(Detach, D23_AReaderInTheDomainHoldsTheAnswer) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -239,7 +244,7 @@ TEST(Detach, D23_AReaderInTheDomainHoldsTheAnswer) {
   EXPECT_EQ(rig.requests.status(token), Status::kOk);
 }
 
-TEST(Detach, TheLastEndpointTakesTheDomainAndItsMappingsAlong) {
+TEST_P(Detach, TheLastEndpointTakesTheDomainAndItsMappingsAlong) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -249,7 +254,7 @@ TEST(Detach, TheLastEndpointTakesTheDomainAndItsMappingsAlong) {
   EXPECT_FALSE(rig.reaches(8, 0));
 }
 
-TEST(Detach, ADeadDomainsMemoryComesBackSliceBySlice) {
+TEST_P(Detach, ADeadDomainsMemoryComesBackSliceBySlice) {
   DeviceConfig config = rig_config();
   config.unmap_slice = 16;
   Rig rig(config);

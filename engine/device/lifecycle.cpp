@@ -5,7 +5,9 @@
 // It is charged to the budget until then. The dead are buried as fast as requests are served, and an
 // ATTACH that would make too many of them waits.
 #include <algorithm>
+#include <bit>
 
+#include "engine/base/check.hpp"
 #include "engine/device/device.hpp"
 
 namespace violet {
@@ -38,6 +40,7 @@ Domain* Device::create_domain(DomainId id, bool bypass, const Endpoint& first) {
   const StoreConfig config{settings_.granule_shift(), input_range_,
                            settings_.limits.mappings_per_domain};
   auto store = bypass ? nullptr : make_store_(config, quiescence_, budget_);
+  VIOLET_CHECK(bypass || store != nullptr);  // Without one the endpoint would reach all of memory.
   auto domain = std::make_unique<Domain>(id, DomainTag{next_tag_++}, std::move(store));
   domain->index = all_domains_.size();
   all_domains_.push_back(std::move(domain));
@@ -184,7 +187,9 @@ void Device::finish_reset() {
   left_at_reset_.clear();
   for (const auto& reader : readers_) {  // What is of the time before is not reported.
     protocol::FaultReport fault;
-    for (std::uint32_t i = 0; i < settings_.fault_ring && reader->take_fault(fault); ++i) continue;
+    // The ring has room for a power of two.
+    for (std::uint32_t i = 0; i < std::bit_ceil(settings_.fault_ring) && reader->take_fault(fault);)
+      ++i;
   }
   resetting_ = false;
 }

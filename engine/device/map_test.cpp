@@ -1,7 +1,7 @@
 // MAP: D24 to D29 and D46, and the limits.
 #include <gtest/gtest.h>
 
-#include "engine/device/test_rig.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
 namespace violet::map_test {
 namespace {
@@ -11,7 +11,10 @@ using protocol::kMapRead;
 using protocol::kMapWrite;
 using protocol::Status;
 
-TEST(Map, D24_OffGranuleIsRange) {
+class Map : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Map, testing::ValuesIn(all_pairs()), pair_name);
+
+TEST_P(Map, D24_OffGranuleIsRange) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 1, kLast, 0), Status::kRange);
@@ -21,7 +24,7 @@ TEST(Map, D24_OffGranuleIsRange) {
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kOk);
 }
 
-TEST(Map, D24_TheGranuleIsTheLowestBitOfThePageSizeMask) {
+TEST_P(Map, D24_TheGranuleIsTheLowestBitOfThePageSizeMask) {
   DeviceConfig config = rig_config();
   config.page_size_mask = 0x40010000;  // 64 KiB and 1 GiB.
   Rig rig(config);
@@ -32,7 +35,7 @@ TEST(Map, D24_TheGranuleIsTheLowestBitOfThePageSizeMask) {
   EXPECT_EQ(rig.reaches(8, 0xffff), 0x1ffff);
 }
 
-TEST(Map, D25_OverlapIsInvalAndChangesNothing) {
+TEST_P(Map, D25_OverlapIsInvalAndChangesNothing) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, kPage, 3 * kPage - 1, 0x5000);
@@ -45,14 +48,14 @@ TEST(Map, D25_OverlapIsInvalAndChangesNothing) {
   EXPECT_FALSE(rig.reaches(8, 3 * kPage));
 }
 
-TEST(Map, D26_UnknownFlagIsInval) {
+TEST_P(Map, D26_UnknownFlagIsInval) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, kLast, 0, 8), Status::kInval);
   EXPECT_EQ(rig.map(1, 0, kLast, 0, 0x80000003), Status::kInval);
 }
 
-TEST(Map, D26_MmioIsAnUnknownFlagUnlessNegotiated) {
+TEST_P(Map, D26_MmioIsAnUnknownFlagUnlessNegotiated) {
   Rig rig(rig_config(), false);
   rig.device->negotiate(protocol::feature_bit(protocol::kMapUnmap));
   rig.attach(1, 8);
@@ -63,18 +66,18 @@ TEST(Map, D26_MmioIsAnUnknownFlagUnlessNegotiated) {
   EXPECT_TRUE(with.reaches(8, 0));
 }
 
-TEST(Map, D27_UnknownDomainIsNoEnt) {
+TEST_P(Map, D27_UnknownDomainIsNoEnt) {
   Rig rig;
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kNoEnt);
 }
 
-TEST(Map, D28_BypassDomainIsInval) {
+TEST_P(Map, D28_BypassDomainIsInval) {
   Rig rig;
   rig.attach(1, 8, protocol::kAttachBypass);
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kInval);
 }
 
-TEST(Map, D29_PermissionsAreExactlyThoseOfTheFlags) {
+TEST_P(Map, D29_PermissionsAreExactlyThoseOfTheFlags) {
   Rig rig;
   rig.attach(1, 8);
   for (std::uint32_t flags = 0; flags < 8; ++flags) {
@@ -85,7 +88,7 @@ TEST(Map, D29_PermissionsAreExactlyThoseOfTheFlags) {
   }
 }
 
-TEST(Map, D46_OverAReservedRegionIsInval) {
+TEST_P(Map, D46_OverAReservedRegionIsInval) {
   Rig rig;
   rig.attach(1, 8);
   rig.attach(1, 10);
@@ -100,7 +103,7 @@ TEST(Map, D46_OverAReservedRegionIsInval) {
   }
 }
 
-TEST(Map, D46_HoldsWhileAnyEndpointOfTheDomainHasTheRegion) {
+TEST_P(Map, D46_HoldsWhileAnyEndpointOfTheDomainHasTheRegion) {
   Rig rig;
   rig.attach(1, 8);
   rig.attach(1, 10);
@@ -109,7 +112,7 @@ TEST(Map, D46_HoldsWhileAnyEndpointOfTheDomainHasTheRegion) {
   EXPECT_EQ(rig.map(1, first, first + kLast, 0), Status::kOk);
 }
 
-TEST(Map, R8_BeyondTheInputRangeIsRange) {
+TEST_P(Map, R8_BeyondTheInputRangeIsRange) {
   DeviceConfig config = rig_config();
   config.input_range = {{0x10000}, {0x1ffff}};
   Rig rig(config);
@@ -120,14 +123,14 @@ TEST(Map, R8_BeyondTheInputRangeIsRange) {
   EXPECT_EQ(rig.map(1, 0x10000, 0x1ffff, 0), Status::kOk);
 }
 
-TEST(Map, ARangeThatEndsBeforeItStartsIsInval) {
+TEST_P(Map, ARangeThatEndsBeforeItStartsIsInval) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 2 * kPage, kPage - 1, 0), Status::kInval);
   EXPECT_EQ(rig.map(1, kPage, kPage - 1, 0), Status::kInval);
 }
 
-TEST(Map, APhysicalRangeThatWrapsIsRange) {
+TEST_P(Map, APhysicalRangeThatWrapsIsRange) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, 2 * kPage - 1, ~std::uint64_t{0} - kLast), Status::kRange);
@@ -135,7 +138,7 @@ TEST(Map, APhysicalRangeThatWrapsIsRange) {
   EXPECT_EQ(rig.reaches(8, kLast), ~std::uint64_t{0});
 }
 
-TEST(Map, TheWholeSpaceIsOneMapping) {
+TEST_P(Map, TheWholeSpaceIsOneMapping) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, ~std::uint64_t{0}, 0), Status::kOk);
@@ -144,7 +147,7 @@ TEST(Map, TheWholeSpaceIsOneMapping) {
   EXPECT_FALSE(rig.reaches(8, 0x123456789abcdef0));
 }
 
-TEST(Map, TooManyMappingsIsNoMemAndUnmapMakesRoom) {
+TEST_P(Map, TooManyMappingsIsNoMemAndUnmapMakesRoom) {
   DeviceConfig config = rig_config();
   config.limits.mappings_per_domain = 4;
   Rig rig(config);
@@ -158,7 +161,7 @@ TEST(Map, TooManyMappingsIsNoMemAndUnmapMakesRoom) {
   EXPECT_EQ(rig.map(1, 4 * kPage, 4 * kPage + kLast, 0), Status::kOk);
 }
 
-TEST(Map, TooMuchMemoryIsNoMemAndNothingIsMapped) {
+TEST_P(Map, TooMuchMemoryIsNoMemAndNothingIsMapped) {
   DeviceConfig config = rig_config();
   config.limits.memory_bytes = 256 << 10;
   Rig rig(config);

@@ -3,12 +3,15 @@
 
 #include <vector>
 
-#include "engine/device/test_rig.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
 namespace violet::unmap_test {
 namespace {
 
 using protocol::Status;
+
+class Unmap : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Unmap, testing::ValuesIn(all_pairs()), pair_name);
 
 struct Example {
   std::vector<IovaRange> mapped;  // In units of pages, inclusive.
@@ -30,7 +33,7 @@ std::vector<Example> specification_examples() {
   };
 }
 
-TEST(Unmap, D33_D34_TheSevenExamplesOfTheSpecification) {
+TEST_P(Unmap, D33_D34_TheSevenExamplesOfTheSpecification) {
   int number = 0;
   for (const auto& example : specification_examples()) {
     SCOPED_TRACE(++number);
@@ -49,7 +52,7 @@ TEST(Unmap, D33_D34_TheSevenExamplesOfTheSpecification) {
   }
 }
 
-TEST(Unmap, D30_NonZeroReservedIsInvalAndRemovesNothing) {
+TEST_P(Unmap, D30_NonZeroReservedIsInvalAndRemovesNothing) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
@@ -59,19 +62,19 @@ TEST(Unmap, D30_NonZeroReservedIsInvalAndRemovesNothing) {
   EXPECT_TRUE(rig.reaches(8, 0));
 }
 
-TEST(Unmap, D31_UnknownDomainIsNoEnt) {
+TEST_P(Unmap, D31_UnknownDomainIsNoEnt) {
   Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.unmap(2, 0, kLast), Status::kNoEnt);
 }
 
-TEST(Unmap, D32_BypassDomainIsInval) {
+TEST_P(Unmap, D32_BypassDomainIsInval) {
   Rig rig;
   rig.attach(1, 8, protocol::kAttachBypass);
   EXPECT_EQ(rig.unmap(1, 0, kLast), Status::kInval);
 }
 
-TEST(Unmap, D33_SplitIsRejectedAndRemovesNothing) {
+TEST_P(Unmap, D33_SplitIsRejectedAndRemovesNothing) {
   Rig rig;
   rig.attach(1, 8);
   // Whole mappings before and after the one that would be split: all of them must stay.
@@ -83,7 +86,7 @@ TEST(Unmap, D33_SplitIsRejectedAndRemovesNothing) {
   for (std::uint64_t page = 0; page < 4; ++page) EXPECT_TRUE(rig.reaches(8, page * kPage));
 }
 
-TEST(Unmap, D33_AnUnalignedEdgeInsideAMappingWouldSplitIt) {
+TEST_P(Unmap, D33_AnUnalignedEdgeInsideAMappingWouldSplitIt) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, kPage, 2 * kPage - 1, 0);
@@ -93,7 +96,7 @@ TEST(Unmap, D33_AnUnalignedEdgeInsideAMappingWouldSplitIt) {
   EXPECT_TRUE(rig.reaches(8, kPage));
 }
 
-TEST(Unmap, D34_AnUnalignedEdgeInAHoleIsFine) {
+TEST_P(Unmap, D34_AnUnalignedEdgeInAHoleIsFine) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, kPage, 2 * kPage - 1, 0);
@@ -103,7 +106,7 @@ TEST(Unmap, D34_AnUnalignedEdgeInAHoleIsFine) {
   EXPECT_FALSE(rig.reaches(8, kPage));
 }
 
-TEST(Unmap, D34_TheWholeSpaceIsARange) {
+TEST_P(Unmap, D34_TheWholeSpaceIsARange) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
@@ -114,7 +117,7 @@ TEST(Unmap, D34_TheWholeSpaceIsARange) {
   EXPECT_FALSE(rig.reaches(8, ~std::uint64_t{0}));
 }
 
-TEST(Unmap, D34_BeyondTheInputRangeThereIsNothingToRemove) {
+TEST_P(Unmap, D34_BeyondTheInputRangeThereIsNothingToRemove) {
   DeviceConfig config = rig_config();
   config.input_range = {{0x10000}, {0x1ffff}};
   Rig rig(config);
@@ -126,7 +129,7 @@ TEST(Unmap, D34_BeyondTheInputRangeThereIsNothingToRemove) {
   EXPECT_FALSE(rig.reaches(8, 0x10000));
 }
 
-TEST(Unmap, ARangeThatEndsBeforeItStartsIsInval) {
+TEST_P(Unmap, ARangeThatEndsBeforeItStartsIsInval) {
   Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
@@ -135,14 +138,14 @@ TEST(Unmap, ARangeThatEndsBeforeItStartsIsInval) {
   EXPECT_TRUE(rig.reaches(8, 0));
 }
 
-TEST(Unmap, WithoutMapUnmapNegotiatedIsUnsupp) {
+TEST_P(Unmap, WithoutMapUnmapNegotiatedIsUnsupp) {
   Rig rig(rig_config(), false);
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kUnsupp);
   EXPECT_EQ(rig.unmap(1, 0, kLast), Status::kUnsupp);
 }
 
-TEST(Unmap, ALargeRangeIsDoneInSlicesWithOneAnswer) {
+TEST_P(Unmap, ALargeRangeIsDoneInSlicesWithOneAnswer) {
   DeviceConfig config = rig_config();
   config.unmap_slice = 10;
   Rig rig(config);

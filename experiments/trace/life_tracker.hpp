@@ -2,7 +2,7 @@
 // and gives a sink what changes. Exposure is judged here and nowhere else: the ledger adds up what it is given, and so
 // do the pyramid and the queries.
 //
-// Threading: owner-only. Precondition: events come in the order of event_merge.hpp.
+// Threading: owner-only. Precondition: events come in the order of event_order.hpp.
 // Invariants:
 //   A page of a domain belongs to one life at a time, the newest. A life is over when its unmap returned and the last
 //   of its pages is complete; one UNMAP may end several lives, a life may take several UNMAPs.

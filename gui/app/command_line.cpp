@@ -129,10 +129,17 @@ class Parser {
                             "follow the run of another process; it does not notice");
     live_->option_text("RUN");
     add("--render", "VIEW", views_in_two_lines(), set_view);
-    app_.add_option("--out", line_.out, ".png, .pdf or .svg; the run is printed under the picture")
-        ->option_text("FILE");
-    app_.add_option("--cell", line_.cell, "the first cell of the run whose label has NAME in it")
-        ->option_text("NAME");
+    auto* out = app_.add_option("--out", line_.out,
+                                ".png, .pdf or .svg; the run is printed under the picture")
+                    ->option_text("FILE");
+    auto* cell = app_.add_option("--cell", line_.cell,
+                                 "the first cell of the run whose label has NAME in it")
+                     ->option_text("NAME");
+    for (CLI::Option* option : {live_, out, cell}) {
+      option->check([this, name = option->get_name()](const std::string& text) {
+        return text.empty() ? problem_ = name + " wants a value" : std::string();
+      });
+    }
     add("--time", "FROM..TO", "what of it, as 1.2s..1.25s or 500us..900us (all that was measured)",
         set_window);
     add("--step", "L.S", "of explain: lesson L at its step S (1.1)", set_step);
@@ -176,7 +183,8 @@ class Parser {
 
   Status check_whole() {
     for (const std::string& extra : app_.remaining()) {
-      if (extra.starts_with("-")) return usage("no option is called " + extra);
+      if (extra.starts_with("-"))
+        return usage("no option is called " + extra.substr(0, extra.find('=')));
       return usage("one RUN at a time: \"" + line_.run + "\" and \"" + extra + "\"");
     }
     if (live_->count() > 0) {
