@@ -38,7 +38,7 @@ def is_file(folder, name):
     stem = name.removesuffix(".*").rstrip("/")
     if "*" in stem:
         return any(folder.glob(stem)) or any(folder.glob(f"{stem}.*"))
-    return (folder / stem).exists() or any(folder.glob(f"{stem}.*")) or any(folder.glob(f"{stem}_*.*"))
+    return (folder / stem).exists() or any(folder.glob(f"{stem}.*"))
 
 
 def check_files(folder, text):

@@ -1,4 +1,4 @@
-// Falls over one input of six bytes, which chance does not find in a run's time: a fuzzer that does not follow
+// Falls over inputs that begin with six certain bytes, which chance does not find in a run's time: a fuzzer that does not follow
 // coverage misses it. Each byte has a branch of its own, as in a parser.
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Where the engine runs, and what a notification of the guest costs.
+// A placement decides which core runs the device and what a notification of the guest costs.
 //
 //   samecore     the engine is polled inline on the guest's core at each kick, as a hypervisor that
 //                emulates the device in its exit handler; the exit's cost is injected

@@ -1,5 +1,5 @@
-// Any reader hides which IOTLB a reader's path is made for: the whole path and its steps behind virtual
-// calls, for tests, fuzzers, the simulation and the lessons. What runs behind the calls is ReaderPath<I>.
+// AnyReader puts a reader's path and its steps, for whichever IOTLB they are made, behind virtual
+// calls: for tests, fuzzers, the simulation and the lessons. What runs behind the calls is ReaderPath<I>.
 //
 // Threading: as reader_path.hpp.
 // Invariants: begin_fill() keeps the ticket for the fill() that follows.

@@ -6,6 +6,7 @@
 
 #include "engine/iotlb/iotlbs.hpp"
 #include "engine/store/stores.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 
@@ -286,8 +287,8 @@ void Device::flush() {
   if (requests_ != nullptr) requests_->complete(std::span(completions_).first(completion_count_));
   completion_count_ = 0;
   for (const auto& unmapped : std::span(unmapped_).first(unmapped_count_)) {
-    probe_.record(now, EventKind::kUnmapCompleted, unmapped.domain.value,
-                  unmapped.range.first.value, unmapped.range.last.value);
+    probe_.record(
+        MappingEvent{unmapped.domain, unmapped.range}.event(EventKind::kUnmapCompleted, now));
   }
   unmapped_count_ = 0;
 }
@@ -318,7 +319,7 @@ bool Device::name_laggard(Quiescence::Token grace, InvalidationToken invalidatio
 
 void Device::report_stall(ReaderId reader, Ticks waited) {
   counters_.stalls.add();
-  probe_.record(ticks_(), EventKind::kInvalidationStalled, reader.value, waited, 0);
+  probe_.record(StallEvent{reader.value, waited}.event(ticks_()));
   // Once a stall: rare enough for a lock and a string.
   const std::lock_guard lock(stalls_mutex_);
   if (stalls_.size() < kMaxStallNames) stalls_.push_back(quiescence_.reader_name(reader));

@@ -1,4 +1,4 @@
-// Domain and endpoint are records of the device, of which readers see a part.
+// Domain and Endpoint record what is attached where; endpoint lcores read the published part without locks.
 //
 // Threading: the engine thread, except for the parts marked "readers".
 // Invariants: a reader reaches a Domain only through Endpoint::attachment, inside an online section; the

@@ -9,6 +9,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/device/device.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 
@@ -61,7 +62,7 @@ void Device::leave(Endpoint& endpoint) {
   VIOLET_DCHECK(!domain.slicing || domain.endpoints > 1);  // The UNMAP came first: deferred.hpp.
   domain.reserved.remove(endpoint.regions);
   if (probe_.on()) {
-    probe_.record(ticks_(), EventKind::kDetach, endpoint.id.value, domain.id.value, 0);
+    probe_.record(AttachEvent{endpoint.id, domain.id}.event(EventKind::kDetach, ticks_()));
   }
   if (--domain.endpoints > 0) return;
   domains_.erase(domain.id.value);
@@ -78,7 +79,7 @@ void Device::join(Endpoint& endpoint, Domain& domain) {
   domain.reserved.add(endpoint.regions);
   publish(endpoint, &domain);
   if (probe_.on()) {
-    probe_.record(ticks_(), EventKind::kAttach, endpoint.id.value, domain.id.value, 0);
+    probe_.record(AttachEvent{endpoint.id, domain.id}.event(EventKind::kAttach, ticks_()));
   }
 }
 
@@ -182,7 +183,7 @@ void Device::finish_reset() {
   for (Domain* domain : condemned_) condemn(domain);
   condemned_.clear();
   for (const auto& [endpoint, domain] : left_at_reset_) {
-    probe_.record(ticks_(), EventKind::kDetach, endpoint.value, domain.value, 0);
+    probe_.record(AttachEvent{endpoint, domain}.event(EventKind::kDetach, ticks_()));
   }
   left_at_reset_.clear();
   for (const auto& reader : readers_) {  // What is of the time before is not reported.

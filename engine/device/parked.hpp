@@ -1,5 +1,5 @@
-// The parked ring keeps requests that are executed but not yet complete: they wait until every reader has let go of what
-// they removed (C1), while later requests go on (C5).
+// The parked ring keeps requests that are executed but not yet complete: UNMAP, DETACH and ATTACH wait until every
+// reader has let go of what they removed (C1), while later requests go on (C5).
 //
 // Threading: the engine thread only.
 // Invariants: first in, first out. Grace periods and invalidations are opened in that order, so a

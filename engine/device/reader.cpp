@@ -1,4 +1,5 @@
 #include "engine/device/reader.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 #include <algorithm>
 
@@ -38,8 +39,8 @@ void DeviceReader::report(EndpointHandle endpoint, Iova iova, Access access,
   if (!faults_.push({iova, endpoint->id, access, reason})) faults_dropped_.add();
   if (context_.fault_signal != nullptr) context_.fault_signal(context_.fault_context);
   if (!probe_.on()) return;
-  probe_.record(context_.ticks(), EventKind::kFault, endpoint->id.value, iova.value, 0,
-                static_cast<std::uint8_t>(reason));
+  probe_.record(
+      FaultEvent{endpoint->id, iova, static_cast<std::uint8_t>(reason)}.event(context_.ticks()));
 }
 
 }  // namespace violet

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/device/device.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 
@@ -109,11 +110,12 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   if (mapped == MapStatus::kOverlap) return reply(Status::kInval);
   if (mapped == MapStatus::kNoMemory) return reply(Status::kNoMem);
   if (probe_.on()) {
-    probe_.record(began, EventKind::kMapDone, domain->id.value, range.first.value, range.last.value,
-                  static_cast<std::uint8_t>(request.flags));
+    const auto permissions = static_cast<Permissions>(request.flags);
+    probe_.record(MappingEvent{domain->id, range, permissions}.event(EventKind::kMapDone, began));
     if (settings_.record_targets) {
-      probe_.record(began, EventKind::kMapTarget, domain->id.value, range.first.value,
-                    request.phys_start.value, static_cast<std::uint8_t>(request.flags));
+      const TargetEvent target{domain->id, range.first, request.phys_start,
+                               static_cast<std::uint8_t>(request.flags)};
+      probe_.record(target.event(began));
     }
   }
   // C2: a cache may still hold what was mapped here before, until that UNMAP completes.
@@ -206,8 +208,7 @@ Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t m
   domain.invalidating.add(range);
   if (domain.store->has_garbage()) add_garbage(domain);
   if (probe_.on()) {
-    probe_.record(began, EventKind::kUnmapExecuted, domain.id.value, range.first.value,
-                  range.last.value);
+    probe_.record(MappingEvent{domain.id, range}.event(EventKind::kUnmapExecuted, began));
   }
   return {Verdict::kPark};
 }

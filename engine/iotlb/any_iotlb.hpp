@@ -1,4 +1,4 @@
-// Any IOTLB hides which design a reader uses: its hit path behind virtual calls, for tests, fuzzers and
+// AnyIotlb puts the hit path of an IOTLB, of whichever design, behind virtual calls: for tests, fuzzers and
 // the simulation. What runs behind the calls is the design's own code.
 //
 // Threading: as iotlb.hpp; an object belongs to the thread of its reader.

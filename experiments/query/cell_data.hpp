@@ -1,4 +1,4 @@
-// What the queries of a cell look at, and how they choose between the events and the pyramid.
+// CellData holds the events and the pyramid of one cell, and chooses which of them answers a query.
 //
 // Threading: immutable while queries run.
 // Invariants: C1 a query reads at most kMostScanned events, or replays at most kMostReplayed of them from a

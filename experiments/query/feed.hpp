@@ -1,4 +1,4 @@
-// What a view can ask of a run: questions of one screenful each, answered from the level-of-detail
+// A CellFeed answers a view's questions about one cell, a screenful each: from the level-of-detail
 // pyramid and, where the window is short enough, from the events themselves. A recorded run, a live one
 // and a replay answer through the same interface; no view ever holds events.
 //

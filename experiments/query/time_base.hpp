@@ -1,4 +1,4 @@
-// Between ticks of the trace and nanoseconds since a repetition began, and from times to columns.
+// A time base converts between ticks of the trace and nanoseconds since a repetition began, and times to columns.
 //
 // Threading: plain values.
 // Invariants: nanos() is monotone, and ticks(n) is the first tick whose nanos() is n or more, so that

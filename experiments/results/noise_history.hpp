@@ -1,5 +1,5 @@
-// A noise history is what this host shows as a difference although nothing differs: A/A comparisons of its own
-// earlier runs. The same cell of the same build on the same machine, measured in runs minutes or days apart, is
+// A noise history collects what this host shows as a difference although nothing differs: A/A comparisons of its
+// own earlier runs. The same cell of the same build on the same machine, measured in runs minutes or days apart, is
 // what a comparison of two runs has to be held against.
 //
 // Threading: pure functions on files.

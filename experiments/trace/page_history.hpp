@@ -1,4 +1,4 @@
-// Which pages were ever mapped, and which were unmapped and not mapped again: two bits a page in regions
+// A page history remembers which pages were ever mapped, and which were unmapped and not mapped again: two bits a page in regions
 // of 2 MiB.
 //
 // Threading: owner-only.

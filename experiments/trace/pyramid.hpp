@@ -1,5 +1,5 @@
-// What is kept of one cell and repetition when its events are too many to look at: per bucket of time
-// counts, latencies, levels and histograms; churn by page; and the state at some moments, from which
+// A pyramid keeps of one cell and repetition what can still be looked at when its events are too many: per bucket
+// of time counts, latencies, levels and histograms; churn by page; and the state at some moments, from which
 // the events behind them can be replayed. Plain arrays: the same bytes serve memory and a file.
 //
 // Threading: plain values.

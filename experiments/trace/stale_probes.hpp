@@ -1,5 +1,5 @@
-// Which probes of the rogue endpoint were aimed at an address that the guest had unmapped and not
-// mapped again, and how many of those still reached memory. Addresses come back fast (the allocator is last
+// Stale probes are those of the rogue endpoint that were aimed at an address that the guest had unmapped and not
+// mapped again; some of them still reached memory. Addresses come back fast (the allocator is last
 // in, first out), so a probe that hits is an attack that succeeds only where this says so.
 //
 // Threading: pure function.
