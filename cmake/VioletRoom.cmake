@@ -1,4 +1,4 @@
-# violet_room(<folder> DEPS <rooms and externals> [TEST_DEPS <more>])
+# violet_room(<folder> [COLD] DEPS <rooms and externals> [TEST_DEPS <more>])
 #
 # One folder is one room and one CMake target. What a file becomes is said by its name:
 #   x.cpp, x.hpp        part of the room's library
@@ -9,6 +9,9 @@
 #                       (label fuzz); seeds in <folder>/corpus/x/
 #   x_main.cpp          a program x
 # So adding a file needs no change here. A room with no .cpp is a header-only library.
+#
+# Nothing that is measured or drawn at each frame runs in a COLD room or in a test: both are optimised lightly, which compiles in half
+# the time. Benches and all other rooms get what the build type says.
 #
 # A room that needs Qt is left out of builds without VIOLET_GUI. Its headers go through moc, and its tests
 # run on the offscreen platform under a QApplication (cmake/qt_test_main.cpp).
@@ -83,6 +86,13 @@ function(violet_one_unit target)
   endif()
 endfunction()
 
+# What is not measured need not be optimised to the last.
+function(violet_optimise_lightly target)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${target} PRIVATE -O1)
+  endif()
+endfunction()
+
 # The headers that every test includes, compiled once for each set of compiler flags: plain, dpdk, qt.
 function(violet_test_headers target flags)
   if(NOT TARGET violet_test_headers_${flags})
@@ -90,8 +100,10 @@ function(violet_test_headers target flags)
     file(CONFIGURE OUTPUT ${empty} CONTENT "// Carries the precompiled headers of tests.\n")
     add_library(violet_test_headers_${flags} OBJECT ${empty})
     target_link_libraries(violet_test_headers_${flags} PRIVATE GTest::gtest GTest::gmock violet::rapidcheck ${ARGN})
+    violet_optimise_lightly(violet_test_headers_${flags})
     target_precompile_headers(violet_test_headers_${flags} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <rapidcheck.h>)
   endif()
+  violet_optimise_lightly(${target})
   target_precompile_headers(${target} REUSE_FROM violet_test_headers_${flags})
 endfunction()
 
@@ -109,7 +121,7 @@ function(violet_uses library folder out)
 endfunction()
 
 function(violet_room folder)
-  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "DEPS;TEST_DEPS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/${folder})
   violet_target_name(${folder} room)
   file(GLOB all CONFIGURE_DEPENDS ${dir}/*.cpp)
@@ -159,6 +171,9 @@ function(violet_room folder)
     target_include_directories(${library} PUBLIC ${CMAKE_SOURCE_DIR})
     target_link_libraries(${library} PUBLIC ${deps} Threads::Threads)
     violet_one_unit(${library})
+    if(ARG_COLD)
+      violet_optimise_lightly(${library})
+    endif()
   else()
     add_library(${library} INTERFACE)
     target_include_directories(${library} INTERFACE ${CMAKE_SOURCE_DIR})
@@ -199,6 +214,7 @@ function(violet_room folder)
       get_filename_component(stem ${source} NAME_WE)
       string(REGEX REPLACE "_main$" "" program ${stem})
       add_executable(${program} ${source})
+      violet_optimise_lightly(${program})
       target_link_libraries(${program} PRIVATE ${library})
     endforeach()
   endif()
