@@ -107,11 +107,11 @@ ensure_packages() {
 # ---- configure and build
 
 # The build sees this system and nothing of the caller's toolchain settings. Paths are cached relative
-# to the checkout, so that a second clone finds the objects of the first.
+# to the checkout.
 clean_env() {
   local cache=${CCACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/ccache}
   mkdir -p -- "$cache" 2>/dev/null && [[ -w $cache ]] || export CCACHE_DISABLE=1
-  CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 env -u CC -u CXX -u CPP -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS -u CPATH -u CPLUS_INCLUDE_PATH \
+  CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros env -u CC -u CXX -u CPP -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS -u CPATH -u CPLUS_INCLUDE_PATH \
     -u C_INCLUDE_PATH -u LIBRARY_PATH -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR -u CMAKE_PREFIX_PATH \
     -u CMAKE_GENERATOR -u PYTHONHOME -u PYTHONPATH LC_ALL=C.UTF-8 "$@"
 }
@@ -127,10 +127,13 @@ jobs() {
 }
 
 configure() {
-  local preset=$1 dir=$build_root/$1 home attempt
+  local preset=$1 dir=$build_root/$1 home compiler attempt
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$dir/CMakeCache.txt" 2>/dev/null)
   # A checkout that was moved or copied: nothing in there is valid.
   [[ -n $home && $home != "$root" ]] && rm -rf -- "$dir"
+  # A preset that changed its compiler: CMake would start again and forget the preset's variables.
+  compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$dir/CMakeCache.txt" 2>/dev/null)
+  [[ $preset == asan && -n $compiler && $compiler != *clang* ]] && rm -rf -- "$dir"
   # Qt may have come after the build was configured.
   wants_gui && [[ $preset == @(dev|release) ]] &&
     grep -q '^VIOLET_HAS_QT:INTERNAL=OFF' "$dir/CMakeCache.txt" 2>/dev/null && rm -f -- "$dir/build.ninja"

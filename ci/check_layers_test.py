@@ -11,9 +11,9 @@ import check_layers  # noqa: E402
 CMAKE = """
 violet_room(engine/base DEPS fmt)
 violet_room(engine/telemetry DEPS engine/base)   # a comment (with brackets)
-violet_room(engine/mapping DEPS engine/base TEST_DEPS absl engine/telemetry)
+violet_room(engine/store DEPS engine/base TEST_DEPS absl engine/telemetry)
 violet_room(dataplane/eal DEPS engine/base dpdk)
-violet_room(dataplane/dma DEPS engine/mapping)
+violet_room(dataplane/dma DEPS engine/store)
 violet_room(datasets DEPS engine/base)
 violet_room(experiments/scorecard
   DEPS dataplane/eal)
@@ -38,8 +38,8 @@ class LayersTest(unittest.TestCase):
     def test_a_good_tree_is_silent(self):
         self.assertEqual(self.findings({
             "engine/telemetry/x.cpp": '#include <vector>\n#include "engine/base/y.hpp"\n',
-            "engine/mapping/x_test.cpp": '#include <gtest/gtest.h>\n#include "engine/base/y.hpp"\n',
-            "dataplane/dma/x.cpp": '#include "engine/base/y.hpp"\n#include "engine/mapping/z.hpp"\n',
+            "engine/store/x_test.cpp": '#include <gtest/gtest.h>\n#include "engine/base/y.hpp"\n',
+            "dataplane/dma/x.cpp": '#include "engine/base/y.hpp"\n#include "engine/store/z.hpp"\n',
             "dataplane/eal/x.cpp": "#include <rte_eal.h>\n",
             "experiments/scorecard/x_bench.cpp": "#include <rte_hash.h>\n",
             "gui/view/x.cpp": "#include <QWidget>\n",
@@ -50,24 +50,24 @@ class LayersTest(unittest.TestCase):
         self.assertTrue(found[0].startswith("engine/base/x.cpp:3: dataplane/eal/e.hpp: "), found)
 
     def test_engine_order(self):
-        self.assert_one("engine/base/x.hpp", '#include "engine/mapping/z.hpp"\n', "engine/base is below")
+        self.assert_one("engine/base/x.hpp", '#include "engine/store/z.hpp"\n', "engine/base is below")
         self.assert_one("engine/protocol/x.hpp", '#include "engine/telemetry/z.hpp"\n', "is below")
 
     def test_one_way_between_the_tops(self):
-        self.assert_one("engine/mapping/x.cpp", '#include "dataplane/dma/d.hpp"\n', "engine may not see")
+        self.assert_one("engine/store/x.cpp", '#include "dataplane/dma/d.hpp"\n', "engine may not see")
         self.assert_one("dataplane/dma/x.cpp", '#include "experiments/guest/g.hpp"\n', "dataplane may not see")
-        self.assert_one("datasets/x.cpp", '#include "engine/mapping/m.hpp"\n', "datasets may not see")
+        self.assert_one("datasets/x.cpp", '#include "engine/store/m.hpp"\n', "datasets may not see")
         self.assert_one("gui/x.cpp", '#include "dataplane/dma/d.hpp"\n', "gui may not see")
-        self.assert_one("notebooks-export/x.cpp", '#include "engine/mapping/m.hpp"\n', "may not see")
+        self.assert_one("notebooks-export/x.cpp", '#include "engine/store/m.hpp"\n', "may not see")
         for room in ("engine/base", "dataplane/dma", "experiments/guest", "datasets"):
             self.assert_one(f"{room}/x.cpp", '#include "gui/view/v.hpp"\n', "may not see gui/view")
 
     def test_undeclared_dependency(self):
         self.assert_one("dataplane/dma/x.cpp", '#include "dataplane/eal/e.hpp"\n', "not among the DEPS")
-        self.assert_one("engine/mapping/x.cpp", '#include "engine/telemetry/t.hpp"\n', "not among the DEPS")
+        self.assert_one("engine/store/x.cpp", '#include "engine/telemetry/t.hpp"\n', "not among the DEPS")
 
     def test_a_test_may_use_its_test_deps(self):
-        self.assertEqual(self.findings({"engine/mapping/x_test.cpp": '#include "engine/telemetry/t.hpp"\n'}), [])
+        self.assertEqual(self.findings({"engine/store/x_test.cpp": '#include "engine/telemetry/t.hpp"\n'}), [])
 
     def test_dpdk_and_qt(self):
         self.assert_one("engine/base/x.cpp", "#include <rte_ring.h>\n", "DPDK belongs into")

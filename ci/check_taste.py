@@ -3,11 +3,12 @@
 
 Sizes of functions and files, no throw in engine/ and dataplane/, no thread started in engine/, no
 unfinished work, no sleeping outside tests, no vague names, headers that open with their contract, a
-README of at most 60 lines in every room. A place that has to break a rule says so on its line or the
+README of at most 60 lines in every room, commit subjects like "area: imperative" of at most 50 characters. A place that has to break a rule says so on its line or the
 one above:  // taste: allow RULE because ...
 """
 import pathlib
 import re
+import subprocess
 import sys
 
 import checkout
@@ -15,8 +16,12 @@ import cpp_text
 
 FUNCTION_LINES = 70
 FILE_LINES = 400
+CLASS_FILE_LINES = 800  # A .cpp may hold one class whole: it is never cut to fit.
 TEST_FILE_LINES = 800
 README_LINES = 60
+SUBJECT_CHARACTERS = 50
+SUBJECT = re.compile(r"Revert \".*|[a-z][\w/, -]*: [A-Za-z`].*[^.]")
+RULE_OF_SUBJECTS = "d2e6057"
 TOPS = ("engine", "dataplane", "datasets", "experiments", "gui", "notebooks-export", "cmake", "ci", "scripts")
 SOURCES = (".cpp", ".hpp", ".py", ".sh", ".cmake")
 VAGUE_NAMES = {"util", "utils", "common", "manager", "helper", "helpers", "misc"}
@@ -72,7 +77,9 @@ def check_header(name, text):
 
 def check_source(name, text):
     lines = text.splitlines()
-    limit = TEST_FILE_LINES if TEST_FILE.search(name) else FILE_LINES
+    limit = CLASS_FILE_LINES if name.endswith(".cpp") else FILE_LINES
+    if TEST_FILE.search(name):
+        limit = TEST_FILE_LINES
     if len(lines) > limit:
         yield limit, f"{len(lines)} lines, the ceiling is {limit}"
     if pathlib.PurePosixPath(name).stem in VAGUE_NAMES:
@@ -99,6 +106,28 @@ def check_readmes(root, names):
             yield f"{room}/README.md", README_LINES, f"{count} lines, the ceiling is {README_LINES}"
 
 
+def check_subject(subject):
+    if len(subject) > SUBJECT_CHARACTERS:
+        return f"{len(subject)} characters, the ceiling is {SUBJECT_CHARACTERS}"
+    if not SUBJECT.fullmatch(subject):
+        return 'not of the form "area: imperative"'
+    return None
+
+
+def check_commits(root):
+    """The subjects since the rule came, merges left out; nothing where git or that commit is missing."""
+    log = subprocess.run(["git", "-c", "safe.directory=*", "-C", str(root), "log", "--no-merges", "--format=%h %s",
+                          f"{RULE_OF_SUBJECTS}..HEAD"], capture_output=True, text=True, check=False)
+    if log.returncode != 0:
+        print(f"commit subjects not checked: git knows no {RULE_OF_SUBJECTS} here")
+        return
+    for line in log.stdout.splitlines():
+        commit, subject = line.split(" ", 1)
+        problem = check_subject(subject)
+        if problem:
+            yield f"commit {commit}", 1, f"{subject}: {problem}"
+
+
 def check_tree(root):
     names = [name for name in checkout.tracked_files(root) if name.split("/")[0] in TOPS]
     problems = []
@@ -106,7 +135,7 @@ def check_tree(root):
         if name.endswith(SOURCES):
             text = (root / name).read_text(encoding="utf-8", errors="replace")
             problems += [(name, line, what) for line, what in check_source(name, text)]
-    return problems + list(check_readmes(root, names))
+    return problems + list(check_readmes(root, names)) + list(check_commits(root))
 
 
 def main(arguments):

@@ -59,8 +59,9 @@ class RulesTest(unittest.TestCase):
         self.assertIn("f has 71 lines", findings("datasets/x.cpp", "void f() " + body(71))[0])
 
     def test_long_file(self):
-        self.assertEqual(findings("datasets/x.cpp", "int x;\n" * 400), [])
-        self.assertIn("401 lines", findings("datasets/x.cpp", "int x;\n" * 401)[0])
+        self.assertEqual(findings("datasets/x.cpp", "int x;\n" * 800), [])
+        self.assertIn("801 lines", findings("datasets/x.cpp", "int x;\n" * 801)[0])
+        self.assertIn("401 lines", findings("datasets/x.hpp", "#pragma once\n" + "int x;\n" * 400)[0])
         self.assertEqual(findings("datasets/x_test.cpp", "int x;\n" * 800), [])
         self.assertIn("801 lines", findings("datasets/x_test.cpp", "int x;\n" * 801)[0])
 
@@ -91,6 +92,14 @@ class RulesTest(unittest.TestCase):
         self.assertEqual(findings("engine/base/x.hpp", HEADER), [])
         self.assertIn("Threading", findings("engine/base/x.hpp", "// A thing.\n#pragma once\n")[0])
         self.assertIn("pragma", findings("experiments/guest/x.hpp", "int x;\n")[0])
+
+
+class SubjectsTest(unittest.TestCase):
+    def test_the_form(self):
+        for subject in ("engine: answer a split UNMAP with RANGE", "runner, cli: say what is lost"):
+            self.assertIsNone(check_taste.check_subject(subject), subject)
+        for subject in ("Answer a split UNMAP", "engine: ends with a full stop.", "engine: " + "x" * 43, "engine:no space"):
+            self.assertIsNotNone(check_taste.check_subject(subject), subject)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,14 +16,20 @@ import sys
 import checkout
 
 DEFAULT_FOLDERS = ["engine/base", "engine/protocol", "engine/telemetry"]
+# A room that is compiled as one: engine_base of "CMakeFiles/violet_engine_base.dir/Unity/unity_0_cxx.cxx".
+UNIT = re.compile(r"/violet_(\w+)\.dir/Unity/")
 # The command lines are g++'s: clang does not know all of its warnings.
 EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-ignored-optimization-argument"]
 
 
 def sources(root, build, folders):
-    """Library sources only: googletest's macros drown tidy's findings in its own, libFuzzer fixes a name."""
+    """Library sources only, or the units that hold them: googletest's macros drown tidy's findings in its own,
+    libFuzzer fixes a name."""
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         name = os.path.relpath(entry["file"], root)
+        unit = UNIT.search(entry["file"])
+        if unit:
+            name = unit.group(1).replace("_", "/", 1) + "/"
         if name.startswith(tuple(folder + "/" for folder in folders)) and not name.endswith(("_test.cpp", "_fuzz.cpp")):
             yield entry["file"]
 

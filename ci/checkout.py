@@ -11,7 +11,7 @@ def tracked_files(root):
     """What git knows, sorted; every file outside build/ and runs/ where there is no git."""
     listing = subprocess.run(["git", "-c", "safe.directory=*", "-C", str(root), "ls-files", "-z"],
                              capture_output=True, text=True, check=False)
-    if listing.returncode == 0:
+    if listing.returncode == 0 and listing.stdout:
         return sorted(name for name in listing.stdout.split("\0") if name and (root / name).is_file())
     names = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
     return sorted(name.as_posix() for name in names

@@ -5,7 +5,7 @@
 # closing summary covers all of it. A build that fails is a failed test; the others still run.
 
 quick_presets=(dev)
-full_presets=(release asan tsan fuzz)
+full_presets=(release asan tsan)
 
 test_help() {
   cat <<'TEXT'
@@ -14,10 +14,10 @@ usage: ./violet test [--quick] [--guest] [CTEST ARGUMENTS]
   --guest            first what real guests need: packages, and kernels that take some minutes to build once
   --quick            the inner loop: format, layers and unit tests of the dev build
   -R REGEX, -L LABEL, -j N, --rerun-failed ... go to ctest
-                     labels: style unit lcore fuzz guest bench build
+                     labels: style unit lcore fuzz guest bench slow build
 
-The full run builds release, asan (ASan and UBSan), tsan and fuzz (libFuzzer), and takes long on the
-first time. VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
+The full run builds release, asan (tests and fuzzers under ASan and UBSan) and tsan (what starts threads),
+some minutes of two processors the first time (ci/build_times.py). VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
 TEXT
 }
 
@@ -25,7 +25,7 @@ build_presets() {
   local preset groups=(core gui test)
   lock_builds
   ensure_packages "${groups[@]}"
-  require_space 3000
+  require_space $(($# > 1 ? 3000 : 1000))
   for preset in "$@"; do
     if [[ $preset == release ]]; then stamped_release_build -k 0; else build "$preset" -k 0; fi ||
       say "$preset does not build; its test build.$preset will say so again"

@@ -9,6 +9,12 @@ find_program(VIOLET_CCACHE ccache)
 if(VIOLET_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${VIOLET_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${VIOLET_CCACHE})
+  # So that it can tell whether a precompiled header has changed; ci/bootstrap.sh sets the sloppiness it wants.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)
+  else()
+    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+  endif()
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fno-omit-frame-pointer)
@@ -19,6 +25,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Lines up with the clang build, and g++ 12 reports false positives inside std::vector (PR 105762).
   # At -O3 it also takes the inactive alternative of a variant for uninitialised (PR 105593).
   add_compile_options(-Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+
+if(VIOLET_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # A private struct State of one file looks like a header's once the file is part of a unit.
+  add_compile_options(-Wno-subobject-linkage)
 endif()
 
 if(VIOLET_SANITIZE)
@@ -38,6 +49,12 @@ endif()
 if(VIOLET_FUZZ)
   # The rooms' code too: libFuzzer is blind in what is not instrumented.
   add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# GNU ld takes seconds for a program that mold links in one.
+find_program(VIOLET_MOLD mold)
+if(VIOLET_MOLD)
+  add_link_options(-fuse-ld=mold)
 endif()
 
 # Tells two programs apart: only runs of one and the same are A/A (experiments/results/noise_history.hpp).
@@ -79,17 +96,16 @@ if(VIOLET_DPDK)
   violet_external(dpdk PKG libdpdk)
 endif()
 if(VIOLET_GUI)
-  find_package(Qt6 QUIET COMPONENTS Core Widgets PrintSupport Svg Test)
-  find_package(QCustomPlotQt6 QUIET)
-  if(NOT Qt6_FOUND OR NOT QCustomPlotQt6_FOUND)
-    message(STATUS "No Qt 6 or QCustomPlot here: the application is left out (./violet setup --all)")
+  find_package(Qt6 QUIET COMPONENTS Core Widgets Svg Test)
+  if(NOT Qt6_FOUND)
+    message(STATUS "No Qt 6 here: the application is left out (./violet setup --all)")
     set(VIOLET_GUI OFF)
   endif()
 endif()
 set(VIOLET_HAS_QT ${VIOLET_GUI} CACHE INTERNAL "whether the application is part of this build")
 if(VIOLET_GUI)
   violet_external(qtcore LIBS Qt6::Core)
-  violet_external(qt LIBS Qt6::Widgets Qt6::PrintSupport Qt6::Svg QCustomPlotQt6)
+  violet_external(qt LIBS Qt6::Widgets Qt6::Svg)
   add_library(violet_qt_test_main OBJECT ${CMAKE_SOURCE_DIR}/cmake/qt_test_main.cpp)
   target_link_libraries(violet_qt_test_main PUBLIC Qt6::Widgets GTest::gtest)
 endif()

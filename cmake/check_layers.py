@@ -15,8 +15,8 @@ ENGINE_ORDER = {
     "engine/base": [],
     "engine/protocol": ["engine/base"],
     "engine/telemetry": ["engine/base"],
-    "engine/mapping": ["engine/protocol", "engine/telemetry"],
-    "engine/iotlb": ["engine/mapping"],
+    "engine/store": ["engine/protocol", "engine/telemetry"],
+    "engine/iotlb": ["engine/store"],
     "engine/device": ["engine/iotlb"],
     "engine/sim": ["engine/device"],
 }
@@ -27,13 +27,11 @@ MAY_SEE = {
     "dataplane": ["engine", "dataplane"],
     "datasets": ["engine/base", "datasets"],
     "experiments": ["engine", "dataplane", "datasets", "experiments"],
-    "gui": ["engine", "experiments/results", "gui"],
+    "gui": ["engine", "experiments/hdr", "experiments/results", "experiments/trace", "experiments/query", "experiments/lessons", "gui"],
     "notebooks-export": ["engine/base", "notebooks-export"],
 }
 DPDK_ROOMS = {
-    "dataplane/eal": "starts EAL",
-    "dataplane/runtime": "owns lcores, rte_rcu_qsbr and placement",
-    "dataplane/remote": "serves a QEMU guest from an lcore",
+    "dataplane/eal": "starts EAL, launches lcores and waits for grace periods of rte_rcu_qsbr",
     "experiments/scorecard": "compares with rte_hash, the baseline of hit_vs_rte_hash",
 }
 DPDK_HEADERS_BY_ROOM = {"experiments/scorecard": re.compile(r"rte_(hash\w*|jhash|eal|errno|lcore)\.h")}
@@ -113,7 +111,7 @@ def check_system_include(source, room, target):
         only = DPDK_HEADERS_BY_ROOM.get(room)
         if only and not only.fullmatch(target):
             return f"{room} {DPDK_ROOMS[room]}, and this header is not part of that"
-    if re.match(r"Q[A-Z]|Qt|qcustomplot", target) and not source.startswith("gui/"):
+    if re.match(r"Q[A-Z]|Qt", target) and not source.startswith("gui/"):
         return "Qt belongs into gui/"
     return None
 

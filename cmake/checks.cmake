@@ -8,6 +8,7 @@ endfunction()
 
 violet_check(format style ci/check_format.py ${CMAKE_SOURCE_DIR})
 violet_check(layers style cmake/check_layers.py ${CMAKE_SOURCE_DIR})
+violet_check(rooms style ci/check_rooms.py ${CMAKE_SOURCE_DIR})
 violet_check(taste style ci/check_taste.py ${CMAKE_SOURCE_DIR})
 violet_check(requirements style engine/device/requirements.py --check)
 violet_check(checks_of_checks style -m unittest discover -s ci -p "*_test.py")

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include <array>
@@ -13,6 +12,8 @@
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include "engine/base/file_descriptor.hpp"
 
 namespace violet::datasets {
 namespace {
@@ -27,54 +28,24 @@ struct ContextFreer {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-Result<ByteMap> map_descriptor(int descriptor, const std::string& path,
-                               ByteMap (*wrap)(void*, std::size_t)) {
-  struct stat about {};
-  if (::fstat(descriptor, &about) != 0) return fail("{}: {}", path, std::strerror(errno));
-  if (!S_ISREG(about.st_mode)) return fail("{}: not a regular file", path);
-  const auto size = static_cast<std::size_t>(about.st_size);
-  if (size == 0) return ByteMap();
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  if (data == MAP_FAILED) return fail("{}: cannot map: {}", path, std::strerror(errno));
-  return wrap(data, size);
-}
-
 }  // namespace
 
-ByteMap::ByteMap(ByteMap&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-ByteMap& ByteMap::operator=(ByteMap&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-ByteMap::~ByteMap() {
-  if (data_ != nullptr) ::munmap(data_, size_);
-}
-
 Result<ByteMap> ByteMap::of_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(ErrorKind::kUsage, "{}: {}", path, std::strerror(errno));
-  auto map = map_descriptor(descriptor, path, [](void* data, std::size_t size) {
-    ByteMap made;
-    made.data_ = static_cast<std::byte*>(data);
-    made.size_ = size;
-    return made;
-  });
-  ::close(descriptor);
-  return map;
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return fail(ErrorKind::kUsage, "{}: {}", path, std::strerror(errno));
+  struct stat about {};
+  if (::fstat(file.get(), &about) != 0) return fail("{}: {}", path, std::strerror(errno));
+  if (!S_ISREG(about.st_mode)) return fail("{}: not a regular file", path);
+  auto memory = MappedMemory::map(static_cast<std::size_t>(about.st_size), PROT_READ, MAP_PRIVATE,
+                                  file.get());
+  if (!memory) return fail("{}: cannot map: {}", path, memory.error().message);
+  return ByteMap(*std::move(memory));
 }
 
 Result<ByteMap> ByteMap::of_size(std::size_t bytes) {
-  ByteMap map;
-  if (bytes == 0) return map;
-  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) return fail("cannot get {} bytes of memory", bytes);
-  map.data_ = static_cast<std::byte*>(data);
-  map.size_ = bytes;
-  return map;
+  auto memory = MappedMemory::map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  if (!memory) return fail("cannot get {} bytes of memory", bytes);
+  return ByteMap(*std::move(memory));
 }
 
 bool has_zstd_magic(std::span<const std::byte> bytes) {
@@ -115,9 +86,8 @@ Result<ByteMap> unzstd(std::span<const std::byte> packed, const std::string& nam
 }
 
 Status zstd_file(const std::string& from, const std::string& to, int level) {
-  auto source = ByteMap::of_file(from);
-  if (!source) return tl::unexpected(source.error());
-  const auto bytes = source->bytes();
+  VIOLET_TRY(auto source, ByteMap::of_file(from));
+  const auto bytes = source.bytes();
   std::vector<char> packed(ZSTD_compressBound(bytes.size()));
   std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);

@@ -1,4 +1,4 @@
-// A read-only run of bytes in pages of its own: a mapped file, or memory that a file was unpacked into.
+// A byte map holds a file's bytes, read-only, in pages of its own: mapped, or unpacked into memory.
 //
 // Threading: immutable once filled.
 // Limits: a mapped file must not be shortened by others while it is open (SIGBUS).
@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::datasets {
@@ -16,19 +18,16 @@ namespace violet::datasets {
 class ByteMap {
  public:
   ByteMap() = default;
-  ByteMap(ByteMap&& other) noexcept;
-  ByteMap& operator=(ByteMap&& other) noexcept;
-  ~ByteMap();
 
   static Result<ByteMap> of_file(const std::string& path);
   static Result<ByteMap> of_size(std::size_t bytes);  // zeroed, writable through writable()
 
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-  std::span<std::byte> writable() { return {data_, size_}; }  // only for of_size()
+  std::span<const std::byte> bytes() const { return memory_.bytes(); }
+  std::span<std::byte> writable() { return memory_.bytes(); }  // only for of_size()
 
  private:
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
+  explicit ByteMap(MappedMemory memory) : memory_(std::move(memory)) {}
+  MappedMemory memory_;
 };
 
 // Unpacks one zstd file of at most `max_bytes`; errors name `name` and the place.

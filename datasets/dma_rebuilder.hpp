@@ -1,4 +1,4 @@
-// Rebuilds the stream of DMA-API calls from the requests and translations that an IOMMU saw.
+// The DMA rebuilder joins the requests and translations that an IOMMU saw into the DMA-API calls that made them.
 //
 // Linux cuts one dma_map() into several MAPs and one dma_unmap() into several UNMAPs, and one UNMAP may
 // remove several MAPs (reference: linux-dma, 3.4). The unmap is the proof: MAPs that followed each
@@ -95,7 +95,7 @@ class DmaRebuilder {
     std::uint64_t last_phys = 0;
     bool last_valid = false;
   };
-  struct Removal {  // one UNMAP request and the pieces it took
+  struct Removal {  // one UNMAP request and the pieces that it removed
     Range iova;
     std::vector<Piece> pieces;
     std::uint64_t begun_ns = 0;

@@ -8,10 +8,6 @@
 namespace violet::datasets {
 namespace {
 
-constexpr std::uint64_t kMaxSeconds = 9'000'000'000;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // `sec.fraction:` with six or nine digits of fraction.
 bool parse_time(std::string_view word, std::uint64_t& ns) {
   if (word.empty() || !is_digit(word.front())) return false;
@@ -118,7 +114,7 @@ class FtraceParser final : public LogParser {
   }
 };
 
-bool detect(const FileSample& sample) {
+bool detect_ftrace(const FileSample& sample) {
   for (const auto& line : sample.lines) {
     TextCursor at(line);
     std::uint64_t ns = 0;
@@ -128,15 +124,17 @@ bool detect(const FileSample& sample) {
   return false;
 }
 
-Status import(ImportJob& job) {
+Status import_ftrace(ImportJob& job) {
   FtraceParser parser;
   return import_log(job, parser);
 }
 
 }  // namespace
 
-extern const Importer kFtraceImporter;
-const Importer kFtraceImporter = {
-    "linux-events", "ftrace or perf script text of iommu:map and :unmap", detect, import};
+Importer ftrace_importer() {
+  return {{"linux-events", "ftrace or perf script text of iommu:map and :unmap"},
+          detect_ftrace,
+          import_ftrace};
+}
 
 }  // namespace violet::datasets

@@ -1,4 +1,4 @@
-// What an import met and made: printed as text for a person and as JSON beside the trace.
+// An import report says what an import met and made: as text for a person, as JSON beside the trace.
 //
 // Threading: plain values.
 #pragma once
@@ -32,12 +32,12 @@ struct ImportAnomalies {
   std::uint64_t maps_over_live = 0;         // so an unmap is missing; implied
   std::uint64_t unmaps_of_nothing = 0;
   std::uint64_t unmaps_of_part = 0;       // would split a mapping; removed nothing of it
-  std::uint64_t unmaps_across_calls = 0;  // one request took mappings of several calls
+  std::uint64_t unmaps_across_calls = 0;  // one request removed mappings of several calls
   std::uint64_t unmaps_unconfirmed = 0;   // an unmap_done without its unmap
   std::uint64_t ended_by_detach = 0;      // mappings that went with their domain; implied
   std::uint64_t domains_unattached = 0;   // no attach seen before the first map
   std::uint64_t attaches_inferred = 0;    // endpoint known only from its accesses
-  std::uint64_t times_back = 0;           // time went back; taken as the time before
+  std::uint64_t times_back = 0;           // time went back; read as the time before
   std::uint64_t times_jumped = 0;         // a time far off; see TraceClock
   std::uint64_t times_missing = 0;        // lines without a time
 };

@@ -1,7 +1,6 @@
 #include "datasets/importers.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -12,22 +11,23 @@
 
 namespace violet::datasets {
 
-// One line for each importer; the first that recognizes a file reads it.
-#define VIOLET_IMPORTERS(X) \
-  X(kVtraceImporter)        \
-  X(kVioletImporter)        \
-  X(kQemuImporter)          \
-  X(kFtraceImporter)
+// One line an importer: NAME stands for a function `Importer NAME_importer()` in NAME_import.cpp. The first
+// that recognizes a file reads it.
+#define VIOLET_IMPORTERS(IMPORTER) \
+  IMPORTER(vtrace)                 \
+  IMPORTER(violet)                 \
+  IMPORTER(qemu)                   \
+  IMPORTER(ftrace)
 
-#define X(name) extern const Importer name;
-VIOLET_IMPORTERS(X)
-#undef X
+#define VIOLET_DECLARE(name) Importer name##_importer();
+VIOLET_IMPORTERS(VIOLET_DECLARE)
+#undef VIOLET_DECLARE
 
-std::span<const Importer* const> importers() {
-#define X(name) &name,
-  static constexpr auto kAll = std::to_array<const Importer*>({VIOLET_IMPORTERS(X)});
-#undef X
-  return kAll;
+Registry<Importer> importers() {
+#define VIOLET_ENTRY(name) name##_importer(),
+  static const std::vector<Importer> kImporters = {VIOLET_IMPORTERS(VIOLET_ENTRY)};
+#undef VIOLET_ENTRY
+  return {"importer", kImporters};
 }
 
 namespace {
@@ -53,17 +53,10 @@ std::string trace_name(const std::string& path, const ImportOptions& options) {
 
 std::string known_importers() {
   std::string names;
-  for (const auto* importer : importers()) {
-    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", importer->name, importer->reads);
+  for (const Importer& importer : importers()) {
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", importer.name, importer.summary);
   }
   return names;
-}
-
-Result<const Importer*> importer_by_name(const std::string& name) {
-  for (const auto* importer : importers()) {
-    if (importer->name == name) return importer;
-  }
-  return fail(ErrorKind::kUsage, "no importer `{}`; there are: {}", name, known_importers());
 }
 
 Result<const Importer*> importer_by_content(const std::string& path) {
@@ -76,18 +69,17 @@ Result<const Importer*> importer_by_content(const std::string& path) {
                 "holds ({}), or import a file",
                 path, known_importers());
   }
-  auto source = LineSource::open(path);
-  if (!source) return tl::unexpected(source.error());
+  VIOLET_TRY(auto source, LineSource::open(path));
   std::vector<std::string> lines;
   LineSource::Line line;
-  while (lines.size() < kSampleLines && source->next(line)) lines.emplace_back(line.text);
+  while (lines.size() < kSampleLines && source.next(line)) lines.emplace_back(line.text);
   // The magic number of a .vtrace ends in a newline, which next() has cut off.
   const auto first = lines.empty() ? std::string() : lines.front() + "\n";
   if (lines.empty()) {
-    return fail("{}: {}", path, source->damage().empty() ? "the file is empty" : source->damage());
+    return fail("{}: {}", path, source.damage().empty() ? "the file is empty" : source.damage());
   }
-  for (const auto* importer : importers()) {
-    if (importer->detect({first, lines})) return importer;
+  for (const Importer& importer : importers()) {
+    if (importer.detect({first, lines})) return &importer;
   }
   return fail("{}: not recognized by its first {} lines, which begin `{}`; known are: {}", path,
               lines.size(), printable(lines.front(), 60), known_importers());
@@ -103,9 +95,8 @@ Status write_text(const std::string& path, const std::string& text) {
 
 // The reader's own checks on what was just written: an importer's mistake must not pass for a trace.
 Status check_result(const std::string& path) {
-  auto trace = open_trace(path);
-  if (!trace) return tl::unexpected(trace.error());
-  return validate_trace(*trace);
+  VIOLET_TRY(const auto trace, open_trace(path));
+  return validate_trace(trace);
 }
 
 }  // namespace
@@ -127,9 +118,9 @@ Result<Tolerance> parse_tolerance(std::string_view text) {
 Result<ImportReport> import_trace(const std::string& path, const std::string& out_dir,
                                   const ImportOptions& options, const ProgressCallback& progress) {
   const auto began = std::chrono::steady_clock::now();
-  auto importer =
-      options.importer.empty() ? importer_by_content(path) : importer_by_name(options.importer);
-  if (!importer) return tl::unexpected(importer.error());
+  VIOLET_TRY(const Importer* importer, options.importer.empty()
+                                           ? importer_by_content(path)
+                                           : importers().require(options.importer));
   const auto name = trace_name(path, options);
   if (name.find('/') != std::string::npos || name == "." || name == "..") {
     return fail(ErrorKind::kUsage, "`{}` cannot be a trace's name; it is a file name", name);
@@ -140,19 +131,17 @@ Result<ImportReport> import_trace(const std::string& path, const std::string& ou
   const auto stem = (std::filesystem::path(out_dir) / name).string();
   ImportReport report;
   report.source = path;
-  report.importer = (*importer)->name;
+  report.importer = importer->name;
   report.trace = stem + ".vtrace";
   ImportJob job{path, report.trace, options, progress, report};
-  if (auto ok = (*importer)->import(job); !ok) return tl::unexpected(ok.error());
+  VIOLET_TRY(importer->import(job));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (auto ok = check_result(report.trace); !ok) {
     std::remove(report.trace.c_str());
     return fail("importer {} made a wrong trace, which is a bug: {}", report.importer,
                 ok.error().message);
   }
-  if (auto ok = write_text(stem + ".import.json", report_json(report)); !ok) {
-    return tl::unexpected(ok.error());
-  }
+  VIOLET_TRY(write_text(stem + ".import.json", report_json(report)));
   return report;
 }
 

@@ -1,5 +1,5 @@
-// The importers and their one entry point. A new importer is one file that defines an `Importer` and
-// one line in importers.cpp.
+// An importer makes a trace of another tool's log; import_trace() finds the one that reads a file. A new
+// importer is one file and one line in importers.cpp.
 //
 // Threading: import_trace() is independent of other imports; the callback runs on the caller's thread.
 // Invariants: DIR/<name>.vtrace appears only complete and valid; a failed import leaves nothing.
@@ -15,7 +15,7 @@
 
 #include "datasets/import_report.hpp"
 #include "datasets/trace_format.hpp"
-#include "engine/base/result.hpp"
+#include "engine/base/registry.hpp"
 
 namespace violet::datasets {
 
@@ -69,13 +69,11 @@ struct FileSample {
   std::span<const std::string> lines;
 };
 
-struct Importer {
-  std::string_view name;
-  std::string_view reads;  // one line for `list`
+struct Importer : RegistryEntry {
   bool (*detect)(const FileSample& sample);
   Status (*import)(ImportJob& job);
 };
 
-std::span<const Importer* const> importers();
+Registry<Importer> importers();
 
 }  // namespace violet::datasets

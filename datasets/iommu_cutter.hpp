@@ -1,5 +1,5 @@
-// How Linux' IOMMU core cuts one contiguous range into driver calls when every power of two from 4 KiB
-// is a page size, which is what QEMU's device offers (reference: linux-dma, 3.4).
+// The cutter divides one contiguous range into driver calls as Linux' IOMMU core does when every power of two
+// from 4 KiB is a page size, which is what QEMU's device offers (reference: linux-dma, 3.4).
 //
 // Threading: pure functions.
 #pragma once

@@ -1,4 +1,4 @@
-// Reads a text file, plain or zstd, line by line in constant memory.
+// A line source reads a text file, plain or zstd, line by line in constant memory.
 //
 // Threading: owner-only.
 // Invariants: a line is given without its \n or \r\n; a last line without \n is a line.

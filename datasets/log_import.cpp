@@ -48,13 +48,10 @@ class LogImport {
 
   Status write() {
     set_mode();
-    auto writer = TraceWriter::create(job_.out_path);
-    if (!writer) return tl::unexpected(writer.error());
-    if (auto ok = stream_.finish(*writer); !ok) return ok;
+    VIOLET_TRY(auto writer, TraceWriter::create(job_.out_path));
+    VIOLET_TRY(stream_.finish(writer));
     TraceTables tables{stream_.endpoints(), metadata(), report_.mode, parser_.time_resolution_ns()};
-    auto header = writer->finish(tables);
-    if (!header) return tl::unexpected(header.error());
-    report_.header = *header;
+    VIOLET_TRY(report_.header, writer.finish(tables));
     return {};
   }
 
@@ -185,12 +182,11 @@ void advance_clock(DmaRebuilder& stream, ImportReport& report, std::uint64_t ns)
 }
 
 Status import_log(ImportJob& job, LogParser& parser) {
-  auto lines = LineSource::open(job.path);
-  if (!lines) return tl::unexpected(lines.error());
-  auto spool = RecordSpool::create(std::filesystem::path(job.out_path).parent_path().string());
-  if (!spool) return tl::unexpected(spool.error());
-  LogImport import(job, parser, *lines, *spool);
-  if (auto ok = import.read(); !ok) return ok;
+  VIOLET_TRY(auto lines, LineSource::open(job.path));
+  VIOLET_TRY(auto spool,
+             RecordSpool::create(std::filesystem::path(job.out_path).parent_path().string()));
+  LogImport import(job, parser, lines, spool);
+  VIOLET_TRY(import.read());
   return import.write();
 }
 

@@ -1,5 +1,5 @@
-// What all importers of text logs share: the loop over lines, broken lines and their threshold,
-// progress, and writing the trace with its metadata.
+// The log import drives the parser of a text log: the loop over lines, broken lines and their threshold,
+// progress, and writing the trace with its metadata. All importers of text share it.
 //
 // Threading: owner-only.
 #pragma once

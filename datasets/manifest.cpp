@@ -123,10 +123,9 @@ void renew_entry(Json& entry, const Trace& trace, const std::string& file, const
 }  // namespace
 
 Result<std::vector<DatasetInfo>> list_datasets(const std::string& dir) {
-  auto manifest = read_manifest(dir);
-  if (!manifest) return tl::unexpected(manifest.error());
+  VIOLET_TRY(auto manifest, read_manifest(dir));
   std::vector<DatasetInfo> all;
-  for (const auto& entry : (*manifest)["datasets"]) {
+  for (const auto& entry : manifest["datasets"]) {
     Fields fields(entry);
     all.push_back(read_entry(fields, dir));
     if (!fields.missing().empty()) {
@@ -138,10 +137,9 @@ Result<std::vector<DatasetInfo>> list_datasets(const std::string& dir) {
 }
 
 Result<DatasetInfo> find_dataset(const std::string& dir, const std::string& name) {
-  auto all = list_datasets(dir);
-  if (!all) return tl::unexpected(all.error());
+  VIOLET_TRY(auto all, list_datasets(dir));
   std::string names;
-  for (auto& dataset : *all) {
+  for (auto& dataset : all) {
     if (dataset.name == name) return std::move(dataset);
     names += (names.empty() ? "" : ", ") + dataset.name;
   }
@@ -149,14 +147,13 @@ Result<DatasetInfo> find_dataset(const std::string& dir, const std::string& name
 }
 
 Result<Trace> open_dataset(const DatasetInfo& dataset) {
-  auto bytes = ByteMap::of_file(dataset.path);
-  if (!bytes) return tl::unexpected(bytes.error());
-  const auto sum = sha256_hex(bytes->bytes());
+  VIOLET_TRY(auto bytes, ByteMap::of_file(dataset.path));
+  const auto sum = sha256_hex(bytes.bytes());
   if (sum != dataset.sha256) {
     return fail("{}: sha256 {}, the manifest says {}; restore the file", dataset.path, sum,
                 dataset.sha256);
   }
-  return trace_of_bytes(std::move(*bytes), dataset.path);
+  return trace_of_bytes(std::move(bytes), dataset.path);
 }
 
 bool is_trace_path(std::string_view name) {
@@ -165,31 +162,26 @@ bool is_trace_path(std::string_view name) {
 
 Result<Trace> open_by_name(const std::string& dir, const std::string& name) {
   if (!is_trace_path(name)) {
-    const auto dataset = find_dataset(dir, name);
-    if (!dataset) return tl::unexpected(dataset.error());
-    return open_dataset(*dataset);
+    VIOLET_TRY(const auto dataset, find_dataset(dir, name));
+    return open_dataset(dataset);
   }
-  auto trace = open_trace(name);
-  if (!trace) return tl::unexpected(trace.error());
-  if (auto valid = validate_trace(*trace); !valid) return tl::unexpected(valid.error());
+  VIOLET_TRY(auto trace, open_trace(name));
+  VIOLET_TRY(validate_trace(trace));
   return trace;
 }
 
 Status bundle_dataset(const std::string& dir, const std::string& name,
                       const std::string& trace_path) {
-  auto manifest = read_manifest(dir);
-  if (!manifest) return tl::unexpected(manifest.error());
-  auto trace = open_trace(trace_path);
-  if (!trace) return tl::unexpected(trace.error());
-  if (auto ok = validate_trace(*trace); !ok) return ok;
+  VIOLET_TRY(auto manifest, read_manifest(dir));
+  VIOLET_TRY(auto trace, open_trace(trace_path));
+  VIOLET_TRY(validate_trace(trace));
   const auto file = "bundled/" + name + ".vtrace.zst";
   const auto packed_path = (std::filesystem::path(dir) / file).string();
-  if (auto ok = zstd_file(trace_path, packed_path, kPackLevel); !ok) return ok;
-  auto packed = ByteMap::of_file(packed_path);
-  if (!packed) return tl::unexpected(packed.error());
-  renew_entry(entry_of(*manifest, name), *trace, file, *packed);
+  VIOLET_TRY(zstd_file(trace_path, packed_path, kPackLevel));
+  VIOLET_TRY(auto packed, ByteMap::of_file(packed_path));
+  renew_entry(entry_of(manifest, name), trace, file, packed);
   std::ofstream out(manifest_path(dir), std::ios::binary);
-  out << manifest->dump(1) << "\n";
+  out << manifest.dump(1) << "\n";
   out.close();
   if (!out) return fail("{}: cannot write", manifest_path(dir));
   return {};

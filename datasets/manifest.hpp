@@ -1,4 +1,4 @@
-// The bundled traces: what manifest.json says of each, and how to open one.
+// The manifest lists the bundled traces, with what a reader has to know of each, and opens one by its name.
 //
 // Threading: pure functions on files.
 // Limits: `dir` is the folder that holds manifest.json; the files it names lie below it.

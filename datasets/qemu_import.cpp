@@ -12,9 +12,6 @@ namespace violet::datasets {
 namespace {
 
 constexpr std::string_view kPrefix = "virtio_iommu_";
-constexpr std::uint64_t kMaxSeconds = 9'000'000'000;  // so that nanoseconds fit in 64 bits
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_name(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -144,7 +141,7 @@ class QemuParser final : public LogParser {
 };
 
 // Some line near the beginning is an event, of the IOMMU or not.
-bool detect(const FileSample& sample) {
+bool detect_qemu(const FileSample& sample) {
   for (const auto& line : sample.lines) {
     TextCursor at(line);
     std::uint64_t ns = 0;
@@ -156,15 +153,16 @@ bool detect(const FileSample& sample) {
   return false;
 }
 
-Status import(ImportJob& job) {
+Status import_qemu(ImportJob& job) {
   QemuParser parser;
   return import_log(job, parser);
 }
 
 }  // namespace
 
-extern const Importer kQemuImporter;
-const Importer kQemuImporter = {"qemu-log", "QEMU's log trace back end, virtio_iommu_* events",
-                                detect, import};
+Importer qemu_importer() {
+  return {
+      {"qemu-log", "QEMU's log trace back end, virtio_iommu_* events"}, detect_qemu, import_qemu};
+}
 
 }  // namespace violet::datasets

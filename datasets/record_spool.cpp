@@ -21,22 +21,16 @@ constexpr std::size_t kMaxRecords = 0xfffffffe;
 Result<RecordSpool> RecordSpool::create(const std::string& dir) {
   std::string path = dir + "/.violet-import-XXXXXX";
   RecordSpool spool;
-  spool.descriptor_ = ::mkostemp(path.data(), O_CLOEXEC);
-  if (spool.descriptor_ < 0) return fail("{}: cannot write here: {}", dir, std::strerror(errno));
+  spool.file_ = FileDescriptor(::mkostemp(path.data(), O_CLOEXEC));
+  if (!spool.file_.valid()) return fail("{}: cannot write here: {}", dir, std::strerror(errno));
   ::unlink(path.c_str());
   return spool;
 }
 
-RecordSpool::RecordSpool(RecordSpool&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      records_(std::exchange(other.records_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      capacity_(std::exchange(other.capacity_, 0)),
-      status_(std::move(other.status_)) {}
-
-RecordSpool::~RecordSpool() {
-  if (records_ != nullptr) ::munmap(records_, capacity_ * sizeof(TraceRecord));
-  if (descriptor_ >= 0) ::close(descriptor_);
+Status RecordSpool::map(std::size_t bytes) {
+  if (!memory_.bytes().empty()) return memory_.resize(bytes);
+  VIOLET_TRY(memory_, MappedMemory::map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get()));
+  return {};
 }
 
 bool RecordSpool::grow() {
@@ -46,18 +40,15 @@ bool RecordSpool::grow() {
     return false;
   }
   const auto bytes = wanted * sizeof(TraceRecord);
-  if (const int wrong = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(bytes)); wrong != 0) {
+  if (const int wrong = ::posix_fallocate(file_.get(), 0, static_cast<off_t>(bytes)); wrong != 0) {
     status_ = fail("no room for {} bytes of temporary records: {}", bytes, std::strerror(wrong));
     return false;
   }
-  void* data = records_ == nullptr
-                   ? ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0)
-                   : ::mremap(records_, capacity_ * sizeof(TraceRecord), bytes, MREMAP_MAYMOVE);
-  if (data == MAP_FAILED) {
-    status_ = fail("cannot map {} bytes of temporary records: {}", bytes, std::strerror(errno));
+  if (const Status mapped = map(bytes); !mapped) {
+    status_ = fail("cannot map {} bytes of temporary records: {}", bytes, mapped.error().message);
     return false;
   }
-  records_ = static_cast<TraceRecord*>(data);
+  records_ = reinterpret_cast<TraceRecord*>(memory_.bytes().data());
   capacity_ = wanted;
   return true;
 }

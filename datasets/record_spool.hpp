@@ -1,5 +1,5 @@
-// A growing array of records in a temporary file that is mapped: an import can patch any record that
-// it wrote before, and a long log costs disk and page cache instead of memory.
+// A record spool keeps a growing array of records in a temporary file that is mapped: an import can patch any
+// record that it wrote before, and a long log costs disk and page cache instead of memory.
 //
 // Threading: owner-only.
 // Invariants: the file has no name, so that nothing is left behind however the process ends.
@@ -11,6 +11,8 @@
 #include <string>
 
 #include "datasets/trace_format.hpp"
+#include "engine/base/file_descriptor.hpp"
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::datasets {
@@ -21,9 +23,6 @@ class RecordSpool {
 
   // `dir` must be on the disk that has the room.
   static Result<RecordSpool> create(const std::string& dir);
-  RecordSpool(RecordSpool&& other) noexcept;
-  RecordSpool& operator=(RecordSpool&&) = delete;
-  ~RecordSpool();
 
   // The record's index, or kNone when there is no room: see status().
   std::uint32_t push(const TraceRecord& record) {
@@ -38,9 +37,11 @@ class RecordSpool {
  private:
   RecordSpool() = default;
   bool grow();
+  Status map(std::size_t bytes);
 
-  int descriptor_ = -1;
-  TraceRecord* records_ = nullptr;
+  FileDescriptor file_;
+  MappedMemory memory_;
+  TraceRecord* records_ = nullptr;  // In it.
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
   Status status_;

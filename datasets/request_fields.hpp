@@ -1,4 +1,4 @@
-// The fields of requests that QEMU's log and Violet's own have in common, in the words of QEMU's trace events:
+// Request fields follow an event's name alike in QEMU's log and in Violet's own, in the words of QEMU's trace events:
 // ` domain=1 virt_start=0x.. virt_end=0x.. phys_start=0x.. flags=3`. Each function reads from behind the event's name to
 // the end of the line and hands the request on; it returns what DmaRebuilder does, and nullptr with a cursor that is not
 // ok() where the text is wrong.

@@ -1,7 +1,7 @@
-// Tells a strict guest from a lazy one by which IOVA comes back. A strict guest frees an IOVA as soon
+// The reuse meter tells a strict guest from a lazy one by which IOVA comes back. A strict guest frees an IOVA as soon
 // as its unmap is done, onto a per-CPU stack of its size class, so that the next map of that size takes
 // the one freed last; a lazy one parks it in a flush queue of 256 entries or 10 ms first (reference:
-// linux-dma, 3.2 and 3.3). So it keeps such stacks and counts how often a map takes from a top.
+// linux-dma, 3.2 and 3.3). The meter keeps such stacks and counts how often a map pops the top of one.
 //
 // Threading: owner-only.
 // Limits: a heuristic; many CPUs blur it, which kNearTop allows for.

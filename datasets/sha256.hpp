@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) of a run of bytes, as lower-case hex: what a manifest says of a file.
+// The SHA-256 (FIPS 180-4) of a run of bytes, in lower-case hex, is what a manifest says of a file.
 //
 // Threading: pure function.
 #pragma once

@@ -1,4 +1,4 @@
-// Reads one line of a log from left to right: literals and numbers, no allocation, no exception. After
+// A text cursor reads one line of a log from left to right: literals and numbers, no allocation, no exception. After
 // the first failure the cursor stays where it is and keeps the reason.
 //
 // Threading: owner-only.
@@ -9,6 +9,11 @@
 #include <string_view>
 
 namespace violet::datasets {
+
+// The most seconds of a time stamp, so that its nanoseconds fit in 64 bits.
+inline constexpr std::uint64_t kMaxSeconds = 9'000'000'000;
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class TextCursor {
  public:

@@ -1,5 +1,5 @@
-// Turns the times of a log's lines into the never-decreasing time of a trace. Threads of the logging
-// process interleave, so small steps back are taken as no step. One line with a time far off is taken
+// The trace clock turns the times of a log's lines into the never-decreasing time of a trace. Threads of the
+// logging process interleave, so small steps back count as no step. One line with a time far off counts
 // as an error of that line; two lines that agree mean that the clock was set, which shifts the origin.
 //
 // Threading: plain value; an importer copies it to undo the effect of a broken line.

@@ -1,4 +1,4 @@
-// The on-disk form of a .vtrace: what a file of Violet's own trace format consists of, byte by byte.
+// The trace format lays out a .vtrace byte by byte.
 // FORMAT.md says the same in prose; a change here is a change there and of kTraceVersion.
 //
 // Threading: plain values.

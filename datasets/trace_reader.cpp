@@ -90,9 +90,7 @@ Status Trace::verify_blocks() const {
 
 Result<Trace> trace_of_bytes(ByteMap bytes, std::string name, const OpenOptions& options) {
   if (has_zstd_magic(bytes.bytes())) {
-    auto unpacked = unzstd(bytes.bytes(), name, options.max_unpacked_bytes);
-    if (!unpacked) return tl::unexpected(unpacked.error());
-    bytes = std::move(*unpacked);
+    VIOLET_TRY(bytes, unzstd(bytes.bytes(), name, options.max_unpacked_bytes));
   }
   const auto all = bytes.bytes();
   if (all.size() < kHeaderBytes) {
@@ -103,10 +101,8 @@ Result<Trace> trace_of_bytes(ByteMap bytes, std::string name, const OpenOptions&
   trace.path_ = std::move(name);
   trace.header_ = view<TraceHeader>(all, 0, 1).data();
   const auto& header = *trace.header_;
-  if (auto ok = check_identity(header, trace.path_); !ok) return tl::unexpected(ok.error());
-  if (auto ok = check_layout(header, all.size(), trace.path_); !ok) {
-    return tl::unexpected(ok.error());
-  }
+  VIOLET_TRY(check_identity(header, trace.path_));
+  VIOLET_TRY(check_layout(header, all.size(), trace.path_));
   const auto tables = all.subspan(header.blocks_offset);
   const auto sum = XXH64(tables.data(), tables.size(), kTablesSeed);
   if (sum != header.tables_checksum) {
@@ -119,15 +115,14 @@ Result<Trace> trace_of_bytes(ByteMap bytes, std::string name, const OpenOptions&
   trace.metadata_ = {text.data(), text.size()};
   trace.bytes_ = std::move(bytes);
   if (options.verify_records) {
-    if (auto ok = trace.verify_blocks(); !ok) return tl::unexpected(ok.error());
+    VIOLET_TRY(trace.verify_blocks());
   }
   return trace;
 }
 
 Result<Trace> open_trace(const std::string& path, const OpenOptions& options) {
-  auto bytes = ByteMap::of_file(path);
-  if (!bytes) return tl::unexpected(bytes.error());
-  return trace_of_bytes(std::move(*bytes), path, options);
+  VIOLET_TRY(auto bytes, ByteMap::of_file(path));
+  return trace_of_bytes(std::move(bytes), path, options);
 }
 
 std::string_view endpoint_name(const TraceEndpoint& endpoint) {

@@ -1,5 +1,5 @@
-// Opens a .vtrace (mapped in place) or a .vtrace.zst (unpacked into memory) and checks that it is
-// whole: sizes, offsets and every checksum. What the records mean is checked by validate_trace().
+// The trace reader opens a .vtrace (mapped in place) or a .vtrace.zst (unpacked into memory) and checks that it
+// is whole: sizes, offsets and every checksum. What the records mean is checked by validate_trace().
 //
 // Threading: a Trace is immutable; any thread may read it.
 // Invariants: an open Trace has valid checksums, tables inside the file and record_count records.

@@ -1,4 +1,4 @@
-// For tests and benches: temporary folders, small valid traces, and logs like those of QEMU.
+// Trace samples serve tests and benches: temporary folders, small valid traces, and logs like those of QEMU.
 //
 // Threading: owner-only.
 #pragma once

@@ -1,5 +1,5 @@
-// Counts what a header says about its records, one record at a time: used by the writer to fill the
-// header and by the validator to check it, so that both mean the same.
+// A trace tally counts what a header says about its records, one record at a time. The writer fills the header
+// with it and the validator checks the header by it, so that both mean the same.
 //
 // Threading: owner-only.
 // Limits: memory grows with the number of different buffers, not with the number of records.

@@ -26,9 +26,7 @@ Result<TraceWriter> TraceWriter::create(const std::string& path) {
   if (!writer.file_) return fail("{}: cannot write: {}", partial(path), std::strerror(errno));
   writer.block_.reserve(kRecordsPerBlock);
   const TraceHeader placeholder{};
-  if (auto ok = writer.write(&placeholder, sizeof placeholder); !ok) {
-    return tl::unexpected(ok.error());
-  }
+  VIOLET_TRY(writer.write(&placeholder, sizeof placeholder));
   return writer;
 }
 
@@ -78,7 +76,7 @@ TraceHeader TraceWriter::make_header(const TraceTables& tables) const {
 
 Result<TraceHeader> TraceWriter::finish(const TraceTables& tables) {
   if (!block_.empty()) {
-    if (auto ok = flush_block(); !ok) return tl::unexpected(ok.error());
+    VIOLET_TRY(flush_block());
   }
   auto header = make_header(tables);
   std::string tail;
@@ -87,9 +85,9 @@ Result<TraceHeader> TraceWriter::finish(const TraceTables& tables) {
   tail += tables.metadata_json;
   header.tables_checksum = XXH64(tail.data(), tail.size(), kTablesSeed);
   header.header_checksum = XXH64(&header, offsetof(TraceHeader, header_checksum), kHeaderSeed);
-  if (auto ok = write(tail.data(), tail.size()); !ok) return tl::unexpected(ok.error());
+  VIOLET_TRY(write(tail.data(), tail.size()));
   if (std::fseek(file_.get(), 0, SEEK_SET) != 0) return fail("{}: cannot seek", partial(path_));
-  if (auto ok = write(&header, sizeof header); !ok) return tl::unexpected(ok.error());
+  VIOLET_TRY(write(&header, sizeof header));
   if (std::fflush(file_.get()) != 0 || std::rename(partial(path_).c_str(), path_.c_str()) != 0) {
     return fail("{}: cannot write: {}", path_, std::strerror(errno));
   }

@@ -1,4 +1,4 @@
-// Writes a .vtrace as a stream of records; the file appears under its name only when it is complete.
+// The trace writer writes a .vtrace as a stream of records; the file appears under its name only when complete.
 //
 // Threading: owner-only.
 // Invariants: until finish() succeeds there is only PATH.partial, which a destroyed writer removes.

@@ -93,19 +93,19 @@ class VioletParser final : public LogParser {
                                                     {"kick", kick}}};
 };
 
-bool detect(const FileSample& sample) {
+bool detect_violet(const FileSample& sample) {
   return !sample.lines.empty() && sample.lines.front() == kHeader;
 }
 
-Status import(ImportJob& job) {
+Status import_violet(ImportJob& job) {
   VioletParser parser;
   return import_log(job, parser);
 }
 
 }  // namespace
 
-extern const Importer kVioletImporter;
-const Importer kVioletImporter = {"violet-log", "what ./violet guest capture records", detect,
-                                  import};
+Importer violet_importer() {
+  return {{"violet-log", "what ./violet guest capture records"}, detect_violet, import_violet};
+}
 
 }  // namespace violet::datasets

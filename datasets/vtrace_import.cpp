@@ -8,36 +8,33 @@
 namespace violet::datasets {
 namespace {
 
-bool detect(const FileSample& sample) {
+bool detect_vtrace(const FileSample& sample) {
   return sample.bytes.starts_with(std::string_view(kTraceMagic.data(), kTraceMagic.size()));
 }
 
-Status import(ImportJob& job) {
-  auto trace = open_trace(job.path);
-  if (!trace) return tl::unexpected(trace.error());
-  if (auto ok = validate_trace(*trace); !ok) return ok;
-  auto writer = TraceWriter::create(job.out_path);
-  if (!writer) return tl::unexpected(writer.error());
+Status import_vtrace(ImportJob& job) {
+  VIOLET_TRY(auto trace, open_trace(job.path));
+  VIOLET_TRY(validate_trace(trace));
+  VIOLET_TRY(auto writer, TraceWriter::create(job.out_path));
   RecordStatistics statistics(job.report);
-  for (const auto& record : trace->records()) {
+  for (const auto& record : trace.records()) {
     statistics.add(record);
-    if (auto ok = writer->append(record); !ok) return ok;
+    VIOLET_TRY(writer.append(record));
   }
-  const auto endpoints = trace->endpoints();
-  auto header = writer->finish({{endpoints.begin(), endpoints.end()},
-                                std::string(trace->metadata_json()),
-                                trace->header().mode,
-                                trace->header().time_resolution_ns});
-  if (!header) return tl::unexpected(header.error());
-  job.report.header = *header;
-  job.report.mode = trace->header().mode;
+  const auto endpoints = trace.endpoints();
+  VIOLET_TRY(auto header, writer.finish({{endpoints.begin(), endpoints.end()},
+                                         std::string(trace.metadata_json()),
+                                         trace.header().mode,
+                                         trace.header().time_resolution_ns}));
+  job.report.header = header;
+  job.report.mode = trace.header().mode;
   return {};
 }
 
 }  // namespace
 
-extern const Importer kVtraceImporter;
-const Importer kVtraceImporter = {"vtrace", "Violet's own traces, .vtrace and .vtrace.zst", detect,
-                                  import};
+Importer vtrace_importer() {
+  return {{"vtrace", "Violet's own traces, .vtrace and .vtrace.zst"}, detect_vtrace, import_vtrace};
+}
 
 }  // namespace violet::datasets

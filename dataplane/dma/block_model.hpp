@@ -1,4 +1,4 @@
-// A block device in the manner of NVMe: commands in a submission ring, data pages named by PRP-like
+// A block model behaves in the manner of NVMe: commands in a submission ring, data pages named by PRP-like
 // entries, completions in a completion ring, all in guest memory and all reached through the IOTLB.
 // It is backed by memory of its own, so what is read back is what was written.
 //

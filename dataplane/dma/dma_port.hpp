@@ -1,5 +1,5 @@
-// What an endpoint model sees of the IOMMU: bursts of DMA, translated through the IOTLB of its
-// lcore and then really copied. One virtual call per burst.
+// A DMA port is all that an endpoint model sees of the IOMMU: bursts of DMA, translated through the IOTLB
+// of its lcore and then really copied. One virtual call per burst.
 //
 // Threading: owner-only: the lcore that runs the endpoint. run() and probe() each are one online
 // section of that lcore's reader (quiescence.hpp), so nothing is held between calls. A long run() is

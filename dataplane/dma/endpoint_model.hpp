@@ -1,4 +1,4 @@
-// A device model behind the IOMMU, polled by whichever lcore the placement gives it.
+// An endpoint model is a device behind the IOMMU, polled by whichever lcore the placement gives it.
 //
 // Threading: poll() from one lcore, the owner of the model's DmaPort. The driver's side of each
 // model (posting descriptors, reading completion counts) is one other thread or the same one; the

@@ -1,4 +1,4 @@
-// A DMA port whose IOTLB misses cost more than the walk that they really take: what a device pays for a
+// A miss-cost port makes IOTLB misses cost more than the walk that they really take: what a device pays for a
 // translation request over a bus, as a plan says.
 //
 // Threading: that of the port beneath.

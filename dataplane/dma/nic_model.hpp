@@ -1,4 +1,4 @@
-// A NIC with one receive and one transmit ring in guest memory, reached by DMA alone: it reads its
+// A NIC model has one receive and one transmit ring in guest memory, reached by DMA alone: it reads its
 // descriptors, writes or reads the packets, and writes the descriptors back, all through the IOTLB.
 //
 //   driver: fill descriptor i, post_rx(tail)      NIC: read descriptors, write packet, write back,

@@ -1,4 +1,4 @@
-// Contents that can be checked: a sequence number at both ends of a buffer, a pattern between, so
+// A payload can be checked: a sequence number at both ends of a buffer, a pattern between, so
 // that bytes which arrive from elsewhere or not at all are noticed at the price of two loads.
 //
 // Threading: plain functions.

@@ -1,4 +1,4 @@
-// A DMA port that leaves an event for everything that goes through it, not for one translation in
+// A recording port leaves an event for everything that goes through it, not for one translation in
 // kTranslateSampling: what a capture of a guest consists of.
 //
 // Threading: that of the port beneath; the probe's ring is that lcore's.
@@ -34,10 +34,9 @@ class RecordingPort final : public DmaPort {
     }
     const Ticks ended = now_ticks();
     for (const DmaOp& op : ops) {
-      probe_.record(ended, EventKind::kAccess, endpoint_.value, op.iova.value, op.bytes,
-                    static_cast<std::uint8_t>(static_cast<unsigned>(op.access) |
-                                              static_cast<unsigned>(op.result) << 2),
-                    ended - began);
+      probe_.record(
+          AccessEvent{endpoint_, op.iova, op.bytes, op.access, static_cast<std::uint8_t>(op.result)}
+              .event(ended, ended - began));
     }
     return good;
   }

@@ -1,4 +1,4 @@
-// The device of a trace: performs the accesses that the trace says a real device made.
+// A replay endpoint performs the accesses that a trace says a real device made.
 //
 // Threading: as endpoint_model.hpp says; submit() and completed() from the guest lcore.
 // Invariants: accesses run in order; bytes are really copied, to or from a scratch buffer of the

@@ -34,8 +34,8 @@ unsigned RogueEndpoint::poll_lane(Lane& lane, unsigned budget) {
       dropped_.add();
       continue;
     }
-    probe_.record(before + took / 2, EventKind::kRogueProbe, endpoint_id_, lane.next.iova.value,
-                  static_cast<std::uint64_t>(lane.next.access), hit ? 1 : 0);
+    probe_.record(
+        ProbeEvent{{endpoint_id_}, lane.next.iova, lane.next.access, hit}.event(before + took / 2));
     probes_.add();
     if (hit) hits_.add();
   }

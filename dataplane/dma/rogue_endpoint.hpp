@@ -1,5 +1,5 @@
-// A malicious or broken device: it tries addresses that were just unmapped and records whether it
-// still reaches memory. It is the independent witness of the exposure ledger.
+// A rogue endpoint plays a malicious or broken device: it tries addresses that were just unmapped and records
+// whether it still reaches memory. It is the independent witness of the exposure ledger.
 //
 // Threading: as endpoint_model.hpp says; aim() from the guest lcore.
 // Invariants: it copies nothing and reports no faults, so that measuring changes as little as it

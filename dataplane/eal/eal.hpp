@@ -1,4 +1,4 @@
-// Starts DPDK's environment abstraction layer for us: the user never types an EAL argument.
+// Eal starts DPDK's environment abstraction layer for us: the user never types an EAL argument.
 //
 // With hugepages: --in-memory. Without: --no-huge and a private file prefix (DPDK 22.11 refuses the
 // two together). No PCI, no telemetry socket, its log only from warnings up.

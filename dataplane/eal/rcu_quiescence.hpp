@@ -1,4 +1,4 @@
-// Quiescence over DPDK's rte_rcu_qsbr, for lcores.
+// An RCU quiescence waits for grace periods of lcores by DPDK's rte_rcu_qsbr.
 //
 // Threading: as quiescence.hpp says. A reader that is offline costs the engine one load per check.
 // Limits: max_readers at construction.

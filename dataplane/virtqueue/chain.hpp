@@ -1,11 +1,11 @@
-// A descriptor chain on its way through the device: what is gathered while its descriptors are read, and
-// what is remembered of it until it is given back.
+// A chain table remembers the descriptor chains that the device has taken, until they are given back; a gather
+// collects the descriptors of one while they are read.
 //
 // Threading: owner-only, the engine thread.
 // Invariants: every segment lies in guest memory (checked against the table of regions before it is
 // kept); nothing kept here is read from the guest a second time.
-// Limits: kMaxChainDescriptors and kMaxWritableSegments bound the work and the memory of one chain. A
-// virtio-iommu driver needs two descriptors.
+// Limits: kMaxChainDescriptors (chain_walk.hpp) and kMaxWritableSegments bound the work and the memory of one chain.
+// A virtio-iommu driver needs two descriptors.
 #pragma once
 
 #include <array>
@@ -15,14 +15,13 @@
 #include <span>
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
-#include "dataplane/virtqueue/line_array.hpp"
 #include "dataplane/virtqueue/region_cache.hpp"
 #include "dataplane/virtqueue/ring_fault.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/device/queues.hpp"
 
 namespace violet {
 
-inline constexpr unsigned kMaxChainDescriptors = 128;
 inline constexpr unsigned kMaxWritableSegments = 8;
 
 struct Segment {
@@ -56,8 +55,8 @@ class ChainTable {
 
  private:
   std::size_t tokens_;
-  LineArray<Chain> chains_;
-  LineArray<MoreSegments> more_;
+  AlignedArray<Chain> chains_;
+  AlignedArray<MoreSegments> more_;
 };
 
 // A copy that was put off, so that the lines of a burst are all on their way before the first is used.

@@ -87,13 +87,12 @@ namespace {
 template <class Interface, template <class> class Queue>
 Result<std::unique_ptr<Interface>> make_queue(const GuestMemory& memory, const QueueLayout& layout,
                                               RingFeatures features, Notifier notifier) {
-  const auto areas = resolve(memory, layout);
-  if (!areas) return tl::unexpected(areas.error());
+  VIOLET_TRY(const auto areas, resolve(memory, layout));
   std::unique_ptr<Interface> queue;
   if (layout.format == RingFormat::kSplit) {
-    queue = std::make_unique<Queue<SplitDeviceRing>>(memory, layout, *areas, features, notifier);
+    queue = std::make_unique<Queue<SplitDeviceRing>>(memory, layout, areas, features, notifier);
   } else {
-    queue = std::make_unique<Queue<PackedDeviceRing>>(memory, layout, *areas, features, notifier);
+    queue = std::make_unique<Queue<PackedDeviceRing>>(memory, layout, areas, features, notifier);
   }
   return queue;
 }

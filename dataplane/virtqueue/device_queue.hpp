@@ -1,7 +1,7 @@
-// The device's two virtqueues over rings in guest memory: what implements engine/device/queues.hpp.
+// A device queue implements engine/device/queues.hpp over a ring in guest memory: one for requests, one for events.
 //
 // Threading: owner-only, the engine thread; counters() may be read from anywhere.
-// Invariants: V1-V3 of queues.hpp and those of device_ring.hpp. A guest's mistake is answered as
+// Invariants: those of queues.hpp and device_ring.hpp. A guest's mistake is answered as
 // ring_fault.hpp says: broken(), or the chain comes back with used length 0 and the engine never sees it.
 // pop() examines at most out.size() chains and may therefore return 0 while more are waiting;
 // arm_kicks() tells.

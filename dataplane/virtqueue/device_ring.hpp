@@ -1,4 +1,4 @@
-// What the device sides of both ring formats share, and the burst that takes chains off either.
+// A device ring takes chains off a virtqueue of either format and gives them back, in bursts: what both share.
 //
 // A ring type has
 //   ready(n)            how many of the next n chains may be taken; looks at the ring
@@ -9,8 +9,8 @@
 //   suppress_kicks(), arm_kicks()
 //
 // Threading: owner-only, the engine thread; counters may be read from anywhere.
-// Invariants: DR1 the work of one take() is bounded: kMaxChainDescriptors reads, and for a packed chain
-// that is longer one read for each ring slot that the driver gave up. DR2 once fault() breaks the ring,
+// Invariants: the work of one take() is bounded: kMaxChainDescriptors reads, and for a packed chain
+// that is longer one read for each ring slot that the driver gave up. Once fault() breaks the ring,
 // nothing is read from it or written to it any more.
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <span>
 
 #include "dataplane/virtqueue/chain.hpp"
+#include "dataplane/virtqueue/chain_walk.hpp"
 #include "dataplane/virtqueue/queue_layout.hpp"
 #include "dataplane/virtqueue/ring_fault.hpp"
 #include "engine/base/check.hpp"
@@ -35,12 +36,6 @@ struct Notifier {
 };
 
 enum class TakeResult : std::uint8_t { kTaken, kReturned, kEmpty, kBroken };
-
-// One descriptor as read, in either format.
-struct Descriptor {
-  std::uint64_t address;
-  std::uint64_t word;
-};
 
 class DeviceRing {
  public:
@@ -75,21 +70,18 @@ class DeviceRing {
     return {load_relaxed<std::uint64_t>(at), load_relaxed<std::uint64_t>(at + 8)};
   }
 
-  // Finds the table that a descriptor with INDIRECT points to. Its address need not be aligned.
-  RingFault find_table(const Descriptor& descriptor, const std::byte** table,
-                       std::uint32_t* entries) noexcept {
-    if (!features_.indirect) return RingFault::kIndirectNotNegotiated;
-    const std::uint32_t bytes = ring::word_length(descriptor.word);
-    if (bytes == 0 || bytes % kDescriptorBytes != 0) return RingFault::kIndirectLength;
-    *table = regions_.host({descriptor.address}, bytes);
-    *entries = bytes / static_cast<std::uint32_t>(kDescriptorBytes);
-    table_hint_ = *table;
-    return *table == nullptr ? RingFault::kOutsideMemory : RingFault::kNone;
-  }
+  // An indirect table in guest memory. Its address need not be aligned.
+  struct Table {
+    Descriptor operator[](std::uint32_t index) const noexcept {
+      const std::byte* const at = first + std::size_t{index} * kDescriptorBytes;
+      return {load_unaligned<std::uint64_t>(at), load_unaligned<std::uint64_t>(at + 8)};
+    }
+    const std::byte* first;
+  };
 
-  static Descriptor read_table(const std::byte* table, std::uint32_t index) noexcept {
-    const std::byte* const at = table + std::size_t{index} * kDescriptorBytes;
-    return {load_unaligned<std::uint64_t>(at), load_unaligned<std::uint64_t>(at + 8)};
+  RingFault open_table(std::uint64_t address, std::uint32_t bytes, Table& table) noexcept {
+    table.first = table_hint_ = regions_.host({address}, bytes);
+    return table.first == nullptr ? RingFault::kOutsideMemory : RingFault::kNone;
   }
 
   // A driver that waits for each answer sends its next request from the same buffer. Fetched along with

@@ -23,18 +23,16 @@ Result<std::byte*> find_tables(const GuestMemory& memory, const QueueLayout& lay
 Result<std::unique_ptr<DriverQueue>> make_driver_queue(const GuestMemory& memory,
                                                        const QueueLayout& layout,
                                                        const DriverOptions& options) {
-  const auto areas = resolve(memory, layout);
-  if (!areas) return tl::unexpected(areas.error());
-  const auto tables = find_tables(memory, layout, options);
-  if (!tables) return tl::unexpected(tables.error());
+  VIOLET_TRY(const auto areas, resolve(memory, layout));
+  VIOLET_TRY(const auto tables, find_tables(memory, layout, options));
   if (layout.size < 2 && !options.use_indirect && !options.single_segment) {
     return fail("a ring of one descriptor holds no buffer of two");
   }
   std::unique_ptr<DriverQueue> queue;
   if (layout.format == RingFormat::kSplit) {
-    queue = std::make_unique<SplitDriverQueue>(layout, *areas, options, *tables, memory);
+    queue = std::make_unique<SplitDriverQueue>(layout, areas, options, tables, memory);
   } else {
-    queue = std::make_unique<PackedDriverQueue>(layout, *areas, options, *tables, memory);
+    queue = std::make_unique<PackedDriverQueue>(layout, areas, options, tables, memory);
   }
   return queue;
 }

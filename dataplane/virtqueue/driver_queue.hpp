@@ -1,11 +1,12 @@
-// The driver's side of a virtqueue, as the modelled guest uses it: buffers go in, used buffers come out.
+// A driver queue is the driver's side of a virtqueue, as the modelled guest uses it: buffers go in, used buffers
+// come out.
 //
 // Use: add() as often as wanted, publish() once, kick if needs_kick(), pop_used() until everything is
 // back. A driver that sleeps calls arm_interrupts() and sleeps only when that returns false.
 //
 // Threading: owner-only, the guest thread.
-// Invariants: DQ1 nothing that add() wrote is visible to the device before publish(). DQ2 a slot is
-// reused only after its buffer came back. DQ3 an entry of the device that names no buffer in flight is a
+// Invariants: nothing that add() wrote is visible to the device before publish(). A slot is
+// reused only after its buffer came back. An entry of the device that names no buffer in flight is a
 // bug of the device and stops the program.
 // Limits: a buffer has at most one readable and one writable segment, which is what a virtio-iommu driver
 // sends. Without indirect tables it takes two descriptors, so a ring of 256 holds 128; with them, or with
@@ -18,9 +19,9 @@
 #include <span>
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
-#include "dataplane/virtqueue/line_array.hpp"
 #include "dataplane/virtqueue/queue_layout.hpp"
 #include "dataplane/virtqueue/region_cache.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/base/check.hpp"
 
 namespace violet {
@@ -118,10 +119,10 @@ class SlotTable {
  private:
   std::uint32_t slots_;
   std::uint32_t free_count_;
-  LineArray<std::uint32_t> cookies_;
-  LineArray<const std::byte*> answers_;
-  LineArray<std::uint8_t> in_flight_;
-  LineArray<std::uint16_t> free_;
+  AlignedArray<std::uint32_t> cookies_;
+  AlignedArray<const std::byte*> answers_;
+  AlignedArray<std::uint8_t> in_flight_;
+  AlignedArray<std::uint16_t> free_;
 };
 
 }  // namespace violet

@@ -1,8 +1,8 @@
-// How ring words and buffers in guest memory are read and written: words of the rings with atomics that
-// name their order, bytes of a buffer with accesses that the compiler can neither repeat nor split.
+// Guest memory is read and written by these accesses: words of the rings with atomics that name their order,
+// bytes of a buffer with accesses that the compiler can neither repeat nor split.
 //
 // Threading: any; the other side of every access is the guest (or the modelled driver).
-// Invariants: one call of load_*() is one load, one call of copy_once() loads every byte once (V1).
+// Invariants: one call of load_*() is one load, one call of copy_once() loads every byte once.
 // Limits: T is 2, 4 or 8 bytes and the address has its alignment, which the queues check at set-up. The
 // rings are little-endian, and so must the host be.
 #pragma once
@@ -58,7 +58,7 @@ T load_unaligned(const std::byte* at) noexcept {
       ->value;
 }
 
-// Copies out of guest memory; volatile, so that no later use goes back to the source (V1).
+// Copies out of guest memory; volatile, so that no later use goes back to the source.
 inline void copy_once(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
   const auto copy = [&]<class T>(T) {
     const T word = load_unaligned<T>(from);

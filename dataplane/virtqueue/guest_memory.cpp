@@ -121,7 +121,7 @@ Status GuestMemory::replace_regions(std::span<const Region> regions) {
   VIOLET_CHECK(owned_.empty());
   GuestMemory fresh;
   for (const Region& region : regions) {
-    if (auto added = fresh.add_region(region); !added) return added;
+    VIOLET_TRY(fresh.add_region(region));
   }
   regions_.swap(fresh.regions_);
   return {};

@@ -1,5 +1,5 @@
-// Guest-physical memory as the host sees it: a table of regions, and the only way from a guest address
-// to a host pointer. Every access is checked against the table.
+// Guest memory maps guest-physical addresses to the host's: a table of regions, and the only way from a guest
+// address to a host pointer. Every access is checked against the table.
 //
 // Threading: immutable after set-up; host() from any thread. replace_regions() is for a memory that
 // one thread has to itself. The bytes behind it are shared with a hostile guest: read each once, and

@@ -9,12 +9,12 @@
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 
-namespace violet {
+namespace violet::hostile_packed_test {
 namespace {
 
-constexpr std::uint16_t kNext = ring::kNext;
-constexpr std::uint16_t kWrite = ring::kWrite;
-constexpr std::uint16_t kIndirect = ring::kIndirect;
+using ring::kIndirect;
+using ring::kNext;
+using ring::kWrite;
 
 class HostilePacked : public testing::Test {
  protected:
@@ -66,7 +66,8 @@ class HostilePacked : public testing::Test {
     EXPECT_TRUE(queue_->broken());
     EXPECT_EQ(queue_->fault(), fault) << ring_fault_name(queue_->fault());
     EXPECT_EQ(queue_->counters().of(fault), 1u);
-    for (unsigned i = 0; i < layout_.size; ++i) EXPECT_FALSE(is_used(i)) << "DR2, slot " << i;
+    for (unsigned i = 0; i < layout_.size; ++i)
+      EXPECT_FALSE(is_used(i)) << "left alone, slot " << i;
     EXPECT_EQ(pop(), 0u);
     EXPECT_FALSE(queue_->arm_kicks());
   }
@@ -324,4 +325,4 @@ TEST_F(HostilePacked, CompletionsOfABrokenQueueAreDropped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::hostile_packed_test

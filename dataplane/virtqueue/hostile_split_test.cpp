@@ -10,12 +10,12 @@
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 
-namespace violet {
+namespace violet::hostile_split_test {
 namespace {
 
-constexpr std::uint16_t kNext = ring::kNext;
-constexpr std::uint16_t kWrite = ring::kWrite;
-constexpr std::uint16_t kIndirect = ring::kIndirect;
+using ring::kIndirect;
+using ring::kNext;
+using ring::kWrite;
 
 struct UsedElement {
   std::uint32_t id;
@@ -80,7 +80,7 @@ class HostileSplit : public testing::Test {
     EXPECT_EQ(queue_->counters().of(fault), 1u);
     expect_silent();
   }
-  // DR2: a broken queue leaves the ring alone, whatever is offered.
+  // A broken queue leaves the ring alone, whatever is offered.
   void expect_silent() {
     const std::uint16_t before = used_index();
     good_pair(0);
@@ -433,4 +433,4 @@ TEST_F(HostileSplit, CompletionsOfABrokenQueueAreDropped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::hostile_split_test

@@ -4,15 +4,20 @@ namespace violet {
 
 // Section 2.8.8: the entries of a table follow one another; of their flags only WRITE has a meaning.
 RingFault PackedDeviceRing::walk_table(const Descriptor& descriptor, ChainGather& gather) noexcept {
-  if ((ring::word_high(descriptor.word) & ring::kNext) != 0) return RingFault::kIndirectWithNext;
-  const std::byte* table = nullptr;
-  std::uint32_t entries = 0;
-  if (const RingFault fault = find_table(descriptor, &table, &entries); fault != RingFault::kNone) {
+  const std::uint32_t bytes = ring::word_length(descriptor.word);
+  if (const RingFault fault = check_indirect(features_, ring::word_high(descriptor.word), bytes);
+      fault != RingFault::kNone) {
     return fault;
   }
+  Table table;
+  if (const RingFault fault = open_table(descriptor.address, bytes, table);
+      fault != RingFault::kNone) {
+    return fault;
+  }
+  const std::uint32_t entries = bytes / static_cast<std::uint32_t>(kDescriptorBytes);
   if (entries > kMaxChainDescriptors) return RingFault::kChainTooLong;
   for (std::uint32_t i = 0; i < entries; ++i) {
-    const Descriptor entry = read_table(table, i);
+    const Descriptor entry = table[i];
     const std::uint16_t flags = ring::word_high(entry.word);
     if ((flags & ring::kIndirect) != 0) return RingFault::kNestedIndirect;
     const RingFault fault =

@@ -1,11 +1,11 @@
-// The device side of a packed virtqueue (section 2.8): one ring of descriptors that the driver makes
-// available and the device marks used, told apart by wrap counters.
+// A packed device ring is the device side of a packed virtqueue (section 2.8): one ring of descriptors that the
+// driver makes available and the device marks used, told apart by wrap counters.
 //
 // Threading, invariants: device_ring.hpp. The second half of a chain's first descriptor is loaded with
 // acquire (partner: the driver's release of it, after everything else of the chain); the second half of
 // the first used descriptor of a burst is stored with release, after all others (partner: the driver's
 // acquire).
-// PR1 descriptors in flight never exceed the queue size, so a used descriptor is only ever written over
+// Descriptors in flight never exceed the queue size, so a used descriptor is only ever written over
 // one that was read.
 // Limits: tokens are buffer ids, which must be below the queue size and in flight once.
 #pragma once

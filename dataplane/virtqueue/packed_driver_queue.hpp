@@ -1,4 +1,4 @@
-// The driver side of a packed virtqueue.
+// A packed driver queue is the driver side of a packed virtqueue.
 //
 // Threading, invariants: driver_queue.hpp. The second half of the first descriptor of a burst is stored
 // with release after all others (partner: the device's acquire); the second half of a used descriptor is
@@ -47,7 +47,7 @@ class alignas(kCacheLine) PackedDriverQueue final : public DriverQueue {
   RingFeatures features_;
   RegionCache regions_;
   SlotTable slots_;
-  LineArray<std::uint8_t> descriptors_of_;  // By slot, while in flight.
+  AlignedArray<std::uint8_t> descriptors_of_;  // By slot, while in flight.
   std::uint32_t next_avail_ = 0;
   std::uint32_t next_used_ = 0;
   bool avail_wrap_ = true;

@@ -59,17 +59,15 @@ std::uint64_t QueueLayout::bytes(RingFormat format, std::uint32_t size) {
 }
 
 Result<QueueAreas> resolve(const GuestMemory& memory, const QueueLayout& layout) {
-  if (auto ok = check_size(layout); !ok) return tl::unexpected(ok.error());
+  VIOLET_TRY(check_size(layout));
   const bool split = layout.format == RingFormat::kSplit;
-  const auto descriptors =
-      resolve_area(memory, "descriptor", layout.descriptors, layout.descriptor_bytes(), 16);
-  if (!descriptors) return tl::unexpected(descriptors.error());
-  const auto driver =
-      resolve_area(memory, "driver", layout.driver, layout.driver_bytes(), split ? 2 : 4);
-  if (!driver) return tl::unexpected(driver.error());
-  const auto device = resolve_area(memory, "device", layout.device, layout.device_bytes(), 4);
-  if (!device) return tl::unexpected(device.error());
-  return QueueAreas{*descriptors, *driver, *device};
+  VIOLET_TRY(const auto descriptors,
+             resolve_area(memory, "descriptor", layout.descriptors, layout.descriptor_bytes(), 16));
+  VIOLET_TRY(const auto driver,
+             resolve_area(memory, "driver", layout.driver, layout.driver_bytes(), split ? 2 : 4));
+  VIOLET_TRY(const auto device,
+             resolve_area(memory, "device", layout.device, layout.device_bytes(), 4));
+  return QueueAreas{descriptors, driver, device};
 }
 
 }  // namespace violet

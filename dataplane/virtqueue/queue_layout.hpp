@@ -1,5 +1,5 @@
-// Where a virtqueue lies in guest memory, and the constants of both ring formats (VIRTIO 1.2, sections
-// 2.7 split and 2.8 packed).
+// A queue layout says where a virtqueue lies in guest memory; with it the constants of both ring formats
+// (VIRTIO 1.2, sections 2.7 split and 2.8 packed).
 //
 // Threading: plain values.
 // Invariants: an area that resolve() accepted lies in one region, aligned as the specification wants on
@@ -11,12 +11,11 @@
 #include <cstdint>
 
 #include "dataplane/virtqueue/guest_memory.hpp"
+#include "dataplane/virtqueue/ring_format.hpp"
 #include "engine/base/result.hpp"
 #include "engine/base/types.hpp"
 
 namespace violet {
-
-enum class RingFormat : std::uint8_t { kSplit, kPacked };
 
 // What was negotiated; VIRTIO_F_RING_PACKED is the RingFormat.
 struct RingFeatures {

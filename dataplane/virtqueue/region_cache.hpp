@@ -1,5 +1,5 @@
-// A guest address to a host pointer with the last region remembered: most guests have one region of
-// memory that matters, so the table is searched once and then a subtraction and two compares do.
+// A region cache finds a guest address's host pointer with the last region remembered: most guests have one region
+// of memory that matters, so the table is searched once and then a subtraction and two compares do.
 //
 // Threading: owner-only; each queue side has its own.
 // Invariants: host() gives the same answer as GuestMemory::host().

@@ -1,4 +1,4 @@
-// What a driver can do wrong with a ring, how each is answered, and how often it happened.
+// A ring fault names what a driver did wrong with a ring, decides the answer, and is counted.
 //
 // Threading: RingCounters has one writer, the queue's owner, and any number of readers.
 // Invariants: a fault that breaks_ring() makes the queue broken(): the ring itself can no longer be

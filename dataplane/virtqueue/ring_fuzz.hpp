@@ -1,5 +1,5 @@
-// What the fuzzers of both formats share: a guest in exactly sized allocations, so that the sanitizer sees
-// the first byte beyond it, and a driver that writes what the input says between the device's calls.
+// A fuzzed guest, shared by the fuzzers of both formats, lies in exactly sized allocations, so that the sanitizer
+// sees the first byte beyond it; its driver writes what the input says between the device's calls.
 //
 // Threading: one thread.
 // Invariants checked: no access outside guest memory (AddressSanitizer), bounded calls (the fuzzer's

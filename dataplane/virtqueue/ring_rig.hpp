@@ -1,5 +1,5 @@
-// A guest with one virtqueue, for tests and benches: memory, a driver and a device on the same ring, and a
-// pair of buffers for every cookie.
+// A ring rig joins a driver and a device on the same ring, for tests and benches: memory, both sides, and a pair of
+// buffers for every cookie.
 //
 // Threading: set-up once; then the driver's and the device's members each to their thread.
 #pragma once

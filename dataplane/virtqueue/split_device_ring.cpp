@@ -2,29 +2,6 @@
 
 namespace violet {
 
-RingFault SplitDeviceRing::walk_table(const Descriptor& descriptor, ChainGather& gather) noexcept {
-  if ((ring::word_low(descriptor.word) & ring::kNext) != 0) return RingFault::kIndirectWithNext;
-  const std::byte* table = nullptr;
-  std::uint32_t entries = 0;
-  if (const RingFault fault = find_table(descriptor, &table, &entries); fault != RingFault::kNone) {
-    return fault;
-  }
-  std::uint32_t index = 0;
-  for (unsigned count = 1;; ++count) {
-    const Descriptor entry = read_table(table, index);
-    const std::uint16_t flags = ring::word_low(entry.word);
-    if ((flags & ring::kIndirect) != 0) return RingFault::kNestedIndirect;
-    const RingFault fault =
-        gather.add(entry.address, ring::word_length(entry.word), (flags & ring::kWrite) != 0);
-    if (fault != RingFault::kNone) return fault;
-    if ((flags & ring::kNext) == 0) return RingFault::kNone;
-    index = ring::word_high(entry.word);
-    if (index >= entries) return RingFault::kIndirectNextOutside;
-    if (count >= entries) return RingFault::kLoop;
-    if (count >= kMaxChainDescriptors) return RingFault::kChainTooLong;
-  }
-}
-
 TakeResult SplitDeviceRing::refuse(std::uint16_t head, RingFault fault) noexcept {
   if (breaks_ring(fault)) return break_ring(fault);
   counters_.count(fault);

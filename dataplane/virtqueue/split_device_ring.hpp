@@ -1,4 +1,5 @@
-// The device side of a split virtqueue (section 2.7): descriptor table, available ring, used ring.
+// A split device ring is the device side of a split virtqueue (section 2.7): descriptor table, available ring,
+// used ring.
 //
 // Threading, invariants: device_ring.hpp. The available index is loaded with acquire (partner: the
 // driver's release after it wrote ring entries and descriptors); the used index is stored with release
@@ -39,7 +40,7 @@ class SplitDeviceRing : public DeviceRing {
     if (head >= size_) return break_ring(RingFault::kHeadOutOfRange);
     if (chains_[head].in_flight) return break_ring(RingFault::kDuplicateToken);
     ChainGather gather(regions_, request);
-    const RingFault fault = walk(head, gather);
+    const RingFault fault = walk_chain(*this, gather, head, size_, features_);
     if (fault != RingFault::kNone) [[unlikely]] {
       return refuse(head, fault);
     }
@@ -70,6 +71,9 @@ class SplitDeviceRing : public DeviceRing {
   bool arm_kicks() noexcept;
 
  private:
+  template <class Source, class Sink>
+  friend class ChainWalk;
+
   const std::byte* avail_entry(unsigned index) const noexcept {
     return driver_ + ring::kRingHead + (index & mask_) * 2;
   }
@@ -94,24 +98,11 @@ class SplitDeviceRing : public DeviceRing {
     return there;
   }
 
-  RingFault walk(std::uint16_t head, ChainGather& gather) noexcept {
-    Descriptor descriptor = read_descriptor(head);
-    for (unsigned count = 1;; ++count) {
-      const std::uint16_t flags = ring::word_low(descriptor.word);
-      if ((flags & ring::kIndirect) != 0) return walk_table(descriptor, gather);
-      const RingFault fault = gather.add(descriptor.address, ring::word_length(descriptor.word),
-                                         (flags & ring::kWrite) != 0);
-      if (fault != RingFault::kNone) return fault;
-      if ((flags & ring::kNext) == 0) return RingFault::kNone;
-      const std::uint16_t next = ring::word_high(descriptor.word);
-      if (next >= size_) return RingFault::kNextOutOfRange;
-      if (count >= size_) return RingFault::kLoop;
-      if (count >= kMaxChainDescriptors) return RingFault::kChainTooLong;
-      descriptor = read_descriptor(next);
-    }
+  bool fetch(std::uint32_t index, Descriptor& out) const noexcept {
+    out = read_descriptor(index);
+    return true;
   }
 
-  RingFault walk_table(const Descriptor& descriptor, ChainGather& gather) noexcept;
   TakeResult refuse(std::uint16_t head, RingFault fault) noexcept;
   bool driver_wants_notice() noexcept;
   void keep_event_behind() noexcept;

@@ -1,4 +1,4 @@
-// The driver side of a split virtqueue.
+// A split driver queue is the driver side of a split virtqueue.
 //
 // Threading, invariants: driver_queue.hpp. The available index is stored with release (partner: the
 // device's acquire); the used index is loaded with acquire (partner: the device's release).

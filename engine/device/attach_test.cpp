@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
 namespace violet {
 namespace {
@@ -11,17 +11,13 @@ namespace {
 using protocol::kAttachBypass;
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
+class Attach : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Attach, testing::ValuesIn(all_pairs()), pair_name);
+class Detach : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Detach, testing::ValuesIn(all_pairs()), pair_name);
 
-template <class R>
-class Attach : public testing::Test {};
-TYPED_TEST_SUITE(Attach, TestedRigs);
-template <class R>
-class Detach : public testing::Test {};
-TYPED_TEST_SUITE(Detach, TestedRigs);
-
-TYPED_TEST(Attach, D12_NonZeroReservedIsInval) {
-  TypeParam rig;
+TEST_P(Attach, D12_NonZeroReservedIsInval) {
+  Rig rig;
   for (std::size_t i = 0; i < 4; ++i) {
     auto wire = attach_wire(1, 8);
     wire.reserved[i] = 1;
@@ -30,27 +26,27 @@ TYPED_TEST(Attach, D12_NonZeroReservedIsInval) {
   EXPECT_EQ(rig.device->domain_count(), 0u);
 }
 
-TYPED_TEST(Attach, D13_UnknownFlagIsInval) {
-  TypeParam rig;
+TEST_P(Attach, D13_UnknownFlagIsInval) {
+  Rig rig;
   EXPECT_EQ(rig.attach(1, 8, 2), Status::kInval);
   EXPECT_EQ(rig.attach(1, 8, 0x80000000), Status::kInval);
 }
 
-TYPED_TEST(Attach, D13_BypassIsAnUnknownFlagWithoutBypassConfig) {
-  TypeParam rig(rig_config(), false);
+TEST_P(Attach, D13_BypassIsAnUnknownFlagWithoutBypassConfig) {
+  Rig rig(rig_config(), false);
   rig.device->negotiate(protocol::feature_bit(protocol::kMapUnmap));
   EXPECT_EQ(rig.attach(1, 8, kAttachBypass), Status::kInval);
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
 }
 
-TYPED_TEST(Attach, D14_UnknownEndpointIsNoEnt) {
-  TypeParam rig;
+TEST_P(Attach, D14_UnknownEndpointIsNoEnt) {
+  Rig rig;
   EXPECT_EQ(rig.attach(1, 77), Status::kNoEnt);
   EXPECT_EQ(rig.device->domain_count(), 0u);
 }
 
-TYPED_TEST(Attach, D15_SeveralEndpointsShareADomain) {
-  TypeParam rig;
+TEST_P(Attach, D15_SeveralEndpointsShareADomain) {
+  Rig rig;
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
   EXPECT_EQ(rig.attach(1, 9), Status::kOk);
   rig.map(1, 0, kLast, 0x5000);
@@ -58,8 +54,8 @@ TYPED_TEST(Attach, D15_SeveralEndpointsShareADomain) {
   EXPECT_EQ(rig.reaches(9, 0), 0x5000);
 }
 
-TYPED_TEST(Attach, D16_BypassFlagMustFitTheExistingDomain) {
-  TypeParam rig;
+TEST_P(Attach, D16_BypassFlagMustFitTheExistingDomain) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(2, 9, kAttachBypass);
   EXPECT_EQ(rig.attach(1, 9, kAttachBypass), Status::kInval);
@@ -67,8 +63,8 @@ TYPED_TEST(Attach, D16_BypassFlagMustFitTheExistingDomain) {
 }
 
 // QEMU detaches first and checks then; here a refusal leaves the endpoint where it was.
-TYPED_TEST(Attach, D16_D17_ARefusedAttachLeavesTheEndpointWhereItWas) {
-  TypeParam rig;
+TEST_P(Attach, D16_D17_ARefusedAttachLeavesTheEndpointWhereItWas) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   rig.attach(2, 9, kAttachBypass);
@@ -76,8 +72,8 @@ TYPED_TEST(Attach, D16_D17_ARefusedAttachLeavesTheEndpointWhereItWas) {
   EXPECT_EQ(rig.reaches(8, 0), 0x5000);
 }
 
-TYPED_TEST(Attach, D17_AttachedElsewhereIsDetachedFirst) {
-  TypeParam rig;
+TEST_P(Attach, D17_AttachedElsewhereIsDetachedFirst) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   EXPECT_EQ(rig.attach(2, 8), Status::kOk);
@@ -89,16 +85,15 @@ TYPED_TEST(Attach, D17_AttachedElsewhereIsDetachedFirst) {
   EXPECT_EQ(rig.device->domain_count(), 1u);
 }
 
-TYPED_TEST(Attach, D17_AReaderInTheOldDomainHoldsTheAnswer) {
-  TypeParam rig;
+TEST_P(Attach, D17_AReaderInTheOldDomainHoldsTheAnswer) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   const auto endpoint = rig.device->endpoint({8}).value();
   const auto token = rig.requests.push_wire(attach_wire(2, 8));
   {
-    const typename TypeParam::Section section(*rig.device, *rig.reader);
-    EXPECT_EQ(rig.device->translate(*rig.reader, endpoint, {0}, Access::kWrite).phys.value,
-              0x5000u);
+    const AnyReader::Section section(*rig.reader);
+    EXPECT_EQ(rig.reader->translate(endpoint, {0}, Access::kWrite).phys.value, 0x5000u);
     for (int i = 0; i < 10; ++i) rig.device->poll(64);
     EXPECT_FALSE(rig.requests.done(token));
   }
@@ -106,16 +101,16 @@ TYPED_TEST(Attach, D17_AReaderInTheOldDomainHoldsTheAnswer) {
   EXPECT_EQ(rig.requests.status(token), Status::kOk);
 }
 
-TYPED_TEST(Attach, D17_TheSameDomainAgainIsOkAndKeepsItsMappings) {
-  TypeParam rig;
+TEST_P(Attach, D17_TheSameDomainAgainIsOkAndKeepsItsMappings) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
   EXPECT_EQ(rig.reaches(8, 0), 0x5000);
 }
 
-TYPED_TEST(Attach, D18_RegionsUnderAMappingAreIncompatible) {
-  TypeParam rig;
+TEST_P(Attach, D18_RegionsUnderAMappingAreIncompatible) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, kReservedRange.first.value + kPage, kReservedRange.first.value + kPage + kLast, 0);
   EXPECT_EQ(rig.attach(1, 10), Status::kUnsupp);
@@ -124,11 +119,11 @@ TYPED_TEST(Attach, D18_RegionsUnderAMappingAreIncompatible) {
 }
 
 // However large the regions are, they are compatible until something is mapped there.
-TYPED_TEST(Attach, D18_ALargeRegionIsSearchedToo) {
+TEST_P(Attach, D18_ALargeRegionIsSearchedToo) {
   DeviceConfig config = rig_config();
   config.endpoints[1].reserved = {
       {{{0x100000000}, {0xfffffffffffff}}, protocol::RegionKind::kReserved}};
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
   rig.map(1, 0x10000000000000, 0x10000000000000 + kLast, 0);
@@ -138,8 +133,8 @@ TYPED_TEST(Attach, D18_ALargeRegionIsSearchedToo) {
   EXPECT_EQ(rig.attach(1, 9), Status::kUnsupp);
 }
 
-TYPED_TEST(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
-  TypeParam rig;
+TEST_P(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
+  Rig rig;
   rig.attach(1, 8);
   const auto below = kReservedRange.first.value;
   const auto above = kReservedRange.last.value + 1;
@@ -148,35 +143,35 @@ TYPED_TEST(Attach, D18_MappingsBesideTheRegionsAreCompatible) {
   EXPECT_EQ(rig.attach(1, 10), Status::kOk);
 }
 
-TYPED_TEST(Attach, D18_ARegionOfAnotherKindAtTheSamePlaceIsIncompatible) {
+TEST_P(Attach, D18_ARegionOfAnotherKindAtTheSamePlaceIsIncompatible) {
   DeviceConfig config = rig_config();
   config.endpoints[1].reserved = {{kMsiRange, protocol::RegionKind::kReserved}};
-  TypeParam rig(config);
+  Rig rig(config);
   EXPECT_EQ(rig.attach(1, 10), Status::kOk);
   EXPECT_EQ(rig.attach(1, 9), Status::kUnsupp);
 }
 
-TYPED_TEST(Attach, D19_WhatIsNotRejectedIsAttached) {
-  TypeParam rig;
+TEST_P(Attach, D19_WhatIsNotRejectedIsAttached) {
+  Rig rig;
   EXPECT_EQ(rig.attach(5, 8), Status::kOk);
   EXPECT_EQ(rig.map(5, 0, kLast, 0x3000), Status::kOk);
   EXPECT_EQ(rig.reaches(8, 0x10), 0x3010);
 }
 
-TYPED_TEST(Attach, R9_BeyondTheDomainRangeIsRange) {
+TEST_P(Attach, R9_BeyondTheDomainRangeIsRange) {
   DeviceConfig config = rig_config();
   config.domain_range = {{10}, {20}};
-  TypeParam rig(config);
+  Rig rig(config);
   EXPECT_EQ(rig.attach(9, 8), Status::kRange);
   EXPECT_EQ(rig.attach(21, 8), Status::kRange);
   EXPECT_EQ(rig.attach(10, 8), Status::kOk);
   EXPECT_EQ(rig.attach(20, 8), Status::kOk);
 }
 
-TYPED_TEST(Attach, TooManyDomainsIsNoMemAndTheEndpointStays) {
+TEST_P(Attach, TooManyDomainsIsNoMemAndTheEndpointStays) {
   DeviceConfig config = rig_config();
   config.limits.domains = 2;
-  TypeParam rig(config);
+  Rig rig(config);
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
   EXPECT_EQ(rig.attach(2, 9), Status::kOk);
   rig.map(2, 0, kLast, 0x5000);
@@ -189,10 +184,10 @@ TYPED_TEST(Attach, TooManyDomainsIsNoMemAndTheEndpointStays) {
   EXPECT_EQ(rig.reaches(10, 0), 0x7000);
 }
 
-TYPED_TEST(Attach, TagsUsedUpAskForAReset) {
+TEST_P(Attach, TagsUsedUpAskForAReset) {
   DeviceConfig config = rig_config();
   config.limits.domain_tags = 3;  // Tags 1 and 2.
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   rig.attach(2, 9);
   EXPECT_FALSE(rig.device->needs_reset());
@@ -200,22 +195,22 @@ TYPED_TEST(Attach, TagsUsedUpAskForAReset) {
   EXPECT_TRUE(rig.device->needs_reset());
 }
 
-TYPED_TEST(Detach, D20_ReservedIsIgnored) {
-  TypeParam rig;
+TEST_P(Detach, D20_ReservedIsIgnored) {
+  Rig rig;
   rig.attach(1, 8);
   auto wire = detach_wire(1, 8);
   for (auto& byte : wire.reserved) byte = 0xff;
   EXPECT_EQ(rig.send(wire), Status::kOk);
 }
 
-TYPED_TEST(Detach, D21_UnknownEndpointIsNoEnt) {
-  TypeParam rig;
+TEST_P(Detach, D21_UnknownEndpointIsNoEnt) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.detach(1, 77), Status::kNoEnt);
 }
 
-TYPED_TEST(Detach, D22_NotAttachedThereIsInval) {
-  TypeParam rig;
+TEST_P(Detach, D22_NotAttachedThereIsInval) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.detach(2, 8), Status::kInval);
   EXPECT_EQ(rig.detach(1, 9), Status::kInval);
@@ -223,8 +218,8 @@ TYPED_TEST(Detach, D22_NotAttachedThereIsInval) {
   EXPECT_EQ(rig.detach(1, 8), Status::kInval);
 }
 
-TYPED_TEST(Detach, D23_NoAccessAfterCompletion) {
-  TypeParam rig;
+TEST_P(Detach, D23_NoAccessAfterCompletion) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(1, 9);
   rig.map(1, 0, kLast, 0x5000);
@@ -234,13 +229,13 @@ TYPED_TEST(Detach, D23_NoAccessAfterCompletion) {
   EXPECT_EQ(rig.reaches(9, 0), 0x5000);
 }
 
-TYPED_TEST(Detach, D23_AReaderInTheDomainHoldsTheAnswer) {
-  TypeParam rig;
+TEST_P(Detach, D23_AReaderInTheDomainHoldsTheAnswer) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   const auto endpoint = rig.device->endpoint({8}).value();
-  typename TypeParam::Section section(*rig.device, *rig.reader);
-  EXPECT_TRUE(rig.device->translate(*rig.reader, endpoint, {0}, Access::kRead).reaches_memory());
+  AnyReader::Section section(*rig.reader);
+  EXPECT_TRUE(rig.reader->translate(endpoint, {0}, Access::kRead).reaches_memory());
   const auto token = rig.requests.push_wire(detach_wire(1, 8));
   for (int i = 0; i < 10; ++i) rig.device->poll(64);
   EXPECT_FALSE(rig.requests.done(token));
@@ -249,8 +244,8 @@ TYPED_TEST(Detach, D23_AReaderInTheDomainHoldsTheAnswer) {
   EXPECT_EQ(rig.requests.status(token), Status::kOk);
 }
 
-TYPED_TEST(Detach, TheLastEndpointTakesTheDomainAndItsMappingsAlong) {
-  TypeParam rig;
+TEST_P(Detach, TheLastEndpointTakesTheDomainAndItsMappingsAlong) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   rig.detach(1, 8);
@@ -259,10 +254,10 @@ TYPED_TEST(Detach, TheLastEndpointTakesTheDomainAndItsMappingsAlong) {
   EXPECT_FALSE(rig.reaches(8, 0));
 }
 
-TYPED_TEST(Detach, ADeadDomainsMemoryComesBackSliceBySlice) {
+TEST_P(Detach, ADeadDomainsMemoryComesBackSliceBySlice) {
   DeviceConfig config = rig_config();
   config.unmap_slice = 16;
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 9);
   rig.map(1, 0, kLast, 0);
   rig.poll_until_idle();

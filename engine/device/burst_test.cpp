@@ -5,21 +5,17 @@
 #include <cstring>
 
 #include "engine/base/rng.hpp"
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
-namespace violet {
+namespace violet::burst_test {
 namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
+class Burst : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Burst, testing::ValuesIn(all_pairs()), pair_name);
 
-template <class R>
-class Burst : public testing::Test {};
-TYPED_TEST_SUITE(Burst, TestedRigs);
-
-template <class R>
-using Asked = std::vector<typename R::DeviceType::Path::BurstAccess>;
+using Asked = std::vector<BurstAccess>;
 
 bool same(const TranslateResult& a, const TranslateResult& b) {
   if (a.outcome != b.outcome || a.phys != b.phys) return false;
@@ -27,17 +23,17 @@ bool same(const TranslateResult& a, const TranslateResult& b) {
 }
 
 // Reads of one address in one burst, with `engine` run before access `when`.
-template <class R, class Engine>
-std::vector<TranslateResult> burst_with(R& rig, std::uint32_t endpoint, std::uint64_t iova,
+template <class Engine>
+std::vector<TranslateResult> burst_with(Rig& rig, std::uint32_t endpoint, std::uint64_t iova,
                                         std::size_t count, std::size_t when, Engine&& engine) {
-  const typename R::Section section(*rig.device, *rig.reader);
+  const AnyReader::Section section(*rig.reader);
   std::vector<TranslateResult> results;
   bool acted = false;
-  rig.device->translate_burst(
-      *rig.reader, rig.device->endpoint({endpoint}).value(), count,
+  rig.reader->translate_burst(
+      rig.device->endpoint({endpoint}).value(), count,
       [&](std::size_t i) {
         if (i == when && !std::exchange(acted, true)) engine();
-        return typename R::DeviceType::Path::BurstAccess{{iova}, Access::kRead};
+        return BurstAccess{{iova}, Access::kRead};
       },
       [&](std::size_t i, const TranslateResult& result) {
         EXPECT_EQ(i, results.size());
@@ -46,16 +42,15 @@ std::vector<TranslateResult> burst_with(R& rig, std::uint32_t endpoint, std::uin
   return results;
 }
 
-template <class R>
-std::uint32_t send_and_poll(R& rig, const auto& wire) {
+std::uint32_t send_and_poll(Rig& rig, const auto& wire) {
   const auto token = rig.requests.push_wire(wire);
   for (int i = 0; i < 10; ++i) rig.device->poll(64);
   return token;
 }
 
-TYPED_TEST(Burst, AnswersLikeSingleCalls) {
-  TypeParam rig;
-  TypeParam twin;
+TEST_P(Burst, AnswersLikeSingleCalls) {
+  Rig rig;
+  Rig twin;
   Rng rng(1);
   for (auto* each : {&rig, &twin}) {
     each->attach(1, 8);
@@ -69,7 +64,7 @@ TYPED_TEST(Burst, AnswersLikeSingleCalls) {
   for (int round = 0; round < 50; ++round) {
     const auto endpoint =
         static_cast<std::uint32_t>(8 + rng.below(3));  // 9 is attached to nothing.
-    Asked<TypeParam> asked;
+    Asked asked;
     for (std::uint64_t left = rng.below(40); left > 0; --left) {
       const std::uint64_t base = rng.below(4) == 0 ? kReservedRange.first.value - 2 * kPage : 0;
       asked.push_back(
@@ -88,15 +83,15 @@ TYPED_TEST(Burst, AnswersLikeSingleCalls) {
   }
   EXPECT_EQ(rig.events.records(), twin.events.records());
   EXPECT_FALSE(rig.events.records().empty());
-  const auto mine = rig.device->path().stats(*rig.reader);
-  const auto theirs = twin.device->path().stats(*twin.reader);
+  const auto mine = rig.reader->stats();
+  const auto theirs = twin.reader->stats();
   EXPECT_EQ(mine.hits, theirs.hits);
   EXPECT_EQ(mine.misses, theirs.misses);
   EXPECT_EQ(mine.fills, theirs.fills);
 }
 
-TYPED_TEST(Burst, C2_AMapThatCompletesInTheMiddleIsFound) {
-  TypeParam rig;
+TEST_P(Burst, C2_AMapThatCompletesInTheMiddleIsFound) {
+  Rig rig;
   rig.attach(1, 8);
   const auto results = burst_with(rig, 8, 0x10, 6, 3, [&] {
     const auto token = send_and_poll(rig, map_wire(1, 0, kLast, 0x5000));
@@ -107,8 +102,8 @@ TYPED_TEST(Burst, C2_AMapThatCompletesInTheMiddleIsFound) {
   EXPECT_EQ(results[3].phys, GuestPhys{0x5010});
 }
 
-TYPED_TEST(Burst, C1_AnUnmapInTheMiddleWaitsForTheSection) {
-  TypeParam rig;
+TEST_P(Burst, C1_AnUnmapInTheMiddleWaitsForTheSection) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   std::uint32_t token = 0;
@@ -126,8 +121,8 @@ TYPED_TEST(Burst, C1_AnUnmapInTheMiddleWaitsForTheSection) {
 
 // A page that is unmapped and mapped elsewhere inside one burst: neither is answered before its end, so
 // either translation is right, and afterwards only the new one is.
-TYPED_TEST(Burst, C2_C3_ARemappedPageIsOneOrTheOther) {
-  TypeParam rig;
+TEST_P(Burst, C2_C3_ARemappedPageIsOneOrTheOther) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   std::uint32_t token = 0;
@@ -145,8 +140,8 @@ TYPED_TEST(Burst, C2_C3_ARemappedPageIsOneOrTheOther) {
   EXPECT_EQ(rig.reaches(8, 0), 0x7000);
 }
 
-TYPED_TEST(Burst, D17_AnAttachInTheMiddleWaitsForTheSection) {
-  TypeParam rig;
+TEST_P(Burst, D17_AnAttachInTheMiddleWaitsForTheSection) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(2, 9);
   rig.map(1, 0, kLast, 0x5000);
@@ -165,8 +160,8 @@ TYPED_TEST(Burst, D17_AnAttachInTheMiddleWaitsForTheSection) {
   EXPECT_EQ(rig.reaches(8, 0), 0x6000);
 }
 
-TYPED_TEST(Burst, D23_ADetachInTheMiddleWaitsForTheSection) {
-  TypeParam rig;
+TEST_P(Burst, D23_ADetachInTheMiddleWaitsForTheSection) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   std::uint32_t token = 0;
@@ -180,8 +175,8 @@ TYPED_TEST(Burst, D23_ADetachInTheMiddleWaitsForTheSection) {
 }
 
 // The write waits for no reader, so the next access must see it.
-TYPED_TEST(Burst, AWriteToBypassTakesEffectAtTheNextAccess) {
-  TypeParam rig;
+TEST_P(Burst, AWriteToBypassTakesEffectAtTheNextAccess) {
+  Rig rig;
   const auto results = burst_with(rig, 8, 0x1234, 6, 3, [&] {
     const std::byte on{1};
     rig.device->write_config(offsetof(protocol::Config, bypass), std::span(&on, 1));
@@ -191,17 +186,17 @@ TYPED_TEST(Burst, AWriteToBypassTakesEffectAtTheNextAccess) {
   }
 }
 
-TYPED_TEST(Burst, D47_AReservedAddressIsNeverMapped) {
-  TypeParam rig;
+TEST_P(Burst, D47_AReservedAddressIsNeverMapped) {
+  Rig rig;
   rig.attach(1, 10);
   // Between its two regions, and inside either.
   const std::uint64_t between = kReservedRange.last.value + 1;
   ASSERT_EQ(rig.map(1, between, between + kLast, 0x5000), Status::kOk);
-  const Asked<TypeParam> asked = {{{between}, Access::kRead},
-                                  {kReservedRange.first, Access::kRead},
-                                  {kReservedRange.last, Access::kRead},
-                                  {kMsiRange.last, Access::kWrite},
-                                  {{between}, Access::kWrite}};
+  const Asked asked = {{{between}, Access::kRead},
+                       {kReservedRange.first, Access::kRead},
+                       {kReservedRange.last, Access::kRead},
+                       {kMsiRange.last, Access::kWrite},
+                       {{between}, Access::kWrite}};
   for (int twice = 0; twice < 2; ++twice) {
     const auto results = rig.translate_burst(10, asked);
     EXPECT_EQ(results[0].outcome, Outcome::kMapped);
@@ -211,4 +206,4 @@ TYPED_TEST(Burst, D47_AReservedAddressIsNeverMapped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::burst_test

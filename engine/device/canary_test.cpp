@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "engine/base/rng.hpp"
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
-namespace violet {
+namespace violet::canary_test {
 namespace {
 
 using protocol::Status;
@@ -20,19 +20,13 @@ using protocol::Status;
 constexpr std::uint64_t kPages = 64;
 constexpr std::uint64_t kPoison = 0xdeadbeefdeadbeef;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kRounds = 2000;
+constexpr std::uint32_t kRounds = 2000;
 #else
-constexpr int kRounds = 6000;
+constexpr std::uint32_t kRounds = 6000;
 #endif
 
-template <class R>
-class Canary : public testing::Test {};
-using CanaryRigs =
-    testing::Types<Rig<RadixStore, LockedIotlb>, Rig<RadixStore, GenerationDeviceIotlb>,
-                   Rig<RadixStore, GenerationDomainIotlb>, Rig<RadixStore, TargetedIotlb>,
-                   Rig<RadixStore, SharedVersionedIotlb>, Rig<IntervalStore, TargetedIotlb>,
-                   Rig<IntervalStore, SharedVersionedIotlb>>;
-TYPED_TEST_SUITE(Canary, CanaryRigs);
+class Canary : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Canary, testing::ValuesIn(all_pairs()), pair_name);
 
 // One word a page of guest memory. Plain, not atomic: an access that is not ordered by the device is
 // a race that ThreadSanitizer sees.
@@ -40,14 +34,13 @@ struct Memory {
   std::vector<std::uint64_t> words = std::vector<std::uint64_t>(kPages, kPoison);
 };
 
-template <class R>
-void write_until(R& rig, typename R::Reader& reader, std::uint32_t endpoint, std::uint64_t seed,
+void write_until(Rig& rig, AnyReader& reader, std::uint32_t endpoint, std::uint64_t seed,
                  Memory& memory, std::atomic<bool>& stop, std::atomic<std::uint64_t>& writes) {
   Rng rng(seed);
   const auto handle = rig.device->endpoint({endpoint}).value();
   const std::uint64_t half = kPages / 2 * (endpoint == 9 ? 1 : 0);
   while (!stop.load(std::memory_order_relaxed)) {
-    const typename R::Section section(*rig.device, reader);
+    const AnyReader::Section section(reader);
     const auto write = [&](const TranslateResult& result) {
       if (!result.reaches_memory()) return;
       const std::uint64_t word = result.phys.value / kPage;
@@ -59,15 +52,15 @@ void write_until(R& rig, typename R::Reader& reader, std::uint32_t endpoint, std
     std::array<std::uint64_t, 16> pages;
     for (auto& page : pages) page = rng.below(kPages);
     if (rng.below(2) == 0) {
-      rig.device->translate_burst(
-          reader, handle, pages.size(),
+      reader.translate_burst(
+          handle, pages.size(),
           [&](std::size_t i) {
-            return typename R::DeviceType::Path::BurstAccess{{pages[i] * kPage}, Access::kWrite};
+            return BurstAccess{{pages[i] * kPage}, Access::kWrite};
           },
           [&](std::size_t /*i*/, const TranslateResult& result) { write(result); });
     } else {
       for (const auto page : pages) {
-        write(rig.device->translate(reader, handle, {page * kPage}, Access::kWrite));
+        write(reader.translate(handle, {page * kPage}, Access::kWrite));
       }
     }
     // Where there are fewer cores than threads, the engine must get its turn.
@@ -76,10 +69,10 @@ void write_until(R& rig, typename R::Reader& reader, std::uint32_t endpoint, std
 }
 
 // Unmaps and poisons one page, then maps it somewhere; checks what was poisoned in earlier rounds.
-template <class R>
 class CanaryEngine {
  public:
-  CanaryEngine(R& rig, Memory& memory) : rig_(rig), memory_(memory), mapped_at_(kPages, kNowhere) {}
+  CanaryEngine(Rig& rig, Memory& memory)
+      : rig_(rig), memory_(memory), mapped_at_(kPages, kNowhere) {}
 
   void round(Rng& rng) {
     const std::uint64_t word = rng.below(kPages);
@@ -127,13 +120,13 @@ class CanaryEngine {
     return rig_.requests.status(token).value();
   }
 
-  R& rig_;
+  Rig& rig_;
   Memory& memory_;
   std::vector<std::uint64_t> mapped_at_;
 };
 
-TYPED_TEST(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
-  TypeParam rig;
+TEST_P(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
+  Rig rig;
   Memory memory;
   rig.attach(1, 8);
   rig.attach(2, 9);
@@ -141,10 +134,10 @@ TYPED_TEST(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
   std::atomic<std::uint64_t> writes{0};
   std::thread first([&] { write_until(rig, *rig.reader, 8, 1, memory, stop, writes); });
   std::thread second([&] { write_until(rig, *rig.other_reader, 9, 2, memory, stop, writes); });
-  CanaryEngine<TypeParam> engine(rig, memory);
+  CanaryEngine engine(rig, memory);
   Rng rng(3);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-  int round = 0;
+  std::uint32_t round = 0;
   for (; round < kRounds && !testing::Test::HasFatalFailure(); ++round) {
     engine.round(rng);
     if (round % 500 == 499) engine.detach_round(1 + round / 500 % 2, 8 + round / 500 % 2);
@@ -159,4 +152,4 @@ TYPED_TEST(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::canary_test

@@ -1,5 +1,5 @@
-// What a device is made of: the features it offers, the addresses it covers, the endpoints it
-// manages, and how much one guest may make it hold.
+// A device configuration states the features that a virtio-iommu offers, the addresses it covers, the
+// endpoints it manages, and how much one guest may make it hold.
 //
 // Threading: a plain value, read once when the device is created.
 // Limits: the granule (lowest bit of page_size_mask) is at least 4 KiB, because the domain stores

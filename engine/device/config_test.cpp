@@ -6,19 +6,13 @@
 #include <array>
 #include <cstring>
 
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::config_test {
 namespace {
 
 using protocol::feature_bit;
 using protocol::Status;
-
-constexpr std::uint64_t kLast = kPage - 1;
-
-template <class R>
-class General : public testing::Test {};
-TYPED_TEST_SUITE(General, TestedRigs);
 
 protocol::Config config_of(const ConfigSpace& space) {
   protocol::Config wire;
@@ -205,8 +199,8 @@ TEST(Config, MistakesAreNamed) {
   EXPECT_NE(refusal(config).find("limits"), std::string::npos);
 }
 
-TYPED_TEST(General, D8_SuccessIsOkInATailOfFourBytes) {
-  TypeParam rig;
+TEST(General, D8_SuccessIsOkInATailOfFourBytes) {
+  Rig rig;
   const auto token = rig.requests.push_wire(attach_wire(1, 8), 100);
   rig.poll_until_idle();
   const Answer& answer = rig.requests.answer(token);
@@ -215,8 +209,8 @@ TYPED_TEST(General, D8_SuccessIsOkInATailOfFourBytes) {
   EXPECT_EQ(answer.written[4], FakeRequestQueue::kFill);
 }
 
-TYPED_TEST(General, D9_UnknownTypesComeBackUnwritten) {
-  TypeParam rig;
+TEST(General, D9_UnknownTypesComeBackUnwritten) {
+  Rig rig;
   for (const unsigned type : {0u, 6u, 99u, 255u}) {
     std::array<std::byte, 20> bytes{};
     bytes[0] = static_cast<std::byte>(type);
@@ -230,8 +224,8 @@ TYPED_TEST(General, D9_UnknownTypesComeBackUnwritten) {
   EXPECT_EQ(rig.device->counters().silent.value(), 4u);
 }
 
-TYPED_TEST(General, D10_HeadReservedIsIgnoredAndTailReservedIsZero) {
-  TypeParam rig;
+TEST(General, D10_HeadReservedIsIgnoredAndTailReservedIsZero) {
+  Rig rig;
   auto wire = attach_wire(1, 8);
   wire.head.reserved[0] = wire.head.reserved[1] = wire.head.reserved[2] = 0xff;
   const auto token = rig.requests.push_wire(wire);
@@ -241,15 +235,15 @@ TYPED_TEST(General, D10_HeadReservedIsIgnoredAndTailReservedIsZero) {
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(answer.written[i], std::byte{0});
 }
 
-TYPED_TEST(General, D11_AnUnattachedEndpointDoesNotReachMemory) {
-  TypeParam rig;
+TEST(General, D11_AnUnattachedEndpointDoesNotReachMemory) {
+  Rig rig;
   const auto result = rig.translate(8, 0x1234);
   EXPECT_EQ(result.outcome, Outcome::kFault);
   EXPECT_EQ(result.reason, protocol::FaultReason::kDomain);
 }
 
-TYPED_TEST(General, D11_GlobalBypassIsIdentityWhileUnattached) {
-  TypeParam rig;
+TEST(General, D11_GlobalBypassIsIdentityWhileUnattached) {
+  Rig rig;
   const std::byte one{1};
   rig.device->write_config(36, std::span(&one, 1));
   const auto result = rig.translate(8, 0x1234, Access::kWrite);
@@ -259,23 +253,23 @@ TYPED_TEST(General, D11_GlobalBypassIsIdentityWhileUnattached) {
   EXPECT_FALSE(rig.reaches(8, 0x1234));  // Attached: bypass no longer.
 }
 
-TYPED_TEST(General, D11_LegacyBypassCountsOnceNegotiated) {
+TEST(General, D11_LegacyBypassCountsOnceNegotiated) {
   DeviceConfig config = rig_config();
   config.features ^= feature_bit(protocol::kBypass) | feature_bit(protocol::kBypassConfig);
-  TypeParam rig(config, false);
+  Rig rig(config, false);
   EXPECT_FALSE(rig.reaches(8, 0x1234));
   rig.device->negotiate(feature_bit(protocol::kBypass));
   EXPECT_EQ(rig.reaches(8, 0x1234), 0x1234);
 }
 
-TYPED_TEST(General, ABypassDomainIsIdentity) {
-  TypeParam rig;
+TEST(General, ABypassDomainIsIdentity) {
+  Rig rig;
   rig.attach(1, 8, protocol::kAttachBypass);
   EXPECT_EQ(rig.reaches(8, 0xabcdef, Access::kWrite), 0xabcdef);
 }
 
-TYPED_TEST(General, TooShortForATailComesBackUnwritten) {
-  TypeParam rig;
+TEST(General, TooShortForATailComesBackUnwritten) {
+  Rig rig;
   for (std::uint32_t writable = 0; writable < 4; ++writable) {
     const auto token = rig.requests.push_wire(attach_wire(1, 8), writable);
     rig.poll_until_idle();
@@ -284,8 +278,8 @@ TYPED_TEST(General, TooShortForATailComesBackUnwritten) {
   EXPECT_EQ(rig.device->domain_count(), 0u);  // And nothing was done.
 }
 
-TYPED_TEST(General, AShortBodyOfAKnownTypeIsInval) {
-  TypeParam rig;
+TEST(General, AShortBodyOfAKnownTypeIsInval) {
+  Rig rig;
   rig.attach(1, 8);
   const auto wire = map_wire(1, 0, kLast, 0);
   const auto token = rig.requests.push(std::as_bytes(std::span(&wire, 1)).first(35));
@@ -294,5 +288,15 @@ TYPED_TEST(General, AShortBodyOfAKnownTypeIsInval) {
   EXPECT_FALSE(rig.reaches(8, 0));
 }
 
+TEST(MakeDevice, AnUnknownNameIsRefusedAndTheKnownOnesAreNamed) {
+  EpochQuiescence quiescence;
+  const auto no_store = make_device("none", kDefaultIotlb, rig_config(), quiescence);
+  ASSERT_FALSE(no_store);
+  EXPECT_NE(no_store.error().message.find("interval"), std::string::npos);
+  const auto no_iotlb = make_device("radix", "none", rig_config(), quiescence);
+  ASSERT_FALSE(no_iotlb);
+  EXPECT_NE(no_iotlb.error().message.find("targeted-ack"), std::string::npos);
+}
+
 }  // namespace
-}  // namespace violet
+}  // namespace violet::config_test

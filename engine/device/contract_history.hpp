@@ -1,5 +1,5 @@
-// Random histories of requests against the device and the oracle side by side: the engine of the
-// random tests and of the fuzzer. Where the choices come from is the caller's business.
+// A contract history runs random requests on the device and the oracle side by side, for the random
+// tests and the fuzzer. Where the choices come from is the caller's business.
 //
 // Threading: owner-only.
 // Invariants: after every request the same status in the same place; after every batch the same
@@ -19,7 +19,6 @@
 
 namespace violet {
 
-template <class R>
 class ContractHistory {
  public:
   // A number below `bound` (at least 1).
@@ -27,8 +26,9 @@ class ContractHistory {
 
   // Overlapping: batches are not all waited for, domains hold many small mappings and UNMAPs are large,
   // so that requests pile up behind those that are done in slices.
-  ContractHistory(const DeviceConfig& config, Choose choose, bool overlapping = false)
-      : rig_(config), oracle_(config), choose_(std::move(choose)), overlapping_(overlapping) {
+  ContractHistory(const DevicePair& pair, const DeviceConfig& config, Choose choose,
+                  bool overlapping = false)
+      : rig_(pair, config), oracle_(config), choose_(std::move(choose)), overlapping_(overlapping) {
     oracle_.negotiate(rig_.device->offered_features());
   }
 
@@ -184,7 +184,7 @@ class ContractHistory {
 
   std::string compare_translations() {
     for (std::uint32_t who = 8; who <= 10; ++who) {
-      std::vector<typename R::DeviceType::Path::BurstAccess> accesses;
+      std::vector<BurstAccess> accesses;
       for (const std::uint64_t at :
            {edges_[0], edges_[1], edges_[2], edges_[3], choose_(24) * kPage}) {
         const auto access = choose_(2) == 0 ? Access::kRead : Access::kWrite;
@@ -200,8 +200,7 @@ class ContractHistory {
     return {};
   }
 
-  std::string compare_pass(std::uint32_t who,
-                           const std::vector<typename R::DeviceType::Path::BurstAccess>& accesses,
+  std::string compare_pass(std::uint32_t who, const std::vector<BurstAccess>& accesses,
                            bool burst) {
     std::vector<TranslateResult> results;
     if (burst) results = rig_.translate_burst(who, accesses);
@@ -222,7 +221,7 @@ class ContractHistory {
 
   static constexpr std::size_t kMostAtOnce = 48;
 
-  R rig_;
+  Rig rig_;
   ContractOracle oracle_;
   Choose choose_;
   bool overlapping_;
@@ -234,13 +233,12 @@ class ContractHistory {
 
 // One domain with much to remove beside one with little: how many polls an UNMAP takes depends on what
 // it removes itself. An empty string, or what was unfair.
-template <class R>
-std::string flood_is_fair(DeviceConfig config,
-                          const std::function<std::uint64_t(std::uint64_t bound)>& choose) {
+inline std::string flood_is_fair(const DevicePair& pair, DeviceConfig config,
+                                 const std::function<std::uint64_t(std::uint64_t bound)>& choose) {
   config.unmap_slice = static_cast<std::uint32_t>(1 + choose(3));
   config.limits.domains = 2;
   config.limits.mappings_per_domain = 512;
-  R rig(config);
+  Rig rig(pair, config);
   rig.attach(1, 8);
   rig.attach(2, 9);
   const std::uint64_t much = 300 + choose(200);

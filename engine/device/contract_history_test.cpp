@@ -5,7 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "engine/base/rng.hpp"
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
 namespace violet {
 namespace {
@@ -18,15 +18,14 @@ DeviceConfig history_config() {
   return config;
 }
 
-template <class R>
-class ContractHistories : public testing::Test {};
-TYPED_TEST_SUITE(ContractHistories, TestedRigs);
+class ContractHistories : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, ContractHistories, testing::ValuesIn(all_pairs()), pair_name);
 
-TYPED_TEST(ContractHistories, SeededHistoriesAgreeWithTheOracle) {
+TEST_P(ContractHistories, SeededHistoriesAgreeWithTheOracle) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     Rng rng(seed);
-    ContractHistory<TypeParam> history(history_config(),
-                                       [&](std::uint64_t bound) { return rng.below(bound); });
+    ContractHistory history(GetParam(), history_config(),
+                            [&](std::uint64_t bound) { return rng.below(bound); });
     for (int batch = 0; batch < 200; ++batch) {
       const std::string problem = history.batch();
       ASSERT_EQ(problem, "") << "seed " << seed << ", batch " << batch;
@@ -34,29 +33,29 @@ TYPED_TEST(ContractHistories, SeededHistoriesAgreeWithTheOracle) {
   }
 }
 
-TYPED_TEST(ContractHistories, HistoriesWithALargerGranuleAgreeToo) {
+TEST_P(ContractHistories, HistoriesWithALargerGranuleAgreeToo) {
   DeviceConfig config = history_config();
   config.page_size_mask = ~std::uint64_t{0x3fff};
   config.input_range = {{0}, {(std::uint64_t{1} << 48) - 1}};
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Rng rng(seed);
-    ContractHistory<TypeParam> history(config,
-                                       [&](std::uint64_t bound) { return rng.below(bound); });
+    ContractHistory history(GetParam(), config,
+                            [&](std::uint64_t bound) { return rng.below(bound); });
     for (int batch = 0; batch < 100; ++batch) {
       ASSERT_EQ(history.batch(), "") << "seed " << seed << ", batch " << batch;
     }
   }
 }
 
-TYPED_TEST(ContractHistories, HistoriesThatOverlapAgreeTooAndLeaveNothingBehind) {
+TEST_P(ContractHistories, HistoriesThatOverlapAgreeTooAndLeaveNothingBehind) {
   DeviceConfig config = history_config();
   config.limits.domains = 3;
   config.limits.mappings_per_domain = 64;
   config.unmap_slice = 1;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Rng rng(seed);
-    ContractHistory<TypeParam> history(
-        config, [&](std::uint64_t bound) { return rng.below(bound); }, true);
+    ContractHistory history(
+        GetParam(), config, [&](std::uint64_t bound) { return rng.below(bound); }, true);
     for (int batch = 0; batch < 200; ++batch) {
       ASSERT_EQ(history.batch(), "") << "seed " << seed << ", batch " << batch;
     }
@@ -64,23 +63,22 @@ TYPED_TEST(ContractHistories, HistoriesThatOverlapAgreeTooAndLeaveNothingBehind)
   }
 }
 
-TYPED_TEST(ContractHistories, C5_AFloodInOneDomainIsFairToOthers) {
+TEST_P(ContractHistories, C5_AFloodInOneDomainIsFairToOthers) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Rng rng(seed);
-    ASSERT_EQ(flood_is_fair<TypeParam>(rig_config(),
-                                       [&](std::uint64_t bound) { return rng.below(bound); }),
+    ASSERT_EQ(flood_is_fair(GetParam(), rig_config(),
+                            [&](std::uint64_t bound) { return rng.below(bound); }),
               "")
         << "seed " << seed;
   }
 }
 
-RC_GTEST_PROP(ContractHistories, AnyChoicesAgreeWithTheOracle,
+RC_GTEST_PROP(ContractProperty, AnyChoicesAgreeWithTheOracle,
               (std::vector<std::uint16_t> choices)) {
   std::size_t next = 0;
-  ContractHistory<Rig<RadixStore, GenerationDomainIotlb>> history(
-      history_config(), [&](std::uint64_t bound) {
-        return next < choices.size() ? choices[next++] % bound : std::uint64_t{0};
-      });
+  ContractHistory history({}, history_config(), [&](std::uint64_t bound) {
+    return next < choices.size() ? choices[next++] % bound : std::uint64_t{0};
+  });
   while (next < choices.size()) RC_ASSERT(history.batch() == "");
 }
 

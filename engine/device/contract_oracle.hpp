@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "engine/device/config.hpp"
-#include "engine/device/translation.hpp"
+#include "engine/device/reader.hpp"
 
 namespace violet {
 

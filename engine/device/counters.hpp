@@ -1,4 +1,4 @@
-// What a device counts.
+// Device counters count the requests, invalidations, waits and faults of one device.
 //
 // Threading: written by the engine thread, except that each reader counts its own dropped faults;
 // read by anybody.

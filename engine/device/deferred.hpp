@@ -1,4 +1,4 @@
-// Requests that could not be executed yet, because their store was being read under its lock or an
+// The deferred list keeps requests that could not be executed yet, because their store was being read under its lock or an
 // UNMAP is being done in slices, and those that came later and concern the same domain or endpoint.
 //
 // Threading: the engine thread only.
@@ -16,9 +16,10 @@
 #include "engine/base/check.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/types.hpp"
+#include "engine/device/domain.hpp"
 #include "engine/device/id_table.hpp"
-#include "engine/mapping/domain_store.hpp"
 #include "engine/protocol/request.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 
@@ -35,7 +36,6 @@ struct UnmapProgress {
 };
 
 // What a request concerns, for the order: up to two domains and an endpoint.
-template <class Endpoint>
 struct RequestKeys {
   std::array<DomainId, 2> domains{};
   unsigned domain_count = 0;
@@ -46,10 +46,9 @@ struct RequestKeys {
   }
 };
 
-template <class Endpoint>
 class DeferredList {
  public:
-  using Keys = RequestKeys<Endpoint>;
+  using Keys = RequestKeys;
   struct Entry {
     protocol::AnyRequest request;
     ReplyTo reply{};

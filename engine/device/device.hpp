@@ -1,8 +1,9 @@
-// A virtio-iommu device: executes the driver's requests against domain stores, invalidates the IOTLBs
-// and answers; the caller owns the loop and calls poll().
+// A virtio-iommu device executes the driver's requests against domain stores, invalidates the IOTLB and
+// answers; the caller owns the loop and calls poll(). To be read in this order: device.cpp (set-up and the
+// loop), requests.cpp (one handler a request), lifecycle.cpp (domains, attachments, reset).
 //
-// Threading: poll(), the transport's calls and the destructor belong to the engine thread; the
-// readers' half (translation.hpp) to the readers. Set-up (create, add_reader, connect) comes first.
+// Threading: poll(), the transport's calls and the destructor belong to the engine thread; what readers
+// do (reader_path.hpp) to the readers. Set-up (create, add_reader, connect) comes first.
 // Invariants, besides those of the parts:
 //   C1 UNMAP, DETACH and ATTACH are answered only when nothing they removed can still be used: removed
 //      from the store or unpublished, then invalidated, then a grace period opened; answered when that
@@ -15,14 +16,15 @@
 // DeviceConfig. MAP and UNMAP allocate nothing but what their store does.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,29 +38,26 @@
 #include "engine/device/id_table.hpp"
 #include "engine/device/parked.hpp"
 #include "engine/device/queues.hpp"
-#include "engine/device/translation.hpp"
+#include "engine/device/reader.hpp"
 #include "engine/protocol/wire.hpp"
 
 namespace violet {
 
-// A reader that holds up an invalidation beyond the threshold (C5).
-struct StallReport {
-  ReaderId reader;
-  const std::string& name;
-  Ticks waited;
-};
+using IotlbFactory =
+    std::function<std::unique_ptr<IotlbControl>(const IotlbConfig& config, Quiescence& quiescence)>;
 
-template <DomainStore S, Iotlb I>
 class Device {
  public:
-  using Path = TranslationPath<S, I>;
-  using Reader = typename Path::Reader;
-  using EndpointHandle = typename Path::EndpointHandle;
-  using StallCallback = void (*)(void* context, const StallReport& report);
+  // What a device is made of: parts of the registries, or a test's own.
+  struct Parts {
+    StoreFactory make_store;
+    IotlbFactory make_iotlb;
+  };
 
   // An error says what is wrong with the configuration.
-  static Result<std::unique_ptr<Device>> create(const DeviceConfig& config, Quiescence& quiescence,
-                                                TickSource ticks = {}, Probe probe = {});
+  static Result<std::unique_ptr<Device>> create(const DeviceConfig& config, Parts parts,
+                                                Quiescence& quiescence, TickSource ticks = {},
+                                                Probe probe = {});
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
@@ -69,24 +68,17 @@ class Device {
     requests_ = requests;
     events_ = events;
   }
-  // Called on a reader's thread after it left a fault: for an engine that sleeps between requests.
-  void on_fault(void (*signal)(void* context), void* context) { path_.on_fault(signal, context); }
-  void on_stall(StallCallback callback, void* context) {
-    stall_callback_ = callback;
-    stall_context_ = context;
+  // Called on a reader's thread after it left a fault: for an engine that sleeps between requests. Null
+  // to stop. Not while readers run.
+  void on_fault(void (*signal)(void* context), void* context) {
+    reader_context_.fault_signal = signal;
+    reader_context_.fault_context = context;
   }
   // Registers a reader with the quiescence too; the second form is for a thread that already is one
-  // and serves several devices.
-  Result<Reader*> add_reader(std::string name, Probe probe = {}) {
-    auto id = quiescence_.add_reader(std::move(name));
-    if (!id) return tl::unexpected<Error>(id.error());
-    return path_.add_reader(*id, probe);
-  }
-  Result<Reader*> add_reader(ReaderId id, Probe probe = {}) { return path_.add_reader(id, probe); }
-  Result<EndpointHandle> endpoint(EndpointId id) {
-    if (const Endpoint<S>* found = find_endpoint(id)) return found;
-    return fail(ErrorKind::kUsage, "the device has no endpoint {}", id.value);
-  }
+  // and serves several devices. The reader lives as long as the device.
+  Result<DeviceReader*> add_reader(std::string name, Probe probe = {});
+  Result<DeviceReader*> add_reader(ReaderId id, Probe probe = {});
+  Result<EndpointHandle> endpoint(EndpointId id);
 
   // --- The transport, between polls ---
   std::uint64_t offered_features() const { return config_.offered(); }
@@ -117,58 +109,23 @@ class Device {
   // Something is unfinished that only further polls can finish, even if no request arrives.
   bool wants_poll() const {
     return resetting_ || !parked_.empty() || !deferred_.empty() || !dying_.empty() ||
-           !garbage_.empty() || path_.has_faults();
+           !garbage_.empty() || has_faults();
   }
   std::size_t requests_in_hand() const { return parked_.size() + deferred_.size(); }
-
-  // --- The readers: see translation.hpp ---
-  Path& path() { return path_; }
-  TranslateResult translate(Reader& reader, EndpointHandle endpoint, Iova iova,
-                            Access access) noexcept {
-    return path_.translate(reader, endpoint, iova, access);
-  }
-  TranslateResult translate_quietly(Reader& reader, EndpointHandle endpoint, Iova iova,
-                                    Access access) noexcept {
-    return path_.translate_quietly(reader, endpoint, iova, access);
-  }
-  template <class Ask, class Take>
-  [[gnu::always_inline]] void translate_burst(Reader& reader, EndpointHandle endpoint,
-                                              std::size_t count, Ask&& ask, Take&& take) noexcept {
-    path_.translate_burst(reader, endpoint, count, ask, take);
-  }
-  // Keeps a reader online for a burst.
-  class Section {
-   public:
-    Section(Device& device, Reader& reader) : path_(device.path_), reader_(reader) {
-      path_.online(reader_);
-    }
-    ~Section() { path_.offline(reader_); }
-    Section(const Section&) = delete;
-    Section& operator=(const Section&) = delete;
-    // Lets go of every result so far.
-    void quiescent() { path_.quiescent(reader_); }
-
-   private:
-    Path& path_;
-    Reader& reader_;
-  };
 
   // --- What there is to see ---
   const DeviceConfig& config() const { return settings_; }
   const DeviceCounters& counters() const { return counters_; }
-  std::uint64_t faults_dropped() const {
-    return path_.faults_dropped();
-  }                                                           // A reader's ring was full.
+  // Faults for which a reader's ring had no room: they were never posted. Any thread.
+  std::uint64_t faults_dropped() const;
+  // Names of readers that held up an invalidation beyond the threshold (C5), oldest first. Any thread.
+  std::vector<std::string> stalled_readers() const;
   std::size_t memory_used() const { return budget_.used(); }  // As charged; dead domains included.
   std::size_t domain_count() const { return domains_.size(); }
-  I& iotlb() { return iotlb_; }
+  IotlbControl& iotlb() { return *iotlb_; }
+  const IotlbControl& iotlb() const { return *iotlb_; }
 
  private:
-  using D = Domain<S>;
-  using E = Endpoint<S>;
-  using Deferred = DeferredList<E>;
-  using Keys = RequestKeys<E>;
-
   static constexpr std::size_t kBurst = 32;        // Requests taken from the queue at once.
   static constexpr std::size_t kCompletions = 64;  // Answers published at once.
   static constexpr unsigned kUnparkLimit = 256;    // Parked requests completed in one attempt.
@@ -177,8 +134,11 @@ class Device {
   static constexpr unsigned kReclaimFloor = 32;    // Pieces of garbage freed in one poll, at least.
   static constexpr unsigned kReclaimNext = 8;      // Of each further store of that poll.
   static constexpr std::size_t kDeadFloor = 64;    // Dead domains beyond limits.domains.
-  // What one costs: itself, what the allocator adds for its alignment, its place in the list.
-  static constexpr std::size_t kDomainCharge = sizeof(D) + 2 * kCacheLine + sizeof(D*);
+  static constexpr std::size_t kMaxStallNames = 1000;
+  // What one costs: itself and its store, what the allocator adds for their alignment, its place in the
+  // list.
+  static constexpr std::size_t kDomainCharge =
+      sizeof(Domain) + kStoreObjectBytes + 2 * kCacheLine + sizeof(Domain*);
 
   // What a handler decided about a request.
   struct Verdict {
@@ -196,9 +156,10 @@ class Device {
   };
   static Verdict reply(protocol::Status status) { return {Verdict::kReply, status}; }
 
-  Device(const DeviceConfig& config, Quiescence& quiescence, TickSource ticks, Probe probe);
+  Device(const DeviceConfig& config, Parts parts, Quiescence& quiescence, TickSource ticks,
+         Probe probe);
 
-  // handlers.hpp: one a request.
+  // requests.cpp: one handler a request.
   Verdict run(const protocol::AttachRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::DetachRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::MapRequest& request, ReplyTo to, UnmapProgress& progress);
@@ -206,70 +167,86 @@ class Device {
   Verdict run(const protocol::ProbeRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::UnknownRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
-  protocol::Status check_map(const protocol::MapRequest& request, D*& domain);
-  Verdict remove(D& domain, IovaRange range, UnmapProgress& progress);
-  std::uint32_t removal_share(const D& domain) const;
-  void set_slicing(D& domain, bool on) {
+  protocol::Status check_map(const protocol::MapRequest& request, Domain*& domain);
+  Verdict remove(Domain& domain, IovaRange range, UnmapProgress& progress);
+  std::uint32_t removal_share(const Domain& domain) const;
+  void set_slicing(Domain& domain, bool on) {
     if (domain.slicing != on) slicing_ += on ? 1u : ~0u;
     domain.slicing = on;
   }
-  Verdict removed(D& domain, IovaRange range, std::uint64_t mappings, Ticks began = 0);
+  Verdict removed(Domain& domain, IovaRange range, std::uint64_t mappings, Ticks began = 0);
   std::optional<IovaRange> whole_granules(IovaRange range) const;
-  bool splits_at_edge(const D& domain, IovaRange range) const;
-  bool compatible(const D& domain, const E& endpoint) const;
+  bool splits_at_edge(const Domain& domain, IovaRange range) const;
+  bool compatible(const Domain& domain, const Endpoint& endpoint) const;
 
-  // lifecycle.hpp: domains and attachments from creation to the last freed byte, and reset.
-  D* find_domain(DomainId id);
-  E* find_endpoint(EndpointId id);
-  bool has_room_for_domain(const E& first) const;
-  bool must_wait_for_room(const E& first) const;
-  D* create_domain(DomainId id, bool bypass, const E& first);
-  void publish(E& endpoint, D* domain);
-  void leave(E& endpoint);
-  void join(E& endpoint, D& domain);
-  void condemn(D* domain) {
+  // lifecycle.cpp: domains and attachments from creation to the last freed byte, and reset.
+  Domain* find_domain(DomainId id) {
+    if (last_domain_ != nullptr && last_domain_->id == id) [[likely]]
+      return last_domain_;
+    Domain** const found = domains_.find(id.value);
+    if (found == nullptr) return nullptr;
+    return last_domain_ = *found;
+  }
+  Endpoint* find_endpoint(EndpointId id) {
+    Endpoint** const found = endpoint_table_.find(id.value);
+    return found != nullptr ? *found : nullptr;
+  }
+  bool has_room_for_domain(const Endpoint& first) const;
+  bool must_wait_for_room(const Endpoint& first) const;
+  Domain* create_domain(DomainId id, bool bypass, const Endpoint& first);
+  void publish(Endpoint& endpoint, Domain* domain);
+  void leave(Endpoint& endpoint);
+  void join(Endpoint& endpoint, Domain& domain);
+  void condemn(Domain* domain) {
     set_slicing(*domain, false);
     dying_.push(domain);
   }
-  void destroy(D* domain);
-  void add_garbage(D& domain);
+  void destroy(Domain* domain);
+  void add_garbage(Domain& domain);
   unsigned bury(unsigned executed);
   unsigned collect_garbage(unsigned executed);
-  bool reclaim(D& domain, std::uint32_t pieces);
+  bool reclaim(Domain& domain, std::uint32_t pieces);
   void finish_reset();
 
-  // engine.hpp: the loop.
+  // device.cpp: the loop.
   unsigned serve_queue(unsigned budget);
   void prefetch(std::span<const Request> burst);
   void serve(const Request& request);
   template <class R>
   void handle(const R& request, ReplyTo to);
   unsigned retry_deferred();
-  bool retry(typename Deferred::Entry& entry);
-  Keys keys_of(const protocol::AttachRequest& request);
-  Keys keys_of(const protocol::DetachRequest& request);
-  Keys keys_of(const protocol::MapRequest& request) { return keys_of_domain(request.domain); }
-  Keys keys_of(const protocol::UnmapRequest& request) { return keys_of_domain(request.domain); }
+  bool retry(DeferredList::Entry& entry);
+  RequestKeys keys_of(const protocol::AttachRequest& request);
+  RequestKeys keys_of(const protocol::DetachRequest& request);
+  RequestKeys keys_of(const protocol::MapRequest& request) {
+    return keys_of_domain(request.domain);
+  }
+  RequestKeys keys_of(const protocol::UnmapRequest& request) {
+    return keys_of_domain(request.domain);
+  }
   template <class R>
-  Keys keys_of(const R& /*concerns nothing that changes*/) {
+  RequestKeys keys_of(const R& /*concerns nothing that changes*/) {
     return {};
   }
-  Keys keys_of_domain(DomainId domain);
+  RequestKeys keys_of_domain(DomainId domain);
   void settle(ReplyTo to, const Verdict& verdict);
   void park(const Completion& completion);
   void follow(const Completion& completion);
   void seal();
   unsigned complete_parked();
-  bool is_complete(const Parked<D>& parked) {
+  bool is_complete(const Parked& parked) {
     return quiescence_.passed(parked.grace) &&
-           (parked.invalidation == kNoInvalidation || iotlb_.completed(parked.invalidation));
+           (parked.invalidation == kNoInvalidation || iotlb_->completed(parked.invalidation));
   }
-  void unpark(const Parked<D>& parked);
-  void give_back(const Completion& completion, const Parked<D>* parked);
+  void unpark(const Parked& parked);
+  void give_back(const Completion& completion, const Parked* parked);
   void flush();
   void watch_for_stall();
   bool name_laggard(Quiescence::Token grace, InvalidationToken invalidation, Ticks since);
   void report_stall(ReaderId reader, Ticks waited);
+  bool has_faults() const;
+  template <class Post>
+  unsigned take_faults(unsigned limit, Post&& post);
   unsigned post_faults();
   void check_rings();
   void need_reset() { needs_reset_ = true; }
@@ -283,22 +260,27 @@ class Device {
   ConfigSpace config_;
   MemoryBudget budget_;
   DeviceCounters counters_;
-  I iotlb_;
-  Path path_;
+  StoreFactory make_store_;
+  std::unique_ptr<IotlbControl> iotlb_;
 
-  std::vector<std::unique_ptr<E>> endpoints_;
-  IdTable<E*> endpoint_table_;
-  std::vector<std::unique_ptr<D>> all_domains_;  // Live, dying and awaiting their last reclaim.
-  IdTable<D*> domains_;                          // Live ones.
-  D* last_domain_ = nullptr;                     // The answer of the last find_domain().
+  ReaderContext reader_context_;
+  std::vector<std::unique_ptr<DeviceReader>> readers_;
+  std::size_t next_reader_ = 0;  // Whose faults were taken last.
+
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  IdTable<Endpoint*> endpoint_table_;
+  std::vector<std::unique_ptr<Domain>>
+      all_domains_;                // Live, dying and awaiting their last reclaim.
+  IdTable<Domain*> domains_;       // Live ones.
+  Domain* last_domain_ = nullptr;  // The answer of the last find_domain().
   std::uint32_t next_tag_ = 1;
   const std::vector<std::byte> zeros_;  // probe_size of them.
 
-  ParkedRing<D> parked_;
-  Deferred deferred_;
-  Parked<D> parking_;  // What a handler's kPark is about.
-  DomainFifo<S, &D::next_dying> dying_;
-  DomainFifo<S, &D::next_garbage> garbage_;
+  ParkedRing parked_;
+  DeferredList deferred_;
+  Parked parking_;  // What a handler's kPark is about.
+  DomainFifo<&Domain::next_dying> dying_;
+  DomainFifo<&Domain::next_garbage> garbage_;
 
   std::uint32_t removals_left_ = 0;  // Mappings that UNMAPs may still remove in this poll.
   std::uint32_t slicing_ = 0;        // Domains in which an UNMAP is half done.
@@ -310,12 +292,12 @@ class Device {
   Quiescence::Token reset_grace_ = 0;
   Ticks reset_since_ = 0;
   bool reset_stall_reported_ = false;
-  std::vector<D*> condemned_;  // By a reset whose grace period has not passed.
+  std::vector<Domain*> condemned_;  // By a reset whose grace period has not passed.
   std::vector<std::pair<EndpointId, DomainId>> left_at_reset_;  // For their events, after that.
   InvalidationToken last_invalidation_ = kNoInvalidation;
 
-  StallCallback stall_callback_ = nullptr;
-  void* stall_context_ = nullptr;
+  mutable std::mutex stalls_mutex_;
+  std::vector<std::string> stalls_;
   std::uint64_t stall_reported_ = ~std::uint64_t{0};  // ParkedRing::front_number().
 
   struct Unmapped {
@@ -329,8 +311,10 @@ class Device {
   std::size_t unmapped_count_ = 0;
 };
 
-}  // namespace violet
+// A device of a registered store and a registered IOTLB (stores.hpp, iotlbs.hpp). The error says which names
+// there are, or what is wrong with the configuration.
+Result<std::unique_ptr<Device>> make_device(std::string_view store, std::string_view iotlb,
+                                            const DeviceConfig& config, Quiescence& quiescence,
+                                            TickSource ticks = {}, Probe probe = {});
 
-#include "engine/device/engine.hpp"
-#include "engine/device/handlers.hpp"
-#include "engine/device/lifecycle.hpp"
+}  // namespace violet

@@ -6,7 +6,10 @@
 #include "engine/base/check.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/device/device.hpp"
+#include "engine/device/reader_path.hpp"
 #include "engine/device/test_rig.hpp"
+#include "engine/iotlb/shared_versioned.hpp"
+#include "engine/iotlb/targeted.hpp"
 
 namespace violet {
 namespace {
@@ -47,10 +50,9 @@ class LoopQueue final : public RequestQueue {
   std::uint64_t failed_ = 0;
 };
 
-template <class S, class I>
-void map_unmap(benchmark::State& state) {
+void map_unmap(benchmark::State& state, const char* store, const char* iotlb) {
   constexpr std::uint64_t kLive = 65536;
-  Rig<S, I> rig;
+  Rig rig(DevicePair{store, iotlb});
   rig.attach(1, 8);
   for (std::uint64_t page = 0; page < kLive; ++page) {
     rig.map(1, page * kPage, page * kPage + kPage - 1, page * kPage);
@@ -76,19 +78,19 @@ void map_unmap(benchmark::State& state) {
 }
 
 // MAP alone: each is refused as an overlap half-way down the store, after all of the device's work.
-template <class S, class I>
 void idle_poll(benchmark::State& state) {
-  Rig<S, I> rig;
+  Rig rig;
   rig.attach(1, 8);
   for (auto _ : state) benchmark::DoNotOptimize(rig.device->poll(32));
 }
 
-template <class S, class I>
-void translate_hit(benchmark::State& state) {
+template <class I>
+void translate_hit(benchmark::State& state, const char* iotlb) {
   const auto pages = static_cast<std::uint64_t>(state.range(0));
   DeviceConfig config = rig_config();
   config.iotlb.entries = 4 * pages;
-  Rig<S, I> rig(config);
+  Rig rig(DevicePair{"radix", iotlb}, config);
+  ReaderPath<I> path(rig.reader->reader());
   rig.attach(1, 8);
   std::vector<Iova> order;
   for (std::uint64_t page = 0; page < pages; ++page) {
@@ -100,22 +102,28 @@ void translate_hit(benchmark::State& state) {
   const auto endpoint = rig.device->endpoint({8}).value();
   std::uint64_t sum = 0;
   for (auto _ : state) {
-    const typename Rig<S, I>::Section section(*rig.device, *rig.reader);
+    const typename ReaderPath<I>::Section section(path);
     for (const Iova at : order) {
-      sum += rig.device->translate(*rig.reader, endpoint, at, Access::kRead).phys.value;
+      sum += path.translate(endpoint, at, Access::kRead).phys.value;
     }
   }
   VIOLET_CHECK(sum == state.iterations() * (pages * (pages - 1) / 2 * kPage));
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * pages));
 }
 
-BENCHMARK_TEMPLATE(map_unmap, RadixStore, SharedVersionedIotlb)->Arg(1)->Arg(0);
-BENCHMARK_TEMPLATE(map_unmap, RadixStore, TargetedIotlb)->Arg(1)->Arg(0);
-BENCHMARK_TEMPLATE(map_unmap, RadixStore, GenerationDomainIotlb)->Arg(1)->Arg(0);
-BENCHMARK_TEMPLATE(map_unmap, IntervalStore, LockedIotlb)->Arg(1)->Arg(0);
-BENCHMARK_TEMPLATE(idle_poll, RadixStore, SharedVersionedIotlb);
-BENCHMARK_TEMPLATE(translate_hit, RadixStore, SharedVersionedIotlb)->Arg(4096)->Arg(65536);
-BENCHMARK_TEMPLATE(translate_hit, RadixStore, TargetedIotlb)->Arg(4096)->Arg(65536);
+BENCHMARK_CAPTURE(map_unmap, shared, "radix", "shared-versioned")->Arg(1)->Arg(0);
+BENCHMARK_CAPTURE(map_unmap, targeted, "radix", "targeted-ack")->Arg(1)->Arg(0);
+BENCHMARK_CAPTURE(map_unmap, domain, "radix", "generation-domain")->Arg(1)->Arg(0);
+BENCHMARK_CAPTURE(map_unmap, locked, "interval", "locked")->Arg(1)->Arg(0);
+BENCHMARK(idle_poll);
+void translate_hit_shared(benchmark::State& state) {
+  translate_hit<SharedVersionedIotlb>(state, "shared-versioned");
+}
+void translate_hit_targeted(benchmark::State& state) {
+  translate_hit<TargetedIotlb>(state, "targeted-ack");
+}
+BENCHMARK(translate_hit_shared)->Arg(4096)->Arg(65536);
+BENCHMARK(translate_hit_targeted)->Arg(4096)->Arg(65536);
 
 }  // namespace
 }  // namespace violet

@@ -50,8 +50,7 @@ DeviceConfig fuzz_config(Bytes& bytes) {
 }
 
 // The structured half: requests that reach deep, compared with the oracle.
-template <class R>
-void compare_with_oracle(Bytes& bytes, bool overlapping) {
+void compare_with_oracle(const DevicePair& pair, Bytes& bytes, bool overlapping) {
   DeviceConfig config = fuzz_config(bytes);
   if (overlapping) {
     config.unmap_slice = 1;
@@ -59,31 +58,30 @@ void compare_with_oracle(Bytes& bytes, bool overlapping) {
     config.limits.mappings_per_domain = 64;
     config.limits.in_flight = 64;
   }
-  ContractHistory<R> history(
-      config, [&](std::uint64_t bound) { return bytes.below(bound); }, overlapping);
+  ContractHistory history(
+      pair, config, [&](std::uint64_t bound) { return bytes.below(bound); }, overlapping);
   while (!bytes.empty()) {
     if (const auto problem = history.batch(); !problem.empty()) fail_with(problem);
   }
   if (const auto problem = history.finish(); !problem.empty()) fail_with(problem);
 }
 
-template <class R>
-void flood(Bytes& bytes) {
+void flood(const DevicePair& pair, Bytes& bytes) {
   const auto choose = [&](std::uint64_t bound) { return bytes.below(bound); };
-  if (const auto problem = flood_is_fair<R>(rig_config(), choose); !problem.empty()) {
+  if (const auto problem = flood_is_fair(pair, rig_config(), choose); !problem.empty()) {
     fail_with(problem);
   }
 }
 
 // The raw half: bytes as they come, with the reader online across polls.
-template <class R>
 class RawGuest {
  public:
-  explicit RawGuest(Bytes& bytes) : bytes_(bytes), config_(fuzz_config(bytes)), rig_(config_) {}
+  RawGuest(const DevicePair& pair, Bytes& bytes)
+      : bytes_(bytes), config_(fuzz_config(bytes)), rig_(pair, config_) {}
 
   void run() {
     while (!bytes_.empty()) one();
-    if (online_) rig_.device->path().offline(*rig_.reader);
+    if (online_) rig_.reader->offline();
     rig_.poll_until_idle();
     if (!rig_.device->needs_reset() && rig_.requests.completed() != expected_) {
       fail_with("a token was lost");
@@ -128,18 +126,17 @@ class RawGuest {
   }
 
   void go() {
-    auto& path = rig_.device->path();
     if (!online_) {
-      path.online(*rig_.reader);
+      rig_.reader->online();
       online_ = true;
       return;
     }
     const auto pick = bytes_.below(4);
     if (pick == 0) {
-      path.offline(*rig_.reader);
+      rig_.reader->offline();
       online_ = false;
     } else if (pick == 1) {
-      path.quiescent(*rig_.reader);
+      rig_.reader->quiescent();
     } else if (pick == 2) {
       translate();
     } else {
@@ -149,14 +146,13 @@ class RawGuest {
 
   // The engine may run, a request may arrive, between two accesses of a burst.
   void translate_burst() {
-    using Ask = typename R::DeviceType::Path::BurstAccess;
     const auto endpoint = rig_.device->endpoint({static_cast<std::uint32_t>(8 + bytes_.below(3))});
     std::size_t next = 0;
     std::size_t taken = 0;
     const std::size_t count = bytes_.below(8);
-    Ask access{};
-    rig_.device->translate_burst(
-        *rig_.reader, *endpoint, count,
+    BurstAccess access{};
+    rig_.reader->translate_burst(
+        *endpoint, count,
         [&](std::size_t i) {
           if (i == next) {
             ++next;
@@ -180,7 +176,7 @@ class RawGuest {
     const auto endpoint = rig_.device->endpoint({static_cast<std::uint32_t>(8 + bytes_.below(3))});
     const Iova at{bytes_.below(65536) << (bytes_.below(49))};
     const auto access = bytes_.below(2) == 0 ? Access::kRead : Access::kWrite;
-    const auto result = rig_.device->translate(*rig_.reader, *endpoint, at, access);
+    const auto result = rig_.reader->translate(*endpoint, at, access);
     if (result.reaches_memory() && result.bytes_left == 0) fail_with("no bytes left of a mapping");
   }
 
@@ -210,22 +206,21 @@ class RawGuest {
 
   Bytes& bytes_;
   DeviceConfig config_;
-  R rig_;
+  Rig rig_;
   bool online_ = false;
   std::size_t expected_ = 0;
 };
 
-template <class R>
-void fuzz_one(Bytes& bytes) {
+void fuzz_one(const DevicePair& pair, Bytes& bytes) {
   switch (bytes.below(4)) {
     case 0:
-      return compare_with_oracle<R>(bytes, false);
+      return compare_with_oracle(pair, bytes, false);
     case 1:
-      return RawGuest<R>(bytes).run();
+      return RawGuest(pair, bytes).run();
     case 2:
-      return compare_with_oracle<R>(bytes, true);
+      return compare_with_oracle(pair, bytes, true);
     default:
-      return flood<R>(bytes);
+      return flood(pair, bytes);
   }
 }
 
@@ -238,16 +233,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bytes bytes(data, size);
   switch (bytes.below(4)) {
     case 0:
-      fuzz_one<Rig<RadixStore, SharedVersionedIotlb>>(bytes);
+      fuzz_one({"radix", "shared-versioned"}, bytes);
       break;
     case 1:
-      fuzz_one<Rig<IntervalStore, LockedIotlb>>(bytes);
+      fuzz_one({"interval", "locked"}, bytes);
       break;
     case 2:
-      fuzz_one<Rig<RadixStore, TargetedIotlb>>(bytes);
+      fuzz_one({"radix", "targeted-ack"}, bytes);
       break;
     default:
-      fuzz_one<Rig<IntervalStore, GenerationDomainIotlb>>(bytes);
+      fuzz_one({"interval", "generation-domain"}, bytes);
       break;
   }
   return 0;

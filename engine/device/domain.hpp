@@ -1,4 +1,4 @@
-// A domain and an endpoint as the device keeps them, and what a reader sees of each.
+// Domain and Endpoint record what is attached where; endpoint lcores read the published part without locks.
 //
 // Threading: the engine thread, except for the parts marked "readers".
 // Invariants: a reader reaches a Domain only through Endpoint::attachment, inside an online section; the
@@ -8,15 +8,14 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/base/quiescence.hpp"
 #include "engine/base/types.hpp"
-#include "engine/mapping/domain_store.hpp"
 #include "engine/protocol/properties.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 
@@ -84,19 +83,15 @@ class RegionSet {
   std::vector<Counted> counted_;
 };
 
-template <DomainStore S>
 struct Domain {
-  Domain(DomainId domain, DomainTag incarnation) : tag(incarnation), bypass(true), id(domain) {}
-  Domain(DomainId domain, DomainTag incarnation, const StoreConfig& config, Quiescence& quiescence,
-         MemoryBudget& budget)
-      : tag(incarnation), bypass(false), id(domain) {
-    store.emplace(config, quiescence, budget);
-  }
+  // Without a store it is a bypass domain.
+  Domain(DomainId domain, DomainTag incarnation, std::unique_ptr<DomainStore> mappings)
+      : tag(incarnation), bypass(mappings == nullptr), store(std::move(mappings)), id(domain) {}
 
   // Readers: constant while anyone can see it.
   const DomainTag tag;
   const bool bypass;
-  std::optional<S> store;  // None in a bypass domain.
+  const std::unique_ptr<DomainStore> store;  // None in a bypass domain.
 
   // The engine's.
   alignas(kCacheLine) const DomainId id;
@@ -113,45 +108,44 @@ struct Domain {
   Domain* next_dying = nullptr;
 };
 
-template <DomainStore S>
 struct Endpoint {
   explicit Endpoint(EndpointId endpoint) : id(endpoint) {}
 
   // Readers.
-  std::atomic<const Domain<S>*> attachment{nullptr};
+  std::atomic<const Domain*> attachment{nullptr};
   Hull reserved;                                  // Of `regions`; immutable, like them.
   std::vector<protocol::ReservedRegion> regions;  // Sorted.
   const EndpointId id;
 
   // The engine's.
   std::string name;
-  Domain<S>* domain = nullptr;        // What `attachment` says.
+  Domain* domain = nullptr;           // What `attachment` says.
   std::vector<std::byte> properties;  // The answer to PROBE, without the zeros that follow.
   std::uint32_t waiting = 0;          // Deferred requests that name it.
   std::uint64_t blocked_in = 0;       // The last retry scan that met one it could not run.
 };
 
 // A list through one of Domain's links, first in first out.
-template <DomainStore S, Domain<S>* Domain<S>::*Next>
+template <Domain* Domain::*Next>
 class DomainFifo {
  public:
   bool empty() const { return head_ == nullptr; }
-  Domain<S>* front() const { return head_; }
-  void push(Domain<S>* domain) {
+  Domain* front() const { return head_; }
+  void push(Domain* domain) {
     domain->*Next = nullptr;
     (tail_ != nullptr ? tail_->*Next : head_) = domain;
     tail_ = domain;
   }
-  Domain<S>* pop() {
-    Domain<S>* domain = head_;
+  Domain* pop() {
+    Domain* domain = head_;
     head_ = domain->*Next;
     if (head_ == nullptr) tail_ = nullptr;
     return domain;
   }
 
  private:
-  Domain<S>* head_ = nullptr;
-  Domain<S>* tail_ = nullptr;
+  Domain* head_ = nullptr;
+  Domain* tail_ = nullptr;
 };
 
 }  // namespace violet

@@ -2,7 +2,7 @@
 // fuzzing and the simulation.
 //
 // Threading: owner-only.
-// Invariants: checks the device's side of V2 (a token comes back once) and that nothing is written
+// Invariants: checks the device's side of Queue.2 (a token comes back once) and that nothing is written
 // outside a request's writable part; a violation aborts.
 #pragma once
 
@@ -100,7 +100,7 @@ class FakeRequestQueue final : public RequestQueue {
   void complete(std::span<const Completion> completions) override {
     ++completion_calls_;
     for (const auto& completion : completions) {
-      Chain& chain = taken(completion.token);  // V2
+      Chain& chain = taken(completion.token);  // Queue.2
       chain.state = State::kDone;
       chain.answer.used = completion.used;
       order_.push_back(completion.token);

@@ -1,25 +1,20 @@
 // Faults on their way from a reader to the driver: D48 to D52.
 #include <gtest/gtest.h>
 
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::fault_test {
 namespace {
 
 using protocol::FaultReason;
 
-template <class R>
-class Faults : public testing::Test {};
-TYPED_TEST_SUITE(Faults, TestedRigs);
-
-template <class R>
-std::optional<protocol::ParsedFault> last_fault(const R& rig) {
+std::optional<protocol::ParsedFault> last_fault(const Rig& rig) {
   if (rig.events.records().empty()) return std::nullopt;
   return protocol::parse_fault(rig.events.records().back());
 }
 
-TYPED_TEST(Faults, D48_D49_D50_D51_ARecordIsWhatHappened) {
-  TypeParam rig;
+TEST(Faults, D48_D49_D50_D51_ARecordIsWhatHappened) {
+  Rig rig;
   for (int i = 0; i < 4; ++i) rig.events.add_buffer(24);
   rig.translate(9, 0x1234, Access::kRead);
   rig.device->poll(1);
@@ -45,8 +40,8 @@ TYPED_TEST(Faults, D48_D49_D50_D51_ARecordIsWhatHappened) {
   EXPECT_EQ(rig.device->counters().faults_posted.value(), 3u);
 }
 
-TYPED_TEST(Faults, D52_ATooSmallBufferIsCountedAndLeftAlone) {
-  TypeParam rig;
+TEST(Faults, D52_ATooSmallBufferIsCountedAndLeftAlone) {
+  Rig rig;
   rig.events.add_buffer(23);
   rig.events.add_buffer(24);
   rig.translate(8, 0);
@@ -56,8 +51,8 @@ TYPED_TEST(Faults, D52_ATooSmallBufferIsCountedAndLeftAlone) {
   EXPECT_EQ(rig.device->counters().faults_no_buffer.value(), 0u);
 }
 
-TYPED_TEST(Faults, WithoutABufferTheFaultIsDroppedAndCounted) {
-  TypeParam rig;
+TEST(Faults, WithoutABufferTheFaultIsDroppedAndCounted) {
+  Rig rig;
   rig.translate(8, 0);
   rig.device->poll(1);
   EXPECT_EQ(rig.device->counters().faults_no_buffer.value(), 1u);
@@ -66,10 +61,10 @@ TYPED_TEST(Faults, WithoutABufferTheFaultIsDroppedAndCounted) {
   EXPECT_TRUE(rig.events.records().empty());
 }
 
-TYPED_TEST(Faults, AFullRingDropsAtTheReaderAndCounts) {
+TEST(Faults, AFullRingDropsAtTheReaderAndCounts) {
   DeviceConfig config = rig_config();
   config.fault_ring = 8;
-  TypeParam rig(config);
+  Rig rig(config);
   for (int i = 0; i < 100; ++i) rig.translate(8, 0);
   EXPECT_EQ(rig.device->faults_dropped(), 92u);
   for (int i = 0; i < 100; ++i) rig.events.add_buffer(24);
@@ -77,13 +72,13 @@ TYPED_TEST(Faults, AFullRingDropsAtTheReaderAndCounts) {
   EXPECT_EQ(rig.events.records().size(), 8u);
 }
 
-TYPED_TEST(Faults, AFloodIsPostedAFewAPollAndEveryReaderGetsItsTurn) {
-  TypeParam rig;
+TEST(Faults, AFloodIsPostedAFewAPollAndEveryReaderGetsItsTurn) {
+  Rig rig;
   for (int i = 0; i < 1000; ++i) rig.events.add_buffer(24);
   for (int i = 0; i < 200; ++i) rig.translate(8, 0);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.other_reader);
-    rig.device->translate(*rig.other_reader, rig.device->endpoint({9}).value(), {0}, Access::kRead);
+    const AnyReader::Section section(*rig.other_reader);
+    rig.other_reader->translate(rig.device->endpoint({9}).value(), {0}, Access::kRead);
   }
   rig.device->poll(1);
   EXPECT_LE(rig.events.records().size(), 64u);
@@ -93,21 +88,21 @@ TYPED_TEST(Faults, AFloodIsPostedAFewAPollAndEveryReaderGetsItsTurn) {
   }));
 }
 
-TYPED_TEST(Faults, AskingQuietlyReportsNothing) {
-  TypeParam rig;
+TEST(Faults, AskingQuietlyReportsNothing) {
+  Rig rig;
   rig.events.add_buffer(24);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.reader);
-    const auto result = rig.device->translate_quietly(
-        *rig.reader, rig.device->endpoint({8}).value(), {0}, Access::kRead);
+    const AnyReader::Section section(*rig.reader);
+    const auto result =
+        rig.reader->translate_quietly(rig.device->endpoint({8}).value(), {0}, Access::kRead);
     EXPECT_EQ(result.outcome, Outcome::kFault);
   }
   rig.device->poll(1);
   EXPECT_TRUE(rig.events.records().empty());
 }
 
-TYPED_TEST(Faults, ABrokenEventRingNeedsAReset) {
-  TypeParam rig;
+TEST(Faults, ABrokenEventRingNeedsAReset) {
+  Rig rig;
   rig.events.break_ring();
   rig.device->poll(1);
   EXPECT_TRUE(rig.device->needs_reset());
@@ -115,4 +110,4 @@ TYPED_TEST(Faults, ABrokenEventRingNeedsAReset) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::fault_test

@@ -1,9 +1,9 @@
 // MAP: D24 to D29 and D46, and the limits.
 #include <gtest/gtest.h>
 
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
-namespace violet {
+namespace violet::map_test {
 namespace {
 
 using protocol::kMapMmio;
@@ -11,14 +11,11 @@ using protocol::kMapRead;
 using protocol::kMapWrite;
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
+class Map : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Map, testing::ValuesIn(all_pairs()), pair_name);
 
-template <class R>
-class Map : public testing::Test {};
-TYPED_TEST_SUITE(Map, TestedRigs);
-
-TYPED_TEST(Map, D24_OffGranuleIsRange) {
-  TypeParam rig;
+TEST_P(Map, D24_OffGranuleIsRange) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 1, kLast, 0), Status::kRange);
   EXPECT_EQ(rig.map(1, 0, kLast - 1, 0), Status::kRange);
@@ -27,10 +24,10 @@ TYPED_TEST(Map, D24_OffGranuleIsRange) {
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kOk);
 }
 
-TYPED_TEST(Map, D24_TheGranuleIsTheLowestBitOfThePageSizeMask) {
+TEST_P(Map, D24_TheGranuleIsTheLowestBitOfThePageSizeMask) {
   DeviceConfig config = rig_config();
   config.page_size_mask = 0x40010000;  // 64 KiB and 1 GiB.
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, 0xfff, 0), Status::kRange);
   EXPECT_EQ(rig.map(1, 0, 0xffff, 0x1000), Status::kRange);
@@ -38,8 +35,8 @@ TYPED_TEST(Map, D24_TheGranuleIsTheLowestBitOfThePageSizeMask) {
   EXPECT_EQ(rig.reaches(8, 0xffff), 0x1ffff);
 }
 
-TYPED_TEST(Map, D25_OverlapIsInvalAndChangesNothing) {
-  TypeParam rig;
+TEST_P(Map, D25_OverlapIsInvalAndChangesNothing) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, kPage, 3 * kPage - 1, 0x5000);
   EXPECT_EQ(rig.map(1, kPage, 3 * kPage - 1, 0x5000), Status::kInval);
@@ -51,37 +48,37 @@ TYPED_TEST(Map, D25_OverlapIsInvalAndChangesNothing) {
   EXPECT_FALSE(rig.reaches(8, 3 * kPage));
 }
 
-TYPED_TEST(Map, D26_UnknownFlagIsInval) {
-  TypeParam rig;
+TEST_P(Map, D26_UnknownFlagIsInval) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, kLast, 0, 8), Status::kInval);
   EXPECT_EQ(rig.map(1, 0, kLast, 0, 0x80000003), Status::kInval);
 }
 
-TYPED_TEST(Map, D26_MmioIsAnUnknownFlagUnlessNegotiated) {
-  TypeParam rig(rig_config(), false);
+TEST_P(Map, D26_MmioIsAnUnknownFlagUnlessNegotiated) {
+  Rig rig(rig_config(), false);
   rig.device->negotiate(protocol::feature_bit(protocol::kMapUnmap));
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, kLast, 0, kMapRead | kMapMmio), Status::kInval);
-  TypeParam with;
+  Rig with;
   with.attach(1, 8);
   EXPECT_EQ(with.map(1, 0, kLast, 0, kMapRead | kMapMmio), Status::kOk);
   EXPECT_TRUE(with.reaches(8, 0));
 }
 
-TYPED_TEST(Map, D27_UnknownDomainIsNoEnt) {
-  TypeParam rig;
+TEST_P(Map, D27_UnknownDomainIsNoEnt) {
+  Rig rig;
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kNoEnt);
 }
 
-TYPED_TEST(Map, D28_BypassDomainIsInval) {
-  TypeParam rig;
+TEST_P(Map, D28_BypassDomainIsInval) {
+  Rig rig;
   rig.attach(1, 8, protocol::kAttachBypass);
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kInval);
 }
 
-TYPED_TEST(Map, D29_PermissionsAreExactlyThoseOfTheFlags) {
-  TypeParam rig;
+TEST_P(Map, D29_PermissionsAreExactlyThoseOfTheFlags) {
+  Rig rig;
   rig.attach(1, 8);
   for (std::uint32_t flags = 0; flags < 8; ++flags) {
     const std::uint64_t at = flags * kPage;
@@ -91,8 +88,8 @@ TYPED_TEST(Map, D29_PermissionsAreExactlyThoseOfTheFlags) {
   }
 }
 
-TYPED_TEST(Map, D46_OverAReservedRegionIsInval) {
-  TypeParam rig;
+TEST_P(Map, D46_OverAReservedRegionIsInval) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(1, 10);
   for (const auto& region : {kReservedRange, kMsiRange}) {
@@ -106,8 +103,8 @@ TYPED_TEST(Map, D46_OverAReservedRegionIsInval) {
   }
 }
 
-TYPED_TEST(Map, D46_HoldsWhileAnyEndpointOfTheDomainHasTheRegion) {
-  TypeParam rig;
+TEST_P(Map, D46_HoldsWhileAnyEndpointOfTheDomainHasTheRegion) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(1, 10);
   const auto first = kReservedRange.first.value;
@@ -115,10 +112,10 @@ TYPED_TEST(Map, D46_HoldsWhileAnyEndpointOfTheDomainHasTheRegion) {
   EXPECT_EQ(rig.map(1, first, first + kLast, 0), Status::kOk);
 }
 
-TYPED_TEST(Map, R8_BeyondTheInputRangeIsRange) {
+TEST_P(Map, R8_BeyondTheInputRangeIsRange) {
   DeviceConfig config = rig_config();
   config.input_range = {{0x10000}, {0x1ffff}};
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0xf000, 0xffff, 0), Status::kRange);
   EXPECT_EQ(rig.map(1, 0xf000, 0x10fff, 0), Status::kRange);
@@ -126,23 +123,23 @@ TYPED_TEST(Map, R8_BeyondTheInputRangeIsRange) {
   EXPECT_EQ(rig.map(1, 0x10000, 0x1ffff, 0), Status::kOk);
 }
 
-TYPED_TEST(Map, ARangeThatEndsBeforeItStartsIsInval) {
-  TypeParam rig;
+TEST_P(Map, ARangeThatEndsBeforeItStartsIsInval) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 2 * kPage, kPage - 1, 0), Status::kInval);
   EXPECT_EQ(rig.map(1, kPage, kPage - 1, 0), Status::kInval);
 }
 
-TYPED_TEST(Map, APhysicalRangeThatWrapsIsRange) {
-  TypeParam rig;
+TEST_P(Map, APhysicalRangeThatWrapsIsRange) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, 2 * kPage - 1, ~std::uint64_t{0} - kLast), Status::kRange);
   EXPECT_EQ(rig.map(1, 0, kLast, ~std::uint64_t{0} - kLast), Status::kOk);
   EXPECT_EQ(rig.reaches(8, kLast), ~std::uint64_t{0});
 }
 
-TYPED_TEST(Map, TheWholeSpaceIsOneMapping) {
-  TypeParam rig;
+TEST_P(Map, TheWholeSpaceIsOneMapping) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, ~std::uint64_t{0}, 0), Status::kOk);
   EXPECT_EQ(rig.reaches(8, 0x123456789abcdef0), 0x123456789abcdef0);
@@ -150,10 +147,10 @@ TYPED_TEST(Map, TheWholeSpaceIsOneMapping) {
   EXPECT_FALSE(rig.reaches(8, 0x123456789abcdef0));
 }
 
-TYPED_TEST(Map, TooManyMappingsIsNoMemAndUnmapMakesRoom) {
+TEST_P(Map, TooManyMappingsIsNoMemAndUnmapMakesRoom) {
   DeviceConfig config = rig_config();
   config.limits.mappings_per_domain = 4;
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   for (std::uint64_t page = 0; page < 4; ++page) {
     EXPECT_EQ(rig.map(1, page * kPage, page * kPage + kLast, 0), Status::kOk);
@@ -164,10 +161,10 @@ TYPED_TEST(Map, TooManyMappingsIsNoMemAndUnmapMakesRoom) {
   EXPECT_EQ(rig.map(1, 4 * kPage, 4 * kPage + kLast, 0), Status::kOk);
 }
 
-TYPED_TEST(Map, TooMuchMemoryIsNoMemAndNothingIsMapped) {
+TEST_P(Map, TooMuchMemoryIsNoMemAndNothingIsMapped) {
   DeviceConfig config = rig_config();
   config.limits.memory_bytes = 256 << 10;
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   std::uint64_t at = 0;
   auto status = std::optional(Status::kOk);
@@ -184,4 +181,4 @@ TYPED_TEST(Map, TooMuchMemoryIsNoMemAndNothingIsMapped) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::map_test

@@ -4,31 +4,28 @@
 
 #include <vector>
 
-#include "engine/device/typed_rigs.hpp"
-#include "engine/mapping/oracle_store.hpp"
+#include "engine/device/all_pairs_testing.hpp"
+#include "engine/iotlb/locked_iotlb.hpp"
+#include "engine/store/oracle_store.hpp"
 
-namespace violet {
+namespace violet::overload_test {
 namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
 constexpr std::uint64_t kHigh = 0x4000000;
 
-template <class R>
-class Overload : public testing::Test {};
-TYPED_TEST_SUITE(Overload, TestedRigs);
+class Overload : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Overload, testing::ValuesIn(all_pairs()), pair_name);
 
-template <class R>
-void map_pages(R& rig, std::uint32_t domain, std::uint64_t first, std::uint64_t count) {
+void map_pages(Rig& rig, std::uint32_t domain, std::uint64_t first, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t at = first + 2 * i * kPage;
     ASSERT_EQ(rig.map(domain, at, at + kLast, 0x100000), Status::kOk);
   }
 }
 
-template <class R>
-int polls_until(R& rig, std::uint32_t token, unsigned budget, int most) {
+int polls_until(Rig& rig, std::uint32_t token, unsigned budget, int most) {
   int polls = 0;
   while (!rig.requests.done(token) && polls < most) {
     rig.device->poll(budget);
@@ -39,11 +36,11 @@ int polls_until(R& rig, std::uint32_t token, unsigned budget, int most) {
 
 // An ATTACH that waited behind another of its endpoint leaves a domain that it did not know of when it
 // came: an UNMAP of that domain that came later must find it gone, not be cut in half by it.
-TYPED_TEST(Overload, AnAttachThatWaitedLeavesBeforeALaterUnmapOfThatDomain) {
+TEST_P(Overload, AnAttachThatWaitedLeavesBeforeALaterUnmapOfThatDomain) {
   DeviceConfig config = rig_config();
   config.endpoints = {{{8}, "a", {}}, {{9}, "b", {}}, {{10}, "c", {}}};
   config.unmap_slice = 4;
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   rig.attach(2, 9);
   map_pages(rig, 1, 0, 20);
@@ -69,8 +66,8 @@ TYPED_TEST(Overload, AnAttachThatWaitedLeavesBeforeALaterUnmapOfThatDomain) {
   EXPECT_EQ(rig.device->memory_used(), 0u);
 }
 
-TYPED_TEST(Overload, C5_ALargeUnmapLeavesRoomForThoseOfOtherDomains) {
-  TypeParam rig;
+TEST_P(Overload, C5_ALargeUnmapLeavesRoomForThoseOfOtherDomains) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(2, 9);
   map_pages(rig, 1, 0, 3000);
@@ -86,8 +83,8 @@ TYPED_TEST(Overload, C5_ALargeUnmapLeavesRoomForThoseOfOtherDomains) {
   EXPECT_EQ(rig.requests.status(big), Status::kOk);
 }
 
-TYPED_TEST(Overload, C5_TwoLargeUnmapsAdvanceTogether) {
-  TypeParam rig;
+TEST_P(Overload, C5_TwoLargeUnmapsAdvanceTogether) {
+  Rig rig;
   rig.attach(1, 8);
   rig.attach(2, 9);
   map_pages(rig, 1, 0, 4000);
@@ -98,10 +95,10 @@ TYPED_TEST(Overload, C5_TwoLargeUnmapsAdvanceTogether) {
   EXPECT_FALSE(rig.requests.done(first));
 }
 
-TYPED_TEST(Overload, DeadDomainsDoNotPileUp) {
+TEST_P(Overload, DeadDomainsDoNotPileUp) {
   DeviceConfig config = rig_config();
   config.limits.domains = 4;
-  TypeParam rig(config);
+  Rig rig(config);
   std::uint64_t most = 0;
   for (std::uint32_t round = 0; round < 400; ++round) {
     for (std::uint32_t i = 0; i < 64; ++i) {
@@ -117,12 +114,12 @@ TYPED_TEST(Overload, DeadDomainsDoNotPileUp) {
 }
 
 // While a reader holds up every grace period, an ATTACH waits for room instead of taking more memory.
-TYPED_TEST(Overload, AnAttachWaitsWhileTooManyDomainsAreDead) {
+TEST_P(Overload, AnAttachWaitsWhileTooManyDomainsAreDead) {
   DeviceConfig config = rig_config();
   config.limits.domains = 4;
-  TypeParam rig(config);
+  Rig rig(config);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.reader);
+    const AnyReader::Section section(*rig.reader);
     for (std::uint32_t i = 0; i < 500; ++i) rig.requests.push_wire(attach_wire(1 + i, 8));
     for (int i = 0; i < 50; ++i) rig.device->poll(64);
     EXPECT_LT(rig.device->counters().domains_created.value(), 80u);
@@ -135,23 +132,24 @@ TYPED_TEST(Overload, AnAttachWaitsWhileTooManyDomainsAreDead) {
 // A store that counts what makes readers of a locked store and the engine wait for each other.
 class CountingStore : public OracleStore {
  public:
-  static constexpr const char* kName = "counting";
   static inline int lookups = 0;
   static inline int updates = 0;
 
   using OracleStore::OracleStore;
-  bool try_begin_update() {
+  bool try_begin_update() override {
     ++updates;
     return true;
   }
-  std::optional<Translation> translate(Iova iova) const {
+  std::optional<Translation> translate(Iova iova) const override {
     ++lookups;
     return OracleStore::translate(iova);
   }
 };
 
+Device::Parts counting() { return {store_factory<CountingStore>(), iotlbs().find("locked")->make}; }
+
 TEST(OverloadStore, C5_TheEngineLooksNothingUpAmongTheReaders) {
-  Rig<CountingStore, LockedIotlb> rig;
+  Rig rig(counting());
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
   CountingStore::lookups = 0;
@@ -162,7 +160,7 @@ TEST(OverloadStore, C5_TheEngineLooksNothingUpAmongTheReaders) {
 }
 
 TEST(OverloadStore, C5_AStoreWithoutGarbageIsNotClosedToItsReaders) {
-  Rig<CountingStore, LockedIotlb> rig;
+  Rig rig(counting());
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
   rig.unmap(1, 0, kLast);
@@ -181,14 +179,14 @@ class SlowIotlb : public LockedIotlb {
   static inline InvalidationToken asked = 0;
 
   using LockedIotlb::LockedIotlb;
-  bool completed(InvalidationToken token) {
+  bool completed(InvalidationToken token) override {
     asked = std::max(asked, token);
     return !held && LockedIotlb::completed(token);
   }
 };
 
 TEST(OverloadIotlb, AResetSeesPendingInvalidationsThrough) {
-  Rig<RadixStore, SlowIotlb> rig;
+  Rig rig(Device::Parts{stores().find("radix")->make, iotlb_factory<SlowIotlb>()});
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   SlowIotlb::held = true;
@@ -206,7 +204,7 @@ TEST(OverloadIotlb, AResetSeesPendingInvalidationsThrough) {
 
 // Requests that cannot run hide none that can, however many they are.
 TEST(OverloadDeferred, C5_ManyBlockedRequestsHideNoRunnableOne) {
-  using List = DeferredList<Endpoint<OracleStore>>;
+  using List = DeferredList;
   List list(512);
   const auto push = [&](std::uint32_t domain) {
     List::Entry entry{};
@@ -226,4 +224,4 @@ TEST(OverloadDeferred, C5_ManyBlockedRequestsHideNoRunnableOne) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::overload_test

@@ -1,5 +1,5 @@
-// Requests that are executed but not yet complete: they wait until every reader has let go of what
-// they removed (C1), while later requests go on (C5).
+// The parked ring keeps requests that are executed but not yet complete: UNMAP, DETACH and ATTACH wait until every
+// reader has let go of what they removed (C1), while later requests go on (C5).
 //
 // Threading: the engine thread only.
 // Invariants: first in, first out. Grace periods and invalidations are opened in that order, so a
@@ -16,6 +16,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/base/quiescence.hpp"
 #include "engine/base/types.hpp"
+#include "engine/device/domain.hpp"
 #include "engine/device/queues.hpp"
 #include "engine/iotlb/iotlb.hpp"
 
@@ -24,7 +25,6 @@ namespace violet {
 // A number no IOTLB is asked about: there was nothing to invalidate.
 inline constexpr InvalidationToken kNoInvalidation = ~InvalidationToken{0};
 
-template <class Domain>
 struct Parked {
   Completion completion{};
   InvalidationToken invalidation = kNoInvalidation;
@@ -35,10 +35,9 @@ struct Parked {
   Domain* dying = nullptr;      // A domain that this request left without endpoints.
 };
 
-template <class Domain>
 class ParkedRing {
  public:
-  using Entry = Parked<Domain>;
+  using Entry = Parked;
 
   explicit ParkedRing(std::size_t capacity)
       : entries_(std::bit_ceil(capacity)), mask_(entries_.size() - 1) {}

@@ -5,22 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "engine/device/typed_rigs.hpp"
-#include "engine/mapping/oracle_store.hpp"
+#include "engine/device/all_pairs_testing.hpp"
+#include "engine/store/oracle_store.hpp"
 
-namespace violet {
+namespace violet::poll_test {
 namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
+class Poll : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Poll, testing::ValuesIn(all_pairs()), pair_name);
 
-template <class R>
-class Poll : public testing::Test {};
-TYPED_TEST_SUITE(Poll, TestedRigs);
-
-template <class R>
-void two_domains(R& rig) {
+void two_domains(Rig& rig) {
   rig.attach(1, 8);
   rig.attach(2, 9);
   for (std::uint64_t page = 0; page < 8; ++page) {
@@ -29,33 +25,33 @@ void two_domains(R& rig) {
   }
 }
 
-TYPED_TEST(Poll, C1_UnmapIsAnsweredWhenTheReaderHasLetGo) {
-  TypeParam rig;
+TEST_P(Poll, C1_UnmapIsAnsweredWhenTheReaderHasLetGo) {
+  Rig rig;
   two_domains(rig);
   const auto endpoint = rig.device->endpoint({8}).value();
-  typename TypeParam::Section section(*rig.device, *rig.reader);
-  ASSERT_TRUE(rig.device->translate(*rig.reader, endpoint, {0}, Access::kWrite).reaches_memory());
+  AnyReader::Section section(*rig.reader);
+  ASSERT_TRUE(rig.reader->translate(endpoint, {0}, Access::kWrite).reaches_memory());
   const auto token = rig.requests.push_wire(unmap_wire(1, 0, kLast));
   for (int i = 0; i < 20; ++i) rig.device->poll(64);
   EXPECT_FALSE(rig.requests.done(token));
   section.quiescent();
   rig.device->poll(64);
   EXPECT_EQ(rig.requests.status(token), Status::kOk);
-  EXPECT_FALSE(rig.device->translate(*rig.reader, endpoint, {0}, Access::kWrite).reaches_memory());
+  EXPECT_FALSE(rig.reader->translate(endpoint, {0}, Access::kWrite).reaches_memory());
 }
 
-TYPED_TEST(Poll, C1_WithEveryReaderOfflineUnmapIsAnsweredInTheSamePoll) {
-  TypeParam rig;
+TEST_P(Poll, C1_WithEveryReaderOfflineUnmapIsAnsweredInTheSamePoll) {
+  Rig rig;
   two_domains(rig);
   const auto token = rig.requests.push_wire(unmap_wire(1, 0, kLast));
   rig.device->poll(64);
   EXPECT_EQ(rig.requests.status(token), Status::kOk);
 }
 
-TYPED_TEST(Poll, C1_ASecondUnmapOfTheSameRangeDoesNotOvertakeTheFirst) {
-  TypeParam rig;
+TEST_P(Poll, C1_ASecondUnmapOfTheSameRangeDoesNotOvertakeTheFirst) {
+  Rig rig;
   two_domains(rig);
-  typename TypeParam::Section section(*rig.device, *rig.reader);
+  AnyReader::Section section(*rig.reader);
   const auto first = rig.requests.push_wire(unmap_wire(1, 0, kLast));
   rig.device->poll(64);
   const auto second = rig.requests.push_wire(unmap_wire(1, 0, kLast));
@@ -67,10 +63,10 @@ TYPED_TEST(Poll, C1_ASecondUnmapOfTheSameRangeDoesNotOvertakeTheFirst) {
   EXPECT_TRUE(rig.requests.done(first) && rig.requests.done(second));
 }
 
-TYPED_TEST(Poll, C2_AMapOverAnInvalidationInFlightIsAnsweredAfterIt) {
-  TypeParam rig;
+TEST_P(Poll, C2_AMapOverAnInvalidationInFlightIsAnsweredAfterIt) {
+  Rig rig;
   two_domains(rig);
-  typename TypeParam::Section section(*rig.device, *rig.reader);
+  AnyReader::Section section(*rig.reader);
   const auto unmap = rig.requests.push_wire(unmap_wire(1, 0, kLast));
   const auto same = rig.requests.push_wire(map_wire(1, 0, kLast, 0x90000));
   const auto other = rig.requests.push_wire(map_wire(1, 100 * kPage, 100 * kPage + kLast, 0));
@@ -81,16 +77,14 @@ TYPED_TEST(Poll, C2_AMapOverAnInvalidationInFlightIsAnsweredAfterIt) {
   section.quiescent();
   rig.device->poll(64);
   EXPECT_EQ(rig.requests.status(same), Status::kOk);
-  EXPECT_EQ(
-      rig.device->translate(*rig.reader, rig.device->endpoint({8}).value(), {0}, Access::kRead)
-          .phys.value,
-      0x90000u);
+  EXPECT_EQ(rig.reader->translate(rig.device->endpoint({8}).value(), {0}, Access::kRead).phys.value,
+            0x90000u);
 }
 
-TYPED_TEST(Poll, C5_OneBusyReaderDoesNotStopOtherRequests) {
-  TypeParam rig;
+TEST_P(Poll, C5_OneBusyReaderDoesNotStopOtherRequests) {
+  Rig rig;
   two_domains(rig);
-  const typename TypeParam::Section section(*rig.device, *rig.reader);
+  const AnyReader::Section section(*rig.reader);
   const auto unmap = rig.requests.push_wire(unmap_wire(1, 0, kLast));
   rig.device->poll(64);
   for (std::uint64_t i = 0; i < 500; ++i) {
@@ -104,28 +98,22 @@ TYPED_TEST(Poll, C5_OneBusyReaderDoesNotStopOtherRequests) {
   EXPECT_EQ(rig.device->counters().parked_now(), 1u);
 }
 
-TYPED_TEST(Poll, C5_TheStalledReaderIsReportedByNameOnce) {
+TEST_P(Poll, C5_TheStalledReaderIsReportedByNameOnce) {
   EventRing ring(1024, 3);
   DeviceConfig config = rig_config();
   config.stall_threshold = 1000;
-  TypeParam rig(config, true, Probe(&ring));
-  std::vector<std::string> names;
-  rig.device->on_stall(
-      [](void* context, const StallReport& report) {
-        static_cast<std::vector<std::string>*>(context)->push_back(report.name);
-      },
-      &names);
+  Rig rig(config, true, Probe(&ring));
   two_domains(rig);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.other_reader);
+    const AnyReader::Section section(*rig.other_reader);
     rig.requests.push_wire(unmap_wire(1, 0, kLast));
     rig.device->poll(64);
     rig.now += 999;
     rig.device->poll(64);
-    EXPECT_TRUE(names.empty());
+    EXPECT_TRUE(rig.device->stalled_readers().empty());
     rig.now += 1;
     for (int i = 0; i < 10; ++i) rig.device->poll(64);
-    EXPECT_EQ(names, std::vector<std::string>{"disk lcore"});
+    EXPECT_EQ(rig.device->stalled_readers(), std::vector<std::string>{"disk lcore"});
   }
   rig.poll_until_idle();
   EXPECT_EQ(rig.device->counters().stalls.value(), 1u);
@@ -135,12 +123,12 @@ TYPED_TEST(Poll, C5_TheStalledReaderIsReportedByNameOnce) {
     return e.kind == EventKind::kInvalidationStalled;
   });
   ASSERT_NE(stall, events.end());
-  EXPECT_EQ(stall->id, rig.other_reader->id().value);
+  EXPECT_EQ(stall->id, rig.other_reader->reader().id().value);
   EXPECT_EQ(stall->a, 1000u);
 }
 
-TYPED_TEST(Poll, OneGracePeriodServesABatch) {
-  TypeParam rig;
+TEST_P(Poll, OneGracePeriodServesABatch) {
+  Rig rig;
   two_domains(rig);
   const auto before = rig.device->counters().grace_periods.value();
   for (std::uint64_t page = 0; page < 8; ++page) {
@@ -151,8 +139,8 @@ TYPED_TEST(Poll, OneGracePeriodServesABatch) {
   EXPECT_EQ(rig.requests.completed(), rig.requests.pushed());
 }
 
-TYPED_TEST(Poll, TheBudgetBoundsNewRequests) {
-  TypeParam rig;
+TEST_P(Poll, TheBudgetBoundsNewRequests) {
+  Rig rig;
   two_domains(rig);
   const auto before = rig.requests.completed();
   for (std::uint64_t i = 0; i < 100; ++i) {
@@ -164,13 +152,13 @@ TYPED_TEST(Poll, TheBudgetBoundsNewRequests) {
   EXPECT_EQ(rig.requests.completed() - before, 60u);
 }
 
-TYPED_TEST(Poll, NoMoreIsTakenThanMayBeInFlight) {
+TEST_P(Poll, NoMoreIsTakenThanMayBeInFlight) {
   DeviceConfig config = rig_config();
   config.limits.in_flight = 4;
-  TypeParam rig(config);
+  Rig rig(config);
   two_domains(rig);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.reader);
+    const AnyReader::Section section(*rig.reader);
     for (std::uint64_t page = 0; page < 8; ++page) {
       rig.requests.push_wire(unmap_wire(1, page * kPage, page * kPage + kLast));
     }
@@ -181,8 +169,8 @@ TYPED_TEST(Poll, NoMoreIsTakenThanMayBeInFlight) {
   EXPECT_EQ(rig.requests.completed(), rig.requests.pushed());
 }
 
-TYPED_TEST(Poll, ABrokenRequestRingNeedsAResetAndAResetClearsIt) {
-  TypeParam rig;
+TEST_P(Poll, ABrokenRequestRingNeedsAResetAndAResetClearsIt) {
+  Rig rig;
   rig.requests.break_ring();
   rig.device->poll(64);
   EXPECT_TRUE(rig.device->needs_reset());
@@ -196,8 +184,8 @@ TYPED_TEST(Poll, ABrokenRequestRingNeedsAResetAndAResetClearsIt) {
   EXPECT_EQ(rig.attach(1, 8), Status::kOk);
 }
 
-TYPED_TEST(Poll, ResetDetachesEverythingAndForgetsEveryMapping) {
-  TypeParam rig;
+TEST_P(Poll, ResetDetachesEverythingAndForgetsEveryMapping) {
+  Rig rig;
   two_domains(rig);
   EXPECT_TRUE(rig.reaches(8, 0));
   rig.device->reset();
@@ -212,20 +200,20 @@ TYPED_TEST(Poll, ResetDetachesEverythingAndForgetsEveryMapping) {
   EXPECT_FALSE(rig.reaches(8, 0));
 }
 
-TYPED_TEST(Poll, C1_ResetEndsWhenEveryReaderHasLetGo) {
+TEST_P(Poll, C1_ResetEndsWhenEveryReaderHasLetGo) {
   DeviceConfig config = rig_config();
   config.stall_threshold = 1000;
-  TypeParam rig(config);
+  Rig rig(config);
   two_domains(rig);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.reader);
+    const AnyReader::Section section(*rig.reader);
     const auto endpoint = rig.device->endpoint({8}).value();
-    ASSERT_TRUE(rig.device->translate(*rig.reader, endpoint, {0}, Access::kRead).reaches_memory());
+    ASSERT_TRUE(rig.reader->translate(endpoint, {0}, Access::kRead).reaches_memory());
     rig.requests.push_wire(unmap_wire(1, 0, kLast));
     rig.device->poll(64);
     rig.device->reset();
     rig.requests.forget();
-    EXPECT_FALSE(rig.device->translate(*rig.reader, endpoint, {0}, Access::kRead).reaches_memory());
+    EXPECT_FALSE(rig.reader->translate(endpoint, {0}, Access::kRead).reaches_memory());
     rig.now += 1000;
     for (int i = 0; i < 10; ++i) rig.device->poll(64);
     EXPECT_TRUE(rig.device->resetting());
@@ -235,10 +223,10 @@ TYPED_TEST(Poll, C1_ResetEndsWhenEveryReaderHasLetGo) {
   EXPECT_FALSE(rig.device->resetting());
 }
 
-TYPED_TEST(Poll, D6_ResetKeepsBypassAndSystemResetRestoresIt) {
+TEST_P(Poll, D6_ResetKeepsBypassAndSystemResetRestoresIt) {
   DeviceConfig config = rig_config();
   config.boot_bypass = true;
-  TypeParam rig(config);
+  Rig rig(config);
   EXPECT_TRUE(rig.reaches(8, 0x1000));
   const std::byte zero{0};
   rig.device->write_config(36, std::span(&zero, 1));
@@ -250,8 +238,8 @@ TYPED_TEST(Poll, D6_ResetKeepsBypassAndSystemResetRestoresIt) {
   EXPECT_TRUE(rig.reaches(8, 0x1000));
 }
 
-TYPED_TEST(Poll, CountersSayWhatHappened) {
-  TypeParam rig;
+TEST_P(Poll, CountersSayWhatHappened) {
+  Rig rig;
   two_domains(rig);
   rig.unmap(1, 0, kLast);
   rig.map(7, 0, kLast, 0);
@@ -268,14 +256,14 @@ TYPED_TEST(Poll, CountersSayWhatHappened) {
   EXPECT_GT(counters.polls.value(), counters.useful_polls.value());
 }
 
-TYPED_TEST(Poll, UnmapLeavesItsTwoEventsWithTheirTimes) {
+TEST_P(Poll, UnmapLeavesItsTwoEventsWithTheirTimes) {
   EventRing ring(1024, 3);
-  TypeParam rig(rig_config(), true, Probe(&ring));
+  Rig rig(rig_config(), true, Probe(&ring));
   two_domains(rig);
   std::vector<Event> events(1024);
   ring.drain(events);
   {
-    const typename TypeParam::Section section(*rig.device, *rig.reader);
+    const AnyReader::Section section(*rig.reader);
     rig.now = 500;
     rig.requests.push_wire(unmap_wire(1, 0, kLast));
     rig.device->poll(64);
@@ -299,20 +287,21 @@ TYPED_TEST(Poll, UnmapLeavesItsTwoEventsWithTheirTimes) {
 // reader is inside it.
 class RefusingStore : public OracleStore {
  public:
-  static constexpr const char* kName = "refusing";
   static inline int refusals = 0;
 
   RefusingStore(const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget)
       : OracleStore(config, quiescence, budget) {}
-  bool try_begin_update() {
+  bool try_begin_update() override {
     if (refusals == 0) return true;
     --refusals;
     return false;
   }
 };
 
+Device::Parts refusing() { return {store_factory<RefusingStore>(), iotlbs().find("locked")->make}; }
+
 TEST(PollRefused, C5_ARefusedRequestIsRetriedAndOthersOvertake) {
-  Rig<RefusingStore, LockedIotlb> rig;
+  Rig rig(refusing());
   two_domains(rig);
   RefusingStore::refusals = 1;
   const auto first = rig.requests.push_wire(map_wire(1, 50 * kPage, 50 * kPage + kLast, 0));
@@ -330,7 +319,7 @@ TEST(PollRefused, C5_ARefusedRequestIsRetriedAndOthersOvertake) {
 }
 
 TEST(PollRefused, C5_AnEndpointsAttachesKeepTheirOrder) {
-  Rig<RefusingStore, LockedIotlb> rig;
+  Rig rig(refusing());
   two_domains(rig);
   RefusingStore::refusals = 1;
   rig.requests.push_wire(map_wire(1, 50 * kPage, 50 * kPage + kLast, 0));  // Deferred.
@@ -346,7 +335,7 @@ TEST(PollRefused, C5_AnEndpointsAttachesKeepTheirOrder) {
 TEST(PollRefused, AnAttachAtTheLimitWaitsForTheDetachBeforeIt) {
   DeviceConfig config = rig_config();
   config.limits.domains = 2;
-  Rig<RefusingStore, LockedIotlb> rig(config);
+  Rig rig(refusing(), config);
   two_domains(rig);
   RefusingStore::refusals = 1;
   rig.requests.push_wire(map_wire(1, 50 * kPage, 50 * kPage + kLast, 0));  // Deferred.
@@ -360,7 +349,7 @@ TEST(PollRefused, AnAttachAtTheLimitWaitsForTheDetachBeforeIt) {
 }
 
 TEST(PollRefused, ResetForgetsWhatWasPutOff) {
-  Rig<RefusingStore, LockedIotlb> rig;
+  Rig rig(refusing());
   two_domains(rig);
   RefusingStore::refusals = 1;
   rig.requests.push_wire(map_wire(1, 50 * kPage, 50 * kPage + kLast, 0));
@@ -376,4 +365,4 @@ TEST(PollRefused, ResetForgetsWhatWasPutOff) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::poll_test

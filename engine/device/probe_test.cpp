@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/test_rig.hpp"
 
-namespace violet {
+namespace violet::probe_test {
 namespace {
 
 using protocol::RegionKind;
@@ -15,18 +15,12 @@ using protocol::Status;
 constexpr std::uint32_t kProbeSize = 512;
 constexpr std::uint32_t kWhole = kProbeSize + 4;
 
-template <class R>
-class Probing : public testing::Test {};
-TYPED_TEST_SUITE(Probing, TestedRigs);
-
-template <class R>
-const Answer& probe(R& rig, const protocol::Probe& wire, std::uint32_t writable) {
+const Answer& probe(Rig& rig, const protocol::Probe& wire, std::uint32_t writable) {
   const auto token = rig.requests.push_wire(wire, writable);
   rig.poll_until_idle();
   return rig.requests.answer(token);
 }
-template <class R>
-const Answer& probe(R& rig, std::uint32_t endpoint, std::uint32_t writable = kWhole) {
+const Answer& probe(Rig& rig, std::uint32_t endpoint, std::uint32_t writable = kWhole) {
   return probe(rig, probe_wire(endpoint), writable);
 }
 bool untouched(std::span<const std::byte> bytes) {
@@ -34,15 +28,15 @@ bool untouched(std::span<const std::byte> bytes) {
                      [](std::byte b) { return b == FakeRequestQueue::kFill; });
 }
 
-TYPED_TEST(Probing, D35_ReservedIsIgnored) {
-  TypeParam rig;
+TEST(Probing, D35_ReservedIsIgnored) {
+  Rig rig;
   auto wire = probe_wire(10);
   for (auto& byte : wire.reserved) byte = 0xff;
   EXPECT_EQ(probe(rig, wire, kWhole).status_at(kProbeSize), Status::kOk);
 }
 
-TYPED_TEST(Probing, D36_UnknownEndpointIsNoEnt) {
-  TypeParam rig;
+TEST(Probing, D36_UnknownEndpointIsNoEnt) {
+  Rig rig;
   const Answer& answer = probe(rig, 77);
   EXPECT_EQ(answer.used, kWhole);
   EXPECT_EQ(answer.status_at(kProbeSize), Status::kNoEnt);
@@ -50,16 +44,16 @@ TYPED_TEST(Probing, D36_UnknownEndpointIsNoEnt) {
   EXPECT_TRUE(parsed.regions.empty());
 }
 
-TYPED_TEST(Probing, D37_WithoutFProbeNothingIsWritten) {
-  TypeParam rig(rig_config(), false);
+TEST(Probing, D37_WithoutFProbeNothingIsWritten) {
+  Rig rig(rig_config(), false);
   rig.device->negotiate(rig.device->offered_features() & ~protocol::feature_bit(protocol::kProbe));
   const Answer& answer = probe(rig, 10);
   EXPECT_EQ(answer.used, 0u);
   EXPECT_TRUE(untouched(answer.written));
 }
 
-TYPED_TEST(Probing, D38_D39_D40_D43_TheListIsTheEndpointsRegions) {
-  TypeParam rig;
+TEST(Probing, D38_D39_D40_D43_TheListIsTheEndpointsRegions) {
+  Rig rig;
   const Answer& answer = probe(rig, 10);
   EXPECT_EQ(answer.used, kWhole);
   EXPECT_EQ(answer.status_at(kProbeSize), Status::kOk);
@@ -70,8 +64,8 @@ TYPED_TEST(Probing, D38_D39_D40_D43_TheListIsTheEndpointsRegions) {
   EXPECT_EQ(parsed.ignored, 0u);
 }
 
-TYPED_TEST(Probing, D41_AShortBufferIsInvalWithNoProperty) {
-  TypeParam rig;
+TEST(Probing, D41_AShortBufferIsInvalWithNoProperty) {
+  Rig rig;
   for (const std::uint32_t writable : {4u, 5u, 24u, kWhole - 1}) {
     const Answer& answer = probe(rig, 10, writable);
     EXPECT_EQ(answer.used, writable);
@@ -81,8 +75,8 @@ TYPED_TEST(Probing, D41_AShortBufferIsInvalWithNoProperty) {
   EXPECT_EQ(probe(rig, 10, 3).used, 0u);  // No room for a tail.
 }
 
-TYPED_TEST(Probing, D42_TheRestIsZero) {
-  TypeParam rig;
+TEST(Probing, D42_TheRestIsZero) {
+  Rig rig;
   const Answer& answer = probe(rig, 10);
   const auto rest = std::span(answer.written).subspan(48, kProbeSize - 48);
   EXPECT_TRUE(std::all_of(rest.begin(), rest.end(), [](std::byte b) { return b == std::byte{0}; }));
@@ -91,16 +85,16 @@ TYPED_TEST(Probing, D42_TheRestIsZero) {
   EXPECT_TRUE(std::all_of(all.begin(), all.end(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
-TYPED_TEST(Probing, ALongerBufferHasItsTailAtProbeSize) {
-  TypeParam rig;
+TEST(Probing, ALongerBufferHasItsTailAtProbeSize) {
+  Rig rig;
   const Answer& answer = probe(rig, 10, kWhole + 100);
   EXPECT_EQ(answer.used, kWhole);
   EXPECT_EQ(answer.status_at(kProbeSize), Status::kOk);
   EXPECT_TRUE(untouched(std::span(answer.written).subspan(kWhole)));
 }
 
-TYPED_TEST(Probing, AProbeWithoutItsWholeBodyIsInval) {
-  TypeParam rig;
+TEST(Probing, AProbeWithoutItsWholeBodyIsInval) {
+  Rig rig;
   const auto wire = probe_wire(10);
   const auto bytes = std::as_bytes(std::span(&wire, 1)).first(71);
   const auto token = rig.requests.push(bytes, kWhole);
@@ -135,8 +129,8 @@ TEST(ProbeConfig, PropertiesThatDoNotFitAreRefused) {
   EXPECT_TRUE(validate(config));
 }
 
-TYPED_TEST(Probing, D47_AccessesToReservedRegionsNeverReachMemory) {
-  TypeParam rig;
+TEST(Probing, D47_AccessesToReservedRegionsNeverReachMemory) {
+  Rig rig;
   const auto try_all = [&](const char* when) {
     for (const auto& region : {kReservedRange, kMsiRange}) {
       for (const auto at : {region.first.value, region.first.value + 123, region.last.value}) {
@@ -158,8 +152,8 @@ TYPED_TEST(Probing, D47_AccessesToReservedRegionsNeverReachMemory) {
   try_all("global bypass");
 }
 
-TYPED_TEST(Probing, D47_BytesLeftStopAtTheNextRegion) {
-  TypeParam rig;
+TEST(Probing, D47_BytesLeftStopAtTheNextRegion) {
+  Rig rig;
   rig.attach(2, 10, protocol::kAttachBypass);
   const auto at = kReservedRange.first.value - 10;
   EXPECT_EQ(rig.translate(10, at).bytes_left, 10u);
@@ -169,4 +163,4 @@ TYPED_TEST(Probing, D47_BytesLeftStopAtTheNextRegion) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::probe_test

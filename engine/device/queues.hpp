@@ -1,9 +1,9 @@
-// What the device needs of its two virtqueues. dataplane/virtqueue implements it over split and packed
-// rings in guest memory; tests and the simulation implement it over plain vectors.
+// RequestQueue and EventQueue are the two virtqueues as the device sees them. dataplane/virtqueue implements
+// them over split and packed rings in guest memory; tests and the simulation implement them over plain vectors.
 //
 // Threading: the engine thread only.
-// Invariants: V1 every byte the guest wrote is read once, into Request::bytes. V2 a token is handed
-// out by pop() once and given back by complete() once. V3 calls are per burst, never per item.
+// Invariants: Queue.1 every byte the guest wrote is read once, into Request::bytes. Queue.2 a token is handed
+// out by pop() once and given back by complete() once. Queue.3 calls are per burst, never per item.
 #pragma once
 
 #include <array>

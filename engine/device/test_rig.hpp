@@ -1,4 +1,4 @@
-// A device with fake queues and readers, and a driver's vocabulary: for the tests of this room.
+// A rig is a device with fake queues and two readers, and a driver's vocabulary: for tests.
 //
 // Threading: owner-only, except what the device says of its readers.
 #pragma once
@@ -7,15 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "engine/device/any_reader.hpp"
 #include "engine/device/device.hpp"
 #include "engine/device/fake_queues.hpp"
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/stores.hpp"
 #include "engine/protocol/wire.hpp"
 
 namespace violet {
 
 inline constexpr std::uint64_t kPage = 4096;
+inline constexpr std::uint64_t kLast = kPage - 1;  // Of the first page.
 
 inline protocol::Attach attach_wire(std::uint32_t domain, std::uint32_t endpoint,
                                     std::uint32_t flags = 0) {
@@ -75,22 +76,27 @@ inline DeviceConfig rig_config() {
   return config;
 }
 
-template <DomainStore S, Iotlb I>
+// A store and an IOTLB by name.
+struct DevicePair {
+  std::string store = "radix";
+  std::string iotlb = kDefaultIotlb;
+};
+
 struct Rig {
-  using DeviceType = Device<S, I>;
-  using Reader = typename DeviceType::Reader;
-  using Section = typename DeviceType::Section;
+  using Section = AnyReader::Section;
 
   explicit Rig(const DeviceConfig& config = rig_config(), bool negotiate_all = true,
                Probe probe = {})
-      : device(DeviceType::create(
-                   config, quiescence,
-                   {[](void* clock) noexcept { return *static_cast<Ticks*>(clock); }, &now}, probe)
-                   .value()) {
-    device->connect(&requests, &events);
-    if (negotiate_all) device->negotiate(device->offered_features());
-    reader = device->add_reader("nic lcore").value();
-    other_reader = device->add_reader("disk lcore").value();
+      : Rig(DevicePair{}, config, negotiate_all, probe) {}
+  explicit Rig(const DevicePair& pair, const DeviceConfig& config = rig_config(),
+               bool negotiate_all = true, Probe probe = {})
+      : device(make_device(pair.store, pair.iotlb, config, quiescence, clock(), probe).value()) {
+    set_up(negotiate_all);
+  }
+  // Of a test's own store or IOTLB.
+  explicit Rig(Device::Parts parts, const DeviceConfig& config = rig_config())
+      : device(Device::create(config, std::move(parts), quiescence, clock()).value()) {
+    set_up(true);
   }
 
   void poll_until_idle() {
@@ -121,15 +127,15 @@ struct Rig {
   }
   TranslateResult translate(std::uint32_t endpoint, std::uint64_t iova,
                             Access access = Access::kRead) {
-    const Section section(*device, *reader);
-    return device->translate(*reader, device->endpoint({endpoint}).value(), {iova}, access);
+    const Section section(*reader);
+    return reader->translate(device->endpoint({endpoint}).value(), {iova}, access);
   }
-  std::vector<TranslateResult> translate_burst(
-      std::uint32_t endpoint, const std::vector<typename DeviceType::Path::BurstAccess>& accesses) {
-    const Section section(*device, *reader);
+  std::vector<TranslateResult> translate_burst(std::uint32_t endpoint,
+                                               const std::vector<BurstAccess>& accesses) {
+    const Section section(*reader);
     std::vector<TranslateResult> results(accesses.size());
-    device->translate_burst(
-        *reader, device->endpoint({endpoint}).value(), accesses.size(),
+    reader->translate_burst(
+        device->endpoint({endpoint}).value(), accesses.size(),
         [&](std::size_t i) { return accesses[i]; },
         [&](std::size_t i, const TranslateResult& result) { results[i] = result; });
     return results;
@@ -146,9 +152,34 @@ struct Rig {
   EpochQuiescence quiescence;
   FakeRequestQueue requests;
   FakeEventQueue events;
-  std::unique_ptr<DeviceType> device;
-  Reader* reader = nullptr;
-  Reader* other_reader = nullptr;
+  std::unique_ptr<Device> device;
+  std::unique_ptr<AnyReader> reader;
+  std::unique_ptr<AnyReader> other_reader;
+
+ private:
+  TickSource clock() {
+    return {[](void* clock) noexcept { return *static_cast<Ticks*>(clock); }, &now};
+  }
+  void set_up(bool negotiate_all) {
+    device->connect(&requests, &events);
+    if (negotiate_all) device->negotiate(device->offered_features());
+    reader = open_any_reader(*device->add_reader("nic lcore").value());
+    other_reader = open_any_reader(*device->add_reader("disk lcore").value());
+  }
 };
+
+// The factory of a test's own store, or of its variant of an IOTLB.
+template <class S>
+StoreFactory store_factory() {
+  return [](const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget) {
+    return std::make_unique<S>(config, quiescence, budget);
+  };
+}
+template <class I>
+IotlbFactory iotlb_factory() {
+  return [](const IotlbConfig& config, Quiescence& quiescence) {
+    return std::make_unique<I>(config, quiescence);
+  };
+}
 
 }  // namespace violet

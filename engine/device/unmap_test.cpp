@@ -3,18 +3,15 @@
 
 #include <vector>
 
-#include "engine/device/typed_rigs.hpp"
+#include "engine/device/all_pairs_testing.hpp"
 
-namespace violet {
+namespace violet::unmap_test {
 namespace {
 
 using protocol::Status;
 
-constexpr std::uint64_t kLast = kPage - 1;
-
-template <class R>
-class Unmap : public testing::Test {};
-TYPED_TEST_SUITE(Unmap, TestedRigs);
+class Unmap : public OnAllPairs {};
+INSTANTIATE_TEST_SUITE_P(Pairs, Unmap, testing::ValuesIn(all_pairs()), pair_name);
 
 struct Example {
   std::vector<IovaRange> mapped;  // In units of pages, inclusive.
@@ -36,11 +33,11 @@ std::vector<Example> specification_examples() {
   };
 }
 
-TYPED_TEST(Unmap, D33_D34_TheSevenExamplesOfTheSpecification) {
+TEST_P(Unmap, D33_D34_TheSevenExamplesOfTheSpecification) {
   int number = 0;
   for (const auto& example : specification_examples()) {
     SCOPED_TRACE(++number);
-    TypeParam rig;
+    Rig rig;
     rig.attach(1, 8);
     for (const auto& m : example.mapped) {
       ASSERT_EQ(rig.map(1, m.first.value * kPage, m.last.value * kPage + kLast, 0), Status::kOk);
@@ -55,8 +52,8 @@ TYPED_TEST(Unmap, D33_D34_TheSevenExamplesOfTheSpecification) {
   }
 }
 
-TYPED_TEST(Unmap, D30_NonZeroReservedIsInvalAndRemovesNothing) {
-  TypeParam rig;
+TEST_P(Unmap, D30_NonZeroReservedIsInvalAndRemovesNothing) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0x5000);
   auto wire = unmap_wire(1, 0, kLast);
@@ -65,20 +62,20 @@ TYPED_TEST(Unmap, D30_NonZeroReservedIsInvalAndRemovesNothing) {
   EXPECT_TRUE(rig.reaches(8, 0));
 }
 
-TYPED_TEST(Unmap, D31_UnknownDomainIsNoEnt) {
-  TypeParam rig;
+TEST_P(Unmap, D31_UnknownDomainIsNoEnt) {
+  Rig rig;
   rig.attach(1, 8);
   EXPECT_EQ(rig.unmap(2, 0, kLast), Status::kNoEnt);
 }
 
-TYPED_TEST(Unmap, D32_BypassDomainIsInval) {
-  TypeParam rig;
+TEST_P(Unmap, D32_BypassDomainIsInval) {
+  Rig rig;
   rig.attach(1, 8, protocol::kAttachBypass);
   EXPECT_EQ(rig.unmap(1, 0, kLast), Status::kInval);
 }
 
-TYPED_TEST(Unmap, D33_SplitIsRejectedAndRemovesNothing) {
-  TypeParam rig;
+TEST_P(Unmap, D33_SplitIsRejectedAndRemovesNothing) {
+  Rig rig;
   rig.attach(1, 8);
   // Whole mappings before and after the one that would be split: all of them must stay.
   rig.map(1, 0, kLast, 0);
@@ -89,8 +86,8 @@ TYPED_TEST(Unmap, D33_SplitIsRejectedAndRemovesNothing) {
   for (std::uint64_t page = 0; page < 4; ++page) EXPECT_TRUE(rig.reaches(8, page * kPage));
 }
 
-TYPED_TEST(Unmap, D33_AnUnalignedEdgeInsideAMappingWouldSplitIt) {
-  TypeParam rig;
+TEST_P(Unmap, D33_AnUnalignedEdgeInsideAMappingWouldSplitIt) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, kPage, 2 * kPage - 1, 0);
   EXPECT_EQ(rig.unmap(1, kPage, 2 * kPage - 2), Status::kRange);
@@ -99,8 +96,8 @@ TYPED_TEST(Unmap, D33_AnUnalignedEdgeInsideAMappingWouldSplitIt) {
   EXPECT_TRUE(rig.reaches(8, kPage));
 }
 
-TYPED_TEST(Unmap, D34_AnUnalignedEdgeInAHoleIsFine) {
-  TypeParam rig;
+TEST_P(Unmap, D34_AnUnalignedEdgeInAHoleIsFine) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, kPage, 2 * kPage - 1, 0);
   EXPECT_EQ(rig.unmap(1, 8, 16), Status::kOk);  // Less than a granule, of nothing.
@@ -109,8 +106,8 @@ TYPED_TEST(Unmap, D34_AnUnalignedEdgeInAHoleIsFine) {
   EXPECT_FALSE(rig.reaches(8, kPage));
 }
 
-TYPED_TEST(Unmap, D34_TheWholeSpaceIsARange) {
-  TypeParam rig;
+TEST_P(Unmap, D34_TheWholeSpaceIsARange) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
   rig.map(1, ~std::uint64_t{0} - kLast, ~std::uint64_t{0}, 0x7000);
@@ -120,10 +117,10 @@ TYPED_TEST(Unmap, D34_TheWholeSpaceIsARange) {
   EXPECT_FALSE(rig.reaches(8, ~std::uint64_t{0}));
 }
 
-TYPED_TEST(Unmap, D34_BeyondTheInputRangeThereIsNothingToRemove) {
+TEST_P(Unmap, D34_BeyondTheInputRangeThereIsNothingToRemove) {
   DeviceConfig config = rig_config();
   config.input_range = {{0x10000}, {0x1ffff}};
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   rig.map(1, 0x10000, 0x10fff, 0);
   EXPECT_EQ(rig.unmap(1, 0, 0xffff), Status::kOk);
@@ -132,8 +129,8 @@ TYPED_TEST(Unmap, D34_BeyondTheInputRangeThereIsNothingToRemove) {
   EXPECT_FALSE(rig.reaches(8, 0x10000));
 }
 
-TYPED_TEST(Unmap, ARangeThatEndsBeforeItStartsIsInval) {
-  TypeParam rig;
+TEST_P(Unmap, ARangeThatEndsBeforeItStartsIsInval) {
+  Rig rig;
   rig.attach(1, 8);
   rig.map(1, 0, kLast, 0);
   EXPECT_EQ(rig.unmap(1, kPage, kLast), Status::kInval);
@@ -141,17 +138,17 @@ TYPED_TEST(Unmap, ARangeThatEndsBeforeItStartsIsInval) {
   EXPECT_TRUE(rig.reaches(8, 0));
 }
 
-TYPED_TEST(Unmap, WithoutMapUnmapNegotiatedIsUnsupp) {
-  TypeParam rig(rig_config(), false);
+TEST_P(Unmap, WithoutMapUnmapNegotiatedIsUnsupp) {
+  Rig rig(rig_config(), false);
   rig.attach(1, 8);
   EXPECT_EQ(rig.map(1, 0, kLast, 0), Status::kUnsupp);
   EXPECT_EQ(rig.unmap(1, 0, kLast), Status::kUnsupp);
 }
 
-TYPED_TEST(Unmap, ALargeRangeIsDoneInSlicesWithOneAnswer) {
+TEST_P(Unmap, ALargeRangeIsDoneInSlicesWithOneAnswer) {
   DeviceConfig config = rig_config();
   config.unmap_slice = 10;
-  TypeParam rig(config);
+  Rig rig(config);
   rig.attach(1, 8);
   for (std::uint64_t page = 0; page < 100; ++page) {
     ASSERT_EQ(rig.map(1, page * kPage, page * kPage + kLast, page * kPage), Status::kOk);
@@ -169,4 +166,4 @@ TYPED_TEST(Unmap, ALargeRangeIsDoneInSlicesWithOneAnswer) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::unmap_test

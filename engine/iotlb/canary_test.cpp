@@ -15,15 +15,18 @@
 #include <thread>
 #include <vector>
 
+#include "engine/base/identifier_testing.hpp"
 #include "engine/base/rng.hpp"
+#include "engine/iotlb/any_iotlb.hpp"
+#include "engine/iotlb/generation_device.hpp"
+#include "engine/iotlb/iotlb_testing.hpp"
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/stores.hpp"
+#include "engine/store/stores.hpp"
 
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kPages = 24;   // IOVAs in use: more than the cache has entries.
+constexpr std::uint64_t kCanaryPages = 24;  // IOVAs in use: more than the cache has entries.
 constexpr std::uint64_t kFrames = 96;  // Frames come back late, so that a late write meets poison.
 constexpr std::size_t kEndpoints = 3;
 constexpr std::size_t kInFlight = 6;
@@ -33,7 +36,6 @@ constexpr int kSteps = 6000;
 constexpr std::uint64_t kSections = 200;
 constexpr std::chrono::seconds kPatience{120};
 constexpr std::uint64_t kPoison = 0xdeadbeefdeadbeef;
-constexpr DomainTag kDomain{3};
 
 // One word for each endpoint, so that endpoints do not race each other.
 struct alignas(kCacheLine) Frame {
@@ -45,14 +47,18 @@ Permissions rights(std::uint64_t frame) {
   return frame % 2 == 1 ? Permissions::kRead : Permissions::kReadWrite;
 }
 
-template <class I, class S>
+using MakeIotlb = std::unique_ptr<IotlbControl> (*)(const IotlbConfig&, Quiescence&);
+
 class Canary {
  public:
-  explicit Canary(const IotlbConfig& config)
-      : iotlb_(config, quiescence_), store_(StoreConfig{}, quiescence_, budget_) {
+  Canary(MakeIotlb make_iotlb, const StoreInfo& store, const IotlbConfig& config)
+      : owned_iotlb_(make_iotlb(config, quiescence_)),
+        owned_store_(store.make({}, quiescence_, budget_)),
+        iotlb_(*owned_iotlb_),
+        store_(*owned_store_) {
     for (std::size_t i = 0; i < kEndpoints; ++i) {
       ids_[i] = quiescence_.add_reader("endpoint" + std::to_string(i)).value();
-      readers_[i] = iotlb_.add_reader(ids_[i]).value();
+      readers_[i] = open_any_reader(iotlb_, ids_[i]).value();
     }
     for (std::uint64_t frame = 0; frame < kFrames; ++frame) {
       poison(frame);
@@ -94,7 +100,7 @@ class Canary {
         const ReaderSection section(quiescence_, ids_[me]);
         for (std::uint64_t bursts = 1 + rng.below(8); bursts > 0; --bursts) {
           rng.chance(0.5) ? accesses(me, rng) : burst(me, rng);
-          iotlb_.quiescent(*readers_[me]);
+          readers_[me]->quiescent();
           quiescence_.quiescent(ids_[me]);
         }
       }
@@ -102,13 +108,13 @@ class Canary {
       // Offline: the engine must not wait, and what it invalidates now must be gone afterwards.
       for (std::uint64_t naps = rng.below(4); naps > 0; --naps) std::this_thread::yield();
     }
-    hits_.fetch_add(iotlb_.stats(*readers_[me]).hits);
+    hits_.fetch_add(readers_[me]->stats().hits);
   }
 
   void accesses(std::size_t me, Rng& rng) {
     for (int i = 0; i < 16; ++i) {
-      const Iova at{rng.below(kPages) * kPage};
-      if (const auto hit = iotlb_.lookup(*readers_[me], kDomain, at)) {
+      const Iova at{rng.below(kCanaryPages) * kPage};
+      if (const auto hit = readers_[me]->lookup(kDomain, at)) {
         touch(me, hit->phys, hit->permissions);
       } else {
         walk(me, at);
@@ -116,20 +122,20 @@ class Canary {
     }
   }
   void burst(std::size_t me, Rng& rng) {
-    auto lookups = iotlb_.burst(*readers_[me], kDomain);
+    const auto lookups = readers_[me]->burst(kDomain);
     for (int i = 0; i < 16; ++i) {
-      const Iova at{rng.below(kPages) * kPage};
-      auto hit = lookups.lookup_home(at);
-      if (!hit) hit = lookups.lookup(at);
+      const Iova at{rng.below(kCanaryPages) * kPage};
+      auto hit = lookups->lookup_home(at);
+      if (!hit) hit = lookups->lookup(at);
       if (hit) touch(me, hit->phys, hit->permissions);
     }
   }
   void walk(std::size_t me, Iova at) {
-    const auto ticket = iotlb_.begin_fill(*readers_[me], kDomain, at);
+    const auto ticket = readers_[me]->begin_fill(kDomain, at);
     const auto found = store_.translate(at);
     if (!found) return;
     if (at.value % (2 * kPage) != 0) std::this_thread::yield();  // Let stale fills happen.
-    iotlb_.fill(*readers_[me], ticket, kDomain, at, *found);
+    readers_[me]->fill(ticket, kDomain, at, *found);
     touch(me, found->at(at), found->permissions);
   }
   void touch(std::size_t me, GuestPhys at, Permissions permissions) {
@@ -147,7 +153,7 @@ class Canary {
     const auto deadline = Clock::now() + kPatience;
     for (int i = 0; (i < kSteps || !everybody_took_part()) && !testing::Test::HasFailure(); ++i) {
       if (Clock::now() > deadline) FAIL() << "an endpoint never ran";
-      const std::uint64_t page = rng.below(kPages);
+      const std::uint64_t page = rng.below(kCanaryPages);
       if (rng.below(200) == 0) unmap_all();
       mapped_[page] ? unmap(page) : map(page);
       if (in_flight_.size() >= kInFlight) complete_first();
@@ -182,7 +188,7 @@ class Canary {
     mapped_[page].reset();
   }
   void unmap_all() {
-    remove(IovaRange::of(0, kPages * kPage));
+    remove(IovaRange::of(0, kCanaryPages * kPage));
     const auto token = iotlb_.invalidate_domain(kDomain);
     in_flight_.push_back({token, quiescence_.start(), {}});
     for (auto& frame : mapped_) {
@@ -228,10 +234,12 @@ class Canary {
 
   EpochQuiescence quiescence_;
   MemoryBudget budget_{std::size_t{64} << 20};
-  I iotlb_;
-  S store_;
+  std::unique_ptr<IotlbControl> owned_iotlb_;
+  std::unique_ptr<DomainStore> owned_store_;
+  IotlbControl& iotlb_;
+  DomainStore& store_;
   std::array<ReaderId, kEndpoints> ids_{};
-  std::array<typename I::Reader*, kEndpoints> readers_{};
+  std::array<std::unique_ptr<AnyIotlbReader>, kEndpoints> readers_{};
   std::array<Frame, kFrames> frames_{};
   std::atomic<bool> stop_{false};
   std::array<std::atomic<std::uint64_t>, kEndpoints> sections_{};
@@ -241,22 +249,14 @@ class Canary {
   // The engine's own.
   std::uint64_t late_writes_ = 0;
   std::deque<std::uint64_t> free_;
-  std::array<std::optional<std::uint64_t>, kPages> mapped_{};
+  std::array<std::optional<std::uint64_t>, kCanaryPages> mapped_{};
   std::deque<Unmapped> in_flight_;
 };
 
-template <class I>
-class IotlbCanary : public testing::Test {};
-struct DesignName {
-  template <class I>
-  static std::string GetName(int) {
-    std::string name = I::kName;
-    for (auto& c : name) c = c == '-' ? '_' : c;
-    return name;
-  }
-};
-using Designs = Iotlbs::Apply<testing::Types>;
-TYPED_TEST_SUITE(IotlbCanary, Designs, DesignName);
+// By the design's name.
+class IotlbCanary : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Iotlbs, IotlbCanary, testing::ValuesIn(iotlbs().names()),
+                         [](const auto& tested) { return identifier_of(tested.param); });
 
 IotlbConfig config_with(std::size_t entries, unsigned ways) {
   IotlbConfig config;
@@ -265,24 +265,23 @@ IotlbConfig config_with(std::size_t entries, unsigned ways) {
   return config;
 }
 
-template <class I, class S>
-void expect_alive(const IotlbConfig& config) {
-  const auto report = Canary<I, S>(config).run();
+void expect_alive(const std::string& iotlb, const char* store, const IotlbConfig& config) {
+  const auto report = Canary(iotlbs().find(iotlb)->make, *stores().find(store), config).run();
   EXPECT_EQ(report.late_writes, 0u) << "an endpoint wrote after the unmap completed";
   EXPECT_EQ(report.wrong_rights, 0u);
   EXPECT_GT(report.writes, kEndpoints * kSections);
   EXPECT_GT(report.hits, kSections);
 }
 
-TYPED_TEST(IotlbCanary, C1_NothingIsWrittenAfterTheUnmapCompleted_RadixStore) {
-  expect_alive<TypeParam, RadixStore>(config_with(16, 4));
+TEST_P(IotlbCanary, C1_NothingIsWrittenAfterTheUnmapCompleted_RadixStore) {
+  expect_alive(GetParam(), "radix", config_with(16, 4));
 }
-TYPED_TEST(IotlbCanary, C1_NothingIsWrittenAfterTheUnmapCompleted_IntervalStore) {
-  expect_alive<TypeParam, IntervalStore>(config_with(64, 4));
+TEST_P(IotlbCanary, C1_NothingIsWrittenAfterTheUnmapCompleted_IntervalStore) {
+  expect_alive(GetParam(), "interval", config_with(64, 4));
 }
 // Every page competes for one set: constant eviction, constant writes to one shared set.
-TYPED_TEST(IotlbCanary, C1_HoldsWhenEveryFillEvicts) {
-  expect_alive<TypeParam, RadixStore>(config_with(4, 4));
+TEST_P(IotlbCanary, C1_HoldsWhenEveryFillEvicts) {
+  expect_alive(GetParam(), "radix", config_with(4, 4));
 }
 
 // The compiler's own macro first: libraries define a __has_feature that knows nothing for g++.
@@ -298,11 +297,15 @@ TYPED_TEST(IotlbCanary, C1_HoldsWhenEveryFillEvicts) {
 class ForgetfulIotlb : public GenerationDeviceIotlb {
  public:
   using GenerationDeviceIotlb::GenerationDeviceIotlb;
-  InvalidationToken invalidate(DomainTag /*tag*/, IovaRange /*range*/) { return 0; }
+  InvalidationToken invalidate(DomainTag /*tag*/, IovaRange /*range*/) override { return 0; }
 };
 
 TEST(Canary, DiesWhenInvalidationsAreForgotten) {
-  const auto report = Canary<ForgetfulIotlb, RadixStore>(config_with(64, 4)).run();
+  const MakeIotlb forgetful = [](const IotlbConfig& config,
+                                 Quiescence& quiescence) -> std::unique_ptr<IotlbControl> {
+    return std::make_unique<ForgetfulIotlb>(config, quiescence);
+  };
+  const auto report = Canary(forgetful, *stores().find("radix"), config_with(64, 4)).run();
   EXPECT_GT(report.late_writes + report.wrong_rights, 0u);
 }
 #endif

@@ -7,8 +7,8 @@
 //
 // Threading: owner-only.
 // Invariants:
-//   X1 at most one (tag, generation) is current under an id.
-//   X2 an id is given out again only after every slot of the arrays was swept since it was retired, so
+//   Context.1 at most one (tag, generation) is current under an id.
+//   Context.2 an id is given out again only after every slot of the arrays was swept since it was retired, so
 //      no entry of its previous life is left: wrap-around is impossible, not unlikely. Retired
 //      ids queue in order; renew() takes one from the front and sweeps a kMinRetired-th of the
 //      arrays. At most kContexts ids are current, so the queue never holds fewer than

@@ -7,7 +7,7 @@
 namespace violet {
 namespace {
 
-TEST(ContextTable, X1_OneIdIsCurrentForOneTagAndGeneration) {
+TEST(ContextTable, OneIdIsCurrentForOneTagAndGeneration) {
   ContextTable table;
   const std::uint32_t first = table.renew({1}, 10).id;
   EXPECT_TRUE(table.of({1}).is({1}, 10));
@@ -38,7 +38,7 @@ TEST(ContextTable, TheReservedIdsAreNeverGivenOutNorLive) {
 }
 
 // With every context in use, and with drops between: never fewer renewals than a full sweep takes.
-TEST(ContextTable, X2_AnIdComesBackOnlyAfterAFullSweep) {
+TEST(ContextTable, AnIdComesBackOnlyAfterAFullSweep) {
   ContextTable table;
   std::vector<std::uint64_t> retired_at(ContextTable::kIds, 0);
   std::vector<std::uint32_t> current(ContextTable::kContexts, ContextTable::kFree);

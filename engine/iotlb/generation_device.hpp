@@ -12,7 +12,7 @@ namespace violet {
 
 class DeviceGeneration {
  public:
-  static constexpr const char* kName = "generation-device";
+  static constexpr IotlbDesign kDesign = IotlbDesign::kGenerationDevice;
 
   GenerationCounter& of(DomainTag /*tag*/) { return counter_; }
   const GenerationCounter& of(DomainTag /*tag*/) const { return counter_; }

@@ -10,7 +10,7 @@ namespace violet {
 
 class PerDomainGeneration : public DomainGenerations {
  public:
-  static constexpr const char* kName = "generation-domain";
+  static constexpr IotlbDesign kDesign = IotlbDesign::kGenerationDomain;
 };
 
 using GenerationDomainIotlb = GenerationIotlb<PerDomainGeneration>;

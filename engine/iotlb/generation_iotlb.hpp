@@ -13,7 +13,7 @@
 //   Stale fill: the ticket carries the value that begin_fill() loaded before the store was read. If
 //     the walk missed the removal, that load did not see the bump (seeing the bump means seeing the removal,
 //     which came before it), so the ticket is older than the bump and its entry can never match.
-// Wrap-around: 64-bit counters; at one bump a nanosecond they last 584 years. Context ids: X2.
+// Wrap-around: 64-bit counters; at one bump a nanosecond they last 584 years. Context ids: Context.2.
 // Limits: everything under the counter is lost with every invalidation.
 #pragma once
 
@@ -34,14 +34,14 @@ struct alignas(kCacheLine) GenerationCounter {
 };
 
 template <class Generations>
-class GenerationIotlb {
+class GenerationIotlb : public IotlbControl {
  public:
-  static constexpr const char* kName = Generations::kName;
-  static constexpr bool kWaitFreeHits = true;
+  static constexpr IotlbDesign kDesign = Generations::kDesign;
 
-  struct alignas(kCacheLine) Reader {
+  struct alignas(kCacheLine) Reader final : IotlbReader {
     Reader(const IotlbConfig& config, ReaderId id) : cache(config, id.value) {}
-    PrivateCache cache;
+    IotlbReaderStats stats() const override { return cache.stats(); }
+    alignas(kCacheLine) PrivateCache cache;
   };
   struct FillTicket {
     std::uint64_t generation;
@@ -50,7 +50,8 @@ class GenerationIotlb {
   GenerationIotlb(const IotlbConfig& config, Quiescence& /*quiescence*/)
       : config_(config), readers_(config.max_readers) {}
 
-  Result<Reader*> add_reader(ReaderId id) { return readers_.add(config_, id); }
+  IotlbDesign design() const override { return kDesign; }
+  Result<IotlbReader*> add_reader(ReaderId id) override { return readers_.add(config_, id); }
 
   using Burst = PrivateCache::Burst;
   [[gnu::always_inline]] Burst burst(Reader& reader, DomainTag tag) noexcept {
@@ -59,9 +60,6 @@ class GenerationIotlb {
   [[gnu::always_inline]] std::optional<IotlbHit> lookup(Reader& reader, DomainTag tag,
                                                         Iova iova) noexcept {
     return burst(reader, tag).lookup(iova);
-  }
-  void prefetch(Reader& reader, DomainTag tag, Iova iova) noexcept {
-    reader.cache.prefetch(tag, iova);
   }
 
   FillTicket begin_fill(Reader& /*reader*/, DomainTag tag, Iova /*iova*/) noexcept {
@@ -74,15 +72,14 @@ class GenerationIotlb {
     reader.cache.fill(tag, ticket.generation, iova, translation);
   }
   void quiescent(Reader& /*reader*/) noexcept {}
-  IotlbReaderStats stats(const Reader& reader) const { return reader.cache.stats(); }
 
-  InvalidationToken invalidate(DomainTag tag, IovaRange /*range*/) { return bump(tag); }
-  InvalidationToken invalidate_domain(DomainTag tag) { return bump(tag); }
+  InvalidationToken invalidate(DomainTag tag, IovaRange /*range*/) override { return bump(tag); }
+  InvalidationToken invalidate_domain(DomainTag tag) override { return bump(tag); }
   // The bump was the whole invalidation: nobody is waited for.
-  bool completed(InvalidationToken /*token*/) { return true; }
-  std::optional<ReaderId> laggard(InvalidationToken /*token*/) { return std::nullopt; }
+  bool completed(InvalidationToken /*token*/) override { return true; }
+  std::optional<ReaderId> laggard(InvalidationToken /*token*/) override { return std::nullopt; }
 
-  std::size_t resident_bytes() const {
+  std::size_t resident_bytes() const override {
     std::size_t bytes = sizeof(*this);
     for (const auto& reader : readers_) bytes += reader->cache.bytes();
     return bytes;

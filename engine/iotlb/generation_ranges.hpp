@@ -6,8 +6,8 @@
 // acknowledge; the reader's is the line that it reads anyway, and a probe a page.
 //
 // Threading: as iotlb.hpp. The lines are written by the engine and read by all.
-// Invariants: G1 under a context of generation g there is no entry that an invalidation up to g names: each
-// was dropped when the context went past it. G2 a context goes forward only.
+// Invariants: Ranges.1 under a context of generation g there is no entry that an invalidation up to g names: each
+// was dropped when the context went past it. Ranges.2 a context goes forward only.
 //
 // Memory order. invalidate() stores the range of generation n into slot n % kSlots with release and then bumps
 // the counter to n with seq_cst. The hit and the grace period: as in generation_iotlb.hpp, a lookup works
@@ -18,9 +18,9 @@
 //     reader gives up.
 //   Stale fill: the ticket carries the value loaded before the store was read. fill() refuses when the
 //     counter has moved since; if it moves later, that invalidation is in the line, and the next lookup drops
-//     the entry (G1) or loses the domain.
+//     the entry (Ranges.1) or loses the domain.
 //   Two tags that share a counter drop each other's ranges too: more is lost than must be, never less.
-// Wrap-around: 64-bit counters. Context ids: X2.
+// Wrap-around: 64-bit counters. Context ids: Context.2.
 // Limits: kSlots - 1 invalidations between two looks of a reader, kMaxPages granules each.
 #pragma once
 
@@ -36,16 +36,16 @@
 
 namespace violet {
 
-class GenerationRangesIotlb {
+class GenerationRangesIotlb : public IotlbControl {
  public:
-  static constexpr const char* kName = "generation-ranges";
-  static constexpr bool kWaitFreeHits = true;
+  static constexpr IotlbDesign kDesign = IotlbDesign::kGenerationRanges;
   static constexpr std::size_t kSlots = 7;
   static constexpr std::uint64_t kMaxPages = 64;
 
-  struct alignas(kCacheLine) Reader {
+  struct alignas(kCacheLine) Reader final : IotlbReader {
     Reader(const IotlbConfig& config, ReaderId id) : cache(config, id.value) {}
-    PrivateCache cache;
+    IotlbReaderStats stats() const override { return cache.stats(); }
+    alignas(kCacheLine) PrivateCache cache;
   };
   struct FillTicket {
     std::uint64_t generation;
@@ -54,7 +54,8 @@ class GenerationRangesIotlb {
   GenerationRangesIotlb(const IotlbConfig& config, Quiescence& /*quiescence*/)
       : config_(config), geometry_(page_geometry(config)), readers_(config.max_readers) {}
 
-  Result<Reader*> add_reader(ReaderId id) { return readers_.add(config_, id); }
+  IotlbDesign design() const override { return kDesign; }
+  Result<IotlbReader*> add_reader(ReaderId id) override { return readers_.add(config_, id); }
 
   using Burst = PrivateCache::Burst;
   [[gnu::always_inline]] Burst burst(Reader& reader, DomainTag tag) noexcept {
@@ -67,9 +68,6 @@ class GenerationRangesIotlb {
                                                         Iova iova) noexcept {
     return burst(reader, tag).lookup(iova);
   }
-  void prefetch(Reader& reader, DomainTag tag, Iova iova) noexcept {
-    reader.cache.prefetch(tag, iova);
-  }
 
   FillTicket begin_fill(Reader& /*reader*/, DomainTag tag, Iova /*iova*/) noexcept {
     return {generation(tag)};
@@ -81,19 +79,18 @@ class GenerationRangesIotlb {
     reader.cache.fill(tag, ticket.generation, iova, translation);
   }
   void quiescent(Reader& /*reader*/) noexcept {}
-  IotlbReaderStats stats(const Reader& reader) const { return reader.cache.stats(); }
 
-  InvalidationToken invalidate(DomainTag tag, IovaRange range) {
+  InvalidationToken invalidate(DomainTag tag, IovaRange range) override {
     const std::uint64_t more = geometry_.regions_minus_one(range);
     return post(tag, more < kMaxPages ? geometry_.page(range.first) << kCountBits | (more + 1)
                                       : kEverything);
   }
-  InvalidationToken invalidate_domain(DomainTag tag) { return post(tag, kEverything); }
+  InvalidationToken invalidate_domain(DomainTag tag) override { return post(tag, kEverything); }
   // What invalidate() did was all there is to do: nobody is waited for.
-  bool completed(InvalidationToken /*token*/) { return true; }
-  std::optional<ReaderId> laggard(InvalidationToken /*token*/) { return std::nullopt; }
+  bool completed(InvalidationToken /*token*/) override { return true; }
+  std::optional<ReaderId> laggard(InvalidationToken /*token*/) override { return std::nullopt; }
 
-  std::size_t resident_bytes() const {
+  std::size_t resident_bytes() const override {
     std::size_t bytes = sizeof(*this);
     for (const auto& reader : readers_) bytes += reader->cache.bytes();
     return bytes;

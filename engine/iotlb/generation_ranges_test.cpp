@@ -4,17 +4,17 @@
 
 #include <gtest/gtest.h>
 
-namespace violet {
+#include "engine/iotlb/iotlb_testing.hpp"
+
+namespace violet::generation_ranges_test {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLarge = std::uint64_t{1} << 21;
-constexpr DomainTag kDomain{5};
 constexpr std::uint64_t kPages = 100;
 
 struct Bed {
   Bed() : iotlb({}, quiescence) {
-    reader = iotlb.add_reader(quiescence.add_reader("reader").value()).value();
+    const auto id = quiescence.add_reader("reader").value();
+    reader = static_cast<GenerationRangesIotlb::Reader*>(iotlb.add_reader(id).value());
     for (std::uint64_t page = 0; page < kPages; ++page) fill(kDomain, page * kPage, kPage);
   }
   void fill(DomainTag tag, std::uint64_t at, std::uint64_t bytes) {
@@ -78,7 +78,7 @@ TEST(GenerationRanges, ALargeOneAmongSmallOnesTakesTheDomain) {
   EXPECT_EQ(bed.found(), 0u);
 }
 
-TEST(GenerationRanges, I1_AFillBehindAnInvalidationIsRefused) {
+TEST(GenerationRanges, AFillBehindAnInvalidationIsRefused) {
   Bed bed;
   const Translation stale{IovaRange::of(3 * kPage, kPage), {0}, Permissions::kReadWrite};
   const auto ticket = bed.iotlb.begin_fill(*bed.reader, kDomain, {3 * kPage});
@@ -131,4 +131,4 @@ TEST(GenerationRanges, ATagThatSharesTheCounterMayTakeMoreNeverLess) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::generation_ranges_test

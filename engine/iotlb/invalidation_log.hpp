@@ -6,8 +6,8 @@
 // readers, and a reader that never comes back costs nothing.
 //
 // Threading: post() from the engine; tail() and read() from any reader.
-// Invariants: L1 items are numbered from 1; tail() is the number of the youngest. L2 read(n) returns
-// item n untorn, or nothing once it has been overwritten. L3 who reads tail() >= n with acquire sees
+// Invariants: Log.1 items are numbered from 1; tail() is the number of the youngest. Log.2 read(n) returns
+// item n untorn, or nothing once it has been overwritten. Log.3 who reads tail() >= n with acquire sees
 // everything that happened before post() of n.
 //
 // Memory order. A slot is a sequence lock without a retry. The writer marks the slot (number 0),
@@ -24,7 +24,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/iotlb/aligned_array.hpp"
+#include "engine/base/aligned_array.hpp"
 
 namespace violet {
 

@@ -1,5 +1,6 @@
-// The contract of an IOTLB with its invalidation protocol. One object serves a device: the engine
-// invalidates, every endpoint lcore reads through a Reader of its own.
+// An IOTLB caches translations for endpoint lcores and forgets them by a protocol. One object serves a
+// device: the engine invalidates through IotlbControl, every endpoint lcore reads through a Reader of its
+// own, by calls that the compiler sees (IotlbCache).
 //
 // The use, by the reader, inside one online section (quiescence.hpp):
 //     if (auto hit = iotlb.lookup(reader, tag, iova)) use it;          // wait-free (C4)
@@ -11,16 +12,16 @@
 // Threading: invalidate*(), completed() belong to the engine thread; everything that takes a Reader
 // to the thread that owns that reader. add_reader() happens before either runs.
 // Invariants:
-//   I1 once an invalidation is completed(), no lookup() that begins later returns anything of its range,
+//   Iotlb.1 once an invalidation is completed(), no lookup() that begins later returns anything of its range,
 //      and no fill() whose begin_fill() came before the invalidation makes it findable again.
 //      The engine removes the range from the store first, then invalidates, then opens the grace
 //      period, and completes the request when both the grace period has passed and completed() is true.
-//   I2 lookup() is wait-free and never returns a mix of two fills (C3).
-//      kWaitFreeHits is false for the locked baseline alone, which is there to be compared with.
-//   I3 invalidate*() is bounded and never waits for a reader (C5).
-//   I4 an offline reader acknowledges nothing, and is not waited for: completed() may be true while
+//   Iotlb.2 lookup() is wait-free and never returns a mix of two fills (C3).
+//      IotlbInfo::wait_free_hits is false for the locked baseline alone, which is there to be compared with.
+//   Iotlb.3 invalidate*() is bounded and never waits for a reader (C5).
+//   Iotlb.4 an offline reader acknowledges nothing, and is not waited for: completed() may be true while
 //      its private entries are still in memory, but its next lookup() must not return them.
-//   I5 a ticket is used in the online section that took it.
+//   Iotlb.5 a ticket is used in the online section that took it.
 // Limits: fixed size, allocated at construction; a fill may be refused and is then only slower.
 //   An entry covers one granule, or an aligned 2 MiB where the translation's extent covers that much.
 #pragma once
@@ -30,9 +31,11 @@
 #include <cstdint>
 #include <optional>
 
+#include "engine/base/check.hpp"
 #include "engine/base/quiescence.hpp"
+#include "engine/base/result.hpp"
 #include "engine/base/types.hpp"
-#include "engine/mapping/domain_store.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 
@@ -68,32 +71,63 @@ struct IotlbReaderStats {
 
 using InvalidationToken = std::uint64_t;
 
-// clang-format off: version 14 breaks the line before noexcept in a requirement.
-template <class I>
-concept Iotlb = requires(I iotlb, typename I::Reader& reader, typename I::Burst& burst,
-                         const typename I::FillTicket& ticket, DomainTag tag, Iova iova,
-                         IovaRange range, const Translation& translation, InvalidationToken token,
-                         const IotlbConfig& config, ReaderId id, Quiescence& quiescence) {
-  requires std::constructible_from<I, const IotlbConfig&, Quiescence&>;
-  { I::kName } -> std::convertible_to<const char*>;
-  { I::kWaitFreeHits } -> std::convertible_to<bool>;
+// What a design keeps of one reader.
+class IotlbReader {
+ public:
+  virtual ~IotlbReader() = default;
+  virtual IotlbReaderStats stats() const = 0;  // From any thread.
+};
+
+// One for each design: what its type is, where the type matters (designs.hpp).
+enum class IotlbDesign : std::uint8_t {
+  kLocked,
+  kGenerationDevice,
+  kGenerationDomain,
+  kGenerationRanges,
+  kTargetedAck,
+  kSharedVersioned,
+};
+
+// The engine's half: the same calls for every design.
+class IotlbControl {
+ public:
+  virtual ~IotlbControl() = default;
+  virtual IotlbDesign design() const = 0;
   // The reader's private part, stable in memory. Error when max_readers is reached.
-  { iotlb.add_reader(id) } -> std::same_as<Result<typename I::Reader*>>;
-  // A hint for bursts: brings the entry that lookup() will probe first towards the core.
-  { iotlb.prefetch(reader, tag, iova) }
-  noexcept;
-  // Several lookups of one domain: what is common to them is checked and loaded once. As if all of
-  // them began at burst(); it lives within one online section, and no fill() happens while it lives.
-  { iotlb.burst(reader, tag) }
-  noexcept->std::same_as<typename I::Burst>;
+  virtual Result<IotlbReader*> add_reader(ReaderId id) = 0;
+  // Invalidates [range] of the domain; invalidate_domain() all of it (DETACH of the last endpoint).
+  virtual InvalidationToken invalidate(DomainTag tag, IovaRange range) = 0;
+  virtual InvalidationToken invalidate_domain(DomainTag tag) = 0;
+  virtual bool completed(InvalidationToken token) = 0;
+  // The reader that `completed` still waits for, if it is one.
+  virtual std::optional<ReaderId> laggard(InvalidationToken token) = 0;
+  virtual std::size_t resident_bytes() const = 0;
+};
+
+// clang-format off: version 14 breaks the line before noexcept in a requirement.
+
+// Several lookups of one domain: what is common to them is checked and loaded once. As if all of
+// them began at burst(); it lives within one online section, and no fill() happens while it lives.
+template <class B>
+concept IotlbBurst = requires(B& burst, Iova iova, std::uint64_t hits) {
   { burst.lookup(iova) }
   noexcept->std::same_as<std::optional<IotlbHit>>;
   // lookup() at the place tried first, without a call and uncounted: the caller tells count_hits() later.
   // Nothing means "ask lookup()".
   { burst.lookup_home(iova) }
   noexcept->std::same_as<std::optional<IotlbHit>>;
-  { burst.count_hits(std::uint64_t{}) }
+  { burst.count_hits(hits) }
   noexcept;
+};
+
+// The reader's half, inlined into its caller: a template's parameter, never a virtual call.
+template <class I>
+concept IotlbCache = std::derived_from<I, IotlbControl> &&
+    std::derived_from<typename I::Reader, IotlbReader> && IotlbBurst<typename I::Burst> &&
+    requires(I& iotlb, typename I::Reader& reader, const typename I::FillTicket& ticket,
+             DomainTag tag, Iova iova, const Translation& translation) {
+  { iotlb.burst(reader, tag) }
+  noexcept->std::same_as<typename I::Burst>;
   { iotlb.lookup(reader, tag, iova) }
   noexcept->std::same_as<std::optional<IotlbHit>>;
   { iotlb.begin_fill(reader, tag, iova) }
@@ -102,15 +136,14 @@ concept Iotlb = requires(I iotlb, typename I::Reader& reader, typename I::Burst&
   noexcept;
   { iotlb.quiescent(reader) }
   noexcept;
-  { iotlb.stats(reader) } -> std::same_as<IotlbReaderStats>;
-  // Invalidates [range] of the domain; invalidate_domain() all of it (DETACH of the last endpoint).
-  { iotlb.invalidate(tag, range) } -> std::same_as<InvalidationToken>;
-  { iotlb.invalidate_domain(tag) } -> std::same_as<InvalidationToken>;
-  { iotlb.completed(token) } -> std::same_as<bool>;
-  // The reader that `completed` still waits for, if it is one.
-  { iotlb.laggard(token) } -> std::same_as<std::optional<ReaderId>>;
-  { iotlb.resident_bytes() } -> std::same_as<std::size_t>;
 };
 // clang-format on
+
+// The IOTLB as the type that the caller knows it to have.
+template <IotlbCache I>
+I& design_cast(IotlbControl& iotlb) {
+  VIOLET_CHECK(iotlb.design() == I::kDesign);
+  return static_cast<I&>(iotlb);
+}
 
 }  // namespace violet

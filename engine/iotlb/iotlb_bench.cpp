@@ -15,6 +15,7 @@
 #include "engine/base/check.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
+#include "engine/iotlb/designs.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 
 namespace violet {
@@ -52,7 +53,7 @@ template <class I>
 struct Bed {
   explicit Bed(const IotlbConfig& config = {}) : iotlb(config, quiescence) {
     const auto id = quiescence.add_reader("bench").value();
-    reader = iotlb.add_reader(id).value();
+    reader = static_cast<typename I::Reader*>(iotlb.add_reader(id).value());
     quiescence.online(id);
   }
   void fill(const Workload& load, std::uint64_t at) {
@@ -209,20 +210,27 @@ void page_life(benchmark::State& state) {
   VIOLET_CHECK(hits == static_cast<std::uint64_t>(state.iterations()));
 }
 
+template <class I>
+void register_design(const IotlbInfo& kind) {
+  const std::string name = kind.name;
+  const bool baseline = !kind.wait_free_hits;  // Its list is searched, not indexed: fewer mappings.
+  for (const std::int64_t mappings : {4096, 65536}) {
+    if (baseline && mappings > 4096) continue;
+    benchmark::RegisterBenchmark(("Hit/" + name).c_str(), hit<I>)
+        ->Arg(baseline ? 2048 : mappings)
+        ->UseManualTime();
+  }
+  benchmark::RegisterBenchmark(("MissAndFill/" + name).c_str(), miss_and_fill<I>)->Arg(65536);
+  benchmark::RegisterBenchmark(("Invalidate/" + name).c_str(), invalidate<I>);
+  benchmark::RegisterBenchmark(("PageLife/" + name).c_str(), page_life<I>);
+}
+
 const bool kRegistered = [] {
-  for_each_type<Iotlbs>([]<class I>() {
-    const std::string name = I::kName;
-    const bool baseline = !I::kWaitFreeHits;  // Its list is searched, not indexed: fewer mappings.
-    for (const std::int64_t mappings : {4096, 65536}) {
-      if (baseline && mappings > 4096) continue;
-      benchmark::RegisterBenchmark(("Hit/" + name).c_str(), hit<I>)
-          ->Arg(baseline ? 2048 : mappings)
-          ->UseManualTime();
-    }
-    benchmark::RegisterBenchmark(("MissAndFill/" + name).c_str(), miss_and_fill<I>)->Arg(65536);
-    benchmark::RegisterBenchmark(("Invalidate/" + name).c_str(), invalidate<I>);
-    benchmark::RegisterBenchmark(("PageLife/" + name).c_str(), page_life<I>);
-  });
+  EpochQuiescence quiescence;
+  for (const auto& kind : iotlbs()) {
+    const auto iotlb = kind.make({}, quiescence);
+    visit_design(*iotlb, [&]<class I>(I& /*design*/) { register_design<I>(kind); });
+  }
   return true;
 }();
 

@@ -13,12 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace violet;
   if (size == 0) return 0;
   const std::span<const std::uint8_t> history(data + 1, size - 1);
-  for_each_type<Iotlbs>([&]<class I>() {
-    IotlbHistory<I> player(small_iotlb_config(data[0]));
+  for (const auto& kind : iotlbs()) {
+    IotlbHistory player(kind, small_iotlb_config(data[0]));
     if (const auto failure = player.play(history)) {
       std::fprintf(stderr, "%s\n", failure->c_str());
       std::abort();
     }
-  });
+  }
   return 0;
 }

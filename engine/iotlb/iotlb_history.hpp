@@ -1,8 +1,8 @@
-// The oracle: plays a history that is given as bytes on one IOTLB design, with several readers and
+// The oracle plays a history that is given as bytes on one IOTLB design, with several readers and
 // domains, against plain maps, and says what went wrong. Tests, properties and the fuzzer share it.
 //
 // A lookup may always miss. A hit must be what the domain maps now, or what an invalidation that is not
-// complete() yet removed: never anything older (I1, I4), never a mix, never more rights (C3).
+// complete() yet removed: never anything older (Iotlb.1, Iotlb.4), never a mix, never more rights (C3).
 //
 // Threading: one thread plays all parts, so every interleaving of whole calls can be written down; the
 // interleavings inside calls are the canary test's.
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,18 +23,21 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/quiescence.hpp"
-#include "engine/iotlb/iotlb.hpp"
+#include "engine/iotlb/any_iotlb.hpp"
+#include "engine/iotlb/iotlbs.hpp"
 
 namespace violet {
 
-template <Iotlb I>
 class IotlbHistory {
  public:
-  explicit IotlbHistory(const IotlbConfig& config)
-      : granule_(std::uint64_t{1} << config.granule_shift), iotlb_(config, quiescence_) {
+  IotlbHistory(const IotlbInfo& kind, const IotlbConfig& config)
+      : name_(kind.name),
+        granule_(std::uint64_t{1} << config.granule_shift),
+        owned_(kind.make(config, quiescence_)),
+        iotlb_(*owned_) {
     for (auto& reader : readers_) {
       reader.id = quiescence_.add_reader("reader").value();
-      reader.port = iotlb_.add_reader(reader.id).value();
+      reader.port = open_any_reader(iotlb_, reader.id).value();
     }
   }
 
@@ -49,14 +53,14 @@ class IotlbHistory {
 
  private:
   struct Held {
-    typename I::FillTicket ticket;
+    AnyIotlbReader::Ticket ticket;
     DomainTag tag;
     Iova at;
     Translation translation;
   };
   struct Player {
     ReaderId id{};
-    typename I::Reader* port = nullptr;
+    std::unique_ptr<AnyIotlbReader> port;
     bool online = false;
     std::optional<Held> held;
   };
@@ -158,8 +162,8 @@ class IotlbHistory {
     const auto token = iotlb_.invalidate_domain(domain.tag);
     removed_.push_back({token, quiescence_.start(), domain.tag, std::move(gone)});
     // Steps that make the tables of contexts and generations collide, too.
-    constexpr std::array<std::uint32_t, 4> kSteps{1, 256, 1024, 3};
-    next_tag_ += kSteps[next() % kSteps.size()];
+    constexpr std::array<std::uint32_t, 4> kTagSteps{1, 256, 1024, 3};
+    next_tag_ += kTagSteps[next() % kTagSteps.size()];
     domain.tag = {next_tag_};
   }
 
@@ -182,7 +186,7 @@ class IotlbHistory {
   void lookup(Player& reader, Domain& domain) {
     const Iova at{domain.base + next_offset() + next()};
     go_online(reader);
-    check(domain.tag, at, iotlb_.lookup(*reader.port, domain.tag, at));
+    check(domain.tag, at, reader.port->lookup(domain.tag, at));
   }
 
   void check(DomainTag tag, Iova at, const std::optional<IotlbHit>& hit) {
@@ -196,10 +200,9 @@ class IotlbHistory {
         if (mapping.extent.contains(at) && agrees(mapping, at, *hit)) return;
       }
     }
-    failure_ =
-        fmt::format("{}: domain {} address {:#x} gave {:#x} rights {}, which is {}", I::kName,
-                    tag.value, at.value, hit->phys.value, static_cast<int>(hit->permissions),
-                    now ? "not what is mapped" : "not mapped");
+    failure_ = fmt::format("{}: domain {} address {:#x} gave {:#x} rights {}, which is {}", name_,
+                           tag.value, at.value, hit->phys.value, static_cast<int>(hit->permissions),
+                           now ? "not what is mapped" : "not mapped");
   }
 
   static bool agrees(const Translation& mapping, Iova at, const IotlbHit& hit) {
@@ -221,18 +224,18 @@ class IotlbHistory {
   void walk_and_fill(Player& reader, Domain& domain) {
     const Iova at{domain.base + next_offset()};
     go_online(reader);
-    const auto ticket = iotlb_.begin_fill(*reader.port, domain.tag, at);
+    const auto ticket = reader.port->begin_fill(domain.tag, at);
     const auto found = translate(domain.tag, at);
     if (!found) return;
-    iotlb_.fill(*reader.port, ticket, domain.tag, at, *found);
-    check(domain.tag, at, iotlb_.lookup(*reader.port, domain.tag, at));
+    reader.port->fill(ticket, domain.tag, at, *found);
+    check(domain.tag, at, reader.port->lookup(domain.tag, at));
   }
 
   // The walk of a stale fill: what happens before finish_fill() may make it untrue.
   void hold_ticket(Player& reader, Domain& domain) {
     const Iova at{domain.base + next_offset()};
     go_online(reader);
-    const auto ticket = iotlb_.begin_fill(*reader.port, domain.tag, at);
+    const auto ticket = reader.port->begin_fill(domain.tag, at);
     const auto found = translate(domain.tag, at);
     if (found) reader.held.emplace(Held{ticket, domain.tag, at, *found});
   }
@@ -241,8 +244,8 @@ class IotlbHistory {
     if (!reader.held) return;
     const Held held = *reader.held;
     reader.held.reset();
-    iotlb_.fill(*reader.port, held.ticket, held.tag, held.at, held.translation);
-    check(held.tag, held.at, iotlb_.lookup(*reader.port, held.tag, held.at));
+    reader.port->fill(held.ticket, held.tag, held.at, held.translation);
+    check(held.tag, held.at, reader.port->lookup(held.tag, held.at));
   }
 
   void go_online(Player& reader) {
@@ -250,10 +253,10 @@ class IotlbHistory {
     reader.online = true;
   }
   void change_state(Player& reader) {
-    reader.held.reset();  // I5: tickets do not outlive the section.
+    reader.held.reset();  // Iotlb.5: tickets do not outlive the section.
     if (!reader.online) return go_online(reader);
     if (next() % 2 == 0) {
-      iotlb_.quiescent(*reader.port);
+      reader.port->quiescent();
       quiescence_.quiescent(reader.id);
     } else {
       quiescence_.offline(reader.id);
@@ -287,14 +290,16 @@ class IotlbHistory {
     for (const auto& domain : domains_) {
       for (std::uint64_t i = 0; i < 64 && !failure_; ++i) {
         const Iova at{domain.base + (i & 3) * kLarge + (i >> 2) * granule_};
-        check(domain.tag, at, iotlb_.lookup(*reader.port, domain.tag, at));
+        check(domain.tag, at, reader.port->lookup(domain.tag, at));
       }
     }
   }
 
+  std::string name_;
   std::uint64_t granule_;
   EpochQuiescence quiescence_;
-  I iotlb_;
+  std::unique_ptr<IotlbControl> owned_;
+  IotlbControl& iotlb_;
   std::array<Player, 3> readers_;
   std::array<Domain, 3> domains_{Domain{{0}, 0, {}}, Domain{{1}, std::uint64_t{0} - kSpan, {}},
                                  Domain{{257}, 0, {}}};

@@ -1,27 +1,26 @@
-// The registry of IOTLB designs: one line each. A new design is one header that fulfils the concept of
-// iotlb.hpp and one line here; the typed tests, the oracle, the fuzzer, the canary and the bench follow.
+// The registry of IOTLB designs: what devices, plans, tests and benches choose from by name. A new
+// design is one header that fulfils IotlbCache, one value of IotlbDesign, one line in iotlbs.cpp and one
+// in designs.hpp; the compiler and a test miss what is forgotten.
 //
-// Threading: compile time only.
+// Threading: immutable.
 #pragma once
 
-#include "engine/base/type_list.hpp"
-#include "engine/iotlb/generation_device.hpp"
-#include "engine/iotlb/generation_domain.hpp"
-#include "engine/iotlb/generation_ranges.hpp"
-#include "engine/iotlb/locked_iotlb.hpp"
-#include "engine/iotlb/shared_versioned.hpp"
-#include "engine/iotlb/targeted.hpp"
+#include <memory>
+
+#include "engine/base/registry.hpp"
+#include "engine/iotlb/iotlb.hpp"
 
 namespace violet {
 
-using Iotlbs = TypeList<LockedIotlb,            //
-                        GenerationDeviceIotlb,  //
-                        GenerationDomainIotlb,  //
-                        GenerationRangesIotlb,  //
-                        TargetedIotlb,          //
-                        SharedVersionedIotlb>;
+struct IotlbInfo : RegistryEntry {
+  IotlbDesign design;
+  bool wait_free_hits;
+  std::unique_ptr<IotlbControl> (*make)(const IotlbConfig&, Quiescence&);
+};
 
-// What a plan gets that names none, and what the scorecard judges.
-using DefaultIotlb = GenerationDomainIotlb;
+// What a plan gets that names none, and what the scorecard judges: the first of the registry.
+inline constexpr const char* kDefaultIotlb = "generation-domain";
+
+Registry<IotlbInfo> iotlbs();
 
 }  // namespace violet

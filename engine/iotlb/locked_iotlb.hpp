@@ -3,9 +3,9 @@
 // anew from that description; what it is compared with should be what people run.
 //
 // Threading: as iotlb.hpp, but lookup() takes a shared lock and fill() an exclusive one, so readers
-// may wait for each other (kWaitFreeHits is false). The engine does not (C5): it only tries the lock, and what
-// it could not apply waits in a list that completed() applies.
-// Invariants: K1 while an invalidation waits, lookups miss and fills refuse without touching the lock, so
+// may wait for each other (IotlbInfo::wait_free_hits is false). The engine does not (C5): it only tries
+// the lock, and what it could not apply waits in a list that completed() applies.
+// Invariants: Locked.1 while an invalidation waits, lookups miss and fills refuse without touching the lock, so
 // that the engine's next try finds it free once the present holders have left.
 //
 // Memory order. The list is protected by the lock. invalidate() counts version_ up before it tries
@@ -33,15 +33,15 @@
 
 namespace violet {
 
-class LockedIotlb {
+class LockedIotlb : public IotlbControl {
  public:
-  static constexpr const char* kName = "locked";
-  static constexpr bool kWaitFreeHits = false;
+  static constexpr IotlbDesign kDesign = IotlbDesign::kLocked;
   static constexpr std::size_t kMaxEntries = 2048;  // IOTLB_CACHE_SIZE of DPDK.
   static constexpr std::size_t kMaxPending = 256;   // Beyond, everything is forgotten.
 
-  struct alignas(kCacheLine) Reader {
+  struct alignas(kCacheLine) Reader final : IotlbReader {
     Reader(const IotlbConfig& /*config*/, ReaderId reader) : id(reader), rng(reader.value) {}
+    IotlbReaderStats stats() const override { return counters.read(); }
     ReaderId id;
     Rng rng;
     ReaderCounters counters;
@@ -75,7 +75,8 @@ class LockedIotlb {
         readers_(config.max_readers),
         list_(std::min(config.entries, kMaxEntries)) {}
 
-  Result<Reader*> add_reader(ReaderId id) { return readers_.add(config_, id); }
+  IotlbDesign design() const override { return kDesign; }
+  Result<IotlbReader*> add_reader(ReaderId id) override { return readers_.add(config_, id); }
 
   std::optional<IotlbHit> lookup(Reader& reader, DomainTag tag, Iova iova) noexcept {
     const auto hit = waiting() ? std::nullopt : find(reader, tag, iova);
@@ -99,7 +100,6 @@ class LockedIotlb {
     DomainTag tag_;
   };
   Burst burst(Reader& reader, DomainTag tag) noexcept { return {*this, reader, tag}; }
-  void prefetch(Reader& /*reader*/, DomainTag /*tag*/, Iova /*iova*/) noexcept {}
 
   FillTicket begin_fill(Reader& /*reader*/, DomainTag /*tag*/, Iova /*iova*/) noexcept {
     return {version_.load(std::memory_order_acquire)};  // partner: invalidate()
@@ -114,9 +114,8 @@ class LockedIotlb {
     }
   }
   void quiescent(Reader& /*reader*/) noexcept {}
-  IotlbReaderStats stats(const Reader& reader) const { return reader.counters.read(); }
 
-  InvalidationToken invalidate(DomainTag tag, IovaRange range) {
+  InvalidationToken invalidate(DomainTag tag, IovaRange range) override {
     if (pending_count_ < kMaxPending) pending_[pending_count_] = {tag, range};
     ++pending_count_;
     waiting_.store(true, std::memory_order_release);  // partner: waiting()
@@ -125,14 +124,16 @@ class LockedIotlb {
     try_apply();
     return token;
   }
-  InvalidationToken invalidate_domain(DomainTag tag) { return invalidate(tag, IovaRange::all()); }
+  InvalidationToken invalidate_domain(DomainTag tag) override {
+    return invalidate(tag, IovaRange::all());
+  }
 
-  bool completed(InvalidationToken token) {
+  bool completed(InvalidationToken token) override {
     if (token > applied_) try_apply();
     return token <= applied_;
   }
   // A reader that was inside the lock when asked. One that is just between lookups is not named.
-  std::optional<ReaderId> laggard(InvalidationToken token) {
+  std::optional<ReaderId> laggard(InvalidationToken token) override {
     if (completed(token)) return std::nullopt;
     for (const auto& reader : readers_) {
       if (reader->holding.load(std::memory_order_relaxed)) return reader->id;
@@ -140,7 +141,7 @@ class LockedIotlb {
     return std::nullopt;
   }
 
-  std::size_t resident_bytes() const {
+  std::size_t resident_bytes() const override {
     return sizeof(*this) + list_.bytes() + readers_.size() * sizeof(Reader);
   }
 

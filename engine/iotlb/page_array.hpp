@@ -5,14 +5,14 @@
 // context id stands for (domain incarnation, generation), so nothing else needs a compare.
 //
 // Threading: owner-only.
-// Invariants: P1 a key is in at most one way. P2 context id 0 is never looked up and marks a free
+// Invariants: PageArray.1 a key is in at most one way. PageArray.2 context id 0 is never looked up and marks a free
 // entry.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/iotlb/aligned_array.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/iotlb/geometry.hpp"
 #include "engine/iotlb/replacement.hpp"
 
@@ -45,10 +45,6 @@ class PageArray {
     if (slot == kNotFound) return {};
     replacement_.touch(slot);
     return {entries_[slot].data, geometry_.region_bytes()};
-  }
-
-  void prefetch(DomainTag tag, Iova iova) const noexcept {
-    __builtin_prefetch(&entries_[geometry_.slot(tag, iova)]);
   }
 
   // Adds or replaces. `live(context)` says whether a context id can still be looked up.
@@ -111,7 +107,7 @@ class PageArray {
     }
   }
 
-  // The way that has the key (P1), else the home way if it is free, else any free way, else a victim.
+  // The way that has the key (PageArray.1), else the home way if it is free, else any free way, else a victim.
   template <class Live>
   std::size_t place(std::size_t home, std::uint64_t key, Rng& rng, Live&& live) noexcept {
     const std::size_t first = geometry_.first_slot(home);

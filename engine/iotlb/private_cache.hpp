@@ -90,8 +90,6 @@ class PrivateCache {
     std::uint64_t hits_ = 0;
   };
 
-  void prefetch(DomainTag tag, Iova iova) const noexcept { pages_.prefetch(tag, iova); }
-
   // Caches what one entry can hold of the translation, as true at `generation`.
   void fill(DomainTag tag, std::uint64_t generation, Iova iova,
             const Translation& translation) noexcept {
@@ -167,7 +165,7 @@ class PrivateCache {
     large_.sweep(share(large_), live);
     return id;
   }
-  // X2: what one renewal must sweep.
+  // Context.2: what one renewal must sweep.
   static std::size_t share(const PageArray& array) {
     return (array.geometry().entries() + ContextTable::kMinRetired - 1) / ContextTable::kMinRetired;
   }

@@ -1,4 +1,4 @@
-// Which way of a full set gives place: round robin, random, or least recently used.
+// Replacement chooses the way of a full set that gives place: round robin, random, or least recently used.
 //
 // Threading: one owner for a private array, any number of threads for a shared one. State is relaxed
 // atomics (plain moves): a lost update makes a worse choice, never a wrong one, so no order is
@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/base/aligned_array.hpp"
 #include "engine/base/rng.hpp"
-#include "engine/iotlb/aligned_array.hpp"
 #include "engine/iotlb/geometry.hpp"
 
 namespace violet {

@@ -3,8 +3,8 @@
 //
 // Threading: as iotlb.hpp. The table: versioned_table.hpp. Generations: written by the engine, read by all.
 //
-// Memory order. A small invalidate() removes region by region (V2). A large one, and a small one that met an
-// entry that was being written (V3), bumps the domain's counter, with the argument of
+// Memory order. A small invalidate() removes region by region (Versioned.2). A large one, and a small one that met an
+// entry that was being written (Versioned.3), bumps the domain's counter, with the argument of
 // generation_iotlb.hpp: an entry carries the generation of its ticket, and a ticket older than the
 // bump can match no later lookup. So the engine never waits, and completed() is true at once.
 // Wrap-around: sequences and versions are 64 bits. Entries carry 44 bits of the generation: an entry
@@ -26,14 +26,14 @@
 
 namespace violet {
 
-class SharedVersionedIotlb {
+class SharedVersionedIotlb : public IotlbControl {
  public:
-  static constexpr const char* kName = "shared-versioned";
-  static constexpr bool kWaitFreeHits = true;
+  static constexpr IotlbDesign kDesign = IotlbDesign::kSharedVersioned;
   static constexpr std::uint64_t kMaxRemovals = 64;  // Granules; beyond, the generation is bumped.
 
-  struct alignas(kCacheLine) Reader {
+  struct alignas(kCacheLine) Reader final : IotlbReader {
     Reader(const IotlbConfig& /*config*/, ReaderId id) : rng(id.value) {}
+    IotlbReaderStats stats() const override { return counters.read(); }
     ReaderCounters counters;
     Rng rng;
   };
@@ -50,7 +50,8 @@ class SharedVersionedIotlb {
         large_(large_geometry(config), config.replacement),
         has_large_(config.granule_shift < kLargeShift) {}
 
-  Result<Reader*> add_reader(ReaderId id) { return readers_.add(config_, id); }
+  IotlbDesign design() const override { return kDesign; }
+  Result<IotlbReader*> add_reader(ReaderId id) override { return readers_.add(config_, id); }
 
   // Lookups of one domain at one generation; hits are counted at the end. No fill() while it lives.
   class Burst {
@@ -97,9 +98,6 @@ class SharedVersionedIotlb {
                                                         Iova iova) noexcept {
     return burst(reader, tag).lookup(iova);
   }
-  void prefetch(Reader& /*reader*/, DomainTag tag, Iova iova) noexcept {
-    pages_.prefetch(tag, iova);
-  }
 
   FillTicket begin_fill(Reader& /*reader*/, DomainTag tag, Iova iova) noexcept {
     return {generation(tag), pages_.version(tag, iova), large_.version(tag, iova)};
@@ -113,21 +111,20 @@ class SharedVersionedIotlb {
     }
   }
   void quiescent(Reader& /*reader*/) noexcept {}
-  IotlbReaderStats stats(const Reader& reader) const { return reader.counters.read(); }
 
-  InvalidationToken invalidate(DomainTag tag, IovaRange range) {
+  InvalidationToken invalidate(DomainTag tag, IovaRange range) override {
     if (!remove(tag, range)) bump(tag);
     return ++tokens_;
   }
-  InvalidationToken invalidate_domain(DomainTag tag) {
+  InvalidationToken invalidate_domain(DomainTag tag) override {
     bump(tag);
     return ++tokens_;
   }
   // What invalidate() did was all there is to do.
-  bool completed(InvalidationToken /*token*/) { return true; }
-  std::optional<ReaderId> laggard(InvalidationToken /*token*/) { return std::nullopt; }
+  bool completed(InvalidationToken /*token*/) override { return true; }
+  std::optional<ReaderId> laggard(InvalidationToken /*token*/) override { return std::nullopt; }
 
-  std::size_t resident_bytes() const {
+  std::size_t resident_bytes() const override {
     return sizeof(*this) + pages_.bytes() + large_.bytes() + readers_.size() * sizeof(Reader);
   }
 

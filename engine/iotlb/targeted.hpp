@@ -2,17 +2,17 @@
 // exactly the entries that it names and acknowledges. What a queued invalidation with a wait costs.
 //
 // Threading: as iotlb.hpp.
-// Invariants: T1 a lookup() first applies every invalidation that it can see in the log, so it never
-// returns what one of them names. T2 acknowledged_ = n is stored after items 1..n were applied.
+// Invariants: Targeted.1 a lookup() first applies every invalidation that it can see in the log, so it never
+// returns what one of them names. Targeted.2 acknowledged_ = n is stored after items 1..n were applied.
 //
 // An invalidation's token is the token of its grace period.
 //
-// Memory order, and the race of online() with invalidate() (I4). invalidate() posts (L3) and then opens
+// Memory order, and the race of online() with invalidate() (Iotlb.4). invalidate() posts (Log.3) and then opens
 // a grace period. completed(n) is true when every reader has acknowledged n (release, acquired here), or
 // when that grace period has passed. A reader that was online during the scan keeps it open until it is
 // quiescent; one that was offline, or comes online at that moment, is by quiescence.hpp in a section that
 // sees what was written before start(): the log's tail. Either way its next lookup applies item n
-// first (T1). So an offline reader is not waited for and yet returns nothing stale, without a flag
+// first (Targeted.1). So an offline reader is not waited for and yet returns nothing stale, without a flag
 // that both sides would have to agree on. The acknowledgement only makes completion earlier than the grace period.
 //   Stale fill: the ticket is the log position that begin_fill() had applied before the store was
 //     read. A removal that the walk missed was posted after that position. Either it has not been
@@ -36,15 +36,15 @@
 
 namespace violet {
 
-class TargetedIotlb {
+class TargetedIotlb : public IotlbControl {
  public:
-  static constexpr const char* kName = "targeted-ack";
-  static constexpr bool kWaitFreeHits = true;
+  static constexpr IotlbDesign kDesign = IotlbDesign::kTargetedAck;
   static constexpr std::size_t kLogItems = 1024;
   static constexpr std::uint64_t kMaxProbes = 2048;  // About 10 us of one reader's time.
 
-  struct alignas(kCacheLine) Reader {
+  struct alignas(kCacheLine) Reader final : IotlbReader {
     Reader(const IotlbConfig& config, ReaderId reader) : id(reader), cache(config, reader.value) {}
+    IotlbReaderStats stats() const override { return cache.stats(); }
     ReaderId id;
     std::uint64_t applied = 0;  // Position in the log.
     std::uint64_t flushes = 1;  // The generation of everything this reader caches.
@@ -58,7 +58,8 @@ class TargetedIotlb {
   TargetedIotlb(const IotlbConfig& config, Quiescence& quiescence)
       : config_(config), quiescence_(quiescence), readers_(config.max_readers), log_(kLogItems) {}
 
-  Result<Reader*> add_reader(ReaderId id) { return readers_.add(config_, id); }
+  IotlbDesign design() const override { return kDesign; }
+  Result<IotlbReader*> add_reader(ReaderId id) override { return readers_.add(config_, id); }
 
   using Burst = PrivateCache::Burst;
   [[gnu::always_inline]] Burst burst(Reader& reader, DomainTag tag) noexcept {
@@ -68,9 +69,6 @@ class TargetedIotlb {
   [[gnu::always_inline]] std::optional<IotlbHit> lookup(Reader& reader, DomainTag tag,
                                                         Iova iova) noexcept {
     return burst(reader, tag).lookup(iova);
-  }
-  void prefetch(Reader& reader, DomainTag tag, Iova iova) noexcept {
-    reader.cache.prefetch(tag, iova);
   }
 
   FillTicket begin_fill(Reader& reader, DomainTag /*tag*/, Iova /*iova*/) noexcept {
@@ -83,29 +81,30 @@ class TargetedIotlb {
     reader.cache.fill(tag, reader.flushes, iova, translation);
   }
   void quiescent(Reader& reader) noexcept { apply_posted(reader); }
-  IotlbReaderStats stats(const Reader& reader) const { return reader.cache.stats(); }
 
-  InvalidationToken invalidate(DomainTag tag, IovaRange range) {
+  InvalidationToken invalidate(DomainTag tag, IovaRange range) override {
     const std::uint64_t number = log_.post({tag, range});
     const Quiescence::Token token = quiescence_.start();
     numbers_[token % numbers_.size()] = number;
     return token;
   }
-  InvalidationToken invalidate_domain(DomainTag tag) { return invalidate(tag, IovaRange::all()); }
+  InvalidationToken invalidate_domain(DomainTag tag) override {
+    return invalidate(tag, IovaRange::all());
+  }
 
-  bool completed(InvalidationToken token) {
+  bool completed(InvalidationToken token) override {
     if (token <= completed_) return true;
     if (!quiescence_.passed(token) && !all_acknowledged(number(token))) return false;
     completed_ = token;  // Numbers and grace periods both grow: all before are complete too.
     return true;
   }
   // Readers that are offline are not waited for, so this is the one that keeps the grace period open.
-  std::optional<ReaderId> laggard(InvalidationToken token) {
+  std::optional<ReaderId> laggard(InvalidationToken token) override {
     if (completed(token)) return std::nullopt;
     return quiescence_.laggard(token);
   }
 
-  std::size_t resident_bytes() const {
+  std::size_t resident_bytes() const override {
     std::size_t bytes = sizeof(*this) + log_.bytes();
     for (const auto& reader : readers_) bytes += reader->cache.bytes();
     return bytes;
@@ -122,7 +121,7 @@ class TargetedIotlb {
   [[gnu::noinline]] void apply_until(Reader& reader, std::uint64_t tail) noexcept {
     if (!apply_each(reader, tail)) ++reader.flushes;
     reader.applied = tail;
-    // release, partner: all_acknowledged(). Everything up to `tail` is gone (T2).
+    // release, partner: all_acknowledged(). Everything up to `tail` is gone (Targeted.2).
     reader.acknowledged.store(tail, std::memory_order_release);
   }
 

@@ -3,10 +3,10 @@
 //
 // Threading: find(), version() and store() from any reader; remove() and scrub() from the engine.
 // Invariants:
-//   V1 find() returns the data of one store() untorn, or nothing. It never retries.
-//   V2 after remove() returned true, no find() that begins later returns the region for that tag, and
+//   Versioned.1 find() returns the data of one store() untorn, or nothing. It never retries.
+//   Versioned.2 after remove() returned true, no find() that begins later returns the region for that tag, and
 //      no store() whose version() came before remove() makes it findable.
-//   V3 nobody waits: store() gives up when the entry or the version moved, remove() reports that it met
+//   Versioned.3 nobody waits: store() gives up when the entry or the version moved, remove() reports that it met
 //      an entry that is being written.
 //
 // Memory order. Entry sequence: bit 0 = being written, bit 1 = empty, the rest counts. As in
@@ -26,7 +26,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/iotlb/aligned_array.hpp"
+#include "engine/base/aligned_array.hpp"
 #include "engine/iotlb/geometry.hpp"
 #include "engine/iotlb/replacement.hpp"
 
@@ -113,10 +113,6 @@ class VersionedTable {
       return {data, geometry_.region_bytes()};
     }
     return {};
-  }
-
-  void prefetch(DomainTag tag, Iova iova) const noexcept {
-    __builtin_prefetch(&entries_[geometry_.slot(tag, iova)]);
   }
 
   // Of the set that `iova` belongs to. Load it before the walk whose result store() will be given.

@@ -1,4 +1,4 @@
-// Fault records: what the device puts on the event queue, and how a driver reads it.
+// A fault record tells a driver of an access that was refused: encoded for the event queue, and parsed.
 //
 // Threading: pure functions.
 // Invariants: an encoded record has no reserved bit set (D48) and no undefined flag (D49).

@@ -1,4 +1,4 @@
-// The property list that answers PROBE: written by the device, read back by drivers and tests.
+// A property list answers PROBE: the device builds it, drivers and tests parse it.
 //
 // Threading: pure functions.
 // Invariants: a built list has no reserved bit set (D38, D43), lengths without headers (D39), no gaps

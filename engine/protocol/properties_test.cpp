@@ -29,7 +29,7 @@ ResvMem wire_at(const std::vector<std::byte>& list, std::size_t at) {
 
 TEST(Properties, D38_D43_ReservedBitsAreZero) {
   const auto list = build_properties(std::vector{kReserved, kMsi});
-  for (const std::size_t at : {0, 24}) {
+  for (const std::size_t at : {0u, 24u}) {
     const ResvMem wire = wire_at(list, at);
     EXPECT_EQ(wire.head.type >> 12, 0);
     for (const auto byte : wire.reserved) EXPECT_EQ(byte, 0);

@@ -1,5 +1,5 @@
-// From the bytes of a request to a typed request: what the driver asked for, in host types and with
-// every byte taken from the copy once, so that a hostile guest has nothing to change behind a check.
+// A request is decoded from bytes into host types: what the driver asked for, with every byte taken from the
+// copy once, so that a hostile guest has nothing to change behind a check.
 //
 // Threading: pure functions over plain values.
 // Invariants: decode() calls its visitor exactly once and reads nothing beyond the span.

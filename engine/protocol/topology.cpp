@@ -6,14 +6,15 @@
 
 #include "engine/base/check.hpp"
 #include "engine/protocol/wire.hpp"
+#include "engine/protocol/wire_bytes.hpp"
 
 namespace violet::protocol {
 namespace {
 
-constexpr std::size_t kMostWarnings = 20;
+constexpr std::size_t kMostTopologyWarnings = 20;
 constexpr std::size_t kAlignment = 8;  // Of the first item.
 
-enum ItemType : std::uint8_t { kPciRange = 1, kMmio = 2 };
+enum ItemType : std::uint8_t { kPciRangeItem = 1, kMmioItem = 2 };
 
 struct WireTopology {
   le16 count;
@@ -24,28 +25,21 @@ struct WireItem {
   std::uint8_t reserved;
   le16 length;
 };
-struct WirePciRange {
+struct WirePciRangeItem {
   WireItem head;
   le32 endpoint_start;
   le16 segment, bdf_start, bdf_end, padding;
 };
-struct WireMmio {
+struct WireMmioItem {
   WireItem head;
   le32 endpoint;
   le64 address;
 };
 static_assert(sizeof(WireTopology) == 4);
 constexpr std::size_t kItemBytes = 16;
-static_assert(sizeof(WirePciRange) == kItemBytes && offsetof(WirePciRange, segment) == 8);
-static_assert(sizeof(WireMmio) == kItemBytes && offsetof(WireMmio, address) == 8);
+static_assert(sizeof(WirePciRangeItem) == kItemBytes && offsetof(WirePciRangeItem, segment) == 8);
+static_assert(sizeof(WireMmioItem) == kItemBytes && offsetof(WireMmioItem, address) == 8);
 static_assert(kTopologyAt == sizeof(Config));
-
-template <class Wire>
-Wire read(std::span<const std::byte> bytes, std::size_t at) {
-  Wire wire;
-  std::memcpy(&wire, bytes.data() + at, sizeof(wire));
-  return wire;
-}
 
 template <class Wire>
 void append(std::vector<std::byte>& bytes, const Wire& wire) {
@@ -54,8 +48,8 @@ void append(std::vector<std::byte>& bytes, const Wire& wire) {
 }
 
 template <class... Args>
-tl::unexpected<Error> fail_at(std::size_t offset, fmt::format_string<Args...> format,
-                              Args&&... args) {
+tl::unexpected<Error> topology_error(std::size_t offset, fmt::format_string<Args...> format,
+                                     Args&&... args) {
   return fail(ErrorKind::kUsage, "topology: offset {:#x}: {}", offset,
               fmt::format(format, std::forward<Args>(args)...));
 }
@@ -65,27 +59,27 @@ using Outcome = Result<void>;  // Status is the wire's here.
 // One item of known length. A later version may append to it; one that is too short cannot be read.
 Outcome take(std::span<const std::byte> bytes, std::size_t at, Topology& into) {
   const std::uint8_t type = read<WireItem>(bytes, 0).type;
-  if (type != kPciRange && type != kMmio) {
-    if (into.warnings.size() < kMostWarnings) {
+  if (type != kPciRangeItem && type != kMmioItem) {
+    if (into.warnings.size() < kMostTopologyWarnings) {
       into.warnings.push_back(
           fmt::format("offset {:#x}: an item of unknown type {} is skipped", at, type));
     }
     return {};
   }
   if (bytes.size() < kItemBytes) {
-    return fail_at(at, "an item of type {} takes {} bytes, its length says {}", type, kItemBytes,
-                   bytes.size());
+    return topology_error(at, "an item of type {} takes {} bytes, its length says {}", type,
+                          kItemBytes, bytes.size());
   }
-  if (type == kMmio) {
-    const auto wire = read<WireMmio>(bytes, 0);
+  if (type == kMmioItem) {
+    const auto wire = read<WireMmioItem>(bytes, 0);
     into.items.push_back(TopologyMmio{wire.endpoint, wire.address});
     return {};
   }
-  const auto wire = read<WirePciRange>(bytes, 0);
+  const auto wire = read<WirePciRangeItem>(bytes, 0);
   const TopologyPciRange range{wire.endpoint_start, wire.segment, {wire.bdf_start}, {wire.bdf_end}};
   if (range.bdf_end < range.bdf_start) {
-    return fail_at(at, "the range {} to {} ends before it begins", to_text(range.bdf_start),
-                   to_text(range.bdf_end));
+    return topology_error(at, "the range {} to {} ends before it begins", to_text(range.bdf_start),
+                          to_text(range.bdf_end));
   }
   into.items.push_back(range);
   return {};
@@ -95,29 +89,27 @@ Outcome take(std::span<const std::byte> bytes, std::size_t at, Topology& into) {
 
 Result<Topology> parse_topology(std::span<const std::byte> config, std::size_t at) {
   if (at > config.size() || config.size() - at < sizeof(WireTopology)) {
-    return fail_at(at, "the configuration space of {} bytes ends before the topology",
-                   config.size());
+    return topology_error(at, "the configuration space of {} bytes ends before the topology",
+                          config.size());
   }
   const auto head = read<WireTopology>(config, at);
   std::size_t next = head.offset;
   if (head.count > 0 && (next < at + sizeof(WireTopology) || next % kAlignment != 0)) {
-    return fail_at(at + 2, "the first item is at {:#x}: not a multiple of {} behind this", next,
-                   kAlignment);
+    return topology_error(at + 2, "the first item is at {:#x}: not a multiple of {} behind this",
+                          next, kAlignment);
   }
   Topology topology;
   for (unsigned i = 1; i <= head.count; ++i) {
     if (next > config.size() || config.size() - next < sizeof(WireItem)) {
-      return fail_at(next, "item {} of {} begins behind the end of the configuration space", i,
-                     static_cast<unsigned>(head.count));
+      return topology_error(next, "item {} of {} begins behind the end of the configuration space",
+                            i, static_cast<unsigned>(head.count));
     }
     const auto item = read<WireItem>(config, next);
     if (item.length < sizeof(WireItem) || item.length > config.size() - next) {
-      return fail_at(next, "item {} has length {}; there are {} bytes left", i,
-                     static_cast<unsigned>(item.length), config.size() - next);
+      return topology_error(next, "item {} has length {}; there are {} bytes left", i,
+                            static_cast<unsigned>(item.length), config.size() - next);
     }
-    if (auto taken = take(config.subspan(next, item.length), next, topology); !taken) {
-      return tl::unexpected(taken.error());
-    }
+    VIOLET_TRY(take(config.subspan(next, item.length), next, topology));
     next += item.length;
   }
   return topology;
@@ -132,15 +124,16 @@ void append_topology(std::vector<std::byte>& config, std::span<const TopologyIte
   config.resize(kFirst);
   for (const TopologyItem& item : items) {
     if (const auto* range = std::get_if<TopologyPciRange>(&item)) {
-      append(config, WirePciRange{{kPciRange, 0, sizeof(WirePciRange)},
-                                  range->endpoint_start,
-                                  range->segment,
-                                  range->bdf_start.value,
-                                  range->bdf_end.value,
-                                  {}});
+      append(config, WirePciRangeItem{{kPciRangeItem, 0, sizeof(WirePciRangeItem)},
+                                      range->endpoint_start,
+                                      range->segment,
+                                      range->bdf_start.value,
+                                      range->bdf_end.value,
+                                      {}});
     } else {
       const auto& mmio = std::get<TopologyMmio>(item);
-      append(config, WireMmio{{kMmio, 0, sizeof(WireMmio)}, mmio.endpoint, mmio.address});
+      append(config,
+             WireMmioItem{{kMmioItem, 0, sizeof(WireMmioItem)}, mmio.endpoint, mmio.address});
     }
   }
 }

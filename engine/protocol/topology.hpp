@@ -1,4 +1,4 @@
-// The built-in topology: which endpoints are behind a virtio-iommu, said in its own configuration space, for guests
+// The built-in topology names the endpoints behind a virtio-iommu in its own configuration space, for guests
 // without ACPI or device tree. Proposed three times between 2019 and 2020 and never merged; this is the last form
 // (Linux series "iommu/virtio: Add topology definitions", version 3 of August 2020): an array of items of 16 bytes
 // that resemble the nodes of VIOT.
@@ -11,8 +11,8 @@
 //     Config | count, offset, pad | items ...
 //
 // Threading: pure functions; a topology is a plain value.
-// Invariants: P1 every count, offset and length is checked before it is followed; any bytes end in a topology or in
-// an error that names the offset. P2 an item of unknown type is skipped with a warning, by its length. P3 what
+// Invariants: every count, offset and length is checked before it is followed; any bytes end in a topology or in
+// an error that names the offset. An item of unknown type is skipped with a warning, by its length. What
 // append_topology() makes, parse_topology() reads back as it was.
 // Limits: kMostTopologyItems, which is what the transport shows of a configuration space.
 #pragma once

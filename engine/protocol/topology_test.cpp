@@ -19,31 +19,31 @@ std::vector<std::byte> config_with(const std::vector<TopologyItem>& items) {
   append_topology(config, items);
   return config;
 }
-std::vector<TopologyItem> mixed() {
+std::vector<TopologyItem> mixed_topology() {
   return {TopologyPciRange{0x28, 0, PciBdf::of(0, 5, 0), PciBdf::of(0, 5, 7)},
           TopologyMmio{0x1'0000, 0xfeb0'0000}};
 }
-void set16(std::vector<std::byte>& bytes, std::size_t at, unsigned value) {
+void put16(std::vector<std::byte>& bytes, std::size_t at, unsigned value) {
   bytes.at(at) = std::byte(value & 0xff);
   bytes.at(at + 1) = std::byte(value >> 8 & 0xff);
 }
-std::string error_of(const std::vector<std::byte>& bytes) {
+std::string topology_error(const std::vector<std::byte>& bytes) {
   const auto topology = parse_topology(bytes);
   return topology ? "no error" : topology.error().message;
 }
 
 TEST(Topology, ReadsWhatItBuilds) {
-  const auto config = config_with(mixed());
+  const auto config = config_with(mixed_topology());
   EXPECT_EQ(config.size(), kFirstItem + 2 * 16);
   const auto read = parse_topology(config);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(read->items, mixed());
+  EXPECT_EQ(read->items, mixed_topology());
   EXPECT_THAT(read->warnings, ElementsAre());
 }
 
 // Bytes as the draft's header has them, so that a driver of the draft would read our items.
 TEST(Topology, TheItemsAreTheDrafts) {
-  const auto config = config_with(mixed());
+  const auto config = config_with(mixed_topology());
   const std::vector<unsigned> expected = {2, 0, 48,   0,    0,    0, 0, 0,  // count, offset
                                           1, 0, 16,   0,    0x28, 0, 0, 0,  // PCI range
                                           0, 0, 0x28, 0,    0x2f, 0, 0, 0,  //
@@ -63,43 +63,44 @@ TEST(Topology, OfNothingIsNoError) {
 }
 
 TEST(Topology, TheDraftsOwnPlaceIsReadToo) {
-  auto config = config_with(mixed());
-  set16(config, kDraftTopologyAt, 1);
-  set16(config, kDraftTopologyAt + 2, kFirstItem);
+  auto config = config_with(mixed_topology());
+  put16(config, kDraftTopologyAt, 1);
+  put16(config, kDraftTopologyAt + 2, kFirstItem);
   const auto read = parse_topology(config, kDraftTopologyAt);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_THAT(read->items, ElementsAre(mixed().front()));
+  EXPECT_THAT(read->items, ElementsAre(mixed_topology().front()));
 }
 
 TEST(Topology, ErrorsNameTheOffset) {
-  EXPECT_THAT(error_of(std::vector<std::byte>(43)),
+  EXPECT_THAT(topology_error(std::vector<std::byte>(43)),
               HasSubstr("topology: offset 0x28: the configuration space of 43 bytes ends"));
-  auto config = config_with(mixed());
-  set16(config, kTopologyAt + 2, 0x2c);
-  EXPECT_THAT(error_of(config), HasSubstr("offset 0x2a: the first item is at 0x2c"));
-  set16(config, kTopologyAt + 2, 0x20);
-  EXPECT_THAT(error_of(config), HasSubstr("offset 0x2a: the first item is at 0x20"));
-  config = config_with(mixed());
-  set16(config, kTopologyAt, 3);
-  EXPECT_THAT(error_of(config), HasSubstr("offset 0x50: item 3 of 3 begins behind the end"));
-  config = config_with(mixed());
-  set16(config, kFirstItem + 2, 3);
-  EXPECT_THAT(error_of(config), HasSubstr("offset 0x30: item 1 has length 3"));
-  set16(config, kFirstItem + 2, 8);
-  EXPECT_THAT(error_of(config), HasSubstr("offset 0x30: an item of type 1 takes 16 bytes"));
-  set16(config, kFirstItem + 2, 33);
-  EXPECT_THAT(error_of(config), HasSubstr("there are 32 bytes left"));
-  config = config_with(mixed());
-  set16(config, kFirstItem + 10, 0x30);
-  EXPECT_THAT(error_of(config), HasSubstr("the range 00:06.0 to 00:05.7 ends before it begins"));
+  auto config = config_with(mixed_topology());
+  put16(config, kTopologyAt + 2, 0x2c);
+  EXPECT_THAT(topology_error(config), HasSubstr("offset 0x2a: the first item is at 0x2c"));
+  put16(config, kTopologyAt + 2, 0x20);
+  EXPECT_THAT(topology_error(config), HasSubstr("offset 0x2a: the first item is at 0x20"));
+  config = config_with(mixed_topology());
+  put16(config, kTopologyAt, 3);
+  EXPECT_THAT(topology_error(config), HasSubstr("offset 0x50: item 3 of 3 begins behind the end"));
+  config = config_with(mixed_topology());
+  put16(config, kFirstItem + 2, 3);
+  EXPECT_THAT(topology_error(config), HasSubstr("offset 0x30: item 1 has length 3"));
+  put16(config, kFirstItem + 2, 8);
+  EXPECT_THAT(topology_error(config), HasSubstr("offset 0x30: an item of type 1 takes 16 bytes"));
+  put16(config, kFirstItem + 2, 33);
+  EXPECT_THAT(topology_error(config), HasSubstr("there are 32 bytes left"));
+  config = config_with(mixed_topology());
+  put16(config, kFirstItem + 10, 0x30);
+  EXPECT_THAT(topology_error(config),
+              HasSubstr("the range 00:06.0 to 00:05.7 ends before it begins"));
 }
 
 TEST(Topology, AnUnknownItemIsSkippedByItsLength) {
-  auto config = config_with(mixed());
+  auto config = config_with(mixed_topology());
   config[kFirstItem] = std::byte{9};
   const auto read = parse_topology(config);
   ASSERT_TRUE(read);
-  EXPECT_THAT(read->items, ElementsAre(mixed().back()));
+  EXPECT_THAT(read->items, ElementsAre(mixed_topology().back()));
   EXPECT_THAT(read->warnings, ElementsAre("offset 0x30: an item of unknown type 9 is skipped"));
 }
 

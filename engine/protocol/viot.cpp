@@ -6,6 +6,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/protocol/wire.hpp"
+#include "engine/protocol/wire_bytes.hpp"
 
 namespace violet::protocol {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::size_t kMostWarnings = 20;
 
 enum NodeType : std::uint8_t {
-  kPciRange = 1,
+  kPciRangeNode = 1,
   kMmioEndpoint = 2,
   kPciIommu = 3,
   kMmioIommu = 4,
@@ -38,7 +39,7 @@ struct WireNode {
   std::uint8_t reserved;
   le16 length;
 };
-struct WirePciRange {
+struct WirePciRangeNode {
   WireNode head;
   le32 endpoint_start;
   le16 segment_start, segment_end, bdf_start, bdf_end, output_node;
@@ -62,16 +63,9 @@ struct WireMmioIommu {
   le64 base_address;
 };
 static_assert(sizeof(WireHeader) == 48 && offsetof(WireHeader, node_count) == 36);
-static_assert(sizeof(WirePciRange) == 24 && offsetof(WirePciRange, output_node) == 16);
+static_assert(sizeof(WirePciRangeNode) == 24 && offsetof(WirePciRangeNode, output_node) == 16);
 static_assert(sizeof(WireMmioEndpoint) == 24 && offsetof(WireMmioEndpoint, output_node) == 16);
 static_assert(sizeof(WirePciIommu) == 16 && sizeof(WireMmioIommu) == 16);
-
-template <class Wire>
-Wire read(std::span<const std::byte> bytes, std::size_t at) {
-  Wire wire;
-  std::memcpy(&wire, bytes.data() + at, sizeof(wire));
-  return wire;
-}
 
 // ACPI pads its texts with spaces or zeros; what is not printable must not reach a screen.
 template <std::size_t N>
@@ -97,8 +91,8 @@ std::uint8_t sum_of(std::span<const std::byte> bytes) {
 }
 
 template <class... Args>
-tl::unexpected<Error> fail_at(std::size_t offset, fmt::format_string<Args...> format,
-                              Args&&... args) {
+tl::unexpected<Error> viot_error(std::size_t offset, fmt::format_string<Args...> format,
+                                 Args&&... args) {
   return fail(ErrorKind::kUsage, "viot: offset {:#x}: {}", offset,
               fmt::format(format, std::forward<Args>(args)...));
 }
@@ -110,10 +104,9 @@ class Parser {
   explicit Parser(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   Result<ViotTable> run() {
-    Outcome status = header();
-    if (status) status = nodes();
-    if (status) status = link();
-    if (!status) return tl::unexpected(status.error());
+    VIOLET_TRY(header());
+    VIOLET_TRY(nodes());
+    VIOLET_TRY(link());
     if (skipped_ > kMostWarnings) {
       table_.warnings.push_back(
           fmt::format("{} more nodes of unknown types", skipped_ - kMostWarnings));
@@ -124,21 +117,21 @@ class Parser {
  private:
   Outcome header() {
     if (bytes_.size() < sizeof(WireHeader)) {
-      return fail_at(bytes_.size(), "the file ends here; a VIOT table has at least {} bytes",
-                     sizeof(WireHeader));
+      return viot_error(bytes_.size(), "the file ends here; a VIOT table has at least {} bytes",
+                        sizeof(WireHeader));
     }
     header_ = read<WireHeader>(bytes_, 0);
     if (std::memcmp(header_.signature, "VIOT", 4) != 0) {
-      return fail_at(0, "expected the signature 'VIOT', found '{}'", text_of(header_.signature));
+      return viot_error(0, "expected the signature 'VIOT', found '{}'", text_of(header_.signature));
     }
     table_.length = header_.length;
     if (table_.length < sizeof(WireHeader)) {
-      return fail_at(4, "the length is {}; a VIOT table has at least {} bytes", table_.length,
-                     sizeof(WireHeader));
+      return viot_error(4, "the length is {}; a VIOT table has at least {} bytes", table_.length,
+                        sizeof(WireHeader));
     }
     if (table_.length > bytes_.size()) {
-      return fail_at(4, "the length is {}, but the file has {} bytes", table_.length,
-                     bytes_.size());
+      return viot_error(4, "the length is {}, but the file has {} bytes", table_.length,
+                        bytes_.size());
     }
     if (bytes_.size() > table_.length) {
       table_.warnings.push_back(
@@ -165,17 +158,17 @@ class Parser {
   Outcome nodes() {
     std::size_t at = header_.node_offset;
     if (header_.node_count > 0 && at < sizeof(WireHeader)) {
-      return fail_at(38, "the nodes begin at {:#x}, inside the header", at);
+      return viot_error(38, "the nodes begin at {:#x}, inside the header", at);
     }
     for (unsigned i = 0; i < header_.node_count; ++i) {
       if (at > bytes_.size() || bytes_.size() - at < sizeof(WireNode)) {
-        return fail_at(at, "node {} of {} begins behind the end of the table", i + 1,
-                       static_cast<unsigned>(header_.node_count));
+        return viot_error(at, "node {} of {} begins behind the end of the table", i + 1,
+                          static_cast<unsigned>(header_.node_count));
       }
       const auto head = read<WireNode>(bytes_, at);
       if (head.length < sizeof(WireNode) || head.length > bytes_.size() - at) {
-        return fail_at(at, "node {} has length {}; there are {} bytes left", i + 1,
-                       static_cast<unsigned>(head.length), bytes_.size() - at);
+        return viot_error(at, "node {} has length {}; there are {} bytes left", i + 1,
+                          static_cast<unsigned>(head.length), bytes_.size() - at);
       }
       if (Outcome status = node(head, at); !status) return status;
       at += head.length;
@@ -185,8 +178,8 @@ class Parser {
 
   Outcome node(const WireNode& head, std::size_t at) {
     switch (head.type) {
-      case kPciRange:
-        return typed<WirePciRange>(head, at, "a PCI range");
+      case kPciRangeNode:
+        return typed<WirePciRangeNode>(head, at, "a PCI range");
       case kMmioEndpoint:
         return typed<WireMmioEndpoint>(head, at, "an MMIO endpoint");
       case kPciIommu:
@@ -206,19 +199,19 @@ class Parser {
   template <class Wire>
   Outcome typed(const WireNode& head, std::size_t at, const char* what) {
     if (head.length < sizeof(Wire)) {
-      return fail_at(at, "{} takes {} bytes, its length says {}", what, sizeof(Wire),
-                     static_cast<unsigned>(head.length));
+      return viot_error(at, "{} takes {} bytes, its length says {}", what, sizeof(Wire),
+                        static_cast<unsigned>(head.length));
     }
     return take(read<Wire>(bytes_, at), at);
   }
 
-  Outcome take(const WirePciRange& wire, std::size_t at) {
+  Outcome take(const WirePciRangeNode& wire, std::size_t at) {
     const ViotPciRange range{wire.endpoint_start, wire.segment_start, wire.segment_end,
                              {wire.bdf_start},    {wire.bdf_end},     0};
     if (range.segment_end < range.segment_start || range.bdf_end < range.bdf_start) {
-      return fail_at(at, "the range {:04x}:{} to {:04x}:{} ends before it begins",
-                     range.segment_start, to_text(range.bdf_start), range.segment_end,
-                     to_text(range.bdf_end));
+      return viot_error(at, "the range {:04x}:{} to {:04x}:{} ends before it begins",
+                        range.segment_start, to_text(range.bdf_start), range.segment_end,
+                        to_text(range.bdf_end));
     }
     if (viot_last_endpoint(range) > 0xffff'ffff) {
       table_.warnings.push_back(
@@ -246,7 +239,7 @@ class Parser {
     outputs_.push_back(output);
   }
 
-  // V3. Nodes lie at ascending offsets, so the one that an output names is found by bisection.
+  // Nodes lie at ascending offsets, so the one that an output names is found by bisection.
   Outcome link() {
     for (std::size_t i = 0; i < table_.nodes.size(); ++i) {
       ViotNode& node = table_.nodes[i];
@@ -255,8 +248,8 @@ class Parser {
           table_.nodes.begin(), table_.nodes.end(), outputs_[i],
           [](const ViotNode& one, std::uint16_t offset) { return one.offset < offset; });
       if (found == table_.nodes.end() || found->offset != outputs_[i] || !found->is_iommu()) {
-        return fail_at(node.offset, "its output node is at {:#x}, where no virtio-iommu begins",
-                       outputs_[i]);
+        return viot_error(node.offset, "its output node is at {:#x}, where no virtio-iommu begins",
+                          outputs_[i]);
       }
       const auto index = static_cast<std::size_t>(found - table_.nodes.begin());
       if (auto* range = std::get_if<ViotPciRange>(&node.what)) range->iommu = index;
@@ -273,7 +266,7 @@ class Parser {
 };
 
 std::size_t wire_size(const ViotNode& node) {
-  return node.is_iommu() ? sizeof(WirePciIommu) : sizeof(WirePciRange);
+  return node.is_iommu() ? sizeof(WirePciIommu) : sizeof(WirePciRangeNode);
 }
 
 // Turns a node into its bytes; `offsets` are those of all nodes.
@@ -289,14 +282,14 @@ struct Build {
     return out;
   }
   std::vector<std::byte> operator()(const ViotPciRange& range) const {
-    WirePciRange wire{};
+    WirePciRangeNode wire{};
     wire.endpoint_start = range.endpoint_start;
     wire.segment_start = range.segment_start;
     wire.segment_end = range.segment_end;
     wire.bdf_start = range.bdf_start.value;
     wire.bdf_end = range.bdf_end.value;
     wire.output_node = output(range.iommu);
-    return bytes(kPciRange, wire);
+    return bytes(kPciRangeNode, wire);
   }
   std::vector<std::byte> operator()(const ViotMmioEndpoint& endpoint) const {
     WireMmioEndpoint wire{};

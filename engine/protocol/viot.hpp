@@ -1,12 +1,12 @@
-// VIOT, the ACPI table that says which endpoints are behind which virtio-iommu (ACPI 6.5, section 5.2.31;
-// the layout is ACPICA's actbl3.h): read from bytes that nobody vouches for, and built for guests and
+// VIOT is the ACPI table that says which endpoints are behind which virtio-iommu (ACPI 6.5, section 5.2.31;
+// the layout is ACPICA's actbl3.h): parsed from bytes that nobody vouches for, and built for guests and
 // tests.
 //
 // Threading: pure functions; a table is a plain value.
-// Invariants: V1 every length and offset is checked before it is followed; any bytes end in a table or in an
-// error that names the offset. V2 what Linux refuses is an error here, what it bears is a warning: a
-// wrong checksum, an unknown node type, bytes behind the table. V3 `iommu` of every endpoint node leads
-// to an IOMMU node of the same table. V4 what build_viot() makes, parse_viot() reads back as it was.
+// Invariants: every length and offset is checked before it is followed; any bytes end in a table or in an
+// error that names the offset. What Linux refuses is an error here, what it bears is a warning: a
+// wrong checksum, an unknown node type, bytes behind the table. `iommu` of every endpoint node leads
+// to an IOMMU node of the same table. What build_viot() makes, parse_viot() reads back as it was.
 // Limits: 65535 nodes; offsets of output nodes are 16 bits, so an IOMMU node that endpoints name lies in
 // the first 64 KiB.
 #pragma once

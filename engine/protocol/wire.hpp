@@ -1,4 +1,4 @@
-// The wire format of virtio-iommu (device 23, VIRTIO 1.2, 1.3 and 1.4, section "IOMMU device"): every
+// The wire format describes virtio-iommu (device 23, VIRTIO 1.2, 1.3 and 1.4, section "IOMMU device"): every
 // structure with its size and offsets checked, in the specification's names.
 //
 // Threading: plain values.

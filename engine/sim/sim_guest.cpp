@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/protocol/names.hpp"
 #include "engine/protocol/wire.hpp"
 
 namespace violet {
@@ -13,11 +14,6 @@ template <class Wire>
 std::vector<std::byte> to_bytes(const Wire& wire) {
   const auto bytes = std::as_bytes(std::span(&wire, 1));
   return {bytes.begin(), bytes.end()};
-}
-
-const char* name_of(std::uint8_t type) {
-  constexpr const char* kNames[] = {"?", "ATTACH", "DETACH", "MAP", "UNMAP"};
-  return kNames[type <= 4 ? type : 0];
 }
 
 }  // namespace
@@ -39,7 +35,8 @@ void SimGuest::send(StepHistory& history, std::uint64_t step) {
   (this->*kSends[next_type()])(sent, bytes);
   sent.type = std::to_integer<std::uint8_t>(bytes[0]);
   const auto token = queue_.push(bytes);
-  history.note(step, "guest sends", token, name_of(sent.type), sent.mapping,
+  history.note(step, "guest sends", token,
+               protocol::to_text(static_cast<protocol::Type>(sent.type)), sent.mapping,
                static_cast<std::uint64_t>(sent.expected.status));
   sent_.emplace(token, std::move(sent));
   ++counts_.sent;
@@ -184,7 +181,8 @@ std::string SimGuest::receive(StepHistory& history, std::uint64_t step) {
       continue;
     }
     const auto status = queue_.status(token);
-    history.note(step, "guest receives", token, name_of(sent.type), sent.mapping,
+    history.note(step, "guest receives", token,
+                 protocol::to_text(static_cast<protocol::Type>(sent.type)), sent.mapping,
                  status ? static_cast<std::uint64_t>(*status) : ~std::uint64_t{0});
     if (status != sent.expected.status) {
       return fmt::format("request {} was answered with the wrong status", token);

@@ -4,8 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/stores.hpp"
+#include "engine/device/all_pairs_testing.hpp"
+#include "engine/iotlb/designs.hpp"
+#include "engine/store/oracle_store.hpp"
 
 namespace violet {
 namespace {
@@ -13,39 +14,16 @@ namespace {
 constexpr std::uint64_t kSeeds = 8;
 constexpr std::uint64_t kSteps = 20000;
 
-template <class S, class I>
-struct Pair {
-  using Store = S;
-  using Cache = I;
-  using Sim = Simulation<S, I>;
-};
-template <class S, class... Is>
-auto pairs_of(TypeList<Is...>) -> TypeList<Pair<S, Is>...>;
-template <class... A, class... B>
-auto join(TypeList<A...>, TypeList<B...>) -> TypeList<A..., B...>;
-using Radix = decltype(pairs_of<RadixStore>(Iotlbs{}));
-using Interval = decltype(pairs_of<IntervalStore>(Iotlbs{}));
-using Pairs = decltype(join(Radix{}, Interval{}));
-static_assert(Stores::kSize == 2, "a new store belongs into Pairs");
-
-struct PairNames {
-  template <class P>
-  static std::string GetName(int /*index*/) {
-    std::string name = std::string(P::Store::kName) + "_" + P::Cache::kName;
-    for (char& c : name) c = c == '-' ? '_' : c;
-    return name;
-  }
-};
-
-template <class P>
-class Sim : public testing::Test {
+// By the names of store and IOTLB.
+class Sim : public testing::TestWithParam<DevicePair> {
  public:
+  static SimParts parts() { return sim_parts(GetParam().store, GetParam().iotlb); }
   // Runs every seed; the totals of all of them.
   static SimTotals run_clean(SimOptions options) {
     SimTotals sum;
     for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
       options.seed = seed;
-      typename P::Sim simulation(options);
+      Simulation simulation(parts(), options);
       while (simulation.totals().steps < kSteps && simulation.step()) {
       }
       EXPECT_FALSE(simulation.failure()) << simulation.failure()->text();
@@ -63,37 +41,37 @@ class Sim : public testing::Test {
   }
   static inline std::uint64_t freed = 0;
 };
-TYPED_TEST_SUITE(Sim, Pairs::Apply<testing::Types>, PairNames);
+INSTANTIATE_TEST_SUITE_P(Pairs, Sim, testing::ValuesIn(all_pairs()), pair_name);
 
-TYPED_TEST(Sim, C1_NothingIsTouchedAfterItsRemovalWasAnswered) {
-  const SimTotals totals = TestFixture::run_clean({});
+TEST_P(Sim, C1_NothingIsTouchedAfterItsRemovalWasAnswered) {
+  const SimTotals totals = Sim::run_clean({});
   EXPECT_GT(totals.readers.copies, 1000u);
   EXPECT_GT(totals.readers.overtaken, 50u);  // The hard case did occur.
   EXPECT_GT(totals.resets, 0u);
 }
 
-TYPED_TEST(Sim, C2_WhatWasMappedIsFound) {
+TEST_P(Sim, C2_WhatWasMappedIsFound) {
   SimOptions options;
   options.guest.weights = {3, 0, 10, 5};
   options.guest.pace = 12;
-  const SimTotals totals = TestFixture::run_clean(options);
+  const SimTotals totals = Sim::run_clean(options);
   EXPECT_GT(totals.readers.certain, 5000u);
   EXPECT_GT(totals.readers.hits, 1000u);
 }
 
-TYPED_TEST(Sim, C3_MappingsAreNeverMixedAndPermissionsNeverExceeded) {
+TEST_P(Sim, C3_MappingsAreNeverMixedAndPermissionsNeverExceeded) {
   SimOptions options;
   options.guest.pages = 8;  // The same addresses again and again, with other permissions.
   options.guest.domains = 2;
-  const SimTotals totals = TestFixture::run_clean(options);
+  const SimTotals totals = Sim::run_clean(options);
   EXPECT_GT(totals.readers.copies, 1000u);
 }
 
-TYPED_TEST(Sim, C4_AHitNeverTouchesTheStore) {
+TEST_P(Sim, C4_AHitNeverTouchesTheStore) {
   SimOptions options;
   options.resets = false;
   options.guest.pace = 12;
-  typename TypeParam::Sim simulation(options);
+  Simulation simulation(parts(), options);
   while (simulation.totals().steps < kSteps && simulation.step()) {
   }
   ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
@@ -102,12 +80,12 @@ TYPED_TEST(Sim, C4_AHitNeverTouchesTheStore) {
   EXPECT_EQ(simulation.watch().walks, totals.readers.walks);
 }
 
-TYPED_TEST(Sim, C5_AStalledReaderIsNamedAndStopsNobodyElse) {
+TEST_P(Sim, C5_AStalledReaderIsNamedAndStopsNobodyElse) {
   SimOptions options;
   options.resets = false;
   options.guest.max_in_flight = 400;
   options.guest.pace = 1;
-  typename TypeParam::Sim simulation(options);
+  Simulation simulation(parts(), options);
   const auto run = [&](std::uint64_t steps) {
     for (std::uint64_t i = 0; i < steps && simulation.step(); ++i) {
     }
@@ -121,8 +99,8 @@ TYPED_TEST(Sim, C5_AStalledReaderIsNamedAndStopsNobodyElse) {
   ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
   EXPECT_GT(simulation.guest().counts().maps_answered, before.maps_answered + 50);
   EXPECT_GT(simulation.device().counters().parked_now(), 0u);
-  ASSERT_FALSE(simulation.stalls().empty());
-  EXPECT_EQ(simulation.stalls().back(), "reader 0");
+  ASSERT_FALSE(simulation.device().stalled_readers().empty());
+  EXPECT_EQ(simulation.device().stalled_readers().back(), "reader 0");
   simulation.reader(0).release();
   run(20000);
   ASSERT_FALSE(simulation.failure()) << simulation.failure()->text();
@@ -130,7 +108,7 @@ TYPED_TEST(Sim, C5_AStalledReaderIsNamedAndStopsNobodyElse) {
 }
 
 // Attachments that wait for UNMAPs in slices, of domains that they leave and of domains that they join.
-TYPED_TEST(Sim, OrderHoldsWhileUnmapsAreSlicedAndNothingIsLost) {
+TEST_P(Sim, OrderHoldsWhileUnmapsAreSlicedAndNothingIsLost) {
   SimOptions options;
   options.endpoints = 4;
   options.unmap_slice = 1;
@@ -140,24 +118,23 @@ TYPED_TEST(Sim, OrderHoldsWhileUnmapsAreSlicedAndNothingIsLost) {
   options.guest.pace = 2;
   options.guest.removals = 12;
   options.guest.weights = {6, 3, 30, 6};
-  TestFixture::run_clean(options);
+  Sim::run_clean(options);
 }
 
-TYPED_TEST(Sim, C6_DomainsAreFreedOnlyWhenNoReaderIsInside) {
+TEST_P(Sim, C6_DomainsAreFreedOnlyWhenNoReaderIsInside) {
   SimOptions options;
   options.guest.weights = {6, 4, 10, 4};
-  TestFixture::freed = 0;
-  const SimTotals totals = TestFixture::run_clean(options);
-  EXPECT_GT(TestFixture::freed, 500u);
+  Sim::freed = 0;
+  const SimTotals totals = Sim::run_clean(options);
+  EXPECT_GT(Sim::freed, 500u);
   EXPECT_GT(totals.readers.walks, 1000u);
 }
 
 TEST(SimSeeds, TheSameSeedGivesTheSameHistory) {
-  using Simulated = Simulation<RadixStore, SharedVersionedIotlb>;
   const auto fingerprint = [](std::uint64_t seed) {
     SimOptions options;
     options.seed = seed;
-    Simulated simulation(options);
+    Simulation simulation(sim_parts("radix", "shared-versioned"), options);
     while (simulation.totals().steps < 5000 && simulation.step()) {
     }
     const auto totals = simulation.totals();
@@ -174,10 +151,10 @@ template <class I>
 class Forgetful : public I {  // Invalidates nothing.
  public:
   using I::I;
-  InvalidationToken invalidate(DomainTag, IovaRange) { return 0; }
-  InvalidationToken invalidate_domain(DomainTag) { return 0; }
-  bool completed(InvalidationToken) { return true; }
-  std::optional<ReaderId> laggard(InvalidationToken) { return std::nullopt; }
+  InvalidationToken invalidate(DomainTag, IovaRange) override { return 0; }
+  InvalidationToken invalidate_domain(DomainTag) override { return 0; }
+  bool completed(InvalidationToken) override { return true; }
+  std::optional<ReaderId> laggard(InvalidationToken) override { return std::nullopt; }
 };
 
 template <class I>
@@ -210,25 +187,40 @@ class Impatient final : public Quiescence {  // Waits for nobody.
   EpochQuiescence real_;
 };
 
-template <class S>
-class Splitting : public S {  // Removes what it met before a split, as QEMU does.
+// Removes what it met before a split, as QEMU does.
+class Splitting final : public OracleStore {
  public:
-  using S::S;
-  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t limit) {
-    const auto status = S::unmap(range, cursor, limit);
+  using OracleStore::OracleStore;
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t limit) override {
+    const auto status = OracleStore::unmap(range, cursor, limit);
     if (status != UnmapStatus::kWouldSplit) return status;
     UnmapCursor other{};
-    const auto first = S::translate(range.first);
-    if (first && range.contains(first->extent)) S::unmap(first->extent, other, limit);
+    const auto first = translate(range.first);
+    if (first && range.contains(first->extent)) OracleStore::unmap(first->extent, other, limit);
     return status;
   }
 };
 
-template <class Simulated>
-std::string first_failure(SimOptions options = {}) {
+template <class I>
+SimParts with_iotlb(const char* store) {
+  SimParts parts = sim_parts(store, kDefaultIotlb);
+  parts.make_iotlb = iotlb_factory<I>();
+  // The path of this very type: the design's own would not call what it overrides.
+  parts.open_reader = [](DeviceReader& reader) -> std::unique_ptr<AnyReader> {
+    return std::make_unique<AnyReaderOf<I>>(static_cast<I&>(reader.context().iotlb), reader);
+  };
+  return parts;
+}
+SimParts impatient(const char* store, const char* iotlb) {
+  SimParts parts = sim_parts(store, iotlb);
+  parts.make_quiescence = [] { return std::make_unique<Impatient>(); };
+  return parts;
+}
+
+std::string first_failure(const SimParts& parts, SimOptions options = {}) {
   constexpr std::uint64_t kWithinSeeds = 20;
   for (options.seed = 1; options.seed <= kWithinSeeds; ++options.seed) {
-    if (const auto failure = Simulated::run(options, kSteps)) return failure->what;
+    if (const auto failure = Simulation::run(parts, options, kSteps)) return failure->what;
   }
   return "nothing";
 }
@@ -243,23 +235,21 @@ AssertionResult starts_with(const std::string& text, const char* prefix) {
 
 TEST(SimMutation, AnIotlbThatForgetsToInvalidateIsCaught) {
   EXPECT_TRUE(
-      starts_with(first_failure<Simulation<RadixStore, Forgetful<SharedVersionedIotlb>>>(), "C"));
+      starts_with(first_failure(with_iotlb<Forgetful<SharedVersionedIotlb>>("radix")), "C"));
   EXPECT_TRUE(
-      starts_with(first_failure<Simulation<RadixStore, Forgetful<GenerationDomainIotlb>>>(), "C"));
-  EXPECT_TRUE(starts_with(first_failure<Simulation<IntervalStore, Forgetful<LockedIotlb>>>(), "C"));
+      starts_with(first_failure(with_iotlb<Forgetful<GenerationDomainIotlb>>("radix")), "C"));
+  EXPECT_TRUE(starts_with(first_failure(with_iotlb<Forgetful<LockedIotlb>>("interval")), "C"));
 }
 
 TEST(SimMutation, AFillThatOutlivesAnInvalidationIsCaught) {
+  EXPECT_TRUE(starts_with(first_failure(with_iotlb<LateFill<SharedVersionedIotlb>>("radix")), "C"));
   EXPECT_TRUE(
-      starts_with(first_failure<Simulation<RadixStore, LateFill<SharedVersionedIotlb>>>(), "C"));
-  EXPECT_TRUE(
-      starts_with(first_failure<Simulation<RadixStore, LateFill<GenerationDeviceIotlb>>>(), "C"));
+      starts_with(first_failure(with_iotlb<LateFill<GenerationDeviceIotlb>>("radix")), "C"));
 }
 
 TEST(SimMutation, ACompletionThatDoesNotWaitIsCaught) {
-  EXPECT_TRUE(
-      starts_with(first_failure<Simulation<RadixStore, SharedVersionedIotlb, Impatient>>(), "C"));
-  EXPECT_TRUE(starts_with(first_failure<Simulation<IntervalStore, LockedIotlb, Impatient>>(), "C"));
+  EXPECT_TRUE(starts_with(first_failure(impatient("radix", "shared-versioned")), "C"));
+  EXPECT_TRUE(starts_with(first_failure(impatient("interval", "locked")), "C"));
 }
 
 TEST(SimMutation, ADomainFreedTooEarlyIsCaught) {
@@ -268,27 +258,27 @@ TEST(SimMutation, ADomainFreedTooEarlyIsCaught) {
   options.iotlb_entries = 16;
   bool caught = false;
   for (options.seed = 1; options.seed <= 200 && !caught; ++options.seed) {
-    using Simulated = Simulation<RadixStore, SharedVersionedIotlb, Impatient>;
-    const auto failure = Simulated::run(options, 2000);
+    const auto failure = Simulation::run(impatient("radix", "shared-versioned"), options, 2000);
     caught = failure && failure->what.rfind("C6", 0) == 0;
   }
   EXPECT_TRUE(caught);
 }
 
 TEST(SimMutation, ASplitThatRemovesPartOfItsRangeIsCaught) {
-  using Broken = Simulation<Splitting<RadixStore>, LockedIotlb>;
-  EXPECT_NE(first_failure<Broken>(), "nothing");
+  SimParts broken = sim_parts("radix", "locked");
+  broken.make_store = store_factory<Splitting>();
+  EXPECT_NE(first_failure(broken), "nothing");
 }
 
 TEST(SimMutation, AFailureNamesItsSeedAndItsLastSteps) {
-  using Broken = Simulation<RadixStore, SharedVersionedIotlb, Impatient>;
+  const SimParts broken = impatient("radix", "shared-versioned");
   SimOptions options;
   options.seed = 3;
-  const auto failure = Broken::run(options, 100000);
+  const auto failure = Simulation::run(broken, options, 100000);
   ASSERT_TRUE(failure);
   EXPECT_NE(failure->text().find("seed 3"), std::string::npos);
   EXPECT_NE(failure->history.find("copy"), std::string::npos);
-  EXPECT_EQ(Broken::run(options, 100000)->text(), failure->text());
+  EXPECT_EQ(Simulation::run(broken, options, 100000)->text(), failure->text());
 }
 
 }  // namespace

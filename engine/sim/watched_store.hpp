@@ -1,16 +1,18 @@
-// A store under observation: it knows which stores are alive, so that the simulation sees a reader
-// step into a freed domain before memory does, and it refuses updates now and then, as a locked store
-// does while a reader is inside.
+// A watched store is a store under observation: its watch knows which stores are alive, so that the
+// simulation sees a reader step into a freed domain before memory does, and it refuses updates now and
+// then, as a locked store does while a reader is inside.
 //
-// Threading: owner-only; one simulation in a thread at a time.
+// Threading: owner-only.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "engine/base/rng.hpp"
-#include "engine/mapping/domain_store.hpp"
+#include "engine/store/domain_store.hpp"
 
 namespace violet {
 
@@ -19,40 +21,52 @@ struct StoreWatch {
   std::uint64_t next_serial = 1;
   std::uint64_t walks = 0;
   Rng* refuse = nullptr;  // Refuses one update in eight.
-
-  static StoreWatch*& current() {
-    static thread_local StoreWatch* watch = nullptr;
-    return watch;
-  }
 };
 
-template <DomainStore S>
-class WatchedStore : public S {
+class WatchedStore final : public DomainStore {
  public:
-  static constexpr const char* kName = S::kName;
-
-  WatchedStore(const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget)
-      : S(config, quiescence, budget), serial_(watch().next_serial++) {
-    watch().alive.insert(serial_);
+  WatchedStore(std::unique_ptr<DomainStore> store, StoreWatch& watch)
+      : store_(std::move(store)), watch_(watch), serial_(watch.next_serial++) {
+    watch_.alive.insert(serial_);
   }
-  ~WatchedStore() { watch().alive.erase(serial_); }
+  ~WatchedStore() override { watch_.alive.erase(serial_); }
   WatchedStore(const WatchedStore&) = delete;
   WatchedStore& operator=(const WatchedStore&) = delete;
 
   std::uint64_t serial() const { return serial_; }
-  bool try_begin_update() {
-    if (watch().refuse != nullptr && watch().refuse->below(8) == 0) return false;
-    return S::try_begin_update();
+
+  bool try_begin_update() override {
+    if (watch_.refuse != nullptr && watch_.refuse->below(8) == 0) return false;
+    return store_->try_begin_update();
   }
-  std::optional<Translation> translate(Iova iova) const {
-    ++watch().walks;
-    return S::translate(iova);
+  void end_update() override { store_->end_update(); }
+  MapStatus map(const Mapping& mapping) override { return store_->map(mapping); }
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) override {
+    return store_->unmap(range, cursor, max_mappings);
   }
+  bool reclaim(std::uint32_t max_pieces) override { return store_->reclaim(max_pieces); }
+  bool any_mapped(IovaRange range) const override { return store_->any_mapped(range); }
+  bool has_garbage() const override { return store_->has_garbage(); }
+  std::uint64_t mapping_count() const override { return store_->mapping_count(); }
+  std::size_t resident_bytes() const override { return store_->resident_bytes(); }
+  std::optional<Translation> translate(Iova iova) const override {
+    ++watch_.walks;
+    return store_->translate(iova);
+  }
+  void prefetch(Iova iova) const override { store_->prefetch(iova); }
 
  private:
-  static StoreWatch& watch() { return *StoreWatch::current(); }
-
+  std::unique_ptr<DomainStore> store_;
+  StoreWatch& watch_;
   std::uint64_t serial_;
 };
+
+// Stores of `make`, watched. The watch outlives them.
+inline StoreFactory watched(StoreFactory make, StoreWatch& watch) {
+  return [make = std::move(make), &watch](const StoreConfig& config, Quiescence& quiescence,
+                                          MemoryBudget& budget) {
+    return std::make_unique<WatchedStore>(make(config, quiescence, budget), watch);
+  };
+}
 
 }  // namespace violet

@@ -1,11 +1,14 @@
-// What lcores leave behind for whoever looks: events of fixed size without pointers, so that the same
-// bytes serve a file and shared memory. Which lcore it was is said by the ring, or the block of a file,
+// Events: what lcores leave behind for whoever looks. They are of fixed size and without pointers, so that the
+// same bytes serve a file and shared memory. Which lcore it was is said by the ring, or the block of a file,
 // that holds the event.
+// What an event says beside its kind and its time is read and written through the body of its kind: see
+// event_bodies.hpp.
 //
 // Threading: plain values.
-// Limits: see kinds; times are ticks of clock.hpp.
+// Limits: times are ticks of clock.hpp.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -13,48 +16,35 @@
 
 namespace violet {
 
-// What happened. Fields: `id` is the domain unless said otherwise.
 enum class EventKind : std::uint8_t {
   kNone = 0,
   // The engine's view of a mapping. Times bound what readers can see, from outside: nothing finds the
   // mapping before kMapDone, everything finds it until kUnmapExecuted, nothing after kUnmapCompleted.
-  kMapDone = 1,         // engine: put into the store; a = first, b = last, status = permissions
-  kUnmapExecuted = 2,   // engine: removed from the store and invalidation begun; a, b = range
-  kUnmapCompleted = 3,  // engine: grace period over, the used entry comes next; a, b = range
-  kAttach = 4,          // engine: id = endpoint, a = domain
-  kDetach = 5,          // engine: id = endpoint, a = domain
-  // reader: id = endpoint, a = address, status = protocol::FaultReason. `took` is 0: to time a fault
-  // the clock would have to be read before every access, also before those that hit.
+  kMapDone = 1,         // MappingEvent: put into the store.
+  kUnmapExecuted = 2,   // MappingEvent: removed from the store and invalidation begun.
+  kUnmapCompleted = 3,  // MappingEvent: grace period over, the used entry comes next.
+  kAttach = 4,          // AttachEvent
+  kDetach = 5,          // AttachEvent
+  // FaultEvent. Not timed: the clock would have to be read before every access, also before those that hit.
   kFault = 6,
-  kInvalidationStalled =
-      7,  // engine: id = reader that the grace period waits for, a = waited ticks
-  // guest: a dma_map or dma_unmap call returned. id = endpoint, a = iova, low half of b = bytes, high
-  // half = page of the buffer; status = direction and grants (experiments/guest/dma_api.hpp). `took` is
-  // the call's; of a call for a list, only the first of its events has it.
+  kInvalidationStalled = 7,  // StallEvent
+  // DmaEvent: a dma_map or dma_unmap call returned. It took what the call took; of a call for a list, only
+  // the first of its events says that.
   kDmaMap = 8,
   kDmaUnmap = 9,
-  kFlush = 10,  // guest: a flush-queue flush; a = entries released
-  kKick = 11,   // guest: a notification was sent to the device
-  // reader: one translation in kTranslateSampling. id = endpoint, a = iova, b = bytes that it was good
-  // for; status 0 hit, 1 miss, 2 fault; `took` includes one read of the clock.
-  kTranslate = 12,
-  kRogueProbe =
-      13,      // reader: id = endpoint, a = iova, b = Access; status 0 denied, 1 reached memory
-  kCopy = 14,  // guest: bounce copy; a = iova, b = bytes
-  // recorder: a step of a repetition begins. id = cell (position in the plan), a = repetition,
-  // status = Phase.
-  kMark = 15,
-  // recorder: a running total or a level at this moment. id = Gauge, status = number of the lcore it
-  // belongs to, a = value.
-  kSample = 16,
-  // recorder: an endpoint and one of its reserved regions. id = endpoint, a, b = first, last;
-  // status = protocol::RegionKind. A region with b < a: the endpoint has none.
-  kEndpoint = 17,
-  // engine, where DeviceConfig::record_targets asks for it, right behind kMapDone: where the mapping
-  // leads. a = first iova, b = guest-physical address of it, status = MAP flags.
+  kFlush = 10,  // FlushEvent
+  kKick = 11,   // KickEvent
+  kTranslate =
+      12,  // TranslateEvent: one translation in kTranslateSampling; took includes one read of the clock.
+  kRogueProbe = 13,  // ProbeEvent
+  kCopy = 14,        // CopyEvent
+  kMark = 15,        // MarkEvent: a step of a repetition begins.
+  kSample = 16,      // SampleEvent
+  kEndpoint = 17,    // RegionEvent
+  // TargetEvent, where DeviceConfig::record_targets asks for it, right behind kMapDone.
   kMapTarget = 18,
-  // reader, of a port that records all it does (dataplane/dma/recording_port.hpp): one DMA. id = endpoint,
-  // a = iova, b = bytes, status = Access | DmaResult << 2; `took` is that of the burst it was part of.
+  // AccessEvent, of a port that records all it does (dataplane/dma/recording_port.hpp): one DMA. It took what the
+  // burst took that it was part of.
   kAccess = 19,
 };
 inline constexpr std::size_t kEventKinds = 20;
@@ -117,7 +107,67 @@ struct Event {
   std::uint32_t id;
   std::uint64_t a;
   std::uint64_t b;
+
+  bool timed() const { return took != 0; }
+  Ticks duration() const { return unpack_ticks(took); }
 };
 static_assert(sizeof(Event) == 32);
+
+// --- What is true of all events of a kind ---
+
+// Whose lcore leaves it: the engine's, the guest's, that of a reader (an endpoint), or the recorder.
+enum class EventSource : std::uint8_t { kNone, kEngine, kGuest, kReader, kRecorder };
+// Whose event it is: what its body names first.
+enum class EventOwner : std::uint8_t { kNone, kDomain, kEndpoint };
+// Which addresses of that owner it is about.
+enum class EventAddresses : std::uint8_t { kNone, kOne, kRange, kBuffer, kBytes };
+
+struct EventTraits {
+  EventSource source = EventSource::kNone;
+  EventOwner owner = EventOwner::kNone;
+  EventAddresses addresses = EventAddresses::kNone;
+  // It changes what is mapped, or for whom: events of others at the same instant saw its effect.
+  bool changes_mappings = false;
+};
+
+inline constexpr std::array<EventTraits, kEventKinds> kEventTraits = [] {
+  using enum EventSource;
+  using Owner = EventOwner;
+  using Addresses = EventAddresses;
+  std::array<EventTraits, kEventKinds> traits{};
+  const auto set = [&](EventKind kind, EventSource source, Owner owner, Addresses addresses,
+                       bool changes_mappings = false) {
+    traits[static_cast<std::size_t>(kind)] = {source, owner, addresses, changes_mappings};
+  };
+  set(EventKind::kMapDone, kEngine, Owner::kDomain, Addresses::kRange, true);
+  set(EventKind::kUnmapExecuted, kEngine, Owner::kDomain, Addresses::kRange, true);
+  set(EventKind::kUnmapCompleted, kEngine, Owner::kDomain, Addresses::kRange, true);
+  set(EventKind::kAttach, kEngine, Owner::kEndpoint, Addresses::kNone, true);
+  set(EventKind::kDetach, kEngine, Owner::kEndpoint, Addresses::kNone, true);
+  set(EventKind::kFault, kReader, Owner::kEndpoint, Addresses::kOne);
+  set(EventKind::kInvalidationStalled, kEngine, Owner::kNone, Addresses::kNone);
+  set(EventKind::kDmaMap, kGuest, Owner::kEndpoint, Addresses::kBuffer);
+  set(EventKind::kDmaUnmap, kGuest, Owner::kEndpoint, Addresses::kBuffer);
+  set(EventKind::kFlush, kGuest, Owner::kNone, Addresses::kNone);
+  set(EventKind::kKick, kGuest, Owner::kNone, Addresses::kNone);
+  set(EventKind::kTranslate, kReader, Owner::kEndpoint, Addresses::kOne);
+  set(EventKind::kRogueProbe, kReader, Owner::kEndpoint, Addresses::kOne);
+  set(EventKind::kCopy, kGuest, Owner::kEndpoint, Addresses::kOne);
+  set(EventKind::kMark, kRecorder, Owner::kNone, Addresses::kNone);
+  set(EventKind::kSample, kRecorder, Owner::kNone, Addresses::kNone);
+  set(EventKind::kEndpoint, kRecorder, Owner::kEndpoint, Addresses::kRange);
+  set(EventKind::kMapTarget, kEngine, Owner::kDomain, Addresses::kOne);
+  set(EventKind::kAccess, kReader, Owner::kEndpoint, Addresses::kBytes);
+  return traits;
+}();
+
+// Of a kind that nobody knows: those of kNone.
+constexpr const EventTraits& traits_of(EventKind kind) noexcept {
+  const auto index = static_cast<std::size_t>(kind);
+  return kEventTraits[index < kEventKinds ? index : 0];
+}
+constexpr bool is_dma_call(EventKind kind) noexcept {
+  return kind == EventKind::kDmaMap || kind == EventKind::kDmaUnmap;
+}
 
 }  // namespace violet

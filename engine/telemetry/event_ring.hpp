@@ -26,7 +26,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/types.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 #include "engine/telemetry/shared_word.hpp"
 
 namespace violet {
@@ -204,6 +204,9 @@ class Probe {
   void record(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
               std::uint8_t status = 0, Ticks took = 0) const noexcept {
     if (ring_ != nullptr) ring_->record({at, kind, status, pack_ticks(took), id, a, b});
+  }
+  void record(const Event& event) const noexcept {
+    if (ring_ != nullptr) ring_->record(event);
   }
 
  private:

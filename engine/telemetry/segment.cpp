@@ -108,19 +108,17 @@ Header header_for(const SegmentInfo& info, std::span<const RingPlace> rings) {
 }
 
 // A file of `size` bytes that can neither shrink nor grow.
-Result<int> make_file(std::size_t size) {
-  const int fd = ::memfd_create("violet-run", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0) {
+Result<FileDescriptor> make_file(std::size_t size) {
+  FileDescriptor file(::memfd_create("violet-run", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.valid()) {
     return fail(ErrorKind::kEnvironment, "no shared memory: {}", std::strerror(errno));
   }
-  if (::ftruncate(fd, static_cast<off_t>(size)) == 0 &&
-      ::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0) {
-    return fd;
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) == 0 &&
+      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0) {
+    return file;
   }
-  const int reason = errno;
-  ::close(fd);
   return fail(ErrorKind::kEnvironment, "no shared memory of {} bytes: {}", size,
-              std::strerror(reason));
+              std::strerror(errno));
 }
 
 }  // namespace
@@ -137,43 +135,34 @@ Result<std::unique_ptr<RunSegment>> RunSegment::create(const SegmentInfo& info,
     return fail("the path of the run directory is too long for a live view");
   }
   const Header header = header_for(info, rings);
-  const auto fd = make_file(header.segment_bytes);
-  if (!fd) return tl::unexpected<Error>(fd.error());
+  VIOLET_TRY(FileDescriptor file, make_file(header.segment_bytes));
+  const int fd = file.get();
   // Populated: lcores must not meet page faults.
-  void* bytes = ::mmap(nullptr, header.segment_bytes, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_POPULATE, *fd, 0);
-  if (bytes == MAP_FAILED) {
-    const int reason = errno;
-    ::close(*fd);
+  auto memory = MappedMemory::map(header.segment_bytes, PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_POPULATE, fd);
+  if (!memory) {
     return fail(ErrorKind::kEnvironment, "no shared memory of {} bytes: {}", header.segment_bytes,
-                std::strerror(reason));
+                memory.error().message);
   }
   // From here on only this mapping can write. Kernels before 5.1 do not know the seal.
-  static_cast<void>(::fcntl(*fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
-  static_cast<void>(::fcntl(*fd, F_ADD_SEALS, F_SEAL_SEAL));
-  std::unique_ptr<RunSegment> segment(
-      new RunSegment(*fd, static_cast<std::byte*>(bytes), header.segment_bytes));
+  static_cast<void>(::fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+  static_cast<void>(::fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL));
+  std::unique_ptr<RunSegment> segment(new RunSegment(std::move(file), *std::move(memory)));
+  std::byte* const bytes = segment->memory_.bytes().data();
   std::memcpy(bytes, &header, sizeof header);
   for (std::size_t i = 0; i < rings.size(); ++i) {
     const RingEntry& at = header.rings[i];
     segment->rings_.push_back(std::make_unique<EventRing>(
-        std::span(segment->bytes_ + at.offset, EventRing::bytes(at.capacity)), at.capacity,
-        rings[i].lcore));
+        std::span(bytes + at.offset, EventRing::bytes(at.capacity)), at.capacity, rings[i].lcore));
   }
   return segment;
-}
-
-RunSegment::~RunSegment() {
-  rings_.clear();
-  ::munmap(bytes_, size_);
-  ::close(fd_);
 }
 
 void RunSegment::set_status(const SegmentStatus& status) noexcept {
   StatusWords words{status.cell, status.repetition, static_cast<std::uint32_t>(status.phase),
                     0,           status.share,      {}};
   put_text(words.label, status.label);
-  auto* block = reinterpret_cast<StatusBlock*>(bytes_ + kStatusOffset);
+  auto* block = reinterpret_cast<StatusBlock*>(memory_.bytes().data() + kStatusOffset);
   const Word sequence = load_word(block->sequence, std::memory_order_relaxed);
   store_word(block->sequence, sequence + 1, std::memory_order_relaxed);
   // release: whoever acquires one of these words sees the odd sequence afterwards (status()).
@@ -188,47 +177,27 @@ Result<SegmentView> SegmentView::attach(std::int64_t pid, int fd) {
 
 Result<SegmentView> SegmentView::open(const std::string& path) {
   // Not blocking: the name may be that of a pipe.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  struct stat file {};
-  if (fd < 0 || ::fstat(fd, &file) != 0) {
-    const int reason = errno;
-    if (fd >= 0) ::close(fd);
-    return fail("{}: cannot be opened: {}", path, std::strerror(reason));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat about {};
+  if (!file.valid() || ::fstat(file.get(), &about) != 0) {
+    return fail("{}: cannot be opened: {}", path, std::strerror(errno));
   }
-  const int seals = S_ISREG(file.st_mode) ? ::fcntl(fd, F_GET_SEALS) : -1;
-  const auto size = static_cast<std::size_t>(file.st_size);
+  const int seals = S_ISREG(about.st_mode) ? ::fcntl(file.get(), F_GET_SEALS) : -1;
+  const auto size = static_cast<std::size_t>(about.st_size);
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || size < kHeaderBytes) {
-    ::close(fd);
     return fail("{}: not the shared memory of a run", path);
   }
-  void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-  const int reason = errno;
-  ::close(fd);
-  if (bytes == MAP_FAILED) return fail("{}: cannot be mapped: {}", path, std::strerror(reason));
-  SegmentView view(static_cast<const std::byte*>(bytes), size);
-  const Status good = view.check(path);
-  if (!good) return tl::unexpected<Error>(good.error());
+  auto memory = MappedMemory::map(size, PROT_READ, MAP_SHARED, file.get());
+  if (!memory) return fail("{}: cannot be mapped: {}", path, memory.error().message);
+  SegmentView view(*std::move(memory));
+  VIOLET_TRY(view.check(path));
   return view;
 }
 
-SegmentView::SegmentView(SegmentView&& other) noexcept { *this = std::move(other); }
-
-SegmentView& SegmentView::operator=(SegmentView&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
-  std::swap(size_, other.size_);
-  std::swap(info_, other.info_);
-  std::swap(rings_, other.rings_);
-  std::swap(offsets_, other.offsets_);
-  return *this;
-}
-
-SegmentView::~SegmentView() {
-  if (bytes_ != nullptr) ::munmap(const_cast<std::byte*>(bytes_), size_);
-}
-
 Status SegmentView::check(const std::string& path) {
+  const std::size_t size = memory_.bytes().size();
   Header header;
-  std::memcpy(&header, bytes_, sizeof header);
+  std::memcpy(&header, bytes(), sizeof header);
   if (header.magic != kMagic) return fail("{}: not the shared memory of a run", path);
   if (header.version != kSegmentVersion || header.header_bytes != kHeaderBytes) {
     return fail(
@@ -236,8 +205,8 @@ Status SegmentView::check(const std::string& path) {
         "of different builds",
         path, header.version, kSegmentVersion);
   }
-  if (header.segment_bytes != size_) {
-    return fail("{}: {} bytes, its header says {}", path, size_, header.segment_bytes);
+  if (header.segment_bytes != size) {
+    return fail("{}: {} bytes, its header says {}", path, size, header.segment_bytes);
   }
   if (!std::isfinite(header.ns_per_tick) || header.ns_per_tick <= 0) {
     return fail("{}: a tick of {} ns", path, header.ns_per_tick);
@@ -246,11 +215,11 @@ Status SegmentView::check(const std::string& path) {
   std::size_t free_from = kHeaderBytes;
   for (std::size_t i = 0; i < header.ring_count; ++i) {
     const RingEntry& ring = header.rings[i];
-    const bool sound =
-        std::has_single_bit(ring.capacity) && ring.capacity <= kMostCapacity &&
-        ring.lcore <= 0xffff && ring.role <= static_cast<std::uint32_t>(RingRole::kRecorder) &&
-        ring.offset % kCacheLine == 0 && ring.offset >= free_from && ring.offset <= size_ &&
-        size_ - ring.offset >= EventRing::bytes(ring.capacity);
+    const bool sound = std::has_single_bit(ring.capacity) && ring.capacity <= kMostCapacity &&
+                       ring.lcore <= 0xffff &&
+                       ring.role <= static_cast<std::uint32_t>(RingRole::kRecorder) &&
+                       ring.offset % kCacheLine == 0 && ring.offset >= free_from &&
+                       ring.offset <= size && size - ring.offset >= EventRing::bytes(ring.capacity);
     if (!sound) return fail("{}: ring {} does not lie inside the segment", path, i);
     free_from = ring.offset + EventRing::bytes(ring.capacity);
     rings_.push_back(
@@ -291,13 +260,13 @@ void step_back_all(int nice) noexcept {
 }
 
 RingObserver SegmentView::observe(std::size_t ring) const {
-  const auto* state = reinterpret_cast<const RingState*>(bytes_ + offsets_[ring]);
+  const auto* state = reinterpret_cast<const RingState*>(bytes() + offsets_[ring]);
   return {state, reinterpret_cast<const Word*>(state + 1), rings_[ring].capacity};
 }
 
 std::optional<SegmentStatus> SegmentView::status() const noexcept {
   constexpr int kTries = 64;  // A change takes some 50 ns.
-  const auto* block = reinterpret_cast<const StatusBlock*>(bytes_ + kStatusOffset);
+  const auto* block = reinterpret_cast<const StatusBlock*>(bytes() + kStatusOffset);
   for (int i = 0; i < kTries; ++i) {
     // acquire: partner is set_status()'s last store.
     const Word before = load_word(block->sequence, std::memory_order_acquire);

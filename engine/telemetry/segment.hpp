@@ -20,8 +20,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "engine/base/file_descriptor.hpp"
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 #include "engine/telemetry/event_ring.hpp"
 
@@ -67,22 +70,18 @@ class RunSegment {
   // Error (kind kEnvironment) when the host gives no memory for it.
   static Result<std::unique_ptr<RunSegment>> create(const SegmentInfo& info,
                                                     std::span<const RingPlace> rings);
-  ~RunSegment();
-  RunSegment(const RunSegment&) = delete;
-  RunSegment& operator=(const RunSegment&) = delete;
-
-  int fd() const { return fd_; }
+  int fd() const { return file_.get(); }
   // In the order given to create().
   EventRing& ring(std::size_t index) { return *rings_[index]; }
   void set_status(const SegmentStatus& status) noexcept;
 
  private:
-  RunSegment(int fd, std::byte* bytes, std::size_t size) : fd_(fd), bytes_(bytes), size_(size) {}
+  RunSegment(FileDescriptor file, MappedMemory memory)
+      : file_(std::move(file)), memory_(std::move(memory)) {}
 
-  int fd_;
-  std::byte* bytes_;
-  std::size_t size_;
-  std::vector<std::unique_ptr<EventRing>> rings_;
+  FileDescriptor file_;
+  MappedMemory memory_;
+  std::vector<std::unique_ptr<EventRing>> rings_;  // In that memory.
 };
 
 // Where a run's lcores have every CPU, whoever watches shares one with them: then the viewer loses events,
@@ -103,9 +102,6 @@ class SegmentView {
   static Result<SegmentView> attach(std::int64_t pid, int fd);
   // The same for a file by its name.
   static Result<SegmentView> open(const std::string& path);
-  SegmentView(SegmentView&& other) noexcept;
-  SegmentView& operator=(SegmentView&& other) noexcept;
-  ~SegmentView();
 
   const SegmentInfo& info() const { return info_; }
   const std::vector<RingPlace>& rings() const { return rings_; }
@@ -115,11 +111,12 @@ class SegmentView {
   std::optional<SegmentStatus> status() const noexcept;
 
  private:
-  SegmentView(const std::byte* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
+  explicit SegmentView(MappedMemory memory) : memory_(std::move(memory)) {}
   Status check(const std::string& path);
 
-  const std::byte* bytes_ = nullptr;
-  std::size_t size_ = 0;
+  const std::byte* bytes() const { return memory_.bytes().data(); }
+
+  MappedMemory memory_;  // Read-only.
   SegmentInfo info_;
   std::vector<RingPlace> rings_;
   std::vector<std::size_t> offsets_;

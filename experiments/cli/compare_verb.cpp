@@ -1,6 +1,6 @@
 #include "experiments/results/compare.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
@@ -8,8 +8,6 @@
 namespace violet::cli {
 
 int compare_verb(const Places& places, const CompareFlags& flags) {
-  const auto format = results::format_from(flags.format);
-  if (!format) return complain(format.error());
   std::vector<results::RunData> runs;
   for (const auto& name : flags.runs) {
     const auto path = find_run(places, name);
@@ -24,7 +22,7 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   options.ignored_axes = flags.ignored_axes;
   const auto comparison = results::compare(runs, options);
   if (!comparison) return complain(comparison.error());
-  const int printed = print(results::render(*comparison, *format, results::style_for(1)));
+  const int printed = print(results::render(*comparison, flags.format, results::style_for(1)));
   if (printed != kOk) return printed;
   const std::string gap = comparison->gap();
   if (!gap.empty()) fmt::print(stderr, "violet: {}\n", gap);
@@ -34,14 +32,12 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   return kRegression;
 }
 
-int report_verb(const Places& places, const std::string& run, const std::string& format_name) {
-  const auto format = results::format_from(format_name);
-  if (!format) return complain(format.error());
+int report_verb(const Places& places, const std::string& run, results::Format format) {
   const auto path = find_run(places, run);
   if (!path) return complain(path.error());
   const auto data = results::read_run(*path);
   if (!data) return complain(data.error());
-  return print(results::render(*data, results::report(*data), *format, results::style_for(1)));
+  return print(results::render(*data, results::report(*data), format, results::style_for(1)));
 }
 
 }  // namespace violet::cli

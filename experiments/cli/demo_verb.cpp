@@ -1,11 +1,11 @@
 // demo: the main job. Runs the bundled plan `demo`, prints a table that a newcomer understands, what it
 // teaches, and where to go from there.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <vector>
 
-#include "experiments/cli/lessons.hpp"
+#include "experiments/cli/conclusions.hpp"
 #include "experiments/cli/open_gui.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/run_ending.hpp"
@@ -45,8 +45,6 @@ std::string where_next(const results::RunData& run) {
 }  // namespace
 
 int demo_verb(const Places& places, const DemoFlags& flags) {
-  const auto mode = results::progress_mode_from(flags.progress);
-  if (!mode) return complain(mode.error());
   const auto plan = load_named_plan(places, places.plans + "/demo.toml", flags.overrides);
   if (!plan) return complain(plan.error());
   const auto outcome = run_plan(*plan, {.runs_root = places.runs,
@@ -54,7 +52,7 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
                                         .dataset_dir = places.datasets,
                                         .revision = places.revision,
                                         .command_line = places.command_line,
-                                        .progress = *mode});
+                                        .progress = flags.progress});
   if (!outcome) return complain(outcome.error());
   if (outcome->interrupted && outcome->finished == 0) {  // There is nothing to show.
     return run_ending(*outcome, "demo", flags.overrides);
@@ -70,7 +68,7 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   });
   std::string text = results::render(*data, report, results::Format::kText, results::style_for(1));
   text += "\nWhat this shows\n";
-  for (const auto& lesson : lessons_of(*data)) text += "  " + lesson + "\n";
+  for (const auto& conclusion : conclusions_of(*data)) text += "  " + conclusion + "\n";
   const int printed = print(text + "\n" + where_next(*data));
   const int ending = run_ending(*outcome, "demo", flags.overrides);
   if (printed != kOk || outcome->interrupted) return printed != kOk ? printed : ending;

@@ -210,9 +210,7 @@ Finding eal() {
 
 }  // namespace
 
-int doctor_verb(const Places& places, const std::string& format_name) {
-  const auto format = results::format_from(format_name);
-  if (!format) return complain(format.error());
+int doctor_verb(const Places& places, results::Format format) {
   const auto host = results::host_manifest();
   const std::vector<Finding> findings = {
       {"machine", host.cpu_model.text(), host.kernel.text()},
@@ -239,7 +237,7 @@ int doctor_verb(const Places& places, const std::string& format_name) {
     table.rows.push_back({results::Text{finding.what}, results::Text{finding.state, tone},
                           results::Text{finding.means}});
   }
-  return print(results::render(table, *format, results::style_for(1)));
+  return print(results::render(table, format, results::style_for(1)));
 }
 
 }  // namespace violet::cli

@@ -1,6 +1,6 @@
 #include "experiments/cli/dry_run.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// What --dry-run says of a plan: a table for people, JSON for programs that check plans as they are written.
+// A dry run shows a plan without measuring it: a table for people, JSON for programs that check plans as they are written.
 //
 //   {"schema": "violet.dry_run", "version": 1, "problems": [], "plan": {"name", "description", "hash"},
 //    "repetitions": 5, "estimated_s": 12.5, "varying": ["strategy"],

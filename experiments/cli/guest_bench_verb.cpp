@@ -1,7 +1,7 @@
 // guest bench: the same guest, kernel and work on QEMU's virtio-iommu and on Violet's engine, run within the guest's
 // kicks and polling, in turns. Each guest is a process of its own: `guest run`, asked for JSON. A guest gives one sample
 // of each figure, however often it measured: what one guest measures again is not independent.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -20,12 +20,12 @@
 namespace violet::cli {
 namespace {
 
-using Json = nlohmann::json;
+using BenchJson = nlohmann::json;
 
 constexpr double kBootSeconds = 5;
-constexpr unsigned kTimeoutS = 600;  // Besides what it measures.
-constexpr std::uint64_t kSeed = 1;   // Of the bootstrap.
-constexpr unsigned kRounds = 3;      // Of the map benchmark, a second each, in one guest.
+constexpr unsigned kBenchTimeoutS = 600;  // Besides what it measures.
+constexpr std::uint64_t kSeed = 1;        // Of the bootstrap.
+constexpr unsigned kRounds = 3;           // Of the map benchmark, a second each, in one guest.
 
 struct Arm {
   const char* name;
@@ -58,8 +58,8 @@ std::string quoted(const std::string& word) {
   return out + "'";
 }
 
-Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
-                       const GuestBenchFlags& flags) {
+Result<BenchJson> run_bench_guest(const Arm& arm, const char* mode, const std::string& job,
+                                  const GuestBenchFlags& flags) {
   const bool records = job == "verify";
   std::error_code error;
   std::string command = quoted(std::filesystem::canonical("/proc/self/exe", error).string());
@@ -67,7 +67,7 @@ Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
       " guest {} --format json --accel {} --iommu {} --placement {} --mode {} --job {} --rounds {} "
       "--seconds {} --mib 8 --timeout {}",
       records ? "capture" : "run", flags.accelerator, arm.iommu, arm.placement, mode, job,
-      records ? 1 : kRounds, flags.seconds, kTimeoutS + 10 * flags.seconds);
+      records ? 1 : kRounds, flags.seconds, kBenchTimeoutS + 10 * flags.seconds);
   if (!flags.kernel.empty()) command += " --kernel " + quoted(flags.kernel);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(
       ::popen(command.c_str(), "re"), [](std::FILE* file) { return ::pclose(file); });
@@ -77,7 +77,7 @@ Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
   for (std::size_t got; (got = std::fread(piece, 1, sizeof(piece), pipe.get())) > 0;) {
     text.append(piece, got);
   }
-  const Json json = Json::parse(text, nullptr, false);
+  const BenchJson json = BenchJson::parse(text, nullptr, false);
   if (json.is_discarded() || !json.is_object()) {
     return fail(ErrorKind::kEnvironment, "{} {}, {}: the guest left no report", arm.name, mode,
                 job);
@@ -90,7 +90,7 @@ Result<Json> run_guest(const Arm& arm, const char* mode, const std::string& job,
 }
 
 // What the guest says under `key`, as a number.
-std::optional<double> told(const Json& report, const std::string& key) {
+std::optional<double> told(const BenchJson& report, const std::string& key) {
   const std::string text = report["guest"].value(key, "");
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
@@ -98,7 +98,7 @@ std::optional<double> told(const Json& report, const std::string& key) {
   return value;
 }
 
-void take(const Json& report, const std::string& job, Samples& into) {
+void take(const BenchJson& report, const std::string& job, Samples& into) {
   constexpr double kNsPerUs = 1000;
   for (const std::string figure : {"map", "unmap"}) {
     std::vector<double> rounds;
@@ -154,7 +154,7 @@ std::string what_hides(const std::string& accelerator) {
 }
 
 // Not `whole`: a guest failed, and arms may have had fewer guests than were asked for.
-results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, bool whole) {
+results::Table bench_table(AllSamples& all, const GuestBenchFlags& flags, bool whole) {
   results::Table table;
   table.title = "One guest on three IOMMUs";
   table.columns = {{"mode", "", true}, {"iommu", "", true}};
@@ -188,16 +188,14 @@ results::Table table_of(AllSamples& all, const GuestBenchFlags& flags, bool whol
   return table;
 }
 
-std::string text_of(results::Format format, AllSamples& all, const GuestBenchFlags& flags,
-                    bool whole) {
-  return results::render(table_of(all, flags, whole), format, results::style_for(1));
+std::string bench_text(results::Format format, AllSamples& all, const GuestBenchFlags& flags,
+                       bool whole) {
+  return results::render(bench_table(all, flags, whole), format, results::style_for(1));
 }
 
 }  // namespace
 
 int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
-  const auto format = results::format_from(flags.format);
-  if (!format) return complain(format.error());
   auto progress = results::Progress::on_stderr(results::ProgressMode::kAuto);
   const auto seconds_of = [&](const std::string& job) {
     return kBootSeconds + (job == "fio"        ? 3.0 * flags.seconds
@@ -218,10 +216,10 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
                               seconds_of(job));
           // QEMU's exposure is not seen.
           if (job != "verify" || is_ours(arm)) {
-            const auto report = run_guest(arm, mode, job, flags);
+            const auto report = run_bench_guest(arm, mode, job, flags);
             if (!report) {
               progress.finish("stopped");  // What was measured is not lost.
-              if (!samples.empty()) print(text_of(*format, samples, flags, false));
+              if (!samples.empty()) print(bench_text(flags.format, samples, flags, false));
               return complain(report.error());
             }
             take(*report, job, samples[{mode, arm.name}]);
@@ -232,7 +230,7 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
     }
   }
   progress.finish("done");
-  return print(text_of(*format, samples, flags, true));
+  return print(bench_text(flags.format, samples, flags, true));
 }
 
 }  // namespace violet::cli

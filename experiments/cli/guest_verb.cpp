@@ -1,5 +1,5 @@
 // guest run: boots a real Linux whose IOMMU is the engine, and says what it saw and what was counted.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -88,13 +88,11 @@ Result<std::string> tap_name(const std::string& net) {
 }
 
 Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, const Folder& folder) {
-  auto kernel = find_kernel(flags);
-  if (!kernel) return tl::unexpected(kernel.error());
+  GuestSetup setup;
+  VIOLET_TRY(setup.kernel, find_kernel(flags));
   if (!fs::exists(kBusybox)) {
     return fail(ErrorKind::kEnvironment, "no {}: apt install busybox-static", kBusybox);
   }
-  GuestSetup setup;
-  setup.kernel = *kernel;
   setup.busybox = kBusybox;
   setup.init = places.root + "/experiments/linux_guest/init.sh";
   setup.tools = (kernel_cache() / "tools").string();
@@ -103,11 +101,7 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.job = flags.job;
   setup.placement = flags.placement;
   setup.qemus_own = flags.iommu == "qemu";
-  if (auto tap = tap_name(flags.net); !tap) {
-    return tl::unexpected(tap.error());
-  } else {
-    setup.tap = *tap;
-  }
+  VIOLET_TRY(setup.tap, tap_name(flags.net));
   setup.endpoints = flags.endpoints;
   setup.topology = flags.topology;
   setup.store = flags.store;
@@ -128,8 +122,8 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   return setup;
 }
 
-std::string to_text(const GuestReport& report, const std::string& format) {
-  if (format == "json") {
+std::string to_text(const GuestReport& report, results::Format format) {
+  if (format == results::Format::kJson) {
     const nlohmann::ordered_json json = {{"schema", "violet-guest-1"},
                                          {"ending", report.ending},
                                          {"accelerator", report.accelerator},
@@ -210,7 +204,7 @@ int capture_qemus_own(const Places& places, const GuestFlags& flags) {
   options.name = "guest";
   const auto trace = datasets::import_trace(log, flags.keep, options);
   if (!trace) return complain(trace.error());
-  if (flags.format != "json") {
+  if (flags.format != results::Format::kJson) {
     print(fmt::format("  {:<14} {}\n", "trace", trace->trace));
   }
   return went_well(*report, flags) ? printed : static_cast<int>(kRunFailed);

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -15,9 +15,7 @@ Result<datasets::ImportOptions> options_from(const ImportFlags& flags) {
   options.importer = flags.importer;
   options.name = flags.name;
   if (!flags.max_broken.empty()) {
-    auto tolerance = datasets::parse_tolerance(flags.max_broken);
-    if (!tolerance) return tl::unexpected<Error>(tolerance.error());
-    options.max_broken = *tolerance;
+    VIOLET_TRY(options.max_broken, datasets::parse_tolerance(flags.max_broken));
     options.accept_damage = true;
   }
   if (flags.mode == "strict") options.mode = datasets::TraceMode::kStrict;
@@ -30,9 +28,7 @@ Result<datasets::ImportOptions> options_from(const ImportFlags& flags) {
 int import_verb(const ImportFlags& flags) {
   const auto options = options_from(flags);
   if (!options) return complain(options.error());
-  const auto mode = results::progress_mode_from(flags.progress);
-  if (!mode) return complain(mode.error());
-  auto progress = results::Progress::on_stderr(*mode);
+  auto progress = results::Progress::on_stderr(flags.progress);
   // Until something was read, as fast as the importer promises: 2 M lines of about 90 bytes a second.
   std::error_code error;
   const auto bytes = std::filesystem::file_size(flags.file, error);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/base/check.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/runner/vocabulary.hpp"
 
@@ -14,32 +16,32 @@ namespace {
 using results::Table;
 using results::Text;
 
-std::string parameter_text(const plans::Parameter& parameter) {
+std::string setting_text(const Setting& setting) {
   std::string range;
-  if (!parameter.choices.empty()) {
-    range = fmt::format(" ({})", fmt::join(parameter.choices, ", "));
-  } else if (!std::holds_alternative<bool>(parameter.initial) &&
-             !std::holds_alternative<std::string>(parameter.initial)) {
-    range = fmt::format(" ({} to {})", parameter.least, parameter.most);
+  if (!setting.choices.empty()) {
+    range = fmt::format(" ({})", fmt::join(setting.choices, ", "));
+  } else if (!std::holds_alternative<bool>(setting.initial) &&
+             !std::holds_alternative<std::string>(setting.initial)) {
+    range = fmt::format(" ({} to {})", setting.least, setting.most);
   }
-  return fmt::format("{} = {}{}", parameter.name, plans::to_text(parameter.initial), range);
+  return fmt::format("{} = {}{}", setting.name, violet::to_text(setting.initial), range);
 }
 
-// A row a choice, then a row for each of its parameters.
-Table choice_table(const std::string& title, const std::vector<plans::Choice>& choices) {
+// A row a choice, then a row for each of its settings.
+Table choice_table(const std::string& title, const std::vector<RegistryEntry>& choices) {
   Table table;
   table.title = title;
   table.columns = {{.name = "name", .is_key = true}, {.name = "parameter"}, {.name = "what it is"}};
   for (const auto& choice : choices) {
-    table.rows.push_back({Text{choice.name}, Text{""}, Text{choice.help}});
-    for (const auto& parameter : choice.parameters) {
-      table.rows.push_back({Text{""}, Text{parameter_text(parameter)}, Text{parameter.help}});
+    table.rows.push_back({Text{choice.name}, Text{""}, Text{choice.summary}});
+    for (const Setting& setting : choice.settings) {
+      table.rows.push_back({Text{""}, Text{setting_text(setting)}, Text{setting.help}});
     }
   }
   return table;
 }
 
-Table plan_table(const Places& places) {
+Result<Table> plan_table(const Places& places) {
   namespace fs = std::filesystem;
   Table table;
   table.title = "plans";
@@ -60,33 +62,75 @@ Table plan_table(const Places& places) {
   return table;
 }
 
-Result<Table> table_of(const Places& places, const std::string& what) {
-  if (what == "plans") return plan_table(places);
-  const auto words = make_vocabulary(places.datasets);
-  if (!words) return tl::unexpected<Error>(words.error());
-  if (what == "strategies") return choice_table("strategies", words->strategies);
-  if (what == "workloads") {
-    auto choices = words->workloads;
-    for (const auto& dataset : words->datasets) {
-      choices.push_back({"trace:" + dataset.name, dataset.help, {}});
-    }
-    return choice_table("workloads", choices);
+Result<Table> metric_table(const Places& /*places*/) {
+  constexpr const char* kBetter[] = {"lower", "higher", ""};  // By Better.
+  Table table;
+  table.title = "metrics";
+  table.columns = {{.name = "name", .is_key = true},
+                   {.name = "unit"},
+                   {.name = "better"},
+                   {.name = "what it is"},
+                   {.name = "in older runs"}};
+  for (const auto& metric : results::metric_catalogue()) {
+    table.rows.push_back({Text{std::string(metric.name)}, Text{std::string(metric.unit)},
+                          Text{kBetter[static_cast<std::size_t>(metric.better)]},
+                          Text{std::string(metric.meaning)},
+                          Text{fmt::format("{}", fmt::join(metric.former_names(), ", "))}});
   }
-  if (what == "iotlbs") return choice_table("IOTLB designs", words->iotlbs);
-  if (what == "datasets") return choice_table("datasets", words->datasets);
-  return fail(ErrorKind::kUsage,
-              "'{}' cannot be listed: there are strategies, workloads, iotlbs, plans, datasets",
-              what);
+  table.notes.push_back("of latencies there are percentiles, as map.p50 and map.p99.9");
+  return table;
 }
+
+Result<Table> strategy_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  return choice_table("strategies", words.strategies);
+}
+
+Result<Table> workload_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  auto choices = words.workloads;
+  for (const auto& dataset : words.datasets) {
+    choices.push_back({"trace:" + dataset.name, dataset.summary, {}});
+  }
+  return choice_table("workloads", choices);
+}
+
+Result<Table> iotlb_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  return choice_table("IOTLB designs", words.iotlbs);
+}
+
+Result<Table> dataset_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  return choice_table("datasets", words.datasets);
+}
+
+struct List {
+  const char* name;
+  Result<Table> (*table)(const Places& places);
+};
+constexpr List kLists[] = {{"strategies", strategy_table}, {"workloads", workload_table},
+                           {"iotlbs", iotlb_table},        {"metrics", metric_table},
+                           {"plans", plan_table},          {"datasets", dataset_table}};
 
 }  // namespace
 
-int list_verb(const Places& places, const std::string& what, const std::string& format_name) {
-  const auto format = results::format_from(format_name);
-  if (!format) return complain(format.error());
-  const auto table = table_of(places, what);
+const std::vector<std::string>& list_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const List& list : kLists) all.emplace_back(list.name);
+    return all;
+  }();
+  return names;
+}
+
+int list_verb(const Places& places, const std::string& what, results::Format format) {
+  const auto* list = std::find_if(std::begin(kLists), std::end(kLists),
+                                  [&](const List& one) { return what == one.name; });
+  VIOLET_CHECK(list != std::end(kLists));
+  const auto table = list->table(places);
   if (!table) return complain(table.error());
-  return print(results::render(*table, *format, results::style_for(1)));
+  return print(results::render(*table, format, results::style_for(1)));
 }
 
 }  // namespace violet::cli

@@ -1,4 +1,4 @@
-// Opens the application on a run, where there is a display to open it on.
+// The application is opened on a run from here, where there is a display to open it on.
 //
 // Threading: the main thread.
 #pragma once

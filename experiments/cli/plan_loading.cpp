@@ -1,10 +1,10 @@
 #include "experiments/cli/plan_loading.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 
-#include "experiments/plans/nearest.hpp"
+#include "engine/base/nearest.hpp"
 #include "experiments/runner/vocabulary.hpp"
 
 namespace violet::cli {
@@ -30,7 +30,7 @@ Result<plans::Plan> load_named_plan(const Places& places, const std::string& nam
   if (!fs::is_regular_file(path, error)) {
     const fs::path bundled = fs::path(places.plans) / (name + ".toml");
     if (!fs::is_regular_file(bundled, error)) {
-      const std::string guess = plans::nearest(name, bundled_names(places.plans));
+      const std::string guess = nearest(name, bundled_names(places.plans));
       return fail(ErrorKind::kUsage,
                   "there is no plan file '{}', and no bundled plan of that name "
                   "(./violet list plans shows them){}",
@@ -38,10 +38,9 @@ Result<plans::Plan> load_named_plan(const Places& places, const std::string& nam
     }
     path = bundled;
   }
-  const auto words = make_vocabulary(places.datasets);
-  if (!words) return tl::unexpected<Error>(words.error());
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
   plans::Problems problems;
-  auto plan = plans::load_plan(path, overrides, *words, problems);
+  auto plan = plans::load_plan(path, overrides, words, problems);
   if (plan) {
     for (const auto& note : plan->notes) fmt::print(stderr, "violet: {}\n", note);
     return std::move(*plan);

@@ -1,4 +1,4 @@
-// Finds, checks and resolves a plan for a verb.
+// A plan is found, checked and resolved here for the verbs that take one.
 //
 // Threading: pure functions on files.
 #pragma once

@@ -1,4 +1,5 @@
-// Which commit the program was built from; cmake/VioletRevision.cmake writes the definition at each build.
+// The revision names the commit that the program was built from; cmake/VioletRevision.cmake writes the definition
+// at each build.
 //
 // Threading: a constant.
 #pragma once

@@ -1,6 +1,6 @@
 #include "experiments/cli/run_ending.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 

@@ -1,4 +1,4 @@
-// What is said when a run is over, for the verbs that run plans.
+// A run's ending says on stderr what failed and how to go on, for the verbs that run plans.
 //
 // Threading: the main thread.
 // Invariants: whatever failed is on stderr, with its reason, whether or not progress is shown.

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -14,8 +14,8 @@ namespace violet::cli {
 namespace {
 
 // For programs the problems of a plan are the answer, beside the words on stderr.
-int dry_run(const Places& places, const RunFlags& flags, results::Format format) {
-  const bool json = format == results::Format::kJson;
+int dry_run(const Places& places, const RunFlags& flags) {
+  const bool json = flags.format == results::Format::kJson;
   plans::Problems problems;
   const auto plan = load_named_plan(places, flags.plan, flags.overrides, &problems);
   if (!plan) {
@@ -33,10 +33,8 @@ int finish(const RunOutcome& outcome, const RunFlags& flags) {
   }
   const auto data = results::read_run(outcome.directory);
   if (!data) return complain(data.error());
-  const auto format = results::format_from(flags.format);
-  if (!format) return complain(format.error());
   const int printed =
-      print(results::render(*data, results::report(*data), *format, results::style_for(1)));
+      print(results::render(*data, results::report(*data), flags.format, results::style_for(1)));
   const int ending = run_ending(outcome, flags.plan, flags.overrides);
   return printed != kOk ? printed : ending;
 }
@@ -44,11 +42,7 @@ int finish(const RunOutcome& outcome, const RunFlags& flags) {
 }  // namespace
 
 int run_verb(const Places& places, const RunFlags& flags) {
-  const auto format = results::format_from(flags.format);
-  if (!format) return complain(format.error());
-  const auto mode = results::progress_mode_from(flags.progress);
-  if (!mode) return complain(mode.error());
-  if (flags.dry_run) return dry_run(places, flags, *format);
+  if (flags.dry_run) return dry_run(places, flags);
   const auto plan = load_named_plan(places, flags.plan, flags.overrides);
   if (!plan) return complain(plan.error());
   RunOptions options{.runs_root = places.runs,
@@ -56,7 +50,7 @@ int run_verb(const Places& places, const RunFlags& flags) {
                      .dataset_dir = places.datasets,
                      .revision = places.revision,
                      .command_line = places.command_line,
-                     .progress = *mode};
+                     .progress = flags.progress};
   if (flags.resume) {
     const auto run = find_run(places, flags.resume->empty() ? "latest" : *flags.resume);
     if (!run) return complain(run.error());

@@ -1,7 +1,8 @@
-// The verbs of ./violet: each takes its parsed options and returns the exit code.
+// A verb of ./violet takes its parsed options and returns the exit code.
 //
 // Threading: the main thread.
-// Invariants: stdout carries the result and nothing else; notes, errors and progress go to stderr.
+// Invariants: stdout carries the result and nothing else; notes, errors and progress go to stderr. What the command
+// line has checked is a value here that cannot be wrong, and no verb checks it again.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,8 @@
 
 #include "engine/base/result.hpp"
 #include "experiments/results/manifest.hpp"
+#include "experiments/results/progress.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::cli {
 
@@ -39,18 +42,21 @@ struct RunFlags {
   std::vector<std::string> overrides;
   bool dry_run = false;
   std::optional<std::string> resume;  // Empty text: the latest run.
-  std::string progress = "auto";
-  std::string format = "text";
+  results::ProgressMode progress = results::ProgressMode::kAuto;
+  results::Format format = results::Format::kText;
 };
 int run_verb(const Places& places, const RunFlags& flags);
 
 struct DemoFlags {
   std::vector<std::string> overrides;
-  std::string progress = "auto";
+  results::ProgressMode progress = results::ProgressMode::kAuto;
 };
 int demo_verb(const Places& places, const DemoFlags& flags);
 
-int list_verb(const Places& places, const std::string& what, const std::string& format);
+// What `list` can list.
+const std::vector<std::string>& list_names();
+// `what` is one of these.
+int list_verb(const Places& places, const std::string& what, results::Format format);
 
 struct ImportFlags {
   std::string file;
@@ -60,7 +66,7 @@ struct ImportFlags {
   std::string max_broken;
   std::string mode;
   bool json = false;
-  std::string progress = "auto";
+  results::ProgressMode progress = results::ProgressMode::kAuto;
 };
 int import_verb(const ImportFlags& flags);
 
@@ -69,11 +75,11 @@ struct CompareFlags {
   std::vector<std::string> metrics;
   std::vector<std::string> ignored_axes;
   std::optional<double> threshold_percent;
-  std::string format = "text";
+  results::Format format = results::Format::kText;
 };
 int compare_verb(const Places& places, const CompareFlags& flags);
 
-int report_verb(const Places& places, const std::string& run, const std::string& format);
+int report_verb(const Places& places, const std::string& run, results::Format format);
 
 struct ExportFlags {
   std::string run;
@@ -104,8 +110,8 @@ struct GuestFlags {
   unsigned rounds = 2;
   unsigned verify_mib = 16;
   unsigned seconds = 3;
-  std::optional<unsigned> timeout_s;  // Nothing: 600, and none for a shell.
-  std::string format = "text";
+  std::optional<unsigned> timeout_s;                // Nothing: 600, and none for a shell.
+  results::Format format = results::Format::kText;  // Or JSON.
 };
 int guest_run_verb(const Places& places, const GuestFlags& flags);
 struct GuestBenchFlags {
@@ -113,14 +119,14 @@ struct GuestBenchFlags {
   std::string accelerator = "tcg";
   unsigned repetitions = 3;
   unsigned seconds = 2;
-  std::string format = "text";
+  results::Format format = results::Format::kText;
 };
 // One guest on QEMU's virtio-iommu and on Violet, in turns.
 int guest_bench_verb(const Places& places, const GuestBenchFlags& flags);
 // The same, recorded into a run directory.
 int guest_capture_verb(const Places& places, const GuestFlags& flags);
 
-int doctor_verb(const Places& places, const std::string& format);
+int doctor_verb(const Places& places, results::Format format);
 
 // --- Shared ---
 

@@ -48,19 +48,26 @@ struct Flags {
   GuestFlags guest;
   GuestBenchFlags bench;
   std::string list_what;
-  std::string format = "text";
+  results::Format format = results::Format::kText;
   bool json = false;
 };
 
 const std::vector<std::string> kFormats = {"text", "json", "ndjson", "csv"};
 const std::vector<std::string> kProgress = {"auto", "always", "never", "json"};
 
-void add_format(CLI::App& verb, std::string& format) {
-  verb.add_option("--format", format, "text, json, ndjson or csv")->check(CLI::IsMember(kFormats));
+// What is not in `names` never reaches `format`.
+void add_format(CLI::App& verb, results::Format& format,
+                const std::vector<std::string>& names = kFormats,
+                const char* help = "text, json, ndjson or csv") {
+  const auto take = [&format](const std::string& name) { format = *results::format_from(name); };
+  verb.add_option_function<std::string>("--format", take, help)->check(CLI::IsMember(names));
 }
 
-void add_progress(CLI::App& verb, std::string& progress) {
-  verb.add_option("--progress", progress, "auto, always, never or json")
+void add_progress(CLI::App& verb, results::ProgressMode& progress) {
+  const auto take = [&progress](const std::string& name) {
+    progress = *results::progress_mode_from(name);
+  };
+  verb.add_option_function<std::string>("--progress", take, "auto, always, never or json")
       ->check(CLI::IsMember(kProgress));
 }
 
@@ -169,7 +176,7 @@ void add_guest_options(CLI::App& verb, GuestFlags& guest) {
   verb.add_option("--mib", guest.verify_mib, "of each round")->check(CLI::Range(1, 64));
   verb.add_option("--seconds", guest.seconds, "of each measurement of fio and iperf3");
   verb.add_option("--timeout", guest.timeout_s, "seconds");
-  verb.add_option("--format", guest.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  add_format(verb, guest.format, {"text", "json"}, "text or json");
 }
 
 void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
@@ -195,14 +202,14 @@ void add_guest(CLI::App& app, const Places& places, Flags& flags, Action& action
       ->check(CLI::Range(1, 1000));
   bench->add_option("--seconds", flags.bench.seconds, "of each measurement of fio")
       ->check(CLI::Range(1, 3600));
-  bench->add_option("--format", flags.bench.format, "text, json, ndjson or csv");
+  add_format(*bench, flags.bench.format);
   bench->callback([&] { action = [&] { return guest_bench_verb(places, flags.bench); }; });
 }
 void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* list = app.add_subcommand("list", "what there is to choose from");
   list->add_option("WHAT", flags.list_what, "what to list")
       ->required()
-      ->check(CLI::IsMember({"strategies", "workloads", "iotlbs", "plans", "datasets"}));
+      ->check(CLI::IsMember(list_names()));
   add_format(*list, flags.format);
   list->callback(
       [&] { action = [&] { return list_verb(places, flags.list_what, flags.format); }; });

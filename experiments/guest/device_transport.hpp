@@ -1,5 +1,5 @@
-// What the driver needs of the device besides its queues: features and config space. engine/device's
-// Device has calls of the same names; TransportOf adapts it where guest and engine share a thread.
+// The device transport carries what the driver needs besides its queues: features and config space. engine/device's
+// Device has calls of the same names.
 //
 // Threading: the guest lcore calls; the implementation gets the call to the engine thread between
 // two polls.
@@ -18,23 +18,6 @@ class DeviceTransport {
   virtual bool negotiate(std::uint64_t features) = 0;
   virtual void read_config(std::size_t offset, std::span<std::byte> out) = 0;
   virtual void write_config(std::size_t offset, std::span<const std::byte> bytes) = 0;
-};
-
-template <class Device>
-class TransportOf final : public DeviceTransport {
- public:
-  explicit TransportOf(Device& device) : device_(device) {}
-  std::uint64_t offered_features() override { return device_.offered_features(); }
-  bool negotiate(std::uint64_t features) override { return device_.negotiate(features); }
-  void read_config(std::size_t offset, std::span<std::byte> out) override {
-    device_.read_config(offset, out);
-  }
-  void write_config(std::size_t offset, std::span<const std::byte> bytes) override {
-    device_.write_config(offset, bytes);
-  }
-
- private:
-  Device& device_;
 };
 
 }  // namespace violet

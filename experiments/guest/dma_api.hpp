@@ -1,4 +1,4 @@
-// The words of the Linux DMA API that workloads, strategies and the ledger share.
+// The DMA API names buffers, mappings and directions as Linux does; workloads and strategies share it.
 //
 // Threading: plain values.
 #pragma once
@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "engine/base/types.hpp"
-#include "engine/telemetry/dma_event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet {
 
@@ -37,15 +37,15 @@ struct DmaMapping {
   std::uint64_t cookie = 0;  // The strategy's own.
 };
 
-// The two words that kDmaMap and kDmaUnmap events carry of a mapping; read back by dma_event_*() of
-// engine/telemetry/dma_event.hpp.
-constexpr std::uint8_t dma_event_status(const DmaMapping& mapping) {
-  return static_cast<std::uint8_t>(static_cast<unsigned>(mapping.direction) |
-                                   static_cast<unsigned>(mapping.granted) << 2 |
-                                   (mapping.persistent ? 1u << 5 : 0u));
-}
-constexpr std::uint64_t dma_event_extent(const DmaMapping& mapping) {
-  return mapping.buffer.bytes | (mapping.buffer.phys.value >> kGranuleShift4K) << 32;
+// What the events of its dma_map and its dma_unmap say; `endpoint` is the virtio-iommu id.
+constexpr DmaEvent dma_event(const DmaMapping& mapping, EndpointId endpoint) {
+  return {.endpoint = endpoint,
+          .iova = mapping.iova,
+          .bytes = mapping.buffer.bytes,
+          .phys_page = mapping.buffer.phys.value >> kGranuleShift4K,
+          .needed = permissions_of(mapping.direction),
+          .granted = mapping.granted,
+          .persistent = mapping.persistent};
 }
 
 // What the DMA layer did, since the run's start. Guest lcore only.

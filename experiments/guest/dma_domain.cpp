@@ -26,14 +26,13 @@ DmaDomain::DmaDomain(VirtioIommuDriver& driver, DomainId id, std::unique_ptr<Iov
       below_4g_(options.pci && !options.force_dac && last_address_ > kLast32) {}
 
 Status DmaDomain::attach(EndpointId endpoint) {
-  if (auto ok = driver_.attach(id_, endpoint, false); !ok) return ok;
+  VIOLET_TRY(driver_.attach(id_, endpoint, false));
   if (endpoints_++ > 0) return {};
   Status replayed;
-  mappings_.for_each([&](const MappingTable::Entry& entry) {
+  mappings_.for_each([&](std::uint64_t pfn, const Mapping& mapping) {
     if (!replayed) return;
-    replayed =
-        driver_.map_now(id_, IovaRange::of(entry.pfn << shift_, entry.granules << shift_),
-                        {entry.phys_pfn << shift_}, static_cast<Permissions>(entry.permissions));
+    replayed = driver_.map_now(id_, IovaRange::of(pfn << shift_, mapping.granules << shift_),
+                               {mapping.phys_pfn << shift_}, mapping.permissions);
   });
   return replayed;
 }
@@ -51,8 +50,10 @@ bool DmaDomain::map_one(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissi
     if (!driver_.add_map(id_, IovaRange::of(iova.value, bytes), phys, permissions)) return false;
     if (!options_.sync_map && !driver_.sync()) return false;
   }
-  mappings_.insert({iova.value >> shift_, bytes >> shift_, phys.value >> shift_,
-                    static_cast<std::uint64_t>(permissions)});
+  [[maybe_unused]] const bool fresh =
+      mappings_.insert(iova.value >> shift_, {bytes >> shift_, phys.value >> shift_, permissions})
+          .second;
+  VIOLET_DCHECK(fresh);
   return true;
 }
 
@@ -75,9 +76,11 @@ bool DmaDomain::add_range(Iova iova, GuestPhys phys, std::uint64_t bytes, Permis
 std::uint64_t DmaDomain::unmap_cut(std::uint64_t iova, std::uint64_t bytes) {
   std::uint64_t removed = 0;
   while (removed < bytes) {
-    const auto entry = mappings_.take((iova + removed) >> shift_);
-    if (entry.granules == 0) break;
-    removed += entry.granules << shift_;
+    const std::uint64_t pfn = (iova + removed) >> shift_;
+    const Mapping* mapping = mappings_.find(pfn);
+    if (mapping == nullptr) break;
+    removed += mapping->granules << shift_;
+    mappings_.erase(pfn);
   }
   if (removed > 0 && endpoints_ > 0) driver_.add_unmap(id_, IovaRange::of(iova, removed));
   return removed;
@@ -154,7 +157,7 @@ bool DmaDomain::map_list(std::span<const DmaBuffer> buffers, Permissions permiss
   const auto first = allocate_iova(granules, cpu);
   if (!first) return false;
   if (!map_segments(*first, buffers, permissions)) {
-    // Without an answer the device may have kept something: then the address stays taken.
+    // Without an answer the device may have kept something: then the address is not freed.
     if (driver_.sync()) free_iova(*first, granules, cpu);
     return false;
   }

@@ -1,9 +1,8 @@
-// One IOMMU domain of the guest and the DMA layer on it (drivers/iommu/dma-iommu.c over iommu.c): takes
-// addresses from the IOVA allocator, cuts buffers into MAP requests, and syncs once for each buffer or
-// list.
+// A DMA domain maps buffers into one IOMMU domain of the guest, as drivers/iommu/dma-iommu.c over iommu.c: it
+// allocates addresses, cuts buffers into MAP requests, and syncs once for each buffer or list.
 //
 // Threading: owner-only: the guest lcore.
-// Invariants: map() and map_list() that fail leave nothing behind (T3). What is mapped together is
+// Invariants: map() and map_list() that fail leave nothing mapped. What is mapped together is
 // unmapped together: unmap() gets the address and the granules of one map() or map_list().
 // Limits: buffers of a list are laid out one behind another, each on granules of its own; the 4 GiB
 // segment boundary of the kernel's sg lists is not modelled.
@@ -14,9 +13,9 @@
 #include <optional>
 #include <span>
 
+#include "engine/base/flat_table.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/iova_allocator.hpp"
-#include "experiments/guest/mapping_table.hpp"
 #include "experiments/guest/page_cutter.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
 
@@ -77,6 +76,12 @@ class DmaDomain {
   bool map_one(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions);
   std::uint64_t unmap_cut(std::uint64_t iova, std::uint64_t bytes);
 
+  struct Mapping {
+    std::uint64_t granules = 0;
+    std::uint64_t phys_pfn = 0;
+    Permissions permissions = {};
+  };
+
   VirtioIommuDriver& driver_;
   DomainId id_;
   std::unique_ptr<IovaAllocator> iovas_;
@@ -88,7 +93,9 @@ class DmaDomain {
   std::uint64_t last_address_;
   bool below_4g_;
   unsigned endpoints_ = 0;
-  MappingTable mappings_;
+  // By the first granule of a MAP request. The kernel keeps an interval tree; an exact match is all that the DMA
+  // API needs.
+  FlatTable<Mapping> mappings_;
 };
 
 }  // namespace violet

@@ -1,4 +1,4 @@
-// The seams between the modelled driver and the placement that runs the engine.
+// The doorbell and the spin hook connect the modelled driver to the placement that runs the engine.
 //
 // Threading: the guest lcore calls both.
 #pragma once

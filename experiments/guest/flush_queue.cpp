@@ -23,7 +23,7 @@ void FlushQueue::flush() {
 void FlushQueue::release_flushed(Ring& ring, unsigned cpu) {
   while (ring.head != ring.tail) {
     const Entry& entry = ring.entries[ring.head];
-    if (entry.flushes_begun >= finished_) return;  // F1
+    if (entry.flushes_begun >= finished_) return;  // No flush began after it was queued.
     owner_.release(entry.first, entry.granules, cpu);
     ++released_;
     ring.head = next(ring.head);
@@ -52,7 +52,6 @@ void FlushQueue::queue(Iova first, std::uint64_t granules, unsigned cpu, Ticks n
 
 void FlushQueue::expire() {
   timer_on_ = false;
-  ++timer_flushes_;
   flush();
   for (Ring& ring : rings_) release_flushed(ring, timer_cpu_);
 }

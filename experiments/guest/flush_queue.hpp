@@ -1,12 +1,12 @@
-// The flush queue of lazy mode (dma-iommu.c): I/O virtual addresses that were unmapped wait here until a
-// flush of the IOMMU, so that they are not used again while the device might still translate them.
+// The flush queue of lazy mode (dma-iommu.c) holds I/O virtual addresses that were unmapped until a flush of the
+// IOMMU, so that they are not used again while the device might still translate them.
 //
 // Threading: owner-only; in the kernel each ring has a lock of its own.
 // Invariants:
-//   F1 an address is released only after a flush that began after it was queued: its entry carries the
-//      count of flushes begun, and is released when that is below the count of flushes finished.
-//   F2 a full ring flushes at once, and that flush serves the rings of all CPUs.
-//   F3 the first entry arms the timer; when it expires everything is flushed and every ring released.
+//   An address is released only after a flush that began after it was queued: its entry carries the count of
+//   flushes begun, and is released when that is below the count of flushes finished.
+//   A full ring flushes at once, and that flush serves the rings of all CPUs.
+//   The first entry arms the timer; when it expires everything is flushed and every ring released.
 // Limits: a ring of n entries holds n - 1.
 #pragma once
 
@@ -53,7 +53,6 @@ class FlushQueue {
   bool timer_on() const { return timer_on_; }
   std::uint64_t flushes() const { return finished_; }
   std::uint64_t full_flushes() const { return full_flushes_; }
-  std::uint64_t timer_flushes() const { return timer_flushes_; }
   // Entries released since the start.
   std::uint64_t released() const { return released_; }
 
@@ -86,7 +85,6 @@ class FlushQueue {
   Ticks due_ = 0;
   unsigned timer_cpu_ = 0;  // The timer runs where it was armed, and so frees there.
   std::uint64_t full_flushes_ = 0;
-  std::uint64_t timer_flushes_ = 0;
   std::uint64_t released_ = 0;
 };
 

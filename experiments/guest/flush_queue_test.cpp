@@ -87,7 +87,7 @@ TEST(FlushQueue, NothingIsReleasedWhenTheIommuDoesNotAnswer) {
   EXPECT_TRUE(owner.released.empty());
 }
 
-// F1 against a model that knows, for every address, how many flushes had begun when it was queued.
+// Releases against a model that knows, for every address, how many flushes had begun when it was queued.
 TEST(FlushQueue, F1_RandomHistoriesReleaseOnlyAfterALaterFlush) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     SCOPED_TRACE(seed);

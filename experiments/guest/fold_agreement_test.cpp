@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "engine/base/rng.hpp"
-#include "engine/telemetry/fold.hpp"
 #include "experiments/guest/dma_api.hpp"
-#include "experiments/guest/exposure_ledger.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
+#include "experiments/trace/fold.hpp"
 
-namespace violet {
+namespace violet::fold_agreement_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -125,8 +125,7 @@ class RandomGuest {
     now_ = std::max(now_, engine_now_);
   }
   void call(EventKind kind, const Buffer& buffer) {
-    history_.guest.push_back({now_, kind, dma_event_status(buffer.mapping), 0, buffer.domain + 6,
-                              buffer.mapping.iova.value, dma_event_extent(buffer.mapping)});
+    history_.guest.push_back(dma_event(buffer.mapping, {buffer.domain + 6}).event(kind, now_));
   }
 
   Rng rng_;
@@ -218,7 +217,7 @@ void expect_agreement(const ExposureReport& report, const Pyramid& pyramid) {
   expect_percentile(totals, 1.0, report.window.upper.max_ns);
 }
 
-TEST(FoldAgreement, N3_TheFoldJudgesAsTheLedgerDoes) {
+TEST(FoldAgreement, TheFoldJudgesAsTheLedgerDoes) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     const History history = RandomGuest(seed).make(40 + seed * 30);
@@ -229,7 +228,7 @@ TEST(FoldAgreement, N3_TheFoldJudgesAsTheLedgerDoes) {
   }
 }
 
-TEST(FoldAgreement, N3_AlsoWhenTheRunOutgrowsItsBuckets) {
+TEST(FoldAgreement, AlsoWhenTheRunOutgrowsItsBuckets) {
   const History history = RandomGuest(7).make(5000);
   const Pyramid pyramid = folded(history, 3, {.most_buckets = 16, .most_cells = 256});
   EXPECT_LE(pyramid.buckets.size(), 16u);
@@ -239,7 +238,7 @@ TEST(FoldAgreement, N3_AlsoWhenTheRunOutgrowsItsBuckets) {
   expect_agreement(judged(history), pyramid);
 }
 
-TEST(FoldAgreement, N3_LostEventsLeaveNoMoreWindowsThanTheLedgerSees) {
+TEST(FoldAgreement, LostEventsLeaveNoMoreWindowsThanTheLedgerSees) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     History history = RandomGuest(seed).make(600);
@@ -262,4 +261,4 @@ TEST(FoldAgreement, N3_LostEventsLeaveNoMoreWindowsThanTheLedgerSees) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::fold_agreement_test

@@ -1,10 +1,10 @@
-// The guest kernel's physical page allocator: a buddy allocator over guest memory with a LIFO stack
-// of single pages in front of it, so that freed pages come back hot, as they do in a real guest.
+// The guest's page allocator hands out physical pages as its kernel does: a buddy allocator over guest memory
+// with a LIFO stack of single pages in front, so that freed pages come back hot.
 //
 // Threading: owner-only: the guest lcore.
 // Invariants: a block is aligned to its size and lies inside one region. Nothing is handed out twice;
 // freeing what is not allocated is a bug and stops the program.
-// Limits: pages of 4 KiB, blocks up to 2^kMaxOrder pages; all memory is taken at construction.
+// Limits: pages of 4 KiB, blocks up to 2^kMaxOrder pages; all memory is allocated at construction.
 //
 // With Options::poison every freed page is filled with kPoison and checked when it is handed out
 // again: a byte that changed in between was written by somebody who no longer owned it (the canary

@@ -7,7 +7,7 @@
 
 #include "engine/base/rng.hpp"
 
-namespace violet {
+namespace violet::guest_pages_test {
 namespace {
 
 constexpr std::uint64_t kPage = GuestPages::kPageBytes;
@@ -124,4 +124,4 @@ TEST(GuestPages, RandomHistoriesNeverOverlapAndNeverLeak) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::guest_pages_test

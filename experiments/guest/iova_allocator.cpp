@@ -1,8 +1,5 @@
 #include "experiments/guest/iova_allocator.hpp"
 
-#include <array>
-#include <string>
-
 #include "experiments/guest/iova_rcache.hpp"
 #include "experiments/guest/iova_tree.hpp"
 
@@ -14,25 +11,20 @@ std::unique_ptr<IovaAllocator> make(const IovaConfig& config) {
   return std::make_unique<Allocator>(config);
 }
 
-// One line an allocator.
-constexpr std::array kAllocators = {
-    IovaAllocatorInfo{"rcache", "per-CPU magazines over the tree, as Linux since 4.7",
-                      make<IovaRcache>},
-    IovaAllocatorInfo{"rbtree", "the top-down tree alone, as Linux before 4.7", make<IovaTree>},
-};
-
 }  // namespace
 
-std::span<const IovaAllocatorInfo> iova_allocators() { return kAllocators; }
+Registry<IovaAllocatorInfo> iova_allocators() {
+  static const IovaAllocatorInfo kAll[] = {
+      {{"rcache", "per-CPU magazines over the tree, as Linux since 4.7"}, make<IovaRcache>},
+      {{"rbtree", "the top-down tree alone, as Linux before 4.7"}, make<IovaTree>},
+  };
+  return {"IOVA allocator", kAll};
+}
 
 Result<std::unique_ptr<IovaAllocator>> make_iova_allocator(std::string_view name,
                                                            const IovaConfig& config) {
-  std::string names;
-  for (const auto& info : kAllocators) {
-    if (info.name == name) return info.make(config);
-    names += (names.empty() ? "" : ", ") + std::string(info.name);
-  }
-  return fail(ErrorKind::kUsage, "there is no IOVA allocator '{}'; there are {}", name, names);
+  VIOLET_TRY(const IovaAllocatorInfo* info, iova_allocators().require(name));
+  return info->make(config);
 }
 
 }  // namespace violet

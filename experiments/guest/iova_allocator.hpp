@@ -1,23 +1,22 @@
-// Hands out I/O virtual addresses: the contract, and the registry of allocators that plans name.
+// An IOVA allocator hands out I/O virtual addresses; its registry makes one by the name that a plan gives it.
 //
-// Threading: owner-only: the guest lcore. Where the kernel takes a lock, IovaStats counts it.
+// Threading: owner-only: the guest lcore.
 // Invariants:
-//   A1 what is handed out never overlaps what is live or reserved, lies below the limit asked for,
-//      and is aligned to its size rounded up to a power of two.
-//   A2 free() takes exactly what allocate() gave: the first granule and the number asked for.
-//   A3 pfn 0 is never handed out.
-// Limits: memory grows with the number of live ranges; no allocation of memory per call once warm.
+//   A range that is handed out overlaps no allocated and no reserved one, lies below the limit asked for, and
+//   is aligned to its size rounded up to a power of two.
+//   free() gets exactly what allocate() gave: the first granule and the number asked for.
+//   pfn 0 is never handed out.
+// Limits: memory grows with the number of allocated ranges; no allocation of memory per call once warm.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/clock.hpp"
-#include "engine/base/result.hpp"
+#include "engine/base/registry.hpp"
 #include "engine/base/types.hpp"
 
 namespace violet {
@@ -33,14 +32,7 @@ struct IovaConfig {
 };
 
 struct IovaStats {
-  std::uint64_t allocations = 0;
-  std::uint64_t frees = 0;
-  std::uint64_t failures = 0;
   std::uint64_t tree_allocations = 0;  // Not served by a magazine.
-  std::uint64_t tree_frees = 0;
-  std::uint64_t tree_steps = 0;   // Nodes that the top-down searches looked at.
-  std::uint64_t tree_locks = 0;   // iova_rbtree_lock, taken once per tree operation.
-  std::uint64_t depot_moves = 0;  // Magazines exchanged with a depot, under its lock.
   std::uint64_t cache_flushes = 0;
 };
 
@@ -59,14 +51,11 @@ class IovaAllocator {
   virtual const IovaStats& stats() const = 0;
 };
 
-struct IovaAllocatorInfo {
-  std::string_view name;
-  std::string_view summary;
+struct IovaAllocatorInfo : RegistryEntry {
   std::unique_ptr<IovaAllocator> (*make)(const IovaConfig& config);
 };
 
-// In the order of the plans' default first.
-std::span<const IovaAllocatorInfo> iova_allocators();
+Registry<IovaAllocatorInfo> iova_allocators();
 // Error when no allocator has that name.
 Result<std::unique_ptr<IovaAllocator>> make_iova_allocator(std::string_view name,
                                                            const IovaConfig& config);

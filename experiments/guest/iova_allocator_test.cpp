@@ -44,7 +44,7 @@ TEST(IovaTree, SearchStartsOverWhenThePartBelowTheCachedNodeIsFull) {
   IovaTree tree(small_space(8));
   std::vector<std::uint64_t> got;
   while (const auto pfn = tree.allocate(1, 7, 0, true)) got.push_back(*pfn);
-  EXPECT_EQ(got, (std::vector<std::uint64_t>{7, 6, 5, 4, 3, 2, 1}));  // A3: never pfn 0.
+  EXPECT_EQ(got, (std::vector<std::uint64_t>{7, 6, 5, 4, 3, 2, 1}));  // Never pfn 0.
   tree.free(6, 1, 0);
   tree.free(2, 1, 0);
   EXPECT_EQ(tree.allocate(1, 7, 0, true), 6u);

@@ -57,7 +57,6 @@ std::uint64_t IovaRcache::get(unsigned size_class, std::uint64_t limit_pfn, unsi
       empty_.push_back(std::move(mine.loaded));
       mine.loaded = std::move(depot.full.back());
       depot.full.pop_back();
-      ++stats_.depot_moves;
     } else {
       return 0;
     }
@@ -75,7 +74,6 @@ void IovaRcache::put(unsigned size_class, std::uint64_t pfn, unsigned cpu) {
       depots_[size_class].full.push_back(std::move(mine.loaded));
       mine.loaded = take_empty();
       arm_trim_ = true;
-      ++stats_.depot_moves;
     }
   }
   mine.loaded.pfns[mine.loaded.count++] = pfn;
@@ -88,23 +86,18 @@ std::optional<std::uint64_t> IovaRcache::allocate(std::uint64_t granules, std::u
   if (size_class < kClasses) {
     granules = std::uint64_t{1} << size_class;
     if (limit_pfn < granules) return std::nullopt;
-    if (const auto pfn = get(size_class, limit_pfn + 1 - granules, cpu); pfn != 0) {
-      ++stats_.allocations;
-      return pfn;
-    }
+    if (const auto pfn = get(size_class, limit_pfn + 1 - granules, cpu); pfn != 0) return pfn;
   }
   auto pfn = tree_.allocate(granules, limit_pfn, cpu, false);
   if (!pfn && flush) {
     flush_caches();
     pfn = tree_.allocate(granules, limit_pfn, cpu, false);
   }
-  pfn ? ++stats_.allocations : ++stats_.failures;
   return pfn;
 }
 
 void IovaRcache::free(std::uint64_t pfn, std::uint64_t granules, unsigned cpu) {
   VIOLET_DCHECK(cpu < cpus_);
-  ++stats_.frees;
   const unsigned size_class = class_of(granules);
   if (size_class < kClasses) {
     put(size_class, pfn, cpu);
@@ -164,11 +157,7 @@ void IovaRcache::tick(Ticks now) {
 }
 
 const IovaStats& IovaRcache::stats() const {
-  const IovaStats& tree = tree_.stats();
-  stats_.tree_allocations = tree.tree_allocations;
-  stats_.tree_frees = tree.tree_frees;
-  stats_.tree_steps = tree.tree_steps;
-  stats_.tree_locks = tree.tree_locks;
+  stats_.tree_allocations = tree_.stats().tree_allocations;
   return stats_;
 }
 

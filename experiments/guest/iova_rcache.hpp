@@ -1,8 +1,8 @@
-// The kernel's IOVA caches (iova_rcache of drivers/iommu/iova.c): per CPU and size class two magazines
-// of recently freed addresses, a depot of full magazines behind them, the tree behind that.
+// The IOVA rcache keeps recently freed addresses, as iova_rcache of drivers/iommu/iova.c: two magazines for each
+// CPU and size class, a depot of full magazines behind them, the tree behind that.
 //
 // Threading: owner-only; `cpu` says which modelled CPU acts.
-// Invariants: A1-A3 of iova_allocator.hpp. Sizes of up to 32 granules are rounded up to a power of
+// Invariants: as iova_allocator.hpp. Sizes of up to 32 granules are rounded up to a power of
 // two and served LIFO from the magazines of the CPU that asks; larger ones always go to the tree.
 // Limits: six size classes, 2^0 to 2^5 granules. The depot is unbounded and loses one magazine every
 // depot_trim_ns while it holds more magazines than there are CPUs.

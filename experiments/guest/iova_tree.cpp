@@ -42,7 +42,6 @@ std::optional<IovaTree::Fit> IovaTree::search_down(RangeTree::Index from, std::u
   const std::uint64_t align_mask = ~(std::bit_ceil(granules) - 1);
   RangeTree::Index above = from;
   while (true) {
-    ++stats_.tree_steps;
     end = std::min(end, tree_.low(above));
     if (end < granules) return std::nullopt;
     const std::uint64_t candidate = (end - granules) & align_mask;
@@ -65,11 +64,9 @@ std::optional<IovaTree::Fit> IovaTree::find_fit(std::uint64_t granules, std::uin
 
 std::optional<std::uint64_t> IovaTree::allocate(std::uint64_t granules, std::uint64_t limit_pfn,
                                                 unsigned /*cpu*/, bool /*flush*/) {
-  ++stats_.tree_locks;
   const std::uint64_t end = std::min(limit_pfn, last_pfn_) + 1;
   VIOLET_DCHECK(granules > 0 && granules <= std::uint64_t{1} << 51);
   if (end <= dma_32bit_pfn_ && granules >= max32_size_) {
-    ++stats_.failures;
     return std::nullopt;
   }
   const auto fit = find_fit(granules, end);
@@ -78,12 +75,10 @@ std::optional<std::uint64_t> IovaTree::allocate(std::uint64_t granules, std::uin
     if (end >= std::min(dma_32bit_pfn_, last_pfn_ + 1)) {
       max32_size_ = std::min(max32_size_, granules);
     }
-    ++stats_.failures;
     return std::nullopt;
   }
   const auto node = tree_.insert_below(fit->above, fit->pfn, fit->pfn + granules - 1);
   (tree_.high(node) < dma_32bit_pfn_ ? cached32_ : cached_) = node;
-  ++stats_.allocations;
   ++stats_.tree_allocations;
   return fit->pfn;
 }
@@ -99,12 +94,9 @@ void IovaTree::remember_freed(RangeTree::Index node) {
 }
 
 void IovaTree::free(std::uint64_t pfn, std::uint64_t granules, unsigned /*cpu*/) {
-  ++stats_.tree_locks;
-  ++stats_.frees;
-  ++stats_.tree_frees;
   const auto node = tree_.find(pfn);
   VIOLET_CHECK(node != RangeTree::kNone && tree_.low(node) == pfn &&
-               tree_.high(node) == pfn + granules - 1);  // A2
+               tree_.high(node) == pfn + granules - 1);  // free() gets what allocate() gave.
   remember_freed(node);
   tree_.erase(node);
 }

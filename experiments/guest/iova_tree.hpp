@@ -1,8 +1,8 @@
-// The kernel's tree of I/O virtual addresses (drivers/iommu/iova.c): top-down, size-aligned first fit
-// that starts at the node cached by the last operation. Behind `rcache`, and alone as `rbtree`.
+// The IOVA tree allocates addresses as drivers/iommu/iova.c: top-down, size-aligned first fit that starts at
+// the node cached by the last operation. Behind `rcache`, and alone as `rbtree`.
 //
-// Threading: owner-only; one lock in the kernel, counted in stats().tree_locks.
-// Invariants: A1-A3 of iova_allocator.hpp.
+// Threading: owner-only; one lock in the kernel.
+// Invariants: as iova_allocator.hpp.
 #pragma once
 
 #include <cstdint>

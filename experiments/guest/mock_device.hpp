@@ -1,9 +1,9 @@
-// A virtio-iommu device in a hundred lines, for tests of what sits above the queue: it answers requests
-// in order from a real ring, out of plain maps, and remembers each of them.
+// The mock device answers virtio-iommu requests in order from a real ring, out of plain maps, and remembers each
+// of them: for tests of what sits above the queue.
 //
 // Threading: owner-only, the thread of the guest. It is the guest's transport, doorbell and spin hook
 // at once: by default it polls when kicked and while the driver spins; with poll_by_itself off only
-// when told.
+// when the test calls it.
 // Invariants: it never answers out of order and never delays; a strict reference, not a fast one.
 #pragma once
 
@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "dataplane/virtqueue/device_queue.hpp"
-#include "engine/mapping/domain_store.hpp"
 #include "engine/protocol/properties.hpp"
 #include "engine/protocol/request.hpp"
+#include "engine/store/domain_store.hpp"
 #include "experiments/guest/device_transport.hpp"
 #include "experiments/guest/doorbell.hpp"
 

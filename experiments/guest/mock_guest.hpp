@@ -1,4 +1,4 @@
-// A guest on a mock device, wired as the runner wires a real one: memory, rings, pages, driver. For the
+// A mock guest wires memory, rings, pages and driver to a mock device as the runner wires real ones: for the
 // tests of this room and of the strategies.
 //
 // Threading: owner-only.

@@ -1,5 +1,5 @@
-// How the kernel's IOMMU core cuts a contiguous range into driver calls, one MAP each: iommu_pgsize()
-// of drivers/iommu/iommu.c, with its count of equal pages.
+// The page cutter divides a contiguous range into driver calls, one MAP each, as iommu_pgsize() of
+// drivers/iommu/iommu.c does, with its count of equal pages.
 //
 // Threading: pure functions.
 #pragma once

@@ -62,7 +62,7 @@ TEST(PageCutter, PowersOfTwoTakeOneMap) {
 }
 
 TEST(PageCutter, PowersOfTwoPlusAPageTakeOneAndAHalfWithEveryPageSize) {
-  for (const std::uint64_t kib : {12, 20, 36, 68, 132}) {
+  for (const std::uint64_t kib : {12u, 20u, 36u, 68u, 132u}) {
     const auto all = average_cuts(kAll4K, kib << 10);
     EXPECT_NEAR(all.mean, 1.5, 0.02) << kib;
     EXPECT_EQ(all.most, 2u) << kib;

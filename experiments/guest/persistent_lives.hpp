@@ -1,5 +1,5 @@
-// Mappings that outlive their unmap by design (dma_event_persistent()), counted instead of recorded:
-// they open no window (L4), and a bounce strategy makes millions of them a second, more than event
+// Mappings that outlive their unmap by design (DmaMapping::persistent), counted instead of recorded:
+// they open no window, and a bounce strategy makes millions of them a second, more than event
 // rings hold. What is recorded of them is a bounded sample for people to look at.
 //
 // Threading: owner-only: the guest lcore.
@@ -14,21 +14,10 @@
 
 #include "engine/base/clock.hpp"
 #include "experiments/guest/dma_api.hpp"
-#include "experiments/guest/time_level.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
+#include "experiments/trace/time_level.hpp"
 
 namespace violet {
-
-struct PersistentTotals {
-  std::uint64_t unmaps = 0;
-  std::uint64_t slack_maps = 0;  // With more permission than their direction needs.
-  double page_ticks = 0;         // Live pages times time.
-  double slack_page_ticks = 0;
-
-  PersistentTotals operator-(const PersistentTotals& before) const {
-    return {unmaps - before.unmaps, slack_maps - before.slack_maps, page_ticks - before.page_ticks,
-            slack_page_ticks - before.slack_page_ticks};
-  }
-};
 
 class PersistentLives {
  public:

@@ -1,5 +1,5 @@
-// An ordered set of disjoint ranges of page frame numbers, as the kernel's IOVA tree is: nodes know
-// their neighbours in address order, so a walk up or down is one load a step.
+// A range tree orders disjoint ranges of page frame numbers, as the kernel's IOVA tree does: nodes know their
+// neighbours in address order, so a walk up or down is one load a step.
 //
 // Threading: owner-only.
 // Invariants: ranges do not overlap. The anchor, above every range, always exists. A node keeps its

@@ -1,5 +1,5 @@
-// Guest memory for the requests in flight: the kernel copies each request to its heap, because the
-// device reads it after the call that made it has returned.
+// The request heap holds the requests in flight in guest memory: the kernel copies each request to its heap,
+// because the device reads it after the call that made it has returned.
 //
 // Threading: owner-only.
 // Invariants: a slot is with the device from take() to give_back(). Slots are reused last in first
@@ -24,7 +24,7 @@ class RequestHeap {
  public:
   using Slot = std::uint32_t;
 
-  // Takes its pages for good.
+  // Allocates its pages for good.
   static Result<RequestHeap> create(GuestPages& pages, std::size_t slots, std::uint32_t probe_size);
 
   Slot probe_slot() const { return static_cast<Slot>(sequence_.size() - 1); }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/base/check.hpp"
+#include "engine/protocol/names.hpp"
 #include "engine/protocol/request.hpp"
 
 namespace violet {
@@ -55,29 +56,6 @@ Status check_facts(const DeviceFacts& facts) {
   return {};
 }
 
-const char* name_of(Type type) {
-  switch (type) {
-    case Type::kAttach:
-      return "ATTACH";
-    case Type::kDetach:
-      return "DETACH";
-    case Type::kMap:
-      return "MAP";
-    case Type::kUnmap:
-      return "UNMAP";
-    case Type::kProbe:
-      return "PROBE";
-  }
-  return "unknown request";
-}
-
-const char* name_of(protocol::Status status) {
-  static constexpr const char* kNames[] = {"OK",    "IOERR", "UNSUPP", "DEVERR", "INVAL",
-                                           "RANGE", "NOENT", "FAULT",  "NOMEM"};
-  const auto index = static_cast<std::size_t>(status);
-  return index < std::size(kNames) ? kNames[index] : "a status that does not exist";
-}
-
 struct Describe {
   FailedRequest operator()(const protocol::MapRequest& r) const {
     return {Type::kMap, {}, r.domain.value, {r.virt_start, r.virt_end}};
@@ -103,12 +81,12 @@ struct Describe {
 }  // namespace
 
 std::string to_text(const FailedRequest& request) {
-  std::string text = fmt::format("{} of {} {}", name_of(request.type),
+  std::string text = fmt::format("{} of {} {}", protocol::to_text(request.type),
                                  request.type == Type::kProbe ? "endpoint" : "domain", request.id);
   if (request.type == Type::kMap || request.type == Type::kUnmap) {
     text += fmt::format(", {:#x}-{:#x}", request.range.first.value, request.range.last.value);
   }
-  return text + fmt::format(": {}", name_of(request.status));
+  return text + fmt::format(": {}", protocol::to_text(request.status));
 }
 
 VirtioIommuDriver::VirtioIommuDriver(const DriverEnvironment& environment, const DeviceFacts& facts,
@@ -129,12 +107,11 @@ Result<std::unique_ptr<VirtioIommuDriver>> VirtioIommuDriver::create(
   protocol::Config config;
   environment.transport.read_config(0, std::as_writable_bytes(std::span(&config, 1)));
   const DeviceFacts facts = facts_from(config, features);
-  if (auto ok = check_facts(facts); !ok) return tl::unexpected(ok.error());
-  auto heap =
-      RequestHeap::create(environment.pages, environment.queue.capacity(), facts.probe_size);
-  if (!heap) return tl::unexpected(heap.error());
+  VIOLET_TRY(check_facts(facts));
+  VIOLET_TRY(auto heap, RequestHeap::create(environment.pages, environment.queue.capacity(),
+                                            facts.probe_size));
   return std::unique_ptr<VirtioIommuDriver>(
-      new VirtioIommuDriver(environment, facts, std::move(*heap)));
+      new VirtioIommuDriver(environment, facts, std::move(heap)));
 }
 
 // --- Adding ---
@@ -163,7 +140,6 @@ bool VirtioIommuDriver::make_room() {
 
 template <class Wire>
 bool VirtioIommuDriver::add(const Wire& request) {
-  ++stats_.lock_acquisitions;
   if (!make_room()) [[unlikely]]
     return false;
   return add_in(heap_.take(), request, kTailBytes);
@@ -186,7 +162,6 @@ bool VirtioIommuDriver::add_unmap(DomainId domain, IovaRange range) {
 
 template <class Wire>
 protocol::Status VirtioIommuDriver::send(const Wire& request) {
-  ++stats_.lock_acquisitions;
   if (!make_room()) return protocol::Status::kIoErr;
   constexpr bool kIsProbe = std::is_same_v<Wire, protocol::Probe>;
   const Slot slot = kIsProbe ? heap_.probe_slot() : heap_.take();
@@ -205,7 +180,7 @@ Status VirtioIommuDriver::answer(protocol::Status status, const char* what,
                                  std::uint32_t id) const {
   if (broken()) return health();
   if (status == protocol::Status::kOk) return {};
-  return fail("the device refused {} {}: {}", what, id, name_of(status));
+  return fail("the device refused {} {}: {}", what, id, protocol::to_text(status));
 }
 
 Status VirtioIommuDriver::attach(DomainId domain, EndpointId endpoint, bool bypass) {
@@ -238,9 +213,7 @@ Result<protocol::ParsedProperties> VirtioIommuDriver::probe(EndpointId endpoint)
   if (!facts_.has(protocol::kProbe)) return protocol::ParsedProperties{};
   ++env_.counters.other_requests;
   const auto status = send(protocol::Probe{head_of(Type::kProbe), endpoint.value, {}});
-  if (auto ok = answer(status, "PROBE of endpoint", endpoint.value); !ok) {
-    return tl::unexpected(ok.error());
-  }
+  VIOLET_TRY(answer(status, "PROBE of endpoint", endpoint.value));
   // One copy, because the device could still write; R24 gives the length.
   std::vector<std::byte> properties(facts_.probe_size);
   std::memcpy(properties.data(), heap_.writable(heap_.probe_slot()), properties.size());
@@ -262,7 +235,7 @@ Status VirtioIommuDriver::set_global_bypass(bool on) {
 void VirtioIommuDriver::kick() {
   if (env_.queue.needs_kick()) {
     ++env_.counters.kicks;
-    if (env_.probe.on()) env_.probe.record(env_.clock(), EventKind::kKick, 0, in_flight(), 0);
+    if (env_.probe.on()) env_.probe.record(KickEvent{in_flight()}.event(env_.clock()));
     env_.doorbell.kick();
   } else {
     ++env_.counters.kicks_suppressed;
@@ -272,7 +245,6 @@ void VirtioIommuDriver::kick() {
 bool VirtioIommuDriver::sync() {
   if (broken()) [[unlikely]]
     return false;
-  ++stats_.lock_acquisitions;
   ++env_.counters.syncs;
   stats_.most_in_flight = std::max<std::uint64_t>(stats_.most_in_flight, in_flight());
   kick();

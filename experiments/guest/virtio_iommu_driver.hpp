@@ -1,5 +1,5 @@
-// The Linux virtio-iommu driver's model (drivers/iommu/virtio-iommu.c): how requests get into the
-// queue and how the guest waits for them.
+// The virtio-iommu driver queues requests and waits for them as Linux' driver does
+// (drivers/iommu/virtio-iommu.c).
 //
 // Adding makes a request visible to the device without a kick; a device that polls may execute it at
 // once. sync() kicks, if the device wants it, and spins on the used ring until all requests of all
@@ -7,7 +7,7 @@
 // ring is synced on the spot.
 //
 // Threading: the guest lcore. In the kernel one spinlock with interrupts off covers each add and each
-// sync, spinning included: DriverStats counts both, so that a model of many CPUs knows what it holds.
+// sync, spinning included: DriverStats counts the ticks that it spins.
 // Invariants: nothing is lost silently: a request that failed and whose status nobody waits for is
 // counted by status. A used length of 0 is a failure (R7). sync() returns within the timeout; after
 // that the driver is broken() for good and refuses everything, because the device may still write.
@@ -72,15 +72,14 @@ std::string to_text(const FailedRequest& request);
 
 struct DriverStats {
   std::array<std::uint64_t, 16> failures_by_status{};  // Of MAP and UNMAP; index: protocol::Status.
-  std::uint64_t lock_acquisitions = 0;
-  Ticks spin_ticks = 0;  // Spent in sync() with the lock held.
+  Ticks spin_ticks = 0;                                // Spent in sync() with the lock held.
   std::uint64_t ring_full = 0;
   std::uint64_t most_in_flight = 0;
 };
 
 class VirtioIommuDriver {
  public:
-  // Negotiates features, reads the config space and takes memory for requests.
+  // Negotiates features, reads the config space and allocates memory for requests.
   static Result<std::unique_ptr<VirtioIommuDriver>> create(const DriverEnvironment& environment);
 
   const DeviceFacts& facts() const { return facts_; }

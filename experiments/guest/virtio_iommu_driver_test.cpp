@@ -4,7 +4,7 @@
 
 #include "experiments/guest/mock_guest.hpp"
 
-namespace violet {
+namespace violet::virtio_iommu_driver_test {
 namespace {
 
 using protocol::Type;
@@ -207,4 +207,4 @@ INSTANTIATE_TEST_SUITE_P(
     ring_name);
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::virtio_iommu_driver_test

@@ -48,9 +48,8 @@ Status add_tools(const std::string& folder, const char* needed, Initramfs& root)
       if (name != "bin") root.add_folder(name);
       continue;
     }
-    const auto bytes = read_file(entry.path().string());
-    if (!bytes) return tl::unexpected(bytes.error());
-    root.add_program(name, *bytes);
+    VIOLET_TRY(const auto bytes, read_file(entry.path().string()));
+    root.add_program(name, bytes);
   }
   if (error) return fail(ErrorKind::kEnvironment, "{}: {}", folder, error.message());
   return {};
@@ -59,17 +58,15 @@ Status add_tools(const std::string& folder, const char* needed, Initramfs& root)
 }  // namespace
 
 Status write_boot_files(const GuestSetup& setup) {
-  const auto busybox = read_file(setup.busybox);
-  if (!busybox) return tl::unexpected(busybox.error());
-  const auto init = read_file(setup.init);
-  if (!init) return tl::unexpected(init.error());
+  VIOLET_TRY(const auto busybox, read_file(setup.busybox));
+  VIOLET_TRY(const auto init, read_file(setup.init));
   Initramfs root;
   for (const char* folder : {"bin", "dev", "proc", "sys", "tmp"}) root.add_folder(folder);
-  root.add_program("bin/busybox", *busybox);
+  root.add_program("bin/busybox", busybox);
   if (const auto* needed = tools_for(setup.job)) {
-    if (auto added = add_tools(setup.tools, needed, root); !added) return added;
+    VIOLET_TRY(add_tools(setup.tools, needed, root));
   }
-  root.add_program("init", *init);
+  root.add_program("init", init);
   return write_file(setup.folder + kInitramfs, root.finish());
 }
 

@@ -1,4 +1,4 @@
-// What a guest boots from, in its folder: the initramfs with busybox, the script and the tools of its job, the table
+// Boot files are written into a guest's folder: the initramfs with busybox, the script and the tools of its job, the table
 // that says what is behind the IOMMU, and the kernel's command line.
 //
 // Threading: pure functions over the file system.

@@ -26,26 +26,22 @@ class Log {
   void line(const Event& event) {
     switch (event.kind) {
       case EventKind::kAttach:
+        return attachment("attach", event);
       case EventKind::kDetach:
-        return put(event, "{} domain={} endpoint={}",
-                   event.kind == EventKind::kAttach ? "attach" : "detach", event.a, event.id);
+        return attachment("detach", event);
       case EventKind::kMapDone:
-        ends_[event.id] = event.b;
+        ends_[MappingEvent::of(event).domain.value] = MappingEvent::of(event).range.last.value;
         return;
       case EventKind::kMapTarget:
-        return put(event, "map domain={} virt_start={:#x} virt_end={:#x} phys_start={:#x} flags={}",
-                   event.id, event.a, ends_[event.id], event.b, event.status);
+        return target(event);
       case EventKind::kUnmapExecuted:
+        return unmapping("unmap", event);
       case EventKind::kUnmapCompleted:
-        return put(event, "{} domain={} virt_start={:#x} virt_end={:#x}",
-                   event.kind == EventKind::kUnmapExecuted ? "unmap" : "unmap_done", event.id,
-                   event.a, event.b);
+        return unmapping("unmap_done", event);
       case EventKind::kAccess:
-        if (event.b == 0) return;
-        return put(event, "access endpoint={} addr={:#x} bytes={} flag={} result={}", event.id,
-                   event.a, event.b, event.status & 3, event.status >> 2);
+        return access(event);
       case EventKind::kFault:
-        return put(event, "fault endpoint={} addr={:#x}", event.id, event.a);
+        return fault(event);
       case EventKind::kKick:
         return put(event, "kick");
       default:
@@ -59,6 +55,30 @@ class Log {
   }
 
  private:
+  void attachment(const char* what, const Event& event) {
+    const AttachEvent body = AttachEvent::of(event);
+    put(event, "{} domain={} endpoint={}", what, body.domain.value, body.endpoint.value);
+  }
+  void target(const Event& event) {
+    const TargetEvent body = TargetEvent::of(event);
+    put(event, "map domain={} virt_start={:#x} virt_end={:#x} phys_start={:#x} flags={}",
+        body.domain.value, body.iova.value, ends_[body.domain.value], body.phys.value, body.flags);
+  }
+  void unmapping(const char* what, const Event& event) {
+    const MappingEvent body = MappingEvent::of(event);
+    put(event, "{} domain={} virt_start={:#x} virt_end={:#x}", what, body.domain.value,
+        body.range.first.value, body.range.last.value);
+  }
+  void access(const Event& event) {
+    const AccessEvent body = AccessEvent::of(event);
+    if (body.bytes == 0) return;
+    put(event, "access endpoint={} addr={:#x} bytes={} flag={} result={}", body.endpoint.value,
+        body.iova.value, body.bytes, static_cast<unsigned>(body.access), body.result);
+  }
+  void fault(const Event& event) {
+    const FaultEvent body = FaultEvent::of(event);
+    put(event, "fault endpoint={} addr={:#x}", body.endpoint.value, body.iova.value);
+  }
   template <class... T>
   void put(const Event& event, fmt::format_string<T...> format, T&&... values) {
     if (origin_ == 0) {

@@ -1,4 +1,5 @@
-// The events of a captured guest as text, one line each in order of time: what datasets/violet_import.cpp reads.
+// A capture log is the events of a captured guest as text, one line each in order of time:
+// datasets/violet_import.cpp reads it.
 //
 //     # violet guest log 1
 //     <ns> attach domain=1 endpoint=40                  detach alike
@@ -18,7 +19,7 @@
 #include <span>
 
 #include "engine/base/result.hpp"
-#include "engine/telemetry/event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::linux_guest {
 

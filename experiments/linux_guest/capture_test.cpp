@@ -8,14 +8,12 @@
 
 #include "datasets/importers.hpp"
 #include "datasets/trace_reader.hpp"
+#include "engine/base/test_folder_testing.hpp"
 #include "experiments/linux_guest/capture_log.hpp"
 #include "experiments/linux_guest/console.hpp"
-#include "experiments/results/test_folder.hpp"
 
 namespace violet::linux_guest {
 namespace {
-
-using results::TestFolder;
 
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream file(path);

@@ -21,8 +21,8 @@ Result<std::unique_ptr<Console>> Console::open(const std::string& file, Told tol
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return fail(ErrorKind::kEnvironment, "pipe: {}", std::strerror(errno));
   }
-  remote::FileDescriptor output(ends[0]), input(ends[1]);
-  remote::FileDescriptor log(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  FileDescriptor output(ends[0]), input(ends[1]);
+  FileDescriptor log(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!log.valid()) {
     return fail(ErrorKind::kEnvironment, "{}: {}", file, std::strerror(errno));
   }
@@ -30,8 +30,7 @@ Result<std::unique_ptr<Console>> Console::open(const std::string& file, Told tol
       new Console(std::move(output), std::move(input), std::move(log), std::move(told)));
 }
 
-Console::Console(remote::FileDescriptor output, remote::FileDescriptor input,
-                 remote::FileDescriptor file, Told told)
+Console::Console(FileDescriptor output, FileDescriptor input, FileDescriptor file, Told told)
     : output_(std::move(output)),
       input_(std::move(input)),
       file_(std::move(file)),

@@ -1,4 +1,4 @@
-// What a guest says: its serial console, copied into a file while it is read, line by line.
+// A console reads what a guest says on its serial port, line by line, and copies it into a file.
 //
 // Threading: owner-only; the lines come on a thread of the console's own.
 // Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file.
@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
@@ -37,14 +37,13 @@ class Console {
   const std::map<std::string, std::string>& told() const { return told_; }
 
  private:
-  Console(remote::FileDescriptor output, remote::FileDescriptor input, remote::FileDescriptor file,
-          Told told);
+  Console(FileDescriptor output, FileDescriptor input, FileDescriptor file, Told told);
   void read();
   void take(std::string_view line);
 
-  remote::FileDescriptor output_;
-  remote::FileDescriptor input_;
-  remote::FileDescriptor file_;
+  FileDescriptor output_;
+  FileDescriptor input_;
+  FileDescriptor file_;
   Told on_told_;
   std::map<std::string, std::string> told_;
   std::thread thread_;

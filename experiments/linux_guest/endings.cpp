@@ -16,8 +16,8 @@ Result<Endings> prepare_endings(unsigned timeout_s) {
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  Endings endings{remote::FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)),
-                  remote::FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC))};
+  Endings endings{FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)),
+                  FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC))};
   if (!endings.signals.valid() || !endings.timer.valid()) {
     return fail(ErrorKind::kEnvironment, "signalfd, timerfd_create: {}", std::strerror(errno));
   }

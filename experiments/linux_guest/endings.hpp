@@ -1,20 +1,20 @@
-// What ends a guest besides itself: SIGINT, SIGTERM and the end of its time, as descriptors that can be polled.
+// Endings are what ends a guest besides itself: SIGINT, SIGTERM and the end of its time, as descriptors to poll.
 //
 // Threading: the main thread.
 #pragma once
 
 #include <poll.h>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
 
 struct Endings {
-  remote::FileDescriptor signals;
-  remote::FileDescriptor timer;
+  FileDescriptor signals;
+  FileDescriptor timer;
 
-  static bool due(const remote::FileDescriptor& fd) {
+  static bool due(const FileDescriptor& fd) {
     pollfd slot{fd.get(), POLLIN, 0};
     return ::poll(&slot, 1, 0) == 1;
   }

@@ -11,12 +11,11 @@ constexpr std::size_t kBatch = 256;
 // A poll that served fewer requests than one burst of the device left nothing in the ring.
 constexpr std::uint64_t kSurelyAll = 32;
 constexpr std::uint64_t kMostBytes = 0xffffffff;
-constexpr unsigned kPageShift = 12;
 constexpr std::uint8_t kDirections = 3;
 
 }  // namespace
 
-GuestCalls::GuestCalls(const Engine& engine, const EventRing& engine_ring, EventRing& guest_ring,
+GuestCalls::GuestCalls(const Device& engine, const EventRing& engine_ring, EventRing& guest_ring,
                        UnmapReturns returns)
     : engine_(engine),
       observer_(engine_ring),
@@ -32,11 +31,11 @@ void GuestCalls::before_poll() {
   }
   const std::uint64_t served = requests() - requests_before_;
   requests_before_ += served;
-  if (served < kSurelyAll && engine_.parked() == 0) empty_since_ = began_;
+  if (served < kSurelyAll && engine_.requests_in_hand() == 0) empty_since_ = began_;
   began_ = now_ticks();
 }
 
-void GuestCalls::kicked() { guest_.record(now_ticks(), EventKind::kKick, 0, 0, 0); }
+void GuestCalls::kicked() { guest_.record(KickEvent{}.event(now_ticks())); }
 
 std::vector<std::uint64_t> GuestCalls::mapped_for(EndpointId endpoint) const {
   std::vector<std::uint64_t> firsts;
@@ -51,43 +50,44 @@ std::vector<std::uint64_t> GuestCalls::mapped_for(EndpointId endpoint) const {
 void GuestCalls::take(const Event& event) {
   switch (event.kind) {
     case EventKind::kAttach:
-      domains_[static_cast<std::uint32_t>(event.a)].endpoints.push_back(event.id);
+      attached(AttachEvent::of(event));
       break;
     case EventKind::kDetach:
-      detached(event.id, static_cast<std::uint32_t>(event.a));
+      detached(AttachEvent::of(event));
       break;
     case EventKind::kMapDone:
-      ends_[event.id] = event.b;
+      ends_[MappingEvent::of(event).domain.value] = MappingEvent::of(event).range.last.value;
       break;
     case EventKind::kMapTarget:
-      mapped(event);
+      mapped(TargetEvent::of(event), event.at);
       break;
     case EventKind::kUnmapExecuted:
-      if (returns_ == UnmapReturns::kOnceQueued) {
-        unmapped(event.id, event.a, event.b, empty_since_);
-      }
+      if (returns_ == UnmapReturns::kOnceQueued) unmapped(MappingEvent::of(event), empty_since_);
       break;
     case EventKind::kUnmapCompleted:
-      if (returns_ == UnmapReturns::kAfterCompletion) {
-        unmapped(event.id, event.a, event.b, event.at);
-      }
+      if (returns_ == UnmapReturns::kAfterCompletion) unmapped(MappingEvent::of(event), event.at);
       break;
     default:
       break;
   }
 }
 
-void GuestCalls::mapped(const Event& target) {
-  const auto end = ends_.find(target.id);
-  const auto domain = domains_.find(target.id);
-  if (end == ends_.end() || domain == domains_.end()) return;
-  const Mapping mapping{end->second, target.b, target.status, target.at};
-  domain->second.live[target.a] = mapping;
-  leave(EventKind::kDmaMap, domain->second.endpoints.front(), target.a, mapping, target.at);
+void GuestCalls::attached(const AttachEvent& event) {
+  domains_[event.domain.value].endpoints.push_back(event.endpoint.value);
 }
 
-void GuestCalls::unmapped(std::uint32_t domain, std::uint64_t first, std::uint64_t last, Ticks at) {
-  const auto found = domains_.find(domain);
+void GuestCalls::mapped(const TargetEvent& target, Ticks at) {
+  const auto end = ends_.find(target.domain.value);
+  const auto domain = domains_.find(target.domain.value);
+  if (end == ends_.end() || domain == domains_.end()) return;
+  const Mapping mapping{end->second, target.phys.value, target.flags, at};
+  domain->second.live[target.iova.value] = mapping;
+  leave(EventKind::kDmaMap, domain->second.endpoints.front(), target.iova.value, mapping, at);
+}
+
+void GuestCalls::unmapped(const MappingEvent& gone, Ticks at) {
+  const std::uint64_t first = gone.range.first.value, last = gone.range.last.value;
+  const auto found = domains_.find(gone.domain.value);
   if (found == domains_.end()) return;
   auto& live = found->second.live;
   for (auto one = live.lower_bound(first); one != live.end() && one->second.last <= last;) {
@@ -98,25 +98,30 @@ void GuestCalls::unmapped(std::uint32_t domain, std::uint64_t first, std::uint64
 }
 
 // With a domain's last endpoint go its mappings, without calls of the guest: those who read kDetach know.
-void GuestCalls::detached(std::uint32_t endpoint, std::uint32_t domain) {
-  const auto found = domains_.find(domain);
+void GuestCalls::detached(const AttachEvent& event) {
+  const auto found = domains_.find(event.domain.value);
   if (found == domains_.end()) return;
   auto& endpoints = found->second.endpoints;
   if (endpoints.size() == 1) {
     domains_.erase(found);
-    ends_.erase(domain);
+    ends_.erase(event.domain.value);
   } else {
-    std::erase(endpoints, endpoint);
+    std::erase(endpoints, event.endpoint.value);
   }
 }
 
-// dma_event.hpp. A mapping of 4 GiB or more is shown as one of 4 GiB less a byte.
+// A mapping of 4 GiB or more is shown as one of 4 GiB less a byte.
 void GuestCalls::leave(EventKind kind, std::uint32_t endpoint, std::uint64_t first,
                        const Mapping& mapping, Ticks at) {
   const std::uint64_t bytes = std::min(mapping.last - first, kMostBytes - 1) + 1;
-  const auto direction = static_cast<std::uint8_t>(mapping.flags & kDirections);
-  guest_.record(at, kind, endpoint, first, bytes | mapping.phys >> kPageShift << 32,
-                static_cast<std::uint8_t>(direction | direction << 2));
+  const auto direction = static_cast<Permissions>(mapping.flags & kDirections);
+  guest_.record(DmaEvent{.endpoint = {endpoint},
+                         .iova = {first},
+                         .bytes = static_cast<std::uint32_t>(bytes),
+                         .phys_page = mapping.phys >> kGranuleShift4K,
+                         .needed = direction,
+                         .granted = direction}
+                    .event(kind, at));
 }
 
 std::uint64_t GuestCalls::requests() const {

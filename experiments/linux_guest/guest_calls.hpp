@@ -1,5 +1,5 @@
-// The DMA-API calls of a real guest, as far as they can be seen from outside: events of the guest's ring,
-// made of what the engine left in its own while it ran the guest's requests.
+// Guest calls reconstructs the DMA-API calls of a real guest, as far as they can be seen from outside: events of the
+// guest's ring, made of what the engine left in its own while it ran the guest's requests.
 //
 //     engine's ring --observe--> GuestCalls --kDmaMap, kDmaUnmap, kKick--> guest's ring
 //
@@ -20,17 +20,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "dataplane/serve/iommu_device.hpp"
+#include "dataplane/virtio/iommu_device.hpp"
 #include "engine/telemetry/event_ring.hpp"
 
 namespace violet::linux_guest {
 
 enum class UnmapReturns : std::uint8_t { kAfterCompletion, kOnceQueued };
 
-class GuestCalls final : public remote::PollWatch {
+class GuestCalls final : public virtio::PollWatch {
  public:
   // The engine records targets (DeviceConfig::record_targets). All outlive the object.
-  GuestCalls(const Engine& engine, const EventRing& engine_ring, EventRing& guest_ring,
+  GuestCalls(const Device& engine, const EventRing& engine_ring, EventRing& guest_ring,
              UnmapReturns returns);
 
   void before_poll() override;
@@ -51,14 +51,15 @@ class GuestCalls final : public remote::PollWatch {
   };
 
   void take(const Event& event);
-  void mapped(const Event& target);
-  void unmapped(std::uint32_t domain, std::uint64_t first, std::uint64_t last, Ticks at);
-  void detached(std::uint32_t endpoint, std::uint32_t domain);
+  void attached(const AttachEvent& event);
+  void detached(const AttachEvent& event);
+  void mapped(const TargetEvent& target, Ticks at);
+  void unmapped(const MappingEvent& gone, Ticks at);
   void leave(EventKind kind, std::uint32_t endpoint, std::uint64_t first, const Mapping& mapping,
              Ticks at);
   std::uint64_t requests() const;
 
-  const Engine& engine_;
+  const Device& engine_;
   RingObserver observer_;
   Probe guest_;
   UnmapReturns returns_;

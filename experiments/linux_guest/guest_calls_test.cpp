@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/base/quiescence.hpp"
-#include "engine/telemetry/dma_event.hpp"
+#include "engine/telemetry/event_bodies.hpp"
 
 namespace violet::linux_guest {
 namespace {
@@ -19,8 +19,7 @@ constexpr std::uint32_t kEndpoint = 0x28;
 // An engine that stands still, and whose ring the test fills in its place.
 struct Story {
   explicit Story(UnmapReturns returns)
-      : engine(
-            make_engine("radix", "generation-domain", {config(), quiescence, memory, {}}).value()),
+      : engine(make_device("radix", "generation-domain", config(), quiescence).value()),
         calls(*engine, engine_ring, guest_ring, returns) {}
 
   static DeviceConfig config() {
@@ -47,7 +46,7 @@ struct Story {
   GuestMemory memory;
   EventRing engine_ring{kRing};
   EventRing guest_ring{kRing};
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Device> engine;
   GuestCalls calls;
 };
 
@@ -67,8 +66,8 @@ TEST(GuestCalls, AStrictUnmapReturnsWhenItIsComplete) {
   EXPECT_EQ(events[0].at, now + 30);
   EXPECT_EQ(events[0].id, kEndpoint);
   EXPECT_EQ(events[0].a, 0xffff0000u);
-  EXPECT_EQ(dma_event_bytes(events[0].b), 4096u);
-  EXPECT_EQ(dma_event_page(events[0].b), 0x123456u);
+  EXPECT_EQ(DmaEvent::of(events[0]).bytes, 4096u);
+  EXPECT_EQ(DmaEvent::of(events[0]).phys_page, 0x123456u);
 }
 
 TEST(GuestCalls, ALazyUnmapReturnsNotBeforeThePollThatDidNotSeeIt) {

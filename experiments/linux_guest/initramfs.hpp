@@ -1,4 +1,4 @@
-// A Linux initramfs: a cpio archive in the format "newc", which the kernel unpacks into its first root.
+// An initramfs is a cpio archive in the format "newc", which the kernel unpacks into its first root.
 //
 // Threading: owner-only.
 // Limits: uncompressed; everything belongs to root.

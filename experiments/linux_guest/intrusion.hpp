@@ -1,5 +1,5 @@
-// What an endpoint must not reach, tried out on a running guest: an address that is mapped for nobody, and addresses
-// that are mapped for the other endpoint alone.
+// An intrusion tries, on a running guest, what an endpoint must not reach: an address that is mapped for nobody, and
+// addresses that are mapped for the other endpoint alone.
 //
 // Threading: the lcore that runs the endpoints (DeviceLoop::control()).
 // Invariants: an attempt is a DMA like any other, by way of the endpoint's port, and its fault is reported to the

@@ -5,7 +5,7 @@
 #include <termios.h>
 
 #include "dataplane/eal/eal.hpp"
-#include "dataplane/serve/server.hpp"
+#include "dataplane/qemu/server.hpp"
 #include "experiments/linux_guest/boot_files.hpp"
 #include "experiments/linux_guest/console.hpp"
 #include "experiments/linux_guest/endings.hpp"
@@ -78,22 +78,20 @@ class Session {
 
   // How it ended; what it said is in told() then.
   Result<std::string> run(Eal& eal, const Endings& endings) {
-    auto qemu = start_qemu();
-    if (!qemu) return tl::unexpected(qemu.error());
+    VIOLET_TRY(auto qemu, start_qemu());
     Lcores lcores(eal);
-    auto launched = lcores.launch(kEngineLcore, loop_);
-    if (launched && cpus_.endpoints) launched = lcores.launch(kEndpointLcore, endpoint_loop_);
-    if (!launched) return tl::unexpected(launched.error());
-    const Status served = server_.serve({qemu->fd(), endings.signals.get(), endings.timer.get()});
+    VIOLET_TRY(lcores.launch(kEngineLcore, loop_));
+    if (cpus_.endpoints) VIOLET_TRY(lcores.launch(kEndpointLcore, endpoint_loop_));
+    const Status served = server_.serve({qemu.fd(), endings.signals.get(), endings.timer.get()});
     // With all its functions gone QEMU ends; it may take a moment.
-    pollfd ended{qemu->fd(), POLLIN, 0};
+    pollfd ended{qemu.fd(), POLLIN, 0};
     if (served && !Endings::due(endings.signals) && !Endings::due(endings.timer)) {
       ::poll(&ended, 1, kLastWaitMs);
     }
-    const int code = qemu->stop();
+    const int code = qemu.stop();
     lcores.end();
     if (console_) console_->close();
-    if (!served) return tl::unexpected(served.error());
+    VIOLET_TRY(served);
     if (Endings::due(endings.signals)) return "interrupted";
     if (Endings::due(endings.timer)) return "timeout";
     if (code == kNoProgram) {
@@ -119,7 +117,7 @@ class Session {
     Lcores(const Lcores&) = delete;
     Lcores& operator=(const Lcores&) = delete;
 
-    Status launch(unsigned lcore, remote::DeviceLoop& loop) {
+    Status launch(unsigned lcore, virtio::DeviceLoop& loop) {
       auto launched = eal_.launch(lcore, [&loop] { loop.run(); });
       if (launched) running_.emplace_back(lcore, &loop);
       return launched;
@@ -132,10 +130,10 @@ class Session {
 
    private:
     Eal& eal_;
-    std::vector<std::pair<unsigned, remote::DeviceLoop*>> running_;
+    std::vector<std::pair<unsigned, virtio::DeviceLoop*>> running_;
   };
 
-  remote::DeviceLoop& loop_of(const Function& function) {
+  virtio::DeviceLoop& loop_of(const Function& function) {
     const bool is_iommu = function.pci.get() == machine_.functions().front()->pci.get();
     return cpus_.endpoints && !is_iommu ? endpoint_loop_ : loop_;
   }
@@ -152,11 +150,10 @@ class Session {
     qemu.reboots = setup_.job == "reboot";
     std::vector<FileDescriptor> peers;
     for (const Function* function : machine_.functions()) {
-      auto pair = remote::Channel::open();
-      if (!pair) return tl::unexpected(pair.error());
-      server_.add(function->name, loop_of(*function), *function->pci, std::move(pair->ours));
-      qemu.devices.push_back({function->name, function->at, pair->peers.get()});
-      peers.push_back(std::move(pair->peers));
+      VIOLET_TRY(auto pair, qemu::Channel::open());
+      server_.add(function->name, loop_of(*function), *function->remote, std::move(pair.ours));
+      qemu.devices.push_back({function->name, function->at, pair.peers.get()});
+      peers.push_back(std::move(pair.peers));
     }
     std::vector<int> keep;
     for (const FileDescriptor& peer : peers) keep.push_back(peer.get());
@@ -171,9 +168,8 @@ class Session {
       return ChildProcess::start(qemu_arguments(qemu), {STDIN_FILENO, STDOUT_FILENO}, keep,
                                  cpus_.qemu);
     }
-    auto console = Console::open(setup_.folder + kConsoleLog, told_);
-    if (!console) return tl::unexpected(console.error());
-    console_ = std::move(*console);
+    VIOLET_TRY(auto console, Console::open(setup_.folder + kConsoleLog, told_));
+    console_ = std::move(console);
     const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     auto qemu_process = ChildProcess::start(qemu_arguments(qemu), {null.get(), console_->input()},
                                             keep, cpus_.qemu);
@@ -185,8 +181,8 @@ class Session {
   Machine& machine_;
   const Cpus& cpus_;
   Console::Told told_;
-  remote::DeviceLoop loop_, endpoint_loop_;
-  remote::Server server_;
+  virtio::DeviceLoop loop_, endpoint_loop_;
+  qemu::Server server_;
   std::unique_ptr<Console> console_;
 };
 
@@ -208,58 +204,47 @@ std::vector<std::string> job_names() {
 
 Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
   if (setup.qemus_own) return run_on_qemus_own(setup);
-  if (auto written = write_boot_files(setup); !written) return tl::unexpected(written.error());
-  if (auto written = write_viot(setup.folder, guest_viot()); !written) {
-    return tl::unexpected(written.error());
-  }
+  VIOLET_TRY(write_boot_files(setup));
+  VIOLET_TRY(write_viot(setup.folder, guest_viot()));
   const std::vector<unsigned> allowed = allowed_cpus();  // EAL binds this thread to one of them.
-  if (auto checked = check(setup, allowed); !checked) return tl::unexpected(checked.error());
+  VIOLET_TRY(check(setup, allowed));
   const Cpus cpus = Cpus::of(setup, allowed);
-  const auto endings = prepare_endings(setup.timeout_s);
-  if (!endings) return tl::unexpected(endings.error());
+  VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s));
   const TerminalState terminal(setup.console);
-  auto eal = Eal::start({.cpus = cpus.lcores()});
-  if (!eal) return tl::unexpected(eal.error());
+  VIOLET_TRY(auto eal, Eal::start({.cpus = cpus.lcores()}));
   std::unique_ptr<GuestRecording> recording;
   if (record != nullptr) {
-    auto created = GuestRecording::create(setup, *record);
-    if (!created) return tl::unexpected(created.error());
-    recording = std::move(*created);
+    VIOLET_TRY(auto created, GuestRecording::create(setup, *record));
+    recording = std::move(created);
   }
-  auto machine = Machine::create(setup, recording != nullptr || setup.job == "isolate",
-                                 recording ? recording->rings() : LcoreRings{});
-  if (!machine) return tl::unexpected(machine.error());
+  VIOLET_TRY(auto machine, Machine::create(setup, recording != nullptr || setup.job == "isolate",
+                                           recording ? recording->rings() : LcoreRings{}));
   if (recording) {
-    if (auto started = recording->start(**machine, cpus.main); !started) {
-      return tl::unexpected(started.error());
-    }
+    VIOLET_TRY(recording->start(*machine, cpus.main));
   }
-  Session session(setup, **machine, cpus, [&](const std::string& key, const std::string& value) {
+  Session session(setup, *machine, cpus, [&](const std::string& key, const std::string& value) {
     if (recording && key == "work") {
       recording->mark(value == "begins" ? Phase::kMeasure : Phase::kTakeDown);
     }
     const bool intrude = setup.job == "isolate" && key == "want" && value == "intrusion";
-    if (intrude) session.control([&] { (*machine)->intrude(); });
+    if (intrude) session.control([&] { machine->intrude(); });
     if (setup.told) setup.told(key, value);
   });
   GuestReport report;
-  const auto ending = session.run(**eal, *endings);
+  const auto ending = session.run(*eal, endings);
   report.ending = ending ? *ending : "failed";
   report.accelerator = setup.accelerator == Accelerator::kKvm ? "kvm" : "tcg";
   report.endpoints = cpus.endpoints_text();
   report.interrupts = setup.qtest ? "qtest" : "irqfd";
   report.told = session.told();
-  report.counts = (*machine)->counts();
+  report.counts = machine->counts();
   if (recording) {
     report.run_directory = recording->directory().string();
-    if (auto finished = recording->finish(report); !finished) {
-      return tl::unexpected(finished.error());
-    } else {
-      report.metrics = std::move(finished->metrics);
-      report.warnings = std::move(finished->warnings);
-    }
+    VIOLET_TRY(auto finished, recording->finish(report));
+    report.metrics = std::move(finished.metrics);
+    report.warnings = std::move(finished.warnings);
   }
-  if (!ending) return tl::unexpected(ending.error());
+  VIOLET_TRY(ending);
   return report;
 }
 

@@ -1,5 +1,5 @@
-// A real Linux in stock QEMU whose IOMMU is the engine and whose disk and network card are endpoints of ours,
-// from start to end.
+// A Linux guest runs in stock QEMU, from start to end; its IOMMU is the engine, its disk and its network card are
+// endpoints of ours.
 //
 // Threading: run() on the main thread, once in a process (it starts EAL). It sleeps there; the functions
 // are polled on an lcore of their own.

@@ -3,7 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "dataplane/remote/tap_peer.hpp"
+#include "dataplane/dma/engine_port.hpp"
+#include "dataplane/virtio/tap_peer.hpp"
 #include "experiments/linux_guest/intrusion.hpp"
 
 namespace violet::linux_guest {
@@ -11,12 +12,12 @@ namespace {
 
 constexpr EndpointId kDisk{0x28};
 constexpr EndpointId kNic{0x30};
-constexpr remote::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
+constexpr virtio::MacAddress kMac = {0x52, 0x56, 0x00, 0x00, 0x00, 0x01};
 constexpr std::uint32_t kReaders = 8;
 constexpr std::uint32_t kIotlbEntries = 4096;
 // Where x86 guests send interrupt messages.
-constexpr IovaRange kMsiWindow{{remote::MsixTable::kFirstAddress},
-                               {remote::MsixTable::kLastAddress}};
+constexpr IovaRange kMsiWindow{{virtio::MsixTable::kFirstAddress},
+                               {virtio::MsixTable::kLastAddress}};
 constexpr PciAddress kIommuAt{3};
 constexpr PciAddress kDiskAt{5};
 constexpr PciAddress kNicAt{6};
@@ -52,26 +53,24 @@ Result<std::unique_ptr<Machine>> Machine::create(const GuestSetup& setup, bool r
     machine->rings_ = machine->own_rings_->all();
   }
   if (setup.qtest) {
-    if (auto added = machine->add_messages(); !added) return tl::unexpected(added.error());
+    VIOLET_TRY(machine->add_messages());
   }
   for (const auto step : {&Machine::add_engine, &Machine::add_functions}) {
-    if (auto added = (machine.get()->*step)(setup); !added) return tl::unexpected(added.error());
+    VIOLET_TRY((machine.get()->*step)(setup));
   }
   return machine;
 }
 
 Status Machine::add_messages() {
-  auto pair = remote::QtestMessages::open();
-  if (!pair) return tl::unexpected(pair.error());
-  messages_ = std::move(pair->ours);
-  messages_peer_ = std::move(pair->peers);
+  VIOLET_TRY(auto pair, qemu::QtestMessages::open());
+  messages_ = std::move(pair.ours);
+  messages_peer_ = std::move(pair.peers);
   return {};
 }
 
 Status Machine::add_engine(const GuestSetup& setup) {
-  auto quiescence = RcuQuiescence::create(kReaders);
-  if (!quiescence) return tl::unexpected(quiescence.error());
-  quiescence_ = std::move(*quiescence);
+  VIOLET_TRY(auto quiescence, RcuQuiescence::create(kReaders));
+  quiescence_ = std::move(quiescence);
   endpoints_ = {{kDisk, "disk", {{kMsiWindow, protocol::RegionKind::kMsi}}},
                 {kNic, "nic", {{kMsiWindow, protocol::RegionKind::kMsi}}}};
   DeviceConfig config;
@@ -83,17 +82,15 @@ Status Machine::add_engine(const GuestSetup& setup) {
     config.features |= protocol::feature_bit(protocol::kTopology);
     config.topology = protocol::topology_of(guest_viot(), 0);
   }
-  auto engine = make_engine(setup.store, setup.iotlb,
-                            {config, *quiescence_, iommu_.memory.table(), probe(kEngineRing)});
-  if (!engine) return tl::unexpected(engine.error());
-  engine_ = std::move(*engine);
+  VIOLET_TRY(engine_,
+             make_device(setup.store, setup.iotlb, config, *quiescence_, {}, probe(kEngineRing)));
   return {};
 }
 
 Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const char* name,
                                                     const Function& function) {
   const Probe endpoints = probe(kEndpointRing);
-  auto port = engine_->open_port(endpoint, name, endpoints, function.memory.table());
+  auto port = violet::open_port(*engine_, endpoint, name, function.memory.table(), endpoints);
   if (!port || !recording_) return port;
   auto recording = std::make_unique<RecordingPort>(std::move(*port), endpoint, endpoints);
   recording_ports_.push_back(recording.get());
@@ -101,26 +98,25 @@ Result<std::unique_ptr<DmaPort>> Machine::open_port(EndpointId endpoint, const c
 }
 
 Status Machine::add_functions(const GuestSetup& setup) {
-  auto disk = setup.disk_file.empty() ? remote::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
-                                      : remote::Disk::of_file(setup.disk_file);
-  if (!disk) return tl::unexpected(disk.error());
-  disk_ = std::move(*disk);
-  auto disk_port = open_port(kDisk, "disk", block_);
-  if (!disk_port) return tl::unexpected(disk_port.error());
-  disk_port_ = std::move(*disk_port);
-  auto nic_port = open_port(kNic, "nic", net_);
-  if (!nic_port) return tl::unexpected(nic_port.error());
-  nic_port_ = std::move(*nic_port);
-  using Served = remote::IommuDevice::Served;
-  iommu_.device = std::make_unique<remote::IommuDevice>(
+  VIOLET_TRY(auto disk, setup.disk_file.empty()
+                            ? virtio::Disk::in_memory(std::uint64_t{setup.disk_mib} << 20)
+                            : virtio::Disk::of_file(setup.disk_file));
+  disk_ = std::move(disk);
+  VIOLET_TRY(auto disk_port, open_port(kDisk, "disk", block_));
+  disk_port_ = std::move(disk_port);
+  VIOLET_TRY(auto nic_port, open_port(kNic, "nic", net_));
+  nic_port_ = std::move(nic_port);
+  using Served = virtio::IommuDevice::Served;
+  iommu_.device = std::make_unique<virtio::IommuDevice>(
       *engine_, setup.packed,
       setup.placement == "samecore" ? Served::kByKicks : Served::kByPolling);
-  block_.device = std::make_unique<remote::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
-  if (auto opened = open_peer(setup); !opened) return opened;
-  net_.device = std::make_unique<remote::NetDevice>(*nic_port_, *peer_, kMac);
+  block_.device = std::make_unique<virtio::BlockDevice>(*disk_port_, *disk_, "violet-disk-0");
+  VIOLET_TRY(open_peer(setup));
+  net_.device = std::make_unique<virtio::NetDevice>(*nic_port_, *peer_, kMac);
   for (Function* function : functions()) {
-    function->pci =
-        std::make_unique<remote::VirtioPci>(*function->device, messages_.get(), function->memory);
+    function->pci = std::make_unique<virtio::VirtioPci>(*function->device, messages_.get(),
+                                                        function->memory.table());
+    function->remote = std::make_unique<qemu::RemoteFunction>(*function->pci, function->memory);
   }
   if (!recording_) return {};
   calls_ = std::make_unique<GuestCalls>(
@@ -132,12 +128,11 @@ Status Machine::add_functions(const GuestSetup& setup) {
 
 Status Machine::open_peer(const GuestSetup& setup) {
   if (setup.tap.empty()) {
-    peer_ = std::make_unique<remote::MirrorPeer>();
+    peer_ = std::make_unique<virtio::MirrorPeer>();
     return {};
   }
-  auto tap = remote::TapPeer::open(setup.tap);
-  if (!tap) return tl::unexpected(tap.error());
-  peer_ = std::move(*tap);
+  VIOLET_TRY(auto tap, virtio::TapPeer::open(setup.tap));
+  peer_ = std::move(tap);
   return {};
 }
 
@@ -148,12 +143,12 @@ void Machine::intrude() {
   intrusions_.merge(linux_guest::intrude("nic", {nic_port_.get(), nics, disks}));
 }
 
-const remote::BlockCounters& Machine::disk_counters() const {
-  return static_cast<const remote::BlockDevice&>(*block_.device).counters();
+const virtio::BlockCounters& Machine::disk_counters() const {
+  return static_cast<const virtio::BlockDevice&>(*block_.device).counters();
 }
 
-const remote::NetCounters& Machine::nic_counters() const {
-  return static_cast<const remote::NetDevice&>(*net_.device).counters();
+const virtio::NetCounters& Machine::nic_counters() const {
+  return static_cast<const virtio::NetDevice&>(*net_.device).counters();
 }
 
 GaugeReadings Machine::gauges() const {

@@ -1,5 +1,5 @@
-// The devices of a guest: the engine as its IOMMU, a disk and a network card as endpoints behind it, and
-// what they count.
+// A machine holds the devices of a guest: the engine as its IOMMU, a disk and a network card as endpoints behind it,
+// and what they count.
 //
 // Threading: create() and everything it makes belong to the main thread until DeviceLoops run the functions: one for
 // all, or one for the IOMMU and one for the endpoints. Counters may be read from anywhere.
@@ -15,11 +15,12 @@
 
 #include "dataplane/dma/recording_port.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/remote/block_device.hpp"
-#include "dataplane/remote/net_device.hpp"
-#include "dataplane/remote/virtio_pci.hpp"
-#include "dataplane/serve/iommu_device.hpp"
-#include "dataplane/serve/qtest.hpp"
+#include "dataplane/qemu/qtest.hpp"
+#include "dataplane/qemu/remote_function.hpp"
+#include "dataplane/virtio/block_device.hpp"
+#include "dataplane/virtio/iommu_device.hpp"
+#include "dataplane/virtio/net_device.hpp"
+#include "dataplane/virtio/virtio_pci.hpp"
 #include "engine/protocol/viot.hpp"
 #include "experiments/linux_guest/guest_calls.hpp"
 #include "experiments/linux_guest/linux_guest.hpp"
@@ -34,9 +35,10 @@ protocol::ViotTable guest_viot();
 struct Function {
   const char* name;
   PciAddress at;
-  remote::RemoteMemory memory;
-  std::unique_ptr<remote::VirtioDevice> device;
-  std::unique_ptr<remote::VirtioPci> pci;
+  qemu::RemoteMemory memory;
+  std::unique_ptr<virtio::VirtioDevice> device;
+  std::unique_ptr<virtio::VirtioPci> pci;
+  std::unique_ptr<qemu::RemoteFunction> remote;
 };
 
 class Machine final : public Recorded {
@@ -53,10 +55,10 @@ class Machine final : public Recorded {
 
   // In the order in which QEMU gets them.
   std::vector<Function*> functions() { return {&iommu_, &block_, &net_}; }
-  remote::QtestMessages* messages() { return messages_.get(); }
+  qemu::QtestMessages* messages() { return messages_.get(); }
   FileDescriptor take_messages_peer() { return std::move(messages_peer_); }
-  const Engine& engine() const { return *engine_; }
-  remote::IommuDevice& iommu() { return static_cast<remote::IommuDevice&>(*iommu_.device); }
+  const Device& engine() const { return *engine_; }
+  virtio::IommuDevice& iommu() { return static_cast<virtio::IommuDevice&>(*iommu_.device); }
   // Null without recording.
   GuestCalls* calls() { return calls_.get(); }
   std::map<std::string, std::uint64_t> counts() const;
@@ -73,8 +75,8 @@ class Machine final : public Recorded {
   Result<std::unique_ptr<DmaPort>> open_port(EndpointId endpoint, const char* name,
                                              const Function& function);
   Probe probe(RingIndex ring) const { return recording_ ? Probe(rings_[ring]) : Probe(); }
-  const remote::BlockCounters& disk_counters() const;
-  const remote::NetCounters& nic_counters() const;
+  const virtio::BlockCounters& disk_counters() const;
+  const virtio::NetCounters& nic_counters() const;
 
   bool recording_ = false;
   std::unique_ptr<PrivateRings> own_rings_;
@@ -82,16 +84,16 @@ class Machine final : public Recorded {
   GuestHistograms histograms_;
   std::vector<EndpointConfig> endpoints_;
   std::unique_ptr<RcuQuiescence> quiescence_;
-  Function iommu_{"iommu0", {3}, {}, {}, {}};
-  Function block_{"disk0", {5}, {}, {}, {}};
-  Function net_{"nic0", {6}, {}, {}, {}};
-  std::unique_ptr<Engine> engine_;
-  std::unique_ptr<remote::Disk> disk_;
-  std::unique_ptr<remote::NetPeer> peer_;
+  Function iommu_{"iommu0", {3}, {}, {}, {}, {}};
+  Function block_{"disk0", {5}, {}, {}, {}, {}};
+  Function net_{"nic0", {6}, {}, {}, {}, {}};
+  std::unique_ptr<Device> engine_;
+  std::unique_ptr<virtio::Disk> disk_;
+  std::unique_ptr<virtio::NetPeer> peer_;
   std::unique_ptr<DmaPort> disk_port_;
   std::unique_ptr<DmaPort> nic_port_;
   std::vector<const RecordingPort*> recording_ports_;
-  std::unique_ptr<remote::QtestMessages> messages_;
+  std::unique_ptr<qemu::QtestMessages> messages_;
   FileDescriptor messages_peer_;
   std::unique_ptr<GuestCalls> calls_;
   std::map<std::string, std::uint64_t> intrusions_;

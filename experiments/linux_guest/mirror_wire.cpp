@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "dataplane/remote/net_peer.hpp"
+#include "dataplane/virtio/net_peer.hpp"
 
 namespace violet::linux_guest {
 
@@ -28,8 +28,8 @@ MirrorWire::~MirrorWire() {
 }
 
 void MirrorWire::run() {
-  remote::MirrorPeer mirror;
-  std::array<std::byte, remote::kMaxFrame + 1> frame;
+  virtio::MirrorPeer mirror;
+  std::array<std::byte, virtio::kMaxFrame + 1> frame;
   for (;;) {
     const auto got = ::recv(ours_.get(), frame.data(), frame.size(), 0);
     if (got < 0 && errno == EINTR) continue;

@@ -1,5 +1,5 @@
-// The mirror (net_peer.hpp) for a network card of QEMU's own: frames come and go as datagrams of a socket, which
-// QEMU inherits for -netdev dgram.
+// A mirror wire gives a network card of QEMU's own the mirror of net_peer.hpp: frames come and go as datagrams of a
+// socket, which QEMU inherits for -netdev dgram.
 //
 // Threading: a thread of its own from open() to the end.
 // Invariants: the same as a card of ours sees. A frame for which QEMU has no room is dropped.
@@ -9,12 +9,10 @@
 #include <memory>
 #include <thread>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
-
-using remote::FileDescriptor;
 
 class MirrorWire {
  public:

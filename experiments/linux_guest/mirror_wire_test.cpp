@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "dataplane/remote/net_peer.hpp"
+#include "dataplane/virtio/net_peer.hpp"
 
 namespace violet::linux_guest {
 namespace {
@@ -35,7 +35,7 @@ void send(int end, const Bytes& frame) {
 Bytes receive(int end) {
   pollfd slot{end, POLLIN, 0};
   if (::poll(&slot, 1, kLongMs) != 1) return {};
-  Bytes frame(2 * remote::kMaxFrame);
+  Bytes frame(2 * virtio::kMaxFrame);
   const auto got = ::recv(end, frame.data(), frame.size(), 0);
   frame.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return frame;
@@ -45,8 +45,8 @@ TEST(MirrorWire, SendsPacketsBackAndEndsOnNothingElse) {
   const auto wire = MirrorWire::open();
   ASSERT_TRUE(wire.has_value());
   const int end = (*wire)->qemus_end();
-  send(end, packet(remote::kMaxFrame + 1));
-  send(end, packet(3 * remote::kMaxFrame));
+  send(end, packet(virtio::kMaxFrame + 1));
+  send(end, packet(3 * virtio::kMaxFrame));
   send(end, {});
   send(end, Bytes(5));
   send(end, Bytes(100));  // Of no type that it knows.

@@ -1,4 +1,4 @@
-// QEMU as a child process: its command line for a guest whose IOMMU and devices are ours, and its life.
+// QEMU runs as a child process: its command line for a guest whose IOMMU and devices are ours, its start and end.
 //
 // Threading: the main thread.
 // Invariants: the child dies with the thread that started it (PR_SET_PDEATHSIG); stop() leaves no process
@@ -9,12 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/remote/file_descriptor.hpp"
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::linux_guest {
-
-using remote::FileDescriptor;
 
 enum class Accelerator { kKvm, kTcg };
 

@@ -15,7 +15,7 @@
 namespace violet::linux_guest {
 namespace {
 
-constexpr int kNoProgram = 127;
+constexpr int kNoQemu = 127;
 
 Status make_disk(const std::string& file, unsigned mib) {
   const FileDescriptor disk(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -43,39 +43,33 @@ QemuSetup qemu_setup(const GuestSetup& setup) {
 }  // namespace
 
 Result<GuestReport> run_on_qemus_own(const GuestSetup& setup) {
-  if (auto written = write_boot_files(setup); !written) return tl::unexpected(written.error());
+  VIOLET_TRY(write_boot_files(setup));
   QemuSetup qemu = qemu_setup(setup);
   if (setup.disk_file.empty()) {
-    if (auto made = make_disk(qemu.own_disk, setup.disk_mib); !made) {
-      return tl::unexpected(made.error());
-    }
+    VIOLET_TRY(make_disk(qemu.own_disk, setup.disk_mib));
   }
-  const auto endings = prepare_endings(setup.timeout_s);
-  if (!endings) return tl::unexpected(endings.error());
-  auto console = Console::open(setup.folder + kConsoleLog, setup.told);
-  if (!console) return tl::unexpected(console.error());
-  const auto wire = MirrorWire::open();
-  if (!wire) return tl::unexpected(wire.error());
-  qemu.own_wire = (*wire)->qemus_end();
+  VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s));
+  VIOLET_TRY(auto console, Console::open(setup.folder + kConsoleLog, setup.told));
+  VIOLET_TRY(const auto wire, MirrorWire::open());
+  qemu.own_wire = wire->qemus_end();
   const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  auto child = ChildProcess::start(qemu_arguments(qemu), {null.get(), (*console)->input()},
-                                   {qemu.own_wire}, {});
-  if (!child) return tl::unexpected(child.error());
-  (*console)->close_input();
-  pollfd slots[] = {{child->fd(), POLLIN, 0},
-                    {endings->signals.get(), POLLIN, 0},
-                    {endings->timer.get(), POLLIN, 0}};
+  VIOLET_TRY(auto child, ChildProcess::start(qemu_arguments(qemu), {null.get(), console->input()},
+                                             {qemu.own_wire}, {}));
+  console->close_input();
+  pollfd slots[] = {{child.fd(), POLLIN, 0},
+                    {endings.signals.get(), POLLIN, 0},
+                    {endings.timer.get(), POLLIN, 0}};
   while (::poll(slots, 3, -1) < 0 && errno == EINTR) continue;
-  const int code = child->stop();
-  (*console)->close();
-  if (code == kNoProgram) {
+  const int code = child.stop();
+  console->close();
+  if (code == kNoQemu) {
     return fail(ErrorKind::kEnvironment,
                 "qemu-system-x86_64 does not start: apt install qemu-system-x86");
   }
   GuestReport report;
   report.accelerator = setup.accelerator == Accelerator::kKvm ? "kvm" : "tcg";
   report.interrupts = "qemu";
-  report.told = (*console)->told();
+  report.told = console->told();
   report.ending = slots[1].revents != 0   ? "interrupted"
                   : slots[2].revents != 0 ? "timeout"
                   : code == 0             ? "finished"

@@ -1,5 +1,5 @@
-// The same guest, kernel and work on QEMU's own virtio-iommu, virtio-blk and virtio-net: what Violet's are compared
-// with, and whose log of the IOMMU can be imported.
+// A QEMU guest runs the same kernel and work on QEMU's own virtio-iommu, virtio-blk and virtio-net: what Violet's are
+// compared with, and whose log of the IOMMU can be imported.
 //
 // Threading: the main thread, once in a process.
 // Invariants: QEMU may run on every CPU that we may; it ends before run_on_qemus_own() returns.

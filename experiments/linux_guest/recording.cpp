@@ -5,11 +5,12 @@
 
 #include "datasets/importers.hpp"
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/fold.hpp"
 #include "experiments/linux_guest/capture_log.hpp"
-#include "experiments/results/pyramid_file.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 #include "experiments/runner/trace_files.hpp"
+#include "experiments/trace/fold.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet::linux_guest {
 namespace {
@@ -19,7 +20,7 @@ using results::Better;
 constexpr const char* kCell = "guest";
 constexpr const char* kReplay = "guest";
 
-std::vector<std::pair<std::string, results::AxisValue>> axes(const GuestSetup& guest) {
+SettingAssignments axes(const GuestSetup& guest) {
   return {{"strategy", guest.mode},
           {"placement", guest.placement},
           {"workload", guest.job},
@@ -73,13 +74,11 @@ void add_counts(results::RepetitionRecord& record,
     return static_cast<double>(after.at(name)) -
            (was == before.end() ? 0 : static_cast<double>(was->second));
   };
-  const auto add = [&](const char* name, const char* unit, double value, Better better) {
-    record.metrics.push_back({name, unit, value, "", better});
+  const auto add = [&](const char* name, double value) {
+    record.metrics.push_back(results::measured(name, value));
   };
-  const auto ratio = [&](const char* name, const char* unit, double value, double by,
-                         Better better) {
-    if (by > 0) return add(name, unit, value / by, better);
-    record.metrics.push_back({name, unit, std::nullopt, "nothing was done", better});
+  const auto ratio = [&](const char* name, double value, double by) {
+    record.metrics.push_back(results::measured_ratio(name, value, by, "nothing was done"));
   };
   const double operations = delta("disk_reads") + delta("disk_writes") + delta("disk_flushes") +
                             delta("nic_sent") + delta("nic_received");
@@ -88,14 +87,14 @@ void add_counts(results::RepetitionRecord& record,
   const double hits =
       delta("disk_iotlb_hits") + delta("nic_iotlb_hits") - delta("polls_not_recorded");
   const double misses = delta("disk_iotlb_misses") + delta("nic_iotlb_misses");
-  ratio("operations_per_s", "1/s", operations, record.duration_s, Better::kHigher);
-  ratio("requests_per_operation", "1", requests, operations, Better::kLower);
-  ratio("kicks_per_operation", "1", delta("iommu_kicks"), operations, Better::kLower);
-  ratio("iotlb_hit_rate", "%", 100 * hits, hits < 0 ? 0 : hits + misses, Better::kHigher);
-  add("faults", "1", delta("faults"), Better::kLower);
-  add("disk_bytes", "B", delta("disk_bytes"), Better::kNeither);
-  add("nic_bytes", "B", delta("nic_bytes"), Better::kNeither);
-  add("data_errors", "1", delta("disk_errors") + delta("nic_errors"), Better::kLower);
+  ratio("operations_per_s", operations, record.duration_s);
+  ratio("requests_per_operation", requests, operations);
+  ratio("kicks_per_operation", delta("iommu_kicks"), operations);
+  ratio("iotlb_hit_rate", 100 * hits, hits < 0 ? 0 : hits + misses);
+  add("faults", delta("faults"));
+  add("disk_bytes", delta("disk_bytes"));
+  add("nic_bytes", delta("nic_bytes"));
+  add("data_errors", delta("disk_errors") + delta("nic_errors"));
 }
 
 }  // namespace
@@ -106,12 +105,10 @@ std::string cell_label(const GuestSetup& guest) {
 
 Result<std::unique_ptr<GuestRecording>> GuestRecording::create(const GuestSetup& guest,
                                                                const RecordingSetup& setup) {
-  auto writer = results::RunWriter::create(run_setup(guest, setup));
-  if (!writer) return tl::unexpected(writer.error());
-  auto trace = open_trace_files(*writer, [](const std::string&) {});
-  if (!trace) return tl::unexpected(trace.error());
+  VIOLET_TRY(auto writer, results::RunWriter::create(run_setup(guest, setup)));
+  VIOLET_TRY(auto trace, open_trace_files(writer, [](const std::string&) {}));
   std::unique_ptr<GuestRecording> recording(
-      new GuestRecording(guest, std::move(*writer), std::move(*trace)));
+      new GuestRecording(guest, std::move(writer), std::move(trace)));
   recording->show();
   return recording;
 }
@@ -143,10 +140,9 @@ void GuestRecording::show() {
 
 Status GuestRecording::start(Machine& machine, unsigned cpu) {
   machine_ = &machine;
-  if (auto begun = writer_.begin_repetition(kCell, 0); !begun) return begun;
+  VIOLET_TRY(writer_.begin_repetition(kCell, 0));
   if (!not_live_.empty()) {
-    if (auto noted = writer_.note({0, "warning", "no live view: " + not_live_}); !noted)
-      return noted;
+    VIOLET_TRY(writer_.note({0, "warning", "no live view: " + not_live_}));
   }
   recorder_ = std::make_unique<Recorder>(
       machine, &writer_, &trace_,
@@ -181,15 +177,13 @@ Result<GuestResults> GuestRecording::finish(const GuestReport& report) {
   }
   if (recorded) recorded = write_replay(report);
   if (!recorded) record.warnings.push_back(recorded.error().message);
-  if (auto done = writer_.finish_repetition(record); !done) return tl::unexpected(done.error());
+  VIOLET_TRY(writer_.finish_repetition(record));
   if (recorder_->dropped() > 0) {
     results::Manifest manifest = writer_.manifest();
     manifest.drop_counts["events"] += recorder_->dropped();
-    if (auto saved = writer_.update_manifest(manifest); !saved)
-      return tl::unexpected(saved.error());
+    VIOLET_TRY(writer_.update_manifest(manifest));
   }
-  const auto closed = writer_.close(report.ending == "finished" ? "finished" : "failed");
-  if (!closed) return tl::unexpected(closed.error());
+  VIOLET_TRY(writer_.close(report.ending == "finished" ? "finished" : "failed"));
   GuestResults results{{}, record.warnings};
   for (const auto& metric : record.metrics) {
     if (metric.value) results.metrics[metric.name] = *metric.value;
@@ -211,7 +205,7 @@ results::RepetitionRecord GuestRecording::to_record(const GuestReport& report) c
     }
   }
   record.metrics.push_back(
-      {"lost_events", "1", static_cast<double>(recorder_->dropped()), "", Better::kLower});
+      results::measured("lost_events", static_cast<double>(recorder_->dropped())));
   if (guest_.mode != "passthrough") {
     record.warnings.push_back("exposure is seen from outside the guest: windows are upper bounds");
   }

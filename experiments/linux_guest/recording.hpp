@@ -1,4 +1,4 @@
-// A run directory of a real guest: its events, live for a viewer and in the run's files; what it left exposed, seen
+// A guest recording writes the run directory of a real guest: its events, live for a viewer and in the run's files; what it left exposed, seen
 // from outside; and the same as a trace that can be replayed.
 //
 //     rings --Recorder--> trace.events, trace.pyramid --> results.json
@@ -17,7 +17,7 @@
 
 #include "engine/telemetry/segment.hpp"
 #include "experiments/linux_guest/machine.hpp"
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/recorder.hpp"
 

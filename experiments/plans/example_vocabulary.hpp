@@ -25,14 +25,14 @@ inline Vocabulary example_vocabulary() {
   v.placements = {{"sidecore"}, {"samecore"}, {"kick-thread"}};
   v.stores = {{"radix"}, {"interval"}};
   v.iotlbs = {{"generation-domain"}, {"locked"}, {"generation-device"}, {"versioned"}};
-  v.replacements = {"round-robin", "random", "lru"};
-  v.indexings = {"dense", "mixed"};
+  v.replacements = {{"round-robin"}, {"random"}, {"lru"}};
+  v.indexings = {{"dense"}, {"mixed"}};
   v.workloads = {{"net-rx", "", {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""}}},
                  {"net-tx"},
                  {"nvme-4k"},
                  {"mapbench"}};
   v.datasets = {{"blk-randread-strict"}, {"nvme-randrw-strict"}, {"net-rx-strict"}};
-  v.trace_parameters = {{"loop", true, 0, 0, {}, "start again at the end"}};
+  v.trace_settings = {{"loop", true, 0, 0, {}, "start again at the end"}};
   v.conflicts = {{"strategy", "off", "iotlb", "versioned", "nothing is translated"}};
   return v;
 }

@@ -17,46 +17,48 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kLongestName = 64;
 
-Json to_json(const Value& value) {
+Json to_json(const SettingValue& value) {
   return std::visit([](const auto& inner) { return Json(inner); }, value);
 }
 
 // The value of a key that has one: the setting's, or the default.
-Value value_of(const Schema& schema, const Settings& settings, std::string_view key) {
-  const auto at = settings.by_key.find(std::string(key));
-  return at != settings.by_key.end() ? at->second.values.front() : schema.find(key)->spec.initial;
+SettingValue value_of(const Schema& schema, const Assignments& assignments, std::string_view key) {
+  const auto at = assignments.by_key.find(std::string(key));
+  return at != assignments.by_key.end() ? at->second.values.front()
+                                        : schema.find(key)->spec.initial;
 }
 
 class Reader {
  public:
-  Reader(const Schema& schema, const Settings& settings) : schema_(schema), settings_(settings) {}
+  Reader(const Schema& schema, const Assignments& assignments)
+      : schema_(schema), assignments_(assignments) {}
 
   bool given(std::string_view key) const {
-    return settings_.by_key.find(std::string(key)) != settings_.by_key.end();
+    return assignments_.by_key.find(std::string(key)) != assignments_.by_key.end();
   }
   std::string text(std::string_view key) const {
-    return std::get<std::string>(value_of(schema_, settings_, key));
+    return std::get<std::string>(value_of(schema_, assignments_, key));
   }
   bool boolean(std::string_view key) const {
-    return std::get<bool>(value_of(schema_, settings_, key));
+    return std::get<bool>(value_of(schema_, assignments_, key));
   }
   std::uint64_t integer(std::string_view key) const {
-    return static_cast<std::uint64_t>(std::get<std::int64_t>(value_of(schema_, settings_, key)));
+    return static_cast<std::uint64_t>(std::get<std::int64_t>(value_of(schema_, assignments_, key)));
   }
   double real(std::string_view key) const {
-    const Value value = value_of(schema_, settings_, key);
+    const SettingValue value = value_of(schema_, assignments_, key);
     const auto* whole = std::get_if<std::int64_t>(&value);
     return whole != nullptr ? static_cast<double>(*whole) : std::get<double>(value);
   }
   std::optional<std::uint32_t> cpu(std::string_view key) const {
-    const auto value = std::get<std::int64_t>(value_of(schema_, settings_, key));
+    const auto value = std::get<std::int64_t>(value_of(schema_, assignments_, key));
     if (value < 0) return std::nullopt;
     return static_cast<std::uint32_t>(value);
   }
 
  private:
   const Schema& schema_;
-  const Settings& settings_;
+  const Assignments& assignments_;
 };
 
 RunSettings read_run(const Reader& read) {
@@ -78,18 +80,19 @@ RunSettings read_run(const Reader& read) {
   return run;
 }
 
-void check_either(const Settings& settings, const char* a, const char* b, Problems& problems) {
-  const auto first = settings.by_key.find(a);
-  const auto second = settings.by_key.find(b);
-  if (first == settings.by_key.end() || second == settings.by_key.end()) return;
+void check_either(const Assignments& assignments, const char* a, const char* b,
+                  Problems& problems) {
+  const auto first = assignments.by_key.find(a);
+  const auto second = assignments.by_key.find(b);
+  if (first == assignments.by_key.end() || second == assignments.by_key.end()) return;
   problems.push_back(
       {second->second.where, fmt::format("key '{}': expected either this or '{}' ({}), found both",
                                          b, a, first->second.where)});
 }
 
-void check_name(const Settings& settings, std::string_view file, Problems& problems) {
-  const auto at = settings.by_key.find("plan.name");
-  if (at == settings.by_key.end()) {
+void check_name(const Assignments& assignments, std::string_view file, Problems& problems) {
+  const auto at = assignments.by_key.find("plan.name");
+  if (at == assignments.by_key.end()) {
     problems.push_back({fmt::format("{}:1:1", file),
                         "key 'plan.name': expected a name, found none; add [plan] name = \"...\""});
     return;
@@ -107,39 +110,40 @@ void check_name(const Settings& settings, std::string_view file, Problems& probl
 }
 
 void apply_overrides(const Schema& schema, std::span<const std::string> overrides,
-                     Settings& settings, Problems& problems) {
+                     Assignments& assignments, Problems& problems) {
   for (const std::string& text : overrides) {
-    Setting setting = read_override(text, problems);
-    if (setting.values.empty()) continue;
-    setting.key = schema.full_path(setting.key);
+    Assignment assignment = read_override(text, problems);
+    if (assignment.values.empty()) continue;
+    assignment.key = schema.full_path(assignment.key);
     // The other one of a pair gives way, so that --set operations=1000 works on a timed plan.
     for (const auto& [a, b] : {std::pair{"run.duration_s", "run.operations"},
                                std::pair{"run.warmup_s", "run.warmup_operations"}}) {
-      if (setting.key == a) settings.by_key.erase(b);
-      if (setting.key == b) settings.by_key.erase(a);
+      if (assignment.key == a) assignments.by_key.erase(b);
+      if (assignment.key == b) assignments.by_key.erase(a);
     }
-    settings.by_key.insert_or_assign(setting.key, setting);
+    assignments.by_key.insert_or_assign(assignment.key, assignment);
   }
 }
 
-void check_excludes(const Schema& schema, Settings& settings, Problems& problems) {
-  for (Exclude& exclude : settings.excludes) {
-    if (exclude.settings.empty()) {
+void check_excludes(const Schema& schema, Assignments& assignments, Problems& problems) {
+  for (Exclude& exclude : assignments.excludes) {
+    if (exclude.assignments.empty()) {
       problems.push_back({exclude.where, "key 'exclude': expected at least one key, found none"});
     }
-    for (Setting& setting : exclude.settings) {
-      setting.key = schema.full_path(setting.key);
-      const Key* key = schema.find(setting.key);
+    for (Assignment& assignment : exclude.assignments) {
+      assignment.key = schema.full_path(assignment.key);
+      const Key* key = schema.find(assignment.key);
       if (key != nullptr && !key->may_list) {
-        problems.push_back({setting.where, fmt::format("key '{}': expected a key of the matrix in "
-                                                       "[[exclude]], found one of the whole plan",
-                                                       setting.key)});
+        problems.push_back(
+            {assignment.where, fmt::format("key '{}': expected a key of the matrix in "
+                                           "[[exclude]], found one of the whole plan",
+                                           assignment.key)});
         continue;
       }
       // "trace:*" is a pattern here, not a value.
-      const bool pattern =
-          setting.values.size() == 1 && to_text(setting.values[0]).find('*') != std::string::npos;
-      if (key == nullptr || !pattern) schema.check(setting, problems);
+      const bool pattern = assignment.values.size() == 1 &&
+                           to_text(assignment.values[0]).find('*') != std::string::npos;
+      if (key == nullptr || !pattern) schema.check(assignment, problems);
     }
   }
 }
@@ -197,29 +201,6 @@ std::string dump(const Json& json, int indent) {
 
 }  // namespace
 
-const Value& Parameters::at(std::string_view name) const {
-  const auto found = values_.find(name);
-  VIOLET_CHECK(found != values_.end() && "no such parameter in the vocabulary");
-  return found->second;
-}
-
-std::int64_t Parameters::integer(std::string_view name) const {
-  return std::get<std::int64_t>(at(name));
-}
-
-double Parameters::real(std::string_view name) const {
-  const auto* whole = std::get_if<std::int64_t>(&at(name));
-  return whole != nullptr ? static_cast<double>(*whole) : std::get<double>(at(name));
-}
-
-bool Parameters::boolean(std::string_view name) const { return std::get<bool>(at(name)); }
-
-const std::string& Parameters::text(std::string_view name) const {
-  return std::get<std::string>(at(name));
-}
-
-bool Parameters::has(std::string_view name) const { return values_.find(name) != values_.end(); }
-
 std::string Plan::hash() const {
   const std::uint64_t hash = stable_hash(dump(plan_json(*this), -1));
   return fmt::format("{:08x}", static_cast<std::uint32_t>(hash ^ (hash >> 32)));
@@ -230,19 +211,19 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
                                Problems& problems) {
   const std::size_t before = problems.size();
   const Schema schema(vocabulary);
-  Settings settings = read_settings(text, file, problems);
+  Assignments assignments = read_assignments(text, file, problems);
   const bool readable = problems.size() == before;
-  apply_overrides(schema, overrides, settings, problems);
-  for (auto& [key, setting] : settings.by_key) schema.check(setting, problems);
-  check_excludes(schema, settings, problems);
-  check_either(settings, "run.duration_s", "run.operations", problems);
-  check_either(settings, "run.warmup_s", "run.warmup_operations", problems);
+  apply_overrides(schema, overrides, assignments, problems);
+  for (auto& [key, assignment] : assignments.by_key) schema.check(assignment, problems);
+  check_excludes(schema, assignments, problems);
+  check_either(assignments, "run.duration_s", "run.operations", problems);
+  check_either(assignments, "run.warmup_s", "run.warmup_operations", problems);
   // After a syntax error everything behind it is missing, and saying so would only distract.
-  if (readable) check_name(settings, file, problems);
+  if (readable) check_name(assignments, file, problems);
   sort_by_place(problems);
   if (problems.size() != before) return std::nullopt;
 
-  const Reader read(schema, settings);
+  const Reader read(schema, assignments);
   Plan plan;
   plan.name = read.text("plan.name");
   plan.description = read.text("plan.description");
@@ -253,7 +234,7 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
                  read.integer("limits.memory_mib"), read.integer("limits.guest_memory_mib")};
   plan.text = std::string(text);
   plan.overrides.assign(overrides.begin(), overrides.end());
-  resolve_cells(schema, vocabulary, settings, plan, problems);
+  resolve_cells(schema, vocabulary, assignments, plan, problems);
   sort_by_place(problems);
   if (problems.size() != before) return std::nullopt;
   return plan;
@@ -275,14 +256,8 @@ std::optional<Plan> load_plan(const std::filesystem::path& path,
 
 std::string resolved_json(const Plan& plan) { return dump(plan_json(plan), 2) + "\n"; }
 
-std::optional<double> measured_seconds(const Plan& plan) {
-  if (!plan.run.duration_s || !plan.run.warmup_s) return std::nullopt;
-  const double each = *plan.run.duration_s + *plan.run.warmup_s;
-  return each * plan.run.repetitions * static_cast<double>(plan.cells.size());
-}
-
-std::vector<Parameter> plan_keys(const Vocabulary& vocabulary) {
-  std::vector<Parameter> keys;
+std::vector<Setting> plan_keys(const Vocabulary& vocabulary) {
+  std::vector<Setting> keys;
   const Schema schema(vocabulary);
   for (const Key& key : schema.keys()) keys.push_back(key.spec);
   return keys;

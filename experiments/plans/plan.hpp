@@ -1,4 +1,4 @@
-// A plan: what to measure, checked before anything runs and resolved into cells with every default
+// A plan says what to measure: it is checked before anything runs and resolved into cells with every default
 // filled in.
 //
 //   Problems problems;
@@ -7,10 +7,10 @@
 //   for (const Cell& cell : plan->cells) ...
 //
 // Threading: pure functions; a Plan is a plain value.
-// Invariants: P1 every problem of a plan is reported, not only the first, as
-// "file:line:column: key 'x': expected ..., found ..., did you mean 'y'?". P2 the id of a cell depends
+// Invariants: every problem of a plan is reported, not only the first, as
+// "file:line:column: key 'x': expected ..., found ..., did you mean 'y'?". The id of a cell depends
 // on its own settings alone: not on its neighbours, their order or the file's layout; two cells of a
-// plan never share one. P3 the same text, overrides and vocabulary give the same cells.
+// plan never share one. The same text, overrides and vocabulary give the same cells.
 // Limits: 100,000 cells.
 #pragma once
 
@@ -24,30 +24,14 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/plans/settings.hpp"
+#include "dataplane/virtqueue/ring_format.hpp"
+#include "experiments/plans/assignments.hpp"
 #include "experiments/plans/vocabulary.hpp"
 
 namespace violet::plans {
 
 inline constexpr int kResolvedPlanSchema = 1;
 
-// Settings of a strategy, workload, ... by name; only those that exist can be asked for.
-class Parameters {
- public:
-  std::int64_t integer(std::string_view name) const;
-  double real(std::string_view name) const;  // Also of an integer.
-  bool boolean(std::string_view name) const;
-  const std::string& text(std::string_view name) const;
-  bool has(std::string_view name) const;
-  const std::map<std::string, Value, std::less<>>& all() const { return values_; }
-  void set(std::string name, Value value) { values_[std::move(name)] = std::move(value); }
-
- private:
-  const Value& at(std::string_view name) const;
-  std::map<std::string, Value, std::less<>> values_;
-};
-
-enum class QueueFormat { kSplit, kPacked };
 enum class Pace { kClosed, kPaced };  // As fast as the strategy allows; the trace's own times.
 
 // Costs that are injected because the testbed has no such hardware; stamped into the results.
@@ -65,7 +49,7 @@ struct Cell {
   std::string strategy, iova, placement, store, iotlb, iotlb_replacement, iotlb_indexing;
   std::uint32_t iotlb_entries = 0;
   std::uint32_t iotlb_ways = 0;
-  QueueFormat queue = QueueFormat::kSplit;
+  RingFormat queue = RingFormat::kSplit;
   std::uint32_t queue_size = 0;
   bool indirect = false;
   bool event_idx = false;
@@ -75,12 +59,11 @@ struct Cell {
   Pace pace = Pace::kClosed;
   double pace_scale = 1;  // 2 replays at twice the trace's speed. 1 when closed.
   Costs costs;
-  Parameters strategy_parameters, iova_parameters, placement_parameters, store_parameters,
-      iotlb_parameters, workload_parameters;
+  SettingValues strategy_settings, workload_settings;
 
   // Everything above under its plan key ("strategy", "costs.exit_ns", "strategy.lazy-percpu.timer_ms"),
   // in the order of the keys' table: what results store as axes.
-  std::vector<std::pair<std::string, Value>> settings;
+  SettingAssignments settings;
 };
 
 struct RunSettings {
@@ -129,10 +112,7 @@ std::optional<Plan> load_plan(const std::filesystem::path& path,
 // Schema "violet.plan" version 1, every default included.
 std::string resolved_json(const Plan& plan);
 
-// Warm-up and duration of all repetitions; nothing when the plan counts operations.
-std::optional<double> measured_seconds(const Plan& plan);
-
 // Every key that a plan with this vocabulary may have, with type, range, default and help.
-std::vector<Parameter> plan_keys(const Vocabulary& vocabulary);
+std::vector<Setting> plan_keys(const Vocabulary& vocabulary);
 
 }  // namespace violet::plans

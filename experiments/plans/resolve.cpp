@@ -10,7 +10,7 @@
 namespace violet::plans {
 namespace {
 
-using Point = std::map<std::string, Value, std::less<>>;  // Full key -> value, of one cell.
+using Point = std::map<std::string, SettingValue, std::less<>>;  // Full key -> value, of one cell.
 
 // The table of a key is not part of its name in results where it says nothing.
 std::string short_key(std::string_view path) {
@@ -29,14 +29,14 @@ std::string text_at(const Point& point, std::string_view key) {
 
 class Matrix {
  public:
-  Matrix(const Schema& schema, const Vocabulary& vocabulary, const Settings& settings, Plan& plan,
-         Problems& problems)
+  Matrix(const Schema& schema, const Vocabulary& vocabulary, const Assignments& assignments,
+         Plan& plan, Problems& problems)
       : schema_(schema),
         vocabulary_(vocabulary),
-        settings_(settings),
+        assignments_(assignments),
         plan_(plan),
         problems_(problems),
-        exclude_hits_(settings.excludes.size()) {}
+        exclude_hits_(assignments.excludes.size()) {}
 
   void expand() {
     for (const Key& key : schema_.keys()) {
@@ -49,7 +49,7 @@ class Matrix {
     descend(0);
     if (overflowed_) return;
     if (plan_.cells.empty() && problems_.empty()) {
-      problems_.push_back({settings_.excludes.front().where,
+      problems_.push_back({assignments_.excludes.front().where,
                            "key 'exclude': expected to leave a cell, found that none is left"});
     }
     report_unused_excludes();
@@ -77,14 +77,11 @@ class Matrix {
       descend(depth + 1);
       return;
     }
-    const auto given = settings_.by_key.find(key.spec.name);
-    const bool real = std::holds_alternative<double>(key.spec.initial);
-    const std::vector<Value> initial{key.spec.initial};
-    const auto& values = given == settings_.by_key.end() ? initial : given->second.values;
-    for (const Value& value : values) {
-      const auto* integer = std::get_if<std::int64_t>(&value);
-      point_[key.spec.name] =
-          real && integer != nullptr ? Value(static_cast<double>(*integer)) : value;
+    const auto given = assignments_.by_key.find(key.spec.name);
+    const std::vector<SettingValue> initial{key.spec.initial};
+    const auto& values = given == assignments_.by_key.end() ? initial : given->second.values;
+    for (const SettingValue& value : values) {
+      point_[key.spec.name] = as_described(key.spec, value);
       descend(depth + 1);
     }
     point_.erase(key.spec.name);
@@ -111,9 +108,9 @@ class Matrix {
   bool certainly_too_many() const {
     std::size_t cells = 1;
     for (const Key* key : dimensions_) {
-      const auto given = settings_.by_key.find(key->spec.name);
+      const auto given = assignments_.by_key.find(key->spec.name);
       const bool everywhere = key->owner_axis.empty() && key->spec.name != "axes.pace_scale";
-      if (given == settings_.by_key.end() || !everywhere) continue;
+      if (given == assignments_.by_key.end() || !everywhere) continue;
       cells *= given->second.values.size();
       if (cells > kMostVisited) return true;
     }
@@ -122,10 +119,10 @@ class Matrix {
 
   // Blames the longest list.
   void report_too_many() {
-    const Setting* longest = nullptr;
-    for (const auto& [key, setting] : settings_.by_key) {
-      const bool longer = longest == nullptr || setting.values.size() > longest->values.size();
-      if (setting.is_list && longer) longest = &setting;
+    const Assignment* longest = nullptr;
+    for (const auto& [key, assignment] : assignments_.by_key) {
+      const bool longer = longest == nullptr || assignment.values.size() > longest->values.size();
+      if (assignment.is_list && longer) longest = &assignment;
     }
     if (longest == nullptr) return;
     problems_.push_back(
@@ -136,12 +133,13 @@ class Matrix {
 
   bool excluded() {
     bool any = false;
-    for (std::size_t i = 0; i < settings_.excludes.size(); ++i) {
-      const auto& wanted = settings_.excludes[i].settings;
-      const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const Setting& setting) {
-        const std::string have = text_at(point_, setting.key);
-        return std::any_of(setting.values.begin(), setting.values.end(),
-                           [&](const Value& value) { return value_matches(to_text(value), have); });
+    for (std::size_t i = 0; i < assignments_.excludes.size(); ++i) {
+      const auto& wanted = assignments_.excludes[i].assignments;
+      const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const Assignment& assignment) {
+        const std::string have = text_at(point_, assignment.key);
+        return std::any_of(
+            assignment.values.begin(), assignment.values.end(),
+            [&](const SettingValue& value) { return value_matches(to_text(value), have); });
       });
       if (all && !wanted.empty()) {
         any = true;
@@ -153,8 +151,8 @@ class Matrix {
 
   // The place of the setting that made a combination, for the message.
   Where where_of(std::string_view key) const {
-    const auto at = settings_.by_key.find(std::string(key));
-    if (at == settings_.by_key.end()) return "default";
+    const auto at = assignments_.by_key.find(std::string(key));
+    if (at == assignments_.by_key.end()) return "default";
     const std::string value = text_at(point_, key);
     for (std::size_t i = 0; i < at->second.values.size(); ++i) {
       if (to_text(at->second.values[i]) == value) return at->second.value_at[i];
@@ -236,7 +234,7 @@ class Matrix {
     cell.iotlb_indexing = text("axes.iotlb_indexing");
     cell.iotlb_entries = static_cast<std::uint32_t>(integer("axes.iotlb_entries"));
     cell.iotlb_ways = static_cast<std::uint32_t>(integer("axes.iotlb_ways"));
-    cell.queue = text("axes.queue") == "packed" ? QueueFormat::kPacked : QueueFormat::kSplit;
+    cell.queue = text("axes.queue") == "packed" ? RingFormat::kPacked : RingFormat::kSplit;
     cell.queue_size = static_cast<std::uint32_t>(integer("axes.queue_size"));
     cell.indirect = boolean("axes.indirect");
     cell.event_idx = boolean("axes.event_idx");
@@ -247,32 +245,27 @@ class Matrix {
     if (cell.pace == Pace::kPaced) cell.pace_scale = std::get<double>(point_.at("axes.pace_scale"));
     cell.costs = {integer("costs.exit_ns"), integer("costs.wake_ns"),
                   integer("costs.iotlb_miss_ns")};
-    fill_parameters(cell);
+    cell.strategy_settings = settings_of("strategy." + cell.strategy);
+    cell.workload_settings =
+        settings_of("workload." + (cell.dataset.empty() ? cell.workload : "trace"));
   }
 
-  void fill_parameters(Cell& cell) const {
-    const std::pair<std::string, Parameters*> tables[] = {
-        {"strategy." + cell.strategy, &cell.strategy_parameters},
-        {"iova." + cell.iova, &cell.iova_parameters},
-        {"placement." + cell.placement, &cell.placement_parameters},
-        {"store." + cell.store, &cell.store_parameters},
-        {"iotlb." + cell.iotlb, &cell.iotlb_parameters},
-        {"workload." + (cell.dataset.empty() ? cell.workload : "trace"),
-         &cell.workload_parameters}};
-    for (const auto& [table, parameters] : tables) {
-      const std::string prefix = table + ".";
-      for (auto at = point_.lower_bound(prefix); at != point_.end(); ++at) {
-        if (!at->first.starts_with(prefix)) break;
-        parameters->set(at->first.substr(prefix.size()), at->second);
-      }
+  // The settings of one strategy or workload, without their table's name.
+  SettingValues settings_of(const std::string& table) const {
+    SettingValues settings;
+    const std::string prefix = table + ".";
+    for (auto at = point_.lower_bound(prefix); at != point_.end(); ++at) {
+      if (!at->first.starts_with(prefix)) break;
+      settings.set(at->first.substr(prefix.size()), at->second);
     }
+    return settings;
   }
 
   void report_unused_excludes() {
     for (std::size_t i = 0; i < exclude_hits_.size(); ++i) {
       if (exclude_hits_[i]) continue;
       plan_.notes.push_back(
-          fmt::format("{}: [[exclude]] meets no cell", settings_.excludes[i].where));
+          fmt::format("{}: [[exclude]] meets no cell", assignments_.excludes[i].where));
     }
   }
 
@@ -287,7 +280,7 @@ class Matrix {
     }
   }
 
-  // P2: the hash covers the cell's settings, and the readable part is two of them.
+  // The hash covers the cell's settings, and the readable part is two of them.
   void name_cells() {
     std::unordered_set<std::string> ids;
     for (Cell& cell : plan_.cells) {
@@ -324,7 +317,7 @@ class Matrix {
 
   const Schema& schema_;
   const Vocabulary& vocabulary_;
-  const Settings& settings_;
+  const Assignments& assignments_;
   Plan& plan_;
   Problems& problems_;
   std::vector<bool> exclude_hits_;
@@ -346,15 +339,15 @@ std::uint64_t stable_hash(std::string_view text) {
   return hash;
 }
 
-std::string canonical_text(const std::vector<std::pair<std::string, Value>>& settings) {
+std::string canonical_text(const SettingAssignments& settings) {
   std::string text;
   for (const auto& [key, value] : settings) text += fmt::format("{}={}\n", key, to_text(value));
   return text;
 }
 
-void resolve_cells(const Schema& schema, const Vocabulary& vocabulary, const Settings& settings,
-                   Plan& plan, Problems& problems) {
-  Matrix(schema, vocabulary, settings, plan, problems).expand();
+void resolve_cells(const Schema& schema, const Vocabulary& vocabulary,
+                   const Assignments& assignments, Plan& plan, Problems& problems) {
+  Matrix(schema, vocabulary, assignments, plan, problems).expand();
 }
 
 }  // namespace violet::plans

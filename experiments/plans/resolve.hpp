@@ -1,4 +1,4 @@
-// Expands checked settings into the cells of the matrix. Internal to this room.
+// The matrix of a plan multiplies checked assignments out into cells. Internal to this room.
 //
 // Threading: pure functions.
 #pragma once
@@ -18,10 +18,10 @@ inline constexpr std::size_t kMostVisited = 100'000;
 std::uint64_t stable_hash(std::string_view text);
 
 // One line per setting, the form that ids and duplicates are decided on.
-std::string canonical_text(const std::vector<std::pair<std::string, Value>>& settings);
+std::string canonical_text(const SettingAssignments& settings);
 
-// Fills plan.cells, plan.varying and plan.notes. `settings` has been checked key by key.
-void resolve_cells(const Schema& schema, const Vocabulary& vocabulary, const Settings& settings,
-                   Plan& plan, Problems& problems);
+// Fills plan.cells, plan.varying and plan.notes. `assignments` have been checked key by key.
+void resolve_cells(const Schema& schema, const Vocabulary& vocabulary,
+                   const Assignments& assignments, Plan& plan, Problems& problems);
 
 }  // namespace violet::plans

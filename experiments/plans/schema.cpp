@@ -4,9 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "experiments/plans/nearest.hpp"
+#include "engine/base/nearest.hpp"
 
 namespace violet::plans {
 namespace {
@@ -14,51 +13,11 @@ namespace {
 // Tables whose keys --set and [[exclude]] may name without the table, in the order of the search.
 constexpr const char* kShortTables[] = {"axes", "run", "costs", "cores", "limits", "plan"};
 constexpr std::string_view kTrace = "trace:";
-constexpr std::size_t kMostListed = 24;  // Choices shown in a message.
 
-std::vector<std::string> names_of(const std::vector<Choice>& choices) {
+std::vector<std::string> names_of(const std::vector<RegistryEntry>& choices) {
   std::vector<std::string> names;
-  for (const Choice& choice : choices) names.push_back(choice.name);
+  for (const RegistryEntry& choice : choices) names.push_back(choice.name);
   return names;
-}
-
-bool is_number(const Value& value) {
-  return std::holds_alternative<std::int64_t>(value) || std::holds_alternative<double>(value);
-}
-
-double number(const Value& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
-  return std::get<double>(value);
-}
-
-std::string range_of(const Parameter& spec) {
-  return fmt::format("between {} and {}", spec.least, spec.most);
-}
-
-std::string expected_of(const Parameter& spec) {
-  if (std::holds_alternative<bool>(spec.initial)) return "true or false";
-  if (std::holds_alternative<std::int64_t>(spec.initial)) return "an integer " + range_of(spec);
-  if (std::holds_alternative<double>(spec.initial)) return "a number " + range_of(spec);
-  if (spec.choices.empty()) return "text";
-  if (spec.choices.size() > kMostListed) {
-    const std::vector<std::string> some(spec.choices.begin(), spec.choices.begin() + kMostListed);
-    return fmt::format("one of {}, ...", fmt::join(some, ", "));
-  }
-  return fmt::format("one of {}", fmt::join(spec.choices, ", "));
-}
-
-bool right_type(const Parameter& spec, const Value& value) {
-  if (std::holds_alternative<double>(spec.initial)) return is_number(value);
-  return spec.initial.index() == value.index();
-}
-
-bool in_range(const Parameter& spec, const Value& value) {
-  if (!is_number(value)) {
-    return spec.choices.empty() || std::find(spec.choices.begin(), spec.choices.end(),
-                                             std::get<std::string>(value)) != spec.choices.end();
-  }
-  const double given = number(value);
-  return std::isfinite(given) && spec.least <= given && given <= spec.most;
 }
 
 std::string parent_of(std::string_view path) {
@@ -73,44 +32,35 @@ std::string last_of(std::string_view path) { return std::string(path.substr(path
 Schema::Schema(const Vocabulary& vocabulary)
     : trace_suffixes_(vocabulary.trace_suffixes), trace_problem_(vocabulary.trace_problem) {
   add({"plan.name", std::string(), 0, 0, {}, "a short name for the run directory"}, false);
-  keys_.back().has_default = false;
   add({"plan.description", std::string(), 0, 0, {}, "what the plan shows"}, false);
   add_axes(vocabulary);
   add_run_keys();
-  add_parameters("strategy", vocabulary.strategies);
-  add_parameters("iova", vocabulary.iovas);
-  add_parameters("placement", vocabulary.placements);
-  add_parameters("store", vocabulary.stores);
-  add_parameters("iotlb", vocabulary.iotlbs);
-  add_parameters("workload", vocabulary.workloads);
-  for (const Parameter& parameter : vocabulary.trace_parameters) {
-    Parameter spec = parameter;
-    spec.name = "workload.trace." + parameter.name;
+  add_settings("strategy", vocabulary.strategies);
+  add_settings("workload", vocabulary.workloads);
+  for (const Setting& setting : vocabulary.trace_settings) {
+    Setting spec = setting;
+    spec.name = "workload.trace." + setting.name;
     add(std::move(spec), true, "axes.workload", "trace:*");
   }
 }
 
-void Schema::add(Parameter spec, bool may_list, std::string owner_axis, std::string owner_value) {
+void Schema::add(Setting spec, bool may_list, std::string owner_axis, std::string owner_value) {
   const auto [at, fresh] = index_.emplace(spec.name, keys_.size());
   if (!fresh) return;  // A registry that lists a name twice must not make two axes of it.
-  keys_.push_back({std::move(spec), may_list, true, std::move(owner_axis), std::move(owner_value)});
+  keys_.push_back({std::move(spec), may_list, std::move(owner_axis), std::move(owner_value)});
 }
 
-void Schema::add_axis(const char* name, const std::vector<Choice>& choices, const char* help) {
+void Schema::add_axis(const char* name, const std::vector<RegistryEntry>& choices,
+                      const char* help) {
   const std::string initial = choices.empty() ? std::string() : choices.front().name;
   add({fmt::format("axes.{}", name), initial, 0, 0, names_of(choices), help}, true);
 }
 
 void Schema::add_axes(const Vocabulary& vocabulary) {
-  std::vector<Choice> workloads = vocabulary.workloads;
-  for (const Choice& dataset : vocabulary.datasets) {
-    workloads.push_back({"trace:" + dataset.name, dataset.help, {}});
+  std::vector<RegistryEntry> workloads = vocabulary.workloads;
+  for (const RegistryEntry& dataset : vocabulary.datasets) {
+    workloads.push_back({"trace:" + dataset.name, dataset.summary, {}});
   }
-  const auto names = [](const std::vector<std::string>& list) {
-    std::vector<Choice> choices;
-    for (const std::string& name : list) choices.push_back({name, {}, {}});
-    return choices;
-  };
   const std::int64_t ring = 256;  // What QEMU and cloud-hypervisor give the request queue.
   add_axis("workload", workloads,
            "what the guest's drivers do; trace:<dataset> or trace:<path> replays a guest");
@@ -121,8 +71,8 @@ void Schema::add_axes(const Vocabulary& vocabulary) {
   add_axis("iotlb", vocabulary.iotlbs, "the endpoints' cache and its invalidation protocol");
   add({"axes.iotlb_entries", std::int64_t{65536}, 1, 1 << 24, {}, "a power of two"}, true);
   add({"axes.iotlb_ways", std::int64_t{4}, 1, 16, {}, "a power of two, at most the entries"}, true);
-  add_axis("iotlb_replacement", names(vocabulary.replacements), "which way of a set is replaced");
-  add_axis("iotlb_indexing", names(vocabulary.indexings), "what chooses the set");
+  add_axis("iotlb_replacement", vocabulary.replacements, "which way of a set is replaced");
+  add_axis("iotlb_indexing", vocabulary.indexings, "what chooses the set");
   add({"axes.queue", std::string("split"), 0, 0, {"split", "packed"}, "virtqueue format"}, true);
   add({"axes.queue_size", ring, 2, 32768, {}, "descriptors, a power of two"}, true);
   add({"axes.indirect", true, 0, 0, {}, "indirect descriptors"}, true);
@@ -169,11 +119,11 @@ void Schema::add_run_keys() {
   add({"limits.guest_memory_mib", std::int64_t{256}, 16, 1 << 20, {}, "of the guest"}, false);
 }
 
-void Schema::add_parameters(const char* table, const std::vector<Choice>& choices) {
-  for (const Choice& choice : choices) {
-    for (const Parameter& parameter : choice.parameters) {
-      Parameter spec = parameter;
-      spec.name = fmt::format("{}.{}.{}", table, choice.name, parameter.name);
+void Schema::add_settings(const char* table, const std::vector<RegistryEntry>& choices) {
+  for (const RegistryEntry& choice : choices) {
+    for (const Setting& setting : choice.settings) {
+      Setting spec = setting;
+      spec.name = fmt::format("{}.{}.{}", table, choice.name, setting.name);
       add(std::move(spec), true, fmt::format("axes.{}", table), choice.name);
     }
   }
@@ -211,19 +161,19 @@ std::string Schema::guess_key(const std::string& given,
   return nearest(given, paths);
 }
 
-void Schema::unknown_key(const Setting& setting, Problems& problems) const {
-  const std::string parent = parent_of(setting.key);
+void Schema::unknown_key(const Assignment& assignment, Problems& problems) const {
+  const std::string parent = parent_of(assignment.key);
   std::vector<std::string> siblings;
   for (const Key& key : keys_) {
     if (parent_of(key.spec.name) == parent) siblings.push_back(last_of(key.spec.name));
   }
-  std::string message = fmt::format("key '{}': unknown key", setting.key);
+  std::string message = fmt::format("key '{}': unknown key", assignment.key);
   if (!siblings.empty()) {
     message += fmt::format(", expected one of {} in [{}]", fmt::join(siblings, ", "), parent);
   }
-  const std::string guess = guess_key(setting.key, siblings);
+  const std::string guess = guess_key(assignment.key, siblings);
   if (!guess.empty()) message += fmt::format(", did you mean '{}'?", guess);
-  problems.push_back({setting.where, message});
+  problems.push_back({assignment.where, message});
 }
 
 bool Schema::is_trace_path(std::string_view workload) const {
@@ -232,50 +182,49 @@ bool Schema::is_trace_path(std::string_view workload) const {
                      [&](const std::string& suffix) { return workload.ends_with(suffix); });
 }
 
-bool Schema::check_value(const Key& key, const Setting& setting, std::size_t index,
+bool Schema::check_value(const Key& key, const Assignment& assignment, std::size_t index,
                          Problems& problems) const {
-  const Value& value = setting.values[index];
-  if (right_type(key.spec, value)) {
-    if (std::holds_alternative<bool>(value) || in_range(key.spec, value)) return true;
-  }
+  const SettingValue& value = assignment.values[index];
+  if (accepts(key.spec, value)) return true;
   const auto* text = std::get_if<std::string>(&value);
   if (text != nullptr && key.spec.name == "axes.workload" && is_trace_path(*text)) {
     const std::string problem = trace_problem_(text->substr(kTrace.size()));
     if (problem.empty()) return true;
     problems.push_back(
-        {setting.value_at[index], fmt::format("key '{}': {}", setting.key, problem)});
+        {assignment.value_at[index], fmt::format("key '{}': {}", assignment.key, problem)});
     return false;
   }
   std::string message =
-      fmt::format("key '{}': expected {}, found {}", setting.key, expected_of(key.spec),
+      fmt::format("key '{}': expected {}, found {}", assignment.key, expected_text(key.spec),
                   text != nullptr ? fmt::format("'{}'", *text) : to_text(value));
   const std::string guess = text != nullptr ? nearest(*text, key.spec.choices) : std::string();
   if (!guess.empty()) message += fmt::format(", did you mean '{}'?", guess);
-  problems.push_back({setting.value_at[index], message});
+  problems.push_back({assignment.value_at[index], message});
   return false;
 }
 
-bool Schema::check(Setting& setting, Problems& problems) const {
-  const Key* key = find(setting.key);
+bool Schema::check(Assignment& assignment, Problems& problems) const {
+  const Key* key = find(assignment.key);
   if (key == nullptr) {
-    unknown_key(setting, problems);
+    unknown_key(assignment, problems);
     return false;
   }
-  const bool all = setting.values.size() == 1 && setting.values[0] == Value(std::string("*"));
+  const bool all =
+      assignment.values.size() == 1 && assignment.values[0] == SettingValue(std::string("*"));
   if (all && key->may_list && !key->spec.choices.empty()) {
-    const Where where = setting.value_at[0];
-    setting.values.assign(key->spec.choices.begin(), key->spec.choices.end());
-    setting.value_at.assign(setting.values.size(), where);
+    const Where where = assignment.value_at[0];
+    assignment.values.assign(key->spec.choices.begin(), key->spec.choices.end());
+    assignment.value_at.assign(assignment.values.size(), where);
     return true;
   }
-  if (setting.is_list && !key->may_list) {
-    problems.push_back({setting.where, fmt::format("key '{}': expected {}, found a list",
-                                                   setting.key, expected_of(key->spec))});
+  if (assignment.is_list && !key->may_list) {
+    problems.push_back({assignment.where, fmt::format("key '{}': expected {}, found a list",
+                                                      assignment.key, expected_text(key->spec))});
     return false;
   }
   bool good = true;
-  for (std::size_t i = 0; i < setting.values.size(); ++i) {
-    good &= check_value(*key, setting, i, problems);
+  for (std::size_t i = 0; i < assignment.values.size(); ++i) {
+    good &= check_value(*key, assignment, i, problems);
   }
   return good;
 }

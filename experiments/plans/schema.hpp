@@ -1,8 +1,8 @@
-// The table of keys that a plan may have: built once from the fixed keys and the vocabulary.
+// A schema lists the keys that a plan may have: built once from the fixed keys and the vocabulary.
 //
 // Threading: immutable after construction.
-// Invariants: S1 keys are unique; S2 the order of the table is the order of the matrix, so that the
-// cells of a plan do not depend on the order in its file.
+// Invariants: keys are unique. The order of the table is the order of the matrix, so that the cells of a plan do
+// not depend on the order in its file.
 #pragma once
 
 #include <optional>
@@ -11,15 +11,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "experiments/plans/settings.hpp"
+#include "experiments/plans/assignments.hpp"
 #include "experiments/plans/vocabulary.hpp"
 
 namespace violet::plans {
 
 struct Key {
-  Parameter spec;         // name is the whole path: "strategy.lazy-percpu.entries".
+  Setting spec;           // name is the whole path: "strategy.lazy-percpu.entries".
   bool may_list = false;  // A list makes it an axis.
-  bool has_default = true;
   // The key counts only in cells where this axis has this value: "axes.strategy", "lazy-percpu".
   std::string owner_axis = {}, owner_value = {};
 };
@@ -33,19 +32,18 @@ class Schema {
   // The full path for a key as --set and [[exclude]] may shorten it: "strategy" -> "axes.strategy".
   std::string full_path(std::string_view given) const;
   // Reports what is wrong with a setting; expands "*". True when it can be used.
-  bool check(Setting& setting, Problems& problems) const;
+  bool check(Assignment& assignment, Problems& problems) const;
 
  private:
-  void add(Parameter spec, bool may_list, std::string owner_axis = {},
-           std::string owner_value = {});
-  void add_axis(const char* name, const std::vector<Choice>& choices, const char* help);
+  void add(Setting spec, bool may_list, std::string owner_axis = {}, std::string owner_value = {});
+  void add_axis(const char* name, const std::vector<RegistryEntry>& choices, const char* help);
   void add_axes(const Vocabulary& vocabulary);
   void add_run_keys();
-  void add_parameters(const char* table, const std::vector<Choice>& choices);
-  bool check_value(const Key& key, const Setting& setting, std::size_t index,
+  void add_settings(const char* table, const std::vector<RegistryEntry>& choices);
+  bool check_value(const Key& key, const Assignment& assignment, std::size_t index,
                    Problems& problems) const;
   std::string guess_key(const std::string& given, const std::vector<std::string>& siblings) const;
-  void unknown_key(const Setting& setting, Problems& problems) const;
+  void unknown_key(const Assignment& assignment, Problems& problems) const;
 
   bool is_trace_path(std::string_view workload) const;
 

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/noise_history.hpp"
 #include "experiments/results/run_differences.hpp"
 #include "experiments/results/table_formats.hpp"
 
@@ -109,25 +112,16 @@ std::vector<std::string> metrics_of(const CellData& cell, const CompareOptions& 
   return names;
 }
 
-double known_floor(const RunData& a, const RunData& b, const std::string& metric) {
-  double floor = 0;
-  for (const RunData* run : {&a, &b}) {
-    const auto& known = run->manifest.noise_floor;
-    auto at = known.find(metric);
-    if (at == known.end()) at = known.find("*");
-    if (at != known.end()) floor = std::max(floor, at->second);
-  }
-  return floor;
-}
-
 void compare_cells(const RunData& baseline, const RunData& contender, const CellData& a,
                    const CellData& b, const CompareOptions& options, double threshold,
                    Contrast& contrast) {
   for (const std::string& metric : metrics_of(a, options)) {
-    Judgement how{Pairing::kIndependent, known_floor(baseline, contender, metric), threshold,
-                  options.seed};
+    const double floor = std::max(known_noise_floor(baseline.manifest, metric),
+                                  known_noise_floor(contender.manifest, metric));
+    const Judgement how{Pairing::kIndependent, floor, threshold, options.seed};
     Difference difference = compare_samples(samples_of(a, metric), samples_of(b, metric), how);
     difference.cell = a.cell.label;
+    if (!options.metrics.empty()) difference.metric = metric;  // As it was asked for.
     if (!lengths_match(baseline, contender)) {
       difference.verdict = Verdict::kInconclusive;
       difference.regression = false;
@@ -144,7 +138,10 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
   }
   if (known.empty()) return {};  // Nothing was measured at all: compare() says so.
   for (const std::string& metric : options.metrics) {
-    if (known.count(metric) != 0) continue;
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+      return same_metric(name, metric);
+    });
+    if (is_known) continue;
     std::string list;
     for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
     return fail(ErrorKind::kUsage, "{}: metric '{}' was not measured; there are {}",
@@ -162,13 +159,11 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
                     .only_in_contender = {},
                     .unmeasured = {},
                     .warnings = differences_between(baseline, contender)};
-  const auto mine = cells_by_axes(baseline, options.ignored_axes);
-  if (!mine) return tl::unexpected(mine.error());
-  const auto theirs = cells_by_axes(contender, options.ignored_axes);
-  if (!theirs) return tl::unexpected(theirs.error());
+  VIOLET_TRY(const auto mine, cells_by_axes(baseline, options.ignored_axes));
+  VIOLET_TRY(const auto theirs, cells_by_axes(contender, options.ignored_axes));
   for (const CellData& cell : baseline.cells) {
-    const auto at = theirs->find(axes_key(cell.cell, options.ignored_axes));
-    if (at == theirs->end()) {
+    const auto at = theirs.find(axes_key(cell.cell, options.ignored_axes));
+    if (at == theirs.end()) {
       contrast.only_in_baseline.push_back(cell.cell.label);
     } else if (cell.repetitions.empty() || at->second->repetitions.empty()) {
       contrast.unmeasured.push_back(cell.cell.label);
@@ -177,7 +172,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
     }
   }
   for (const CellData& cell : contender.cells) {
-    if (mine->count(axes_key(cell.cell, options.ignored_axes)) == 0) {
+    if (mine.count(axes_key(cell.cell, options.ignored_axes)) == 0) {
       contrast.only_in_contender.push_back(cell.cell.label);
     }
   }
@@ -263,7 +258,8 @@ const char* to_text(Verdict verdict) {
 Difference compare_samples(const Samples& baseline, const Samples& contender,
                            const Judgement& how) {
   Difference d;
-  d.metric = baseline.name;
+  d.metric = baseline.name == contender.name ? baseline.name
+                                             : std::string(current_metric_name(baseline.name));
   d.unit = baseline.unit;
   d.baseline = median_estimate(baseline.values, how.seed);
   d.contender = median_estimate(contender.values, how.seed + 1);
@@ -303,13 +299,12 @@ Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& 
   comparison.threshold_percent =
       options.threshold_percent.value_or(runs.front().manifest.threshold_percent);
   for (const RunData& run : runs) {
-    const Status known = check_metrics(run, options);
-    if (!known) return tl::unexpected(known.error());
+    VIOLET_TRY(check_metrics(run, options));
   }
   for (const RunData& contender : runs.subspan(1)) {
-    auto contrast = contrast_of(runs.front(), contender, options, comparison.threshold_percent);
-    if (!contrast) return tl::unexpected(contrast.error());
-    comparison.contrasts.push_back(std::move(*contrast));
+    VIOLET_TRY(auto contrast,
+               contrast_of(runs.front(), contender, options, comparison.threshold_percent));
+    comparison.contrasts.push_back(std::move(contrast));
   }
   return comparison;
 }

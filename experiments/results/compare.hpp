@@ -1,11 +1,11 @@
-// Says whether runs differ: baseline, contender, ratio with interval, test, verdict.
+// A comparison tells whether runs differ: baseline, contender, ratio with interval, test, verdict.
 //
 // Threading: pure functions.
-// Invariants: V1 better or worse is said only when the medians differ by more than the noise floor, the
+// Invariants: better or worse is said only when the medians differ by more than the noise floor, the
 // 95 % interval of their ratio excludes 1, the Mann-Whitney test rejects at 5 % and the effect is at
 // least medium. Less than the floor is no difference; anything else is inconclusive, with the reason.
-// V2 cells are matched on equal axes, and those without a partner are listed, never skipped silently.
-// V3 runs whose lengths are no match (operations against seconds, or ten times as long) get no verdict
+// Cells are matched on equal axes, and those without a partner are listed, never skipped silently.
+// Runs whose lengths are no match (operations against seconds, or ten times as long) get no verdict
 // but "inconclusive".
 #pragma once
 
@@ -25,7 +25,7 @@ enum class Verdict { kBetter, kWorse, kNoDifference, kInconclusive };
 const char* to_text(Verdict verdict);
 
 struct CompareOptions {
-  // Names as of samples_of(). Empty: every metric that has a better direction, and p50 and p99.
+  // Names as of samples_of(), of today or former. Empty: every metric that has a better direction, and p50 and p99.
   std::vector<std::string> metrics;
   std::optional<double> threshold_percent;  // Nothing: the baseline's plan says.
   std::vector<std::string> ignored_axes;    // Cells that differ in these alone are partners.
@@ -41,6 +41,7 @@ struct Judgement {
 
 struct Difference {
   std::string cell;  // The baseline's label.
+  // The runs' own name where they agree, as two runs of one version do; else today's.
   std::string metric, unit;
   Estimate baseline, contender;
   std::optional<Estimate> ratio;  // Contender over baseline.

@@ -1,4 +1,4 @@
-// What a run was made with and on: manifest.json.
+// A manifest records what a run was made with and on: manifest.json.
 //
 // Threading: plain values; host_manifest() reads files.
 // Invariants: what is not known is null with the reason beside it.

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <vector>
 
-#include "experiments/results/files.hpp"
+#include "engine/base/files.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
@@ -89,6 +90,15 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
   }
   if (!floors.empty()) history.floor["*"] = median(floors);
   return history;
+}
+
+double known_noise_floor(const Manifest& manifest, std::string_view metric) {
+  const auto& known = manifest.noise_floor;
+  const auto at = std::find_if(known.begin(), known.end(),
+                               [&](const auto& entry) { return same_metric(entry.first, metric); });
+  if (at != known.end()) return at->second;
+  const auto others = known.find("*");
+  return others == known.end() ? 0 : others->second;
 }
 
 std::string source_text(const NoiseHistory& history) {

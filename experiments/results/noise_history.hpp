@@ -1,5 +1,5 @@
-// What this host shows as a difference although nothing differs: A/A comparisons of its own earlier
-// runs. The same cell of the same build on the same machine, measured in runs minutes or days apart, is
+// A noise history collects what this host shows as a difference although nothing differs: A/A comparisons of its
+// own earlier runs. The same cell of the same build on the same machine, measured in runs minutes or days apart, is
 // what a comparison of two runs has to be held against.
 //
 // Threading: pure functions on files.
@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "experiments/results/manifest.hpp"
 
@@ -27,6 +28,8 @@ struct NoiseHistory {
 
 // `now` is a manifest of this host and program.
 NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now);
+// What the run knew of a metric when it began, under any of its names; 0 when it knew nothing.
+double known_noise_floor(const Manifest& manifest, std::string_view metric);
 // "from 3 pairs of equal cells in 3 runs", or why there is none.
 std::string source_text(const NoiseHistory& history);
 

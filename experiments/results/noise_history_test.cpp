@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/run_directory.hpp"
-#include "experiments/results/test_folder.hpp"
 
 namespace violet::results {
 namespace {

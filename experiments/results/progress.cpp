@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/results/files.hpp"
+#include "engine/base/files.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/results/table_formats.hpp"
 

@@ -1,4 +1,5 @@
-// How far a run is, on stderr: one line that rewrites itself on a terminal, lines elsewhere, or JSON.
+// A progress line tells on stderr how far a run is: it rewrites itself on a terminal, elsewhere there are lines or
+// JSON.
 //
 // Threading: owner-only.
 // Invariants: nothing ever goes to stdout; kNever writes nothing; on a terminal at most 10 lines a

@@ -1,23 +1,21 @@
-// What a run leaves behind, as plain values: what is written, read, tabulated and compared.
+// Records are what a run leaves behind, as plain values: written, read, tabulated and compared.
 //
 // Threading: plain values.
-// Invariants: R1 a metric has a value or a reason why not, never a stand-in number.
+// Invariants: a metric has a value or a reason why not, never a stand-in number.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
-#include "experiments/results/hdr_histogram.hpp"
+#include "engine/base/setting.hpp"
+#include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::results {
 
-// The same type as a plan's values, so that a plan's cell becomes a record by assignment.
-using AxisValue = std::variant<bool, std::int64_t, double, std::string>;
-std::string to_text(const AxisValue& value);
+using violet::to_text;
 
 // Which direction is an improvement; decides the verdict of a comparison.
 enum class Better { kLower, kHigher, kNeither };
@@ -41,7 +39,7 @@ struct NamedHistogram {
 struct CellRecord {
   std::string id;  // Stable; a valid file name.
   std::string label;
-  std::vector<std::pair<std::string, AxisValue>> axes;  // Every setting of the cell.
+  SettingAssignments axes;  // Every setting of the cell.
 };
 
 struct RepetitionRecord {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table_formats.hpp"
 
@@ -16,26 +18,28 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kFewRepetitions = 4;
 
 std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options) {
+  const auto place = [&](const std::string& name) -> std::size_t {
+    const auto at =
+        std::find_if(options.columns.begin(), options.columns.end(),
+                     [&](const std::string& asked) { return same_metric(asked, name); });
+    return static_cast<std::size_t>(at - options.columns.begin());
+  };
   std::vector<Samples> columns;
-  std::set<std::string> known;
+  std::set<std::string> known;  // By today's names.
   for (const CellData& cell : run.cells) {
     for (Samples& samples : samples_of(cell)) {
       const bool percentile = samples.name.find(".p") != std::string::npos;
       const bool shown =
           !percentile || samples.name.ends_with(".p50") || samples.name.ends_with(".p99");
-      const bool wanted = options.columns.empty()
-                              ? shown
-                              : std::find(options.columns.begin(), options.columns.end(),
-                                          samples.name) != options.columns.end();
-      if (wanted && known.insert(samples.name).second) columns.push_back(std::move(samples));
+      const bool wanted =
+          options.columns.empty() ? shown : place(samples.name) != options.columns.size();
+      const std::string today(current_metric_name(samples.name));
+      if (wanted && known.insert(today).second) columns.push_back(std::move(samples));
     }
   }
-  const auto place = [&](const Samples& s) {
-    return std::find(options.columns.begin(), options.columns.end(), s.name) -
-           options.columns.begin();
-  };
-  std::stable_sort(columns.begin(), columns.end(),
-                   [&](const Samples& a, const Samples& b) { return place(a) < place(b); });
+  std::stable_sort(columns.begin(), columns.end(), [&](const Samples& a, const Samples& b) {
+    return place(a.name) < place(b.name);
+  });
   return columns;
 }
 
@@ -136,8 +140,9 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
 void warn_about_values(const RunData& run, const Table& table, std::vector<std::string>& warnings) {
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
-      const bool shown = std::any_of(table.columns.begin(), table.columns.end(),
-                                     [&](const Column& c) { return c.name == samples.name; });
+      const bool shown =
+          std::any_of(table.columns.begin(), table.columns.end(),
+                      [&](const Column& c) { return same_metric(c.name, samples.name); });
       if (!shown) continue;
       if (samples.values.empty()) {
         warnings.push_back(fmt::format("{}: {} not available, because {}", cell.cell.label,

@@ -1,4 +1,4 @@
-// What one run measured: what was run, on what, the table with its spread, and what to distrust.
+// A report shows what one run measured: what was run, on what, the table with its spread, and what to distrust.
 //
 // Threading: pure functions.
 // Invariants: whatever weakens the result is said: shared cores, dropped events, no governor,

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "experiments/results/hdr_encoding.hpp"
+#include "experiments/hdr/hdr_encoding.hpp"
 
 namespace violet::results {
 namespace {
@@ -50,7 +50,7 @@ Better better_from(const std::string& name) {
   return name == "lower" ? Better::kLower : Better::kNeither;
 }
 
-std::string axes_json(const CellRecord& cell) {
+std::string axes_text(const CellRecord& cell) {
   Json json = Json::object();
   for (const auto& [key, value] : cell.axes) {
     std::visit([&json, &name = key](const auto& inner) { json[name] = inner; }, value);
@@ -58,7 +58,7 @@ std::string axes_json(const CellRecord& cell) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::optional<AxisValue> axis_from(const Json& json) {
+std::optional<SettingValue> axis_from(const Json& json) {
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_number()) return json.get<double>();
@@ -78,11 +78,9 @@ Status axes_from(const std::string& text, CellRecord& cell) {
 }
 
 Result<std::int64_t> pragma(Database& database, const char* sql) {
-  auto statement = database.prepare(sql);
-  if (!statement) return tl::unexpected(statement.error());
-  const auto row = statement->step();
-  if (!row) return tl::unexpected(row.error());
-  return statement->integer(0);
+  VIOLET_TRY(auto statement, database.prepare(sql));
+  VIOLET_TRY(statement.step());
+  return statement.integer(0);
 }
 
 }  // namespace
@@ -90,8 +88,7 @@ Result<std::int64_t> pragma(Database& database, const char* sql) {
 // Runs `body` in one transaction; nothing of it stays when it fails.
 template <class Body>
 static Status in_transaction(Database& database, Body&& body) {
-  const Status begun = database.run("BEGIN IMMEDIATE");
-  if (!begun) return begun;
+  VIOLET_TRY(database.run("BEGIN IMMEDIATE"));
   const Status done = body();
   if (!done) {
     (void)database.run("ROLLBACK");
@@ -100,71 +97,73 @@ static Status in_transaction(Database& database, Body&& body) {
   return database.run("COMMIT");
 }
 
+// Calls `use` for every row of `sql`.
+template <class Use>
+static Status for_each_row(Database& database, const char* sql, Use&& use) {
+  VIOLET_TRY(auto select, database.prepare(sql));
+  while (true) {
+    VIOLET_TRY(const bool there_is_one, select.step());
+    if (!there_is_one) return {};
+    VIOLET_TRY(use(select));
+  }
+}
+
 Result<ResultsDatabase> ResultsDatabase::create(const std::filesystem::path& path,
                                                 const std::vector<CellRecord>& cells) {
-  auto database = Database::open(path, Database::Mode::kCreate);
-  if (!database) return tl::unexpected(database.error());
+  VIOLET_TRY(auto database, Database::open(path, Database::Mode::kCreate));
   const std::string head = fmt::format(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
       "PRAGMA application_id = {}; PRAGMA user_version = {};",
       kApplicationId, kRunSchema);
-  Status status = database->run(head.c_str());
-  if (!status) return tl::unexpected(status.error());
-  ResultsDatabase results(std::move(*database));
-  status = in_transaction(results.database_, [&]() -> Status {
-    const Status made = results.database_.run(kTables);
-    return made ? results.insert_cells(cells) : made;
-  });
-  if (!status) return tl::unexpected(status.error());
+  VIOLET_TRY(database.run(head.c_str()));
+  ResultsDatabase results(std::move(database));
+  const auto fill = [&]() -> Status {
+    VIOLET_TRY(results.database_.run(kTables));
+    return results.insert_cells(cells);
+  };
+  VIOLET_TRY(in_transaction(results.database_, fill));
   return results;
 }
 
 Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
                                               Database::Mode mode) {
-  auto database = Database::open(path, mode);
-  if (!database) return tl::unexpected(database.error());
-  const auto application = pragma(*database, "PRAGMA application_id");
-  if (!application) return tl::unexpected(application.error());
-  if (*application != kApplicationId) return fail("{}: not results of Violet", path.string());
-  const auto version = pragma(*database, "PRAGMA user_version");
-  if (!version) return tl::unexpected(version.error());
-  if (*version != kRunSchema) {
+  VIOLET_TRY(auto database, Database::open(path, mode));
+  VIOLET_TRY(const auto application, pragma(database, "PRAGMA application_id"));
+  if (application != kApplicationId) return fail("{}: not results of Violet", path.string());
+  VIOLET_TRY(const auto version, pragma(database, "PRAGMA user_version"));
+  if (version != kRunSchema) {
     return fail("{}: schema version {}, this program reads {}; use the release that made the run",
-                path.string(), *version, kRunSchema);
+                path.string(), version, kRunSchema);
   }
   if (mode == Database::Mode::kWrite) {
-    const Status status = database->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-    if (!status) return tl::unexpected(status.error());
+    VIOLET_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
   }
-  return ResultsDatabase(std::move(*database));
+  return ResultsDatabase(std::move(database));
 }
 
 Status ResultsDatabase::insert_cells(const std::vector<CellRecord>& cells) {
-  auto insert =
-      database_.prepare("INSERT INTO cells(id, position, label, axes) VALUES(?1, ?2, ?3, ?4)");
-  if (!insert) return tl::unexpected(insert.error());
+  VIOLET_TRY(
+      auto insert,
+      database_.prepare("INSERT INTO cells(id, position, label, axes) VALUES(?1, ?2, ?3, ?4)"));
   std::int64_t position = 0;
   for (const CellRecord& cell : cells) {
-    insert->bind(1, cell.id).bind(2, position++).bind(3, cell.label).bind(4, axes_json(cell));
-    const Status status = insert->run();
-    if (!status) return status;
+    insert.bind(1, cell.id).bind(2, position++).bind(3, cell.label).bind(4, axes_text(cell));
+    VIOLET_TRY(insert.run());
   }
   return {};
 }
 
 Result<int> ResultsDatabase::begin_repetition(const std::string& cell, std::uint32_t repetition,
                                               double start_s) {
-  auto insert = database_.prepare(
-      "INSERT INTO repetitions(cell, repetition, attempts, finished, start_s) VALUES(?1, ?2, 1, 0, "
-      "?3) "
-      "ON CONFLICT DO UPDATE SET attempts = attempts + 1, start_s = ?3 RETURNING attempts");
-  if (!insert) return tl::unexpected(insert.error());
-  insert->bind(1, cell).bind(2, std::int64_t{repetition}).bind(3, start_s);
-  const auto row = insert->step();
-  if (!row) return tl::unexpected(row.error());
-  const int attempts = static_cast<int>(insert->integer(0));
-  const auto done = insert->step();  // The row is written only when the statement has ended.
-  if (!done) return tl::unexpected(done.error());
+  constexpr const char* kInsert =
+      "INSERT INTO repetitions(cell, repetition, attempts, finished, start_s) "
+      "VALUES(?1, ?2, 1, 0, ?3) "
+      "ON CONFLICT DO UPDATE SET attempts = attempts + 1, start_s = ?3 RETURNING attempts";
+  VIOLET_TRY(auto insert, database_.prepare(kInsert));
+  insert.bind(1, cell).bind(2, std::int64_t{repetition}).bind(3, start_s);
+  VIOLET_TRY(insert.step());
+  const int attempts = static_cast<int>(insert.integer(0));
+  VIOLET_TRY(insert.step());  // The row is written only when the statement has ended.
   return attempts;
 }
 
@@ -173,82 +172,78 @@ Status ResultsDatabase::finish_repetition(const RepetitionRecord& record) {
 }
 
 Status ResultsDatabase::insert_repetition(const RepetitionRecord& record) {
-  auto upsert = database_.prepare(
+  constexpr const char* kUpsert =
       "INSERT INTO repetitions(cell, repetition, attempts, finished, start_s, duration_s) "
       "VALUES(?1, ?2, 1, 1, ?3, ?4) "
       "ON CONFLICT DO UPDATE SET finished = 1, start_s = ?3, duration_s = ?4 WHERE finished = 0 "
-      "RETURNING id");
-  if (!upsert) return tl::unexpected(upsert.error());
-  upsert->bind(1, record.cell).bind(2, std::int64_t{record.repetition});
-  upsert->bind(3, record.start_s).bind(4, record.duration_s);
-  const auto row = upsert->step();
-  if (!row) return tl::unexpected(row.error());
-  if (!*row)
+      "RETURNING id";
+  VIOLET_TRY(auto upsert, database_.prepare(kUpsert));
+  upsert.bind(1, record.cell).bind(2, std::int64_t{record.repetition});
+  upsert.bind(3, record.start_s).bind(4, record.duration_s);
+  VIOLET_TRY(const auto row, upsert.step());
+  if (!row)
     return fail("repetition {} of '{}' is finished already", record.repetition, record.cell);
-  const std::int64_t id = upsert->integer(0);
-  const auto ended = upsert->step();
-  if (!ended) return tl::unexpected(ended.error());
-  Status status = insert_metrics(id, record.metrics);
-  if (status) status = insert_histograms(id, record.histograms);
-  if (status && !record.warnings.empty()) {
-    auto insert = database_.prepare(
-        "INSERT INTO notes(at_s, severity, text, cell, repetition_id) VALUES(?1, 'warning', ?2, "
-        "?3, ?4)");
-    if (!insert) return tl::unexpected(insert.error());
-    for (const std::string& warning : record.warnings) {
-      insert->bind(1, record.start_s).bind(2, warning).bind(3, record.cell).bind(4, id);
-      status = insert->run();
-      if (!status) return status;
-    }
+  const std::int64_t id = upsert.integer(0);
+  VIOLET_TRY(upsert.step());
+  VIOLET_TRY(insert_metrics(id, record.metrics));
+  VIOLET_TRY(insert_histograms(id, record.histograms));
+  return insert_warnings(id, record);
+}
+
+Status ResultsDatabase::insert_warnings(std::int64_t id, const RepetitionRecord& record) {
+  constexpr const char* kInsert =
+      "INSERT INTO notes(at_s, severity, text, cell, repetition_id) "
+      "VALUES(?1, 'warning', ?2, ?3, ?4)";
+  VIOLET_TRY(auto insert, database_.prepare(kInsert));
+  for (const std::string& warning : record.warnings) {
+    insert.bind(1, record.start_s).bind(2, warning).bind(3, record.cell).bind(4, id);
+    VIOLET_TRY(insert.run());
   }
-  return status;
+  return {};
 }
 
 Status ResultsDatabase::insert_metrics(std::int64_t id, const std::vector<Metric>& metrics) {
-  auto insert = database_.prepare("INSERT INTO metrics VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
-  if (!insert) return tl::unexpected(insert.error());
+  VIOLET_TRY(auto insert, database_.prepare("INSERT INTO metrics VALUES(?1, ?2, ?3, ?4, ?5, ?6)"));
   for (const Metric& metric : metrics) {
-    insert->bind(1, id).bind(2, metric.name).bind(3, metric.unit).bind(6, name_of(metric.better));
+    insert.bind(1, id).bind(2, metric.name).bind(3, metric.unit).bind(6, name_of(metric.better));
     if (metric.value) {
-      insert->bind(4, *metric.value).bind_null(5);
+      insert.bind(4, *metric.value).bind_null(5);
     } else {
-      insert->bind_null(4).bind(5, metric.because);
+      insert.bind_null(4).bind(5, metric.because);
     }
-    const Status status = insert->run();
-    if (!status) return status;
+    VIOLET_TRY(insert.run());
   }
   return {};
 }
 
 Status ResultsDatabase::insert_histograms(std::int64_t id,
                                           const std::vector<NamedHistogram>& histograms) {
-  auto insert = database_.prepare(
-      "INSERT INTO histograms VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
-  if (!insert) return tl::unexpected(insert.error());
+  constexpr const char* kInsert =
+      "INSERT INTO histograms VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+  VIOLET_TRY(auto insert, database_.prepare(kInsert));
   for (const NamedHistogram& named : histograms) {
     const HdrHistogram& h = named.histogram;
-    insert->bind(1, id).bind(2, named.name).bind(3, named.unit).bind(4, name_of(named.better));
-    insert->bind(5, static_cast<std::int64_t>(h.total())).bind(14, encode(h));
+    insert.bind(1, id).bind(2, named.name).bind(3, named.unit).bind(4, name_of(named.better));
+    insert.bind(5, static_cast<std::int64_t>(h.total())).bind(14, encode(h));
     if (!h.empty()) {
-      insert->bind(6, static_cast<double>(h.min())).bind(12, static_cast<double>(h.max()));
+      insert.bind(6, static_cast<double>(h.min())).bind(12, static_cast<double>(h.max()));
       int column = 7;
       for (const double p : {50.0, 90.0, 99.0, 99.9, 99.99}) {
-        insert->bind(column++, static_cast<double>(h.percentile(p)));
+        insert.bind(column++, static_cast<double>(h.percentile(p)));
       }
-      insert->bind(13, h.mean());
+      insert.bind(13, h.mean());
     }
-    const Status status = insert->run();
-    if (!status) return status;
+    VIOLET_TRY(insert.run());
   }
   return {};
 }
 
 Status ResultsDatabase::add_note(const Note& note) {
-  auto insert =
-      database_.prepare("INSERT INTO notes(at_s, severity, text, cell) VALUES(?1, ?2, ?3, ?4)");
-  if (!insert) return tl::unexpected(insert.error());
-  insert->bind(1, note.at_s).bind(2, note.severity).bind(3, note.text).bind(4, note.cell);
-  return insert->run();
+  VIOLET_TRY(
+      auto insert,
+      database_.prepare("INSERT INTO notes(at_s, severity, text, cell) VALUES(?1, ?2, ?3, ?4)"));
+  insert.bind(1, note.at_s).bind(2, note.severity).bind(3, note.text).bind(4, note.cell);
+  return insert.run();
 }
 
 Status ResultsDatabase::settle() {
@@ -256,27 +251,13 @@ Status ResultsDatabase::settle() {
 }
 
 Result<FinishedSet> ResultsDatabase::finished() {
-  auto select = database_.prepare("SELECT cell, repetition FROM repetitions WHERE finished = 1");
-  if (!select) return tl::unexpected(select.error());
   FinishedSet set;
-  for (auto row = select->step();; row = select->step()) {
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return set;
-    set.emplace(select->text(0), static_cast<std::uint32_t>(select->integer(1)));
-  }
-}
-
-// Calls `use` for every row of `sql`.
-template <class Use>
-static Status for_each_row(Database& database, const char* sql, Use&& use) {
-  auto select = database.prepare(sql);
-  if (!select) return tl::unexpected(select.error());
-  for (auto row = select->step();; row = select->step()) {
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return {};
-    const Status used = use(*select);
-    if (!used) return used;
-  }
+  VIOLET_TRY(for_each_row(database_, "SELECT cell, repetition FROM repetitions WHERE finished = 1",
+                          [&](const Statement& row) -> Status {
+                            set.emplace(row.text(0), static_cast<std::uint32_t>(row.integer(1)));
+                            return {};
+                          }));
+  return set;
 }
 
 Status ResultsDatabase::read_cells(RunData& run) {
@@ -339,7 +320,7 @@ Status ResultsDatabase::read_repetitions(RunData& run) {
   const char* sql =
       "SELECT id, cell, repetition, finished, start_s, duration_s FROM repetitions ORDER BY cell, "
       "repetition";
-  Status status = for_each_row(database_, sql, [&](const Statement& row) -> Status {
+  VIOLET_TRY(for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = cells.find(row.text(1));
     if (at == cells.end()) return fail("a repetition of '{}', which is no cell", row.text(1));
     const auto number = static_cast<std::uint32_t>(row.integer(2));
@@ -355,13 +336,12 @@ Status ResultsDatabase::read_repetitions(RunData& run) {
     places.push_back({row.integer(0), {at->second, at->second->repetitions.size()}});
     at->second->repetitions.push_back(std::move(record));
     return {};
-  });
+  }));
   std::map<std::int64_t, RepetitionRecord*> by_id;
   for (const auto& [id, place] : places) by_id[id] = &place.first->repetitions[place.second];
-  if (status) status = read_metrics(by_id);
-  if (status) status = read_histograms(by_id);
-  if (status) status = read_notes(run, by_id);
-  return status;
+  VIOLET_TRY(read_metrics(by_id));
+  VIOLET_TRY(read_histograms(by_id));
+  return read_notes(run, by_id);
 }
 
 Status ResultsDatabase::read(RunData& run) {

@@ -1,5 +1,5 @@
-// results.sqlite: the durable form of a run's results. Internal to this room; other programs may read
-// the tables, which are documented in the README.
+// A results database keeps the results of a run durably: results.sqlite. Internal to this room; other programs may
+// read the tables, which are documented in the README.
 //
 // Threading: one connection, one thread.
 #pragma once
@@ -36,6 +36,7 @@ class ResultsDatabase {
   Status insert_cells(const std::vector<CellRecord>& cells);
   Status insert_repetition(const RepetitionRecord& record);
   Status insert_metrics(std::int64_t id, const std::vector<Metric>& metrics);
+  Status insert_warnings(std::int64_t id, const RepetitionRecord& record);
   Status insert_histograms(std::int64_t id, const std::vector<NamedHistogram>& histograms);
   Status read_cells(RunData& run);
   Status read_repetitions(RunData& run);

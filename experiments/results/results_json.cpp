@@ -1,20 +1,18 @@
 // results.json: the run for programs that do not read SQLite.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "experiments/results/hdr_encoding.hpp"
+#include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
+#include "experiments/results/table_formats.hpp"
 
 namespace violet::results {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-Json axes_json(const CellRecord& cell) {
+Json axes_object(const CellRecord& cell) {
   Json json = Json::object();
   for (const auto& [key, value] : cell.axes) {
     std::visit([&json, &name = key](const auto& inner) { json[name] = inner; }, value);
@@ -94,7 +92,8 @@ std::string results_json(const RunData& run) {
   json["manifest"] = Json::parse(to_json(run.manifest));
   json["cells"] = Json::array();
   for (const CellData& data : run.cells) {
-    Json cell = {{"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_json(data.cell)}};
+    Json cell = {
+        {"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_object(data.cell)}};
     cell["summary"] = summary_json(data, run.manifest.seed);
     cell["repetitions"] = Json::array();
     for (const auto& record : data.repetitions)

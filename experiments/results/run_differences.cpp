@@ -1,6 +1,6 @@
 #include "experiments/results/run_differences.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdlib>
 

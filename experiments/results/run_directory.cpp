@@ -12,37 +12,19 @@
 #include <optional>
 
 #include "engine/base/check.hpp"
-#include "experiments/results/files.hpp"
-#include "experiments/results/hdr_log.hpp"
+#include "engine/base/file_descriptor.hpp"
+#include "engine/base/files.hpp"
+#include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/results_database.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;
 namespace {
 
-// A file descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
-
-// W3. The kernel drops the lock when the writer dies, however it dies.
-Result<Descriptor> lock(const fs::path& directory) {
+// One process writes a run. The kernel drops the lock when the writer dies, however it dies.
+Result<FileDescriptor> lock(const fs::path& directory) {
   const fs::path path = directory / "lock";
-  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (fd.get() < 0) return fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail("{}: another process is writing this run", directory.string());
@@ -86,7 +68,7 @@ bool is_name(const std::string& text) {
 }  // namespace
 
 struct RunWriter::State {
-  State(fs::path in, Descriptor locked, Descriptor log_file, Manifest facts,
+  State(fs::path in, FileDescriptor locked, FileDescriptor log_file, Manifest facts,
         ResultsDatabase results, FinishedSet done)
       : directory(std::move(in)),
         lock(std::move(locked)),
@@ -96,7 +78,7 @@ struct RunWriter::State {
         finished(std::move(done)) {}
 
   fs::path directory;
-  Descriptor lock, log;
+  FileDescriptor lock, log;
   Manifest manifest;
   ResultsDatabase database;
   FinishedSet finished;
@@ -113,21 +95,21 @@ RunWriter::RunWriter(RunWriter&&) noexcept = default;
 RunWriter& RunWriter::operator=(RunWriter&&) noexcept = default;
 RunWriter::~RunWriter() = default;
 
-static Result<Descriptor> open_log(const fs::path& directory) {
+static Result<FileDescriptor> open_log(const fs::path& directory) {
   const fs::path path = directory / "log.txt";
-  Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (fd.get() < 0) return fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
   return fd;
 }
 
 static Status write_inputs(const fs::path& directory, const RunSetup& setup) {
-  Status status = replace_file(directory / "plan.toml", setup.plan_text);
-  if (status) status = replace_file(directory / "resolved.json", setup.resolved_json);
-  if (status) status = replace_file(directory / "manifest.json", to_json(setup.manifest));
+  VIOLET_TRY(replace_file(directory / "plan.toml", setup.plan_text));
+  VIOLET_TRY(replace_file(directory / "resolved.json", setup.resolved_json));
+  VIOLET_TRY(replace_file(directory / "manifest.json", to_json(setup.manifest)));
   std::error_code error;
   fs::create_directory(directory / "hlog", error);
   if (error) return fail("{}: cannot be made: {}", (directory / "hlog").string(), error.message());
-  return status;
+  return {};
 }
 
 Result<RunWriter> RunWriter::create(RunSetup setup) {
@@ -140,23 +122,17 @@ Result<RunWriter> RunWriter::create(RunSetup setup) {
   }
   manifest.started_epoch_s = epoch_now_s();
   manifest.started_utc = utc_text(manifest.started_epoch_s);
-  const auto directory =
-      make_directory(setup.root, fmt::format("{}-{}-{}", utc_name(manifest.started_epoch_s),
-                                             manifest.plan_name, manifest.plan_hash));
-  if (!directory) return tl::unexpected(directory.error());
-  manifest.run_id = directory->filename().string();
-  auto locked = lock(*directory);
-  if (!locked) return tl::unexpected(locked.error());
-  Status status = write_inputs(*directory, setup);
-  if (!status) return tl::unexpected(status.error());
-  auto database = ResultsDatabase::create(*directory / "results.sqlite", setup.cells);
-  if (!database) return tl::unexpected(database.error());
-  auto log = open_log(*directory);
-  if (!log) return tl::unexpected(log.error());
-  status = point_latest(setup.root, *directory);
-  if (!status) return tl::unexpected(status.error());
-  return RunWriter(std::make_unique<State>(*directory, std::move(*locked), std::move(*log),
-                                           manifest, std::move(*database), FinishedSet{}));
+  VIOLET_TRY(const auto directory,
+             make_directory(setup.root, fmt::format("{}-{}-{}", utc_name(manifest.started_epoch_s),
+                                                    manifest.plan_name, manifest.plan_hash)));
+  manifest.run_id = directory.filename().string();
+  VIOLET_TRY(auto locked, lock(directory));
+  VIOLET_TRY(write_inputs(directory, setup));
+  VIOLET_TRY(auto database, ResultsDatabase::create(directory / "results.sqlite", setup.cells));
+  VIOLET_TRY(auto log, open_log(directory));
+  VIOLET_TRY(point_latest(setup.root, directory));
+  return RunWriter(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
+                                           std::move(database), FinishedSet{}));
 }
 
 // Numbers of two machines do not make one run.
@@ -181,11 +157,10 @@ static Status note_changes(RunWriter& writer, const Manifest& now) {
                 {"governor", then.governor.text(), now.governor.text()}};
   for (const auto& fact : kFacts) {
     if (fact.before == fact.after) continue;
-    Status noted = writer.note({writer.elapsed_s(), "warning",
-                                fmt::format("resumed with another {}: {}, the repetitions before "
-                                            "with {}",
-                                            fact.what, fact.after, fact.before)});
-    if (!noted) return noted;
+    VIOLET_TRY(writer.note({writer.elapsed_s(), "warning",
+                            fmt::format("resumed with another {}: {}, the repetitions before "
+                                        "with {}",
+                                        fact.what, fact.after, fact.before)}));
   }
   return {};
 }
@@ -196,36 +171,29 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
   const fs::path directory = fs::canonical(given, error);  // runs/latest may move on meanwhile.
   if (error) return fail("{}: no run directory: {}", given.string(), error.message());
   const fs::path manifest_path = directory / "manifest.json";
-  const auto text = read_whole_file(manifest_path);
-  if (!text) return tl::unexpected(text.error());
-  auto manifest = manifest_from_json(*text, manifest_path.string());
-  if (!manifest) return tl::unexpected(manifest.error());
-  if (manifest->plan_hash != plan_hash) {
+  VIOLET_TRY(const auto text, read_whole_file(manifest_path));
+  VIOLET_TRY(auto manifest, manifest_from_json(text, manifest_path.string()));
+  if (manifest.plan_hash != plan_hash) {
     return fail(ErrorKind::kUsage,
                 "{}: was made with plan {} ({}), not with {}; resume needs the same plan",
-                directory.string(), manifest->plan_name, manifest->plan_hash, plan_hash);
+                directory.string(), manifest.plan_name, manifest.plan_hash, plan_hash);
   }
   if (now != nullptr) {
-    if (auto same = check_host(*manifest, *now, directory); !same)
-      return tl::unexpected(same.error());
+    VIOLET_TRY(check_host(manifest, *now, directory));
   }
-  auto locked = lock(directory);
-  if (!locked) return tl::unexpected(locked.error());
-  auto database = ResultsDatabase::open(directory / "results.sqlite", Database::Mode::kWrite);
-  if (!database) return tl::unexpected(database.error());
-  auto finished = database->finished();
-  if (!finished) return tl::unexpected(finished.error());
-  auto log = open_log(directory);
-  if (!log) return tl::unexpected(log.error());
-  manifest->outcome = "running";
-  manifest->finished_utc.clear();
-  RunWriter writer(std::make_unique<State>(directory, std::move(*locked), std::move(*log),
-                                           *manifest, std::move(*database), std::move(*finished)));
-  writer.state_->opened_at_s = std::max(0.0, epoch_now_s() - manifest->started_epoch_s);
-  const Status saved = writer.update_manifest(*manifest);
-  if (!saved) return tl::unexpected(saved.error());
+  VIOLET_TRY(auto locked, lock(directory));
+  VIOLET_TRY(auto database,
+             ResultsDatabase::open(directory / "results.sqlite", Database::Mode::kWrite));
+  VIOLET_TRY(auto finished, database.finished());
+  VIOLET_TRY(auto log, open_log(directory));
+  manifest.outcome = "running";
+  manifest.finished_utc.clear();
+  RunWriter writer(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
+                                           std::move(database), std::move(finished)));
+  writer.state_->opened_at_s = std::max(0.0, epoch_now_s() - manifest.started_epoch_s);
+  VIOLET_TRY(writer.update_manifest(manifest));
   if (now != nullptr) {
-    if (auto noted = note_changes(writer, *now); !noted) return tl::unexpected(noted.error());
+    VIOLET_TRY(note_changes(writer, *now));
   }
   return writer;
 }
@@ -241,12 +209,11 @@ double RunWriter::elapsed_s() const {
 }
 
 Status RunWriter::begin_repetition(const std::string& cell, std::uint32_t repetition) {
-  const auto attempt = state_->database.begin_repetition(cell, repetition, elapsed_s());
-  if (!attempt) return tl::unexpected(attempt.error());
+  VIOLET_TRY(const auto attempt, state_->database.begin_repetition(cell, repetition, elapsed_s()));
   state_->cell = cell;
   // A repetition that was interrupted leaves its intervals; the tag keeps the next try apart.
-  state_->tag_suffix = *attempt == 1 ? fmt::format("/r{}", repetition)
-                                     : fmt::format("/r{}.{}", repetition, *attempt);
+  state_->tag_suffix =
+      attempt == 1 ? fmt::format("/r{}", repetition) : fmt::format("/r{}.{}", repetition, attempt);
   return {};
 }
 
@@ -255,20 +222,19 @@ Status RunWriter::interval(std::string_view histogram_name, double start_s, doub
   VIOLET_CHECK(!state_->cell.empty() && "begin_repetition() comes first");
   auto at = state_->logs.find(state_->cell);
   if (at == state_->logs.end()) {
-    auto log = HdrLogWriter::open(state_->directory / "hlog" / (state_->cell + ".hlog"),
-                                  state_->manifest.started_epoch_s,
-                                  fmt::format("Violet, cell {}", state_->cell));
-    if (!log) return tl::unexpected(log.error());
-    at = state_->logs.emplace(state_->cell, std::move(*log)).first;
+    VIOLET_TRY(auto log, HdrLogWriter::open(state_->directory / "hlog" / (state_->cell + ".hlog"),
+                                            state_->manifest.started_epoch_s,
+                                            fmt::format("Violet, cell {}", state_->cell)));
+    at = state_->logs.emplace(state_->cell, std::move(log)).first;
   }
   return at->second.append(fmt::format("{}{}", histogram_name, state_->tag_suffix), start_s,
                            length_s, recorded);
 }
 
 Status RunWriter::finish_repetition(const RepetitionRecord& record) {
-  const Status status = state_->database.finish_repetition(record);
-  if (status) state_->finished.emplace(record.cell, record.repetition);
-  return status;
+  VIOLET_TRY(state_->database.finish_repetition(record));
+  state_->finished.emplace(record.cell, record.repetition);
+  return {};
 }
 
 Status RunWriter::note(const Note& note) { return state_->database.add_note(note); }
@@ -286,13 +252,10 @@ Status RunWriter::update_manifest(const Manifest& manifest) {
 Status RunWriter::close(std::string_view outcome) {
   state_->manifest.outcome = std::string(outcome);
   state_->manifest.finished_utc = utc_text(epoch_now_s());
-  Status status = update_manifest(state_->manifest);
-  if (!status) return status;
-  status = state_->database.settle();
-  if (!status) return status;
-  const auto run = read_run(state_->directory);
-  if (!run) return tl::unexpected(run.error());
-  return replace_file(state_->directory / "results.json", results_json(*run));
+  VIOLET_TRY(update_manifest(state_->manifest));
+  VIOLET_TRY(state_->database.settle());
+  VIOLET_TRY(const auto run, read_run(state_->directory));
+  return replace_file(state_->directory / "results.json", results_json(run));
 }
 
 // What a comparison wants to know of the plan; a run without it can still be read.
@@ -316,14 +279,11 @@ Result<RunData> read_run(const fs::path& given) {
   const fs::path manifest_path = run.directory / "manifest.json";
   const auto text = read_whole_file(manifest_path);
   if (!text) return fail(ErrorKind::kUsage, "{} (is this a run directory?)", text.error().message);
-  auto manifest = manifest_from_json(*text, manifest_path.string());
-  if (!manifest) return tl::unexpected(manifest.error());
-  run.manifest = std::move(*manifest);
+  VIOLET_TRY(run.manifest, manifest_from_json(*text, manifest_path.string()));
   run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
-  auto database = ResultsDatabase::open(database_path, Database::Mode::kRead);
-  if (!database) return tl::unexpected(database.error());
-  const Status status = database->read(run);
+  VIOLET_TRY(auto database, ResultsDatabase::open(database_path, Database::Mode::kRead));
+  const Status status = database.read(run);
   if (status) return run;
   // SQLite's own errors name the file already.
   if (status.error().message.starts_with(database_path.string()))

@@ -1,14 +1,13 @@
-// A run directory: runs/<utc>-<plan>-<hash>/ and the link runs/latest.
+// A run directory holds everything that a run leaves: runs/<utc>-<plan>-<hash>/, and the link runs/latest.
 //
 //   manifest.json  plan.toml  resolved.json  results.sqlite  results.json  hlog/<cell>.hlog
 //   trace.events (event_trace.hpp)  trace.pyramid (pyramid_file.hpp)  log.txt  lock
-//   live.json while it is running (live_run.hpp)
+//   live.json while it is running (live_mark.hpp)
 //
 // Threading: a RunWriter belongs to one thread. Readers may read while it writes.
-// Invariants: W1 nothing is buffered here: when a call returns, the bytes are with the kernel and
-// kill -9 cannot take them back. W2 a repetition is in the database completely or not at all. W3 one
-// writer a directory; a second is refused. W4 results.json is derived from the database and can be
-// made again from it.
+// Invariants: nothing is buffered here: when a call returns, the bytes are with the kernel and
+// kill -9 cannot take them back. A repetition is in the database completely or not at all. A directory has
+// one writer; a second is refused. results.json is derived from the database and can be made again from it.
 // Limits: schema version kRunSchema only; other versions are refused by name.
 #pragma once
 

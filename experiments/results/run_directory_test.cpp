@@ -9,10 +9,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "experiments/results/files.hpp"
-#include "experiments/results/hdr_log.hpp"
+#include "engine/base/files.hpp"
+#include "engine/base/test_folder_testing.hpp"
+#include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/sqlite.hpp"
-#include "experiments/results/test_folder.hpp"
 
 namespace violet::results {
 namespace {
@@ -114,7 +114,7 @@ TEST(RunDirectory, ResultsJsonSaysNullWithAReasonAndNamesOutliers) {
   EXPECT_EQ(json["manifest"]["plan"]["name"], "t");
 }
 
-TEST(RunDirectory, W1_AKilledProcessLosesNothingThatWasFinished) {
+TEST(RunDirectory, AKilledProcessLosesNothingThatWasFinished) {
   const TestFolder folder;
   const pid_t child = ::fork();
   if (child == 0) {
@@ -149,7 +149,7 @@ TEST(RunDirectory, W1_AKilledProcessLosesNothingThatWasFinished) {
   ASSERT_TRUE(writer->begin_repetition("strict.net-rx.1", 1));
   ASSERT_TRUE(writer->interval("map", 2, 1, record_of("", 1).histograms[0].histogram));
   ASSERT_TRUE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));
-  EXPECT_FALSE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));  // W2: once.
+  EXPECT_FALSE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));  // Once.
   ASSERT_TRUE(writer->close("finished"));
   run = read_run(latest);
   EXPECT_EQ(run->cells[0].repetitions.size(), 2u);
@@ -157,7 +157,7 @@ TEST(RunDirectory, W1_AKilledProcessLosesNothingThatWasFinished) {
   EXPECT_EQ(read_hdr_log(latest / "hlog/strict.net-rx.1.hlog")->intervals[2].tag, "map/r1.2");
 }
 
-TEST(RunDirectory, W3_OneWriterAndTheSamePlan) {
+TEST(RunDirectory, OneWriterAndTheSamePlan) {
   const TestFolder folder;
   auto writer = RunWriter::create(setup_in(folder.path()));
   const auto second = RunWriter::resume(writer->directory(), "0badcafe");

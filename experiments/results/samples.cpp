@@ -1,37 +1,40 @@
 #include "experiments/results/samples.hpp"
 
-#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "experiments/results/metric_catalogue.hpp"
 
 namespace violet::results {
 namespace {
 
-Samples& entry(std::vector<Samples>& all, const std::string& name, const std::string& unit,
-               Better better) {
-  for (Samples& samples : all) {
-    if (samples.name == name) return samples;
+// A run that another version of the program went on with may have two names for one metric; the first stays.
+class SampleSet {
+ public:
+  Samples& entry(const std::string& name, const std::string& unit, Better better) {
+    const auto [at, fresh] =
+        places_.try_emplace(std::string(current_metric_name(name)), all_.size());
+    if (fresh) all_.push_back({name, unit, better, {}, {}, {}});
+    return all_[at->second];
   }
-  all.push_back({name, unit, better, {}, {}, {}});
-  return all.back();
-}
+  std::vector<Samples> take() { return std::move(all_); }
+
+ private:
+  std::vector<Samples> all_;
+  std::map<std::string, std::size_t> places_;  // By today's name.
+};
 
 }  // namespace
-
-std::string to_text(const AxisValue& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* boolean = std::get_if<bool>(&value)) return *boolean ? "true" : "false";
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *integer);
-  return fmt::format("{}", std::get<double>(value));
-}
 
 std::string percentile_name(const std::string& histogram, double percent) {
   return fmt::format("{}.p{}", histogram, percent);
 }
 
 std::vector<Samples> samples_of(const CellData& cell) {
-  std::vector<Samples> all;
+  SampleSet all;
   for (const RepetitionRecord& record : cell.repetitions) {
     for (const Metric& metric : record.metrics) {
-      Samples& samples = entry(all, metric.name, metric.unit, metric.better);
+      Samples& samples = all.entry(metric.name, metric.unit, metric.better);
       if (!metric.value) {
         samples.because = metric.because;
         continue;
@@ -44,7 +47,7 @@ std::vector<Samples> samples_of(const CellData& cell) {
     for (const NamedHistogram& named : record.histograms) {
       for (const double percent : kPercentiles) {
         const std::string name = percentile_name(named.name, percent);
-        Samples& samples = entry(all, name, named.unit, named.better);
+        Samples& samples = all.entry(name, named.unit, named.better);
         if (named.histogram.empty()) {
           samples.because = "nothing was recorded";
           continue;
@@ -54,12 +57,12 @@ std::vector<Samples> samples_of(const CellData& cell) {
       }
     }
   }
-  return all;
+  return all.take();
 }
 
 Samples samples_of(const CellData& cell, const std::string& name) {
   for (Samples& samples : samples_of(cell)) {
-    if (samples.name == name) return samples;
+    if (same_metric(samples.name, name)) return samples;
   }
   return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
 }

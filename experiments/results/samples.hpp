@@ -1,4 +1,4 @@
-// One number a repetition: metrics as they are, histograms by their percentiles.
+// Samples are one number a repetition: metrics as they are, histograms by their percentiles.
 //
 // Threading: pure functions.
 #pragma once
@@ -26,7 +26,7 @@ std::string percentile_name(const std::string& histogram, double percent);
 
 // In the order of the first repetition that has them: metrics, then histograms.
 std::vector<Samples> samples_of(const CellData& cell);
-// Nothing of that name: no values, and `because` says so.
+// Under today's name or a former one. Nothing of that name: no values, and `because` says so.
 Samples samples_of(const CellData& cell, const std::string& name);
 
 }  // namespace violet::results

@@ -1,4 +1,4 @@
-// SQLite behind RAII and Result. Internal to this room.
+// A database connection wraps SQLite in RAII and Result. Internal to this room.
 //
 // Threading: one connection, one thread.
 #pragma once

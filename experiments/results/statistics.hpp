@@ -1,4 +1,4 @@
-// The statistics of every table and verdict: percentiles, spread, intervals, tests, noise.
+// Statistics stand behind every table and verdict: percentiles, spread, intervals, tests, noise.
 //
 // Threading: pure functions; random choices come from a seed and are the same everywhere.
 // Invariants: nothing is dropped: outliers are named and stay in. Samples are in any order and finite.
@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/results/hdr_histogram.hpp"
+#include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::results {
 
@@ -52,7 +52,6 @@ struct MannWhitney {
   double p = 1;        // Two-sided.
   bool exact = false;  // Else the normal approximation, corrected for ties and continuity.
   double a12 = 0.5;    // Vargha and Delaney's: chance that the first is larger.
-  double rank_biserial() const { return 2 * a12 - 1; }
 };
 // Exact without ties up to 30 samples a side.
 MannWhitney mann_whitney(std::span<const double> first, std::span<const double> second);

@@ -1,4 +1,4 @@
-// Tables for people (aligned text) and for programs (JSON, NDJSON, CSV) from the same rows.
+// A table shows the same rows to people (aligned text) and to programs (JSON, NDJSON, CSV).
 //
 // Threading: plain values and pure functions.
 // Invariants: text output scales numbers to three significant digits and names the scaled unit in the

@@ -1,6 +1,6 @@
 #include "experiments/results/units.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

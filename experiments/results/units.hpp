@@ -1,4 +1,4 @@
-// Scaling of units for people. Internal to this room.
+// A scale brings numbers and units into a form that people read. Internal to this room.
 //
 // Threading: pure functions.
 #pragma once

@@ -1,5 +1,7 @@
 #include "experiments/runner/cores.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace violet {

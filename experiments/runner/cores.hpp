@@ -1,4 +1,4 @@
-// Which CPU does what, and what must be said about it.
+// A core map decides which CPU does what, and what must be said about it.
 //
 // Threading: pure functions.
 // Invariants: the guest and the engine share a CPU only when the plan allows it; whatever is shared is

@@ -4,14 +4,13 @@
 
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "engine/base/clock.hpp"
-#include "experiments/guest/exposure_ledger.hpp"
-#include "experiments/guest/probe_agreement.hpp"
-#include "experiments/runner/stale_probes.hpp"
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
+#include "experiments/trace/probe_agreement.hpp"
+#include "experiments/trace/stale_probes.hpp"
 
 namespace violet {
 namespace {
-
-using results::Better;
 
 // The stated error of a probe's time stamp.
 constexpr std::uint64_t kStampErrorNs = RogueEndpoint::kLongestNs / 2;
@@ -23,20 +22,17 @@ class Writer {
   Writer(std::vector<results::Metric>& out, std::string missing, bool from_outside = false)
       : out_(out), missing_(std::move(missing)), from_outside_(from_outside) {}
 
-  void add(std::string name, std::string unit, double value, Better better = Better::kLower) {
-    if (missing_.empty()) {
-      out_.push_back({std::move(name), std::move(unit), value, "", better});
-    } else {
-      out_.push_back({std::move(name), std::move(unit), std::nullopt, missing_, better});
-    }
+  void add(std::string_view name, double value) {
+    out_.push_back(missing_.empty() ? results::measured(name, value)
+                                    : results::not_measured(name, missing_));
   }
   // What only the guest can tell.
-  void add_told(std::string name, std::string unit, double value, Better better = Better::kLower) {
-    if (from_outside_) return absent(std::move(name), std::move(unit), kOnlyRequests, better);
-    add(std::move(name), std::move(unit), value, better);
+  void add_told(std::string_view name, double value) {
+    if (from_outside_) return absent(name, kOnlyRequests);
+    add(name, value);
   }
-  void absent(std::string name, std::string unit, std::string because, Better better) {
-    out_.push_back({std::move(name), std::move(unit), std::nullopt, std::move(because), better});
+  void absent(std::string_view name, std::string because) {
+    out_.push_back(results::not_measured(name, std::move(because)));
   }
 
  private:
@@ -56,44 +52,42 @@ void add_windows(Writer& writer, const ExposureReport& report) {
                   {"exposure_window.max", report.window.upper.max_ns}};
   for (const auto& window : kWindows) {
     if (report.unmaps > 0) {
-      writer.add(window.name, "ns", window.value);
+      writer.add(window.name, window.value);
     } else {
-      writer.absent(window.name, "ns", "no unmap took a mapping away", Better::kLower);
+      writer.absent(window.name, "no unmap took a mapping away");
     }
   }
 }
 
 void add_pages(Writer& writer, const ExposureReport& report) {
-  writer.add("mean_stale_pages", "pages", report.mean_stale_pages.upper);
-  writer.add_told("mean_stale_pages_least", "pages", report.mean_stale_pages.lower);
-  writer.add("peak_stale_pages", "pages", static_cast<double>(report.peak_stale_pages.upper));
+  writer.add("mean_stale_pages", report.mean_stale_pages.upper);
+  writer.add_told("mean_stale_pages_lower_bound", report.mean_stale_pages.lower);
+  writer.add("peak_stale_pages", static_cast<double>(report.peak_stale_pages.upper));
   if (report.persistent_unmaps > 0 && report.peak_stale_pages.upper > 0) {
-    writer.absent("reowned_pages", "pages",
+    writer.absent("reused_while_stale_pages",
                   "mappings that stay reachable are counted, not recorded one by one, and may own "
-                  "stale pages",
-                  Better::kLower);
+                  "stale pages");
   } else {
-    writer.add("reowned_pages", "pages", static_cast<double>(report.reowned_pages.upper));
+    writer.add("reused_while_stale_pages", static_cast<double>(report.reowned_pages.upper));
   }
-  writer.add_told("iova_reuse_violations", "1", static_cast<double>(report.iova_reuse_violations));
-  writer.add("censored_unmaps", "1", static_cast<double>(report.censored_unmaps));
-  writer.add_told("persistent_unmaps", "1", static_cast<double>(report.persistent_unmaps),
-                  Better::kNeither);
-  writer.add_told("refused_maps", "1", static_cast<double>(report.refused_maps));
-  writer.add("mean_live_pages", "pages", report.mean_live_pages, Better::kNeither);
-  writer.add_told("mean_subpage_bytes_exposed", "B", report.mean_subpage_bytes_exposed);
-  writer.add_told("mean_slack_pages", "pages", report.mean_slack_pages);
+  writer.add_told("iova_reuse_violations", static_cast<double>(report.iova_reuse_violations));
+  writer.add("censored_unmaps", static_cast<double>(report.censored_unmaps));
+  writer.add_told("persistent_unmaps", static_cast<double>(report.persistent_unmaps));
+  writer.add_told("refused_maps", static_cast<double>(report.refused_maps));
+  writer.add("mean_mapped_pages", report.mean_live_pages);
+  writer.add_told("mean_subpage_bytes_exposed", report.mean_subpage_bytes_exposed);
+  writer.add_told("mean_overpermitted_pages", report.mean_slack_pages);
 }
 
 // The attacks: probes of what was unmapped and not mapped again.
 void add_stale(Writer& writer, const StaleProbes& stale) {
-  writer.add("rogue_stale_probes", "1", static_cast<double>(stale.aimed), Better::kNeither);
-  writer.add("rogue_stale_hits", "1", static_cast<double>(stale.hits));
+  writer.add("rogue_stale_probes", static_cast<double>(stale.aimed));
+  writer.add("rogue_stale_hits", static_cast<double>(stale.hits));
   if (stale.aimed == 0) {
-    writer.absent("rogue_stale_hit_rate", "%", "no probe met an unmapped address", Better::kLower);
+    writer.absent("rogue_stale_hit_rate", "no probe met an unmapped address");
     return;
   }
-  writer.add("rogue_stale_hit_rate", "%",
+  writer.add("rogue_stale_hit_rate",
              100 * static_cast<double>(stale.hits) / static_cast<double>(stale.aimed));
 }
 
@@ -101,15 +95,15 @@ void add_stale(Writer& writer, const StaleProbes& stale) {
 // mapped again by then, against how many should have.
 void add_rogue(Writer& writer, const ProbeAgreement& probes) {
   if (probes.judged == 0) {
-    writer.absent("rogue_answered", "%", "no probe could be judged", Better::kNeither);
+    writer.absent("rogue_hit_rate", "no probe could be judged");
     return;
   }
-  writer.add("rogue_probes", "1", static_cast<double>(probes.judged), Better::kNeither);
-  writer.add("rogue_answered", "%", 100 * probes.hit_rate(), Better::kNeither);
-  writer.add("rogue_answered_least", "%", 100 * probes.expected_rate().lower, Better::kNeither);
-  writer.add("rogue_answered_most", "%", 100 * probes.expected_rate().upper, Better::kNeither);
-  writer.add("rogue_unexpected_hits", "1", static_cast<double>(probes.unexpected_hits));
-  writer.add("rogue_unexpected_misses", "1", static_cast<double>(probes.unexpected_misses));
+  writer.add("rogue_probes", static_cast<double>(probes.judged));
+  writer.add("rogue_hit_rate", 100 * probes.hit_rate());
+  writer.add("rogue_hit_rate_lower_bound", 100 * probes.expected_rate().lower);
+  writer.add("rogue_hit_rate_upper_bound", 100 * probes.expected_rate().upper);
+  writer.add("rogue_unexpected_hits", static_cast<double>(probes.unexpected_hits));
+  writer.add("rogue_unexpected_misses", static_cast<double>(probes.unexpected_misses));
 }
 
 // What the rogue endpoint saw.
@@ -140,7 +134,7 @@ void add_second_opinion(results::RepetitionRecord& record, Writer& writer,
 
 void add_exposure(results::RepetitionRecord& record, const ExposureSource& source) {
   Writer facts(record.metrics, "");
-  facts.add("always_mapped", "B", static_cast<double>(source.always_mapped_bytes));
+  facts.add("always_mapped_bytes", static_cast<double>(source.always_mapped_bytes));
 
   const ExposureReport report = judge_exposure({.engine = source.engine,
                                                 .guest = source.guest,

@@ -1,4 +1,4 @@
-// The exposure ledger and the rogue endpoint's second opinion, as metrics.
+// Exposure metrics publish what the exposure ledger found, and the rogue endpoint's second opinion.
 //
 // Threading: pure functions.
 // Invariants: incomplete events give metrics without a value and the reason, never a low number. What
@@ -9,8 +9,8 @@
 #include <span>
 
 #include "engine/telemetry/event.hpp"
-#include "experiments/guest/persistent_lives.hpp"
 #include "experiments/results/records.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
 
 namespace violet {
 

@@ -27,7 +27,7 @@ Event dma(Ticks at, EventKind kind) {
                            .direction = DmaDirection::kFromDevice,
                            .endpoint = 0,
                            .granted = Permissions::kWrite};
-  return {at, kind, dma_event_status(mapping), 0, kNic, 0xf000, dma_event_extent(mapping)};
+  return dma_event(mapping, {kNic}).event(kind, at);
 }
 
 // One page, mapped, unmapped at 20 and reachable until 50.
@@ -54,8 +54,9 @@ TEST(ExposureMetrics, FromOutsideOnlyTheGuestsOwnWordIsMissing) {
   EXPECT_GT(told.at("exposure_window.p50").value, 0);
   EXPECT_EQ(seen.at("exposure_window.p50").value, told.at("exposure_window.p50").value);
   EXPECT_EQ(seen.at("peak_stale_pages").value, 1);
-  for (const char* name : {"mean_stale_pages_least", "iova_reuse_violations", "persistent_unmaps",
-                           "refused_maps", "mean_subpage_bytes_exposed", "mean_slack_pages"}) {
+  for (const char* name :
+       {"mean_stale_pages_lower_bound", "iova_reuse_violations", "persistent_unmaps",
+        "refused_maps", "mean_subpage_bytes_exposed", "mean_overpermitted_pages"}) {
     EXPECT_TRUE(told.at(name).value.has_value()) << name;
     EXPECT_FALSE(seen.at(name).value.has_value()) << name;
     EXPECT_THAT(seen.at(name).because, HasSubstr("requests")) << name;

@@ -12,10 +12,10 @@
 #include <fstream>
 #include <thread>
 
-#include "experiments/results/event_trace.hpp"
-#include "experiments/results/files.hpp"
+#include "engine/base/files.hpp"
 #include "experiments/runner/runner.hpp"
 #include "experiments/runner/vocabulary.hpp"
+#include "experiments/trace/event_trace.hpp"
 
 namespace violet {
 namespace {
@@ -119,7 +119,7 @@ TEST_F(Interruption, OneSignalEndsTheRunAfterTheRepetitionInHand) {
   EXPECT_EQ(run->manifest.outcome, "interrupted");
   EXPECT_TRUE(run->unfinished.empty());
   EXPECT_LT(run->cells[0].repetitions.size(), 4u);
-  const auto log = results::read_whole_file(latest() / "log.txt");
+  const auto log = read_whole_file(latest() / "log.txt");
   EXPECT_THAT(*log, HasSubstr("4 repetitions to measure"));
   EXPECT_THAT(*log, HasSubstr("interrupted by a signal"));
   EXPECT_EQ(wait_for(start(kRun, "", true)), kFinished);
@@ -142,7 +142,7 @@ TEST_F(Interruption, WrongDataIsAFailureAlsoAfterAResume) {
   constexpr const char* kOneMapping = "[limits]\nmappings = 1\n";
   EXPECT_EQ(wait_for(start(kRun, kOneMapping)), kFailures);
   EXPECT_EQ(results::read_run(latest())->manifest.outcome, "failed");
-  EXPECT_THAT(*results::read_whole_file(latest() / "log.txt"), HasSubstr("carried wrong data"));
+  EXPECT_THAT(*read_whole_file(latest() / "log.txt"), HasSubstr("carried wrong data"));
   EXPECT_EQ(wait_for(start(kRun, kOneMapping, true)), kFailures);
 }
 

@@ -1,5 +1,5 @@
-// The rings of a run: one for each lcore that records and one for the recorder itself, in the shared memory
-// of the run or, where there is none, in memory of their own.
+// Lcore rings take the events of a run: one for each lcore that records and one for the recorder itself, in the
+// shared memory of the run or, where there is none, in memory of their own.
 //
 // Threading: the set is immutable; each ring as event_ring.hpp says.
 #pragma once

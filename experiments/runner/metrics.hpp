@@ -1,4 +1,4 @@
-// From counters, histograms and events to the metrics of a result.
+// Metrics are made of counters, histograms and events when a repetition is over.
 //
 // Threading: plain values and pure functions, on the guest lcore.
 #pragma once
@@ -35,7 +35,7 @@ struct Measurement {
 };
 
 // Called after Testbed::finish() and Recorder::stop().
-results::RepetitionRecord to_record(const Measurement& measured, Testbed& testbed,
+results::RepetitionRecord to_record(const Measurement& measurement, Testbed& testbed,
                                     const Recorder& recorder);
 
 }  // namespace violet

@@ -1,4 +1,4 @@
-// What a recorder looks at: something that runs on lcores and leaves events, counters and latencies behind.
+// A recorded testbed runs on lcores and leaves events, counters and latencies behind, for a recorder to take.
 //
 // Threading: rings(), endpoints() and histograms() once it exists, gauges() once it runs; any thread.
 // Invariants: a gauge that cannot be had is left out of gauges(), never 0.

@@ -12,7 +12,7 @@
 namespace violet {
 namespace {
 
-constexpr std::size_t kBatch = 4096;
+constexpr std::size_t kEventBatch = 4096;
 constexpr std::uint64_t kSliceNs = 10'000'000;  // Of events, given to a fold at once.
 constexpr double kIntervalS = 0.5;  // Histograms are logged this often, so a kill loses less.
 
@@ -43,7 +43,7 @@ Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, results::Even
       trace_(trace),
       options_(options),
       rings_(recorded.rings()),
-      batch_(kBatch) {
+      batch_(kEventBatch) {
   for (auto& log : logs_) log = std::make_unique<EventLog>(options.max_events);
 }
 
@@ -154,33 +154,31 @@ void Recorder::run() {
   }
 }
 
-void Recorder::leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
-                     std::uint8_t status) {
+void Recorder::leave(Event event) {
   // In order, whatever the clocks of two cores say.
-  last_at_ = std::max(last_at_, at);
-  rings_[kRecorderRing]->record({last_at_, kind, status, 0, id, a, b});
+  event.at = last_at_ = std::max(last_at_, event.at);
+  rings_[kRecorderRing]->record(event);
 }
 
 void Recorder::leave_mark(Phase phase, Ticks at) {
-  leave(at, EventKind::kMark, options_.cell, options_.repetition, 0,
-        static_cast<std::uint8_t>(phase));
+  leave(MarkEvent{options_.cell, options_.repetition, phase}.event(at));
 }
 
 void Recorder::leave_endpoints() {
   const Ticks at = now_ticks();
   for (const EndpointConfig& endpoint : recorded_.endpoints()) {
     for (const auto& region : endpoint.reserved) {
-      leave(at, EventKind::kEndpoint, endpoint.id.value, region.range.first.value,
-            region.range.last.value, static_cast<std::uint8_t>(region.kind));
+      leave(
+          RegionEvent{endpoint.id, region.range, static_cast<std::uint8_t>(region.kind)}.event(at));
     }
-    if (endpoint.reserved.empty()) leave(at, EventKind::kEndpoint, endpoint.id.value, 1, 0, 0);
+    if (endpoint.reserved.empty()) leave(RegionEvent::none(endpoint.id).event(at));
   }
 }
 
 void Recorder::leave_samples(Ticks at, const GaugeReadings& readings) {
   for (const GaugeReading& reading : readings) {
-    leave(at, EventKind::kSample, static_cast<std::uint32_t>(reading.gauge), reading.value, 0,
-          static_cast<std::uint8_t>(reading.lcore));
+    leave(SampleEvent{reading.gauge, static_cast<std::uint8_t>(reading.lcore), reading.value}.event(
+        at));
   }
 }
 

@@ -1,4 +1,4 @@
-// Takes what the lcores leave behind, a hundred times a second, without ever spinning: events into memory
+// A recorder takes what the lcores leave behind, a hundred times a second, without ever spinning: events into memory
 // (for the exposure ledger) and into the run's trace, histograms into the run's logs. It adds what no
 // lcore can say: where the repetition is, which endpoints there are, and the counters over time.
 //
@@ -29,11 +29,11 @@
 #include <thread>
 #include <vector>
 
-#include "engine/telemetry/fold.hpp"
-#include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
-#include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
+#include "experiments/trace/event_log.hpp"
+#include "experiments/trace/event_trace.hpp"
+#include "experiments/trace/fold.hpp"
 
 namespace violet {
 
@@ -86,8 +86,7 @@ class Recorder {
   };
 
   void run();
-  void leave(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
-             std::uint8_t status);
+  void leave(Event event);
   void leave_mark(Phase phase, Ticks at);
   void leave_endpoints();
   void leave_samples(Ticks at, const GaugeReadings& readings);

@@ -1,9 +1,9 @@
 #include "experiments/runner/repetition.hpp"
 
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/fold.hpp"
-#include "experiments/results/pyramid_file.hpp"
 #include "experiments/runner/metrics.hpp"
+#include "experiments/trace/fold.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 namespace {
@@ -40,8 +40,7 @@ class Loop {
       const Ticks now = now_ticks();
       if (bound.operations != 0 && done >= bound.operations) return done;
       if (bound.ticks != 0 && now - start >= bound.ticks) return done;
-      if (testbed_.driver().broken())
-        return tl::unexpected<Error>(testbed_.driver().health().error());
+      if (testbed_.driver().broken()) VIOLET_TRY(testbed_.driver().health());
       if (setup_.abort != nullptr && setup_.abort->load(std::memory_order_relaxed)) {
         return fail("interrupted");
       }
@@ -75,12 +74,12 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   Recorder recorder(testbed, setup.writer, setup.trace, setup.recorder);
   enter(Phase::kStart);
   recorder.start();
-  if (auto started = testbed.start(); !started) return tl::unexpected<Error>(started.error());
+  VIOLET_TRY(testbed.start());
   recorder.begin_sampling();
   Loop loop(testbed, setup);
   const Bound warmup = bound_of(setup.run.warmup_s, setup.run.warmup_operations);
   if (warmup.ticks > 0 || warmup.operations > 0) {
-    if (auto warmed = loop.run(warmup); !warmed) return tl::unexpected<Error>(warmed.error());
+    VIOLET_TRY(loop.run(warmup));
   }
   enter(Phase::kMeasure);
   Measurement measured;
@@ -97,12 +96,11 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   measured.unmap_ns = testbed.histograms().unmap_ns.snapshot();
   measured.lag_ns = testbed.histograms().lag_ns.snapshot();
   enter(Phase::kTakeDown);
-  const auto finished = done ? testbed.finish() : Status{};
-  const auto recorded = recorder.stop();
+  const Status finished = done ? testbed.finish() : Status{};
+  const Status recorded = recorder.stop();
   enter(Phase::kEnd);
-  if (!done) return tl::unexpected<Error>(done.error());
-  if (!finished) return tl::unexpected<Error>(finished.error());
-  measured.operations = *done;
+  VIOLET_TRY(measured.operations, done);
+  VIOLET_TRY(finished);
   auto record = to_record(measured, testbed, recorder);
   const auto stored = recorded ? store_pyramid(recorder, setup) : recorded;
   if (!stored) {

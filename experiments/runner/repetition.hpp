@@ -1,4 +1,4 @@
-// One repetition of one cell: set up, warm up, measure, take down, and turn what was seen into metrics.
+// A repetition sets up a cell, warms it up, measures it, takes it down, and turns what was seen into metrics.
 //
 // Threading: the guest lcore.
 // Invariants: what is measured lies between two reads of the clock with nothing but the workload, the

@@ -12,7 +12,7 @@
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/telemetry/segment.hpp"
-#include "experiments/results/live_run.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cores.hpp"
 #include "experiments/runner/lcore_rings.hpp"
@@ -148,10 +148,10 @@ class PlanRun {
 
   Result<RunOutcome> run() {
     outcome_.directory = writer_.directory();
-    if (auto known = note_stored_errors(); !known) return tl::unexpected<Error>(known.error());
-    auto trace = open_trace_files(writer_, [this](const std::string& text) { warn(text); });
-    if (!trace) return tl::unexpected<Error>(trace.error());
-    trace_ = &*trace;
+    VIOLET_TRY(note_stored_errors());
+    VIOLET_TRY(auto trace,
+               open_trace_files(writer_, [this](const std::string& text) { warn(text); }));
+    trace_ = &trace;
     show();
     const std::size_t left = steps_left();
     steps_ = left;
@@ -167,9 +167,9 @@ class PlanRun {
                                                    : "finished";
     log(how);
     outcome_.finished = writer_.finished().size();
-    const auto closed = writer_.close(how);
+    const Status closed = writer_.close(how);
     if (broken_) return tl::unexpected<Error>(*broken_);
-    if (!closed) return tl::unexpected<Error>(closed.error());
+    VIOLET_TRY(closed);
     progress_.finish(fmt::format("{}: {}", how, outcome_.directory.string()));
     return outcome_;
   }
@@ -178,9 +178,8 @@ class PlanRun {
   // Wrong data of repetitions before --resume still count.
   Status note_stored_errors() {
     if (options_.resume.empty()) return {};
-    const auto run = results::read_run(writer_.directory());
-    if (!run) return tl::unexpected<Error>(run.error());
-    for (const auto& cell : run->cells) {
+    VIOLET_TRY(const auto run, results::read_run(writer_.directory()));
+    for (const auto& cell : run.cells) {
       for (const auto& record : cell.repetitions) check_data(record, cell.cell.label);
     }
     return {};
@@ -295,42 +294,41 @@ class PlanRun {
       status_.phase = phase;
       tell_viewers(share_of(began, expected_s));
     };
-    auto testbed = Testbed::create({.eal = eal_,
-                                    .cores = cores_,
-                                    .cell = cell,
-                                    .limits = plan_.limits,
-                                    .dataset_dir = options_.dataset_dir,
-                                    .seed = plan_.run.seed + repetition,
-                                    .rings = segment_ ? rings_of(*segment_) : LcoreRings{}});
-    if (!testbed) return tl::unexpected<Error>(testbed.error());
+    VIOLET_TRY(auto testbed,
+               Testbed::create({.eal = eal_,
+                                .cores = cores_,
+                                .cell = cell,
+                                .limits = plan_.limits,
+                                .dataset_dir = options_.dataset_dir,
+                                .seed = plan_.run.seed + repetition,
+                                .rings = segment_ ? rings_of(*segment_) : LcoreRings{}}));
     if (auto begun = writer_.begin_repetition(cell.id, repetition); !begun) return broke(begun);
     const double start_s = writer_.elapsed_s();
-    auto record = run_repetition(
-        **testbed,
-        {.run = plan_.run,
-         .recorder = {.cpu = cores_.recorder, .cell = position, .repetition = repetition},
-         .writer = &writer_,
-         .trace = repetition == 0 ? trace_ : nullptr,
-         .tick = tick,
-         .entered = entered,
-         .abort = &abort_now,
-         .on_write_error = [this](const Error& error) {
-           trace_ = nullptr;
-           warn(error.message + "; no more events are traced");
-         }});
-    if (!record) return tl::unexpected<Error>(record.error());
-    record->cell = cell.id;
-    record->repetition = repetition;
-    record->start_s = start_s;
-    for (const auto& shared : cores_.shared) record->warnings.push_back(shared);
+    const RepetitionSetup setup{
+        .run = plan_.run,
+        .recorder = {.cpu = cores_.recorder, .cell = position, .repetition = repetition},
+        .writer = &writer_,
+        .trace = repetition == 0 ? trace_ : nullptr,
+        .tick = tick,
+        .entered = entered,
+        .abort = &abort_now,
+        .on_write_error = [this](const Error& error) {
+          trace_ = nullptr;
+          warn(error.message + "; no more events are traced");
+        }};
+    VIOLET_TRY(auto record, run_repetition(*testbed, setup));
+    record.cell = cell.id;
+    record.repetition = repetition;
+    record.start_s = start_s;
+    for (const auto& shared : cores_.shared) record.warnings.push_back(shared);
     if (const int nice = ::getpriority(PRIO_PROCESS, 0); nice > 0) {
-      record->warnings.push_back(
+      record.warnings.push_back(
           fmt::format("the run has nice {}: other programs get the CPUs before it", nice));
     }
-    if (auto done = writer_.finish_repetition(*record); !done) return broke(done);
-    log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record->duration_s));
-    check_data(*record, cell.label);
-    return count_lost(*record, cell.label);
+    if (auto done = writer_.finish_repetition(record); !done) return broke(done);
+    log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record.duration_s));
+    check_data(record, cell.label);
+    return count_lost(record, cell.label);
   }
 
   // What cannot be stored need not be measured.
@@ -372,14 +370,11 @@ double estimated_seconds(const plans::Plan& plan) {
 }
 
 Result<RunOutcome> run_plan(const plans::Plan& plan, const RunOptions& options) {
-  auto cores = choose_cores(plan.cores, allowed_cpus());
-  if (!cores) return tl::unexpected<Error>(cores.error());
-  auto eal = Eal::start({.cpus = cores->lcore_cpus()});
-  if (!eal) return tl::unexpected<Error>(eal.error());
-  auto writer = open_writer(plan, options, *cores, **eal);
-  if (!writer) return tl::unexpected<Error>(writer.error());
+  VIOLET_TRY(auto cores, choose_cores(plan.cores, allowed_cpus()));
+  VIOLET_TRY(auto eal, Eal::start({.cpus = cores.lcore_cpus()}));
+  VIOLET_TRY(auto writer, open_writer(plan, options, cores, *eal));
   const SignalGuard guard;
-  return PlanRun(plan, options, *cores, **eal, std::move(*writer)).run();
+  return PlanRun(plan, options, cores, *eal, std::move(writer)).run();
 }
 
 }  // namespace violet

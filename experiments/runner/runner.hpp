@@ -1,4 +1,4 @@
-// Runs a plan: every cell, every repetition, interleaved, into a run directory.
+// A runner measures a plan: every cell, every repetition, interleaved, into a run directory.
 //
 // Threading: the main thread, which becomes the guest lcore.
 // Invariants: a finished repetition is durable before the next begins. The first SIGINT ends the run

@@ -10,14 +10,14 @@
 #include <thread>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/test_folder_testing.hpp"
 #include "experiments/plans/plan.hpp"
-#include "experiments/results/event_trace.hpp"
 #include "experiments/results/samples.hpp"
-#include "experiments/results/test_folder.hpp"
 #include "experiments/runner/recorded.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/runner.hpp"
 #include "experiments/runner/vocabulary.hpp"
+#include "experiments/trace/event_trace.hpp"
 
 namespace violet {
 namespace {
@@ -124,7 +124,7 @@ TEST(Exposure, BounceAtFullSpeedLosesNoEvent) {
     expect_sound(record, cell.label);
     EXPECT_EQ(value_of(record, "lost_events"), 0) << cell.label;
     EXPECT_GT(value_of(record, "persistent_unmaps"), 1000) << cell.label;
-    EXPECT_GT(value_of(record, "mean_live_pages"), 0) << cell.label;
+    EXPECT_GT(value_of(record, "mean_mapped_pages"), 0) << cell.label;
     EXPECT_EQ(value_of(record, "mean_stale_pages"), 0) << cell.label;
   }
 }
@@ -238,7 +238,7 @@ struct Traced {
 Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   const auto plan = plan_of(plan_text(axes, "repetitions = 1\nwarmup_s = 0\nduration_s = 0.2"));
   const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
-  const results::TestFolder folder;
+  const TestFolder folder;
   const auto path = folder.path() / "trace.events";
   auto writer = results::EventTraceWriter::open(path, {ns_per_tick(), now_ticks(), 0});
   auto testbed = Testbed::create({.eal = eal(cores),

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "dataplane/dma/engine_port.hpp"
 #include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
-#include "experiments/runner/device_config.hpp"
+#include "experiments/runner/cell_device.hpp"
 
 namespace violet {
 namespace {
@@ -14,12 +15,6 @@ constexpr std::uint32_t kEventBuffers = 64;
 constexpr std::uint64_t kDiskBytes = std::uint64_t{64} << 20;
 // The doorbell window of x86, which every endpoint reports.
 constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
-
-ParameterAssignments assignments(const plans::Parameters& parameters) {
-  ParameterAssignments all;
-  for (const auto& [name, value] : parameters.all()) all.emplace_back(name, value);
-  return all;
-}
 
 std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
   constexpr std::array<const char*, 3> kNames = {"nic", "blk", "replay"};
@@ -38,11 +33,10 @@ Result<std::unique_ptr<Testbed>> Testbed::create(const TestbedSetup& setup) {
   std::unique_ptr<Testbed> testbed(new Testbed(setup));
   for (const auto step : {&Testbed::make_workload, &Testbed::make_memory, &Testbed::make_engine,
                           &Testbed::make_queues}) {
-    if (auto done = (testbed.get()->*step)(); !done) return tl::unexpected<Error>(done.error());
+    VIOLET_TRY((testbed.get()->*step)());
   }
   for (std::size_t i = 0; i < testbed->kinds_.size(); ++i) {
-    auto added = testbed->add_device(testbed->kinds_[i], static_cast<std::uint16_t>(i));
-    if (!added) return tl::unexpected<Error>(added.error());
+    VIOLET_TRY(testbed->add_device(testbed->kinds_[i], static_cast<std::uint16_t>(i)));
   }
   return testbed;
 }
@@ -58,21 +52,16 @@ Testbed::~Testbed() {
 Status Testbed::make_workload() {
   const plans::Cell& cell = setup_.cell;
   if (!cell.dataset.empty()) {
-    auto trace = datasets::open_by_name(setup_.dataset_dir, cell.dataset);
-    if (!trace) return tl::unexpected<Error>(trace.error());
-    kinds_.assign(std::max<std::size_t>(trace->endpoints().size(), 1), EndpointKind::kReplay);
-    replay_bytes_ = replay_memory_bytes(*trace);
+    VIOLET_TRY(auto trace, datasets::open_by_name(setup_.dataset_dir, cell.dataset));
+    kinds_.assign(std::max<std::size_t>(trace.endpoints().size(), 1), EndpointKind::kReplay);
+    replay_bytes_ = replay_memory_bytes(trace);
     workload_ =
-        make_trace_replay(std::move(*trace), {cell.pace == plans::Pace::kPaced, cell.pace_scale});
+        make_trace_replay(std::move(trace), {cell.pace == plans::Pace::kPaced, cell.pace_scale});
     return {};
   }
-  const WorkloadInfo* info = find_workload(cell.workload);
-  if (info == nullptr) return fail(ErrorKind::kUsage, "no workload is called '{}'", cell.workload);
-  auto parameters =
-      ParameterSet::resolve(info->parameters(), assignments(cell.workload_parameters));
-  if (!parameters) return tl::unexpected<Error>(parameters.error());
+  VIOLET_TRY(const WorkloadInfo* info, workloads().require(cell.workload));
   kinds_ = {info->endpoint};
-  workload_ = info->make(*parameters, setup_.seed);
+  workload_ = info->make(cell.workload_settings, setup_.seed);
   return {};
 }
 
@@ -82,36 +71,29 @@ Status Testbed::make_memory() {
       std::max(setup_.limits.guest_memory_mib << 20, replay_bytes_ + (std::uint64_t{64} << 20));
   constexpr std::uint64_t kHugePage = 2u << 20;
   const std::uint64_t bytes = (wanted + kHugePage - 1) / kHugePage * kHugePage;
-  if (auto done = memory_.allocate({0}, bytes, GuestMemory::Backing::kHugePages); !done)
-    return done;
+  VIOLET_TRY(memory_.allocate({0}, bytes, GuestMemory::Backing::kHugePages));
   pages_ = std::make_unique<GuestPages>(memory_);
   return {};
 }
 
 Status Testbed::make_engine() {
-  auto quiescence = RcuQuiescence::create(64);
-  if (!quiescence) return tl::unexpected<Error>(quiescence.error());
-  quiescence_ = std::move(*quiescence);
+  VIOLET_TRY(quiescence_, RcuQuiescence::create(64));
   const plans::Cell& cell = setup_.cell;
-  auto config = device_config(cell, setup_.limits);
-  if (!config) return tl::unexpected<Error>(config.error());
+  VIOLET_TRY(auto config, device_config_of(cell, setup_.limits));
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
-    config->endpoints.push_back({{kFirstEndpointId + static_cast<std::uint32_t>(i)},
-                                 endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
-                                 {{kMsiWindow, protocol::RegionKind::kMsi}}});
+    config.endpoints.push_back({{kFirstEndpointId + static_cast<std::uint32_t>(i)},
+                                endpoint_label(kinds_[i], static_cast<std::uint16_t>(i)),
+                                {{kMsiWindow, protocol::RegionKind::kMsi}}});
   }
-  endpoints_ = config->endpoints;
-  auto engine = violet::make_engine(cell.store, cell.iotlb,
-                                    {*config, *quiescence_, memory_, probe(kEngineRing)});
-  if (!engine) return tl::unexpected<Error>(engine.error());
-  engine_ = std::move(*engine);
+  endpoints_ = config.endpoints;
+  VIOLET_TRY(engine_,
+             make_device(cell.store, cell.iotlb, config, *quiescence_, {}, probe(kEngineRing)));
   return {};
 }
 
 Status Testbed::make_queues() {
   const plans::Cell& cell = setup_.cell;
-  const auto format =
-      cell.queue == plans::QueueFormat::kPacked ? RingFormat::kPacked : RingFormat::kSplit;
+  const RingFormat format = cell.queue;
   const RingFeatures features{cell.indirect, cell.event_idx};
   const auto place = [&](std::uint32_t size) -> Result<QueueLayout> {
     const std::uint64_t bytes = QueueLayout::bytes(format, size);
@@ -119,34 +101,24 @@ Status Testbed::make_queues() {
     if (!at) return fail("no guest memory for a ring of {} descriptors", size);
     return QueueLayout::at(format, size, *at);
   };
-  auto request_layout = place(cell.queue_size);
-  if (!request_layout) return tl::unexpected<Error>(request_layout.error());
-  auto event_layout = place(kEventBuffers);
-  if (!event_layout) return tl::unexpected<Error>(event_layout.error());
+  VIOLET_TRY(auto request_layout, place(cell.queue_size));
+  VIOLET_TRY(auto event_layout, place(kEventBuffers));
 
-  auto driver = make_driver_queue(memory_, *request_layout, {features, cell.indirect, false});
-  if (!driver) return tl::unexpected<Error>(driver.error());
-  request_driver_ = std::move(*driver);
-  auto event_driver = make_driver_queue(memory_, *event_layout, {features, false, true});
-  if (!event_driver) return tl::unexpected<Error>(event_driver.error());
-  event_driver_ = std::move(*event_driver);
-  auto requests = make_request_queue(memory_, *request_layout, features);
-  if (!requests) return tl::unexpected<Error>(requests.error());
-  requests_ = std::move(*requests);
-  auto events = make_event_queue(memory_, *event_layout, features);
-  if (!events) return tl::unexpected<Error>(events.error());
-  events_ = std::move(*events);
-  engine_->attach_queues(requests_.get(), events_.get());
+  VIOLET_TRY(request_driver_,
+             make_driver_queue(memory_, request_layout, {features, cell.indirect, false}));
+  VIOLET_TRY(event_driver_, make_driver_queue(memory_, event_layout, {features, false, true}));
+  VIOLET_TRY(requests_, make_request_queue(memory_, request_layout, features));
+  VIOLET_TRY(events_, make_event_queue(memory_, event_layout, features));
+  engine_->connect(requests_.get(), events_.get());
   return {};
 }
 
 Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
-  auto device = std::make_unique<Device>();
+  auto device = std::make_unique<Attached>();
   device->endpoint.id = {kFirstEndpointId + index};
   const Probe reader = probe(endpoints_shared() ? kGuestRing : kEndpointRing);
-  auto port = engine_->open_port(device->endpoint.id, endpoint_label(kind, index), reader);
-  if (!port) return tl::unexpected<Error>(port.error());
-  device->port = std::move(*port);
+  VIOLET_TRY(device->port, open_port(*engine_, device->endpoint.id, endpoint_label(kind, index),
+                                     memory_, reader));
   if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
     device->port = std::make_unique<MissCostPort>(std::move(device->port), cost);
   }
@@ -179,22 +151,20 @@ Status Testbed::start() {
   const plans::Cell& cell = setup_.cell;
   const auto kind = placement_from(cell.placement);
   if (!kind) return fail(ErrorKind::kUsage, "no placement is called '{}'", cell.placement);
-  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *kind,
+  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *requests_, *kind,
                                            InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
                                            kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);
   const bool samecore = *kind == PlacementKind::kSamecore;
   transport_ = std::make_unique<Transport>(*placement_, *engine_);
-  if (auto started = placement_->start(); !started) return started;
-  auto driver = VirtioIommuDriver::create({.pages = *pages_,
-                                           .queue = *request_driver_,
-                                           .transport = *transport_,
-                                           .doorbell = *bell_,
-                                           .spin_hook = samecore ? bell_.get() : nullptr,
-                                           .counters = counters_,
-                                           .probe = probe(kGuestRing)});
-  if (!driver) return tl::unexpected<Error>(driver.error());
-  driver_ = std::move(*driver);
+  VIOLET_TRY(placement_->start());
+  VIOLET_TRY(driver_, VirtioIommuDriver::create({.pages = *pages_,
+                                                 .queue = *request_driver_,
+                                                 .transport = *transport_,
+                                                 .doorbell = *bell_,
+                                                 .spin_hook = samecore ? bell_.get() : nullptr,
+                                                 .counters = counters_,
+                                                 .probe = probe(kGuestRing)}));
   return make_guest();
 }
 
@@ -206,12 +176,12 @@ Status Testbed::make_guest() {
                           .counters = counters_,
                           .probe = probe(kGuestRing),
                           .cpus = cell.cpus,
-                          .iova_allocator = cell.iova};
+                          .iova_allocator = cell.iova,
+                          .settings = cell.strategy_settings};
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
-  auto strategy = make_strategy(cell.strategy, context, assignments(cell.strategy_parameters));
-  if (!strategy) return tl::unexpected<Error>(strategy.error());
-  strategy_ = std::move(*strategy);
-  if (auto started = strategy_->start(); !started) return started;
+  VIOLET_TRY(const StrategyInfo* info, strategies().require(cell.strategy));
+  strategy_ = info->make(context);
+  VIOLET_TRY(strategy_->start());
 
   GuestParts parts{.strategy = *strategy_,
                    .memory = memory_,
@@ -224,7 +194,7 @@ Status Testbed::make_guest() {
                    .endpoints = {}};
   for (const auto& device : devices_) parts.endpoints.push_back(device->endpoint);
   guest_ = std::make_unique<Guest>(std::move(parts));
-  if (auto prepared = workload_->prepare(*guest_); !prepared) return prepared;
+  VIOLET_TRY(workload_->prepare(*guest_));
   if (endpoints_shared()) return {};
   endpoints_running_ = true;
   return setup_.eal.launch(kEndpointLcore, [this] { run_endpoints(); });

@@ -1,4 +1,4 @@
-// One cell of a plan, set up and running: guest memory, rings, device, placement, driver, strategy,
+// A testbed is one cell of a plan, set up and running: guest memory, rings, device, placement, driver, strategy,
 // endpoint models and workload.
 //
 //   start()        everything is connected, the engine runs, the workload has its rings mapped
@@ -17,9 +17,9 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/runtime/engine.hpp"
-#include "dataplane/runtime/placement.hpp"
+#include "dataplane/placement/placement.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
+#include "engine/device/device.hpp"
 #include "engine/telemetry/counter.hpp"
 #include "experiments/guest/device_transport.hpp"
 #include "experiments/guest/doorbell.hpp"
@@ -66,8 +66,8 @@ class Testbed final : public Recorded {
 
   Workload& workload() { return *workload_; }
   Strategy& strategy() { return *strategy_; }
-  Engine& engine() { return *engine_; }
-  const Engine& engine() const { return *engine_; }
+  Device& engine() { return *engine_; }
+  const Device& engine() const { return *engine_; }
   const Placement& placement() const { return *placement_; }
   const GuestCounters& counters() const { return counters_; }
   const VirtioIommuDriver& driver() const { return *driver_; }
@@ -92,7 +92,7 @@ class Testbed final : public Recorded {
 
  private:
   // An endpoint with its port and models; GuestEndpoint points into it.
-  struct Device {
+  struct Attached {
     std::unique_ptr<DmaPort> port;
     std::unique_ptr<EndpointModel> model;
     std::unique_ptr<RogueEndpoint> rogue;
@@ -110,7 +110,7 @@ class Testbed final : public Recorded {
   // Reaches the device's transport on the engine's thread.
   class Transport final : public DeviceTransport {
    public:
-    Transport(Placement& placement, Engine& engine) : placement_(placement), engine_(engine) {}
+    Transport(Placement& placement, Device& engine) : placement_(placement), engine_(engine) {}
     std::uint64_t offered_features() override;
     bool negotiate(std::uint64_t features) override;
     void read_config(std::size_t offset, std::span<std::byte> out) override;
@@ -118,7 +118,7 @@ class Testbed final : public Recorded {
 
    private:
     Placement& placement_;
-    Engine& engine_;
+    Device& engine_;
   };
 
   explicit Testbed(const TestbedSetup& setup);
@@ -141,12 +141,12 @@ class Testbed final : public Recorded {
   std::unique_ptr<PrivateRings> own_rings_;
   LcoreRings rings_;
   std::vector<EndpointConfig> endpoints_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Device> engine_;
   std::unique_ptr<DriverQueue> request_driver_;
   std::unique_ptr<DriverQueue> event_driver_;
   std::unique_ptr<RingRequestQueue> requests_;
   std::unique_ptr<RingEventQueue> events_;
-  std::vector<std::unique_ptr<Device>> devices_;
+  std::vector<std::unique_ptr<Attached>> devices_;
   std::unique_ptr<Placement> placement_;
   std::unique_ptr<Bell> bell_;
   std::unique_ptr<Transport> transport_;

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "engine/base/clock.hpp"
-#include "experiments/results/pyramid_file.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 namespace {

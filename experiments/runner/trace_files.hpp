@@ -1,4 +1,4 @@
-// The files of a run that are for looking at: trace.events and trace.pyramid.
+// Trace files are those of a run that are for looking at: trace.events and trace.pyramid.
 //
 // Threading: by the run's thread, before it measures.
 // Invariants: results do not depend on these files. One that a resumed run finds damaged is set aside as
@@ -8,8 +8,8 @@
 #include <functional>
 #include <string>
 
-#include "experiments/results/event_trace.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/trace/event_trace.hpp"
 
 namespace violet {
 

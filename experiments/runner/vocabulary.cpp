@@ -1,39 +1,26 @@
 #include "experiments/runner/vocabulary.hpp"
 
-#include <algorithm>
-
-#include "dataplane/runtime/engine.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/iotlb/iotlbs.hpp"
+#include "engine/store/stores.hpp"
 #include "experiments/guest/iova_allocator.hpp"
+#include "experiments/runner/cell_device.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/workloads.hpp"
 
 namespace violet {
 namespace {
 
-// Two rooms that know nothing of each other describe a parameter alike.
-std::vector<plans::Parameter> parameters_of(const std::vector<ParameterSpec>& specs) {
-  std::vector<plans::Parameter> all;
-  for (const auto& spec : specs) {
-    all.push_back({spec.name, spec.initial, spec.least, spec.most, spec.choices, spec.help});
-  }
-  return all;
-}
-
-std::vector<plans::Choice> choices_of(const std::vector<std::string>& names,
-                                      std::string_view first = {}) {
-  std::vector<plans::Choice> all;
-  for (const auto& name : names) all.push_back({name, "", {}});
-  std::stable_partition(all.begin(), all.end(),
-                        [&](const plans::Choice& choice) { return choice.name == first; });
-  return all;
+// What a plan may know of a registry: its entries without their factories.
+template <class Entry>
+std::vector<RegistryEntry> entries_of(const Registry<Entry>& registry) {
+  return {registry.begin(), registry.end()};
 }
 
 void add_conflicts(plans::Vocabulary& words) {
   for (const auto& info : workloads()) {
-    words.conflicts.push_back({"workload", std::string(info.name), "pace", "paced",
-                               "a generator has no times of its own to keep"});
+    words.conflicts.push_back(
+        {"workload", info.name, "pace", "paced", "a generator has no times of its own to keep"});
   }
 }
 
@@ -41,29 +28,20 @@ void add_conflicts(plans::Vocabulary& words) {
 
 Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
   plans::Vocabulary words;
-  for (const auto& info : strategies()) {
-    words.strategies.push_back(
-        {std::string(info.name), std::string(info.summary), parameters_of(info.parameters)});
-  }
-  for (const auto& info : iova_allocators()) {
-    words.iovas.push_back({std::string(info.name), std::string(info.summary), {}});
-  }
+  words.strategies = entries_of(strategies());
+  words.iovas = entries_of(iova_allocators());
   words.placements = {
       {"sidecore", "an lcore of its own polls the queue; no kick is needed", {}},
       {"samecore", "polled inline on the guest's core at each kick", {}},
       {"kick-thread", "an lcore that sleeps until a kick wakes it", {}},
   };
-  words.stores = choices_of(store_names(), "radix");
-  words.iotlbs = choices_of(iotlb_names(), DefaultIotlb::kName);
-  words.replacements = {"round-robin", "random", "lru"};
-  words.indexings = {"dense", "mixed"};
-  for (const auto& info : workloads()) {
-    words.workloads.push_back(
-        {std::string(info.name), std::string(info.summary), parameters_of(info.parameters())});
-  }
-  const auto datasets = datasets::list_datasets(dataset_dir);
-  if (!datasets) return tl::unexpected<Error>(datasets.error());
-  for (const auto& dataset : *datasets) words.datasets.push_back({dataset.name, dataset.title, {}});
+  words.stores = entries_of(stores());
+  words.iotlbs = entries_of(iotlbs());
+  words.replacements = entries_of(iotlb_replacements());
+  words.indexings = entries_of(iotlb_indexings());
+  words.workloads = entries_of(workloads());
+  VIOLET_TRY(const auto datasets, datasets::list_datasets(dataset_dir));
+  for (const auto& dataset : datasets) words.datasets.push_back({dataset.name, dataset.title, {}});
   words.trace_suffixes = {".vtrace", ".vtrace.zst"};
   words.trace_problem = [dataset_dir](const std::string& path) {
     const auto trace = datasets::open_by_name(dataset_dir, path);

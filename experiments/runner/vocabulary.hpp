@@ -1,4 +1,4 @@
-// What a plan may say, from the registries: strategies, IOVA allocators, placements, stores, IOTLBs,
+// The vocabulary of plans comes from the registries: strategies, IOVA allocators, placements, stores, IOTLBs,
 // workloads and bundled datasets.
 //
 // Threading: pure functions on files and registries.

@@ -1,4 +1,4 @@
-// What the translations are measured against: a checked array, QEMU's tree of intervals, DPDK's hash.
+// Baselines do the same work without an IOMMU's rules: a checked array, QEMU's tree of intervals, DPDK's hash.
 //
 // Threading: owner-only.
 #pragma once

@@ -1,7 +1,7 @@
-// The scorecard as data: which keys there are, what each must reach, what was found, and how it is shown.
+// A card is the scorecard as data: which keys there are, what each must reach, what was found, and how it is shown.
 //
 // Threading: plain values and pure functions.
-// Invariants: K1 the verdict follows from values and bounds alone. K2 a row without values has a reason.
+// Invariants: the verdict follows from values and bounds alone. A row without values has a reason.
 #pragma once
 
 #include <optional>

@@ -11,6 +11,8 @@
 #include <array>
 #include <atomic>
 
+#include "engine/iotlb/generation_ranges.hpp"
+#include "engine/iotlb/targeted.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/scorecard/device_bed.hpp"
 #include "experiments/scorecard/lab.hpp"
@@ -18,7 +20,7 @@
 namespace violet::scorecard {
 namespace {
 
-constexpr std::uint32_t kHotPages = 16;
+constexpr std::uint32_t kChurnHotPages = 16;
 constexpr std::size_t kBatch = 16;
 constexpr std::uint32_t kChurnPages = 32;  // From page 512 on: another leaf node than the hot ones.
 constexpr std::uint32_t kFirstChurnPage = 512;
@@ -127,9 +129,10 @@ Ticks clock_ticks() {
 }
 
 template <class Bed>
-class Endpoint {
+class ChurnEndpoint {
  public:
-  Endpoint(Bed& bed, std::size_t batches) : bed_(bed), batches_(batches), clock_(clock_ticks()) {
+  ChurnEndpoint(Bed& bed, std::size_t batches)
+      : bed_(bed), batches_(batches), clock_(clock_ticks()) {
     hits_.reserve(batches);
     all_.reserve(batches);
   }
@@ -152,16 +155,15 @@ class Endpoint {
  private:
   std::uint64_t translate() {
     std::uint64_t expected = 0;
-    for (std::uint32_t page = 0; page < kHotPages; ++page) expected += Churn::phys(page);
+    for (std::uint32_t page = 0; page < kChurnHotPages; ++page) expected += Churn::phys(page);
     std::uint64_t hits = 0;
-    typename Bed::Dev::Section section(*bed_.device, *bed_.reader);
+    typename Bed::Path::Section section(*bed_.path);
     for (std::size_t i = 0; i < batches_; ++i) {
       std::uint64_t sum = 0;
       unsigned batch_hits = 0;
       const Ticks start = now_ticks();
-      for (std::uint32_t page = 0; page < kHotPages; ++page) {
-        const auto result =
-            bed_.device->translate(*bed_.reader, bed_.endpoint, {Churn::iova(page)}, Access::kRead);
+      for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
+        const auto result = bed_.path->translate(bed_.endpoint, {Churn::iova(page)}, Access::kRead);
         sum += result.phys.value;
         batch_hits += result.hit;
       }
@@ -188,18 +190,18 @@ struct Tails {
 };
 
 template <class I>
-Result<Tails> measure_tails(Lab& lab) {
+Result<Tails> measure_tails(Lab& lab, const char* iotlb) {
   using Bed = DeviceBed<I>;
-  auto bed = Bed::make(4096);
+  auto bed = Bed::make(iotlb, 4096);
   if (!bed) return tl::unexpected<Error>(bed.error());
-  for (std::uint32_t page = 0; page < kHotPages; ++page) {
+  for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
     if (!(*bed)->map(Churn::iova(page), Churn::phys(page))) return fail("a hot MAP was refused");
   }
   Churner<Bed> churner(**bed);
   if (auto launched = lab.eal->launch(1, [&] { churner.run(); }); !launched) {
     return tl::unexpected<Error>(launched.error());
   }
-  Endpoint<Bed> endpoint(**bed, lab.size(100'000, 1'000));
+  ChurnEndpoint<Bed> endpoint(**bed, lab.size(100'000, 1'000));
   Tails tails;
   bool right = true;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
@@ -235,11 +237,11 @@ bool has_hits(const Samples& p999) {
 
 Result<Findings> measure_churn(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("churn_tail", kNeedsTwoCpus)};
-  auto standard = measure_tails<DefaultIotlb>(lab);
+  auto standard = measure_tails<DefaultIotlb>(lab, kDefaultIotlb);
   if (!standard) return tl::unexpected<Error>(standard.error());
-  auto ranges = measure_tails<GenerationRangesIotlb>(lab);
+  auto ranges = measure_tails<GenerationRangesIotlb>(lab, "generation-ranges");
   if (!ranges) return tl::unexpected<Error>(ranges.error());
-  auto targeted = measure_tails<TargetedIotlb>(lab);
+  auto targeted = measure_tails<TargetedIotlb>(lab, "targeted-ack");
   if (!targeted) return tl::unexpected<Error>(targeted.error());
   if (!has_hits(standard->churned.hits_p999) || !has_hits(standard->quiet.hits_p999)) {
     return Findings{
@@ -259,7 +261,7 @@ Result<Findings> measure_churn(Lab& lab) {
            "batches of {} translations of {} hot pages; p99.9 of the batches in which all hit, two "
            "clock reads taken off; IOTLB generation-domain, in which every UNMAP empties the "
            "domain; ",
-           kBatch, kHotPages) +
+           kBatch, kChurnHotPages) +
            "driver and engine of the churn share lcore 1"}};
 }
 

@@ -1,15 +1,17 @@
-// A device that the bench holds in its hands: its readers' path is called directly, as an endpoint's
+// A device bed is a device that the bench holds in its hands: its reader's path is called directly, as an endpoint's
 // port calls it, and its engine is polled by whoever waits for an answer.
 //
 // Threading: poll() is the engine's; translate through `reader` on the endpoint's lcore.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "dataplane/eal/rcu_quiescence.hpp"
 #include "engine/device/device.hpp"
+#include "engine/device/reader_path.hpp"
+#include "engine/iotlb/generation_domain.hpp"
 #include "engine/iotlb/iotlbs.hpp"
-#include "engine/mapping/radix_store.hpp"
 #include "experiments/scorecard/rings.hpp"
 
 namespace violet::scorecard {
@@ -24,27 +26,19 @@ inline DeviceConfig bench_config(std::uint64_t mappings) {
 
 template <class I>
 struct DeviceBed {
-  using Dev = Device<RadixStore, I>;
+  using Path = ReaderPath<I>;
 
-  static Result<std::unique_ptr<DeviceBed>> make(std::uint64_t mappings) {
+  // `iotlb` is the name of I.
+  static Result<std::unique_ptr<DeviceBed>> make(const char* iotlb, std::uint64_t mappings) {
     auto bed = std::make_unique<DeviceBed>();
-    auto rings = Rings::make(RingFormat::kPacked);
-    if (!rings) return tl::unexpected<Error>(rings.error());
-    auto quiescence = RcuQuiescence::create(8);
-    if (!quiescence) return tl::unexpected<Error>(quiescence.error());
-    bed->rings = std::move(*rings);
-    bed->quiescence = std::move(*quiescence);
-    auto device = Dev::create(bench_config(mappings), *bed->quiescence);
-    if (!device) return tl::unexpected<Error>(device.error());
-    bed->device = std::move(*device);
+    VIOLET_TRY(bed->rings, Rings::make(RingFormat::kPacked));
+    VIOLET_TRY(bed->quiescence, RcuQuiescence::create(8));
+    VIOLET_TRY(bed->device, make_device("radix", iotlb, bench_config(mappings), *bed->quiescence));
     bed->device->connect(&bed->rings->requests(), nullptr);
     bed->device->negotiate(bed->device->offered_features());
-    auto reader = bed->device->add_reader("bench");
-    if (!reader) return tl::unexpected<Error>(reader.error());
-    bed->reader = *reader;
-    auto endpoint = bed->device->endpoint(kEndpoint);
-    if (!endpoint) return tl::unexpected<Error>(endpoint.error());
-    bed->endpoint = *endpoint;
+    VIOLET_TRY(DeviceReader* const reader, bed->device->add_reader("bench"));
+    bed->path.emplace(*reader);
+    VIOLET_TRY(bed->endpoint, bed->device->endpoint(kEndpoint));
     bed->rings->put_attach(0);
     if (!bed->call()) return fail("the bench's device refused ATTACH");
     return bed;
@@ -62,15 +56,17 @@ struct DeviceBed {
     rings->put_unmap(0, iova);
     return call();
   }
-  IotlbReaderStats stats() { return device->path().stats(*reader); }
+  IotlbReaderStats stats() const { return path->stats(); }
 
   std::unique_ptr<Rings> rings;
   std::unique_ptr<RcuQuiescence> quiescence;
-  std::unique_ptr<Dev> device;
-  typename Dev::Reader* reader = nullptr;
-  typename Dev::EndpointHandle endpoint = nullptr;
+  std::unique_ptr<Device> device;
+  std::optional<Path> path;
+  EndpointHandle endpoint = nullptr;
 };
 
+// The IOTLB called kDefaultIotlb.
+using DefaultIotlb = GenerationDomainIotlb;
 using DefaultBed = DeviceBed<DefaultIotlb>;
 
 }  // namespace violet::scorecard

@@ -1,6 +1,6 @@
 #include "experiments/scorecard/lab.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "engine/base/check.hpp"
 #include "experiments/results/table.hpp"

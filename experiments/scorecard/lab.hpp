@@ -1,7 +1,7 @@
-// What the benches of the scorecard share: the lcores, the sizes, and how arms are compared.
+// A lab holds what the benches of the scorecard share: the lcores, the sizes, and how arms are compared.
 //
 // Threading: owner-only, lcore 0.
-// Invariants: L1 arms alternate (A B A B ...), so that what the machine does meanwhile hits both. L2 a
+// Invariants: arms alternate (A B A B ...), so that what the machine does meanwhile hits both. A
 // ratio is formed within a repetition; the value is the median of those ratios.
 #pragma once
 
@@ -52,15 +52,16 @@ results::Estimate ratio(const Samples& above, const Samples& below);
 std::string ns_text(const Samples& samples);
 std::string ns_text(double ns);
 
-// The stations, each a file. Errors are mismatched results and failures of the set-up.
-Result<Findings> measure_hits(Lab& lab);         // hit_bench: hit_4k, hit_64k, hit_vs_*
-Result<Findings> measure_miss(Lab& lab);         // miss_vs_gtree
-Result<Findings> measure_round_trips(Lab& lab);  // rtt_packed, rtt_split
-Result<Findings> measure_pipeline(Lab& lab);     // pipelined
-Result<Findings> measure_growth(Lab& lab);       // growth, bytes
-Result<Findings> measure_busy_unmap(Lab& lab);   // unmap_busy
-Result<Findings> measure_churn(Lab& lab);        // churn_tail
-Result<Findings> measure_probe(Lab& lab);        // probe
-Result<Findings> measure_viewer(Lab& lab);       // viewer
+// The benches, each with the file and the keys that it finds. Errors are mismatched results and failures of the
+// set-up.
+Result<Findings> measure_hits(Lab& lab);         // translation: hit_4k, hit_64k, hit_vs_*
+Result<Findings> measure_miss(Lab& lab);         // translation: miss_vs_gtree
+Result<Findings> measure_round_trips(Lab& lab);  // round_trip: rtt_packed, rtt_split
+Result<Findings> measure_busy_unmap(Lab& lab);   // round_trip: unmap_busy
+Result<Findings> measure_pipeline(Lab& lab);     // throughput: pipelined
+Result<Findings> measure_growth(Lab& lab);       // throughput: growth, bytes
+Result<Findings> measure_churn(Lab& lab);        // churn: churn_tail
+Result<Findings> measure_probe(Lab& lab);        // probe_cost: probe
+Result<Findings> measure_viewer(Lab& lab);       // viewer: viewer
 
 }  // namespace violet::scorecard

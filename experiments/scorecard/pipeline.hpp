@@ -1,4 +1,4 @@
-// The load of `pipelined` and `viewer`: a driver that keeps requests with the device.
+// A pipeline is the load of `pipelined` and `viewer`: a driver that keeps requests with the device.
 //
 // Threading: lcore 0, with the engine running on lcore 1.
 #pragma once

@@ -2,7 +2,7 @@
 //
 // Three arms do the same arithmetic; one has no event, one a probe that is off, one a probe that is on and
 // whose ring is emptied, untimed, between the passes. What an arm takes beyond the first is the event.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <span>
@@ -70,7 +70,7 @@ struct ProbeSamples {
 };
 
 // One repetition: the arms take turns pass by pass.
-bool repeat(EventRing& ring, std::size_t passes, ProbeSamples& samples) {
+bool repeat_probe(EventRing& ring, std::size_t passes, ProbeSamples& samples) {
   const Emitter silent{};
   const Emitter emitting{Probe(&ring), {}};
   std::array<double, 3> ns{};
@@ -99,7 +99,7 @@ Result<Findings> measure_probe(Lab& lab) {
   bool right = true;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
     if (i == 1) samples = {};
-    right &= repeat(ring, lab.size(200, 2), samples);
+    right &= repeat_probe(ring, lab.size(200, 2), samples);
     lab.tick();
   }
   if (!right || ring.dropped() != 0) return fail("events were lost or changed");

@@ -9,16 +9,13 @@ namespace violet::scorecard {
 
 Result<std::unique_ptr<Rings>> Rings::make(RingFormat format) {
   auto rings = std::make_unique<Rings>();
-  auto allocated = rings->memory_.allocate({0}, kMemoryBytes, GuestMemory::Backing::kAnonymous);
-  if (!allocated) return tl::unexpected<Error>(allocated.error());
+  VIOLET_TRY(rings->memory_.allocate({0}, kMemoryBytes, GuestMemory::Backing::kAnonymous));
   rings->slots_ = rings->memory_.host({kSlotsAt}, kSlots * kStride);
   const auto layout = QueueLayout::at(format, 256, {kRingAt});
-  auto driver = make_driver_queue(rings->memory_, layout, {});
-  if (!driver) return tl::unexpected<Error>(driver.error());
-  auto requests = make_request_queue(rings->memory_, layout, {});
-  if (!requests) return tl::unexpected<Error>(requests.error());
-  rings->driver_ = std::move(*driver);
-  rings->requests_ = std::move(*requests);
+  VIOLET_TRY(auto driver, make_driver_queue(rings->memory_, layout, {}));
+  VIOLET_TRY(auto requests, make_request_queue(rings->memory_, layout, {}));
+  rings->driver_ = std::move(driver);
+  rings->requests_ = std::move(requests);
   rings->driver_->suppress_interrupts();
   rings->requests_->suppress_kicks();
   return rings;

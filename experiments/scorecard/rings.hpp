@@ -1,4 +1,4 @@
-// A guest's request ring for the benches: memory, driver and device side, and slots for requests.
+// Rings are a guest's request ring for the benches: memory, driver and device side, and slots for requests.
 //
 // Threading: set-up once; then requests() belongs to the engine's thread, everything else to the guest's.
 // Limits: kSlots requests in flight; one domain, one endpoint.

@@ -1,5 +1,5 @@
 // rtt_packed, rtt_split, unmap_busy: how long the guest waits for one request.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
@@ -46,13 +46,13 @@ Result<double> line_ns(Lab& lab, std::size_t trips) {
   };
   Word line;
   Word stop;
-  auto launched = lab.eal->launch(1, [&] {
+  const auto echo = [&] {
     while (stop.value.load(std::memory_order_relaxed) == 0) {
       const auto value = line.value.load(std::memory_order_acquire);  // partner: lcore 0's release
       if (value % 2 == 1) line.value.store(value + 1, std::memory_order_release);
     }
-  });
-  if (!launched) return tl::unexpected<Error>(launched.error());
+  };
+  VIOLET_TRY(lab.eal->launch(1, echo));
   std::uint64_t sent = 0;
   const double p50 = p50_ns(
       trips,
@@ -71,8 +71,7 @@ Result<double> line_ns(Lab& lab, std::size_t trips) {
 
 // p50 of one MAP; its UNMAP comes untimed in between.
 Result<double> map_ns(Sidecore& sidecore, std::size_t trips, Sidecore::Handler handler) {
-  if (auto started = sidecore.start(handler); !started)
-    return tl::unexpected<Error>(started.error());
+  VIOLET_TRY(sidecore.start(handler));
   std::size_t good = 0;
   std::uint32_t page = 0;
   const double p50 = p50_ns(
@@ -105,13 +104,13 @@ Finding rtt_finding(std::string_view key, const Samples& ring, const Samples& em
 // --- unmap_busy ---
 
 constexpr std::uint32_t kHotPages = 64;
-constexpr std::size_t kBurst = 32;
+constexpr std::size_t kProbeBurst = 32;
 
 // The endpoint: bursts of small reads over the hot pages.
 class Endpoint {
  public:
   explicit Endpoint(DmaPort& port) : port_(port) {
-    for (std::size_t i = 0; i < kBurst; ++i) {
+    for (std::size_t i = 0; i < kProbeBurst; ++i) {
       ops_[i] = {{}, 8, Access::kRead, bytes_[i].data(), DmaResult::kOk};
     }
   }
@@ -123,18 +122,18 @@ class Endpoint {
     const Ticks start = now_ticks();
     good_ += port_.run(ops_);
     ticks_ += now_ticks() - start;
-    asked_ += kBurst;
+    asked_ += kProbeBurst;
   }
   bool all_good() const { return good_ == asked_; }
   std::uint64_t asked() const { return asked_; }
   double ns_a_burst() const {
-    return static_cast<double>(ticks_) * ns_per_tick() * kBurst / static_cast<double>(asked_);
+    return static_cast<double>(ticks_) * ns_per_tick() * kProbeBurst / static_cast<double>(asked_);
   }
 
  private:
   DmaPort& port_;
-  std::array<std::array<std::byte, 8>, kBurst> bytes_{};
-  std::array<DmaOp, kBurst> ops_{};
+  std::array<std::array<std::byte, 8>, kProbeBurst> bytes_{};
+  std::array<DmaOp, kProbeBurst> ops_{};
   std::uint32_t page_ = 0;
   std::uint64_t good_ = 0;
   std::uint64_t asked_ = 0;
@@ -175,7 +174,7 @@ Result<BusySamples> busy_samples(Lab& lab, Sidecore& sidecore) {
     if (!sidecore.map(Churn::iova(page), Rings::kData + page * kPage))
       return fail("MAP was refused");
   }
-  if (auto started = sidecore.start(); !started) return tl::unexpected<Error>(started.error());
+  VIOLET_TRY(sidecore.start());
   Endpoint endpoint(*sidecore.port);
   BusySamples samples;
   bool right = true;
@@ -200,22 +199,20 @@ Result<Findings> measure_round_trips(Lab& lab) {
     return Findings{not_available("rtt_packed", kNeedsTwoCpus),
                     not_available("rtt_split", kNeedsTwoCpus)};
   }
-  auto packed = Sidecore::make(lab, RingFormat::kPacked, 1024);
-  auto split = Sidecore::make(lab, RingFormat::kSplit, 1024);
-  if (!packed) return tl::unexpected<Error>(packed.error());
-  if (!split) return tl::unexpected<Error>(split.error());
+  VIOLET_TRY(auto packed, Sidecore::make(lab, RingFormat::kPacked, 1024));
+  VIOLET_TRY(auto split, Sidecore::make(lab, RingFormat::kSplit, 1024));
   const std::size_t trips = lab.size(10'000, 200);
   using Handler = Sidecore::Handler;
   std::array<Samples, 5> samples;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
     if (i == 1) samples = {};
     const std::array<Result<double>, 5> p50{
-        line_ns(lab, trips), map_ns(**packed, trips, Handler::kEngine),
-        map_ns(**split, trips, Handler::kEngine), map_ns(**packed, trips, Handler::kEmpty),
-        map_ns(**split, trips, Handler::kEmpty)};
+        line_ns(lab, trips), map_ns(*packed, trips, Handler::kEngine),
+        map_ns(*split, trips, Handler::kEngine), map_ns(*packed, trips, Handler::kEmpty),
+        map_ns(*split, trips, Handler::kEmpty)};
     for (std::size_t arm = 0; arm < samples.size(); ++arm) {
-      if (!p50[arm]) return tl::unexpected<Error>(p50[arm].error());
-      samples[arm].push_back(*p50[arm]);
+      VIOLET_TRY(const double one, p50[arm]);
+      samples[arm].push_back(one);
     }
     lab.tick();
   }
@@ -225,21 +222,19 @@ Result<Findings> measure_round_trips(Lab& lab) {
 
 Result<Findings> measure_busy_unmap(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("unmap_busy", kNeedsTwoCpus)};
-  auto sidecore = Sidecore::make(lab, RingFormat::kPacked, 1024);
-  if (!sidecore) return tl::unexpected<Error>(sidecore.error());
-  auto samples = busy_samples(lab, **sidecore);
-  if (!samples) return tl::unexpected<Error>(samples.error());
+  VIOLET_TRY(auto sidecore, Sidecore::make(lab, RingFormat::kPacked, 1024));
+  VIOLET_TRY(auto samples, busy_samples(lab, *sidecore));
   return Findings{
       {"unmap_busy",
-       {ratio(samples->unmap_busy, samples->map)},
-       fmt::format("UNMAP {} busy, {} quiet; MAP {} quiet, {} busy", ns_text(samples->unmap_busy),
-                   ns_text(samples->unmap), ns_text(samples->map), ns_text(samples->map_busy)),
+       {ratio(samples.unmap_busy, samples.map)},
+       fmt::format("UNMAP {} busy, {} quiet; MAP {} quiet, {} busy", ns_text(samples.unmap_busy),
+                   ns_text(samples.unmap), ns_text(samples.map), ns_text(samples.map_busy)),
        fmt::format(
            "an UNMAP waits until the burst during which it was executed is over (C1), and a guest "
            "that is also the endpoint looks only between its bursts of {}; a burst took {} on "
            "average, misses after each UNMAP included, and even a MAP, which waits for no "
            "reader, took {}",
-           kBurst, ns_text(samples->ns_a_burst), ns_text(samples->map_busy)),
+           kProbeBurst, ns_text(samples.ns_a_burst), ns_text(samples.map_busy)),
        "MAP with the endpoint quiet; the endpoint's bursts of 32 reads over 64 pages run on the "
        "guest's lcore between its looks at the used ring"}};
 }

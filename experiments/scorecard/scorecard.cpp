@@ -14,23 +14,23 @@
 namespace violet::scorecard {
 namespace {
 
-struct Station {
+struct BenchEntry {
   std::string_view label;
   double expected_s;
   Result<Findings> (*measure)(Lab& lab);
 };
 
-constexpr std::array kStations = {
+constexpr std::array kBenches = {
     // The first, because it also looks at how the process grows.
-    Station{"growth and bytes", 6, measure_growth},
-    Station{"hits", 4, measure_hits},
-    Station{"misses", 2, measure_miss},
-    Station{"round trips", 2, measure_round_trips},
-    Station{"pipeline", 3, measure_pipeline},
-    Station{"unmap under load", 2, measure_busy_unmap},
-    Station{"churn", 3, measure_churn},
-    Station{"probe", 0.5, measure_probe},
-    Station{"viewer", 14, measure_viewer},
+    BenchEntry{"growth and bytes", 6, measure_growth},
+    BenchEntry{"hits", 4, measure_hits},
+    BenchEntry{"misses", 2, measure_miss},
+    BenchEntry{"round trips", 2, measure_round_trips},
+    BenchEntry{"pipeline", 3, measure_pipeline},
+    BenchEntry{"unmap under load", 2, measure_busy_unmap},
+    BenchEntry{"churn", 3, measure_churn},
+    BenchEntry{"probe", 0.5, measure_probe},
+    BenchEntry{"viewer", 14, measure_viewer},
 };
 
 // Guest and endpoint on the first CPU, the engine on the second.
@@ -78,23 +78,21 @@ Result<std::string> run(const Options& options) {
   // Forked before EAL has its threads and its memory. Without one its key is not available.
   auto viewer = ViewerProcess::start();
   const auto cpus = allowed_cpus();  // Before this thread is pinned to one of them.
-  auto eal = start_lcores();
-  if (!eal) return tl::unexpected<Error>(eal.error());
+  VIOLET_TRY(auto eal, start_lcores());
   auto progress = results::Progress::on_stderr(options.smoke ? results::ProgressMode::kNever
                                                              : results::ProgressMode::kAuto);
-  Lab lab{*eal, options.smoke, [&progress] { progress.tick(); }};
+  Lab lab{eal, options.smoke, [&progress] { progress.tick(); }};
   if (viewer) lab.viewer = viewer->get();
   if (cpus.size() > 2) lab.spare_cpu = cpus[2];
   Card card = empty_card();
   remark(card, lab);
   double expected_s = 0;
-  for (const Station& station : kStations) expected_s += station.expected_s;
-  progress.start("scorecard", kStations.size(), expected_s);
-  for (const Station& station : kStations) {
-    progress.begin_step(station.label, station.expected_s);
-    auto found = station.measure(lab);
-    if (!found) return tl::unexpected<Error>(found.error());
-    place(card, std::move(*found));
+  for (const BenchEntry& bench : kBenches) expected_s += bench.expected_s;
+  progress.start("scorecard", kBenches.size(), expected_s);
+  for (const BenchEntry& bench : kBenches) {
+    progress.begin_step(bench.label, bench.expected_s);
+    VIOLET_TRY(auto found, bench.measure(lab));
+    place(card, std::move(found));
     progress.end_step();
   }
   progress.finish("scorecard done");

@@ -1,4 +1,4 @@
-// How good is it: every key of the scorecard, measured as ratios inside one run on this machine.
+// A scorecard says how good the engine is: every key, measured as ratios inside one run on this machine.
 //
 //     auto text = scorecard::run({.json = true});    // for stdout; progress goes to stderr
 //

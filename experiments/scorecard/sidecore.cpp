@@ -2,27 +2,20 @@
 
 #include <array>
 
+#include "dataplane/dma/engine_port.hpp"
+
 namespace violet::scorecard {
 
 Result<std::unique_ptr<Sidecore>> Sidecore::make(Lab& lab, RingFormat format,
                                                  std::uint64_t mappings, Probe probe) {
   std::unique_ptr<Sidecore> made(new Sidecore(*lab.eal));
-  auto rings = Rings::make(format);
-  if (!rings) return tl::unexpected<Error>(rings.error());
-  auto quiescence = RcuQuiescence::create(8);
-  if (!quiescence) return tl::unexpected<Error>(quiescence.error());
-  made->rings = std::move(*rings);
-  made->quiescence = std::move(*quiescence);
-  auto engine =
-      make_engine("radix", DefaultIotlb::kName,
-                  {bench_config(mappings), *made->quiescence, made->rings->memory(), probe});
-  if (!engine) return tl::unexpected<Error>(engine.error());
-  made->engine = std::move(*engine);
-  made->engine->attach_queues(&made->rings->requests(), nullptr);
+  VIOLET_TRY(made->rings, Rings::make(format));
+  VIOLET_TRY(made->quiescence, RcuQuiescence::create(8));
+  VIOLET_TRY(made->engine, make_device("radix", kDefaultIotlb, bench_config(mappings),
+                                       *made->quiescence, {}, probe));
+  made->engine->connect(&made->rings->requests(), nullptr);
   made->engine->negotiate(made->engine->offered_features());
-  auto port = made->engine->open_port(kEndpoint, "endpoint");
-  if (!port) return tl::unexpected<Error>(port.error());
-  made->port = std::move(*port);
+  VIOLET_TRY(made->port, open_port(*made->engine, kEndpoint, "endpoint", made->rings->memory()));
   made->rings->put_attach(0);
   if (!made->call()) return fail("the bench's engine refused ATTACH");
   return made;
@@ -30,7 +23,8 @@ Result<std::unique_ptr<Sidecore>> Sidecore::make(Lab& lab, RingFormat format,
 
 Status Sidecore::start(Handler handler) {
   if (handler == Handler::kEngine) {
-    place_ = std::make_unique<Placement>(eal_, *engine, PlacementKind::kSidecore, InjectedCosts{});
+    place_ = std::make_unique<Placement>(eal_, *engine, rings->requests(), PlacementKind::kSidecore,
+                                         InjectedCosts{});
     return place_->start();
   }
   stop_empty_.store(false, std::memory_order_relaxed);

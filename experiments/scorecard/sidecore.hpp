@@ -1,4 +1,4 @@
-// An engine on its own lcore behind a ring, as a run has it: make_engine() and Placement, sidecore.
+// A sidecore runs a device on its own lcore behind a ring, as a run has it: make_device() and Placement.
 //
 // Threading: lcore 0 owns it; the engine runs on lcore 1 between start() and stop().
 #pragma once
@@ -6,9 +6,9 @@
 #include <atomic>
 #include <memory>
 
+#include "dataplane/dma/dma_port.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
-#include "dataplane/runtime/engine.hpp"
-#include "dataplane/runtime/placement.hpp"
+#include "dataplane/placement/placement.hpp"
 #include "experiments/scorecard/device_bed.hpp"
 #include "experiments/scorecard/lab.hpp"
 #include "experiments/scorecard/rings.hpp"
@@ -44,7 +44,7 @@ class Sidecore {
 
   std::unique_ptr<Rings> rings;
   std::unique_ptr<RcuQuiescence> quiescence;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Device> engine;
   std::unique_ptr<DmaPort> port;
 
  private:

@@ -1,6 +1,6 @@
 // pipelined, growth, bytes: requests in bulk, and what many mappings cost.
 #include <absl/container/btree_map.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <array>
@@ -52,16 +52,15 @@ struct Pipeline {
 };
 
 Result<Pipeline> make_pipeline(Lab& lab, RingFormat format, std::size_t live) {
-  auto sidecore = Sidecore::make(lab, format, live + kInFlight);
-  if (!sidecore) return tl::unexpected<Error>(sidecore.error());
-  Pipeline pipeline(std::move(*sidecore), live);
+  VIOLET_TRY(auto sidecore, Sidecore::make(lab, format, live + kInFlight));
+  Pipeline pipeline(std::move(sidecore), live);
   if (!pipeline.sidecore->populate(pipeline.churn))
     return fail("a MAP of the population was refused");
   return pipeline;
 }
 
 Status sample(Pipeline& pipeline, std::size_t requests, Sidecore::Handler handler) {
-  if (auto started = pipeline.sidecore->start(handler); !started) return started;
+  VIOLET_TRY(pipeline.sidecore->start(handler));
   const bool empty = handler == Sidecore::Handler::kEmpty;
   Churn ignored = pipeline.churn;  // An empty handler leaves the population as it is.
   Churn& churn = empty ? ignored : pipeline.churn;
@@ -115,7 +114,8 @@ std::size_t resident_set_bytes() {
 }
 
 Finding bytes_finding(const Sidecore& sidecore, std::size_t live, std::size_t growth) {
-  const std::size_t accounted = sidecore.engine->store_bytes() + sidecore.engine->iotlb_bytes();
+  const std::size_t accounted =
+      sidecore.engine->memory_used() + sidecore.engine->iotlb().resident_bytes();
   const double each = 1.0 / static_cast<double>(live);
   const double larger = static_cast<double>(std::max(accounted, growth)) * each;
   return {
@@ -123,8 +123,8 @@ Finding bytes_finding(const Sidecore& sidecore, std::size_t live, std::size_t gr
       {{larger, std::nullopt, 1}},
       fmt::format("accounted {:.2f} B (store {:.2f}, IOTLB {:.2f}); the process grew by {:.2f} B",
                   static_cast<double>(accounted) * each,
-                  static_cast<double>(sidecore.engine->store_bytes()) * each,
-                  static_cast<double>(sidecore.engine->iotlb_bytes()) * each,
+                  static_cast<double>(sidecore.engine->memory_used()) * each,
+                  static_cast<double>(sidecore.engine->iotlb().resident_bytes()) * each,
                   static_cast<double>(growth) * each),
       "a radix leaf takes 8 bytes a granule; the rest is upper levels, the IOTLB and the rings",
       "the larger of what the engine accounts for and what the process grew by; device, rings and "
@@ -138,39 +138,34 @@ Result<Findings> measure_pipeline(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("pipelined", kNeedsTwoCpus)};
   const std::size_t live = lab.size(65536, 1024);
   const std::size_t requests = lab.size(1 << 17, 1 << 9);
-  auto packed = make_pipeline(lab, RingFormat::kPacked, live);
-  auto split = make_pipeline(lab, RingFormat::kSplit, live);
-  if (!packed) return tl::unexpected<Error>(packed.error());
-  if (!split) return tl::unexpected<Error>(split.error());
+  VIOLET_TRY(auto packed, make_pipeline(lab, RingFormat::kPacked, live));
+  VIOLET_TRY(auto split, make_pipeline(lab, RingFormat::kSplit, live));
   Churn keys(live, live / 64, live);
   Btree btree(keys);
   Samples btree_ns;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
-    if (i == 1) packed->ns = packed->empty_ns = split->ns = btree_ns = {};
+    if (i == 1) packed.ns = packed.empty_ns = split.ns = btree_ns = {};
     for (const auto handler : {Sidecore::Handler::kEngine, Sidecore::Handler::kEmpty}) {
-      const auto done = sample(*packed, requests, handler);
-      if (!done) return tl::unexpected<Error>(done.error());
+      VIOLET_TRY(sample(packed, requests, handler));
     }
     bool right = true;
     btree_ns.push_back(ns_each(requests, [&] { right = btree.run(keys, requests); }));
     if (!right) return fail("the btree lost keys");
-    const auto done = sample(*split, requests, Sidecore::Handler::kEngine);
-    if (!done) return tl::unexpected<Error>(done.error());
+    VIOLET_TRY(sample(split, requests, Sidecore::Handler::kEngine));
     lab.tick();
   }
   return Findings{
       {"pipelined",
-       {ratio(packed->ns, btree_ns)},
+       {ratio(packed.ns, btree_ns)},
        fmt::format("{} packed, {} split vs {}; an empty handler on the packed ring {}",
-                   ns_text(packed->ns), ns_text(split->ns), ns_text(btree_ns),
-                   ns_text(packed->empty_ns)),
+                   ns_text(packed.ns), ns_text(split.ns), ns_text(btree_ns),
+                   ns_text(packed.empty_ns)),
        fmt::format(
            "the ring alone, with an empty handler, took {} a request, {} of what the btree takes: "
            "a request's line, its descriptors and its answer change cores, which a tree in one "
            "core's cache does not; the engine adds {}",
-           ns_text(packed->empty_ns),
-           results::three_digits(ratio(packed->empty_ns, btree_ns).value),
-           ns_text(results::median(packed->ns) - results::median(packed->empty_ns))),
+           ns_text(packed.empty_ns), results::three_digits(ratio(packed.empty_ns, btree_ns).value),
+           ns_text(results::median(packed.ns) - results::median(packed.empty_ns))),
        "packed ring; guest and engine work at the same time on two cores, the btree on one"}};
 }
 
@@ -179,24 +174,20 @@ Result<Findings> measure_growth(Lab& lab) {
   Churn large(many, 1024, 1);
   Churn small(1024, 1024, 2);
   const std::size_t before = resident_set_bytes();
-  auto full = Sidecore::make(lab, RingFormat::kPacked, many + kInFlight);
-  if (!full) return tl::unexpected<Error>(full.error());
-  if (!(*full)->populate(large)) return fail("a MAP of the large population was refused");
-  const Finding bytes = bytes_finding(**full, many, resident_set_bytes() - before);
-  auto few = Sidecore::make(lab, RingFormat::kPacked, 1024 + kInFlight);
-  if (!few) return tl::unexpected<Error>(few.error());
-  if (!(*few)->populate(small)) return fail("a MAP of the small population was refused");
+  VIOLET_TRY(auto full, Sidecore::make(lab, RingFormat::kPacked, many + kInFlight));
+  if (!full->populate(large)) return fail("a MAP of the large population was refused");
+  const Finding bytes = bytes_finding(*full, many, resident_set_bytes() - before);
+  VIOLET_TRY(auto few, Sidecore::make(lab, RingFormat::kPacked, 1024 + kInFlight));
+  if (!few->populate(small)) return fail("a MAP of the small population was refused");
   const std::size_t pairs = lab.size(1 << 15, 1 << 8);
   Samples large_ns;
   Samples small_ns;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
     if (i == 1) large_ns = small_ns = {};
-    const auto at_few = pair_ns(**few, small, pairs);
-    const auto at_many = pair_ns(**full, large, pairs);
-    if (!at_few) return tl::unexpected<Error>(at_few.error());
-    if (!at_many) return tl::unexpected<Error>(at_many.error());
-    small_ns.push_back(*at_few);
-    large_ns.push_back(*at_many);
+    VIOLET_TRY(const double at_few, pair_ns(*few, small, pairs));
+    VIOLET_TRY(const double at_many, pair_ns(*full, large, pairs));
+    small_ns.push_back(at_few);
+    large_ns.push_back(at_many);
     lab.tick();
   }
   return Findings{{"growth",

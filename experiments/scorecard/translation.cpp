@@ -25,11 +25,11 @@ constexpr const char* kPath =
 // Whole translations, one call each.
 template <class Bed>
 [[gnu::noinline]] std::uint64_t pass_translate(const Lookups& lookups, Bed& bed) {
-  auto& device = *bed.device;
-  const typename Bed::Dev::Section section(device, *bed.reader);
+  auto& path = *bed.path;
+  const typename Bed::Path::Section section(path);
   std::uint64_t sum = 0;
   for (const std::uint64_t at : lookups.sequence) {
-    const auto result = device.translate(*bed.reader, bed.endpoint, {at}, Access::kRead);
+    const auto result = path.translate(bed.endpoint, {at}, Access::kRead);
     if (result.outcome != Outcome::kMapped) [[unlikely]] {
       return 0;
     }
@@ -43,18 +43,18 @@ template <class Bed>
   struct Place {
     std::uint64_t phys, bytes_left;
   };
-  auto& device = *bed.device;
-  const DefaultBed::Dev::Section section(device, *bed.reader);
+  auto& path = *bed.path;
+  const DefaultBed::Path::Section section(path);
   std::uint64_t sum = 0;
   bool right = true;
   std::array<Place, kBurst> places;
   for (std::span<const std::uint64_t> left = lookups.sequence; !left.empty();) {
     const auto burst = left.first(std::min(left.size(), kBurst));
     left = left.subspan(burst.size());
-    device.translate_burst(
-        *bed.reader, bed.endpoint, burst.size(),
+    path.translate_burst(
+        bed.endpoint, burst.size(),
         [burst](std::size_t i) {
-          return DefaultBed::Dev::Path::BurstAccess{{burst[i]}, Access::kRead};
+          return BurstAccess{{burst[i]}, Access::kRead};
         },
         [&](std::size_t i, const TranslateResult& result) {
           right &= result.outcome == Outcome::kMapped;
@@ -72,7 +72,7 @@ template <class Bed>
 struct BareIotlb {
   explicit BareIotlb(const Lookups& lookups) : iotlb(IotlbConfig{}, quiescence) {
     const auto id = quiescence.add_reader("bare").value();
-    reader = iotlb.add_reader(id).value();
+    reader = static_cast<DefaultIotlb::Reader*>(iotlb.add_reader(id).value());
     quiescence.online(id);
     for (const std::uint64_t at : lookups.sequence) {
       const std::uint64_t first = at & ~(kPage - 1);
@@ -117,7 +117,7 @@ struct BareIotlb {
 
 template <class Bed>
 Result<std::unique_ptr<Bed>> populated(const Lookups& lookups) {
-  auto bed = Bed::make(lookups.sequence.size() + 64);
+  auto bed = Bed::make(kDefaultIotlb, lookups.sequence.size() + 64);
   if (!bed) return bed;
   for (const std::uint64_t at : lookups.sequence) {
     const std::uint64_t first = at & ~(kPage - 1);
@@ -148,7 +148,7 @@ struct Rivals {
   std::unique_ptr<DpdkHash> hash;
 };
 
-Result<HitSamples> measure(Lab& lab, const Lookups& lookups, const Rivals& rivals) {
+Result<HitSamples> measure_hit_samples(Lab& lab, const Lookups& lookups, const Rivals& rivals) {
   auto bed = populated<DefaultBed>(lookups);
   if (!bed) return tl::unexpected<Error>(bed.error());
   BareIotlb bare(lookups);
@@ -203,12 +203,13 @@ Finding hit_finding(std::string_view key, const HitSamples& samples) {
 
 Result<Findings> measure_hits(Lab& lab) {
   const Lookups few(lab.size(4096, 256));
-  auto small = measure(lab, few, {});
+  auto small = measure_hit_samples(lab, few, {});
   if (!small) return tl::unexpected<Error>(small.error());
   const Lookups many(lab.size(65536, 1024));
   auto hash = DpdkHash::make(many);
   if (!hash) return tl::unexpected<Error>(hash.error());
-  auto large = measure(lab, many, {std::make_unique<IntervalTree>(many), std::move(*hash)});
+  auto large =
+      measure_hit_samples(lab, many, {std::make_unique<IntervalTree>(many), std::move(*hash)});
   if (!large) return tl::unexpected<Error>(large.error());
   Findings found{hit_finding("hit_4k", *small), hit_finding("hit_64k", *large)};
   found.push_back({"hit_vs_gtree",
@@ -231,7 +232,7 @@ Result<Findings> measure_hits(Lab& lab) {
 Result<Findings> measure_miss(Lab& lab) {
   const Lookups lookups(lab.size(65536, 1024));
   // The IOTLB of which one UNMAP empties everything.
-  auto bed = populated<DeviceBed<GenerationDomainIotlb>>(lookups);
+  auto bed = populated<DefaultBed>(lookups);
   if (!bed) return tl::unexpected<Error>(bed.error());
   const IntervalTree tree(lookups);
   const std::uint64_t expected = pass_array(lookups);

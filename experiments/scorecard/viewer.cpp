@@ -3,7 +3,7 @@
 // The load of `pipelined`, with the engine's events going into a segment that a recorder's thread empties
 // every 10 ms. Three arms in turns: nobody looks, nobody looks (A/A: what the machine does by itself), and
 // a viewer in another process (viewer_process.hpp).
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
@@ -64,16 +64,14 @@ struct Bench {
 Result<Bench> make_bench(Lab& lab) {
   const std::size_t live = lab.size(1 << 16, 1 << 8);
   const std::array rings = {RingPlace{kEngineLcore, RingRole::kEngine, std::size_t{1} << 18}};
-  auto segment = RunSegment::create({.ns_per_tick = ns_per_tick(), .run_id = "scorecard"}, rings);
-  if (!segment) return tl::unexpected<Error>(segment.error());
-  auto sidecore =
-      Sidecore::make(lab, RingFormat::kPacked, live + kInFlight, Probe(&(*segment)->ring(0)));
-  if (!sidecore) return tl::unexpected<Error>(sidecore.error());
-  Bench bench{std::move(*segment), std::move(*sidecore), Churn(live, live / 64, live),
+  VIOLET_TRY(auto segment,
+             RunSegment::create({.ns_per_tick = ns_per_tick(), .run_id = "scorecard"}, rings));
+  VIOLET_TRY(auto sidecore,
+             Sidecore::make(lab, RingFormat::kPacked, live + kInFlight, Probe(&segment->ring(0))));
+  Bench bench{std::move(segment), std::move(sidecore), Churn(live, live / 64, live),
               lab.size(1 << 21, 1 << 10)};
   if (!bench.sidecore->populate(bench.churn)) return fail("a MAP of the population was refused");
-  if (auto started = bench.sidecore->start(); !started)
-    return tl::unexpected<Error>(started.error());
+  VIOLET_TRY(bench.sidecore->start());
   return bench;
 }
 
@@ -91,34 +89,31 @@ struct ViewerSamples {
   ViewerProcess::Totals totals;
 };
 
-Status repeat(Lab& lab, Bench& bench, unsigned cpu, unsigned frames, ViewerSamples& samples) {
+Status repeat_viewer(Lab& lab, Bench& bench, unsigned cpu, unsigned frames,
+                     ViewerSamples& samples) {
   for (Samples* arm : {&samples.alone, &samples.again}) {
-    const auto measured = rate(bench);
-    if (!measured) return tl::unexpected<Error>(measured.error());
-    arm->push_back(*measured);
+    VIOLET_TRY(const auto measured, rate(bench));
+    arm->push_back(measured);
   }
-  if (auto attached = lab.viewer->attach(bench.segment->fd(), cpu, frames); !attached)
-    return attached;
-  const auto measured = rate(bench);
-  const auto seen = lab.viewer->detach();
-  if (!measured) return tl::unexpected<Error>(measured.error());
-  if (!seen) return tl::unexpected<Error>(seen.error());
-  samples.watched.push_back(*measured);
-  samples.totals.frames += seen->frames;
-  samples.totals.events += seen->events;
-  samples.totals.lost += seen->lost;
+  VIOLET_TRY(lab.viewer->attach(bench.segment->fd(), cpu, frames));
+  const auto watched = rate(bench);
+  const auto detached = lab.viewer->detach();
+  VIOLET_TRY(const double measured, watched);
+  VIOLET_TRY(const auto seen, detached);
+  samples.watched.push_back(measured);
+  samples.totals.frames += seen.frames;
+  samples.totals.events += seen.events;
+  samples.totals.lost += seen.lost;
   return {};
 }
 
-Result<ViewerSamples> measure(Lab& lab, unsigned cpu, unsigned frames) {
-  auto bench = make_bench(lab);
-  if (!bench) return tl::unexpected<Error>(bench.error());
-  const Drain drain(bench->segment->ring(0));
+Result<ViewerSamples> measure_viewer_samples(Lab& lab, unsigned cpu, unsigned frames) {
+  VIOLET_TRY(auto bench, make_bench(lab));
+  const Drain drain(bench.segment->ring(0));
   ViewerSamples samples;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
     if (i == 1) samples = {};
-    if (auto done = repeat(lab, *bench, cpu, frames, samples); !done)
-      return tl::unexpected<Error>(done.error());
+    VIOLET_TRY(repeat_viewer(lab, bench, cpu, frames, samples));
     lab.tick();
   }
   return samples;
@@ -140,20 +135,18 @@ Result<Findings> measure_viewer(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("viewer", kNeedsTwoCpus)};
   if (lab.viewer == nullptr)
     return Findings{not_available("viewer", "no process could be started")};
-  const auto shared = measure(lab, lab.eal->cpus()[0], kSharedFrames);
-  if (!shared) return tl::unexpected<Error>(shared.error());
+  VIOLET_TRY(const auto shared, measure_viewer_samples(lab, lab.eal->cpus()[0], kSharedFrames));
   results::Estimate spare_ratio{std::numeric_limits<double>::quiet_NaN(), std::nullopt, 0};
   std::string spare_text = "with a core to spare: not measured, there are two CPUs";
   if (lab.spare_cpu) {
-    const auto spare = measure(lab, *lab.spare_cpu, kSpareFrames);
-    if (!spare) return tl::unexpected<Error>(spare.error());
-    spare_ratio = ratio(spare->watched, spare->alone);
-    spare_text = text_of(*spare, kSpareFrames, "on a CPU of its own");
+    VIOLET_TRY(const auto spare, measure_viewer_samples(lab, *lab.spare_cpu, kSpareFrames));
+    spare_ratio = ratio(spare.watched, spare.alone);
+    spare_text = text_of(spare, kSpareFrames, "on a CPU of its own");
   }
   return Findings{
       {"viewer",
-       {spare_ratio, ratio(shared->watched, shared->alone)},
-       spare_text + "; " + text_of(*shared, kSharedFrames, "on the guest's CPU"),
+       {spare_ratio, ratio(shared.watched, shared.alone)},
+       spare_text + "; " + text_of(shared, kSharedFrames, "on the guest's CPU"),
        "the viewer takes the guest's CPU for copying and folding what 32 requests in flight leave",
        "the application's data path in a process of its own (attach, observe, fold), without "
        "drawing; "

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/fold.hpp"
 #include "engine/telemetry/segment.hpp"
+#include "experiments/trace/fold.hpp"
 
 namespace violet::scorecard {
 namespace {

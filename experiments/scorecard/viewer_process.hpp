@@ -1,9 +1,8 @@
-// A viewer in a process of its own that does what the application does with a live run, without drawing:
-// it maps the run's segment through /proc, and so many times a second it copies what is new in every ring
-// and folds it.
+// A viewer process does what the application does with a live run, without drawing: it maps the run's segment
+// through /proc, and so many times a second it copies what is new in every ring and folds it.
 //
 // Threading: owner-only, lcore 0. start() forks, so it comes before EAL and before any other thread.
-// Invariants: V1 the process ends with its parent, however that ends. V2 it has the priority that the
+// Invariants: the process ends with its parent, however that ends. It has the priority that the
 // application's reading thread has (step_back() of telemetry/segment.hpp).
 #pragma once
 

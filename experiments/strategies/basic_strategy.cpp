@@ -42,7 +42,7 @@ bool BasicStrategy::map_list(std::uint16_t endpoint, std::span<const DmaBuffer> 
 }
 
 void BasicStrategy::unmap(const DmaMapping& mapping, unsigned cpu) {
-  VIOLET_DCHECK(length_of(mapping) == 1);  // T4
+  VIOLET_DCHECK(length_of(mapping) == 1);  // A list goes by unmap_list().
   ++context_.counters.unmaps;
   do_unmap({&mapping, 1}, cpu, false);
 }
@@ -55,7 +55,7 @@ void BasicStrategy::unmap_coherent(const DmaMapping& mapping, unsigned cpu) {
 void BasicStrategy::unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) {
   while (!mappings.empty()) {
     const std::size_t length = length_of(mappings.front());
-    VIOLET_CHECK(length <= mappings.size());  // T4
+    VIOLET_CHECK(length <= mappings.size());  // A list is unmapped whole.
     ++context_.counters.unmaps;
     do_unmap(mappings.first(length), cpu, false);
     mappings = mappings.subspan(length);
@@ -66,7 +66,7 @@ void BasicStrategy::unmap_list(std::span<const DmaMapping> mappings, unsigned cp
 
 Status MappedStrategy::start() {
   for (std::size_t i = 0; i < context_.endpoints.size(); ++i) {
-    if (auto ok = open(static_cast<std::uint16_t>(i)); !ok) return ok;
+    VIOLET_TRY(open(static_cast<std::uint16_t>(i)));
   }
   return {};
 }
@@ -78,20 +78,18 @@ Status MappedStrategy::open(std::uint16_t endpoint) {
   if (facts.last_domain.value - facts.first_domain.value < endpoint) {
     return fail("the device has too few domains for {} endpoints", context_.endpoints.size());
   }
-  const auto properties = context_.driver.probe(id);
-  if (!properties) return tl::unexpected(properties.error());
+  VIOLET_TRY(const auto properties, context_.driver.probe(id));
 
   IovaConfig config = context_.iova;
   config.granule_shift = static_cast<unsigned>(std::countr_zero(facts.page_size_mask));
   config.aperture = facts.input_range;
   config.cpus = context_.cpus;
-  for (const auto& region : properties->regions) config.reserved.push_back(region.range);
-  auto iovas = make_iova_allocator(context_.iova_allocator, config);
-  if (!iovas) return tl::unexpected(iovas.error());
+  for (const auto& region : properties.regions) config.reserved.push_back(region.range);
+  VIOLET_TRY(auto iovas, make_iova_allocator(context_.iova_allocator, config));
 
-  domains_.push_back(std::make_unique<DmaDomain>(context_.driver, domain_id, std::move(*iovas),
+  domains_.push_back(std::make_unique<DmaDomain>(context_.driver, domain_id, std::move(iovas),
                                                  context_.counters, context_.domain));
-  if (auto ok = domains_.back()->attach(id); !ok) return ok;
+  VIOLET_TRY(domains_.back()->attach(id));
   return opened(endpoint);
 }
 
@@ -129,7 +127,7 @@ void MappedStrategy::do_unmap(std::span<const DmaMapping> mappings, unsigned cpu
 
 void MappedStrategy::retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules,
                                 unsigned cpu) {
-  // Without an answer the device may still translate it: then it stays taken (T1).
+  // Without an answer the device may still translate the address: then it is not freed.
   if (domains_[endpoint]->sync()) domains_[endpoint]->free_iova(first, granules, cpu);
 }
 

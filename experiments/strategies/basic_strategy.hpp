@@ -1,9 +1,9 @@
-// What strategies share. BasicStrategy counts calls and takes lists apart; MappedStrategy, on top of
-// it, is the zero-copy path of dma-iommu: a domain for each endpoint, map and sync, and a hook for what
-// happens to an address after its UNMAP was queued.
+// BasicStrategy counts calls and splits lists; MappedStrategy, on top of it, is the zero-copy path of dma-iommu:
+// a domain for each endpoint, map and sync, and a hook for what happens to an address after its UNMAP was
+// queued.
 //
 // Threading: as strategy.hpp.
-// Invariants: T1-T4 of strategy.hpp, as far as the hooks keep them. A driver that gave up makes every
+// Invariants: those of strategy.hpp, as far as the hooks keep them. A driver that gave up makes every
 // map fail, and no address is used again.
 #pragma once
 

@@ -51,9 +51,8 @@ class BounceDynamic final : public MappedStrategy {
 
  private:
   Status opened(std::uint16_t endpoint) override {
-    auto pool = BouncePool::create(domain(endpoint), context_.pages, options_.slots, 0);
-    if (!pool) return tl::unexpected(pool.error());
-    pools_.push_back(std::move(*pool));
+    VIOLET_TRY(auto pool, BouncePool::create(domain(endpoint), context_.pages, options_.slots, 0));
+    pools_.push_back(std::move(pool));
     return {};
   }
 
@@ -127,9 +126,9 @@ class BounceDynamic final : public MappedStrategy {
     context_.counters.bytes_copied += mapping.buffer.bytes;
     // Copies come by the million a second, more than event rings hold: the counter has them all.
     if (!context_.probe.on() || ++copies_ % kCopiesPerEvent != 1) return;
-    context_.probe.record(context_.clock(), EventKind::kCopy,
-                          context_.endpoints[mapping.endpoint].value, mapping.iova.value,
-                          mapping.buffer.bytes);
+    context_.probe.record(
+        CopyEvent{context_.endpoints[mapping.endpoint], mapping.iova, mapping.buffer.bytes}.event(
+            context_.clock()));
   }
 
   static constexpr std::uint64_t kCopiesPerEvent = 32;
@@ -140,37 +139,37 @@ class BounceDynamic final : public MappedStrategy {
   Ticks next_eviction_ = 0;
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
-  const ParameterSet& parameters = context.parameters;
-  const auto evict_ns = static_cast<std::uint64_t>(parameters.real("evict_s") * 1e9);
+std::unique_ptr<Strategy> make_bounce_dynamic(const StrategyContext& context) {
+  const SettingValues& settings = context.settings;
+  const auto evict_ns = static_cast<std::uint64_t>(settings.real("evict_s") * 1e9);
   return std::make_unique<BounceDynamic>(
       context,
-      BounceOptions{.slots = static_cast<std::uint32_t>(parameters.integer("slots")),
-                    .limit_bytes = static_cast<std::uint64_t>(parameters.integer("limit_bytes")),
+      BounceOptions{.slots = static_cast<std::uint32_t>(settings.integer("slots")),
+                    .limit_bytes = static_cast<std::uint64_t>(settings.integer("limit_bytes")),
                     .evict_ticks = std::max<Ticks>(1, ns_to_ticks(evict_ns))});
 }
 
 }  // namespace
 
 StrategyInfo bounce_dynamic_strategy() {
-  return {"bounce-dynamic",
-          "small buffers are copied through a pool that stays mapped; larger ones are strict",
-          {{.name = "slots",
-            .initial = std::int64_t{1024},
-            .least = 1,
-            .most = 65536,
-            .help = "of each of the eight size classes (buffer_pool_size)"},
-           {.name = "limit_bytes",
-            .initial = std::int64_t{4096},
-            .least = 0,
-            .most = 512 << 10,
-            .help = "larger buffers and lists are mapped as under strict (always_bounce_limit)"},
-           {.name = "evict_s",
-            .initial = 5.0,
-            .least = 0.001,
-            .most = 3600,
-            .help = "period of eviction; a slot idle for two rounds is unmapped"}},
-          make};
+  return {{"bounce-dynamic",
+           "small buffers are copied through a pool that stays mapped; larger ones are strict",
+           {{.name = "slots",
+             .initial = std::int64_t{1024},
+             .least = 1,
+             .most = 65536,
+             .help = "of each of the eight size classes (buffer_pool_size)"},
+            {.name = "limit_bytes",
+             .initial = std::int64_t{4096},
+             .least = 0,
+             .most = 512 << 10,
+             .help = "larger buffers and lists are mapped as under strict (always_bounce_limit)"},
+            {.name = "evict_s",
+             .initial = 5.0,
+             .least = 0.001,
+             .most = 3600,
+             .help = "period of eviction; a slot idle for two rounds is unmapped"}}},
+          make_bounce_dynamic};
 }
 
 }  // namespace violet

@@ -12,8 +12,8 @@ using protocol::Type;
 
 constexpr std::uint32_t kPage = 4096;
 
-RigOptions bounce(ParameterAssignments parameters = {}) {
-  return {.strategy = "bounce-dynamic", .parameters = std::move(parameters)};
+RigOptions bounce(SettingAssignments settings = {}) {
+  return {.strategy = "bounce-dynamic", .settings = std::move(settings)};
 }
 
 void fill(std::span<std::byte> bytes, int value) { std::memset(bytes.data(), value, bytes.size()); }
@@ -162,7 +162,7 @@ TEST(Bounce, AboveTheLimitItIsStrict) {
   EXPECT_EQ(rig.guest.counters.bounce_fallbacks, 0u);
 }
 
-TEST(Bounce, TheLimitIsAParameter) {
+TEST(Bounce, TheLimitIsASetting) {
   StrategyRig rig(bounce({{"limit_bytes", std::int64_t{65536}}}));
   EXPECT_TRUE(rig.strategy->map(0, rig.buffer(65536), DmaDirection::kToDevice, 0)->persistent);
   StrategyRig never(bounce({{"limit_bytes", std::int64_t{0}}}));

@@ -1,13 +1,13 @@
-// The pool of mapped bounce buffers of one domain (D. Stevens, "Dynamic IOMMU-backed bounce buffers",
-// 2021): slots of eight sizes whose mappings outlive their use, so that a copy replaces MAP and UNMAP.
+// A bounce pool keeps mapped buffers of one domain (D. Stevens, "Dynamic IOMMU-backed bounce buffers", 2021):
+// slots of eight sizes whose mappings outlive their use, so that a copy replaces MAP and UNMAP.
 //
 // Threading: owner-only; in the kernel one spinlock for each size class.
 // Invariants:
-//   P1 a slot's address is arithmetic: one reservation of 255 * slots granules, the largest class
-//      first, so that every slot is aligned to its size.
-//   P2 a slot belongs to one user at a time; the device can reach a slot's page and no other memory
-//      through it. What is beside the user's bytes is what the pool's pages held before.
-//   P3 slots are reused last in first out, only with exactly the permissions they were mapped with.
+//   A slot's address is arithmetic: one reservation of 255 * slots granules, the largest class first, so that
+//   every slot is aligned to its size.
+//   A slot belongs to one user at a time; the device can reach a slot's page and no other memory through it.
+//   What is beside the user's bytes is what the pool's pages held before.
+//   Slots are reused last in first out, only with exactly the permissions they were mapped with.
 // Limits: classes of 1, 2, ... 128 granules; arrays are allocated at a class's first use. A slot's
 // memory is contiguous, so that one MAP covers it (the original takes single pages when it must).
 #pragma once

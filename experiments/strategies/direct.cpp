@@ -42,10 +42,9 @@ class Direct final : public MappedStrategy {
 
  private:
   Status opened(std::uint16_t endpoint) override {
-    const auto properties = context_.driver.probe(context_.endpoints[endpoint]);
-    if (!properties) return tl::unexpected(properties.error());
+    VIOLET_TRY(const auto properties, context_.driver.probe(context_.endpoints[endpoint]));
     std::vector<IovaRange> reserved;
-    for (const auto& region : properties->regions) reserved.push_back(region.range);
+    for (const auto& region : properties.regions) reserved.push_back(region.range);
     std::vector<Piece>& pieces = pieces_.emplace_back();
     for (const auto& region : context_.memory.regions()) {
       const Piece whole{region.start.value, region.start.value + region.bytes};
@@ -63,9 +62,8 @@ class Direct final : public MappedStrategy {
       if (!context_.driver.facts().input_range.contains(range)) {
         return fail("guest memory at {:#x} lies outside the device's input range", from);
       }
-      auto ok =
-          context_.driver.map_now(domain(endpoint).id(), range, {from}, Permissions::kReadWrite);
-      if (!ok) return ok;
+      VIOLET_TRY(
+          context_.driver.map_now(domain(endpoint).id(), range, {from}, Permissions::kReadWrite));
       bytes += to - from;
     }
     mapped_bytes_ = std::max(mapped_bytes_, bytes);
@@ -97,14 +95,14 @@ class Direct final : public MappedStrategy {
   std::uint64_t mapped_bytes_ = 0;
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_direct(const StrategyContext& context) {
   return std::make_unique<Direct>(context);
 }
 
 }  // namespace
 
 StrategyInfo direct_strategy() {
-  return {"direct", "all guest memory is mapped one to one, once", {}, make};
+  return {{"direct", "all guest memory is mapped one to one, once"}, make_direct};
 }
 
 }  // namespace violet

@@ -7,8 +7,8 @@ bool Lazy::Parking::flush_all() {
   ++context.counters.flushes;
   const bool answered = context.driver.sync();
   if (context.probe.on()) {
-    context.probe.record(context.clock(), EventKind::kFlush, lazy_.domain(endpoint_).id().value,
-                         queue.queued(), 0);
+    context.probe.record(
+        FlushEvent{lazy_.domain(endpoint_).id(), queue.queued()}.event(context.clock()));
   }
   return answered;
 }
@@ -37,7 +37,7 @@ void Lazy::drain() {
   for (const auto& parking : queues_) parking->queue.drain();
 }
 
-std::vector<ParameterSpec> lazy_parameters(std::int64_t entries, double timer_ms) {
+std::vector<Setting> lazy_settings(std::int64_t entries, double timer_ms) {
   return {{.name = "entries",
            .initial = entries,
            .least = 2,
@@ -55,8 +55,8 @@ std::unique_ptr<Strategy> make_lazy(const StrategyContext& context, bool per_cpu
       context,
       FlushQueueOptions{
           .per_cpu = per_cpu,
-          .entries = static_cast<std::uint32_t>(context.parameters.integer("entries")),
-          .timeout_ns = static_cast<std::uint64_t>(context.parameters.real("timer_ms") * 1e6),
+          .entries = static_cast<std::uint32_t>(context.settings.integer("entries")),
+          .timeout_ns = static_cast<std::uint64_t>(context.settings.real("timer_ms") * 1e6),
           .cpus = context.cpus});
 }
 

@@ -1,9 +1,8 @@
-// The lazy strategies (DMA-FQ): unmap queues the UNMAP without a kick and parks the address in a flush
-// queue. The UNMAP rides on the next map's kick; a polling device executes it at once.
+// A lazy strategy (DMA-FQ) queues the UNMAP without a kick at unmap and keeps the address in a flush queue. The UNMAP rides on the next map's kick; a polling device executes it at once.
 //
 // Threading: as strategy.hpp.
-// Invariants: T1 by F1 of flush_queue.hpp; the flush is a sync of the driver, because virtio-iommu has
-// no domain flush on the wire.
+// Invariants: no address is reused too early, because the flush queue releases it only after a flush that began
+// later; the flush is a sync of the driver, because virtio-iommu has no domain flush on the wire.
 #pragma once
 
 #include <memory>
@@ -45,8 +44,8 @@ class Lazy final : public MappedStrategy {
   std::vector<std::unique_ptr<Parking>> queues_;  // One a domain.
 };
 
-// Both register the same two parameters with defaults of their own.
-std::vector<ParameterSpec> lazy_parameters(std::int64_t entries, double timer_ms);
+// Both register the same two settings with defaults of their own.
+std::vector<Setting> lazy_settings(std::int64_t entries, double timer_ms);
 std::unique_ptr<Strategy> make_lazy(const StrategyContext& context, bool per_cpu);
 
 }  // namespace violet

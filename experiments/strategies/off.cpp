@@ -9,7 +9,7 @@ class Off final : public BasicStrategy {
   using BasicStrategy::BasicStrategy;
 
   Status start() override {
-    if (context_.parameters.text("bypass") == "global") {
+    if (context_.settings.text("bypass") == "global") {
       return context_.driver.set_global_bypass(true);
     }
     const DeviceFacts& facts = context_.driver.facts();
@@ -17,7 +17,7 @@ class Off final : public BasicStrategy {
       return fail("the device has no BYPASS_CONFIG, so there are no bypass domains");
     }
     for (const EndpointId endpoint : context_.endpoints) {
-      if (auto ok = context_.driver.attach(facts.first_domain, endpoint, true); !ok) return ok;
+      VIOLET_TRY(context_.driver.attach(facts.first_domain, endpoint, true));
     }
     return {};
   }
@@ -36,21 +36,22 @@ class Off final : public BasicStrategy {
   void do_unmap(std::span<const DmaMapping>, unsigned, bool) override {}
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_off(const StrategyContext& context) {
   return std::make_unique<Off>(context);
 }
 
 }  // namespace
 
 StrategyInfo off_strategy() {
-  return {"off",
-          "no protection: the device bypasses translation",
-          {{.name = "bypass",
-            .initial = std::string("global"),
-            .choices = {"global", "domain"},
-            .help = "global: config.bypass and no ATTACH; domain: endpoints in a bypass domain, as "
-                    "iommu.passthrough=1"}},
-          make};
+  return {
+      {"off",
+       "no protection: the device bypasses translation",
+       {{.name = "bypass",
+         .initial = std::string("global"),
+         .choices = {"global", "domain"},
+         .help = "global: config.bypass and no ATTACH; domain: endpoints in a bypass domain, as "
+                 "iommu.passthrough=1"}}},
+      make_off};
 }
 
 }  // namespace violet

@@ -1,4 +1,4 @@
-// Every strategy under random work, against an oracle that checks T1-T3 and every byte that moves.
+// Every strategy under random work, against an oracle that checks strategy.hpp's invariants and every byte that moves.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -101,7 +101,7 @@ class History {
     ASSERT_EQ(mapping.granted & needed, needed);
     for_granules(mapping, [&](std::uint64_t granule) {
       if (!mapping.persistent) {
-        ASSERT_EQ(before.count(granule), 0u);  // T1
+        ASSERT_EQ(before.count(granule), 0u);  // Not handed out while still reachable.
       }
       unmapped_.erase({mapping.endpoint, granule});
     });
@@ -148,7 +148,8 @@ class History {
     for_granules(mapping, [&](std::uint64_t granule) {
       unmapped_.insert({mapping.endpoint, granule});
       if (name_.substr(0, 4) == "lazy") return;
-      ASSERT_FALSE(rig_.reaches(mapping.endpoint, {granule << 12}));  // T2
+      ASSERT_FALSE(
+          rig_.reaches(mapping.endpoint, {granule << 12}));  // Strict: unreachable after unmap().
     });
   }
 
@@ -198,9 +199,9 @@ TEST_P(RandomHistory, KeepsT1ToT3AndEveryByte) {
     options.guest.format = GetParam().format;
     options.guest.ring_size = seed % 2 == 0 ? 256 : 16;
     const bool has_entries = std::string(options.strategy).substr(0, 4) == "lazy";
-    if (has_entries && seed != 4) options.parameters = {{"entries", std::int64_t{16}}};
+    if (has_entries && seed != 4) options.settings = {{"entries", std::int64_t{16}}};
     if (options.strategy == "bounce-dynamic") {
-      options.parameters = {
+      options.settings = {
           {"slots", std::int64_t{4}}, {"limit_bytes", std::int64_t{20000}}, {"evict_s", 0.01}};
     }
     History(options, seed).run(600);

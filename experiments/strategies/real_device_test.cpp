@@ -10,17 +10,12 @@
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/device/device.hpp"
-#include "engine/iotlb/generation_domain.hpp"
-#include "engine/mapping/radix_store.hpp"
-#include "experiments/guest/exposure_ledger.hpp"
-#include "experiments/guest/probe_agreement.hpp"
 #include "experiments/strategies/strategies.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
+#include "experiments/trace/probe_agreement.hpp"
 
-namespace violet {
+namespace violet::real_device_test {
 namespace {
-
-using Engine = Device<RadixStore, GenerationDomainIotlb>;
-using Port = EnginePort<RadixStore, GenerationDomainIotlb>;
 
 constexpr EndpointId kEndpoint{0x28};
 constexpr std::size_t kEvents = 1 << 17;
@@ -33,6 +28,23 @@ struct Case {
   RingFormat format;
 };
 
+// Guest and engine share a thread, or the engine's has not started.
+class DirectTransport final : public DeviceTransport {
+ public:
+  explicit DirectTransport(Device& device) : device_(device) {}
+  std::uint64_t offered_features() override { return device_.offered_features(); }
+  bool negotiate(std::uint64_t features) override { return device_.negotiate(features); }
+  void read_config(std::size_t offset, std::span<std::byte> out) override {
+    device_.read_config(offset, out);
+  }
+  void write_config(std::size_t offset, std::span<const std::byte> bytes) override {
+    device_.write_config(offset, bytes);
+  }
+
+ private:
+  Device& device_;
+};
+
 class Machine final : public Doorbell, public SpinHook {
  public:
   explicit Machine(const Case& c) : threaded_(c.threaded) {
@@ -43,13 +55,13 @@ class Machine final : public Doorbell, public SpinHook {
     config.iotlb.entries = 256;
     config.endpoints = {
         {kEndpoint, "nic", {{IovaRange::of(0xfee00000, 0x100000), protocol::RegionKind::kMsi}}}};
-    auto made = Engine::create(config, quiescence, {}, Probe(&engine_ring));
+    auto made =
+        make_device("radix", "generation-domain", config, quiescence, {}, Probe(&engine_ring));
     VIOLET_CHECK(made);
     engine = std::move(*made);
     make_queues(c.format);
-    port = std::make_unique<Port>(*engine, **engine->add_reader("nic"),
-                                  *engine->endpoint(kEndpoint), memory);
-    transport = std::make_unique<TransportOf<Engine>>(*engine);
+    port = open_port(*engine, kEndpoint, "nic", memory).value();
+    transport = std::make_unique<DirectTransport>(*engine);
     auto driver_made = VirtioIommuDriver::create({.pages = *pages,
                                                   .queue = *driver_queue,
                                                   .transport = *transport,
@@ -89,11 +101,11 @@ class Machine final : public Doorbell, public SpinHook {
   EpochQuiescence quiescence;
   EventRing engine_ring{kEvents};
   EventRing guest_ring{kEvents};
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Device> engine;
   std::unique_ptr<DriverQueue> driver_queue;
   std::unique_ptr<RingRequestQueue> device_queue;
-  std::unique_ptr<Port> port;
-  std::unique_ptr<TransportOf<Engine>> transport;
+  std::unique_ptr<DmaPort> port;
+  std::unique_ptr<DirectTransport> transport;
   GuestCounters counters;
   std::unique_ptr<VirtioIommuDriver> driver;
   std::unique_ptr<Strategy> strategy;
@@ -149,8 +161,7 @@ class Traffic {
   };
 
   void record(EventKind kind, const DmaMapping& mapping) {
-    m_.guest_ring.record({now_ticks(), kind, dma_event_status(mapping), 0, kEndpoint.value,
-                          mapping.iova.value, dma_event_extent(mapping)});
+    m_.guest_ring.record(dma_event(mapping, kEndpoint).event(kind, now_ticks()));
   }
 
   void map() {
@@ -205,10 +216,11 @@ class Traffic {
     const Access access = reads ? Access::kRead : Access::kWrite;
     const Ticks before = now_ticks();
     const bool hit = m_.port->probe(mapping.iova, access);
-    const Ticks took = now_ticks() - before;
-    if (took > kDisturbed) return;
-    m_.guest_ring.record({before + took / 2, EventKind::kRogueProbe, std::uint8_t(hit ? 1 : 0), 0,
-                          kEndpoint.value, mapping.iova.value, static_cast<std::uint64_t>(access)});
+    const Ticks duration = now_ticks() - before;
+    if (duration > kDisturbed) return;
+    m_.guest_ring.record({before + duration / 2, EventKind::kRogueProbe, std::uint8_t(hit ? 1 : 0),
+                          0, kEndpoint.value, mapping.iova.value,
+                          static_cast<std::uint64_t>(access)});
   }
 
   Machine& m_;
@@ -302,4 +314,4 @@ INSTANTIATE_TEST_SUITE_P(Strategies, RealDevice,
                          case_name);
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::real_device_test

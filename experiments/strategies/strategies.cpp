@@ -6,35 +6,21 @@ namespace violet {
 VIOLET_STRATEGIES(VIOLET_DECLARE)
 #undef VIOLET_DECLARE
 
-std::span<const StrategyInfo> strategies() {
+Registry<StrategyInfo> strategies() {
 #define VIOLET_ENTRY(name) name##_strategy(),
   static const std::vector<StrategyInfo> kStrategies = {VIOLET_STRATEGIES(VIOLET_ENTRY)};
 #undef VIOLET_ENTRY
-  return kStrategies;
-}
-
-const StrategyInfo* find_strategy(std::string_view name) {
-  for (const StrategyInfo& info : strategies()) {
-    if (info.name == name) return &info;
-  }
-  return nullptr;
+  return {"strategy", kStrategies};
 }
 
 Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, StrategyContext context,
-                                                const ParameterAssignments& assignments) {
-  const StrategyInfo* info = find_strategy(name);
-  if (info == nullptr) {
-    std::string names;
-    for (const StrategyInfo& known : strategies()) {
-      names += (names.empty() ? "" : ", ") + std::string(known.name);
-    }
-    return fail(ErrorKind::kUsage, "there is no strategy '{}'; there are {}", name, names);
+                                                const SettingAssignments& assignments) {
+  VIOLET_TRY(const StrategyInfo* info, strategies().require(name));
+  auto settings = SettingValues::resolve(info->settings, assignments);
+  if (!settings) {
+    return fail(ErrorKind::kUsage, "strategy {}: {}", name, settings.error().message);
   }
-  auto parameters = ParameterSet::resolve(info->parameters, assignments);
-  if (!parameters) {
-    return fail(ErrorKind::kUsage, "strategy {}: {}", name, parameters.error().message);
-  }
-  context.parameters = std::move(*parameters);
+  context.settings = std::move(*settings);
   return info->make(context);
 }
 

@@ -1,17 +1,16 @@
-// The registry of strategies: what plans name, what `./violet list strategies` prints, and how the
-// runner makes one. README.md shows how to add a strategy.
+// The registry of strategies makes a strategy by the name that a plan gives it. README.md shows how to add
+// one.
 //
 // Threading: the registry is immutable; a strategy belongs to the guest lcore that made it.
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/base/registry.hpp"
 #include "experiments/guest/dma_domain.hpp"
-#include "experiments/guest/parameters.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
 #include "experiments/strategies/strategy.hpp"
 
@@ -31,13 +30,10 @@ struct StrategyContext {
   IovaConfig iova =
       {};  // Granule, aperture, reserved regions and CPUs are filled in from the device.
   DomainOptions domain = {};
-  ParameterSet parameters = {};
+  SettingValues settings = {};
 };
 
-struct StrategyInfo {
-  std::string_view name;
-  std::string_view summary;
-  std::vector<ParameterSpec> parameters;
+struct StrategyInfo : RegistryEntry {
   std::unique_ptr<Strategy> (*make)(const StrategyContext& context);
 };
 
@@ -50,11 +46,10 @@ struct StrategyInfo {
   STRATEGY(direct)                  \
   STRATEGY(off)
 
-std::span<const StrategyInfo> strategies();
-const StrategyInfo* find_strategy(std::string_view name);
-// Makes the strategy with `assignments` over its parameters' defaults; start() is still to be called.
-// Error for an unknown name or a parameter that is unknown or out of range.
+Registry<StrategyInfo> strategies();
+// Makes the strategy with `assignments` over its settings' defaults; start() is still to be called.
+// Error for an unknown name or a setting that is unknown or out of range.
 Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, StrategyContext context,
-                                                const ParameterAssignments& assignments);
+                                                const SettingAssignments& assignments);
 
 }  // namespace violet

@@ -4,7 +4,7 @@
 
 #include "experiments/strategies/strategy_rig.hpp"
 
-namespace violet {
+namespace violet::strategies_test {
 namespace {
 
 using protocol::Type;
@@ -13,19 +13,19 @@ constexpr std::uint32_t kPage = 4096;
 
 TEST(Registry, NamesAreUniqueAndFound) {
   for (const auto& info : strategies()) {
-    EXPECT_EQ(find_strategy(info.name), &info);
+    EXPECT_EQ(strategies().find(info.name), &info);
     EXPECT_FALSE(info.summary.empty());
-    EXPECT_TRUE(ParameterSet::resolve(info.parameters, {})) << info.name;
-    for (const auto& parameter : info.parameters) {
-      EXPECT_FALSE(parameter.help.empty()) << parameter.name;
+    EXPECT_TRUE(SettingValues::resolve(info.settings, {})) << info.name;
+    for (const auto& setting : info.settings) {
+      EXPECT_FALSE(setting.help.empty()) << setting.name;
       // The default itself is allowed.
-      EXPECT_TRUE(ParameterSet::resolve(info.parameters, {{parameter.name, parameter.initial}}));
+      EXPECT_TRUE(SettingValues::resolve(info.settings, {{setting.name, setting.initial}}));
     }
   }
-  EXPECT_EQ(find_strategy("opt"), nullptr);
+  EXPECT_EQ(strategies().find("opt"), nullptr);
 }
 
-TEST(Registry, ErrorsNameTheStrategyAndTheParameter) {
+TEST(Registry, ErrorsNameTheStrategyAndTheSetting) {
   StrategyRig rig(RigOptions{});
   StrategyContext context{.driver = *rig.guest.driver,
                           .memory = rig.guest.memory,
@@ -37,7 +37,8 @@ TEST(Registry, ErrorsNameTheStrategyAndTheParameter) {
   const auto wrong = make_strategy("lazy-percpu", context, {{"entries", std::int64_t{0}}});
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().message,
-            "strategy lazy-percpu: parameter 'entries' is 0, expected 2 to 1048576");
+            "strategy lazy-percpu: setting 'entries': expected an integer between 2 and 1048576, "
+            "found 0");
 }
 
 // --- The table of linux-dma.md 3.2 ---
@@ -52,7 +53,7 @@ TEST(Strict, OneKickForTheMapAndOneForTheUnmap) {
   rig.strategy->unmap(*mapping, 0);
   EXPECT_EQ(rig.guest.counters.unmap_requests, 1u);
   EXPECT_EQ(rig.guest.counters.kicks, 2u);
-  EXPECT_FALSE(rig.reaches(0, mapping->iova));  // T2
+  EXPECT_FALSE(rig.reaches(0, mapping->iova));  // After unmap() nobody reaches it.
   EXPECT_EQ(rig.guest.counters.maps, 1u);
   EXPECT_EQ(rig.guest.counters.unmaps, 1u);
   // The address is free at once.
@@ -71,7 +72,7 @@ TEST(Strict, SeveralMapsOfOneBufferShareOneKick) {
 }
 
 TEST(Strict, WithoutSyncMapEachMapIsKicked) {
-  StrategyRig rig({.parameters = {{"sync_map", false}}});
+  StrategyRig rig({.settings = {{"sync_map", false}}});
   ASSERT_TRUE(rig.strategy->map(0, {{0x802000}, 3 * kPage}, DmaDirection::kToDevice, 0));
   EXPECT_EQ(rig.guest.counters.kicks, 2u);
 }
@@ -135,7 +136,7 @@ TEST(Strict, ReservedRegionsAreNeverHandedOut) {
   }
   const auto requests = rig.guest.device.log().size();
   EXPECT_FALSE(rig.strategy->map(0, {{0x800000}, kPage}, DmaDirection::kToDevice, 0));
-  EXPECT_EQ(rig.guest.device.log().size(), requests);  // T3
+  EXPECT_EQ(rig.guest.device.log().size(), requests);  // A failed map() leaves nothing mapped.
   EXPECT_EQ(rig.guest.counters.failed_requests, 0u);
 }
 
@@ -153,7 +154,7 @@ TEST(Lazy, UnmapsRideOnTheNextMapsKick) {
   const auto second = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
   EXPECT_EQ(rig.guest.counters.kicks, 2u);
   EXPECT_FALSE(rig.reaches(0, first->iova));
-  EXPECT_NE(second->iova, first->iova);  // T1: parked until the flush.
+  EXPECT_NE(second->iova, first->iova);  // The address waits until the flush.
 }
 
 TEST(Lazy, APollingDeviceExecutesUnmapsAtOnce) {
@@ -165,7 +166,7 @@ TEST(Lazy, APollingDeviceExecutesUnmapsAtOnce) {
 }
 
 TEST(Lazy, AFullQueueFlushesAndFreesItsAddresses) {
-  StrategyRig rig({.strategy = "lazy-percpu", .parameters = {{"entries", std::int64_t{4}}}});
+  StrategyRig rig({.strategy = "lazy-percpu", .settings = {{"entries", std::int64_t{4}}}});
   const auto buffer = rig.buffer(kPage);
   std::vector<Iova> used;
   for (int i = 0; i < 3; ++i) {
@@ -248,7 +249,7 @@ TEST(Off, GlobalBypassSendsNoRequestAtAll) {
 }
 
 TEST(Off, DomainBypassAttachesEachEndpointOnce) {
-  StrategyRig rig({.strategy = "off", .parameters = {{"bypass", std::string("domain")}}});
+  StrategyRig rig({.strategy = "off", .settings = {{"bypass", std::string("domain")}}});
   EXPECT_EQ(rig.start_counters.other_requests, 2u);
   EXPECT_EQ(rig.guest.device.translate({1}, {0x5000}, Access::kWrite), GuestPhys{0x5000});
 }
@@ -271,4 +272,4 @@ TEST(Direct, IdentityMapHasHolesForReservedRegions) {
 }
 
 }  // namespace
-}  // namespace violet
+}  // namespace violet::strategies_test

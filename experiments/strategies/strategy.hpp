@@ -1,12 +1,14 @@
-// A DMA-mapping strategy: what a guest kernel does between dma_map and dma_unmap.
+// A strategy decides what a guest kernel does between dma_map and dma_unmap.
 //
 // Threading: the guest lcore only. Several modelled CPUs share it; `cpu` says which one is acting, so
 // that per-CPU magazines and flush queues behave as on a real guest.
-// Invariants: T1 an IOVA is not handed out again while any device could still translate its last use
-// (the exposure ledger counts violations; the number must be 0). T2 after unmap() of a strict
-// strategy returns, no endpoint can reach the buffer. T3 a failed map() leaves nothing behind. T4 what
-// map_list() made is given back whole: all of it, in its order, in one unmap_list() (which may hold other
-// lists and single mappings beside it).
+// Invariants:
+//   An IOVA is not handed out again while any device could still translate its last use (the exposure ledger
+//   counts violations; the number must be 0).
+//   After unmap() of a strict strategy returns, no endpoint can reach the buffer.
+//   A failed map() leaves nothing mapped.
+//   What map_list() made is unmapped whole: all of it, in its order, in one unmap_list() (which may hold other
+//   lists and single mappings beside it).
 #pragma once
 
 #include <cstdint>

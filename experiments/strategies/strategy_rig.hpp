@@ -1,5 +1,5 @@
-// For the tests of strategies: a mock guest, a strategy on it, and a device that moves bytes through
-// whatever is mapped.
+// A strategy rig serves the tests of strategies: a mock guest, a strategy on it, and a device that moves bytes
+// through whatever is mapped.
 //
 // Threading: owner-only.
 #pragma once
@@ -20,7 +20,7 @@ namespace violet {
 struct RigOptions {
   MockGuestOptions guest = {};
   std::string strategy = "strict";
-  ParameterAssignments parameters = {};
+  SettingAssignments settings = {};
   std::string iova_allocator = "rcache";
   unsigned cpus = 1;
   DomainOptions domain = {};
@@ -30,7 +30,7 @@ class StrategyRig {
  public:
   explicit StrategyRig(const RigOptions& options)
       : StrategyRig(options, [&](const StrategyContext& context) {
-          auto made = make_strategy(options.strategy, context, options.parameters);
+          auto made = make_strategy(options.strategy, context, options.settings);
           VIOLET_CHECK(made);
           return std::move(*made);
         }) {}

@@ -14,9 +14,9 @@ class Strict final : public MappedStrategy {
   }
 };
 
-std::unique_ptr<Strategy> make(const StrategyContext& context) {
+std::unique_ptr<Strategy> make_strict(const StrategyContext& context) {
   StrategyContext mine = context;
-  mine.domain.sync_map = context.parameters.flag("sync_map");
+  mine.domain.sync_map = context.settings.flag("sync_map");
   return std::make_unique<Strict>(mine);
 }
 
@@ -24,12 +24,13 @@ std::unique_ptr<Strategy> make(const StrategyContext& context) {
 
 StrategyInfo strict_strategy() {
   return {
-      "strict",
-      "every unmap is executed by the device before it returns",
-      {{.name = "sync_map",
-        .initial = true,
-        .help = "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}},
-      make};
+      {"strict",
+       "every unmap is executed by the device before it returns",
+       {{.name = "sync_map",
+         .initial = true,
+         .help =
+             "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}}},
+      make_strict};
 }
 
 }  // namespace violet

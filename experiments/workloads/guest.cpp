@@ -30,8 +30,8 @@ bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buff
   parts_.histograms.map_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
   // One call, one duration: the first event has it.
-  Ticks took = end - start;
-  for (const auto& mapping : out) note_map(mapping, end, std::exchange(took, 0));
+  Ticks duration = end - start;
+  for (const auto& mapping : out) note_map(mapping, end, std::exchange(duration, 0));
   return true;
 }
 
@@ -51,8 +51,8 @@ void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
   const Ticks end = now_ticks();
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
-  Ticks took = end - start;
-  for (const auto& mapping : mappings) note_unmap(mapping, end, std::exchange(took, 0));
+  Ticks duration = end - start;
+  for (const auto& mapping : mappings) note_unmap(mapping, end, std::exchange(duration, 0));
   probe_at_once();
 }
 
@@ -66,22 +66,20 @@ void Guest::unmap_coherent(const DmaMapping& mapping) {
   parts_.strategy.unmap_coherent(mapping, cpu_);
   const Ticks end = now_ticks();
   if (mapping.persistent && !persistent_.unmap(mapping, end)) return;
-  parts_.probe.record(end, EventKind::kDmaUnmap, parts_.endpoints[mapping.endpoint].id.value,
-                      mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping));
+  parts_.probe.record(
+      dma_event(mapping, parts_.endpoints[mapping.endpoint].id).event(EventKind::kDmaUnmap, end));
 }
 
-void Guest::note_map(const DmaMapping& mapping, Ticks at, Ticks took) {
+void Guest::note_map(const DmaMapping& mapping, Ticks at, Ticks duration) {
   if (mapping.persistent && !persistent_.map(mapping, at)) return;
-  parts_.probe.record(at, EventKind::kDmaMap, parts_.endpoints[mapping.endpoint].id.value,
-                      mapping.iova.value, dma_event_extent(mapping), dma_event_status(mapping),
-                      took);
+  parts_.probe.record(dma_event(mapping, parts_.endpoints[mapping.endpoint].id)
+                          .event(EventKind::kDmaMap, at, duration));
 }
 
-void Guest::note_unmap(const DmaMapping& mapping, Ticks at, Ticks took) {
+void Guest::note_unmap(const DmaMapping& mapping, Ticks at, Ticks duration) {
   auto& endpoint = parts_.endpoints[mapping.endpoint];
   if (mapping.persistent && !persistent_.unmap(mapping, at)) return;
-  parts_.probe.record(at, EventKind::kDmaUnmap, endpoint.id.value, mapping.iova.value,
-                      dma_event_extent(mapping), dma_event_status(mapping), took);
+  parts_.probe.record(dma_event(mapping, endpoint.id).event(EventKind::kDmaUnmap, at, duration));
   if (endpoint.rogue == nullptr || until_probe_ == 0 || --until_probe_ > 0) return;
   until_probe_ = parts_.rogue_every;
   const bool readable = allows(permissions_of(mapping.direction), Access::kRead);

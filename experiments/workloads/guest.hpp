@@ -1,4 +1,4 @@
-// The guest that a workload drives: the DMA API of one strategy with a stop-watch around it, guest
+// A guest gives a workload what it drives: the DMA API of one strategy with a stop-watch around it, guest
 // memory, and the devices.
 //
 // Threading: the guest lcore only. Endpoint models that share this lcore are polled by pump(); the
@@ -23,7 +23,7 @@
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
 #include "experiments/guest/persistent_lives.hpp"
-#include "experiments/results/live_histogram.hpp"
+#include "experiments/hdr/live_histogram.hpp"
 #include "experiments/strategies/strategy.hpp"
 
 namespace violet {
@@ -100,9 +100,9 @@ class Guest {
   PersistentTotals persistent(Ticks now) { return persistent_.totals(now); }
 
  private:
-  // `took`: the call's duration; 0 for what was not timed.
-  void note_map(const DmaMapping& mapping, Ticks at, Ticks took);
-  void note_unmap(const DmaMapping& mapping, Ticks at, Ticks took);
+  // A duration of 0: the call was not timed.
+  void note_map(const DmaMapping& mapping, Ticks at, Ticks duration);
+  void note_unmap(const DmaMapping& mapping, Ticks at, Ticks duration);
   void probe_at_once();
 
   GuestParts parts_;

@@ -8,7 +8,7 @@
 namespace violet {
 namespace {
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> mapbench_settings() {
   return {
       {.name = "granules",
        .initial = std::int64_t{1},
@@ -35,15 +35,14 @@ DmaDirection direction_from(const std::string& name) {
 
 class MapBench final : public Workload {
  public:
-  explicit MapBench(const ParameterSet& parameters)
-      : bytes_(static_cast<std::uint32_t>(parameters.integer("granules")) * 4096u),
-        delay_(ns_to_ticks(static_cast<std::uint64_t>(parameters.integer("delay_ns")))),
-        direction_(direction_from(parameters.text("direction"))) {}
+  explicit MapBench(const SettingValues& settings)
+      : bytes_(static_cast<std::uint32_t>(settings.integer("granules")) * 4096u),
+        delay_(ns_to_ticks(static_cast<std::uint64_t>(settings.integer("delay_ns")))),
+        direction_(direction_from(settings.text("direction"))) {}
 
   Status prepare(Guest& guest) override {
-    const auto at = guest.allocate(bytes_);
-    if (!at) return tl::unexpected<Error>(at.error());
-    buffer_ = {*at, bytes_};
+    VIOLET_TRY(const auto at, guest.allocate(bytes_));
+    buffer_ = {at, bytes_};
     return {};
   }
 
@@ -74,11 +73,13 @@ class MapBench final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kMapBench = {
-    "mapbench", "one buffer mapped and unmapped, as the kernel's dma_map_benchmark",
-    EndpointKind::kReplay, parameters,
-    [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-      return std::make_unique<MapBench>(set);
-    }};
+WorkloadInfo mapbench_workload() {
+  return {{"mapbench", "one buffer mapped and unmapped, as the kernel's dma_map_benchmark",
+           mapbench_settings()},
+          EndpointKind::kReplay,
+          [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+            return std::make_unique<MapBench>(values);
+          }};
+}
 
 }  // namespace violet

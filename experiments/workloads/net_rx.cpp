@@ -11,7 +11,7 @@
 namespace violet {
 namespace {
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> net_rx_settings() {
   return {
       {.name = "ring",
        .initial = std::int64_t{256},
@@ -42,28 +42,27 @@ std::vector<ParameterSpec> parameters() {
 
 class NetRx final : public Workload {
  public:
-  explicit NetRx(const ParameterSet& parameters)
-      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
-        packet_bytes_(static_cast<std::uint32_t>(parameters.integer("packet_bytes"))),
-        buffer_bytes_(static_cast<std::uint32_t>(parameters.integer("buffer_bytes"))),
-        batch_(static_cast<std::uint32_t>(parameters.integer("batch"))),
-        lifo_(parameters.text("recycle") == "lifo"),
+  explicit NetRx(const SettingValues& settings)
+      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+        packet_bytes_(static_cast<std::uint32_t>(settings.integer("packet_bytes"))),
+        buffer_bytes_(static_cast<std::uint32_t>(settings.integer("buffer_bytes"))),
+        batch_(static_cast<std::uint32_t>(settings.integer("batch"))),
+        lifo_(settings.text("recycle") == "lifo"),
         slots_(ring_) {}
 
   Status prepare(Guest& guest) override {
     if ((ring_ & (ring_ - 1)) != 0) {
       return fail(ErrorKind::kUsage, "workload.net-rx.ring = {} is not a power of two", ring_);
     }
-    const auto descriptors = guest.allocate(std::uint64_t{ring_} * sizeof(NicDescriptor));
-    if (!descriptors) return tl::unexpected<Error>(descriptors.error());
+    VIOLET_TRY(const auto descriptors,
+               guest.allocate(std::uint64_t{ring_} * sizeof(NicDescriptor)));
     const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
-    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(*descriptors, bytes).data());
-    ring_mapping_ = guest.map_coherent(0, {*descriptors, bytes});
+    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(descriptors, bytes).data());
+    ring_mapping_ = guest.map_coherent(0, {descriptors, bytes});
     if (!ring_mapping_) return fail("net-rx could not map its descriptor ring");
     for (std::uint32_t i = 0; i < 2 * ring_; ++i) {
-      const auto buffer = guest.allocate(buffer_bytes_);
-      if (!buffer) return tl::unexpected<Error>(buffer.error());
-      free_.push_back(*buffer);
+      VIOLET_TRY(const auto buffer, guest.allocate(buffer_bytes_));
+      free_.push_back(buffer);
     }
     NicModel& nic = *guest.endpoint(0).nic;
     nic.set_rx_ring({ring_mapping_->iova, ring_});
@@ -152,10 +151,12 @@ class NetRx final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kNetRx = {
-    "net-rx", "a NIC receives at full speed, one mapping a packet", EndpointKind::kNic, parameters,
-    [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-      return std::make_unique<NetRx>(set);
-    }};
+WorkloadInfo net_rx_workload() {
+  return {{"net-rx", "a NIC receives at full speed, one mapping a packet", net_rx_settings()},
+          EndpointKind::kNic,
+          [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+            return std::make_unique<NetRx>(values);
+          }};
+}
 
 }  // namespace violet

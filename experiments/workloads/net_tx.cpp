@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxFragments = 17;  // MAX_SKB_FRAGS of Linux.
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> net_tx_settings() {
   return {
       {.name = "ring",
        .initial = std::int64_t{512},
@@ -38,11 +38,11 @@ std::vector<ParameterSpec> parameters() {
 
 class NetTx final : public Workload {
  public:
-  explicit NetTx(const ParameterSet& parameters)
-      : ring_(static_cast<std::uint32_t>(parameters.integer("ring"))),
-        fragments_(static_cast<std::uint32_t>(parameters.integer("fragments"))),
-        bytes_(static_cast<std::uint32_t>(parameters.integer("fragment_bytes"))),
-        window_(static_cast<std::uint32_t>(parameters.integer("window"))) {}
+  explicit NetTx(const SettingValues& settings)
+      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+        fragments_(static_cast<std::uint32_t>(settings.integer("fragments"))),
+        bytes_(static_cast<std::uint32_t>(settings.integer("fragment_bytes"))),
+        window_(static_cast<std::uint32_t>(settings.integer("window"))) {}
 
   Status prepare(Guest& guest) override {
     if ((ring_ & (ring_ - 1)) != 0) {
@@ -50,18 +50,16 @@ class NetTx final : public Workload {
     }
     window_ = std::min(window_, ring_ / fragments_);
     const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
-    const auto at = guest.allocate(bytes);
-    if (!at) return tl::unexpected<Error>(at.error());
-    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(*at, bytes).data());
-    ring_mapping_ = guest.map_coherent(0, {*at, bytes});
+    VIOLET_TRY(const auto at, guest.allocate(bytes));
+    descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(at, bytes).data());
+    ring_mapping_ = guest.map_coherent(0, {at, bytes});
     if (!ring_mapping_) return fail("net-tx could not map its descriptor ring");
     guest.endpoint(0).nic->set_tx_ring({ring_mapping_->iova, ring_});
     packets_.resize(window_);
     for (auto& packet : packets_) {
       for (std::uint32_t i = 0; i < fragments_; ++i) {
-        const auto buffer = guest.allocate(bytes_);
-        if (!buffer) return tl::unexpected<Error>(buffer.error());
-        packet.buffers[i] = {*buffer, bytes_};
+        VIOLET_TRY(const auto buffer, guest.allocate(bytes_));
+        packet.buffers[i] = {buffer, bytes_};
       }
     }
     return {};
@@ -144,10 +142,13 @@ class NetTx final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kNetTx = {
-    "net-tx", "a NIC sends at full speed, one list of fragments a packet", EndpointKind::kNic,
-    parameters, [](const ParameterSet& set, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-      return std::make_unique<NetTx>(set);
-    }};
+WorkloadInfo net_tx_workload() {
+  return {
+      {"net-tx", "a NIC sends at full speed, one list of fragments a packet", net_tx_settings()},
+      EndpointKind::kNic,
+      [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
+        return std::make_unique<NetTx>(values);
+      }};
+}
 
 }  // namespace violet

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t kPage = BlockModel::kPage;
 
-std::vector<ParameterSpec> parameters() {
+std::vector<Setting> nvme_settings() {
   return {
       {.name = "depth",
        .initial = std::int64_t{128},
@@ -33,10 +33,10 @@ std::vector<ParameterSpec> parameters() {
 
 class Nvme final : public Workload {
  public:
-  Nvme(const ParameterSet& parameters, std::uint64_t seed)
-      : depth_(static_cast<std::uint32_t>(parameters.integer("depth"))),
-        bytes_(static_cast<std::uint32_t>(parameters.integer("io_bytes"))),
-        read_percent_(static_cast<std::uint32_t>(parameters.integer("read_percent"))),
+  Nvme(const SettingValues& settings, std::uint64_t seed)
+      : depth_(static_cast<std::uint32_t>(settings.integer("depth"))),
+        bytes_(static_cast<std::uint32_t>(settings.integer("io_bytes"))),
+        read_percent_(static_cast<std::uint32_t>(settings.integer("read_percent"))),
         entries_(std::bit_ceil(depth_ + 1)),
         rng_(seed),
         slots_(depth_) {}
@@ -51,16 +51,15 @@ class Nvme final : public Workload {
     versions_.assign(blocks_, 0);
     busy_.assign(blocks_, false);
     if (blocks_ <= depth_) return fail(ErrorKind::kUsage, "the disk holds only {} I/Os", blocks_);
-    auto ready = coherent(guest, submission_, entries_ * sizeof(BlockCommand));
-    if (ready) ready = coherent(guest, completion_, entries_ * sizeof(BlockCompletion));
-    if (!ready) return ready;
+    VIOLET_TRY(coherent(guest, submission_, entries_ * sizeof(BlockCommand)));
+    VIOLET_TRY(coherent(guest, completion_, entries_ * sizeof(BlockCompletion)));
     disk.set_rings(submission_.mapping->iova, completion_.mapping->iova, entries_);
     for (std::uint32_t i = 0; i < depth_; ++i) {
-      const auto buffer = guest.allocate(bytes_);
-      if (!buffer) return tl::unexpected<Error>(buffer.error());
-      slots_[i].buffer = {*buffer, bytes_};
-      if (bytes_ > 2 * kPage) ready = coherent(guest, slots_[i].list, kPage * list_pages());
-      if (!ready) return ready;
+      VIOLET_TRY(const auto buffer, guest.allocate(bytes_));
+      slots_[i].buffer = {buffer, bytes_};
+      if (bytes_ > 2 * kPage) {
+        VIOLET_TRY(coherent(guest, slots_[i].list, kPage * list_pages()));
+      }
       free_.push_back(static_cast<std::uint16_t>(i));
     }
     return {};
@@ -110,10 +109,9 @@ class Nvme final : public Workload {
   std::uint64_t list_pages() const { return ((bytes_ / kPage + 1) * 8 + kPage - 1) / kPage; }
 
   Status coherent(Guest& guest, Shared& shared, std::uint64_t bytes) {
-    const auto at = guest.allocate(bytes);
-    if (!at) return tl::unexpected<Error>(at.error());
-    shared.host = guest.bytes_at(*at, bytes).data();
-    shared.mapping = guest.map_coherent(0, {*at, static_cast<std::uint32_t>(bytes)});
+    VIOLET_TRY(const auto at, guest.allocate(bytes));
+    shared.host = guest.bytes_at(at, bytes).data();
+    shared.mapping = guest.map_coherent(0, {at, static_cast<std::uint32_t>(bytes)});
     if (!shared.mapping) return fail("nvme-4k could not map {} bytes of queue memory", bytes);
     return {};
   }
@@ -205,10 +203,12 @@ class Nvme final : public Workload {
 
 }  // namespace
 
-const WorkloadInfo kNvme = {
-    "nvme-4k", "random reads and writes of a block device, 128 in flight", EndpointKind::kBlock,
-    parameters, [](const ParameterSet& set, std::uint64_t seed) -> std::unique_ptr<Workload> {
-      return std::make_unique<Nvme>(set, seed);
-    }};
+WorkloadInfo nvme_workload() {
+  return {{"nvme-4k", "random reads and writes of a block device, 128 in flight", nvme_settings()},
+          EndpointKind::kBlock,
+          [](const SettingValues& values, std::uint64_t seed) -> std::unique_ptr<Workload> {
+            return std::make_unique<Nvme>(values, seed);
+          }};
+}
 
 }  // namespace violet

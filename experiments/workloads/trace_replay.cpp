@@ -68,14 +68,13 @@ class TraceReplay final : public Workload {
                   guest.endpoint_count());
     }
     const PageMap pages(records_);
-    const auto base = guest.allocate(std::max<std::uint64_t>(pages.pages(), 1) * 4096);
-    if (!base) return tl::unexpected<Error>(base.error());
+    VIOLET_TRY(const auto base, guest.allocate(std::max<std::uint64_t>(pages.pages(), 1) * 4096));
     std::uint32_t handles = 0;
     phys_.resize(records_.size());
     for (std::size_t i = 0; i < records_.size(); ++i) {
       if (records_[i].op != TraceOp::kMap) continue;
       handles = std::max(handles, records_[i].handle + 1);
-      phys_[i] = {base->value + pages.offset_of(records_[i].page)};
+      phys_[i] = {base.value + pages.offset_of(records_[i].page)};
     }
     live_.resize(handles);
     return {};

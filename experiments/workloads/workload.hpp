@@ -1,4 +1,4 @@
-// A workload: what the drivers of the guest do, one operation at a time.
+// A workload does what the drivers of a guest do, one operation at a time.
 //
 // Threading: the guest lcore only.
 #pragma once

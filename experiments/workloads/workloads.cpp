@@ -1,24 +1,18 @@
 #include "experiments/workloads/workloads.hpp"
 
-#include <array>
+#include <vector>
 
 namespace violet {
 
-std::span<const WorkloadInfo> workloads() {
-  static const std::array<WorkloadInfo, 4> kAll = {
-      kNetRx,
-      kNetTx,
-      kNvme,
-      kMapBench,
-  };
-  return kAll;
-}
+#define VIOLET_DECLARE(name) WorkloadInfo name##_workload();
+VIOLET_WORKLOADS(VIOLET_DECLARE)
+#undef VIOLET_DECLARE
 
-const WorkloadInfo* find_workload(std::string_view name) {
-  for (const auto& info : workloads()) {
-    if (info.name == name) return &info;
-  }
-  return nullptr;
+Registry<WorkloadInfo> workloads() {
+#define VIOLET_ENTRY(name) name##_workload(),
+  static const std::vector<WorkloadInfo> kWorkloads = {VIOLET_WORKLOADS(VIOLET_ENTRY)};
+#undef VIOLET_ENTRY
+  return {"workload", kWorkloads};
 }
 
 }  // namespace violet

@@ -1,38 +1,31 @@
-// The registry of workloads: what a plan's `workload` may name, with the parameters of each. A new
-// workload is one file and one line in workloads.cpp.
+// The registry of workloads makes a workload by the name that a plan gives it. A new workload is one file
+// and one line here.
 //
 // Threading: immutable.
 #pragma once
 
 #include <memory>
-#include <span>
-#include <string_view>
-#include <vector>
 
 #include "datasets/trace_reader.hpp"
-#include "experiments/guest/parameters.hpp"
+#include "engine/base/registry.hpp"
 #include "experiments/workloads/guest.hpp"
 #include "experiments/workloads/workload.hpp"
 
 namespace violet {
 
-struct WorkloadInfo {
-  std::string_view name;
-  std::string_view summary;
+struct WorkloadInfo : RegistryEntry {
   EndpointKind endpoint;  // The device that it needs, as endpoint 0.
-  std::vector<ParameterSpec> (*parameters)();
-  std::unique_ptr<Workload> (*make)(const ParameterSet& parameters, std::uint64_t seed);
+  std::unique_ptr<Workload> (*make)(const SettingValues& settings, std::uint64_t seed);
 };
 
-// In the order of the plans' default first.
-std::span<const WorkloadInfo> workloads();
-const WorkloadInfo* find_workload(std::string_view name);
+// One line a workload: NAME stands for a function `WorkloadInfo NAME_workload()` in NAME.cpp.
+#define VIOLET_WORKLOADS(WORKLOAD) \
+  WORKLOAD(net_rx)                 \
+  WORKLOAD(net_tx)                 \
+  WORKLOAD(nvme)                   \
+  WORKLOAD(mapbench)
 
-// One line of the registry each, defined beside the workload.
-extern const WorkloadInfo kNetRx;
-extern const WorkloadInfo kNetTx;
-extern const WorkloadInfo kNvme;
-extern const WorkloadInfo kMapBench;
+Registry<WorkloadInfo> workloads();
 
 // How a trace is replayed. It starts over when it ends (a lap), so that a run can last as long as wanted.
 struct ReplayOptions {

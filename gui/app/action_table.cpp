@@ -66,7 +66,7 @@ void ActionTable::assignKeys() {
   }
 }
 
-std::vector<const ActionTable::Entry*> ActionTable::live() const {
+std::vector<const ActionTable::Entry*> ActionTable::available() const {
   std::vector<const Entry*> rows;
   for (const Entry& entry : entries_) {
     if (entry.owner == nullptr || entry.owner == front_) rows.push_back(&entry);
@@ -82,16 +82,16 @@ QAction* ActionTable::action(const QString& id) const {
 
 void ActionTable::refresh() {
   for (Entry& entry : entries_) {
-    const bool live = entry.owner == nullptr || entry.owner == front_;
-    entry.action->setEnabled(live && (!entry.row.enabled || entry.row.enabled()));
-    if (entry.row.checked && live) entry.action->setChecked(entry.row.checked());
+    const bool available = entry.owner == nullptr || entry.owner == front_;
+    entry.action->setEnabled(available && (!entry.row.enabled || entry.row.enabled()));
+    if (entry.row.checked && available) entry.action->setChecked(entry.row.checked());
   }
 }
 
 void ActionTable::fillMenus(QMenuBar* bar) {
   bar->clear();
   QMap<QString, QMenu*> menus;
-  for (const Entry* entry : live()) {
+  for (const Entry* entry : available()) {
     QMenu*& menu = menus[entry->row.group];
     if (menu == nullptr) {
       menu = bar->addMenu(entry->row.group);

@@ -1,9 +1,9 @@
-// The one table of actions: every row becomes a QAction with its key, and from the same rows come
-// menus, tool tips, the palette and the key sheet.
+// An action table holds one row for every command. Each row becomes a QAction with its key, and
+// menus, tool tips, the palette and the key sheet are made from the same rows.
 //
 // Threading: the main thread.
-// Invariants: T1 ids are unique. T2 of two rows with the same key the front workspace's has it; the
-// window's loses that key while the workspace is in front. T3 what a row cannot do now is disabled
+// Invariants: Ids are unique. Of two rows with the same key the front workspace's has it; the
+// window's loses that key while the workspace is in front. A row that cannot act now is disabled
 // wherever it is shown.
 #pragma once
 
@@ -31,10 +31,10 @@ class ActionTable : public QObject {
   explicit ActionTable(QWidget* window);
 
   void add(std::vector<ActionRow> rows, const Workspace* owner);
-  // Only the window's rows and this workspace's are live.
+  // Only the window's rows and this workspace's are available.
   void setFront(const Workspace* workspace);
-  // Rows that are live now, in the order of the table.
-  std::vector<const Entry*> live() const;
+  // Rows that are available now, in the order of the table.
+  std::vector<const Entry*> available() const;
   QAction* action(const QString& id) const;
   // Asks every row whether it can and whether it is checked; soon() does it once for many changes.
   void refresh();

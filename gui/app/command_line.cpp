@@ -1,8 +1,10 @@
 #include "gui/app/command_line.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <memory>
 
 namespace violet::gui {
 
@@ -11,32 +13,6 @@ const std::vector<std::string>& render_views() {
                                               "observe",    "compare", "topology", "explain",
                                               "experiment", "window"};
   return views;
-}
-
-std::string help_text() {
-  return R"(Look at a Violet run: mapping churn, latency, exposure, engine; compare; lessons; experiments.
-
-usage: violet gui [RUN]                               open the application, with a run
-       violet gui --live RUN                          attach to a run that is going on
-       violet gui --render VIEW --out FILE RUN        draw a view into a file, without a display
-
-  RUN               a run directory, its name below runs/ (or how it begins), or "latest"
-  --live RUN        follow the run of another process; the run does not notice
-  --render VIEW     churn, latency, exposure, engine, observe, compare, topology, explain,
-                    experiment, window
-  --out FILE        .png, .pdf or .svg; the run is printed under the picture
-  --cell NAME       the first cell of the run whose label has NAME in it
-  --time FROM..TO   what of it, as 1.2s..1.25s or 500us..900us (all that was measured)
-  --step L.S        of explain: lesson L at its step S (1.1)
-  --size WxH        of the picture or the window, in pixels (1280x720)
-  --scale 1|2       pixels of a PNG for each pixel of --size
-  --theme dark|light
-
-In the window: W A S D zoom and pan, F fit, Space play, Ctrl+F find, Esc clear,
-Ctrl+K every command, ? keys.
-Runs are looked for in VIOLET_RUNS, or in runs/ of the checkout.
-Exit codes: 0 ok, 1 the run or the picture failed, 2 usage, 5 no display.
-)";
 }
 
 namespace {
@@ -50,25 +26,25 @@ bool parse_number(std::string_view text, int* number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-Status parse_size(const std::string& text, CommandLine* line) {
+// What follows reads the value of one option; what it returns is CLI11's: empty, or what is wrong.
+
+std::string set_size(const std::string& text, CommandLine& line) {
   const std::size_t cross = text.find('x');
-  const bool ok = cross != std::string::npos && parse_number(text.substr(0, cross), &line->width) &&
-                  parse_number(text.substr(cross + 1), &line->height);
-  if (!ok || line->width < 200 || line->height < 150 || line->width > 16384 ||
-      line->height > 16384) {
-    return usage("--size wants WIDTHxHEIGHT from 200x150 to 16384x16384, and not \"" + text + "\"");
+  line.sized = true;
+  const bool ok = cross != std::string::npos && parse_number(text.substr(0, cross), &line.width) &&
+                  parse_number(text.substr(cross + 1), &line.height);
+  if (!ok || line.width < 200 || line.height < 150 || line.width > 16384 || line.height > 16384) {
+    return "--size wants WIDTHxHEIGHT from 200x150 to 16384x16384, and not \"" + text + "\"";
   }
   return {};
 }
 
-Status parse_step(const std::string& text, CommandLine* line) {
+std::string set_step(const std::string& text, CommandLine& line) {
   const std::size_t dot = text.find('.');
-  const bool ok = dot != std::string::npos && parse_number(text.substr(0, dot), &line->lesson) &&
-                  parse_number(text.substr(dot + 1), &line->step);
-  if (!ok || line->lesson < 1 || line->step < 1) {
-    return usage("--step wants LESSON.STEP, as 4.4, and not \"" + text + "\"");
-  }
-  return {};
+  const bool ok = dot != std::string::npos && parse_number(text.substr(0, dot), &line.lesson) &&
+                  parse_number(text.substr(dot + 1), &line.step);
+  if (ok && line.lesson >= 1 && line.step >= 1) return {};
+  return "--step wants LESSON.STEP, as 4.4, and not \"" + text + "\"";
 }
 
 // "1.25s", "300us": nanoseconds.
@@ -87,95 +63,167 @@ bool parse_time(const std::string& text, std::int64_t* ns) {
   return scale > 0;
 }
 
-Status parse_window(const std::string& text, CommandLine* line) {
+std::string set_window(const std::string& text, CommandLine& line) {
   const std::size_t dots = text.find("..");
-  const bool ok = dots != std::string::npos && parse_time(text.substr(0, dots), &line->from_ns) &&
-                  parse_time(text.substr(dots + 2), &line->to_ns);
-  if (!ok || line->to_ns <= line->from_ns) {
-    return usage("--time wants FROM..TO with units, as 1.2s..1.25s, and not \"" + text + "\"");
-  }
-  return {};
+  const bool ok = dots != std::string::npos && parse_time(text.substr(0, dots), &line.from_ns) &&
+                  parse_time(text.substr(dots + 2), &line.to_ns);
+  if (ok && line.to_ns > line.from_ns) return {};
+  return "--time wants FROM..TO with units, as 1.2s..1.25s, and not \"" + text + "\"";
 }
 
-Status set_option(const std::string& name, const std::string& value, CommandLine* line) {
-  if (name == "--live") {
-    line->live = true;
-    line->run = value;
-  } else if (name == "--render") {
-    const auto& views = render_views();
-    if (std::find(views.begin(), views.end(), value) == views.end()) {
-      std::string names;
-      for (const std::string& view : views) names += (names.empty() ? "" : ", ") + view;
-      return usage("no view is called \"" + value + "\": " + names);
+std::string set_view(const std::string& text, CommandLine& line) {
+  line.render = text;
+  const auto& views = render_views();
+  if (std::find(views.begin(), views.end(), text) != views.end()) return {};
+  return "no view is called \"" + text + "\": " + CLI::detail::join(views, ", ");
+}
+
+std::string set_scale(const std::string& text, CommandLine& line) {
+  line.scale = text == "2" ? 2 : 1;
+  return text == "1" || text == "2" ? "" : "--scale wants 1 or 2, and not \"" + text + "\"";
+}
+
+std::string set_theme(const std::string& text, CommandLine& line) {
+  line.dark = text == "dark";
+  if (text == "dark" || text == "light") return {};
+  return "--theme wants dark or light, and not \"" + text + "\"";
+}
+
+std::string views_in_two_lines() {
+  std::string text = CLI::detail::join(render_views(), ", ");
+  const std::size_t space = text.find(' ', text.size() / 2);
+  return text.replace(space, 1, 1, '\n');
+}
+
+// CLI11's help with the three ways of calling in place of its own usage line.
+class HelpLayout : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return R"(
+usage: violet gui [RUN]                           open the application, with a run
+       violet gui --live RUN                      attach to a run that is going on
+       violet gui --render VIEW --out FILE RUN    draw a view into a file, without a display
+)";
+  }
+  std::string make_positionals(const CLI::App*) const override { return {}; }
+};
+
+constexpr const char* kFooter =
+    "RUN is a run directory, its name below runs/ (or how it begins), or \"latest\". Runs are "
+    "looked\n"
+    "for in VIOLET_RUNS, or in runs/ of the checkout. In the window: Ctrl+K every command, ? "
+    "keys.\n"
+    "Exit codes: 0 ok, 1 the run or the picture failed, 2 usage, 5 no display.";
+
+class Parser {
+ public:
+  Parser() {
+    app_.allow_extras();  // To name them in our own words.
+    layout_->column_width(22);
+    app_.formatter(layout_);
+    app_.footer(kFooter);
+    app_.set_help_flag("-h,--help", "this text");
+    app_.add_option("RUN", line_.run);
+    app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    live_ = app_.add_option("--live", live_run_,
+                            "follow the run of another process; it does not notice");
+    live_->option_text("RUN");
+    add("--render", "VIEW", views_in_two_lines(), set_view);
+    auto* out = app_.add_option("--out", line_.out,
+                                ".png, .pdf or .svg; the run is printed under the picture")
+                    ->option_text("FILE");
+    auto* cell = app_.add_option("--cell", line_.cell,
+                                 "the first cell of the run whose label has NAME in it")
+                     ->option_text("NAME");
+    for (CLI::Option* option : {live_, out, cell}) {
+      option->check([this, name = option->get_name()](const std::string& text) {
+        return text.empty() ? problem_ = name + " wants a value" : std::string();
+      });
     }
-    line->render = value;
-  } else if (name == "--out") {
-    line->out = value;
-  } else if (name == "--cell") {
-    line->cell = value;
-  } else if (name == "--time") {
-    return parse_window(value, line);
-  } else if (name == "--step") {
-    return parse_step(value, line);
-  } else if (name == "--size") {
-    line->sized = true;
-    return parse_size(value, line);
-  } else if (name == "--scale") {
-    if (value != "1" && value != "2") return usage("--scale wants 1 or 2");
-    line->scale = value == "2" ? 2 : 1;
-  } else if (name == "--theme") {
-    if (value != "dark" && value != "light") return usage("--theme wants dark or light");
-    line->dark = value == "dark";
-  } else {
-    return usage("no option is called " + name);
+    add("--time", "FROM..TO", "what of it, as 1.2s..1.25s or 500us..900us (all that was measured)",
+        set_window);
+    add("--step", "L.S", "of explain: lesson L at its step S (1.1)", set_step);
+    add("--size", "WxH", "of the picture or the window, in pixels (1280x720)", set_size);
+    add("--scale", "1|2", "pixels of a PNG for each pixel of --size", set_scale);
+    add("--theme", "dark|light", "(the one of last time)", set_theme);
   }
-  return {};
-}
+  // The options write into the object.
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
 
-Status check_whole(const CommandLine& line) {
-  if (line.render.empty()) {
-    return line.out.empty() ? Status{} : usage("--out goes with --render");
+  std::string help() const { return app_.help(); }
+
+  Result<CommandLine> parse(std::vector<std::string> arguments) {
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the end.
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::CallForHelp&) {
+      line_.help = true;
+      return line_;
+    } catch (const CLI::ArgumentMismatch& error) {
+      const std::string what = error.what();
+      return usage(what.substr(0, what.find(':')) + " wants a value");
+    } catch (const CLI::ParseError& error) {
+      return usage(problem_.empty() ? error.what() : problem_);
+    }
+    VIOLET_TRY(check_whole());
+    return line_;
   }
-  if (line.out.empty()) return usage("--render wants --out FILE");
-  const std::string extension = std::filesystem::path(line.out).extension().string();
-  if (extension != ".png" && extension != ".pdf" && extension != ".svg") {
-    return usage("pictures are written as .png, .pdf or .svg, and not as \"" + line.out + "\"");
+
+ private:
+  using Setter = std::string (*)(const std::string&, CommandLine&);
+
+  void add(const std::string& name, const std::string& value, const std::string& help, Setter set) {
+    const auto read = [this, set](const std::string& text) {
+      problem_ = set(text, line_);
+      if (!problem_.empty()) throw CLI::ValidationError(problem_);
+    };
+    app_.add_option_function<std::string>(name, read, help)->option_text(value);
   }
-  const bool needs_run =
-      line.render != "explain" && line.render != "experiment" && line.render != "window";
-  if (needs_run && line.run.empty()) return usage("--render " + line.render + " wants a RUN");
-  return {};
-}
+
+  Status check_whole() {
+    for (const std::string& extra : app_.remaining()) {
+      if (extra.starts_with("-"))
+        return usage("no option is called " + extra.substr(0, extra.find('=')));
+      return usage("one RUN at a time: \"" + line_.run + "\" and \"" + extra + "\"");
+    }
+    if (live_->count() > 0) {
+      if (!line_.run.empty()) {
+        return usage("one RUN at a time: \"" + live_run_ + "\" and \"" + line_.run + "\"");
+      }
+      line_.live = true;
+      line_.run = live_run_;
+    }
+    if (line_.render.empty()) {
+      return line_.out.empty() ? Status{} : usage("--out goes with --render");
+    }
+    if (line_.out.empty()) return usage("--render wants --out FILE");
+    const std::string extension = std::filesystem::path(line_.out).extension().string();
+    if (extension != ".png" && extension != ".pdf" && extension != ".svg") {
+      return usage("pictures are written as .png, .pdf or .svg, and not as \"" + line_.out + "\"");
+    }
+    const bool needs_run =
+        line_.render != "explain" && line_.render != "experiment" && line_.render != "window";
+    if (needs_run && line_.run.empty()) return usage("--render " + line_.render + " wants a RUN");
+    return {};
+  }
+
+  CommandLine line_;
+  std::string live_run_, problem_;
+  CLI::App app_{
+      "Look at a Violet run: mapping churn, latency, exposure, engine; compare; lessons; "
+      "experiments."};
+  std::shared_ptr<HelpLayout> layout_ = std::make_shared<HelpLayout>();
+  CLI::Option* live_ = nullptr;
+};
 
 }  // namespace
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
-  CommandLine line;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string name = arguments[i];
-    if (name == "--help" || name == "-h") {
-      line.help = true;
-      return line;
-    }
-    if (name.empty() || name[0] != '-') {
-      if (!line.run.empty())
-        return usage("one RUN at a time: \"" + line.run + "\" and \"" + name + "\"");
-      line.run = name;
-      continue;
-    }
-    std::string value;
-    if (const std::size_t equals = name.find('='); equals != std::string::npos) {
-      value = name.substr(equals + 1);
-      name.resize(equals);
-    } else if (i + 1 < arguments.size()) {
-      value = arguments[++i];
-    }
-    if (value.empty()) return usage(name + " wants a value");
-    if (const Status set = set_option(name, value, &line); !set) return tl::unexpected(set.error());
-  }
-  if (const Status whole = check_whole(line); !whole) return tl::unexpected(whole.error());
-  return line;
+  return Parser().parse(arguments);
 }
+
+std::string help_text() { return Parser().help(); }
 
 std::filesystem::path runs_folder() {
   if (const char* runs = std::getenv("VIOLET_RUNS"); runs != nullptr && *runs != '\0') return runs;

@@ -1,7 +1,8 @@
-// The command line of violet_gui, read without Qt so that --help costs nothing.
+// A command line says which run violet_gui opens, attaches to or draws. It is read without Qt, so
+// that --help costs nothing.
 //
 // Threading: pure functions.
-// Exit codes of the program: 0 ok, 1 a run or picture failed, 2 usage.
+// Exit codes of the program: 0 ok, 1 a run or picture failed, 2 usage, 5 no display.
 #pragma once
 
 #include <cstdint>

@@ -51,9 +51,19 @@ TEST(CommandLine, ComplaintsNameWhatWouldBeRight) {
     EXPECT_NE(complaint({"--time", time}).find("1.2s..1.25s"), std::string::npos) << time;
   EXPECT_NE(complaint({"--fast", "1"}).find("--fast"), std::string::npos);
   EXPECT_NE(complaint({"--theme"}).find("value"), std::string::npos);
+  EXPECT_NE(complaint({"--cell", "", "run"}).find("--cell wants a value"), std::string::npos);
+  EXPECT_NE(complaint({"--fast=1"}).find("called --fast"), std::string::npos);
+  EXPECT_EQ(complaint({"--fast=1"}).find("--fast=1"), std::string::npos);
   EXPECT_NE(complaint({"a", "b"}).find("one RUN"), std::string::npos);
+  EXPECT_NE(complaint({"--live", "a", "b"}).find("one RUN"), std::string::npos);
   EXPECT_TRUE(complaint({"--render", "explain", "--out", "a.png"}).empty())
       << "lessons need no run";
+}
+
+TEST(CommandLine, TheLastOfTwoValuesCounts) {
+  const auto line = parse_command_line({"--size", "300x200", "--size", "400x300"});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->width, 400);
 }
 
 TEST(CommandLine, HelpFitsOneScreen) {

@@ -1,4 +1,5 @@
-// How steadily a live run is drawn: the times between the frames that the window shows.
+// A frame meter measures how steadily a live run is drawn: the times between the frames that the
+// window shows.
 //
 // Threading: the main thread.
 #pragma once
@@ -6,7 +7,7 @@
 #include <QElapsedTimer>
 #include <QString>
 
-#include "experiments/results/hdr_histogram.hpp"
+#include "experiments/hdr/hdr_histogram.hpp"
 
 namespace violet::gui {
 

@@ -49,7 +49,7 @@ KeySheet::KeySheet(const ActionTable& table, QWidget* parent) : QDialog(parent) 
   setAttribute(Qt::WA_DeleteOnClose);
   QStringList order;
   QMap<QString, QStringList> groups;
-  for (const ActionTable::Entry* entry : table.live()) {
+  for (const ActionTable::Entry* entry : table.available()) {
     if (entry->row.keys.isEmpty()) continue;
     if (!groups.contains(entry->row.group)) order << entry->row.group;
     groups[entry->row.group] << row_html(entry->row);

@@ -1,4 +1,4 @@
-// The `?` sheet: every key that works now, by group, made from the table of actions.
+// The key sheet (`?`) lists every key that works now, by group, made from the action table.
 //
 // Threading: the main thread.
 #pragma once

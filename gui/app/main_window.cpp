@@ -1,24 +1,46 @@
 #include "gui/app/main_window.hpp"
 
 #include <QCloseEvent>
+#include <QFileDialog>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
 #include <QTabWidget>
+#include <QToolBar>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "engine/telemetry/segment.hpp"
+#include "gui/app/command_line.hpp"
+#include "gui/app/key_sheet.hpp"
 #include "gui/app/message_bar.hpp"
+#include "gui/app/palette.hpp"
 #include "gui/app/status_line.hpp"
 #include "gui/app/workspaces.hpp"
+#include "gui/kit/export_view.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
 #include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {
+
+namespace {
+
+QKeySequence ctrl(Qt::Key key) { return QKeySequence(Qt::CTRL | key); }
+
+std::optional<std::size_t> cell_called(const RunFeed& run, const QString& name) {
+  const auto cells = run.cells();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (QString::fromStdString(cells[i].label).contains(name)) return i;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 MainWindow::MainWindow(bool remembers, QWidget* parent)
     : QMainWindow(parent),
@@ -153,18 +175,6 @@ void MainWindow::open(const QString& path, const QString& cell, bool live) {
   });
 }
 
-namespace {
-
-std::optional<std::size_t> cell_called(const RunFeed& run, const QString& name) {
-  const auto cells = run.cells();
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (QString::fromStdString(cells[i].label).contains(name)) return i;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 void MainWindow::opened(Opened answer) {
   if (!answer.run) return emit session_.failed(QString::fromStdString(answer.run.error().message));
   const auto cell = cell_called(**answer.run, answer.cell);
@@ -269,6 +279,334 @@ void MainWindow::changeEvent(QEvent* event) {
   if (event->type() == QEvent::ActivationChange) {
     pull_timer_.setInterval(isActiveWindow() ? kFocusedMs : kUnfocusedMs);
   }
+}
+
+// ---- rows of the action table
+
+std::vector<ActionRow> MainWindow::runActions() {
+  const QString group = tr("Run");
+  const auto has_run = [this] { return session_.run() != nullptr; };
+  return {
+      {"run.open",
+       tr("Open a run…"),
+       {ctrl(Qt::Key_O)},
+       tr("Open a run directory"),
+       group,
+       [this] { chooseRun(false); }},
+      {"run.latest",
+       tr("Open the latest run"),
+       {QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_L)},
+       tr("Open the newest run directory"),
+       group,
+       [this] {
+         const auto runs = list_runs(runs_folder(), 1);
+         if (runs.empty())
+           return showMessage(
+               tr("there is no run in %1").arg(QString::fromStdString(runs_folder().string())));
+         openRun(QString::fromStdString(runs.front().string()));
+       }},
+      {"run.live",
+       tr("Attach to a live run…"),
+       {ctrl(Qt::Key_L)},
+       tr("Follow a run that is going on"),
+       group,
+       [this] { chooseRun(true); }},
+      {"run.follow",
+       tr("Follow the run's end"),
+       {QKeySequence(Qt::Key_End)},
+       tr("Live: the window's end stays at the newest event"),
+       group,
+       [this] {
+         session_.setFollowing(!session_.following());
+         if (const auto cell = session_.cell(); cell && session_.following()) {
+           const Nanos end = cell->info().whole.to;
+           session_.setWindow({end - session_.window().length(), end});
+         }
+       },
+       [this] { return pull_timer_.isActive(); },
+       [this] { return session_.following(); }},
+      {"run.close",
+       tr("Close the run"),
+       {ctrl(Qt::Key_W)},
+       tr("Close the run or detach from it"),
+       group,
+       [this] {
+         pull_timer_.stop();
+         session_.closeRun();
+         setWindowTitle(tr("Violet"));
+         showLive();
+       },
+       has_run},
+      {"view.export",
+       tr("Export the view…"),
+       {ctrl(Qt::Key_E)},
+       tr("Write the front workspace as PNG, PDF or SVG"),
+       group,
+       [this] { exportView(); }},
+      {"app.quit",
+       tr("Quit"),
+       {ctrl(Qt::Key_Q)},
+       tr("Close the window"),
+       group,
+       [this] { close(); }},
+  };
+}
+
+std::vector<ActionRow> MainWindow::playActions() {
+  const QString group = tr("Time");
+  const auto has_cell = [this] { return session_.cell() != nullptr; };
+  const auto speed = [this](double factor) {
+    session_.setSpeed(session_.speed() * factor);
+    showTime();
+  };
+  return {
+      {"play.start",
+       tr("To the start"),
+       {QKeySequence(Qt::Key_Home)},
+       tr("Cursor to the window's start"),
+       group,
+       [this] { session_.setCursor(session_.window().from); },
+       has_cell},
+      {"play.back",
+       tr("Previous event"),
+       {QKeySequence(Qt::Key_Comma)},
+       tr("Cursor to the event before it"),
+       group,
+       [this] { stepEvent(false); },
+       has_cell},
+      {"play.toggle",
+       tr("Play"),
+       {QKeySequence(Qt::Key_Space)},
+       tr("The cursor runs through the cell"),
+       group,
+       [this] { session_.setPlaying(!session_.playing()); },
+       has_cell,
+       [this] { return session_.playing(); }},
+      {"play.next",
+       tr("Next event"),
+       {QKeySequence(Qt::Key_Period)},
+       tr("Cursor to the event after it"),
+       group,
+       [this] { stepEvent(true); },
+       has_cell},
+      {"play.end",
+       tr("To the end"),
+       {QKeySequence(Qt::SHIFT | Qt::Key_End)},
+       tr("Cursor to the window's end"),
+       group,
+       [this] { session_.setCursor(session_.window().to - 1); },
+       has_cell},
+      {"play.slower",
+       tr("Slower"),
+       {QKeySequence(Qt::Key_BracketLeft)},
+       tr("Half the speed"),
+       group,
+       [speed] { speed(0.5); },
+       has_cell},
+      {"play.faster",
+       tr("Faster"),
+       {QKeySequence(Qt::Key_BracketRight)},
+       tr("Twice the speed"),
+       group,
+       [speed] { speed(2); },
+       has_cell},
+  };
+}
+
+std::vector<ActionRow> MainWindow::windowActions() {
+  std::vector<ActionRow> rows{{"app.palette",
+                               tr("Command…"),
+                               {ctrl(Qt::Key_K)},
+                               tr("Find a command by its name"),
+                               tr("Window"),
+                               [this] { (new Palette(actions_, this))->show(); }},
+                              {"app.find",
+                               tr("Find…"),
+                               {ctrl(Qt::Key_F)},
+                               tr("An address, a time or an event"),
+                               tr("Window"),
+                               [this] { focusFind(); }},
+                              {"app.theme",
+                               tr("Dark theme"),
+                               {ctrl(Qt::Key_T)},
+                               tr("Dark or light"),
+                               tr("Window"),
+                               [this] { setDark(!theme().dark); },
+                               {},
+                               [] { return theme().dark; }},
+                              {"app.keys",
+                               tr("Keys"),
+                               {QKeySequence(Qt::Key_Question), QKeySequence(Qt::Key_F1)},
+                               tr("Every key that works now"),
+                               tr("Window"),
+                               [this] { (new KeySheet(actions_, this))->show(); }},
+                              {"app.full",
+                               tr("Full screen"),
+                               {QKeySequence(Qt::Key_F11)},
+                               tr("Fill the screen; again: back"),
+                               tr("Window"),
+                               [this] { isFullScreen() ? showNormal() : showFullScreen(); },
+                               {},
+                               [this] { return isFullScreen(); }}};
+  const char* const names[] = {"Observe", "Compare", "Topology", "Explain", "Experiment"};
+  int key = Qt::Key_1;
+  for (const char* name : names) {
+    rows.push_back({QStringLiteral("tab.") + QString::fromLatin1(name).toLower(),
+                    tr(name),
+                    {QKeySequence(Qt::CTRL | static_cast<Qt::Key>(key++))},
+                    tr("Bring this workspace to the front"),
+                    tr("Window"),
+                    [this, name] { bringForward(tr(name)); }});
+  }
+  return rows;
+}
+
+void MainWindow::makeActions() {
+  actions_.add(runActions(), nullptr);
+  actions_.add(playActions(), nullptr);
+  actions_.add(windowActions(), nullptr);
+}
+
+void MainWindow::makeToolbar() {
+  QToolBar* bar = addToolBar(tr("Main"));
+  bar->setObjectName(QStringLiteral("toolbar"));
+  bar->setAccessibleName(tr("Run and time"));
+  bar->setMovable(false);
+  run_button_ = new QToolButton(bar);
+  run_button_->setText(tr("Run ▾"));
+  run_button_->setAccessibleName(tr("Open a run"));
+  run_button_->setToolTip(tr("Recent runs, or open another"));
+  run_button_->setPopupMode(QToolButton::InstantPopup);
+  run_button_->setMenu(new QMenu(run_button_));
+  connect(run_button_->menu(), &QMenu::aboutToShow, this, &MainWindow::fillRunMenu);
+  bar->addWidget(run_button_);
+  const auto button = [&](const char* id, const QString& text) {
+    auto* made = new QToolButton(bar);
+    QAction* action = actions_.action(QLatin1String(id));
+    made->setDefaultAction(action);
+    // The menu says it in words; here a sign is enough, and the words stay for screen readers.
+    made->setAccessibleName(action->text());
+    action->setIconText(text);
+    made->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    made->setFocusPolicy(Qt::TabFocus);
+    bar->addWidget(made);
+  };
+  button("run.live", tr("Live"));
+  bar->addSeparator();
+  button("play.start", QStringLiteral("|◀"));
+  button("play.back", QStringLiteral("◀"));
+  button("play.toggle", tr("Play"));
+  button("play.next", QStringLiteral("▶"));
+  button("play.end", QStringLiteral("▶|"));
+  bar->addSeparator();
+  time_ = new QLabel(bar);
+  time_->setFont(number_font());
+  time_->setAccessibleName(tr("Time of the cursor, and of the whole cell"));
+  time_->setContentsMargins(6, 0, 6, 0);
+  bar->addWidget(time_);
+  live_ = new QLabel(bar);
+  live_->setFont(number_font());
+  live_->setAccessibleName(tr("Lag and drops of the live run"));
+  bar->addWidget(live_);
+  auto* stretch = new QWidget(bar);
+  stretch->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  bar->addWidget(stretch);
+  find_ = new QLineEdit(bar);
+  find_->setPlaceholderText(tr("Address, time or event  Ctrl+F"));
+  find_->setAccessibleName(tr("Find an address, a time or an event"));
+  find_->setFixedWidth(230);
+  find_->installEventFilter(this);
+  connect(find_, &QLineEdit::returnPressed, this, [this] {
+    observe_->find(find_->text());
+    find_->selectAll();
+  });
+  bar->addWidget(find_);
+  button("app.palette", QStringLiteral("Ctrl+K"));
+  // Which theme is on is seen; a pressed button beside it would say it twice.
+  auto* dark = new QToolButton(bar);
+  dark->setText(tr("Theme"));
+  dark->setAccessibleName(tr("Dark or light theme"));
+  dark->setToolTip(actions_.action(QStringLiteral("app.theme"))->toolTip());
+  dark->setFocusPolicy(Qt::TabFocus);
+  connect(dark, &QToolButton::clicked, actions_.action(QStringLiteral("app.theme")),
+          &QAction::trigger);
+  bar->addWidget(dark);
+  button("app.keys", QStringLiteral("?"));
+}
+
+void MainWindow::fillRunMenu() {
+  QMenu* menu = run_button_->menu();
+  menu->clear();
+  const auto runs = list_runs(runs_folder(), 12);
+  for (const auto& run : runs) {
+    const QString path = QString::fromStdString(run.string());
+    menu->addAction(QString::fromStdString(run.filename().string()), this,
+                    [this, path] { openRun(path); });
+  }
+  if (runs.empty())
+    menu->addAction(tr("no run in %1").arg(QString::fromStdString(runs_folder().string())))
+        ->setEnabled(false);
+  menu->addSeparator();
+  menu->addAction(actions_.action(QStringLiteral("run.open")));
+  menu->addAction(actions_.action(QStringLiteral("run.live")));
+  menu->addAction(actions_.action(QStringLiteral("run.close")));
+}
+
+void MainWindow::chooseRun(bool live) {
+  auto* dialog = new QFileDialog(this, live ? tr("Attach to a live run") : tr("Open a run"),
+                                 QString::fromStdString(runs_folder().string()));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::Directory);
+  dialog->setOption(QFileDialog::DontUseNativeDialog);
+  connect(dialog, &QFileDialog::fileSelected, this,
+          [this, live](const QString& path) { live ? attachLive(path) : openRun(path); });
+  dialog->open();
+}
+
+void MainWindow::exportView() {
+  auto* front = workspace(tabs_->tabText(tabs_->currentIndex()));
+  auto* dialog = new QFileDialog(this, tr("Export %1").arg(front->name()), {},
+                                 tr("Pictures (*.png *.pdf *.svg)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("png"));
+  dialog->selectFile(front->name().toLower() + QStringLiteral(".png"));
+  dialog->setOption(QFileDialog::DontUseNativeDialog);
+  connect(dialog, &QFileDialog::fileSelected, this, [this, front](const QString& file) {
+    const Status done = export_view(*front, file, devicePixelRatioF());
+    if (!done)
+      showMessage(QString::fromStdString(done.error().message));
+    else
+      emit front->says(tr("written to %1").arg(file));
+  });
+  dialog->open();
+}
+
+void MainWindow::focusFind() {
+  bringForward(observe_->name());
+  find_->setFocus(Qt::ShortcutFocusReason);
+  find_->selectAll();
+}
+
+// To the kept event before or after the cursor.
+void MainWindow::stepEvent(bool forward) {
+  const auto cell = session_.cell();
+  if (!cell) return;
+  const Nanos at = session_.cursor().value_or(session_.window().from);
+  stepping_.ask([cell, at, forward, filter = session_.filter()]() -> std::optional<Nanos> {
+    const TimeWindow whole = cell->info().whole;
+    if (forward) {
+      const auto next = cell->events({at + 1, whole.to}, filter, 0, 1);
+      return next.empty() ? std::nullopt : std::optional(next.front().at);
+    }
+    // Backwards: a window that doubles until something is in it.
+    for (Nanos reach = 10'000;; reach *= 2) {
+      const TimeWindow before{std::max(whole.from, at - reach), at};
+      const std::uint64_t count = cell->count_events(before, filter);
+      if (count > 0) return cell->events(before, filter, count - 1, 1).front().at;
+      if (before.from == whole.from) return std::nullopt;
+    }
+  });
 }
 
 }  // namespace violet::gui

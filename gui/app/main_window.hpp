@@ -1,10 +1,10 @@
-// The main window: toolbar with run, live, transport and search; the workspaces as tabs; the status
-// line.
+// The main window holds the toolbar with run, transport and search, the workspaces as tabs, and
+// the status line; it opens runs and attaches to live ones.
 //
 // Threading: the main thread; runs are opened on the pool.
-// Invariants: M1 every command is a row of the action table. M2 what cannot be opened gives a
-// message in the window and leaves what was open. M3 the engine of a live run is looked at 60 times
-// a second with the focus and 20 times without, and never waits.
+// Invariants: Every command is a row of the action table. A run that cannot be opened gives a
+// message in the window and leaves what was open. A live run is read 60 times a second with the
+// focus and 20 times without, and nothing waits for it.
 #pragma once
 
 #include <QElapsedTimer>

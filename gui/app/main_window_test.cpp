@@ -16,13 +16,13 @@
 #include <QTest>
 #include <fstream>
 
+#include "experiments/query/tiny_run_testing.hpp"
 #include "gui/app/frame_meter.hpp"
 #include "gui/app/key_sheet.hpp"
 #include "gui/app/palette.hpp"
 #include "gui/app/status_line.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/observe/churn_view.hpp"
-#include "gui/observe/fake_feed_testing.hpp"
 #include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {
@@ -101,7 +101,7 @@ TEST(MainWindow, MenusAndPaletteComeFromTheTable) {
   for (QAction* menu : stage.window.menuBar()->actions()) {
     for (QAction* action : menu->menu()->actions()) in_menus << action->objectName();
   }
-  for (const auto* entry : stage.window.actionTable()->live()) {
+  for (const auto* entry : stage.window.actionTable()->available()) {
     EXPECT_TRUE(in_menus.contains(entry->row.id)) << entry->row.id.toStdString();
     EXPECT_FALSE(entry->row.tip.isEmpty()) << entry->row.id.toStdString();
   }
@@ -120,7 +120,7 @@ TEST(MainWindow, MenusAndPaletteComeFromTheTable) {
 TEST(MainWindow, IdsAreUniqueAndKeysAreNotTwice) {
   Stage stage;
   QStringList ids, keys;
-  for (const auto* entry : stage.window.actionTable()->live()) {
+  for (const auto* entry : stage.window.actionTable()->available()) {
     ids << entry->row.id;
     for (const QKeySequence& key : entry->action->shortcuts()) keys << key.toString();
   }

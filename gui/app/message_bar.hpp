@@ -1,4 +1,5 @@
-// A line under the toolbar that says what went wrong, until it is closed or something works again.
+// The message bar says under the toolbar what went wrong, until it is closed or something works
+// again.
 //
 // Threading: the main thread.
 #pragma once

@@ -82,7 +82,7 @@ bool Palette::fits(const QString& text, const QString& typed) {
 void Palette::fill(const QString& typed) {
   table_.refresh();
   list_->clear();
-  for (const ActionTable::Entry* entry : table_.live()) {
+  for (const ActionTable::Entry* entry : table_.available()) {
     const ActionRow& row = entry->row;
     if (!entry->action->isEnabled()) continue;
     if (!fits(row.text + QLatin1Char(' ') + row.group + QLatin1Char(' ') + row.tip, typed))

@@ -1,4 +1,4 @@
-// The palette: every action that is live, found by typing parts of its name; Enter runs it.
+// The palette finds an enabled action by parts of its name; Enter runs it.
 //
 // Threading: the main thread.
 #pragma once

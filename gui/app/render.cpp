@@ -6,9 +6,9 @@
 
 #include "gui/app/main_window.hpp"
 #include "gui/explain/explain_workspace.hpp"
+#include "gui/explain/lesson_model.hpp"
 #include "gui/kit/export_view.hpp"
 #include "gui/kit/time_panel.hpp"
-#include "gui/model/lesson_model.hpp"
 #include "gui/observe/observe_view.hpp"
 #include "gui/observe/observe_workspace.hpp"
 
@@ -50,18 +50,17 @@ Status show_time(Session& session, const CommandLine& line) {
 
 Status open_for_picture(MainWindow& window, const CommandLine& line) {
   if (line.run.empty()) return {};
-  const auto path = find_run(line.run, runs_folder());
-  if (!path) return tl::unexpected(path.error());
+  VIOLET_TRY(const std::string path, find_run(line.run, runs_folder()));
   QString failure;
   const auto connection =
       QObject::connect(window.session(), &Session::failed, &window,
                        [&failure](const QString& message) { failure = message; });
-  window.openRun(QString::fromStdString(*path), QString::fromStdString(line.cell));
+  window.openRun(QString::fromStdString(path), QString::fromStdString(line.cell));
   const Status waited = wait_for(
       [&] {
         return !failure.isEmpty() || (!window.opening() && window.session()->cell() != nullptr);
       },
-      "opening " + *path);
+      "opening " + path);
   QObject::disconnect(connection);
   if (!waited) return waited;
   if (!failure.isEmpty()) return fail("{}", failure.toStdString());

@@ -1,4 +1,4 @@
-// A view into a file without a display: the same widgets as in the window, never shown to anybody.
+// A render draws a view into a file without a display, with the widgets of the window.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,5 +1,6 @@
-// The status line: utilisation of the lcores, rates, hit rate, drops, pinned cores and the run, of
-// the window that is shown. While live also the lag behind the run.
+// The status line shows utilisation of the lcores, rates, hit rate, drops, pinned cores and the
+// run, for the window of time that the views show. While a run is live it also shows the lag
+// behind the run.
 //
 // Threading: the main thread; numbers are asked for on the pool.
 #pragma once

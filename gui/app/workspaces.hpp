@@ -1,5 +1,5 @@
-// The workspaces behind Observe, in the order of their tabs. Each is made when it is looked at for
-// the first time.
+// The list of workspaces names the tabs behind Observe in their order, and makes each when it is
+// looked at for the first time.
 //
 // Threading: the main thread.
 #pragma once

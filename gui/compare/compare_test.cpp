@@ -8,10 +8,10 @@
 #include <QTableView>
 #include <QTest>
 
+#include "experiments/query/fake_run_testing.hpp"
+#include "experiments/query/run_fixture_testing.hpp"
 #include "gui/compare/compare_view.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/compare_fake_feed.hpp"
-#include "gui/model/compare_fixture.hpp"
 
 namespace violet::gui {
 namespace {
@@ -19,14 +19,14 @@ namespace {
 class CompareViewTest : public testing::Test {
  protected:
   void open(const std::vector<FixtureCell>& cells, bool damaged = false) {
-    const std::string path = writeFixtureRun(folder_.path(), cells);
+    const std::string path = write_fixture_run(folder_.path(), cells);
     run_ = std::make_shared<FakeRun>();
     run_->directory = path;
     for (const FixtureCell& cell : cells) {
-      auto feed = run_->add(cell.strategy, cell.workload, cell.placement);
-      feed->about.cell_id = cell.id();
-      feed->operations_per_s = static_cast<float>(cell.operations_per_s);
-      feed->stale = static_cast<float>(cell.stale);
+      auto trace = run_->add(cell.strategy, cell.workload, cell.placement);
+      trace->about.cell_id = cell.id();
+      trace->operations_per_s = static_cast<float>(cell.operations_per_s);
+      trace->stale = static_cast<float>(cell.stale);
     }
     if (damaged) {
       QFile file(QString::fromStdString(path + "/results.sqlite"));
@@ -59,14 +59,14 @@ class CompareViewTest : public testing::Test {
     }
     return nullptr;
   }
-  const results::TestFolder folder_;
+  const TestFolder folder_;
   std::shared_ptr<FakeRun> run_;
   Session session_;
   std::unique_ptr<CompareView> view_;
 };
 
 TEST_F(CompareViewTest, ShowsLanesTableAndPlane) {
-  open(everyPlace());
+  open(every_place());
   EXPECT_EQ(box("Workload")->currentText(), "net-rx");
   EXPECT_EQ(box("Baseline")->currentText(), "strict sidecore");
   EXPECT_EQ(box("against")->currentText(), "lazy-percpu sidecore");
@@ -76,7 +76,7 @@ TEST_F(CompareViewTest, ShowsLanesTableAndPlane) {
 }
 
 TEST_F(CompareViewTest, AnotherBaselineIsChosen) {
-  open(everyPlace());
+  open(every_place());
   QComboBox* baseline = box("Baseline");
   const int off = baseline->findText("off sidecore");
   ASSERT_GE(off, 0);
@@ -88,7 +88,7 @@ TEST_F(CompareViewTest, AnotherBaselineIsChosen) {
 }
 
 TEST_F(CompareViewTest, AnotherWorkloadIsChosen) {
-  open(everyPlace());
+  open(every_place());
   emit box("Workload")->activated(1);
   settle();
   EXPECT_EQ(view_->model().workload(), "nvme-4k");
@@ -96,7 +96,7 @@ TEST_F(CompareViewTest, AnotherWorkloadIsChosen) {
 }
 
 TEST_F(CompareViewTest, OneCursorForAllRows) {
-  open(everyPlace());
+  open(every_place());
   auto panels = view_->findChildren<LanePanel*>();
   ASSERT_EQ(panels.size(), 3);
   QTest::mouseMove(panels[0], QPoint(400, 80));
@@ -107,7 +107,7 @@ TEST_F(CompareViewTest, OneCursorForAllRows) {
 }
 
 TEST_F(CompareViewTest, TheFirstDivergenceIsMarkedAndSaid) {
-  open(everyPlace());
+  open(every_place());
   auto* panel = view_->findChild<LanePanel*>();
   const QImage before = panel->grab().toImage();
   for (const auto& cell : run_->held) {
@@ -125,7 +125,7 @@ TEST_F(CompareViewTest, TheFirstDivergenceIsMarkedAndSaid) {
 }
 
 TEST_F(CompareViewTest, TheWheelZoomsTheSession) {
-  open(everyPlace());
+  open(every_place());
   auto* panel = view_->findChild<LanePanel*>();
   const Nanos before = session_.window().length();
   QWheelEvent wheel(QPointF(400, 60), QPointF(400, 60), {}, QPoint(0, 240), {}, {},
@@ -136,7 +136,7 @@ TEST_F(CompareViewTest, TheWheelZoomsTheSession) {
 }
 
 TEST_F(CompareViewTest, AClickOnAPointOpensItsCell) {
-  open(everyPlace());
+  open(every_place());
   auto* plane = view_->findChild<PlaneView*>();
   const PlaneLayout layout = layOutPlane(plane->plane(), QRectF(plane->rect()), text_font(9));
   ASSERT_EQ(layout.dots.size(), 8u);
@@ -153,7 +153,7 @@ TEST_F(CompareViewTest, AClickOnAPointOpensItsCell) {
 }
 
 TEST_F(CompareViewTest, ADamagedDatabaseIsSaidInTheWindow) {
-  open(everyPlace(), true);
+  open(every_place(), true);
   EXPECT_TRUE(shownTexts().contains("results.sqlite")) << shownTexts().toStdString();
   EXPECT_TRUE(shownTexts().contains("can still be looked at in Observe"));
 }
@@ -170,7 +170,7 @@ TEST(CompareViewStates, WithoutARunItSaysWhatToDo) {
 }
 
 // Many points close together: labels never overlap each other or a mark.
-TEST(PlaneLayoutTest, L1_LabelsNeverOverlap) {
+TEST(PlaneLayoutTest, LabelsNeverOverlap) {
   for (const int count : {1, 8, 40}) {
     for (const double width : {420.0, 900.0}) {
       Plane plane;
@@ -218,7 +218,7 @@ TEST(PlaneLayoutTest, StrategiesFarApartGetALogScale) {
   EXPECT_FALSE(layOutPlane(plane, area, text_font(9)).y.log);
 }
 
-TEST(PlaneLayoutTest, L2_APlaceThatNobodyNeedsTakesNoRoom) {
+TEST(PlaneLayoutTest, APlaceThatNobodyNeedsTakesNoRoom) {
   Plane plane;
   plane.points.emplace_back();
   plane.points[0].place = PlanePoint::Place::kZero;

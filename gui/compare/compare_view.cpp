@@ -1,6 +1,7 @@
 #include "gui/compare/compare_view.hpp"
 
 #include <QComboBox>
+#include <QEvent>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QHeaderView>

@@ -1,4 +1,4 @@
-// The widgets of the Compare workspace; see compare_workspace.hpp.
+// The compare view lays out the widgets of the Compare workspace; see compare_workspace.hpp.
 //
 // Threading: the main thread.
 #pragma once
@@ -6,11 +6,11 @@
 #include <QSortFilterProxyModel>
 #include <array>
 
+#include "gui/compare/compare_model.hpp"
 #include "gui/compare/lane_panel.hpp"
 #include "gui/compare/plane_view.hpp"
 #include "gui/kit/states.hpp"
 #include "gui/kit/workspace.hpp"
-#include "gui/model/compare_model.hpp"
 
 class QComboBox;
 class QLabel;

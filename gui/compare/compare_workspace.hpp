@@ -1,5 +1,6 @@
-// The Compare workspace: up to three cells of one workload in lock-step over one time axis, what differs
-// between them and how sure that is, and the protection-performance plane of all cells.
+// The Compare workspace shows up to three cells of one workload in lock-step over one time axis,
+// what differs between them and how sure that is, and the protection-performance plane of all
+// cells.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,11 +1,11 @@
-// A row of the lock-step view: one quantity of all lanes over one time axis, the baseline with its noise as a
-// band, and where a contender leaves the band shaded.
+// A lane panel draws one quantity of all lanes over one time axis: the baseline with its noise as
+// a band, and shaded where a contender leaves the band.
 //
 // Threading: the main thread.
 #pragma once
 
+#include "gui/compare/compare_model.hpp"
 #include "gui/kit/time_panel.hpp"
-#include "gui/model/compare_model.hpp"
 
 namespace violet::gui {
 

@@ -1,4 +1,4 @@
-// Where the points of the protection-performance plane lie, and their labels.
+// A plane layout places the points of the protection-performance plane and their labels.
 //
 //      1.0 |   o off |                     |        |
 //          |         |        o lazy       |        |
@@ -7,16 +7,16 @@
 //             zero     0.1   1   10   100    always     not available
 //
 // Threading: a plain value.
-// Invariants: L1 no label overlaps another, a mark, or the edge; one that finds no place is left out, and its
-// point still has its tool tip. L2 a place that no point needs takes no room.
+// Invariants: No label overlaps another, a mark, or the edge; one that finds no place is left out,
+// and its point still has its tool tip. A place that no point needs takes no room.
 #pragma once
 
 #include <QFont>
 #include <QRectF>
 #include <vector>
 
+#include "experiments/query/plane.hpp"
 #include "gui/kit/axis.hpp"
-#include "gui/model/compare_plane.hpp"
 
 namespace violet::gui {
 

@@ -1,5 +1,5 @@
-// The protection-performance plane: what each strategy leaves within reach against what it costs.
-// Shape is placement, colour is strategy, bars are 95 % intervals, the line is the Pareto front.
+// The plane view draws what each strategy leaves within reach against what it costs. Shape is
+// placement, colour is strategy, bars are 95 % intervals, the line is the Pareto front.
 //
 // Threading: the main thread.
 #pragma once

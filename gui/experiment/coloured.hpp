@@ -1,4 +1,4 @@
-// Words in a colour of the theme, for labels with rich text.
+// A coloured text carries a colour of the theme into a label with rich text.
 //
 // Threading: pure.
 #pragma once

@@ -8,10 +8,10 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "experiments/query/run_fixture_testing.hpp"
 #include "gui/experiment/experiment_view.hpp"
+#include "gui/experiment/fake_program_testing.hpp"
 #include "gui/experiment/plan_editor.hpp"
-#include "gui/model/compare_fixture.hpp"
-#include "gui/model/run_fixture.hpp"
 
 namespace violet::gui {
 namespace {
@@ -20,7 +20,7 @@ class ExperimentViewTest : public testing::Test {
  protected:
   ExperimentViewTest() {
     run_ = QString::fromStdString(
-        writeFixtureRun(results_.path(), {{"strict"}, {"off", "net-rx", "sidecore", 5000}}, 2));
+        write_fixture_run(results_.path(), {{"strict"}, {"off", "net-rx", "sidecore", 5000}}, 2));
     places_ = fakePlaces(folder_, run_);
     QString error;
     EXPECT_TRUE(writeText(places_.bundled + "/one.toml", "[plan]\nname = \"one\"\n", error));
@@ -58,7 +58,7 @@ class ExperimentViewTest : public testing::Test {
     for (const QLabel* label : view_->findChildren<QLabel*>()) texts << label->text();
     return texts.join(QLatin1Char('\n'));
   }
-  const results::TestFolder results_;
+  const TestFolder results_;
   const QTemporaryDir folder_;
   QString run_;
   PlanPlaces places_;
@@ -74,7 +74,7 @@ TEST_F(ExperimentViewTest, APlanIsCheckedAndItsCellsAreListed) {
   EXPECT_TRUE(button("Start")->isEnabled());
 }
 
-TEST_F(ExperimentViewTest, E1_APlanWithProblemsCannotBeStarted) {
+TEST_F(ExperimentViewTest, APlanWithProblemsCannotBeStarted) {
   open();
   type("[plan]\nname = \"t\"\n    wrong = 1\n");
   QListWidget* problems = list("Problems of the plan");

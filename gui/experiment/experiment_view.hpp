@@ -1,19 +1,20 @@
-// The widgets of the Experiment workspace; see experiment_workspace.hpp.
+// The experiment view lays out the widgets of the Experiment workspace; see
+// experiment_workspace.hpp.
 //
 // Threading: the main thread.
-// Invariants: E1 only a plan without problems can be started. E2 what is shown as measured was read from the run
-// directory.
+// Invariants: Only a plan without problems can be started. What is shown as measured was read from
+// the run directory.
 #pragma once
 
 #include <QHash>
 #include <QTimer>
 #include <memory>
 
+#include "gui/experiment/plan_check.hpp"
+#include "gui/experiment/run_matrix.hpp"
+#include "gui/experiment/run_process.hpp"
 #include "gui/kit/workspace.hpp"
-#include "gui/model/plan_check.hpp"
 #include "gui/model/query.hpp"
-#include "gui/model/run_matrix.hpp"
-#include "gui/model/run_process.hpp"
 
 class QLabel;
 class QListWidget;
@@ -64,7 +65,7 @@ class ExperimentView : public Workspace {
   void savePlan();
   void showVerdict();
   void showRun();
-  void takeResults(const Results& run);
+  void resultsRead(const Results& run);
   bool adopted() const { return !running_plan_.isEmpty() && running_plan_ == adopted_plan_; }
   QString runWords() const;
   QString planWords() const;

@@ -1,4 +1,4 @@
-// The Experiment workspace: a plan, checked as it is written, its matrix of cells, and the run that fills it.
+// The Experiment workspace checks a plan as it is written, shows its matrix of cells, and runs it.
 //
 // Threading: the main thread; plans are checked and run by the program in processes of their own.
 #pragma once

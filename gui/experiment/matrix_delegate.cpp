@@ -2,8 +2,8 @@
 
 #include <QPainter>
 
+#include "gui/experiment/run_matrix.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/run_matrix.hpp"
 
 namespace violet::gui {
 namespace {

@@ -1,4 +1,5 @@
-// How a cell of a run looks in the matrix: its state as a coloured dot and word, its repetitions as a bar.
+// The matrix delegate draws the state of a run's cell as a coloured dot and word, and its
+// repetitions as a bar.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,4 +1,4 @@
-// A text editor for plans: line numbers, TOML in colours, the lines with problems marked where they are.
+// The plan editor shows line numbers, TOML in colours, and marks on the lines that have problems.
 //
 // Threading: the main thread.
 #pragma once
@@ -7,7 +7,7 @@
 #include <QSyntaxHighlighter>
 #include <vector>
 
-#include "gui/model/plan_check.hpp"
+#include "gui/experiment/plan_check.hpp"
 
 namespace violet::gui {
 

@@ -1,14 +1,14 @@
-// Plays a lesson by itself: a step, time to read it, the next. A question stops it until it is
-// answered.
+// Autoplay steps through a lesson by itself: a step, time to read it, the next. A question stops
+// it until it is answered.
 //
 // Threading: the main thread.
-// Invariants: playing ends at the last step, and with every step that is not the next one.
+// Invariants: Playing ends at the last step, and with every step that is not the next one.
 #pragma once
 
 #include <QObject>
 #include <QTimer>
 
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 namespace violet::gui {
 

@@ -12,7 +12,7 @@ namespace violet::gui {
 namespace {
 
 using lessons::Field;
-constexpr double kPad = 12;
+constexpr double kBytesPad = 12;
 
 QColor kind_colour(Field::Kind kind) {
   const Theme& now = theme();
@@ -187,7 +187,7 @@ void BytesView::paintEvent(QPaintEvent* /*event*/) {
   QPainter painter(this);
   painter.fillRect(rect(), theme().panel);
   const FieldsModel& fields = *model_->fields();
-  QRectF area = QRectF(rect()).adjusted(kPad, kPad, -kPad, -4);
+  QRectF area = QRectF(rect()).adjusted(kBytesPad, kBytesPad, -kBytesPad, -4);
   const double points = std::clamp(width() / 36.0, 8.0, 14.0);
   const QFont title = text_font(points + 1.5, true);
   painter.setFont(title);

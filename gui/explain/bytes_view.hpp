@@ -1,5 +1,5 @@
-// The bytes of a request or fault record beside their layout: offset, name, what it says, and the
-// bytes in the colour of their kind.
+// The bytes view shows a request or fault record beside its layout: offset, name, what it says,
+// and the bytes in the colour of their kind.
 //
 // Threading: the main thread.
 // Limits: fields that do not fit are counted in a last line; the list in words has them all.
@@ -7,7 +7,7 @@
 
 #include <QWidget>
 
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 namespace violet::gui {
 

@@ -18,11 +18,11 @@
 
 #include "gui/explain/autoplay.hpp"
 #include "gui/explain/ink.hpp"
+#include "gui/explain/lesson_model.hpp"
 #include "gui/explain/picture_view.hpp"
 #include "gui/explain/scene_paint.hpp"
 #include "gui/explain/text_panel.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/lesson_model.hpp"
 
 namespace violet::gui {
 namespace {

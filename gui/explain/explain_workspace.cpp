@@ -2,22 +2,23 @@
 
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QLabel>
+#include <QListWidget>
 #include <QPainter>
 #include <QVBoxLayout>
 #include <algorithm>
 
 #include "gui/explain/autoplay.hpp"
 #include "gui/explain/bytes_view.hpp"
+#include "gui/explain/lesson_model.hpp"
 #include "gui/explain/numbers_view.hpp"
 #include "gui/explain/picture_view.hpp"
 #include "gui/explain/text_panel.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/lesson_model.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 // Its arrow comes from no picture file, and so has the theme's colour and any size.
 class Chooser : public QComboBox {

@@ -1,15 +1,14 @@
-// The Explain workspace: lessons at the left, the picture and its text in the middle, bytes and
-// numbers at the right.
+// The Explain workspace shows lessons at the left, the picture and its text in the middle, bytes
+// and numbers at the right.
 //
 // Threading: the main thread.
 #pragma once
 
-#include <QLabel>
-#include <QListWidget>
-
 #include "gui/kit/workspace.hpp"
 
 class QComboBox;
+class QLabel;
+class QListWidget;
 
 namespace violet::gui {
 

@@ -1,8 +1,9 @@
-// Colours of meaning as letters. Lines and areas may be lighter than text may: an ink has the hue
-// of its colour and the contrast of text.
+// An ink is a colour of meaning for letters: lines and areas may be lighter than text may, so that
+// an ink has the hue of its colour and the contrast of text.
 //
 // Threading: the main thread.
-// Invariants: at least 4.5:1 on the theme's panel and on the tints that rows are marked with.
+// Invariants: The contrast is at least 4.5:1 on the theme's panel and on the tints that rows are
+// marked with.
 #pragma once
 
 #include <QColor>

@@ -7,16 +7,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/lessons/numbers.hpp"
 #include "gui/explain/ink.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/lessons/numbers.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {
 
-constexpr double kPad = 12;
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
+constexpr double kNumbersPad = 12;
 
 }  // namespace
 
@@ -44,7 +43,7 @@ NumbersView::NumbersView(LessonModel* model, QWidget* parent) : QWidget(parent),
 QSize NumbersView::sizeHint() const {
   const double rows = std::ceil(static_cast<double>(model_->frame().numbers.size()) / 2) +
                       std::ceil(static_cast<double>(lessons::costs_of({}).size()) / 2);
-  return {304, static_cast<int>(rows * rowHeight() + 2 * headingHeight() + 2 * kPad)};
+  return {304, static_cast<int>(rows * rowHeight() + 2 * headingHeight() + 2 * kNumbersPad)};
 }
 
 void NumbersView::resizeEvent(QResizeEvent* event) {
@@ -63,9 +62,9 @@ void NumbersView::refresh() {
 // Two columns; the counts first, the assumptions below.
 std::vector<NumbersView::Cell> NumbersView::cells() const {
   std::vector<Cell> all;
-  const double left = kPad;
-  const double column = (width() - 2 * kPad) / 2;
-  double y = kPad / 2;
+  const double left = kNumbersPad;
+  const double column = (width() - 2 * kNumbersPad) / 2;
+  double y = kNumbersPad / 2;
   const auto add = [&](const char* heading, const std::vector<lessons::Number>& numbers,
                        const std::vector<lessons::Number>* before) {
     all.push_back({QRectF(left, y, 2 * column, headingHeight()), {heading, {}, {}}, true, false});
@@ -76,7 +75,7 @@ std::vector<NumbersView::Cell> NumbersView::cells() const {
       all.push_back({QRectF(x, y, column - 8, rowHeight()), numbers[i], false, changed});
       if (i % 2 == 1 || i + 1 == numbers.size()) y += rowHeight();
     }
-    y += kPad / 2;
+    y += kNumbersPad / 2;
   };
   // Each row of a score board is a run of its own.
   const bool trial = !model_->frame().snapshot.scores.empty();

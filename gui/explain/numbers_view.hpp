@@ -1,12 +1,13 @@
-// What the simulation has counted so far, and the costs that its clock assumes.
+// The numbers view lists what the simulation has counted so far, and the costs that its clock
+// assumes.
 //
 // Threading: the main thread.
 #pragma once
 
 #include <QWidget>
 
-#include "gui/lessons/numbers.hpp"
-#include "gui/model/lesson_model.hpp"
+#include "experiments/lessons/numbers.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 namespace violet::gui {
 

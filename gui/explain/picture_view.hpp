@@ -1,4 +1,4 @@
-// The widget of the picture: draws the step, and lets what travels in it travel.
+// The picture view draws the step of a lesson, and moves what travels in it.
 //
 // Threading: the main thread.
 // Invariants: moving() is false whenever nothing will change without a new step, so that a picture
@@ -10,8 +10,8 @@
 #include <QWidget>
 #include <optional>
 
+#include "gui/explain/lesson_model.hpp"
 #include "gui/explain/scene_paint.hpp"
-#include "gui/model/lesson_model.hpp"
 
 namespace violet::gui {
 

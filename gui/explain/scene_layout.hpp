@@ -1,4 +1,5 @@
-// Where the boxes of the picture stand and along which ways things travel between them.
+// A scene layout places the boxes of the picture and the ways along which things travel between
+// them.
 //
 //     driver -- virtqueues -- engine -- domain store        Score boards take the lower row.
 //       |                       |            |
@@ -6,14 +7,14 @@
 //           \-- disk --- IOTLB of disk ------+
 //
 // Threading: pure functions.
-// Invariants: boxes do not overlap, and ways keep to the gaps between them.
+// Invariants: Boxes do not overlap, and ways keep to the gaps between them.
 #pragma once
 
 #include <QPolygonF>
 #include <QRectF>
 #include <array>
 
-#include "gui/lessons/picture.hpp"
+#include "experiments/lessons/picture.hpp"
 
 namespace violet::gui {
 

@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "gui/explain/ink.hpp"
+#include "gui/explain/score_board.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {
@@ -18,8 +20,6 @@ using lessons::Row;
 using lessons::Tone;
 
 constexpr double kRound = 4;
-
-QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 QColor faded(QColor colour, double share) {
   colour.setAlphaF(static_cast<float>(share));

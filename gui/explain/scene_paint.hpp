@@ -1,18 +1,18 @@
-// Draws a step's picture: boxes with their lines, what changed, what is stale, and the ways that
-// things took.
+// The scene of a step is painted as boxes with their lines, what changed, what is stale, and the
+// ways that things took.
 //
 // Threading: the main thread.
-// Invariants: everything drawn comes from the frame; stale lines are in the alarm colour, and carry
-// a mark that needs no colour. Text that does not fit is made smaller first and shortened only
-// after that.
+// Invariants: Everything drawn comes from the frame. Stale lines are in the alarm colour, and
+// carry a mark that needs no colour. Text that does not fit is made smaller first and shortened
+// only after that.
 #pragma once
 
 #include <QColor>
 #include <optional>
 
+#include "experiments/lessons/player.hpp"
 #include "gui/explain/scene_layout.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/lessons/player.hpp"
 
 class QPainter;
 
@@ -30,6 +30,5 @@ void paint_scene(QPainter& painter, const QRectF& area, const lessons::Frame& fr
                  std::optional<Travel> travel);
 // The letters' size, or nothing when some line would have to be shortened even at the smallest.
 std::optional<double> fitting_points(const QRectF& area, const lessons::Frame& frame);
-void paint_scores(QPainter& painter, const QRectF& area, const std::vector<lessons::Score>& scores);
 
 }  // namespace violet::gui

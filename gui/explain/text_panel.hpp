@@ -1,8 +1,8 @@
-// What the step says, the question before the next one with its answers, and where in the lesson
-// one is.
+// The text panel shows what the step says, the question before the next one with its answers, and
+// where in the lesson one is.
 //
 // Threading: the main thread.
-// Invariants: keys and buttons do the same; the answer that was right is named once the step has
+// Invariants: Keys and buttons do the same. The answer that was right is named once the step has
 // run.
 #pragma once
 
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "gui/explain/autoplay.hpp"
-#include "gui/model/lesson_model.hpp"
+#include "gui/explain/lesson_model.hpp"
 
 class QHBoxLayout;
 class QLabel;

@@ -1,15 +1,15 @@
-// Axes: where a value lies on the screen, and ticks that are round numbers with units and never
-// overlap.
+// An axis places values on the screen and chooses ticks that are round numbers with units and
+// never overlap.
 //
 // Threading: plain values and pure functions.
-// Invariants: A1 neighbouring labels are at least as far apart as was asked for. A2 a tick's value
-// is 1, 2 or 5 times a power of ten of its unit (time, count), or a power of ten (logarithmic).
+// Invariants: Neighbouring labels are at least as far apart as was asked for. A tick's value is 1,
+// 2 or 5 times a power of ten of its unit (time, count), or a power of ten (logarithmic).
 #pragma once
 
 #include <QString>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 

@@ -15,7 +15,7 @@ bool is_round(double value) {
   return std::abs(mantissa - std::round(mantissa)) < 1e-6;
 }
 
-TEST(Axis, A1_LabelsAreAsFarApartAsAsked) {
+TEST(Axis, LabelsAreAsFarApartAsAsked) {
   for (const double high : {1.0, 7.0, 63.0, 999.0, 12345.0}) {
     const Scale scale{0, high, 0, 300, false};
     const auto ticks = linear_ticks(scale, Unit::kPerSecond, 30);
@@ -26,7 +26,7 @@ TEST(Axis, A1_LabelsAreAsFarApartAsAsked) {
   }
 }
 
-TEST(Axis, A2_StepsAreRound) {
+TEST(Axis, StepsAreRound) {
   const auto ticks = linear_ticks({0, 63, 0, 300, false}, Unit::kPerSecond, 30);
   ASSERT_GE(ticks.size(), 2u);
   EXPECT_TRUE(is_round(ticks[1].at - ticks[0].at));

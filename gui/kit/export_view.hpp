@@ -1,5 +1,5 @@
-// A view as a picture for a paper or a talk: PNG, PDF or SVG by the file's extension, with the run
-// printed under it so that a figure can always be traced to its data.
+// An export writes a view as a picture for a paper or a talk: PNG, PDF or SVG by the file's
+// extension, with the run printed under it so that a figure can always be traced to its data.
 //
 // Threading: the main thread.
 // Limits: heat maps are pixels inside PDF and SVG; everything else stays vectors.

@@ -15,12 +15,12 @@ namespace {
 
 constexpr double kTickSpacingX = 92, kTickSpacingY = 26;
 
-Frame basic_frame(const QRectF& area, FrameText text, Scale y, bool x_labels) {
+Frame basic_frame(const QRectF& area, FrameText text, Scale y, bool x_labels, double left) {
   Frame frame;
   frame.text = std::move(text);
   frame.area = area;
   const double bottom = x_labels ? Frame::kBottom : 6;
-  frame.plot = area.adjusted(Frame::kLeft, Frame::kTop, -Frame::kRight, -bottom);
+  frame.plot = area.adjusted(left, Frame::kTop, -Frame::kRight, -bottom);
   frame.plot.setWidth(std::max(1.0, frame.plot.width()));
   frame.plot.setHeight(std::max(1.0, frame.plot.height()));
   frame.y = y;
@@ -81,7 +81,7 @@ void draw_legend_mark(QPainter& painter, const QRectF& box, const LegendEntry& e
 }  // namespace
 
 Frame time_frame(const QRectF& area, FrameText text, TimeWindow window, Scale y, bool x_labels) {
-  Frame frame = basic_frame(area, std::move(text), y, x_labels);
+  Frame frame = basic_frame(area, std::move(text), y, x_labels, Frame::kLeft);
   frame.x = {static_cast<double>(window.from), static_cast<double>(window.to), frame.plot.left(),
              frame.plot.right()};
   TimeTicks ticks = time_ticks(window, frame.plot.width(), kTickSpacingX);
@@ -94,8 +94,8 @@ Frame time_frame(const QRectF& area, FrameText text, TimeWindow window, Scale y,
   return frame;
 }
 
-Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y) {
-  Frame frame = basic_frame(area, std::move(text), y, true);
+Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y, double left) {
+  Frame frame = basic_frame(area, std::move(text), y, true, left);
   frame.x = x;
   frame.x.from_px = frame.plot.left();
   frame.x.to_px = frame.plot.right();

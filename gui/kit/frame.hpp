@@ -1,5 +1,6 @@
-// The frame of every plot: a title that says what is plotted and in which unit, a legend, the two
-// axes with grid and ticks. Plain drawing, so that screen, PNG, PDF and SVG show the same.
+// A frame surrounds every plot: a title that says what is plotted and in which unit, a legend, the
+// two axes with grid and ticks. It is plain drawing, so that screen, PNG, PDF and SVG show the
+// same.
 //
 //     Title (unit)                    legend
 //     100 |....................................
@@ -8,8 +9,8 @@
 //         1.20 s  1.21 s  1.22 s
 //
 // Threading: the main thread.
-// Invariants: labels never overlap; a legend that does not fit loses its last entries, never half a
-// word.
+// Invariants: Labels never overlap. A legend that does not fit loses its last entries, never half
+// a word.
 #pragma once
 
 #include <QBrush>
@@ -55,7 +56,9 @@ struct Frame {
 // y grows upwards; `y` gives low, high and log only.
 Frame time_frame(const QRectF& area, FrameText text, TimeWindow window, Scale y,
                  bool x_labels = true);
-Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y);
+// `left`: room for the y labels.
+Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y,
+                  double left = Frame::kLeft);
 
 // Background, grid and labels; then the content; then draw_axes() on top of it.
 void draw_frame(QPainter& painter, const Frame& frame);

@@ -1,10 +1,10 @@
-// Counts as colours: cividis (even to the eye, safe for the colour-blind), logarithmic when counts
-// span decades.
-// On paper white the map runs the other way, so that more is always further from the background.
+// A heat map shows counts as colours: cividis (even to the eye, safe for the colour-blind),
+// logarithmic when counts span decades. On paper white the map runs the other way, so that more is
+// always further from the background.
 //
-// Threading: functions with `dark` are pure; the others look at the current theme and belong to the
-// main thread.
-// Invariants: a count of zero is transparent: the background shows through and means "nothing".
+// Threading: functions with `dark` are pure; the others look at the current theme and belong to
+// the main thread.
+// Invariants: A count of zero is transparent: the background shows through and means "nothing".
 #pragma once
 
 #include <QColor>

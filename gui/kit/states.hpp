@@ -1,5 +1,5 @@
-// What a view shows when it has nothing to plot: what to do next with a button, progress after 200
-// ms, or what went wrong, where, and what still works.
+// A state page stands in for a view that has nothing to plot: what to do next with a button,
+// progress after 200 ms, or what went wrong, where, and what still works.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,10 +1,10 @@
-// The two themes, and what colours mean. Meaning by colour is the same in every view and every
-// figure.
+// A theme gives every colour its meaning, the same in every view and every figure; there are a
+// dark one and a light one.
 //
 // Threading: the main thread.
-// Invariants: text has a contrast of at least 4.5:1 on `window` and `panel` in both themes; the six
-// hues of meaning are Okabe and Ito's and stay apart for the colour-blind; stale is always the warm
-// alarm colour.
+// Invariants: Text has a contrast of at least 4.5:1 on `window` and `panel` in both themes. The
+// six hues of meaning are Okabe and Ito's and stay apart for the colour-blind. Stale is always the
+// warm alarm colour.
 #pragma once
 
 #include <QColor>
@@ -13,7 +13,7 @@
 #include <QString>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 class QApplication;
 

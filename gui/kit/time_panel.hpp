@@ -1,9 +1,9 @@
-// A plot over the time axis: hovering moves the cursor, the wheel zooms at the pointer, dragging
-// pans, dragging with Shift selects a range of time, a double click fits. The owner decides what
-// the wishes mean, so several panels (and several runs) can share one axis.
+// A time panel is a plot over the time axis: hovering moves the cursor, the wheel zooms at the
+// pointer, dragging pans, dragging with Shift selects a range of time, a double click fits. The
+// owner decides what the wishes mean, so several panels (and several runs) can share one axis.
 //
 // Threading: the main thread.
-// Invariants: the panel never changes its own window: it asks, and shows what it is given.
+// Invariants: The panel never changes its own window: it asks, and shows what it is given.
 #pragma once
 
 #include <QPoint>

@@ -1,5 +1,6 @@
-// A tab of the main window: Observe, Compare, Topology, Explain, Experiment. The application makes
-// its menus, palette and key sheet from the actions, and its pictures from paint().
+// A workspace is a tab of the main window: Observe, Compare, Topology, Explain, Experiment. The
+// application makes its menus, palette and key sheet from the actions, and its pictures from
+// paint().
 //
 // Threading: the main thread.
 // Invariants: settled() is true once everything that was asked has been drawn, so that a picture

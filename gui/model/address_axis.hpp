@@ -1,9 +1,9 @@
-// A 64-bit address space on one line: the parts that are used at full width, the deserts between them
-// folded into breaks.
+// An address axis puts a 64-bit address space on one line: the parts that are used at full width,
+// breaks for the deserts between them.
 //
 // Threading: a plain value.
-// Invariants: A1 every address of a given range lies in a segment, at a place that grows with the address. A2
-// segments are ascending and disjoint. A3 every segment is at least kLeastShare wide.
+// Invariants: Every address of a given range lies in a segment, at a place that grows with the
+// address. Segments are ascending and disjoint. Every segment is at least kLeastShare wide.
 // Limits: kMostSegments; ranges nearer to each other than that needs share a segment.
 #pragma once
 

@@ -1,10 +1,10 @@
-// The address axis of the churn view. Nearly all of a 64-bit space is empty, so that by default the
-// used ranges lie behind each other with breaks between them; the linear axis shows the whole space
-// as it is. Both zoom down to one page.
+// A churn axis maps addresses to the height of the churn view. Nearly all of a 64-bit space is
+// empty, so that by default the used ranges lie behind each other with breaks between them; the
+// linear axis shows the whole space as it is. Both zoom down to one page.
 //
 // Threading: a plain value.
-// Invariants: C1 the window lies inside the axis and is at least a page. C2 bands are ascending,
-// disjoint and made of whole pages. C3 within a band places grow linearly with the address.
+// Invariants: The window lies inside the axis and is at least a page. Bands are ascending,
+// disjoint and made of whole pages. Within a band places grow linearly with the address.
 // Limits: places are long doubles, whose 64 bits of mantissa tell pages of the whole space apart.
 #pragma once
 

@@ -51,7 +51,7 @@ TEST(ChurnAxis, ZoomsFromTheWholeSpaceToOnePage) {
       << "a page and the parts beside it";
 }
 
-TEST(ChurnAxis, C2_BandsAreWholePages) {
+TEST(ChurnAxis, BandsAreWholePages) {
   ChurnAxis axis;
   axis.setUsed(kTwo);
   for (int i = 0; i < 40; ++i) {
@@ -64,7 +64,7 @@ TEST(ChurnAxis, C2_BandsAreWholePages) {
   }
 }
 
-TEST(ChurnAxis, C1_PanningStopsAtTheEnds) {
+TEST(ChurnAxis, PanningStopsAtTheEnds) {
   ChurnAxis axis;
   axis.setUsed(kTwo);
   axis.zoom(0.5L, 0.5);

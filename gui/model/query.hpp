@@ -1,16 +1,15 @@
-// One question at a time to a worker thread: of the questions asked while one runs only the newest is kept.
+// A query runs one question at a time on a worker thread: of the questions asked while one runs
+// only the newest is kept.
 //
-// Threading: everything here belongs to the main thread; the question runs on the global QThreadPool and
-// must own or share what it touches.
-// Invariants: Q1 answers come in the order of their questions, and none that was cancelled. Q2 at most one
-// question of an object runs at a time, so a slow one never queues up. Q3 nothing is delivered once the
-// object is gone.
-// An answer may be older than the newest question (while panning): it should carry what it answers.
+// Threading: everything here belongs to the main thread; the question runs on the global
+// QThreadPool and must own or share what it touches.
+// Invariants: Answers come in the order of their questions, and none that was cancelled. At most
+// one question of an object runs at a time, so a slow one never queues up. Nothing is delivered
+// once the object is gone.
+// An answer may be older than the newest question (while panning): it should carry what it
+// answers.
 #pragma once
 
-#include <QCoreApplication>
-#include <QMetaObject>
-#include <QThreadPool>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +17,9 @@
 #include <utility>
 
 namespace violet::gui {
+
+// Calls `work` on the global QThreadPool and `deliver` on the main thread after it.
+void work_then_deliver(std::function<void()> work, std::function<void()> deliver);
 
 template <class Answer>
 class Query {
@@ -46,17 +48,12 @@ class Query {
  private:
   void start(Question question) {
     running_ = true;
-    QThreadPool::globalInstance()->start(
-        [this, epoch = epoch_, alive = std::weak_ptr<int>(alive_), question = std::move(question)] {
-          auto answer = std::make_shared<Answer>(question());
-          // The application object outlives the pool's work; `alive` is looked at on the main thread.
-          QMetaObject::invokeMethod(
-              QCoreApplication::instance(),
-              [this, epoch, alive, answer] {
-                if (!alive.expired()) finish(epoch, std::move(*answer));
-              },
-              Qt::QueuedConnection);
-        });
+    const auto answer = std::make_shared<std::optional<Answer>>();
+    work_then_deliver([answer, question = std::move(question)] { answer->emplace(question()); },
+                      // `alive` is looked at on the main thread.
+                      [this, epoch = epoch_, alive = std::weak_ptr<int>(alive_), answer] {
+                        if (!alive.expired()) finish(epoch, std::move(**answer));
+                      });
   }
   void finish(std::uint64_t epoch, Answer answer) {
     running_ = false;

@@ -1,11 +1,11 @@
-// What all views share: the run and the cell that are looked at, the time window, the cursor, the
-// selection and the clock that plays. Views read it and ask it to change; they never talk to each
-// other.
+// A session holds what all views share: the run and the cell that are looked at, the time window,
+// the cursor, the selection and the clock that plays. Views read it and ask it to change; they
+// never talk to each other.
 //
 // Threading: the main thread.
-// Invariants: S1 the window lies inside the cell's `whole` and is at least kShortestWindow long. S2
-// every change is signalled once, after it has happened. S3 a selection is a Filter and a time
-// range; clearing it clears both.
+// Invariants: The window lies inside the cell's `whole` and is at least kShortestWindow long.
+// Every change is signalled once, after it has happened. A selection is a Filter and a time range;
+// clearing it clears both.
 #pragma once
 
 #include <QObject>
@@ -14,7 +14,7 @@
 #include <optional>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 
@@ -31,7 +31,6 @@ class Session : public QObject {
   void setRun(std::shared_ptr<RunFeed> run, std::size_t first_cell = 0);
   void closeRun();
   RunFeed* run() const { return run_.get(); }
-  std::shared_ptr<RunFeed> sharedRun() const { return run_; }
   void openCell(std::size_t index);
   std::optional<std::size_t> cellIndex() const { return cell_index_; }
   // Null while nothing is open.
@@ -52,7 +51,7 @@ class Session : public QObject {
   std::optional<TimeWindow> selectedTime() const { return selected_time_; }
   void select(std::optional<TimeWindow> time, const Filter& filter);
   void clearSelection();
-  // The page whose life is shown.
+  // The page whose lifetimes are shown.
   std::optional<Iova> page() const { return page_; }
   void setPage(std::optional<Iova> page, std::optional<Nanos> at = {});
   std::optional<Nanos> pageAt() const { return page_at_; }

@@ -5,7 +5,7 @@
 #include <QSignalSpy>
 #include <QTest>
 
-#include "gui/model/compare_fake_feed.hpp"
+#include "experiments/query/fake_run_testing.hpp"
 
 namespace violet::gui {
 namespace {
@@ -46,7 +46,7 @@ TEST(Session, FitShowsTheMeasuredTimeAndThenTheWhole) {
   EXPECT_EQ(o.session.window(), (TimeWindow{0, kWhole}));
 }
 
-TEST(Session, S1_TheWindowStaysInside) {
+TEST(Session, TheWindowStaysInside) {
   Opened o;
   o.session.setWindow({-50, kWhole * 3});
   EXPECT_EQ(o.session.window(), (TimeWindow{0, kWhole}));
@@ -67,7 +67,7 @@ TEST(Session, ZoomKeepsTheAnchor) {
   EXPECT_NEAR(double(o.session.window().length()), 200e6, 2);
 }
 
-TEST(Session, S2_NothingIsSignalledForNothing) {
+TEST(Session, NothingIsSignalledForNothing) {
   Opened o;
   QSignalSpy windows(&o.session, &Session::windowChanged),
       cursors(&o.session, &Session::cursorChanged);
@@ -78,7 +78,7 @@ TEST(Session, S2_NothingIsSignalledForNothing) {
   EXPECT_EQ(cursors.count(), 1);
 }
 
-TEST(Session, S3_ClearingClearsTimeAndFilter) {
+TEST(Session, ClearingClearsTimeAndFilter) {
   Opened o;
   Filter filter;
   filter.endpoints = {EndpointId{0x28}};

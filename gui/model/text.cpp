@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/results/table.hpp"
+
 namespace violet::gui {
 
 namespace {
@@ -44,6 +46,10 @@ QString addressText(std::uint64_t address) {
   // A device's 48 bits in three groups; the fourth only where it says something.
   return QStringLiteral("0x") + (address >> 48 == 0 ? digits.mid(5) : digits);
 }
+
+QString idText(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
+
+double bytesIn(const IovaRange& range) { return static_cast<double>(range.size_minus_one()) + 1; }
 
 QString rangeText(const IovaRange& range) {
   return addressText(range.first.value) + QStringLiteral(" to ") + addressText(range.last.value);
@@ -90,6 +96,11 @@ QString bytesText(double bytes) {
 QString percentText(double share) {
   if (!std::isfinite(share)) return QStringLiteral("not available");
   return three_digits(share * 100) + QStringLiteral(" %");
+}
+
+QString quantityText(double value, const std::string& unit) {
+  return QString::fromStdString(unit == "1" ? results::three_digits(value)
+                                            : results::with_unit(value, unit));
 }
 
 QString permissionsText(Permissions permissions) {

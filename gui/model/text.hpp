@@ -1,23 +1,32 @@
-// Numbers as people read them: addresses grouped, times with SI units, three significant digits.
+// A number's text is what people read: addresses grouped, times with SI units, three significant
+// digits.
 //
 // Threading: pure functions.
 #pragma once
 
 #include <QString>
 #include <cstdint>
+#include <string>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 
 namespace violet::gui {
 
 QString addressText(std::uint64_t address);  // 0x0000_ffff_e000
+QString idText(std::uint32_t id);            // "0x28": of an endpoint.
 QString rangeText(const IovaRange& range);
-QString durationText(double ns);                   // "621 ns", "2.07 µs", "1.25 s"
-QString timeText(Nanos at);                        // "00:01.284 031" since the repetition began
-QString countText(double value);                   // "1.23 M", "841"
-QString rateText(double per_second);               // "4.10 M/s"
-QString bytesText(double bytes);                   // "4 KiB"
-QString percentText(double share);                 // 0..1 -> "99.2 %"
+QString durationText(double ns);      // "621 ns", "2.07 µs", "1.25 s"
+QString timeText(Nanos at);           // "00:01.284 031" since the repetition began
+QString countText(double value);      // "1.23 M", "841"
+QString rateText(double per_second);  // "4.10 M/s"
+QString bytesText(double bytes);      // "4 KiB"
+QString percentText(double share);    // 0..1 -> "99.2 %"
+// "1.23 ms" for a value of a metric of a run's results.
+QString quantityText(double value, const std::string& unit);
 QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"
+// A whole 64-bit space has one byte more than 64 bits count.
+double bytesIn(const IovaRange& range);
+// A text of a room without Qt, which is UTF-8.
+inline QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 }  // namespace violet::gui

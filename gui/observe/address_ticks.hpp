@@ -1,5 +1,5 @@
-// Round addresses for the axis of the churn view: multiples of a power of two, few enough to be
-// read.
+// An address tick marks a round address on the axis of the churn view: a multiple of a power of
+// two, few enough to be read.
 //
 // Threading: pure functions.
 #pragma once

@@ -1,4 +1,4 @@
-// The selection as chips: what narrows the views, each removable by itself.
+// A chip shows one thing that narrows the views, and removes it when it is closed.
 //
 // Threading: the main thread.
 #pragma once

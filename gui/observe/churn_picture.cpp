@@ -62,20 +62,21 @@ class Painter {
     }
   }
 
-  QRgb pixel(int x, int y, const ChurnGrid& grid, std::size_t cell, std::size_t holder) const {
+  QRgb pixel(int x, int y, const ChurnGrid& grid, std::size_t index, std::size_t holder) const {
     QRgb colour = qRgba(0, 0, 0, 0);
     const ChurnAsk& ask = picture_.ask;
     const auto& counts = ask.colour == ChurnColour::kReuses ? grid.reuses : grid.operations;
     if (counts[holder] > 0) {
       colour = heat_colour(std::clamp(picture_.scale.share(counts[holder]), 0.0, 1.0), ask.dark);
-    } else if (ask.live && grid.live[cell] > 0) {
-      colour = over(colour, theme_.map, 0.14 + 0.16 * std::sqrt(double(grid.live[cell])));
+    } else if (ask.live && grid.live[index] > 0) {
+      colour = over(colour, theme_.map, 0.14 + 0.16 * std::sqrt(double(grid.live[index])));
     }
-    if (ask.stale && grid.stale[cell] > 0) colour = hatched(x, y, double(grid.stale[cell]), colour);
+    if (ask.stale && grid.stale[index] > 0)
+      colour = hatched(x, y, double(grid.stale[index]), colour);
     return colour;
   }
 
-  // The longer a page was stale in the cell, the denser the hatching: every eighth diagonal, or
+  // The longer a page was stale in the square, the denser the hatching: every eighth diagonal, or
   // fourth, or two of four.
   QRgb hatched(int x, int y, double share, QRgb colour) const {
     const int diagonal = (x + y) & 7;
@@ -122,17 +123,17 @@ namespace {
 
 // Sums over times as short as one turn through a ring beat with it. What is a sum anyway may be one over
 // some pixels.
-ChurnGrid grid_of(const CellFeed& feed, ChurnQuery query) {
+ChurnGrid grid_of(const CellFeed& trace, ChurnQuery query) {
   constexpr std::uint32_t kOver = 4;
-  ChurnGrid grid = feed.churn(query);
+  ChurnGrid grid = trace.churn(query);
   if (grid.exact || query.columns < 4 * kOver) return grid;
   query.columns /= kOver;
-  return feed.churn(query);
+  return trace.churn(query);
 }
 
 }  // namespace
 
-ChurnPicture draw_churn(const CellFeed& feed, const ChurnAsk& ask) {
+ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask) {
   ChurnPicture picture;
   picture.ask = ask;
   picture.image = QImage(std::max(1, ask.columns), std::max(1, ask.height),
@@ -144,7 +145,7 @@ ChurnPicture draw_churn(const CellFeed& feed, const ChurnAsk& ask) {
     ChurnQuery query{ask.window, band.range, static_cast<std::uint32_t>(ask.columns),
                      rows_of(band, ask.height), ask.filter};
     query.filter.range.reset();
-    picture.grids.push_back(grid_of(feed, query));
+    picture.grids.push_back(grid_of(trace, query));
     const ChurnGrid& grid = picture.grids.back();
     picture.holders.push_back(churn_holders(grid));
     const HeatScale scale =
@@ -159,22 +160,22 @@ ChurnPicture draw_churn(const CellFeed& feed, const ChurnAsk& ask) {
   return picture;
 }
 
-std::optional<ChurnCell> churn_cell(const ChurnPicture& picture, double x, double y_from_bottom) {
+std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, double y_from_bottom) {
   const double share = y_from_bottom / std::max(1, picture.ask.height);
   for (std::size_t i = 0; i < picture.ask.bands.size(); ++i) {
     const ChurnAxis::Band& band = picture.ask.bands[i];
     if (share < band.from || share >= band.to) continue;
     const ChurnQuery& query = picture.grids[i].query;
-    ChurnCell cell;
-    cell.band = i;
+    ChurnPoint point;
+    point.band = i;
     const double rows = query.rows;
-    cell.row = static_cast<std::uint32_t>(
+    point.row = static_cast<std::uint32_t>(
         std::clamp((share - band.from) / (band.to - band.from) * rows, 0.0, rows - 1));
-    cell.column = static_cast<std::uint32_t>(column_of(picture.ask, query, x));
-    cell.cell = std::size_t{cell.row} * query.columns + cell.column;
-    cell.counts = std::size_t{cell.row} * query.columns + picture.holders[i][cell.column];
-    cell.range = churn_row(query, cell.row);
-    return cell;
+    point.column = static_cast<std::uint32_t>(column_of(picture.ask, query, x));
+    point.index = std::size_t{point.row} * query.columns + point.column;
+    point.counts = std::size_t{point.row} * query.columns + picture.holders[i][point.column];
+    point.range = churn_row(query, point.row);
+    return point;
   }
   return std::nullopt;
 }

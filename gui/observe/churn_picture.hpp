@@ -1,17 +1,16 @@
-// The churn picture, drawn on a worker: operations as a heat map, mapped pages as a green ground,
-// pages that are unmapped and still reachable hatched in the alarm colour, lost events in grey.
+// A churn picture draws operations as a heat map, mapped pages as a green ground, pages that are
+// unmapped and still reachable hatched in the alarm colour, and lost events in grey.
 //
 // Threading: pure; runs on the pool.
-// Invariants: P1 one question to the feed for each band of addresses, of at most a row a pixel. P2
-// a cell in which a page was stale for any time shows the alarm colour in its hatching; a cell
-// without never does.
+// Invariants: A band of addresses is one question, of at most a row a pixel. A pixel in which a
+// page was stale for any time shows the alarm colour in its hatching; a pixel without never does.
 #pragma once
 
 #include <QImage>
 #include <memory>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 #include "gui/kit/heat_map.hpp"
 #include "gui/model/churn_axis.hpp"
 
@@ -38,21 +37,21 @@ struct ChurnPicture {
   std::vector<std::vector<std::uint32_t>> holders;
   std::vector<bool> gap;
   HeatScale scale;
-  double stale_share = 0;  // Of the cells with anything in them.
+  double stale_share = 0;  // Of the squares with anything in them.
 };
 
-ChurnPicture draw_churn(const CellFeed& feed, const ChurnAsk& ask);
+ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask);
 
 std::vector<std::uint32_t> churn_holders(const ChurnGrid& grid);
 
-// The cell of a grid under a point of its picture; nothing in a break.
-struct ChurnCell {
-  std::size_t band = 0, cell = 0;
+// The place in a grid under a point of its picture; nothing in a break.
+struct ChurnPoint {
+  std::size_t band = 0, index = 0;
   std::uint32_t column = 0, row = 0;
-  std::size_t counts = 0;  // The cell that holds its counts.
+  std::size_t counts = 0;  // The index that holds its counts.
   IovaRange range;
 };
-std::optional<ChurnCell> churn_cell(const ChurnPicture& picture, double x, double y_from_bottom);
+std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, double y_from_bottom);
 // What a row of the grid covers.
 IovaRange churn_row(const ChurnQuery& query, std::uint32_t row);
 

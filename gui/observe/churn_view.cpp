@@ -34,7 +34,7 @@ ChurnView::ChurnView(Session* session, QWidget* parent)
 void ChurnView::ask() {
   if (ranges_version_ != cell()->version()) {
     ranges_version_ = cell()->version();
-    ranges_.ask([feed = cell()] { return feed->used_ranges(); });
+    ranges_.ask([trace = cell()] { return trace->used_ranges(); });
   }
   ChurnAsk ask;
   ask.window = session()->window();
@@ -46,7 +46,7 @@ void ChurnView::ask() {
   ask.live = live_;
   ask.stale = stale_;
   ask.dark = theme().dark;
-  query_.ask([feed = cell(), ask = std::move(ask)] { return draw_churn(*feed, ask); });
+  query_.ask([trace = cell(), ask = std::move(ask)] { return draw_churn(*trace, ask); });
 }
 
 void ChurnView::forget() {
@@ -129,15 +129,15 @@ void ChurnView::selectY(const QRectF& selected) {
 void ChurnView::pick(const QPointF& at) {
   const QRectF plot = plotRect();
   if (!cell() || !plot.contains(at) || picture_.grids.empty()) return;
-  const auto cell_at = churn_cell(picture_, at.x() - plot.left(), plot.bottom() - at.y());
+  const auto point = churn_point(picture_, at.x() - plot.left(), plot.bottom() - at.y());
   const auto address = axis_.address((plot.bottom() - at.y()) / plot.height());
-  if (!cell_at || !address) return;
+  if (!point || !address) return;
   const Nanos from = timeAt(std::floor(at.x())),
               to = std::max(timeAt(std::floor(at.x()) + 1), from + 1);
   Filter filter;
-  filter.range = cell_at->range;
-  page_.ask([feed = cell(), filter, window = TimeWindow{from, to}, page = *address & ~0xfffull] {
-    const auto lines = feed->events(window, filter, 0, 1);
+  filter.range = point->range;
+  page_.ask([trace = cell(), filter, window = TimeWindow{from, to}, page = *address & ~0xfffull] {
+    const auto lines = trace->events(window, filter, 0, 1);
     if (lines.empty()) return std::optional(PageAt{page, window.from});
     return std::optional(PageAt{lines.front().event.a & ~0xfffull, lines.front().at});
   });
@@ -290,7 +290,7 @@ void ChurnView::paintBands(QPainter& painter, const Frame& frame) const {
 QString ChurnView::describe(const QPointF& at) const {
   const QRectF plot = plotRect();
   if (picture_.grids.empty()) return {};
-  const auto found = churn_cell(picture_, at.x() - plot.left(), plot.bottom() - at.y());
+  const auto found = churn_point(picture_, at.x() - plot.left(), plot.bottom() - at.y());
   if (!found) return {};
   const ChurnGrid& grid = picture_.grids[found->band];
   QString says =
@@ -301,12 +301,12 @@ QString ChurnView::describe(const QPointF& at) const {
   says += tr("\n%1 calls, %2 of them map a page again")
               .arg(grid.operations[found->counts])
               .arg(grid.reuses[found->counts]);
-  if (grid.live[found->cell] > 0) {
-    says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->cell])));
+  if (grid.live[found->index] > 0) {
+    says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->index])));
   }
-  if (grid.stale[found->cell] > 0) {
+  if (grid.stale[found->index] > 0) {
     says += tr("\nunmapped and still reachable for %1 of the time")
-                .arg(percentText(double(grid.stale[found->cell])));
+                .arg(percentText(double(grid.stale[found->index])));
   }
   return says;
 }

@@ -1,9 +1,9 @@
-// Churn: addresses against time. Colour counts operations, green ground is mapped, hatching in the
-// alarm colour is unmapped and still reachable.
+// The churn view plots addresses against time. Colour counts operations, green ground is mapped,
+// hatching in the alarm colour is unmapped and still reachable.
 //
 // Threading: the main thread; the picture is drawn on the pool.
 // Mouse: wheel zooms time, with Ctrl addresses; dragging pans both; Shift and dragging selects
-// times and addresses; a click on a page asks for its life.
+// times and addresses; a click on a page asks for its lifetimes.
 #pragma once
 
 #include "gui/observe/churn_picture.hpp"

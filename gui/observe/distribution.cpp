@@ -27,6 +27,8 @@ std::optional<BinRange> used_bins(const TimeHistogram& counts) {
 namespace {
 
 constexpr double kZeroBar = 64;
+constexpr double kCdfLabels = 38;   // Room at the right for the second axis.
+constexpr double kNarrowLeft = 52;  // Room for the y labels of a small panel.
 
 struct Shape {
   BinRange bins;
@@ -95,26 +97,46 @@ void draw_cdf_labels(QPainter& painter, const Frame& frame) {
 
 }  // namespace
 
-void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& d) {
-  const Shape shape = shape_of(d);
+namespace {
+
+Frame distribution_frame(const QRectF& area, const Distribution& d, const Shape& shape,
+                         DistributionPart part) {
+  const bool both = part == DistributionPart::kBoth;
   FrameText text;
   text.title = d.title;
-  text.legend = {{QStringLiteral("count (left)"), d.colour, LegendEntry::Mark::kBox},
-                 {QStringLiteral("CDF (right)"), theme().text, LegendEntry::Mark::kLine}};
-  Scale x{LatencyBins::low(shape.bins.first), LatencyBins::low(shape.bins.last + 1), 0, 0, true};
-  const Scale y{0, std::max(1.0, shape.most * 1.05), 0, 0, false};
-  Frame frame = value_frame(area.adjusted(0, 0, -38, 0), std::move(text), x, Unit::kNanoseconds, y);
+  if (both) {
+    text.legend = {{QStringLiteral("count (left)"), d.colour, LegendEntry::Mark::kBox},
+                   {QStringLiteral("CDF (right)"), theme().text, LegendEntry::Mark::kLine}};
+  }
+  const Scale x{LatencyBins::low(shape.bins.first), LatencyBins::low(shape.bins.last + 1), 0, 0,
+                true};
+  Scale y{0, std::max(1.0, shape.most * 1.05), 0, 0, false};
+  if (part == DistributionPart::kCdf) {
+    text.unit = Unit::kShare;
+    y.high = 1;
+  }
+  Frame frame = value_frame(area.adjusted(0, 0, both ? -kCdfLabels : 0, 0), std::move(text), x,
+                            Unit::kNanoseconds, y, both ? Frame::kLeft : kNarrowLeft);
   if (!d.zeros_label.isEmpty()) {
     frame.x.from_px = frame.plot.left() + kZeroBar;
     frame.x_ticks = ticks_of(frame.x, Unit::kNanoseconds, 64);
   }
+  return frame;
+}
+
+}  // namespace
+
+void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& d,
+                       DistributionPart part) {
+  const Shape shape = shape_of(d);
+  const Frame frame = distribution_frame(area, d, shape, part);
   painter.fillRect(area, theme().panel);
   draw_frame(painter, frame);
   if (shape.total == 0) return draw_note(painter, frame.plot, d.note);
-  draw_bars(painter, frame, d, shape);
-  draw_cdf(painter, frame, d, shape);
+  if (part != DistributionPart::kCdf) draw_bars(painter, frame, d, shape);
+  if (part != DistributionPart::kBars) draw_cdf(painter, frame, d, shape);
   draw_axes(painter, frame);
-  draw_cdf_labels(painter, frame);
+  if (part == DistributionPart::kBoth) draw_cdf_labels(painter, frame);
 }
 
 }  // namespace violet::gui

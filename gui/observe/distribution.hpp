@@ -1,6 +1,6 @@
-// A distribution of times as a picture: bars over logarithmic nanoseconds with the CDF over them
-// and marks at its percentiles. For histograms that hold zeros apart, those get a bar of their own
-// at the left.
+// A distribution of times is drawn as bars over logarithmic nanoseconds, with the CDF over them or
+// each of the two alone. For histograms that hold zeros apart, those get a bar of their own at the
+// left.
 //
 // Threading: the main thread.
 #pragma once
@@ -10,6 +10,7 @@
 #include <QString>
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "gui/kit/frame.hpp"
 
@@ -27,7 +28,10 @@ struct Distribution {
   QColor colour;
   QString note;  // Shown when there is nothing.
 };
-void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& distribution);
+// Both over each other with two axes, or one of them with the narrow axis of a small panel.
+enum class DistributionPart { kBoth, kBars, kCdf };
+void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& distribution,
+                       DistributionPart part = DistributionPart::kBoth);
 
 // The range of bins that hold something, with a bin of margin; nothing for an empty histogram.
 struct BinRange {

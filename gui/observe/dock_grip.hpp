@@ -1,5 +1,5 @@
-// The title bar of a dock: a thin line to grab. The panel draws its own title, so a second one
-// would only cost height.
+// A dock grip is a thin line to grab in place of a dock's title bar: the panel draws its own
+// title, so that a second one would only cost height.
 //
 // Threading: the main thread.
 #pragma once

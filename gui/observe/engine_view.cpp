@@ -83,8 +83,8 @@ EngineView::EngineView(Session* session, QWidget* parent)
 }
 
 void EngineView::ask() {
-  query_.ask([feed = cell(), window = session()->window(), columns = columns()] {
-    Answer answer{feed->engine(window, columns), feed->faults(window, kMostFaults)};
+  query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
+    Answer answer{trace->engine(window, columns), trace->faults(window, kMostFaults)};
     smooth(answer.engine.kicks_per_s);
     smooth(answer.engine.flushes_per_s);
     return answer;

@@ -1,5 +1,6 @@
-// Engine: one lane each for utilisation of the lcores, queue depth, requests by type, IOTLB hits
-// and misses, invalidations with their waits, and faults with reason and endpoint.
+// The engine view draws one lane each for utilisation of the lcores, queue depth, requests by
+// type, IOTLB hits and misses, invalidations with their waits, and faults with reason and
+// endpoint.
 //
 // Threading: the main thread.
 #pragma once

@@ -12,7 +12,7 @@ namespace violet::gui {
 
 namespace {
 
-constexpr int kAfterMovingMs = 120, kLiveMs = 500;
+constexpr int kAfterMovingMs = 120, kLiveLinesMs = 500;
 
 QColor kind_colour(EventKind kind) {
   const Theme& t = theme();
@@ -101,7 +101,7 @@ EventsView::EventsView(Session* session, QWidget* parent)
   connect(session, &Session::selectionChanged, this, soon);
   connect(session, &Session::cellChanged, this, &EventsView::refresh);
   connect(session, &Session::grew, this, [this] {
-    if (!later_.isActive()) later_.start(kLiveMs);  // Lines that jump faster cannot be read.
+    if (!later_.isActive()) later_.start(kLiveLinesMs);  // Lines that jump faster cannot be read.
   });
   connect(&model_, &QAbstractItemModel::modelReset, this, &EventsView::retitle);
   connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this,

@@ -1,5 +1,5 @@
-// The Events panel: every kept event of the window that passes the selection, as a virtual table. A
-// click moves the cursor there, Enter or a double click shows the page's life.
+// The events view lists every kept event of the window that passes the selection, as a virtual
+// table. A click moves the cursor there, Enter or a double click shows the page's lifetimes.
 //
 // Threading: the main thread.
 #pragma once
@@ -7,8 +7,8 @@
 #include <QTableView>
 #include <QTimer>
 
-#include "gui/model/events_model.hpp"
 #include "gui/model/session.hpp"
+#include "gui/observe/events_model.hpp"
 
 class QLabel;
 

@@ -5,14 +5,14 @@
 #include <cmath>
 
 #include "gui/kit/theme.hpp"
-#include "gui/model/facts.hpp"
 #include "gui/model/text.hpp"
 #include "gui/observe/distribution.hpp"
+#include "gui/observe/facts.hpp"
 
 namespace violet::gui {
 
 namespace {
-constexpr double kTallEnough = 320;
+constexpr double kTallExposure = 320;
 constexpr double kProbeRow = 14;
 
 // While single windows can be told apart, their steps; from further away, where every pixel holds some,
@@ -49,8 +49,8 @@ ExposureView::ExposureView(Session* session, QWidget* parent)
 }
 
 void ExposureView::ask() {
-  query_.ask([feed = cell(), window = session()->window(), columns = columns()] {
-    return feed->exposure(window, columns);
+  query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
+    return trace->exposure(window, columns);
   });
 }
 
@@ -62,7 +62,7 @@ void ExposureView::forget() {
 }
 
 QRectF ExposureView::staleArea(const QRectF& area) {
-  if (area.height() < kTallEnough) return area;
+  if (area.height() < kTallExposure) return area;
   return QRectF(area.left(), area.top(), area.width(), std::floor(area.height() * 0.58));
 }
 
@@ -81,7 +81,7 @@ double ExposureView::most() const {
 
 void ExposureView::paint(QPainter& painter, const QRectF& area) {
   paintStale(painter, staleArea(area));
-  if (area.height() < kTallEnough) return;
+  if (area.height() < kTallExposure) return;
   const QRectF below(area.left(), staleArea(area).bottom(), area.width(),
                      area.bottom() - staleArea(area).bottom());
   QString title = tr("Time from the return of dma_unmap until nothing reaches the page (log)");

@@ -1,6 +1,6 @@
-// Exposure: how many pages were unmapped and still reachable, over time; the rogue endpoint's
-// probes above; tall enough, the distribution of the windows below. Zero is drawn as zero: a flat
-// line that says so.
+// The exposure view plots how many pages were unmapped and still reachable, with the accesses of
+// the rogue endpoint above; tall enough, the distribution of the windows below. Zero is drawn as
+// zero: a flat line that says so.
 //
 // Threading: the main thread.
 #pragma once

@@ -1,12 +1,12 @@
-// Facts as a quiet table of two columns: name, value; the exact number on hover; copied with
-// Ctrl+C.
+// A facts table shows facts in two quiet columns: name and value; the exact number on hover;
+// copied with Ctrl+C.
 //
 // Threading: the main thread.
 #pragma once
 
 #include <QTableView>
 
-#include "gui/model/facts.hpp"
+#include "gui/observe/facts.hpp"
 
 namespace violet::gui {
 

@@ -11,7 +11,7 @@
 namespace violet::gui {
 
 namespace {
-constexpr double kTallEnough = 340;  // For a distribution below.
+constexpr double kTallLatency = 340;  // For a distribution below.
 
 // Of `counts` operations, with the place inside the bin taken as even.
 double percentile_of(const TimeHistogram& counts, std::uint64_t count, double percent) {
@@ -131,16 +131,16 @@ void LatencyView::setOperation(Operation operation) {
   emit operationChanged();
 }
 
-LatencyView::Answer LatencyView::answer(const CellFeed& feed, const LatencyQuery& query,
+LatencyView::Answer LatencyView::answer(const CellFeed& trace, const LatencyQuery& query,
                                         std::optional<TimeWindow> selected, bool dark) {
   Answer result;
-  result.grid = feed.latency(query);
+  result.grid = trace.latency(query);
   result.selected = result.grid;
   if (selected) {
     LatencyQuery narrow = query;
     narrow.window = *selected;
     narrow.columns = 1;
-    result.selected = feed.latency(narrow);
+    result.selected = trace.latency(narrow);
   }
   const auto bins = used_bins(result.grid.histogram);
   if (!bins) return result;
@@ -158,8 +158,8 @@ void LatencyView::ask() {
   LatencyQuery query{session()->window(), operation_, std::max(1u, columns() / 2),
                      session()->filter()};
   query.filter.operations.clear();
-  query_.ask([feed = cell(), query, selected = session()->selectedTime(), dark = theme().dark] {
-    return answer(*feed, query, selected, dark);
+  query_.ask([trace = cell(), query, selected = session()->selectedTime(), dark = theme().dark] {
+    return answer(*trace, query, selected, dark);
   });
 }
 
@@ -170,7 +170,7 @@ void LatencyView::forget() {
 }
 
 QRectF LatencyView::heatArea(const QRectF& area) {
-  if (area.height() < kTallEnough) return area;
+  if (area.height() < kTallLatency) return area;
   return QRectF(area.left(), area.top(), area.width(), std::floor(area.height() * 0.6));
 }
 
@@ -196,7 +196,7 @@ Frame LatencyView::frameOf(const QRectF& area) const {
 
 void LatencyView::paint(QPainter& painter, const QRectF& area) {
   paintHeat(painter, heatArea(area));
-  if (area.height() < kTallEnough) return;
+  if (area.height() < kTallLatency) return;
   const QRectF below(area.left(), heatArea(area).bottom(), area.width(),
                      area.bottom() - heatArea(area).bottom());
   const LatencyGrid& shown = answer_.selected;

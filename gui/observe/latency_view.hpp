@@ -1,5 +1,5 @@
-// Latency: time against log nanoseconds, colour counts operations, lines follow p50, p99 and p99.9.
-// Tall enough, the distribution of the selection is below.
+// The latency view plots time against log nanoseconds: colour counts operations, lines follow p50,
+// p99 and p99.9. Tall enough, the distribution of the selection is below.
 //
 // Threading: the main thread.
 #pragma once
@@ -46,7 +46,7 @@ class LatencyView : public ObserveView {
     BinRange bins;
     std::vector<Column> p50, p99, p999;  // Over some pixels each: a line and not a fringe.
   };
-  static Answer answer(const CellFeed& feed, const LatencyQuery& query,
+  static Answer answer(const CellFeed& trace, const LatencyQuery& query,
                        std::optional<TimeWindow> selected, bool dark);
   void paintHeat(QPainter& painter, const QRectF& area);
   void paintLine(QPainter& painter, const Frame& frame, const std::vector<Column>& columns,

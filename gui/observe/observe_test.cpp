@@ -11,13 +11,13 @@
 #include <QTest>
 #include <QWheelEvent>
 
+#include "experiments/query/tiny_run_testing.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/observe/chips.hpp"
 #include "gui/observe/churn_view.hpp"
 #include "gui/observe/engine_view.hpp"
 #include "gui/observe/events_view.hpp"
 #include "gui/observe/exposure_view.hpp"
-#include "gui/observe/fake_feed_testing.hpp"
 #include "gui/observe/latency_view.hpp"
 #include "gui/observe/observe_workspace.hpp"
 #include "gui/observe/overview_strip.hpp"
@@ -132,7 +132,7 @@ TEST(Churn, ShiftDragSelectsTimesAndAddresses) {
   EXPECT_EQ(stage.session.filter().range->first.value % 4096, 0u);
 }
 
-TEST(Views, O1_TheSameQuestionIsNotAskedTwice) {
+TEST(Views, TheSameQuestionIsNotAskedTwice) {
   Stage stage;
   LatencyView latency(&stage.session);
   show(latency);

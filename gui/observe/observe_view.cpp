@@ -45,24 +45,24 @@ std::uint32_t ObserveView::columns() const {
 }
 
 QString ObserveView::keptNote() const {
-  const auto feed = session_->cell();
-  if (!feed) return {};
-  const CellInfo info = feed->info();
+  const auto trace = session_->cell();
+  if (!trace) return {};
+  const CellInfo info = trace->info();
   if (info.kept_events >= info.events || window().from < info.kept_until) return {};
   return tr(", from the summary: single events end at %1").arg(timeText(info.kept_until));
 }
 
 QString ObserveView::sampledNote() const {
-  const auto feed = session_->cell();
-  if (!feed || !feed->info().calls_sampled) return {};
+  const auto trace = session_->cell();
+  if (!trace || !trace->info().calls_sampled) return {};
   return tr(", of mappings that stay a sample");
 }
 
 ObserveView::Ask ObserveView::present() const {
-  const auto feed = session_->cell();
-  if (!feed) return {};
-  return {feed.get(),         feed->version(), session_->window(), session_->selectedTime(),
-          session_->filter(), size(),          theme().dark,       extra()};
+  const auto trace = session_->cell();
+  if (!trace) return {};
+  return {trace.get(),        trace->version(), session_->window(), session_->selectedTime(),
+          session_->filter(), size(),           theme().dark,       extra()};
 }
 
 void ObserveView::refresh() {

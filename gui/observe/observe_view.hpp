@@ -1,10 +1,10 @@
-// A panel of the Observe workspace: a TimePanel that is tied to the session. It asks the feed, off
-// the main thread, whenever what its picture depends on has changed and it can be seen.
+// An observe view is a TimePanel that is tied to the session. It asks the cell, off the main
+// thread, whenever what its picture depends on has changed and it can be seen.
 //
 // Threading: the main thread.
-// Invariants: O1 one question at a time, and only for the pixels there are. O2 until the answer is
-// here the old picture is drawn where its times now lie. O3 settled() means: the answer to the
-// present question is drawn.
+// Invariants: One question at a time, and only for the pixels there are. Until the answer is here
+// the old picture is drawn where its times now lie. settled() means: the answer to the present
+// question is drawn.
 #pragma once
 
 #include <QSize>

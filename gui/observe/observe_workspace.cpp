@@ -3,6 +3,7 @@
 #include <QDockWidget>
 #include <QHBoxLayout>
 #include <QMainWindow>
+#include <QRegularExpression>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QTabBar>
@@ -28,8 +29,16 @@
 namespace violet::gui {
 
 namespace {
+
 constexpr int kLayoutVersion = 1, kLoadingMs = 200;
 constexpr const char* kLayoutKey = "observe/layout";
+constexpr double kPanStep = 0.15, kZoomStep = 0.7;
+
+QList<QKeySequence> keys(std::initializer_list<QKeySequence> list) {
+  return QList<QKeySequence>(list);
+}
+QKeySequence shift(Qt::Key key) { return QKeySequence(Qt::SHIFT | key); }
+
 }  // namespace
 
 ObserveWorkspace::ObserveWorkspace(Session* session, bool remembers, QWidget* parent)
@@ -224,6 +233,254 @@ void ObserveWorkspace::maximise(QDockWidget* dock) {
   before_maximise_ = docks_->saveState(kLayoutVersion);
   maximised_ = dock;
   for (QDockWidget* other : all_docks_) other->setVisible(other == dock);
+}
+
+// ---- rows of the action table, and the search
+
+std::vector<ActionRow> ObserveWorkspace::goActions() {
+  const QString go = tr("Go");
+  const auto has_cell = [this] { return session_->cell() != nullptr; };
+  Session* s = session_;
+  const auto zoom_at_cursor = [s](double factor) {
+    double anchor = 0.5;
+    if (s->cursor() && s->window().contains(*s->cursor())) {
+      anchor = double(*s->cursor() - s->window().from) / double(s->window().length());
+    }
+    s->zoom(factor, anchor);
+  };
+  return {
+      {"time.left", tr("Earlier"), keys({Qt::Key_A, Qt::Key_Left}), tr("Pan to earlier times"), go,
+       [s] { s->pan(-kPanStep); }, has_cell},
+      {"time.right", tr("Later"), keys({Qt::Key_D, Qt::Key_Right}), tr("Pan to later times"), go,
+       [s] { s->pan(kPanStep); }, has_cell},
+      {"time.in", tr("Zoom in"), keys({Qt::Key_W, Qt::Key_Plus, Qt::Key_Equal}),
+       tr("Zoom into time, at the cursor"), go, [zoom_at_cursor] { zoom_at_cursor(kZoomStep); },
+       has_cell},
+      {"time.out", tr("Zoom out"), keys({Qt::Key_S, Qt::Key_Minus}), tr("Zoom out of time"), go,
+       [zoom_at_cursor] { zoom_at_cursor(1 / kZoomStep); }, has_cell},
+      {"time.fit", tr("Fit"), keys({Qt::Key_F}), tr("Show the measured time; again: the whole run"),
+       go,
+       [this] {
+         session_->fit();
+         churn_->fitAddresses();
+       },
+       has_cell},
+      {"time.selection", tr("Zoom to the selection"), keys({Qt::Key_Z}),
+       tr("Show the selected time and addresses"), go,
+       [this] {
+         if (session_->selectedTime()) session_->setWindow(*session_->selectedTime());
+         if (session_->filter().range) churn_->showRange(*session_->filter().range);
+       },
+       [this] {
+         return session_->selectedTime().has_value() || session_->filter().range.has_value();
+       }},
+      {"address.up", tr("Higher addresses"), keys({shift(Qt::Key_W), Qt::Key_Up}),
+       tr("Pan Churn to higher addresses"), go, [this] { churn_->panAddresses(kPanStep); },
+       has_cell},
+      {"address.down", tr("Lower addresses"), keys({shift(Qt::Key_S), Qt::Key_Down}),
+       tr("Pan Churn to lower addresses"), go, [this] { churn_->panAddresses(-kPanStep); },
+       has_cell},
+      {"address.in", tr("Zoom into addresses"), keys({shift(Qt::Key_D), Qt::Key_E}),
+       tr("Zoom Churn, down to one page"), go, [this] { churn_->zoomAddresses(kZoomStep); },
+       has_cell},
+      {"address.out", tr("Zoom out of addresses"), keys({shift(Qt::Key_A), Qt::Key_Q}),
+       tr("Zoom Churn out"), go, [this] { churn_->zoomAddresses(1 / kZoomStep); }, has_cell},
+      {"address.space", tr("Whole address space"), keys({shift(Qt::Key_F)}),
+       tr("Show all 64 bits of the address space as they are"), go,
+       [this] { churn_->showWholeSpace(); }, has_cell},
+      {"select.clear", tr("Clear the selection"), keys({Qt::Key_Escape}),
+       tr("Clear the selection, then the page, then the big panel"), go,
+       [this] {
+         if (session_->selectedTime() || !session_->filter().empty())
+           return session_->clearSelection();
+         if (session_->page()) return session_->setPage({});
+         maximise(nullptr);
+       }},
+  };
+}
+
+std::vector<ActionRow> ObserveWorkspace::viewActions() {
+  const QString view = tr("View");
+  std::vector<ActionRow> rows{
+      {"churn.linear",
+       tr("Linear addresses"),
+       keys({Qt::Key_L}),
+       tr("The address space as it is, instead of used ranges behind each other"),
+       view,
+       [this] { churn_->setLinear(!churn_->linear()); },
+       {},
+       [this] { return churn_->linear(); }},
+      {"churn.reuse",
+       tr("Colour by reuse"),
+       keys({Qt::Key_R}),
+       tr("Colour counts maps of pages that were mapped before"),
+       view,
+       [this] {
+         churn_->setColour(churn_->colour() == ChurnColour::kReuses ? ChurnColour::kCalls
+                                                                    : ChurnColour::kReuses);
+       },
+       {},
+       [this] { return churn_->colour() == ChurnColour::kReuses; }},
+      {"churn.live",
+       tr("Show mapped pages"),
+       keys({Qt::Key_M}),
+       tr("Green ground where a page is mapped"),
+       view,
+       [this] { churn_->setShowsLive(!churn_->showsLive()); },
+       {},
+       [this] { return churn_->showsLive(); }},
+      {"churn.stale",
+       tr("Show stale pages"),
+       keys({Qt::Key_X}),
+       tr("Hatching where a page is unmapped and still reachable"),
+       view,
+       [this] { churn_->setShowsStale(!churn_->showsStale()); },
+       {},
+       [this] { return churn_->showsStale(); }},
+  };
+  const std::pair<Operation, QKeySequence> operations[] = {{Operation::kMap, Qt::Key_5},
+                                                           {Operation::kUnmap, Qt::Key_6},
+                                                           {Operation::kTranslate, Qt::Key_7},
+                                                           {Operation::kFault, Qt::Key_8}};
+  for (const auto& [operation, key] : operations) {
+    const QString name = LatencyView::operationText(operation);
+    rows.push_back({QStringLiteral("latency.") + name,
+                    tr("Latency of %1").arg(name),
+                    {key},
+                    tr("The Latency panel shows %1").arg(name),
+                    view,
+                    [this, op = operation] { latency_->setOperation(op); },
+                    {},
+                    [this, op = operation] { return latency_->operation() == op; }});
+  }
+  return rows;
+}
+
+std::vector<ActionRow> ObserveWorkspace::panelActions() {
+  std::vector<ActionRow> rows;
+  const struct {
+    const char* id;
+    QWidget* content;
+    Qt::Key key;
+  } big[] = {{"churn", churn_, Qt::Key_1},
+             {"latency", latency_, Qt::Key_2},
+             {"exposure", exposure_, Qt::Key_3},
+             {"engine", engine_, Qt::Key_4}};
+  for (const auto& panel : big) {
+    auto* dock = qobject_cast<QDockWidget*>(panel.content->parentWidget());
+    rows.push_back({QStringLiteral("panel.") + QLatin1String(panel.id),
+                    tr("Only %1").arg(panel.content->accessibleName()),
+                    keys({panel.key}),
+                    tr("Fill the workspace with this panel; again: back"),
+                    tr("Panels"),
+                    [this, dock] { maximise(dock); },
+                    {},
+                    [this, dock] { return maximised_ == dock; }});
+  }
+  for (QDockWidget* dock : all_docks_) {
+    rows.push_back({QStringLiteral("show.") + dock->objectName(),
+                    tr("Show %1").arg(dock->windowTitle()),
+                    {},
+                    tr("Show or hide this panel"),
+                    tr("Panels"),
+                    [dock] { dock->setVisible(!dock->isVisible()); },
+                    {},
+                    [dock] { return !dock->isHidden(); }});
+  }
+  rows.push_back({"layout.reset",
+                  tr("Reset the layout"),
+                  {},
+                  tr("Put every panel back where it was at first"),
+                  tr("Panels"),
+                  [this] { resetLayout(); }});
+  return rows;
+}
+
+std::vector<ActionRow> ObserveWorkspace::actions() {
+  std::vector<ActionRow> rows = goActions();
+  for (auto& part : {viewActions(), panelActions()})
+    rows.insert(rows.end(), part.begin(), part.end());
+  return rows;
+}
+
+void ObserveWorkspace::find(const QString& what) {
+  static const QRegularExpression address(QStringLiteral("^\\s*(?:0x)?([0-9a-f_]{4,20})\\s*$"),
+                                          QRegularExpression::CaseInsensitiveOption);
+  static const QRegularExpression time(QStringLiteral("^\\s*([0-9.]+)\\s*(ns|us|µs|ms|s)\\s*$"));
+  if (!session_->cell()) return;
+  if (const auto match = time.match(what); match.hasMatch()) {
+    const QString unit = match.captured(2);
+    const double scale = unit == QLatin1String("s")    ? 1e9
+                         : unit == QLatin1String("ms") ? 1e6
+                         : unit == QLatin1String("ns") ? 1
+                                                       : 1e3;
+    const auto at = static_cast<Nanos>(match.captured(1).toDouble() * scale);
+    const Nanos half = session_->window().length() / 2;
+    session_->setWindow({at - half, at + half});
+    return session_->setCursor(at);
+  }
+  const auto match = address.match(what);
+  bool ok = false;
+  const QString digits = match.captured(1).remove(QLatin1Char('_'));
+  const std::uint64_t value = digits.toULongLong(&ok, 16);
+  // "fade" is hexadecimal too; without 0x only what has a digit in it counts as an address.
+  const bool prefixed = what.trimmed().startsWith(QLatin1String("0x"), Qt::CaseInsensitive);
+  if (match.hasMatch() && ok &&
+      (prefixed || digits.contains(QRegularExpression(QStringLiteral("[0-9]"))))) {
+    return findAddress(value);
+  }
+  findEvent(what.trimmed());
+}
+
+void ObserveWorkspace::findAddress(std::uint64_t address) {
+  const std::uint64_t page = address & ~0xfffull;
+  session_->setPage(Iova{page}, session_->cursor().value_or(session_->window().from));
+  if (!churn_->axis().place(page)) churn_->setLinear(true);
+  const std::uint64_t around = 64 * ChurnAxis::kPage;
+  churn_->showRange({{page > around ? page - around : 0},
+                     {page < ~std::uint64_t{0} - around ? page + around : ~std::uint64_t{0}}});
+  emit says(tr("page %1").arg(addressText(page)));
+}
+
+void ObserveWorkspace::findEvent(const QString& words) {
+  if (words.isEmpty()) return;
+  const Nanos from = session_->cursor() ? *session_->cursor() + 1 : session_->window().from;
+  emit says(tr("looking for \"%1\" after %2").arg(words, timeText(from)));
+  finding_.ask([cell = session_->cell(), from, words] {
+    return Found{find_event(*cell, from, words), words};
+  });
+}
+
+void ObserveWorkspace::found(const Found& answer) {
+  if (!answer.line) {
+    emit says(tr("no event called \"%1\" after the cursor").arg(answer.words));
+    return;
+  }
+  const Nanos at = answer.line->at;
+  if (!session_->window().contains(at)) {
+    const Nanos half = session_->window().length() / 2;
+    session_->setWindow({at - half, at + half});
+  }
+  session_->setCursor(at);
+  if (const auto address = eventAddress(answer.line->event)) {
+    session_->setPage(Iova{*address & ~0xfffull}, at);
+  }
+  emit says(tr("%1 at %2").arg(eventKindText(answer.line->event.kind), timeText(at)));
+}
+
+std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words) {
+  constexpr std::size_t kAtOnce = 8192;
+  const TimeWindow rest{from, trace.info().whole.to};
+  for (std::uint64_t first = 0;; first += kAtOnce) {
+    const auto lines = trace.events(rest, {}, first, kAtOnce);
+    for (const EventLine& line : lines) {
+      if (eventKindText(line.event.kind).contains(words, Qt::CaseInsensitive) ||
+          eventDetail(line.event).contains(words, Qt::CaseInsensitive)) {
+        return line;
+      }
+    }
+    if (lines.size() < kAtOnce) return std::nullopt;
+  }
 }
 
 }  // namespace violet::gui

@@ -1,9 +1,9 @@
-// Observe: churn, latency, exposure, engine, selection and events of one cell, as docks over one
-// time axis, with the overview strip above them.
+// The Observe workspace shows churn, latency, exposure, engine, selection and events of one cell,
+// as docks over one time axis, with the overview strip above them.
 //
 // Threading: the main thread.
-// Invariants: W1 one cursor, window and selection in all panels: those of the session. W2 any panel
-// can be floated, tabbed, closed, shown again and filled to the whole workspace; the layout is
+// Invariants: One cursor, window and selection in all panels: those of the session. Any panel can
+// be floated, tabbed, closed, shown again and filled to the whole workspace; the layout is
 // remembered and can be reset.
 #pragma once
 
@@ -105,6 +105,6 @@ class ObserveWorkspace : public Workspace {
 };
 
 // The nearest event from `from` on whose kind's name contains `words`.
-std::optional<EventLine> find_event(const CellFeed& feed, Nanos from, const QString& words);
+std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words);
 
 }  // namespace violet::gui

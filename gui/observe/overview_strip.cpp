@@ -12,7 +12,7 @@ namespace violet::gui {
 namespace {
 constexpr double kGrip = 5;
 
-double highest(const std::vector<Column>& columns, float Column::*what) {
+double highest_of(const std::vector<Column>& columns, float Column::*what) {
   double most = 0;
   for (const Column& column : columns) {
     if (column.count > 0) most = std::max(most, double(column.*what));
@@ -68,15 +68,15 @@ Nanos OverviewStrip::timeAt(double x) const {
 }
 
 Frame OverviewStrip::frameOf(const QRectF& area) const {
-  const auto feed = session_->cell();
+  const auto trace = session_->cell();
   const QString sampled =
-      feed && feed->info().calls_sampled ? tr(", of mappings that stay a sample") : QString();
+      trace && trace->info().calls_sampled ? tr(", of mappings that stay a sample") : QString();
   FrameText text;
   text.title = tr("Whole run: map and unmap calls (per second)") + sampled;
   text.unit = Unit::kPerSecond;
   text.legend = {{tr("calls"), theme().map, LegendEntry::Mark::kLine},
                  {tr("stale pages, own scale"), theme().stale, LegendEntry::Mark::kBox}};
-  const double top = axis_top(highest(answer_.operations_per_s, &Column::mean), 1);
+  const double top = axis_top(highest_of(answer_.operations_per_s, &Column::mean), 1);
   return time_frame(area, std::move(text), whole(), Scale{0, top, 0, 0, false});
 }
 
@@ -123,7 +123,7 @@ void OverviewStrip::paintKept(QPainter& painter, const Frame& frame) const {
 
 // From the bottom, over half of the height, to a scale of its own: where it was, not how much.
 void OverviewStrip::paintStale(QPainter& painter, const Frame& frame) const {
-  const double most = highest(answer_.stale_pages, &Column::high);
+  const double most = highest_of(answer_.stale_pages, &Column::high);
   if (most <= 0 || answer_.window.length() <= 0) return;
   QColor colour = theme().stale;
   colour.setAlphaF(0.75f);

@@ -1,5 +1,5 @@
-// The overview strip: the whole run in one line, operations per second and stale pages, with a
-// brush for the window that all views show. It never leaves.
+// The overview strip shows the whole run in one line, operations per second and stale pages, with
+// a brush for the window that all views show. It never leaves.
 //
 // Threading: the main thread.
 // Mouse: dragging the brush moves it, its edges resize it, dragging outside draws a new one, a

@@ -1,7 +1,7 @@
-// The Selection panel: the life of the chosen page in words and times, and of the selected time (or
+// The selection panel describes the chosen page in words and times, and of the selected time (or
 // the window) the latency distribution as histogram, CDF and numbers, and the exposure.
 //
-// Threading: the main thread; the page's life is asked for on the pool.
+// Threading: the main thread; the page's lifetimes are asked for on the pool.
 #pragma once
 
 #include <QWidget>
@@ -10,14 +10,12 @@
 #include "gui/model/session.hpp"
 #include "gui/observe/facts_table.hpp"
 
-class QCustomPlot;
-class QCPBars;
-class QCPGraph;
 class QLabel;
 class QTabWidget;
 
 namespace violet::gui {
 
+class DistributionChart;
 class ExposureView;
 class LatencyView;
 
@@ -26,14 +24,12 @@ class SelectionPanel : public QWidget {
  public:
   SelectionPanel(Session* session, LatencyView* latency, ExposureView* exposure,
                  QWidget* parent = nullptr);
-  bool settled() const { return !life_.busy(); }
+  bool settled() const { return !page_.busy(); }
   FactsTable* pageTable() const { return page_facts_; }
 
  private:
-  void askLife();
+  void askPage();
   void showLatency();
-  void showDistribution(const LatencyGrid& grid);
-  void colour();
 
   Session* session_;
   LatencyView* latency_;
@@ -42,13 +38,11 @@ class SelectionPanel : public QWidget {
   FactsTable* page_facts_;
   QLabel* latency_title_;
   QTabWidget* tabs_;
-  QCustomPlot* histogram_;
-  QCustomPlot* cdf_;
-  QCPBars* bars_;
-  QCPGraph* line_;
+  DistributionChart* histogram_;
+  DistributionChart* cdf_;
   FactsTable* numbers_;
   FactsTable* exposure_facts_;
-  Query<PageLife> life_;
+  Query<PageLife> page_;
 };
 
 }  // namespace violet::gui

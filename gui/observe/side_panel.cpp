@@ -37,9 +37,9 @@ class CellsDelegate : public QStyledItemDelegate {
   }
 };
 
-constexpr int kLiveMs = 500;  // Numbers that change faster cannot be read.
+constexpr int kLiveNumbersMs = 500;  // Numbers that change faster cannot be read.
 
-QLabel* heading(const QString& text, QWidget* parent) {
+QLabel* list_heading(const QString& text, QWidget* parent) {
   auto* label = new QLabel(text, parent);
   label->setFont(text_font(9, true));
   label->setContentsMargins(8, 8, 8, 4);
@@ -94,9 +94,9 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
   column->addWidget(cells_table_, 4);
-  column->addWidget(heading(tr("Endpoints"), this));
+  column->addWidget(list_heading(tr("Endpoints"), this));
   column->addWidget(endpoints_list_, 2);
-  domains_heading_ = heading(QString(), this);
+  domains_heading_ = list_heading(QString(), this);
   column->addWidget(domains_heading_);
   column->addWidget(domains_, 1);
   connect(session, &Session::runChanged, this, &SidePanel::refreshCells);
@@ -106,7 +106,7 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
     askTopology();
   });
   live_.setSingleShot(true);
-  live_.setInterval(kLiveMs);
+  live_.setInterval(kLiveNumbersMs);
   connect(&live_, &QTimer::timeout, this, [this] {
     refreshCells();
     askTopology();

@@ -1,4 +1,4 @@
-// The left column: the cells of the run, the endpoints (checked ones narrow the views) and the
+// The side panel lists the cells of the run, the endpoints (checked ones narrow the views) and the
 // domains.
 //
 // Threading: the main thread; the topology is asked for on the pool.
@@ -7,10 +7,10 @@
 #include <QTimer>
 #include <QWidget>
 
-#include "gui/model/cells_model.hpp"
-#include "gui/model/endpoints_model.hpp"
 #include "gui/model/query.hpp"
 #include "gui/model/session.hpp"
+#include "gui/observe/cells_model.hpp"
+#include "gui/observe/endpoints_model.hpp"
 
 class QLabel;
 class QListView;

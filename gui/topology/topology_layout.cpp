@@ -15,7 +15,7 @@ struct Group {
   std::vector<std::size_t> endpoints;
 };
 
-// L1. Domains in their order, those of endpoints whose domain is not known of and unattached ones last.
+// Domains in their order, those of endpoints whose domain is not known of and unattached ones last.
 std::vector<Group> groupsOf(const TopologyState& state) {
   std::vector<Group> groups;
   for (std::size_t i = 0; i < state.domains.size(); ++i) groups.push_back({i, {}});

@@ -1,5 +1,5 @@
-// Where the parts of a topology lie in a picture: endpoints left, their domain in the middle, the domain's
-// address space right.
+// A topology layout places endpoints left, their domain in the middle, and the domain's address
+// space right.
 //
 //     ENDPOINTS          DOMAINS            ADDRESS SPACE
 //     [0x28] ---------.  +-----------+   |#### | //|      |
@@ -7,15 +7,16 @@
 //     [0x38] - - not attached           0x1000  ≈  0xfee0_0000
 //
 // Threading: a plain value.
-// Invariants: L1 endpoints of one domain are neighbours, so that no two lines cross. L2 no two boxes overlap. L3
-// `height` holds everything; it grows with the endpoints and is at least what was asked for.
+// Invariants: Endpoints of one domain are neighbours, so that no two lines cross. No two boxes
+// overlap. `height` holds everything; it grows with the endpoints and is at least what was asked
+// for.
 #pragma once
 
 #include <QRectF>
 #include <optional>
 #include <vector>
 
-#include "gui/feed/feed.hpp"
+#include "experiments/query/feed.hpp"
 #include "gui/model/address_axis.hpp"
 
 namespace violet::gui {

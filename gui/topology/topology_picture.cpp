@@ -18,10 +18,6 @@ namespace {
 
 constexpr double kLabelGap = 10;
 
-QString hexId(std::uint32_t id) { return QStringLiteral("0x%1").arg(id, 0, 16); }
-
-double bytesOf(const IovaRange& range) { return static_cast<double>(range.size_minus_one()) + 1; }
-
 QColor colourOf(Permissions permissions) {
   const bool reads = allows(permissions, Access::kRead),
              writes = allows(permissions, Access::kWrite);
@@ -42,7 +38,7 @@ void drawText(QPainter& painter, const QRectF& box, int flags, const QString& te
 
 double mappedBytes(const TopologyState::Domain& domain) {
   double bytes = 0;
-  for (const auto& mapping : domain.mappings) bytes += bytesOf(mapping.range);
+  for (const auto& mapping : domain.mappings) bytes += bytesIn(mapping.range);
   return bytes;
 }
 
@@ -176,7 +172,7 @@ void TopologyPicture::paintEndpoint(QPainter& painter,
   painter.setFont(number_font(9));
   painter.setPen(theme().text);
   const QRectF text = one.box.adjusted(8, 0, -8, 0);
-  const QString id = hexId(endpoint.id);
+  const QString id = idText(endpoint.id);
   painter.drawText(text, Qt::AlignVCenter | Qt::AlignLeft, id);
   if (endpoint.regions.empty()) return;
   const double used = QFontMetricsF(painter.font()).horizontalAdvance(id) + 8;
@@ -263,7 +259,7 @@ void TopologyPicture::paintAxis(QPainter& painter, const TopologyLayout& layout)
       const double y = layout.axis_y + 8 + row * 15;
       painter.drawText(QRectF(at, y, width + 1, 14), Qt::AlignLeft | Qt::AlignTop, label);
       free_from[row] = at + width + kLabelGap;
-      const QString size = bytesText(bytesOf(segments[i].range));
+      const QString size = bytesText(bytesIn(segments[i].range));
       const double size_width = metrics.horizontalAdvance(size);
       if (at + width + kLabelGap + size_width < right) {
         painter.setPen(theme().muted);
@@ -296,7 +292,7 @@ QString TopologyPicture::describe(const QPointF& at) const {
   for (const auto& one : layout_.endpoints) {
     if (!one.box.contains(at)) continue;
     const auto& endpoint = state_.endpoints[one.index];
-    QString says = tr("endpoint %1").arg(hexId(endpoint.id));
+    QString says = tr("endpoint %1").arg(idText(endpoint.id));
     for (const auto& region : endpoint.regions) {
       says += QStringLiteral("\n%1 %2").arg(regionText(region.kind), rangeText(region.range));
     }
@@ -306,7 +302,7 @@ QString TopologyPicture::describe(const QPointF& at) const {
     if (!one.bar.adjusted(0, -4, 0, 4).contains(at)) continue;
     if (const auto* mapping = mappingAt(one, at)) {
       return QStringLiteral("%1\n%2, %3, mapped at %4")
-          .arg(rangeText(mapping->range), bytesText(bytesOf(mapping->range)),
+          .arg(rangeText(mapping->range), bytesText(bytesIn(mapping->range)),
                permissionsText(mapping->permissions), timeText(mapping->since));
     }
     for (const auto& region : one.regions) {
@@ -319,7 +315,7 @@ QString TopologyPicture::describe(const QPointF& at) const {
 
 QString TopologyPicture::needleAt(const QPointF& at) const {
   for (const auto& one : layout_.endpoints) {
-    if (one.box.contains(at)) return hexId(state_.endpoints[one.index].id);
+    if (one.box.contains(at)) return idText(state_.endpoints[one.index].id);
   }
   for (const auto& one : layout_.domains) {
     if (!one.bar.contains(at)) continue;

@@ -1,8 +1,8 @@
-// The topology of one moment as a picture.
+// A topology picture draws the topology of one moment.
 //
 // Threading: the main thread.
-// Invariants: it draws into any painter, the screen's or a file's; texts are cut with an ellipsis and never
-// overlap.
+// Invariants: It draws into any painter, the screen's or a file's. Texts are cut with an ellipsis
+// and never overlap.
 #pragma once
 
 #include <QWidget>

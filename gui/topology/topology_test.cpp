@@ -11,8 +11,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "experiments/query/fake_run_testing.hpp"
 #include "gui/kit/theme.hpp"
-#include "gui/model/compare_fake_feed.hpp"
 #include "gui/topology/topology_view.hpp"
 
 namespace violet::gui {
@@ -51,7 +51,7 @@ void expectApart(const std::vector<QRectF>& boxes) {
   }
 }
 
-TEST(TopologyLayoutTest, L2_L3_OneEndpointOrSixtyNothingOverlaps) {
+TEST(TopologyLayoutTest, OneEndpointOrSixtyNothingOverlaps) {
   for (const auto& [endpoints, domains] :
        {std::pair{1, 1}, {60, 1}, {60, 6}, {60, 60}, {8, 0}, {0, 0}}) {
     const auto state =
@@ -73,7 +73,7 @@ TEST(TopologyLayoutTest, L2_L3_OneEndpointOrSixtyNothingOverlaps) {
   }
 }
 
-TEST(TopologyLayoutTest, L1_EndpointsOfADomainAreNeighbours) {
+TEST(TopologyLayoutTest, EndpointsOfADomainAreNeighbours) {
   const TopologyLayout layout = layOut(stateWith(40, 4, 5), 1280, 480);
   std::vector<std::optional<std::size_t>> seen;
   for (const auto& one : layout.endpoints) {

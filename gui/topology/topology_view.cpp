@@ -50,7 +50,7 @@ QScrollArea* scrolled(QWidget* widget) {
 TopologyView::TopologyView(Session& session, QWidget* parent)
     : Workspace(parent),
       session_(session),
-      ask_([this](TopologyState state) { take(std::move(state)); }),
+      ask_([this](TopologyState state) { showTopology(std::move(state)); }),
       table_model_(new TopologyTable(this)),
       viot_model_(new ViotTableModel(this)),
       filter_(new RowFilter(this)),
@@ -221,13 +221,13 @@ Nanos TopologyView::asked() const { return session_.cursor().value_or(session_.w
 void TopologyView::askTopology() {
   if (!session_.cell()) {
     ask_.cancel();
-    take({});
+    showTopology({});
     return;
   }
   ask_.ask([cell = session_.cell(), at = asked()] { return cell->topology(at); });
 }
 
-void TopologyView::take(TopologyState state) {
+void TopologyView::showTopology(TopologyState state) {
   picture_->setState(state);
   // Sorting and selection of the reader's stay where they are; only the rows are new.
   table_model_->setState(std::move(state));

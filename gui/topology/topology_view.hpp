@@ -1,4 +1,4 @@
-// The widgets of the Topology workspace; see topology_workspace.hpp.
+// The topology view lays out the widgets of the Topology workspace; see topology_workspace.hpp.
 //
 // Threading: the main thread.
 #pragma once
@@ -7,10 +7,10 @@
 #include "gui/kit/workspace.hpp"
 #include "gui/model/query.hpp"
 #include "gui/model/session.hpp"
-#include "gui/model/topology_table.hpp"
-#include "gui/model/viot_table.hpp"
 #include "gui/topology/topology_picture.hpp"
+#include "gui/topology/topology_table.hpp"
 #include "gui/topology/viot_picture.hpp"
+#include "gui/topology/viot_table.hpp"
 
 class QLabel;
 class QLineEdit;
@@ -48,7 +48,7 @@ class TopologyView : public Workspace {
   QTableView* makeTable();
   void chooseViot();
   void askTopology();
-  void take(TopologyState state);
+  void showTopology(TopologyState state);
   void showState();
   void rowChosen();
   void search(const QString& needle);

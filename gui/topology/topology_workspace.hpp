@@ -1,5 +1,5 @@
-// The Topology workspace: endpoints, domains, mappings and reserved regions at the cursor's time, or a VIOT
-// table from a file, as a picture and as a table that can be searched and sorted.
+// The Topology workspace shows endpoints, domains, mappings and reserved regions at the cursor's
+// time, or a VIOT table from a file, as a picture and as a table that can be searched and sorted.
 //
 // Threading: the main thread.
 #pragma once

@@ -9,7 +9,7 @@
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
-#include "gui/model/viot_table.hpp"
+#include "gui/topology/viot_table.hpp"
 
 namespace violet::gui {
 
@@ -21,14 +21,8 @@ using protocol::ViotPciRange;
 
 namespace {
 
-constexpr double kMargin = 16, kTitle = 48, kBoxHeight = 56, kGap = 10;
+constexpr double kViotMargin = 16, kViotTitle = 48, kBoxHeight = 56, kViotGap = 10;
 constexpr double kMostWidth = 400;
-
-std::optional<std::size_t> iommuOf(const ViotNode& node) {
-  if (const auto* range = std::get_if<ViotPciRange>(&node.what)) return range->iommu;
-  if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) return mmio->iommu;
-  return std::nullopt;
-}
 
 QString hex(std::uint64_t value) { return QStringLiteral("0x%1").arg(value, 0, 16); }
 
@@ -57,17 +51,17 @@ QSize ViotPicture::sizeHint() const {
 
 ViotPicture::Layout ViotPicture::layOut(double width) const {
   Layout layout;
-  const double box = std::min(kMostWidth, (width - 2 * kMargin) * 0.4);
+  const double box = std::min(kMostWidth, (width - 2 * kViotMargin) * 0.4);
   // The two columns stay within sight of each other on a wide screen.
-  const double right = std::min(width - kMargin - box, kMargin + 2 * kMostWidth);
-  double y = kMargin + kTitle, y_right = y;
+  const double right = std::min(width - kViotMargin - box, kViotMargin + 2 * kMostWidth);
+  double y = kViotMargin + kViotTitle, y_right = y;
   for (std::size_t i = 0; i < table_.nodes.size(); ++i) {
     if (table_.nodes[i].is_iommu()) {
       layout.iommus.push_back({i, {right, y_right, box, kBoxHeight}});
-      y_right += kBoxHeight + kGap;
+      y_right += kBoxHeight + kViotGap;
     } else if (layout.endpoints.size() < kMostDrawn) {
-      layout.endpoints.push_back({i, {kMargin, y, box, kBoxHeight}});
-      y += kBoxHeight + kGap;
+      layout.endpoints.push_back({i, {kViotMargin, y, box, kBoxHeight}});
+      y += kBoxHeight + kViotGap;
     } else {
       ++layout.left_out;
     }
@@ -76,7 +70,7 @@ ViotPicture::Layout ViotPicture::layOut(double width) const {
   for (Box& one : aside > 0 ? layout.iommus : layout.endpoints) {
     one.box.translate(0, std::abs(aside));
   }
-  layout.height = std::max(y, y_right) + kMargin + (layout.left_out > 0 ? 24 : 0);
+  layout.height = std::max(y, y_right) + kViotMargin + (layout.left_out > 0 ? 24 : 0);
   return layout;
 }
 
@@ -101,7 +95,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   painter.setFont(text_font(9, true));
   painter.setPen(theme().text);
   painter.drawText(
-      QRectF(kMargin, 12, 900, 18), Qt::AlignVCenter,
+      QRectF(kViotMargin, 12, 900, 18), Qt::AlignVCenter,
       tr("VIOT of %1 (%2), revision %3, %4 bytes, %5 nodes")
           .arg(QString::fromStdString(table_.oem_id), QString::fromStdString(table_.oem_table_id))
           .arg(table_.revision)
@@ -109,7 +103,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
           .arg(table_.nodes.size()));
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
-  painter.drawText(QRectF(kMargin, 34, 300, 18), Qt::AlignVCenter,
+  painter.drawText(QRectF(kViotMargin, 34, 300, 18), Qt::AlignVCenter,
                    tr("Endpoints (the stripe: which of the 256 buses)"));
   if (!layout.iommus.empty()) {
     painter.drawText(QRectF(layout.iommus.front().box.left(), 34, 300, 18), Qt::AlignVCenter,
@@ -126,7 +120,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   for (const Box& one : layout.iommus) paintIommu(painter, one);
   if (layout.left_out == 0) return;
   painter.setPen(theme().muted);
-  painter.drawText(QRectF(kMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
+  painter.drawText(QRectF(kViotMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
                    tr("%L1 more nodes are in the table below").arg(layout.left_out));
 }
 

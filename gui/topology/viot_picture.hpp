@@ -1,4 +1,5 @@
-// A VIOT table as a picture: ranges and endpoints left, the virtio-iommus that they are behind right.
+// A VIOT picture draws a table's ranges and endpoints left, the virtio-iommus that they are behind
+// right.
 //
 // Threading: the main thread.
 // Limits: the first kMostDrawn endpoint nodes are drawn, the table below has all.

@@ -1,0 +1,14 @@
+// Addresses and a domain that the tests of this room share.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/types.hpp"
+
+namespace violet {
+
+inline constexpr std::uint64_t kPage = 4096;
+inline constexpr std::uint64_t kLarge = std::uint64_t{1} << 21;
+inline constexpr DomainTag kDomain{7};
+
+}  // namespace violet

@@ -1,0 +1,130 @@
+// A domain store as a radix table with large entries whose readers take no lock: nine bits a level,
+// the lowest level one granule a slot, and a slot of a higher level either a child or one large
+// entry.
+//
+// A mapping is the run of entries from the one marked first to the one marked last, so whether an
+// UNMAP would split a mapping (D33) is decided at its two ends, however much lies between.
+//
+// Threading: as domain_store.hpp. translate() is wait-free: at most six loads.
+// Invariants:
+//   Radix.1 one entry answers one lookup, and an entry is one word (Store.1).
+//   Radix.2 a linked child leads to at least one entry, or to an empty lowest-level node that lingers,
+//      so a search for the next entry is bounded by the slots of a few paths.
+//   Radix.3 at most kLingering empty lowest-level nodes stay linked (with their ancestors), so that a
+//      mapping that comes and goes does not link and unlink its node each time; they are charged
+//      like all others and are given up first when memory is short.
+//   Radix.4 the table is as high as its highest mapping needs, at least kLowestTop: walks of 32-bit and
+//      39-bit IOVAs take three loads. It sinks again when the high mappings are gone.
+// Limits: granules of 4 KiB and more; 8.3 bytes a mapping when dense, and at worst, for lone
+// granules scattered over the whole space, five nodes of 4 KiB each: the budget decides what a
+// guest may do. What stays after the last unmap and reclaim() is at most kIdleBytes.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "engine/store/domain_store.hpp"
+#include "engine/store/radix_node.hpp"
+
+namespace violet {
+
+class RadixStore final : public DomainStore {
+ public:
+  static constexpr std::size_t kLingering = 4;
+  static constexpr std::size_t kIdleBytes =
+      (kLingering * (radix::kMaxLevel + 1) + radix::NodePool::kMaxSpare) * radix::kNodeCharge;
+
+  RadixStore(const StoreConfig& config, Quiescence& quiescence, MemoryBudget& budget);
+  // Precondition: no reader can hold anything of the store. Takes time in proportion to the nodes;
+  // unmap() everything in slices first where that matters.
+  ~RadixStore() override;
+  RadixStore(const RadixStore&) = delete;
+  RadixStore& operator=(const RadixStore&) = delete;
+
+  bool try_begin_update() override { return true; }
+  void end_update() override {}
+
+  MapStatus map(const Mapping& mapping) override;
+  // Stops early (kMore) when holes and large mappings have cost as much as max_mappings removals.
+  UnmapStatus unmap(IovaRange range, UnmapCursor& cursor, std::uint32_t max_mappings) override;
+  bool reclaim(std::uint32_t max_nodes) override { return pool_.reclaim(max_nodes); }
+  bool has_garbage() const override { return pool_.has_retired(); }
+  bool any_mapped(IovaRange range) const override { return any_entry(own_root(), span_of(range)); }
+
+  // The extent is one entry: a granule, or a large entry.
+  std::optional<Translation> translate(Iova iova) const override;
+
+  void prefetch(Iova iova) const override;
+
+  std::uint64_t mapping_count() const override { return mapping_count_; }
+  std::size_t resident_bytes() const override { return pool_.resident_bytes(); }
+
+ private:
+  using Granule = radix::Granule;
+  using Entry = radix::Entry;
+  using Node = radix::Node;
+
+  static constexpr unsigned kLowestTop = 2;
+
+  struct Span {
+    Granule first;
+    Granule last;
+    bool contains(Granule from, Granule to) const { return first <= from && to <= last; }
+  };
+  // Where a walk ends: the slot that is no child.
+  struct Place {
+    Node* node = nullptr;  // Null: outside the table.
+    unsigned index = 0;
+    Entry entry = radix::kEmpty;
+  };
+  struct Sweep;
+
+  // The root with its level in the low bits.
+  static Entry make_top(const Node* node) { return radix::make_child(node) | node->level; }
+  Node* own_root() const {
+    return radix::child_of(root_.load(std::memory_order_relaxed) & ~Entry{kCacheLine - 1});
+  }
+
+  Span span_of(IovaRange range) const {
+    return {range.first.value >> shift_, range.last.value >> shift_};
+  }
+  unsigned top_for(Granule last) const;
+  Place find(Granule granule) const;
+  bool any_entry(const Node* node, Span span) const;
+  bool would_split(const Place& first, Span span) const;
+
+  static bool fits_in_leaf(const Place& place, Span span);
+  static bool any_in_leaf(const Place& place, Span span);
+  std::size_t missing_nodes(Span span) const;
+  unsigned lowest_node_on_path(Granule granule, unsigned top) const;
+  bool reserve_nodes(Span span);
+  void grow(unsigned top);
+  static void link(Node* parent, unsigned index, Node* child);
+  Node* ensure_node(Granule granule, unsigned level);
+  void write_entries(Span span, Entry leaf);
+  void write_run(Node* node, Granule from, unsigned count, Span mapping, Entry leaf);
+
+  void sweep_node(const Place& place, Sweep& sweep);
+  void linger(Node* node);
+  void evict_lingering(Span inside);
+  void unlink(Node* node);
+  void sink_root();
+  void destroy_below(Node* node);
+
+  // Read by readers. root_: acquire in walk, release in the engine's stores.
+  std::atomic<Entry> root_{radix::kEmpty};
+  unsigned shift_;
+
+  // The engine's own.
+  alignas(kCacheLine) unsigned highest_top_;
+  std::uint64_t max_mappings_;
+  std::uint64_t mapping_count_ = 0;
+  std::array<Node*, kLingering> lingering_{};
+  std::size_t next_lingering_ = 0;
+  radix::NodePool pool_;
+};
+
+}  // namespace violet

@@ -1,0 +1,28 @@
+// The bundled plans resolve to the hashes that runs of earlier programs carry: --resume and compare go by them.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "experiments/cli/plan_loading.hpp"
+
+namespace violet::cli::bundled_plans_test {
+namespace {
+
+TEST(BundledPlans, ResolveToTheHashesOfEarlierRuns) {
+  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+  Places places;
+  places.datasets = (root / "datasets").string();
+  places.plans = (root / "experiments/plans").string();
+  const std::pair<const char*, const char*> hashes[] = {
+      {"demo", "da789bdc"},     {"iotlbs", "28f23e53"}, {"placements", "2400c348"},
+      {"sawtooth", "eb5f58b4"}, {"smoke", "ae868301"},  {"strategies", "d4996bfb"},
+  };
+  for (const auto& [name, hash] : hashes) {
+    const auto plan = load_named_plan(places, name, {});
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_EQ(plan->hash(), hash) << name;
+  }
+}
+
+}  // namespace
+}  // namespace violet::cli::bundled_plans_test

@@ -1,0 +1,62 @@
+// A stage with its guest, and what a lesson tells about them: the thing that a lesson's steps act
+// on.
+//
+// Threading: owner-only.
+// Invariants: the same steps on a new scene of the same engine give the same snapshots.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/lessons/guest.hpp"
+#include "experiments/lessons/snapshot.hpp"
+#include "experiments/lessons/stage.hpp"
+
+namespace violet::lessons {
+
+class Scene {
+ public:
+  explicit Scene(EngineChoice engine) : engine_(std::move(engine)) {
+    restart(Placement::kSidecore, {});
+  }
+
+  // A new machine, guest, memory and clock; the scores stay.
+  void restart(Placement placement, const GuestOptions& options) {
+    guest_.reset();
+    stage_ = std::make_unique<Stage>(engine_, placement);
+    guest_ = std::make_unique<Guest>(*stage_, options);
+    rogue_ = false;
+    shows_disk_ = false;
+    records_read_ = 0;
+  }
+  Stage& stage() { return *stage_; }
+  Guest& guest() { return *guest_; }
+  Memory& memory() { return stage_->memory(); }
+  const EngineChoice& engine() const { return engine_; }
+
+  void hijack_nic() { rogue_ = true; }
+  void show_disk() { shows_disk_ = true; }
+  // The driver takes the next fault record off the event queue.
+  void read_record() {
+    stage_->move(Part::kQueue, Part::kDriver, "fault", Tone::kFault);
+    ++records_read_;
+  }
+  void score(Score score) { scores_.push_back(std::move(score)); }
+  std::vector<Score>& scores() { return scores_; }
+
+  // M2: for a scene that is thrown away.
+  Snapshot look();
+
+ private:
+  EngineChoice engine_;
+  std::unique_ptr<Stage> stage_;
+  std::unique_ptr<Guest> guest_;
+  bool rogue_ = false;
+  bool shows_disk_ = false;
+  std::uint64_t records_read_ = 0;
+  std::vector<Score> scores_;
+};
+
+}  // namespace violet::lessons

@@ -1,0 +1,63 @@
+// Everything that is shown at one step: read back from the engine, the guest and memory, nothing
+// else.
+//
+// Threading: a plain value.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/lessons/guest.hpp"
+#include "experiments/lessons/stage.hpp"
+
+namespace violet::lessons {
+
+// A bar of the score board.
+struct Measure {
+  std::string name;  // "exits"
+  double value = 0;
+  std::string text;  // As it is printed: "128"
+};
+struct Score {
+  std::string name;  // "strict, samecore"
+  std::vector<Measure> measures;
+};
+
+struct Snapshot {
+  EngineChoice engine;
+  Placement placement = Placement::kSidecore;
+  GuestOptions options;
+  Costs costs;
+  Ticks now = 0;
+
+  std::vector<RequestView> requests;
+  std::vector<std::vector<std::byte>> records;  // On the event queue.
+  MachineView machine;
+  std::vector<BufferView> buffers;
+  std::vector<bool> given_back;  // By line of machine.mappings.
+  std::array<std::vector<bool>, kEndpointCount> cached_given_back;
+  GuestNumbers guest;
+  Exposure exposure;
+  std::vector<PageView> pages;
+  std::array<AccessView, kEndpointCount> accesses;
+  std::uint64_t access_count = 0;
+  std::uint64_t fault_count = 0;
+  Focus focus;
+  bool rogue = false;              // The NIC is hijacked.
+  bool shows_disk = false;         // The disk takes part.
+  std::uint64_t records_read = 0;  // By the driver.
+  std::vector<Score> scores;
+  std::uint64_t violations = 0;  // G3
+
+  const AccessView& nic() const { return accesses[kNic]; }
+  const AccessView& disk() const { return accesses[kDisk]; }
+  const RequestView& request(std::size_t back = 0) const {
+    return requests[requests.size() - 1 - back];
+  }
+  // Pages that a device can reach though they were given back.
+  std::uint64_t stale_pages() const;
+};
+
+}  // namespace violet::lessons

@@ -1,0 +1,223 @@
+#include "experiments/plans/assignments.hpp"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+
+namespace violet::plans {
+namespace {
+
+constexpr std::size_t kLongestFile = 1 << 20;
+constexpr std::size_t kMostValues = 100'000;
+
+Where position(std::string_view file, const toml::source_region& source) {
+  return fmt::format("{}:{}:{}", file, source.begin.line, source.begin.column);
+}
+
+std::string_view kind_of(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::date:
+    case toml::node_type::time:
+    case toml::node_type::date_time:
+      return "a date or time";
+    default:
+      return "something else";
+  }
+}
+
+std::optional<SettingValue> scalar(const toml::node& node) {
+  if (const auto* text = node.as_string()) return SettingValue(text->get());
+  if (const auto* integer = node.as_integer()) return SettingValue(integer->get());
+  if (const auto* real = node.as_floating_point()) return SettingValue(real->get());
+  if (const auto* boolean = node.as_boolean()) return SettingValue(boolean->get());
+  return std::nullopt;
+}
+
+class Flattener {
+ public:
+  Flattener(std::string_view file, Problems& problems) : file_(file), problems_(problems) {}
+
+  void table(const toml::table& table, const std::string& prefix, std::vector<Assignment>& out) {
+    for (const auto& [key, node] : table) {
+      const std::string path =
+          prefix.empty() ? std::string(key.str()) : fmt::format("{}.{}", prefix, key.str());
+      if (prefix.empty() && path == "exclude") continue;  // excludes() reads those.
+      if (const auto* inner = node.as_table()) {
+        this->table(*inner, path, out);
+      } else {
+        leaf(path, position(file_, key.source()), node, out);
+      }
+    }
+  }
+
+  std::vector<Exclude> excludes(const toml::table& root) {
+    std::vector<Exclude> result;
+    const toml::node* node = root.get("exclude");
+    if (node == nullptr) return result;
+    const auto* list = node->as_array();
+    if (list == nullptr) {
+      complain(*node, "exclude", "a table written [[exclude]]", kind_of(*node));
+      return result;
+    }
+    for (const toml::node& element : *list) {
+      const auto* inner = element.as_table();
+      if (inner == nullptr) {
+        complain(element, "exclude", "a table written [[exclude]]", "a value");
+        continue;
+      }
+      Exclude exclude{position(file_, inner->source()), {}};
+      table(*inner, "", exclude.assignments);
+      result.push_back(std::move(exclude));
+    }
+    return result;
+  }
+
+ private:
+  void leaf(const std::string& path, const Where& where, const toml::node& node,
+            std::vector<Assignment>& out) {
+    Assignment assignment{path, node.is_array(), {}, where, {}};
+    if (const auto* list = node.as_array()) {
+      for (const toml::node& element : *list) value(path, element, assignment);
+      if (list->empty()) complain(node, path, "at least one value", "an empty list");
+    } else {
+      value(path, node, assignment);
+    }
+    if (!assignment.values.empty()) out.push_back(std::move(assignment));
+  }
+
+  void value(const std::string& path, const toml::node& node, Assignment& assignment) {
+    const auto read = scalar(node);
+    if (!read) {
+      complain(node, path, "text, a number, true or false, or a list of these", kind_of(node));
+    } else if (++values_ <= kMostValues) {
+      assignment.values.push_back(*read);
+      assignment.value_at.push_back(position(file_, node.source()));
+    } else if (values_ == kMostValues + 1) {
+      complain(node, path, fmt::format("at most {} values in a plan", kMostValues), "more");
+    }
+  }
+
+  void complain(const toml::node& node, std::string_view path, std::string_view expected,
+                std::string_view found) {
+    problems_.push_back({position(file_, node.source()),
+                         fmt::format("key '{}': expected {}, found {}", path, expected, found)});
+  }
+
+  std::string_view file_;
+  Problems& problems_;
+  std::size_t values_ = 0;
+};
+
+std::optional<toml::table> parse(std::string_view text, std::string_view file, Problems& problems) {
+  try {
+    return toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    problems.push_back({position(file, error.source()), std::string(error.description())});
+    return std::nullopt;
+  }
+}
+
+// A value of --set: TOML where it parses, the bare word otherwise.
+std::vector<SettingValue> override_values(std::string_view text, bool& is_list) {
+  Problems unused;
+  if (const auto parsed = parse(fmt::format("v = {}", text), "", unused)) {
+    std::vector<Assignment> out;
+    Flattener("", unused).table(*parsed, "", out);
+    if (out.size() == 1 && out[0].key == "v" && unused.empty()) {
+      is_list = out[0].is_list;
+      return out[0].values;
+    }
+  }
+  if (text.find_first_of("[]{}\"\n") != std::string_view::npos) return {};
+  std::vector<SettingValue> values;
+  is_list = text.find(',') != std::string_view::npos;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view word = text.substr(0, comma);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+    if (word.empty()) return {};
+    bool inner_list = false;
+    const auto inner = is_list ? override_values(word, inner_list) : std::vector<SettingValue>{};
+    values.push_back(inner.size() == 1 ? inner[0] : SettingValue(std::string(word)));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::string to_text(const Problems& problems) {
+  std::string text;
+  for (const Problem& problem : problems) {
+    text += fmt::format("{}: {}\n", problem.where, problem.message);
+  }
+  return text;
+}
+
+void sort_by_place(Problems& problems) {
+  // "file:line:column"; anything else comes last.
+  const auto place = [](const Problem& problem) {
+    const std::size_t column = problem.where.rfind(':');
+    const std::size_t line =
+        column == 0 || column == Where::npos ? Where::npos : problem.where.rfind(':', column - 1);
+    if (problem.where.starts_with("--set") || line == Where::npos) {
+      return std::pair{~0UL, ~0UL};
+    }
+    return std::pair{std::strtoul(problem.where.c_str() + line + 1, nullptr, 10),
+                     std::strtoul(problem.where.c_str() + column + 1, nullptr, 10)};
+  };
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](const Problem& a, const Problem& b) { return place(a) < place(b); });
+}
+
+Assignments read_assignments(std::string_view text, std::string_view file, Problems& problems) {
+  Assignments assignments;
+  if (text.size() > kLongestFile) {
+    problems.push_back({std::string(file), fmt::format("a plan has at most {} bytes, this one {}",
+                                                       kLongestFile, text.size())});
+    return assignments;
+  }
+  const auto root = parse(text, file, problems);
+  if (!root) return assignments;
+  Flattener flattener(file, problems);
+  std::vector<Assignment> list;
+  flattener.table(*root, "", list);
+  for (Assignment& assignment : list) {
+    const std::string key = assignment.key;
+    const auto [at, fresh] = assignments.by_key.emplace(key, std::move(assignment));
+    // a."b.c" and a.b.c are two keys of TOML but one of a plan.
+    if (!fresh) {
+      problems.push_back({at->second.where, fmt::format("key '{}': given twice", key)});
+    }
+  }
+  assignments.excludes = flattener.excludes(*root);
+  return assignments;
+}
+
+Assignment read_override(std::string_view text, Problems& problems) {
+  Assignment assignment;
+  assignment.where = fmt::format("--set {}", text);
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    problems.push_back({assignment.where, "expected key=value"});
+    return assignment;
+  }
+  assignment.key = std::string(text.substr(0, equals));
+  assignment.values = override_values(text.substr(equals + 1), assignment.is_list);
+  assignment.value_at.assign(assignment.values.size(), assignment.where);
+  if (assignment.values.empty()) {
+    problems.push_back(
+        {assignment.where, fmt::format("key '{}': expected a value, or several separated by commas",
+                                       assignment.key)});
+  }
+  return assignment;
+}
+
+}  // namespace violet::plans

@@ -1,0 +1,82 @@
+// CellData holds the events and the pyramid of one cell, and chooses which of them answers a query.
+//
+// Threading: immutable while queries run.
+// Invariants: C1 a query reads at most kMostScanned events, or replays at most kMostReplayed of them from a
+// checkpoint; what is longer is answered by the pyramid.
+#pragma once
+
+#include <optional>
+
+#include "experiments/query/feed.hpp"
+#include "experiments/query/kept_events.hpp"
+#include "experiments/query/time_base.hpp"
+#include "experiments/trace/pyramid.hpp"
+
+namespace violet::gui {
+
+inline constexpr std::uint64_t kMostScanned = 1'000'000;
+inline constexpr std::uint64_t kMostReplayed = 100'000;
+// Below this the events themselves are as cheap as the pyramid, and exact.
+inline constexpr std::uint64_t kFewEvents = 50'000;
+
+// More than a screen has: what is asked beyond it is cut.
+inline constexpr std::uint32_t kMostColumns = 1 << 14;
+inline constexpr std::uint32_t kMostGridCells = 1 << 24;
+
+struct CellData {
+  PyramidView pyramid;
+  const KeptEvents* events = nullptr;
+  TimeBase base;
+  CellInfo info;
+  // Absolute; what lies in [kept_from, kept_until) is completely in `events`.
+  Ticks kept_from = 0, kept_until = ~Ticks{0};
+
+  bool kept(const TickWindow& window) const {
+    return kept_from <= window.from && window.to <= kept_until;
+  }
+  // Whether a bucket of the pyramid is no wider than a column.
+  bool fine(const Columns& columns) const {
+    return static_cast<double>(pyramid.width()) * base.ns_per_tick() <= columns.width_ns();
+  }
+  // Whether the events in the window should be read one by one.
+  bool scans(const TickWindow& window, bool pyramid_serves) const {
+    if (!kept(window)) return false;
+    return events->count(window.from, window.to) <= (pyramid_serves ? kFewEvents : kMostScanned);
+  }
+  // The newest checkpoint that is not after `at` (absolute).
+  const Checkpoint* checkpoint(Ticks at) const;
+  // From where a replay up to `to` begins that must know the state at `from`; nothing when it would be too
+  // long or the events are not there.
+  struct ReplayFrom {
+    const Checkpoint* checkpoint;  // Null: from the beginning.
+    Ticks from;
+  };
+  std::optional<ReplayFrom> replay(const TickWindow& window, std::uint64_t most) const;
+};
+
+// Whether an event of an endpoint counts.
+inline bool has_endpoint(const Filter& filter, std::uint32_t endpoint) {
+  return filter.endpoints.empty() || std::find(filter.endpoints.begin(), filter.endpoints.end(),
+                                               EndpointId{endpoint}) != filter.endpoints.end();
+}
+constexpr Operation operation_of(const TranslateEvent& event) {
+  return event.outcome == TranslateEvent::Outcome::kFault ? Operation::kFault
+                                                          : Operation::kTranslate;
+}
+inline bool has_operation(const Filter& filter, Operation operation) {
+  return filter.operations.empty() || std::find(filter.operations.begin(), filter.operations.end(),
+                                                operation) != filter.operations.end();
+}
+
+// --- The questions (see CellFeed) ---
+Overview ask_overview(const CellData& cell, TimeWindow window, std::uint32_t columns);
+ChurnGrid ask_churn(const CellData& cell, const ChurnQuery& query);
+UsedRanges ask_used_ranges(const CellData& cell);
+PageLife ask_page_life(const CellData& cell, Iova page, Nanos at, std::size_t most);
+LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query);
+ExposureColumns ask_exposure(const CellData& cell, TimeWindow window, std::uint32_t columns);
+EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t columns);
+std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::size_t most);
+TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings);
+
+}  // namespace violet::gui

@@ -1,0 +1,30 @@
+// A named difference compares one metric of a contender with the baseline's.
+//
+// Threading: pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/results/compare.hpp"
+
+namespace violet::gui {
+
+struct NamedDifference {
+  std::string contender;
+  results::Difference difference;
+};
+
+// The metrics that have a better direction, p50 and p99 of histograms. The cells may be of one run, whose
+// interleaved repetitions are paired, or of two; the noise floor is the larger one.
+std::vector<NamedDifference> measure_differences(const results::RunData& baseline_run,
+                                                 const results::CellData& baseline,
+                                                 const results::RunData& contender_run,
+                                                 const results::CellData& contender,
+                                                 const std::string& name);
+
+// Metric by metric, so that the contenders of one lie side by side: what the workspace is about first, what is
+// zero everywhere last.
+void sort_by_importance(std::vector<NamedDifference>& rows);
+
+}  // namespace violet::gui

@@ -1,0 +1,125 @@
+// A fake run answers with the plain values that were put into it, for tests of models and views.
+//
+// Threading: as CellFeed; the values are set before it is shared.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/query/feed.hpp"
+
+namespace violet::gui {
+
+class FakeCell : public CellFeed {
+ public:
+  CellInfo about;
+  std::vector<EventLine> lines;
+  TopologyState state;
+  float operations_per_s = 1000, stale = 0, p99_ns = 500;
+
+  CellInfo info() const override { return about; }
+  std::uint64_t version() const override { return 1; }
+  Overview overview(TimeWindow window, std::uint32_t columns) const override {
+    return {window, flat(columns, operations_per_s), flat(columns, stale)};
+  }
+  ChurnGrid churn(const ChurnQuery& query) const override {
+    ChurnGrid grid;
+    grid.query = query;
+    return grid;
+  }
+  UsedRanges used_ranges() const override { return {}; }
+  PageLife page_life(Iova page, Nanos, std::size_t) const override {
+    PageLife life;
+    life.page = page.value;
+    return life;
+  }
+  LatencyGrid latency(const LatencyQuery& query) const override {
+    LatencyGrid grid;
+    grid.query = query;
+    grid.p99 = flat(query.columns, p99_ns);
+    return grid;
+  }
+  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
+    ExposureColumns answer;
+    answer.window = window;
+    answer.stale_pages = flat(columns, stale);
+    return answer;
+  }
+  EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
+    EngineColumns answer;
+    answer.window = window;
+    answer.workload_per_s = flat(columns, operations_per_s);
+    return answer;
+  }
+  std::vector<FaultLine> faults(TimeWindow, std::size_t) const override { return {}; }
+  std::uint64_t count_events(TimeWindow window, const Filter& filter) const override {
+    return events(window, filter, 0, lines.size()).size();
+  }
+  std::vector<EventLine> events(TimeWindow window, const Filter&, std::uint64_t first,
+                                std::size_t most) const override {
+    std::vector<EventLine> found;
+    for (const EventLine& line : lines) {
+      if (window.contains(line.at)) found.push_back(line);
+    }
+    found.erase(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(
+                                                   std::min<std::uint64_t>(first, found.size())));
+    if (found.size() > most) found.resize(most);
+    return found;
+  }
+  TopologyState topology(Nanos at, std::size_t) const override {
+    TopologyState answer = state;
+    answer.at = at;
+    return answer;
+  }
+
+ private:
+  static std::vector<Column> flat(std::uint32_t columns, float value) {
+    return std::vector<Column>(columns, Column{1, value, value, value, false});
+  }
+};
+
+class FakeRun : public RunFeed {
+ public:
+  std::string directory = "fake";
+  std::vector<std::shared_ptr<FakeCell>> held;
+
+  std::shared_ptr<FakeCell> add(const std::string& strategy, const std::string& workload,
+                                const std::string& placement = "sidecore") {
+    auto cell = std::make_shared<FakeCell>();
+    cell->about.run_id = directory;
+    cell->about.cell_id = strategy + "." + workload + "." + placement;
+    cell->about.label = "strategy=" + strategy + " workload=" + workload;
+    cell->about.strategy = strategy;
+    cell->about.workload = workload;
+    cell->about.placement = placement;
+    cell->about.whole = {0, 1'000'000'000};
+    cell->about.measured = {100'000'000, 900'000'000};
+    cell->about.kept_until = cell->about.whole.to;
+    held.push_back(cell);
+    return cell;
+  }
+  std::string name() const override { return directory; }
+  std::string path() const override { return directory; }
+  std::vector<CellInfo> cells() const override {
+    std::vector<CellInfo> infos;
+    for (const auto& cell : held) infos.push_back(cell->about);
+    return infos;
+  }
+  Result<std::shared_ptr<const CellFeed>> open_cell(std::size_t index,
+                                                    const OpenProgress&) override {
+    if (index >= held.size()) return fail("there is no cell {}", index);
+    return std::shared_ptr<const CellFeed>(held[index]);
+  }
+  bool alive(std::string*) const override { return false; }
+  // What happens at the next pull, once.
+  std::function<void()> next;
+  void pull() override {
+    if (const auto happens = std::exchange(next, nullptr)) happens();
+  }
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,79 @@
+#include "experiments/query/live_cell.hpp"
+
+#include <algorithm>
+
+namespace violet::gui {
+
+LiveCell::LiveCell(const CellInfo& info, Ticks start, double ns_per_tick, bool from_the_start,
+                   std::size_t most_kept)
+    : CellAnswers(false),
+      most_kept_(most_kept),
+      from_the_start_(from_the_start),
+      fold_({.ns_per_tick = ns_per_tick}) {
+  data_.info = info;
+  data_.info.live = true;
+  data_.base = TimeBase(start, ns_per_tick);
+  data_.events = &events_;
+  fold_.begin_at(start);
+  data_.pyramid = fold_.pyramid().view();
+}
+
+std::shared_ptr<void> LiveCell::hold() const {
+  const std::lock_guard gate(gate_);
+  return std::make_shared<std::shared_lock<std::shared_mutex>>(mutex_);
+}
+
+std::unique_lock<std::shared_mutex> LiveCell::alone() {
+  const std::lock_guard gate(gate_);
+  return std::unique_lock(mutex_);
+}
+
+void LiveCell::advance(std::span<const Batch> batches, Ticks until) {
+  const auto lock = alone();
+  for (const Batch& batch : batches) take(batch);
+  fold_.advance(until);
+  show();
+}
+
+void LiveCell::end() {
+  const auto lock = alone();
+  fold_.finish();
+  data_.info.live = false;
+  show();
+}
+
+void LiveCell::take(const Batch& batch) {
+  std::uint64_t lost = batch.lost_before;
+  // What happened before we looked is missing.
+  if (!from_the_start_ && !batch.events.empty()) {
+    from_the_start_ = true;
+    ++lost;
+  }
+  fold_.take(batch.lcore, batch.events, lost);
+  if (batch.events.empty()) return events_.add(batch.lcore, {}, lost);
+  Kept kept{std::make_unique<Event[]>(batch.events.size()), batch.events.size(),
+            batch.events.back().at};
+  std::copy(batch.events.begin(), batch.events.end(), kept.events.get());
+  events_.add(batch.lcore, {kept.events.get(), kept.count}, lost);
+  kept_count_ += kept.count;
+  kept_.push_back(std::move(kept));
+  while (kept_count_ > most_kept_ && kept_.size() > 1) forget_oldest();
+}
+
+void LiveCell::forget_oldest() {
+  const Kept& oldest = kept_.front();
+  events_.drop(oldest.events.get());
+  data_.kept_from = std::max(data_.kept_from, oldest.last + 1);
+  kept_count_ -= oldest.count;
+  kept_.pop_front();
+}
+
+void LiveCell::show() {
+  data_.pyramid = fold_.pyramid().view();
+  describe(data_.pyramid, data_.base, data_.info);
+  data_.info.kept_events = kept_count_;
+  data_.info.kept_until = data_.info.whole.to;
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+}  // namespace violet::gui

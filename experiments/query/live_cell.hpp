@@ -1,0 +1,68 @@
+// A cell that is still growing: its newest events in a bounded buffer, everything in a pyramid.
+//
+// Threading: append(), advance() and end() by one thread (the live run's worker); questions from any.
+// Invariants: B1 at most kMostKept events and one block are kept. B2 a question sees all of an append() or
+// nothing of it; version() grows after each advance().
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <span>
+#include <vector>
+
+#include "experiments/query/cell_answers.hpp"
+#include "experiments/trace/fold.hpp"
+
+namespace violet::gui {
+
+class LiveCell : public CellAnswers {
+ public:
+  static constexpr std::size_t kMostKept = std::size_t{1} << 22;
+
+  LiveCell(const CellInfo& info, Ticks start, double ns_per_tick, bool from_the_start,
+           std::size_t most_kept = kMostKept);
+
+  std::uint64_t version() const override { return version_.load(std::memory_order_acquire); }
+
+  struct Batch {
+    std::uint16_t lcore = 0;
+    std::span<const Event> events;
+    std::uint64_t lost_before = 0;
+  };
+  // Takes the batches and shows all before `until`.
+  void advance(std::span<const Batch> batches, Ticks until);
+  // Nothing comes any more.
+  void end();
+
+ protected:
+  std::shared_ptr<void> hold() const override;
+  const CellData& data() const override { return data_; }
+
+ private:
+  struct Kept {
+    std::unique_ptr<Event[]> events;
+    std::size_t count;
+    Ticks last;
+  };
+  std::unique_lock<std::shared_mutex> alone();
+  void take(const Batch& batch);
+  void forget_oldest();
+  void show();
+
+  std::size_t most_kept_;
+  bool from_the_start_;
+  // Who waits to write holds the gate, so that a stream of questions cannot keep it out.
+  mutable std::mutex gate_;
+  mutable std::shared_mutex mutex_;
+  std::atomic<std::uint64_t> version_{1};
+  Fold fold_;
+  KeptEvents events_;
+  std::deque<Kept> kept_;
+  std::size_t kept_count_ = 0;
+  CellData data_;
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,78 @@
+#include "experiments/query/plane.hpp"
+
+#include <gtest/gtest.h>
+
+#include "experiments/query/run_fixture_testing.hpp"
+
+namespace violet::gui {
+namespace {
+
+using Place = PlanePoint::Place;
+
+class PlaneTest : public testing::Test {
+ protected:
+  results::RunData read(const std::vector<FixtureCell>& cells, std::uint32_t repetitions = 6) {
+    const std::string path = write_fixture_run(folder_.path(), cells, repetitions);
+    auto run = results::read_run(path);
+    EXPECT_TRUE(run.has_value());
+    return std::move(*run);
+  }
+  static const PlanePoint& point(const Plane& plane, const std::string& name) {
+    for (const PlanePoint& one : plane.points) {
+      if (one.name == name) return one;
+    }
+    ADD_FAILURE() << "no point " << name;
+    return plane.points.front();
+  }
+  const TestFolder folder_;
+};
+
+TEST_F(PlaneTest, EveryCellHasItsPlace) {
+  const auto run = read(every_place());
+  EXPECT_EQ(workloads_of(run), (std::vector<std::string>{"net-rx", "nvme-4k"}));
+  const Plane plane = make_plane(run, "net-rx");
+  ASSERT_EQ(plane.points.size(), 8u);
+  EXPECT_EQ(point(plane, "strict sidecore").place, Place::kZero);
+  EXPECT_EQ(point(plane, "lazy-percpu samecore").place, Place::kStale);
+  EXPECT_EQ(point(plane, "direct sidecore").place, Place::kAlways);
+  // Its pool stays mapped, but the guest's own pages are not in it.
+  EXPECT_EQ(point(plane, "bounce-dynamic sidecore").place, Place::kZero);
+  const Plane other = make_plane(run, "nvme-4k");
+  EXPECT_EQ(other.points[0].place, Place::kMissing);
+  EXPECT_EQ(other.points[0].because, "12 events were lost");
+}
+
+TEST_F(PlaneTest, ThroughputIsRelativeToOff) {
+  const Plane plane = make_plane(read(every_place()), "net-rx");
+  EXPECT_TRUE(plane.reference_is_off);
+  EXPECT_EQ(plane.reference, "off sidecore");
+  EXPECT_NEAR(point(plane, "strict sidecore").relative->value, 0.4, 1e-9);
+  EXPECT_EQ(point(plane, "off sidecore").relative->value, 1);
+}
+
+TEST_F(PlaneTest, WithoutOffTheFastestIsTheReference) {
+  const Plane plane =
+      make_plane(read({{"strict"}, {"lazy-percpu", "net-rx", "sidecore", 2000, 1}}), "net-rx");
+  EXPECT_FALSE(plane.reference_is_off);
+  EXPECT_EQ(plane.reference, "lazy-percpu");
+}
+
+TEST_F(PlaneTest, TheFrontHoldsWhatNoOtherBeats) {
+  const Plane plane = make_plane(read(every_place()), "net-rx");
+  EXPECT_TRUE(point(plane, "bounce-dynamic sidecore").front);
+  EXPECT_TRUE(point(plane, "lazy-percpu sidecore").front);
+  EXPECT_FALSE(point(plane, "strict sidecore").front);       // Bounce is as safe and faster.
+  EXPECT_FALSE(point(plane, "lazy-single sidecore").front);  // More stale pages and slower.
+  EXPECT_FALSE(point(plane, "off sidecore").front);          // Protects nothing.
+}
+
+TEST_F(PlaneTest, AnEmptyRunHasNoReference) {
+  const Plane plane = make_plane(read({{"strict"}}, 0), "net-rx");
+  ASSERT_EQ(plane.points.size(), 1u);
+  EXPECT_TRUE(plane.reference.empty());
+  EXPECT_EQ(plane.points[0].place, Place::kMissing);
+  EXPECT_FALSE(plane.points[0].because.empty());
+}
+
+}  // namespace
+}  // namespace violet::gui

@@ -1,0 +1,156 @@
+// Writes a run directory as a run would have left it, with a made-up life in three cells (strict,
+// lazy-percpu, bounce-dynamic) or one. The same seed gives the same trace.
+//
+//   synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] [--no-pyramid]
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/query/synthetic_life.hpp"
+#include "experiments/results/run_directory.hpp"
+#include "experiments/trace/event_trace.hpp"
+#include "experiments/trace/fold.hpp"
+#include "experiments/trace/pyramid_file.hpp"
+
+namespace violet::gui {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kNsPerTick = 0.5;
+
+struct Arguments {
+  std::string out;
+  std::uint64_t events = 10'000'000;
+  std::uint64_t seed = 1;
+  std::string only;
+  bool pyramid = true;
+};
+
+std::optional<Arguments> arguments_of(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+    if (name == "--no-pyramid") {
+      arguments.pyramid = false;
+      continue;
+    }
+    if (value == nullptr) return std::nullopt;
+    ++i;
+    if (name == "--out") {
+      arguments.out = value;
+    } else if (name == "--events") {
+      arguments.events = std::strtoull(value, nullptr, 10);
+    } else if (name == "--only") {
+      arguments.only = value;
+    } else if (name == "--seed") {
+      arguments.seed = std::strtoull(value, nullptr, 10);
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (arguments.out.empty() || arguments.events == 0) return std::nullopt;
+  return arguments;
+}
+
+results::CellRecord cell_of(SyntheticStrategy strategy) {
+  const std::string name = to_text(strategy);
+  return {name,
+          name,
+          {{"axes.strategy", name},
+           {"axes.workload", std::string("synthetic")},
+           {"axes.placement", std::string("sidecore")},
+           {"axes.iotlb", std::string("none")}}};
+}
+
+// One cell into the trace and, folded, beside it.
+Result<Ticks> write_cell(const Arguments& arguments, const SyntheticOptions& options,
+                         results::EventTraceWriter& trace, const fs::path& pyramid) {
+  Fold fold({.ns_per_tick = options.ns_per_tick});
+  Status status;
+  SyntheticLife life(options);
+  const Ticks end = life.run(
+      [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost) {
+        const Status written = trace.append(lcore, events, {.dropped = lost});
+        if (status && !written) status = written;
+        if (arguments.pyramid) fold.take(lcore, events, lost);
+      },
+      [&](Ticks until) { fold.advance(until); });
+  if (arguments.pyramid && status) {
+    fold.finish();
+    status = results::append_pyramid(pyramid, options.cell, options.repetition, fold.pyramid());
+  }
+  if (!status) return tl::unexpected<Error>(status.error());
+  return end;
+}
+
+Status write_run(const Arguments& arguments) {
+  const fs::path out = arguments.out;
+  if (fs::exists(out)) return fail("{}: is there already", out.string());
+  results::RunSetup setup;
+  setup.root = out.parent_path().empty() ? fs::path(".") : out.parent_path();
+  setup.root /= ".synthetic";
+  setup.manifest.plan_name = "synthetic";
+  setup.manifest.plan_hash = "0";
+  setup.manifest.ns_per_tick = kNsPerTick;
+  setup.manifest.seed = arguments.seed;
+  std::vector<SyntheticStrategy> strategies;
+  for (const auto strategy :
+       {SyntheticStrategy::kStrict, SyntheticStrategy::kLazy, SyntheticStrategy::kBounce}) {
+    if (!arguments.only.empty() && arguments.only != to_text(strategy)) continue;
+    strategies.push_back(strategy);
+    setup.cells.push_back(cell_of(strategy));
+  }
+  if (strategies.empty()) return fail("no strategy is called {}", arguments.only);
+  const auto cells = static_cast<std::uint32_t>(setup.cells.size());
+  const fs::path root = setup.root;
+  auto writer = results::RunWriter::create(std::move(setup));
+  if (!writer) return tl::unexpected<Error>(writer.error());
+  auto trace = results::EventTraceWriter::open(writer->trace_path(), {kNsPerTick, 0, 0});
+  if (!trace) return tl::unexpected<Error>(trace.error());
+  Ticks start = 1'000'000'000;
+  for (std::uint32_t i = 0; i < cells; ++i) {
+    SyntheticOptions options;
+    options.strategy = strategies[i];
+    options.events = arguments.events / cells;
+    options.seed = arguments.seed;
+    options.cell = i;
+    options.start = start;
+    options.lose_some = options.strategy == SyntheticStrategy::kLazy;
+    const auto end = write_cell(arguments, options, *trace, writer->directory() / "trace.pyramid");
+    if (!end) return tl::unexpected<Error>(end.error());
+    start = *end + 200'000'000;
+  }
+  const Status closed = writer->close("finished");
+  if (!closed) return closed;
+  std::error_code error;
+  fs::rename(writer->directory(), out, error);
+  if (!error) fs::remove_all(root, error);
+  if (error) return fail("{}: cannot be made: {}", out.string(), error.message());
+  return {};
+}
+
+}  // namespace
+}  // namespace violet::gui
+
+int main(int argc, char** argv) {
+  const auto arguments = violet::gui::arguments_of(argc, argv);
+  if (!arguments) {
+    std::fputs(
+        "synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] "
+        "[--no-pyramid]\n",
+        stderr);
+    return 2;
+  }
+  const violet::Status status = violet::gui::write_run(*arguments);
+  if (status) return 0;
+  fmt::print(stderr, "synthetic_trace: {}\n", status.error().message);
+  return 1;
+}

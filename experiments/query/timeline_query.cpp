@@ -1,0 +1,227 @@
+// Overview, engine and faults: what happens over time, without looking at pages.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "experiments/query/column_sums.hpp"
+#include "experiments/query/level_replay.hpp"
+
+namespace violet::gui {
+namespace {
+
+std::uint64_t kinds_of(const PyramidBucket& bucket, EventKind kind) {
+  return bucket.kinds[static_cast<std::size_t>(kind)];
+}
+
+bool is_one_of(EventKind kind, std::initializer_list<EventKind> kinds) {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+// Events of these kinds a second.
+std::vector<Column> rate_of(const CellData& cell, TimeWindow window, const Columns& columns,
+                            std::initializer_list<EventKind> kinds) {
+  RateColumns rate(columns);
+  const TickWindow ticks(cell.base, window);
+  const bool scans = cell.scans(ticks, cell.fine(columns));
+  if (scans) {
+    cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
+      for (const Event& event : piece) {
+        if (is_one_of(event.kind, kinds)) rate.add_one(cell.base.nanos(event.at));
+      }
+      return true;
+    });
+  } else {
+    for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
+      std::uint64_t count = 0;
+      for (const EventKind kind : kinds) count += kinds_of(bucket, kind);
+      rate.add(from, to, static_cast<double>(count));
+    });
+  }
+  std::vector<Column> out;
+  rate.into(out, scans);
+  mark_gaps(cell, window, columns, out);
+  return out;
+}
+
+// --- The engine's gauges ---
+
+struct Sample {
+  Ticks at;
+  std::uint64_t value;
+};
+using Series = std::vector<Sample>;
+
+class Gauges {
+ public:
+  Gauges(const CellData& cell, TimeWindow window) : cell_(cell), window_(window) {
+    const Ticks end = cell.base.ticks_since(window.to);
+    const auto& cells = cell.pyramid.gauges;
+    const Ticks first = cell.base.ticks_since(window.from) >> cell.pyramid.facts.shift;
+    begin_ = static_cast<std::size_t>(
+        std::partition_point(cells.begin(), cells.end(),
+                             [first](const GaugeCell& one) { return one.bucket < first; }) -
+        cells.begin());
+    const Ticks last = end >> cell.pyramid.facts.shift;
+    end_ = static_cast<std::size_t>(
+        std::partition_point(cells.begin(), cells.end(),
+                             [last](const GaugeCell& one) { return one.bucket <= last; }) -
+        cells.begin());
+    // A rate needs the sample before and the one after: those of a screenful of rounds around.
+    begin_ -= std::min(begin_, kAround);
+    end_ = std::min(end_ + kAround, cells.size());
+    for (std::size_t i = begin_; i < end_; ++i) {
+      if (cells[i].gauge >= static_cast<std::uint16_t>(Gauge::kCount)) continue;
+      series_[{cells[i].lcore, static_cast<Gauge>(cells[i].gauge)}].push_back(
+          {cells[i].last_at, cells[i].last});
+    }
+  }
+
+  std::vector<std::uint16_t> lcores() const {
+    std::vector<std::uint16_t> numbers;
+    for (const auto& [key, series] : series_) {
+      if (numbers.empty() || numbers.back() != key.first) numbers.push_back(key.first);
+    }
+    return numbers;
+  }
+  bool has(std::uint16_t lcore, Gauge gauge) const { return series_.contains({lcore, gauge}); }
+
+  // Of all lcores together.
+  std::vector<Column> rate(Gauge gauge, const Columns& columns) const {
+    RateColumns rate(columns);
+    for (const auto& [key, series] : series_) {
+      if (key.second == gauge) add_rate(series, rate);
+    }
+    std::vector<Column> out;
+    rate.into(out, false, 1);
+    mark_gaps(cell_, window_, columns, out);
+    return out;
+  }
+  std::vector<Column> ratio(std::uint16_t lcore, Gauge part, Gauge whole,
+                            const Columns& columns) const {
+    const auto parts = series_.find({lcore, part}), wholes = series_.find({lcore, whole});
+    std::vector<Column> out;
+    if (parts == series_.end() || wholes == series_.end()) return out;
+    LevelColumns level(columns);
+    const std::size_t size = std::min(parts->second.size(), wholes->second.size());
+    for (std::size_t i = 1; i < size; ++i) {
+      const Sample &before = wholes->second[i - 1], &now = wholes->second[i];
+      if (now.value <= before.value || now.at <= before.at) continue;
+      const double share = std::clamp((static_cast<double>(parts->second[i].value) -
+                                       static_cast<double>(parts->second[i - 1].value)) /
+                                          static_cast<double>(now.value - before.value),
+                                      0.0, 1.0);
+      level.add(cell_.base.since(before.at), cell_.base.since(now.at), share, share, share);
+    }
+    level.into(out);
+    mark_gaps(cell_, window_, columns, out);
+    return out;
+  }
+  std::vector<Column> level(Gauge gauge, const Columns& columns) const {
+    LevelColumns level(columns);
+    const auto& cells = cell_.pyramid.gauges;
+    for (std::size_t i = begin_; i < end_; ++i) {
+      if (cells[i].gauge != static_cast<std::uint16_t>(gauge)) continue;
+      const Nanos at = cell_.base.since(cells[i].last_at);
+      level.add(at, at, static_cast<double>(cells[i].low),
+                cells[i].sum / static_cast<double>(std::max<std::uint64_t>(1, cells[i].samples)),
+                static_cast<double>(cells[i].high));
+    }
+    std::vector<Column> out;
+    level.into(out);
+    mark_gaps(cell_, window_, columns, out);
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kAround = 64;
+
+  void add_rate(const Series& series, RateColumns& rate) const {
+    for (std::size_t i = 1; i < series.size(); ++i) {
+      if (series[i].value < series[i - 1].value || series[i].at <= series[i - 1].at) continue;
+      rate.add(cell_.base.since(series[i - 1].at), cell_.base.since(series[i].at),
+               static_cast<double>(series[i].value - series[i - 1].value));
+    }
+  }
+
+  const CellData& cell_;
+  TimeWindow window_;
+  std::size_t begin_ = 0, end_ = 0;
+  std::map<std::pair<std::uint16_t, Gauge>, Series> series_;
+};
+
+}  // namespace
+
+Overview ask_overview(const CellData& cell, TimeWindow window, std::uint32_t count) {
+  const Columns columns(window, count);
+  Overview overview;
+  overview.window = window;
+  overview.operations_per_s =
+      rate_of(cell, window, columns, {EventKind::kDmaMap, EventKind::kDmaUnmap});
+  std::vector<Column> live;
+  levels_of(cell, window, columns, overview.stale_pages, live);
+  return overview;
+}
+
+EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t count) {
+  const Columns columns(window, count);
+  const Gauges gauges(cell, window);
+  EngineColumns out;
+  out.window = window;
+  for (const std::uint16_t number : gauges.lcores()) {
+    EngineColumns::Lcore lcore;
+    lcore.number = number;
+    const bool polls = gauges.has(number, Gauge::kPolls);
+    lcore.role = polls ? "engine" : gauges.has(number, Gauge::kOperations) ? "guest" : "endpoints";
+    if (polls) {
+      lcore.utilisation = gauges.ratio(number, Gauge::kUsefulPolls, Gauge::kPolls, columns);
+    }
+    out.lcores.push_back(std::move(lcore));
+    if (!gauges.has(number, Gauge::kOperations)) continue;
+    out.workload_per_s = gauges.rate(Gauge::kOperations, columns);
+  }
+  out.queue_depth = gauges.level(Gauge::kQueueDepth, columns);
+  constexpr std::array<Gauge, 5> kRequests{Gauge::kRequestsAttach, Gauge::kRequestsDetach,
+                                           Gauge::kRequestsMap, Gauge::kRequestsUnmap,
+                                           Gauge::kRequestsProbe};
+  for (std::size_t i = 0; i < kRequests.size(); ++i) {
+    out.requests_per_s[i] = gauges.rate(kRequests[i], columns);
+  }
+  out.hits_per_s = gauges.rate(Gauge::kIotlbHits, columns);
+  out.misses_per_s = gauges.rate(Gauge::kIotlbMisses, columns);
+  out.invalidations_per_s = gauges.rate(Gauge::kInvalidations, columns);
+  out.grace_periods_per_s = gauges.rate(Gauge::kGracePeriods, columns);
+  out.parked_per_s = gauges.rate(Gauge::kParked, columns);
+  out.kicks_per_s = rate_of(cell, window, columns, {EventKind::kKick});
+  out.flushes_per_s = rate_of(cell, window, columns, {EventKind::kFlush});
+  return out;
+}
+
+std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::size_t most) {
+  std::vector<FaultLine> all;
+  const TickWindow ticks(cell.base, window);
+  if (cell.scans(ticks, false)) {
+    cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
+      for (const Event& event : piece) {
+        if (event.kind != EventKind::kFault) continue;
+        const FaultEvent fault = FaultEvent::of(event);
+        all.push_back(
+            {cell.base.nanos(event.at), fault.endpoint.value, fault.reason, fault.iova.value});
+      }
+      return true;
+    });
+    std::stable_sort(all.begin(), all.end(),
+                     [](const FaultLine& a, const FaultLine& b) { return a.at < b.at; });
+  } else {
+    for (const FaultRecord& fault : cell.pyramid.faults) {
+      const Nanos at = cell.base.since(fault.at);
+      if (!window.contains(at)) continue;
+      all.push_back({at, fault.endpoint, static_cast<std::uint8_t>(fault.reason), fault.address});
+    }
+  }
+  if (all.size() <= most) return all;
+  std::vector<FaultLine> some;
+  for (std::size_t i = 0; i < most; ++i) some.push_back(all[i * all.size() / most]);
+  return some;
+}
+
+}  // namespace violet::gui

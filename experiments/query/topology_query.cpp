@@ -1,0 +1,138 @@
+// Which endpoint is in which domain, and what each domain has mapped, at a moment.
+#include <algorithm>
+#include <map>
+
+#include "experiments/query/level_replay.hpp"
+
+namespace violet::gui {
+namespace {
+
+// Only what the engine did: a MAP or an UNMAP is looked up in a table of ranges.
+constexpr std::uint64_t kMostTopologyEvents = 500'000;
+
+class TopologyAt {
+ public:
+  TopologyAt(const CellData& cell, TopologyState& out) : cell_(cell), out_(out) {}
+
+  void attach(std::uint32_t endpoint, std::uint32_t domain) {
+    domain_of_[endpoint] = domain;
+    mappings_[domain];
+  }
+  void map(std::uint32_t domain, const TopologyState::Mapping& mapping) {
+    mappings_[domain][mapping.range.first.value] = mapping;
+  }
+  void apply(const Event& event) {
+    switch (event.kind) {
+      case EventKind::kAttach:
+        detach(AttachEvent::of(event).endpoint.value);
+        return attach(AttachEvent::of(event).endpoint.value, AttachEvent::of(event).domain.value);
+      case EventKind::kDetach:
+        return detach(AttachEvent::of(event).endpoint.value);
+      case EventKind::kMapDone:
+        return map(MappingEvent::of(event), event.at);
+      case EventKind::kUnmapExecuted:
+        return unmap(MappingEvent::of(event));
+      default:
+        return;
+    }
+  }
+  void finish(std::size_t most) {
+    for (const RegionRecord& region : cell_.pyramid.regions) {
+      auto& known = regions_[region.endpoint];
+      if (region.first > region.last) continue;
+      known.push_back({{{region.first}, {region.last}}, static_cast<std::uint8_t>(region.kind)});
+    }
+    for (const auto& [endpoint, domain] : domain_of_) regions_[endpoint];
+    for (auto& [id, regions] : regions_) {
+      TopologyState::Endpoint endpoint;
+      endpoint.id = id;
+      if (const auto found = domain_of_.find(id); found != domain_of_.end()) {
+        endpoint.domain = found->second;
+      }
+      endpoint.regions = std::move(regions);
+      out_.endpoints.push_back(std::move(endpoint));
+    }
+    for (const auto& [id, mappings] : mappings_) {
+      TopologyState::Domain domain;
+      domain.id = id;
+      domain.mapping_count = mappings.size();
+      domain.truncated = mappings.size() > most;
+      for (const auto& [first, mapping] : mappings) {
+        if (domain.mappings.size() >= most) break;
+        domain.mappings.push_back(mapping);
+      }
+      out_.domains.push_back(std::move(domain));
+    }
+  }
+
+ private:
+  void detach(std::uint32_t endpoint) {
+    const auto found = domain_of_.find(endpoint);
+    if (found == domain_of_.end()) return;
+    const std::uint32_t domain = found->second;
+    domain_of_.erase(found);
+    const bool used = std::any_of(domain_of_.begin(), domain_of_.end(),
+                                  [domain](const auto& one) { return one.second == domain; });
+    // With the last endpoint the domain goes.
+    if (!used) mappings_.erase(domain);
+  }
+  void map(const MappingEvent& mapping, Ticks at) {
+    if (!mapping.ordered()) return;
+    map(mapping.domain.value,
+        {mapping.range, static_cast<Permissions>(static_cast<unsigned>(mapping.permissions) & 7),
+         cell_.base.nanos(at)});
+  }
+  void unmap(const MappingEvent& mapping) {
+    const auto found = mappings_.find(mapping.domain.value);
+    if (found == mappings_.end() || !mapping.ordered()) return;
+    auto& ranges = found->second;
+    const std::uint64_t last = mapping.range.last.value;
+    for (auto next = ranges.lower_bound(mapping.range.first.value);
+         next != ranges.end() && next->first <= last;) {
+      next = next->second.range.last.value <= last ? ranges.erase(next) : std::next(next);
+    }
+  }
+
+  const CellData& cell_;
+  TopologyState& out_;
+  std::map<std::uint32_t, std::uint32_t> domain_of_;
+  std::map<std::uint32_t, std::map<std::uint64_t, TopologyState::Mapping>> mappings_;
+  std::map<std::uint32_t, std::vector<TopologyState::Region>> regions_;
+};
+
+}  // namespace
+
+TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings) {
+  TopologyState out;
+  out.at = at;
+  const Ticks until = cell.base.ticks(at == std::numeric_limits<Nanos>::max() ? at : at + 1);
+  const Checkpoint* from = cell.checkpoint(until);
+  const Ticks begin = from == nullptr ? 0 : cell.base.start() + from->at;
+  TopologyAt state(cell, out);
+  if (from != nullptr) {
+    for (const AttachRecord& one :
+         cell.pyramid.attached.subspan(from->attached.first, from->attached.count)) {
+      state.attach(one.endpoint, one.domain);
+    }
+    for (const MappingRecord& one :
+         cell.pyramid.mappings.subspan(from->mappings.first, from->mappings.count)) {
+      state.map(one.domain, {{{one.first}, {one.last}},
+                             static_cast<Permissions>(one.permissions & 7),
+                             cell.base.since(one.since)});
+    }
+  }
+  const bool kept = cell.kept_from <= begin && until <= cell.kept_until;
+  if (kept && cell.events->count(begin, until) <= kMostTopologyEvents) {
+    cell.events->merge(begin, until, [&](std::uint16_t, const Event& event) {
+      state.apply(event);
+      return true;
+    });
+  } else {
+    // What is known is how it was then.
+    out.at = from == nullptr ? 0 : cell.base.since(from->at);
+  }
+  state.finish(most_mappings);
+  return out;
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,178 @@
+#include "experiments/results/metric_catalogue.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/base/check.hpp"
+
+namespace violet::results {
+namespace {
+
+constexpr Better kLower = Better::kLower;
+constexpr Better kHigher = Better::kHigher;
+constexpr Better kNeither = Better::kNeither;
+
+constexpr MetricInfo kCatalogue[] = {
+    // What the guest did.
+    {"operations_per_s", "1/s", kHigher, "operations of the workload in a second"},
+    {"requests_per_operation", "1", kLower, "virtio-iommu requests that the driver sent"},
+    {"kicks_per_operation", "1", kLower, "notifications of the request queue that were sent"},
+    {"syncs_per_operation", "1", kNeither, "times the driver waited until every request was done"},
+    {"bytes_copied_per_operation", "B", kLower, "bytes copied to and from bounce buffers"},
+    {"map_failures", "1", kLower, "dma_map calls that failed"},
+    {"failed_requests", "1", kLower, "requests that came back with a status other than OK"},
+    {"flush_queue_flushes", "1", kNeither, "flushes of the lazy mode's flush queue", {"flushes"}},
+    {"iova_tree_walk_share",
+     "%",
+     kNeither,
+     "IOVA allocations that missed the magazines and walked the tree",
+     {"iova_tree_share"}},
+    {"bounce_fallbacks", "1", kNeither, "bounces that fell back to a mapping of their own"},
+    {"data_errors", "1", kLower, "operations that carried wrong data"},
+    {"disk_bytes", "B", kNeither, "bytes that a real guest's disk moved"},
+    {"nic_bytes", "B", kNeither, "bytes that a real guest's network card moved"},
+    // What the device did.
+    {"iotlb_hit_rate", "%", kHigher, "translations that the IOTLBs answered"},
+    {"engine_utilisation", "%", kNeither, "polls of the device that found something to do"},
+    {"invalidations", "1", kNeither, "invalidations of the IOTLBs"},
+    {"grace_periods", "1", kNeither, "waits for every IOTLB reader to pass a quiescent state"},
+    {"deferred_requests",
+     "1",
+     kNeither,
+     "requests that completed only after the readers of the IOTLBs had let go",
+     {"parked_requests"}},
+    {"reader_stalls",
+     "1",
+     kLower,
+     "invalidations that a reader held up for over 10 ms",
+     {"stalls"}},
+    {"faults", "1", kLower, "translation faults that the device reported"},
+    {"lost_events", "1", kLower, "events that full rings dropped; exposure is not judged then"},
+    // Exposure: what could still be reached after its unmap.
+    {"always_mapped_bytes",
+     "B",
+     kLower,
+     "memory that endpoints can reach at any time, by design",
+     {"always_mapped"}},
+    {"exposure_window.mean", "ns", kLower, "from an unmap to the end of its last translation"},
+    {"exposure_window.p50", "ns", kLower, "the same, median"},
+    {"exposure_window.p99", "ns", kLower, "the same, 99th percentile"},
+    {"exposure_window.max", "ns", kLower, "the same, longest"},
+    {"mean_stale_pages", "pages", kLower,
+     "pages that were unmapped and could still be reached, mean over time, upper bound"},
+    {"mean_stale_pages_lower_bound",
+     "pages",
+     kLower,
+     "the same, lower bound",
+     {"mean_stale_pages_least"}},
+    {"peak_stale_pages", "pages", kLower, "the most of them at any time"},
+    {"reused_while_stale_pages",
+     "pages",
+     kLower,
+     "stale pages whose memory was mapped again for a device while they could still be reached",
+     {"reowned_pages"}},
+    {"iova_reuse_violations", "1", kLower, "pages of IOVA mapped again before their invalidation"},
+    {"censored_unmaps", "1", kLower, "unmaps that were not executed by the end of the run"},
+    {"persistent_unmaps", "1", kNeither, "unmaps of what stays reachable by design, as pools do"},
+    {"refused_maps", "1", kLower, "dma_map calls whose MAP the device did not carry out"},
+    {"mean_mapped_pages",
+     "pages",
+     kNeither,
+     "pages mapped by dma_map, mean over time",
+     {"mean_live_pages"}},
+    {"mean_subpage_bytes_exposed", "B", kLower,
+     "bytes beside the buffers in their pages, mean over time"},
+    {"mean_overpermitted_pages",
+     "pages",
+     kLower,
+     "mapped pages with more permission than their direction needs, mean over time",
+     {"mean_slack_pages"}},
+    // The rogue endpoint: probes of addresses that were unmapped.
+    {"rogue_stale_probes", "1", kNeither, "attacks: probes of what was unmapped at that moment"},
+    {"rogue_stale_hits", "1", kLower, "attacks that reached memory"},
+    {"rogue_stale_hit_rate", "%", kLower, "the share of attacks that reached memory"},
+    {"rogue_probes", "1", kNeither, "probes that the exposure ledger can judge, attacks or not"},
+    {"rogue_hit_rate", "%", kNeither, "the share of those that reached memory", {"rogue_answered"}},
+    {"rogue_hit_rate_lower_bound",
+     "%",
+     kNeither,
+     "the lowest share that the ledger expects",
+     {"rogue_answered_least"}},
+    {"rogue_hit_rate_upper_bound",
+     "%",
+     kNeither,
+     "the highest share that the ledger expects",
+     {"rogue_answered_most"}},
+    {"rogue_unexpected_hits", "1", kLower,
+     "probes that hit although the ledger says nothing was there"},
+    {"rogue_unexpected_misses", "1", kLower,
+     "probes that missed although the ledger says they cannot"},
+    {"rogue_dropped_probes", "1", kNeither,
+     "probes left out: too many were due, or one was preempted on the way"},
+    // Latencies.
+    {"map", "ns", kLower, "a dma_map call"},
+    {"unmap", "ns", kLower, "a dma_unmap call"},
+    {"lag", "ns", kLower, "how late an operation of a paced trace began"},
+};
+
+const MetricInfo* find_by(std::string_view name) {
+  for (const MetricInfo& info : kCatalogue) {
+    if (info.name == name) return &info;
+    const auto former = info.former_names();
+    if (std::find(former.begin(), former.end(), name) != former.end()) return &info;
+  }
+  return nullptr;
+}
+
+const MetricInfo& published(std::string_view name) {
+  const MetricInfo* info = find_by(name);
+  VIOLET_CHECK(info != nullptr && info->name == name);
+  return *info;
+}
+
+}  // namespace
+
+std::span<const std::string_view> MetricInfo::former_names() const {
+  const auto end = std::find(former.begin(), former.end(), std::string_view());
+  return {former.begin(), end};
+}
+
+std::span<const MetricInfo> metric_catalogue() { return kCatalogue; }
+
+const MetricInfo* find_metric(std::string_view name) {
+  if (const MetricInfo* info = find_by(name)) return info;
+  const std::size_t percentile = name.rfind(".p");
+  return percentile == std::string_view::npos ? nullptr : find_by(name.substr(0, name.find(".p")));
+}
+
+std::string_view current_metric_name(std::string_view name) {
+  static const std::map<std::string_view, std::string_view> today = [] {
+    std::map<std::string_view, std::string_view> names;
+    for (const MetricInfo& info : kCatalogue) {
+      for (const std::string_view former : info.former_names()) names.emplace(former, info.name);
+    }
+    return names;
+  }();
+  const auto at = today.find(name);
+  return at == today.end() ? name : at->second;
+}
+
+bool same_metric(std::string_view a, std::string_view b) {
+  return a == b || current_metric_name(a) == current_metric_name(b);
+}
+
+Metric measured(std::string_view name, double value) {
+  const MetricInfo& info = published(name);
+  return {std::string(name), std::string(info.unit), value, "", info.better};
+}
+
+Metric not_measured(std::string_view name, std::string because) {
+  const MetricInfo& info = published(name);
+  return {std::string(name), std::string(info.unit), std::nullopt, std::move(because), info.better};
+}
+
+Metric measured_ratio(std::string_view name, double part, double whole, const char* because) {
+  return whole > 0 ? measured(name, part / whole) : not_measured(name, because);
+}
+
+}  // namespace violet::results

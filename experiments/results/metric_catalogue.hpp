@@ -1,0 +1,42 @@
+// A metric catalogue describes every metric that a run publishes: unit, which way is better, what it says, and the
+// names that older runs have for it.
+//
+// Threading: immutable.
+// Invariants: a name, of today or former, belongs to one metric. The files of a run keep the names that they were
+// written with; whoever looks for a metric by name finds it under either (same_metric()).
+// Limits: what a real guest reports of itself ("guest_" and its own word) is not described here.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "experiments/results/records.hpp"
+
+namespace violet::results {
+
+struct MetricInfo {
+  std::string_view name;
+  std::string_view unit;  // As Metric's; of operations_per_s the workload says what is counted.
+  Better better = Better::kNeither;
+  std::string_view meaning;                     // One line.
+  std::array<std::string_view, 2> former = {};  // Names in older runs; the rest is empty.
+  std::span<const std::string_view> former_names() const;
+};
+
+// What is recorded as one number a repetition, then the latencies, whose percentiles are "map.p50" and so on.
+std::span<const MetricInfo> metric_catalogue();
+// By today's name, a former one, or that of a percentile; null when nothing is called so.
+const MetricInfo* find_metric(std::string_view name);
+// Today's name; the name itself when it is no former one.
+std::string_view current_metric_name(std::string_view name);
+bool same_metric(std::string_view a, std::string_view b);
+
+// A metric of the catalogue, with its unit and direction; a name that is not there is a bug.
+Metric measured(std::string_view name, double value);
+Metric not_measured(std::string_view name, std::string because);
+// part / whole, or not measured where there is no whole to relate to.
+Metric measured_ratio(std::string_view name, double part, double whole, const char* because);
+
+}  // namespace violet::results

@@ -1,0 +1,113 @@
+#include "experiments/results/metric_catalogue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "experiments/results/compare.hpp"
+#include "experiments/results/report.hpp"
+
+namespace violet::results {
+namespace {
+
+TEST(MetricCatalogue, ANameBelongsToOneMetricAndEachIsExplained) {
+  std::set<std::string_view> names;
+  for (const MetricInfo& metric : metric_catalogue()) {
+    EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
+    for (const auto former : metric.former_names())
+      EXPECT_TRUE(names.insert(former).second) << former;
+    EXPECT_FALSE(metric.unit.empty()) << metric.name;
+    EXPECT_FALSE(metric.meaning.empty()) << metric.name;
+  }
+}
+
+TEST(MetricCatalogue, FindsAMetricByItsFormerNameAndByAPercentile) {
+  ASSERT_NE(find_metric("reowned_pages"), nullptr);
+  EXPECT_EQ(find_metric("reowned_pages")->name, "reused_while_stale_pages");
+  EXPECT_EQ(find_metric("map.p99.9")->name, "map");
+  EXPECT_EQ(find_metric("exposure_window.p99")->name, "exposure_window.p99");
+  EXPECT_EQ(find_metric("nothing"), nullptr);
+  EXPECT_EQ(current_metric_name("nothing"), "nothing");
+  EXPECT_TRUE(same_metric("rogue_answered_least", "rogue_hit_rate_lower_bound"));
+  EXPECT_FALSE(same_metric("rogue_answered_least", "rogue_hit_rate_upper_bound"));
+}
+
+TEST(MetricCatalogue, AMetricIsWrittenWithItsUnitAndDirection) {
+  const Metric hits = measured("iotlb_hit_rate", 99);
+  EXPECT_EQ(hits.unit, "%");
+  EXPECT_EQ(hits.better, Better::kHigher);
+  EXPECT_EQ(measured_ratio("iotlb_hit_rate", 99, 0, "none").because, "none");
+  EXPECT_DEATH(measured("reowned_pages", 1), "");  // New runs have today's names alone.
+}
+
+// One cell, five repetitions, of a program that called the metric so.
+RunData run_with(const std::string& name) {
+  RunData run;
+  run.manifest.run_id = name;
+  run.manifest.outcome = "finished";
+  run.cells.push_back(
+      {{"a", "strategy=lazy-percpu", {{"strategy", std::string("lazy-percpu")}}}, {}});
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    RepetitionRecord record;
+    record.cell = "a";
+    record.repetition = i;
+    record.metrics = {{name, "pages", 10.0 + i, {}, Better::kLower}};
+    run.cells.front().repetitions.push_back(std::move(record));
+  }
+  return run;
+}
+
+constexpr const char* kFormer = "reowned_pages";
+constexpr const char* kToday = "reused_while_stale_pages";
+
+std::vector<std::string> compared(const std::string& a, const std::string& b,
+                                  const std::vector<std::string>& metrics = {}) {
+  const RunData runs[] = {run_with(a), run_with(b)};
+  const auto comparison =
+      compare(runs, {.metrics = metrics, .threshold_percent = {}, .ignored_axes = {}});
+  if (!comparison) return {comparison.error().message};
+  std::vector<std::string> names;
+  for (const Difference& d : comparison->contrasts.front().differences) {
+    names.push_back(d.metric);
+    EXPECT_EQ(d.baseline.samples, 5u) << d.reason;
+    EXPECT_EQ(d.contender.samples, 5u) << d.reason;
+  }
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(FormerNames, AnOldAndANewRunCompareByTodaysName) {
+  EXPECT_EQ(compared(kFormer, kToday), Names{kToday});
+  EXPECT_EQ(compared(kToday, kFormer), Names{kToday});
+}
+
+TEST(FormerNames, TwoOldRunsKeepTheirOwn) { EXPECT_EQ(compared(kFormer, kFormer), Names{kFormer}); }
+
+TEST(FormerNames, WhoAsksForOneNameGetsTheMetricUnderThatName) {
+  for (const char* asked : {kFormer, kToday}) {
+    EXPECT_EQ(compared(kFormer, kFormer, {asked}), Names{asked});
+    EXPECT_EQ(compared(kToday, kToday, {asked}), Names{asked});
+    EXPECT_EQ(compared(kFormer, kToday, {asked}), Names{asked});
+  }
+}
+
+TEST(FormerNames, AReportOfAnOldRunHasItsNamesAndFindsItsColumnsByEither) {
+  EXPECT_EQ(report(run_with(kFormer)).table.columns[1].name, kFormer);
+  for (const char* asked : {kFormer, kToday}) {
+    const Report found = report(run_with(kFormer), {.columns = {asked}});
+    ASSERT_EQ(found.table.columns.size(), 2u) << asked;
+    EXPECT_EQ(std::get<Quantity>(found.table.rows[0][1]).value, 12) << asked;
+  }
+}
+
+TEST(FormerNames, ARunThatANewProgramWentOnWithHasOneColumn) {
+  RunData run = run_with(kFormer);
+  run.cells.front().repetitions.back().metrics.front().name = kToday;
+  const Report mixed = report(run);
+  ASSERT_EQ(mixed.table.columns.size(), 2u);
+  EXPECT_EQ(std::get<Quantity>(mixed.table.rows[0][1]).value, 12);
+}
+
+}  // namespace
+}  // namespace violet::results

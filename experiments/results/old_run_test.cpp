@@ -1,0 +1,115 @@
+// A run that an older program left (revision d2e6057, `violet run smoke`, its trace taken away): it must stay readable,
+// with the names that its metrics had.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "engine/base/files.hpp"
+#include "engine/base/test_folder_testing.hpp"
+#include "experiments/results/compare.hpp"
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/report.hpp"
+#include "experiments/results/run_directory.hpp"
+#include "experiments/results/samples.hpp"
+
+namespace violet::results {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kOldRun = fs::path(__FILE__).parent_path() / "old_runs" / "smoke";
+
+RunData old_run() {
+  auto run = read_run(kOldRun);
+  EXPECT_TRUE(run) << (run ? "" : run.error().message);
+  return run ? std::move(*run) : RunData();
+}
+
+// The same figures as a program of today writes them.
+Result<RunData> fresh_run(const RunData& old, const fs::path& root) {
+  RunSetup setup{.root = root, .plan_text = "", .resolved_json = "{}", .cells = {}, .manifest = {}};
+  setup.manifest = host_manifest();
+  setup.manifest.plan_name = old.manifest.plan_name;
+  setup.manifest.plan_hash = old.manifest.plan_hash;
+  for (const CellData& data : old.cells) setup.cells.push_back(data.cell);
+  VIOLET_TRY(auto writer, RunWriter::create(std::move(setup)));
+  for (const CellData& data : old.cells) {
+    for (RepetitionRecord record : data.repetitions) {
+      VIOLET_TRY(writer.begin_repetition(record.cell, record.repetition));
+      for (Metric& metric : record.metrics) {
+        metric.name = std::string(current_metric_name(metric.name));
+      }
+      VIOLET_TRY(writer.finish_repetition(record));
+    }
+  }
+  VIOLET_TRY(writer.close("finished"));
+  return read_run(writer.directory());
+}
+
+TEST(OldRun, IsReadWithTheNamesThatItHas) {
+  const RunData run = old_run();
+  ASSERT_EQ(run.cells.size(), 2u);
+  for (const CellData& cell : run.cells) {
+    ASSERT_EQ(cell.repetitions.size(), 2u);
+    std::set<std::string> stored;
+    for (const Samples& samples : samples_of(cell)) stored.insert(samples.name);
+    for (const MetricInfo& metric : metric_catalogue()) {
+      for (const auto name : metric.former_names()) {
+        const std::string former(name), today(metric.name);
+        EXPECT_EQ(stored.count(former), 1u) << former;
+        EXPECT_EQ(stored.count(today), 0u) << today;
+        EXPECT_EQ(samples_of(cell, today).values, samples_of(cell, former).values) << today;
+      }
+    }
+  }
+}
+
+TEST(OldRun, EveryMetricOfItIsInTheCatalogue) {
+  for (const CellData& cell : old_run().cells) {
+    for (const Samples& samples : samples_of(cell)) {
+      const MetricInfo* info = find_metric(samples.name);
+      ASSERT_NE(info, nullptr) << samples.name;
+      EXPECT_EQ(info->better, samples.better) << samples.name;
+      if (info->name != "operations_per_s") {
+        EXPECT_EQ(info->unit, samples.unit) << samples.name;
+      }
+    }
+  }
+}
+
+TEST(OldRun, IsExportedAsTheProgramThatMadeItDid) {
+  const RunData run = old_run();
+  EXPECT_EQ(results_json(run), read_whole_file(kOldRun / "results.json").value());
+  EXPECT_EQ(render(run, report(run), Format::kCsv),
+            read_whole_file(kOldRun / "export.csv").value());
+}
+
+TEST(OldRun, ComparesWithAFreshOneByTodaysNames) {
+  const TestFolder folder;
+  const RunData old = old_run();
+  auto fresh = fresh_run(old, folder.path());
+  ASSERT_TRUE(fresh) << fresh.error().message;
+  std::set<std::string> missing;
+  for (const MetricInfo& metric : metric_catalogue()) {
+    if (!metric.former_names().empty() && metric.better != Better::kNeither) {
+      missing.emplace(metric.name);
+    }
+  }
+  ASSERT_FALSE(missing.empty());
+  const RunData runs[] = {old, std::move(*fresh)};
+  const auto comparison =
+      compare(runs, {.metrics = {}, .threshold_percent = {}, .ignored_axes = {}});
+  ASSERT_TRUE(comparison) << comparison.error().message;
+  EXPECT_EQ(comparison->gap(), "");
+  for (const Difference& d : comparison->contrasts.front().differences) {
+    missing.erase(d.metric);
+    EXPECT_EQ(current_metric_name(d.metric), d.metric);
+    EXPECT_EQ(d.baseline.samples, d.contender.samples) << d.metric;
+    EXPECT_NE(d.verdict, Verdict::kWorse) << d.metric;
+  }
+  EXPECT_TRUE(missing.empty()) << *missing.begin();
+}
+
+}  // namespace
+}  // namespace violet::results

@@ -1,0 +1,53 @@
+// The events of one ring and one repetition in memory, in order. It reserves addresses for all that it may
+// hold and takes memory as it fills: a vector that doubles would copy hundreds of megabytes while the
+// rings overflow.
+//
+// Threading: owner-only.
+// Limits: `capacity` events; what is beyond is refused.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "engine/base/check.hpp"
+#include "engine/base/mapped_memory.hpp"
+#include "engine/telemetry/event.hpp"
+
+namespace violet {
+
+class EventLog {
+ public:
+  explicit EventLog(std::size_t capacity) : capacity_(capacity) {
+    auto mapped = MappedMemory::map(capacity * sizeof(Event), PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    VIOLET_CHECK(mapped);
+    memory_ = *std::move(mapped);
+    const std::span<std::byte> bytes = memory_.bytes();
+    events_ = reinterpret_cast<Event*>(bytes.data());
+    // Fewer page faults; without it everything works.
+    static_cast<void>(::madvise(bytes.data(), bytes.size(), MADV_HUGEPAGE));
+  }
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+
+  // False when they do not fit: none is taken then.
+  bool append(std::span<const Event> events) {
+    if (events.size() > capacity_ - size_) return false;
+    std::copy(events.begin(), events.end(), events_ + size_);
+    size_ += events.size();
+    return true;
+  }
+  std::span<const Event> events() const { return {events_, size_}; }
+
+ private:
+  std::size_t capacity_;
+  std::size_t size_ = 0;
+  MappedMemory memory_;
+  Event* events_ = nullptr;
+};
+
+}  // namespace violet

@@ -1,0 +1,61 @@
+// The second opinion on the exposure ledger: a rogue endpoint tried addresses and saw which of them
+// reached memory; the engine's events say which of them should have.
+//
+// Threading: pure functions.
+// Invariants: a probe whose answer the events leave open is counted as uncertain, never as agreement.
+//   It is open from the moment the engine began to map until the dma_map returned, and from the moment
+//   it began to unmap until that was complete, whatever was preempted in between; and within `slack` of
+//   either end.
+// Limits: granules of 4 KiB. Probes of endpoints that are attached to nothing known are not judged.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/base/types.hpp"
+#include "engine/telemetry/event.hpp"
+#include "experiments/trace/time_level.hpp"
+
+namespace violet {
+
+struct ProbeInput {
+  std::span<const Event> engine;  // In time order.
+  std::span<const Event> probes;  // kRogueProbe events; others are ignored. In any order.
+  // In time order. Without them a mapping is certain from `slack` after its kMapDone on, which only
+  // holds while the engine is never preempted.
+  std::span<const Event> guest = {};
+  std::vector<std::pair<EndpointId, DomainId>> attached = {};  // Before the first event.
+  std::uint64_t lost_engine_events = 0;
+  Ticks slack = 0;  // The stated error of a probe's time stamp.
+};
+
+struct ProbeAgreement {
+  std::uint64_t judged = 0;
+  std::uint64_t not_judged = 0;
+  std::uint64_t hits = 0;             // Of those judged.
+  std::uint64_t expected_hits = 0;    // Certain ones.
+  std::uint64_t expected_misses = 0;  // Certain ones.
+  std::uint64_t uncertain = 0;
+  std::uint64_t unexpected_hits =
+      0;  // Reached memory where nothing was mapped: a stale translation.
+  std::uint64_t unexpected_misses = 0;  // Denied where a mapping allowed it.
+  bool complete = true;                 // No events were lost.
+
+  double hit_rate() const { return rate(hits); }
+  // What the ledger expects, with its error.
+  Bounds<double> expected_rate() const {
+    return {rate(expected_hits), rate(expected_hits + uncertain)};
+  }
+  bool agrees() const { return unexpected_hits == 0 && unexpected_misses == 0; }
+
+ private:
+  double rate(std::uint64_t count) const {
+    return judged == 0 ? 0 : static_cast<double>(count) / static_cast<double>(judged);
+  }
+};
+
+ProbeAgreement compare_probes(const ProbeInput& input);
+
+}  // namespace violet

@@ -1,0 +1,63 @@
+// trace.pyramid: the stored pyramids of a run, one section for each cell and repetition.
+//
+//   section  64 bytes  magic "VIOPYRA1", version, cell (position in the plan), repetition, CRC-32
+//                      and bytes of the payload, layout, CRC-32 of this header; then the payload: a
+//                      directory of arrays and the arrays of experiments/trace/pyramid.hpp, each at a multiple of 64
+// Little-endian, as the machine that wrote it. Sections follow one another; of two for the same cell
+// and repetition the later one counts.
+//
+// Threading: append_pyramid() from one process at a time; a PyramidFile is immutable and may be shared.
+// Invariants: Y1 a section is appended whole or, when the writer is killed, is cut short and ignored.
+// Y2 whatever the bytes, reading ends in an error that names the file and the offset or in a pyramid whose
+// positions are all in range and whose arrays are sorted.
+// Limits: sections of another version or layout are not read; what they say is in the events as well, as
+// far as the trace keeps them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/base/mapped_memory.hpp"
+#include "engine/base/result.hpp"
+#include "experiments/trace/pyramid.hpp"
+
+namespace violet::results {
+
+inline constexpr std::uint32_t kPyramidVersion = 4;
+
+Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
+                      std::uint32_t repetition, const Pyramid& pyramid);
+
+class PyramidFile {
+ public:
+  struct Section {
+    std::uint32_t cell = 0;
+    std::uint32_t repetition = 0;
+    std::uint64_t offset = 0;  // Of its header.
+    std::uint64_t bytes = 0;   // Of its payload.
+    std::uint32_t crc = 0;
+    std::uint32_t version = 0;
+    std::uint32_t layout = 0;  // Of the arrays.
+  };
+
+  // Maps the file and reads the headers only.
+  static Result<PyramidFile> open(const std::filesystem::path& path);
+
+  const std::vector<Section>& sections() const { return sections_; }
+  bool cut_short() const { return cut_short_; }
+  // The newest.
+  std::optional<std::size_t> find(std::uint32_t cell, std::uint32_t repetition) const;
+  // Checks the section and looks into it. The view lives as long as this object or a copy of it.
+  Result<PyramidView> read(std::size_t section) const;
+
+ private:
+  std::filesystem::path path_;
+  std::shared_ptr<const MappedMemory> mapped_;
+  std::vector<Section> sections_;
+  bool cut_short_ = false;
+};
+
+}  // namespace violet::results

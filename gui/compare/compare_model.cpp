@@ -1,0 +1,406 @@
+#include "gui/compare/compare_model.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <utility>
+
+#include "experiments/results/report.hpp"
+
+namespace violet::gui {
+
+using results::CellData;
+using results::RunData;
+
+namespace {
+
+// Metrics whose noise is the band of a row.
+constexpr const char* kRowMetrics[kLaneRows] = {"operations_per_s", "unmap.p99",
+                                                "mean_stale_pages"};
+
+Result<std::shared_ptr<RunFeed>> openFromDisk(const std::string& path) {
+  VIOLET_TRY(auto run, open_run(path));
+  return std::shared_ptr<RunFeed>(std::move(run));
+}
+
+QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
+
+std::string strategyOf(const CellData& cell) { return results::axis_text(cell.cell, "strategy"); }
+
+LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
+                               Operation operation) {
+  LaneColumns::Columns columns;
+  if (!lane.trace) {
+    columns.because.fill(lane.because);
+    return columns;
+  }
+  const TimeWindow window{relative.from + lane.origin, relative.to + lane.origin};
+  Overview overview = lane.trace->overview(window, count);
+  // As sampled: of calls on mappings that stay the trace holds some only.
+  columns.rows[0] = lane.trace->engine(window, count).workload_per_s;
+  columns.because[0] = QStringLiteral("its trace has no samples of the workload's operations");
+  columns.rows[2] = std::move(overview.stale_pages);
+  LatencyQuery query;
+  query.window = window;
+  query.operation = operation;
+  query.columns = count;
+  LatencyGrid latency = lane.trace->latency(query);
+  columns.rows[1] = std::move(latency.p99);
+  columns.because[1] = QString::fromStdString(latency.because);
+  return columns;
+}
+
+}  // namespace
+
+// Run open_cells and cells that are open. Only the question that opens touches it, and there is one at a time.
+struct CompareModel::OpenCells {
+  Opener opener;
+  std::atomic<bool> cancelled{false};
+  std::map<std::string, std::shared_ptr<RunFeed>> runs;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const CellFeed>> cells;
+
+  // Runs that are compared no longer are closed.
+  void keepOnly(const std::vector<std::string>& paths) {
+    const auto gone = [&paths](const std::string& path) {
+      return std::find(paths.begin(), paths.end(), path) == paths.end();
+    };
+    std::erase_if(cells, [&gone](const auto& one) { return gone(one.first.first); });
+    std::erase_if(runs, [&gone](const auto& one) { return gone(one.first); });
+  }
+
+  Result<std::shared_ptr<const CellFeed>> cell(const std::string& path, const std::string& id) {
+    const auto known = cells.find({path, id});
+    if (known != cells.end()) return known->second;
+    auto run = runs.find(path);
+    if (run == runs.end()) {
+      VIOLET_TRY(auto opened, opener(path));
+      run = runs.emplace(path, std::move(opened)).first;
+    }
+    const auto infos = run->second->cells();
+    const auto info = std::find_if(infos.begin(), infos.end(),
+                                   [&id](const CellInfo& one) { return one.cell_id == id; });
+    if (info == infos.end()) return fail("no events of this cell are in the run's trace");
+    OpenProgress progress;
+    progress.context = &cancelled;
+    progress.cancel = [](void* context) {
+      return static_cast<std::atomic<bool>*>(context)->load(std::memory_order_relaxed);
+    };
+    auto trace = run->second->open_cell(static_cast<std::size_t>(info - infos.begin()), progress);
+    if (trace) cells[{path, id}] = *trace;
+    return trace;
+  }
+};
+
+CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
+    : QObject(parent),
+      session_(session),
+      open_cells_(std::make_shared<OpenCells>()),
+      load_([this](Loaded loaded) { runsLoaded(std::move(loaded)); }),
+      open_([this](Opened opened) { cellsOpened(std::move(opened)); }),
+      ask_columns_([this](LaneColumns columns) {
+        columns_ = std::move(columns);
+        emit columnsChanged();
+      }),
+      ask_differences_([this](std::vector<NamedDifference> rows) {
+        differences_ = std::move(rows);
+        emit differencesChanged();
+      }),
+      ask_divergences_([this](std::vector<Divergence> found) {
+        divergences_ = std::move(found);
+        emit divergencesChanged();
+      }) {
+  open_cells_->opener = opener ? std::move(opener) : Opener(openFromDisk);
+  connect(&session_, &Session::runChanged, this, &CompareModel::reload);
+  connect(&session_, &Session::cellsChanged, this, &CompareModel::reload);
+  connect(&session_, &Session::windowChanged, this, &CompareModel::askColumns);
+  connect(&session_, &Session::cursorChanged, this, &CompareModel::cursorChanged);
+  reload();
+}
+
+CompareModel::~CompareModel() { open_cells_->cancelled.store(true, std::memory_order_relaxed); }
+
+// ---- runs
+
+void CompareModel::reload() {
+  session_path_ = session_.run() != nullptr ? text(session_.run()->path()) : QString();
+  QStringList paths = added_;
+  if (!session_path_.isEmpty()) paths.prepend(session_path_);
+  paths.removeDuplicates();
+  load_.ask([paths] {
+    Loaded loaded;
+    for (const QString& path : paths) {
+      auto run = results::read_run(path.toStdString());
+      if (run) {
+        loaded.runs.push_back(std::make_shared<const RunData>(std::move(*run)));
+      } else if (loaded.error.isEmpty()) {
+        loaded.error = text(run.error().message);
+      }
+    }
+    return loaded;
+  });
+}
+
+void CompareModel::runsLoaded(Loaded loaded) {
+  runs_ = std::move(loaded.runs);
+  error_ = loaded.error;
+  if (!workloads().contains(workload_)) workload_ = workloads().value(0);
+  emit runsChanged();
+  // What was chosen stays where the new results have it too: a live run grows.
+  const std::vector<Lane> all = choices();
+  std::vector<Lane> kept;
+  for (const Lane& lane : lanes_) {
+    const auto found = std::find(all.begin(), all.end(), lane);
+    if (found != all.end()) kept.push_back(*found);
+  }
+  if (lanes_.empty() || kept.size() < lanes_.size()) return chooseLanes();
+  setLanes(std::move(kept));
+  emit workloadChanged();
+}
+
+void CompareModel::addRun(const QString& path) {
+  if (!added_.contains(path)) added_ << path;
+  reload();
+}
+void CompareModel::removeAddedRuns() {
+  added_.clear();
+  reload();
+}
+
+QStringList CompareModel::workloads() const {
+  QStringList names;
+  for (const auto& run : runs_) {
+    for (const std::string& name : workloads_of(*run)) names << text(name);
+  }
+  names.removeDuplicates();
+  return names;
+}
+
+void CompareModel::setWorkload(const QString& workload) {
+  if (workload == workload_) return;
+  workload_ = workload;
+  chooseLanes();
+}
+
+Lane CompareModel::laneOf(std::size_t run, const CellData& cell) const {
+  Lane lane;
+  lane.run = run;
+  lane.cell_id = cell.cell.id;
+  lane.name = text(cell_name(*runs_[run], cell));
+  if (run > 0) lane.name += QStringLiteral(" (run %1)").arg(run + 1);
+  lane.strategy = text(strategyOf(cell));
+  lane.placement = text(results::axis_text(cell.cell, "placement"));
+  lane.because = QStringLiteral("its trace is being opened");
+  return lane;
+}
+
+std::vector<Lane> CompareModel::choices() const {
+  std::vector<Lane> lanes;
+  for (std::size_t run = 0; run < runs_.size(); ++run) {
+    for (const CellData* cell : cells_of(*runs_[run], workload_.toStdString())) {
+      lanes.push_back(laneOf(run, *cell));
+    }
+  }
+  return lanes;
+}
+
+// The first cells of different strategies that protect by unmapping or copying; then whatever there is.
+void CompareModel::chooseLanes() {
+  std::vector<Lane> chosen;
+  const std::vector<Lane> all = choices();
+  for (const char* wanted : {"strict", "lazy-percpu", "bounce-dynamic"}) {
+    const auto found = std::find_if(all.begin(), all.end(), [wanted](const Lane& lane) {
+      return lane.strategy == QLatin1String(wanted);
+    });
+    if (found != all.end()) chosen.push_back(*found);
+  }
+  for (const Lane& lane : all) {
+    if (std::find(chosen.begin(), chosen.end(), lane) == chosen.end()) chosen.push_back(lane);
+  }
+  setLanes(std::move(chosen));
+  emit workloadChanged();
+}
+
+void CompareModel::setLanes(std::vector<Lane> lanes) {
+  if (lanes.size() > kMostLanes) lanes.resize(kMostLanes);
+  lanes_ = std::move(lanes);
+  plane_ = runs_.empty() ? Plane{} : make_plane(*runs_.front(), workload_.toStdString());
+  differences_.clear();
+  divergences_.clear();
+  columns_ = {};
+  ask_divergences_.cancel();
+  emit lanesChanged();
+  askDifferences();
+  askFeeds();
+}
+
+const CellData* CompareModel::cellOf(const Lane& lane) const {
+  if (lane.run >= runs_.size()) return nullptr;
+  for (const CellData& cell : runs_[lane.run]->cells) {
+    if (cell.cell.id == lane.cell_id) return &cell;
+  }
+  return nullptr;
+}
+
+// ---- cells
+
+void CompareModel::askFeeds() {
+  std::vector<std::string> paths;
+  for (const Lane& lane : lanes_) {
+    const bool of_session = lane.run == 0 && !session_path_.isEmpty();
+    paths.push_back(of_session ? session_path_.toStdString() : runs_[lane.run]->directory.string());
+  }
+  open_.ask([open_cells = open_cells_, lanes = lanes_, paths] {
+    open_cells->keepOnly(paths);
+    Opened opened{lanes};
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      Lane& lane = opened.lanes[i];
+      auto trace = open_cells->cell(paths[i], lane.cell_id);
+      if (!trace) {
+        lane.because = text(trace.error().message);
+        continue;
+      }
+      lane.trace = *trace;
+      lane.because.clear();
+      const CellInfo info = lane.trace->info();
+      lane.origin = info.measured.from;
+      lane.length = info.measured.length() > 0 ? info.measured.length() : info.whole.length();
+    }
+    return opened;
+  });
+}
+
+void CompareModel::cellsOpened(Opened opened) {
+  if (opened.lanes != lanes_) return;  // Others were chosen meanwhile.
+  lanes_ = std::move(opened.lanes);
+  emit lanesChanged();
+  askColumns();
+  askDivergences();
+}
+
+// ---- differences
+
+void CompareModel::askDifferences() {
+  ask_differences_.ask([runs = runs_, lanes = lanes_] {
+    std::vector<NamedDifference> rows;
+    const auto cell = [&runs](const Lane& lane) -> const CellData* {
+      for (const CellData& one : runs[lane.run]->cells) {
+        if (one.cell.id == lane.cell_id) return &one;
+      }
+      return nullptr;
+    };
+    for (std::size_t i = 1; i < lanes.size(); ++i) {
+      const CellData* baseline = cell(lanes[0]);
+      const CellData* contender = cell(lanes[i]);
+      if (baseline == nullptr || contender == nullptr) continue;
+      auto more = measure_differences(*runs[lanes[0].run], *baseline, *runs[lanes[i].run],
+                                      *contender, lanes[i].name.toStdString());
+      rows.insert(rows.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+    }
+    sort_by_importance(rows);
+    return rows;
+  });
+}
+
+double CompareModel::noise(LaneRow row) const {
+  std::string metric = kRowMetrics[static_cast<std::size_t>(row)];
+  if (row == LaneRow::kLatency && latency_ == Operation::kMap) metric = "map.p99";
+  double floor = 0;
+  for (const NamedDifference& one : differences_) {
+    if (one.difference.metric == metric) floor = std::max(floor, one.difference.noise_floor);
+  }
+  return floor;
+}
+
+void CompareModel::askDivergences() {
+  ask_divergences_.ask([lanes = lanes_, open_cells = open_cells_] {
+    std::vector<Divergence> found;
+    const auto cancelled = [&open_cells] {
+      return open_cells->cancelled.load(std::memory_order_relaxed);
+    };
+    for (std::size_t i = 1; i < lanes.size(); ++i) {
+      if (lanes[0].trace && lanes[i].trace) {
+        found.push_back(findDivergence(*lanes[0].trace, *lanes[i].trace, 1'000'000, cancelled));
+        continue;
+      }
+      Divergence unknown;
+      unknown.because = lanes[0].trace ? lanes[i].because : lanes[0].because;
+      found.push_back(unknown);
+    }
+    return found;
+  });
+}
+
+bool CompareModel::settled() const {
+  return !load_.busy() && !open_.busy() && !ask_columns_.busy() && !ask_differences_.busy() &&
+         !ask_divergences_.busy();
+}
+
+std::optional<std::size_t> CompareModel::sessionCell(const std::string& cell_id) const {
+  if (session_.run() == nullptr) return std::nullopt;
+  const auto infos = session_.run()->cells();
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    if (infos[i].cell_id == cell_id) return i;
+  }
+  return std::nullopt;
+}
+
+// ---- the lanes over one time axis
+
+Nanos CompareModel::origin() const {
+  return session_.cell() ? session_.cell()->info().measured.from : 0;
+}
+
+TimeWindow CompareModel::window() const {
+  if (session_.cell()) {
+    return {session_.window().from - origin(), session_.window().to - origin()};
+  }
+  Nanos longest = Session::kShortestWindow;
+  for (const Lane& lane : lanes_) longest = std::max(longest, lane.length);
+  return {0, longest};
+}
+
+std::optional<Nanos> CompareModel::cursor() const {
+  if (!session_.cell()) return own_cursor_;
+  if (!session_.cursor()) return std::nullopt;
+  return *session_.cursor() - origin();
+}
+
+void CompareModel::setCursor(std::optional<Nanos> relative) {
+  own_cursor_ = relative;
+  if (!session_.cell()) {
+    emit cursorChanged();
+  } else if (relative) {
+    session_.setCursor(*relative + origin());
+  } else {
+    session_.setCursor(std::nullopt);
+  }
+}
+
+void CompareModel::setColumns(std::uint32_t columns) {
+  if (columns == column_count_) return;
+  column_count_ = columns;
+  askColumns();
+}
+
+void CompareModel::setLatency(Operation operation) {
+  if (operation == latency_) return;
+  latency_ = operation;
+  askColumns();
+}
+
+void CompareModel::askColumns() {
+  if (column_count_ == 0 || lanes_.empty()) return;
+  ask_columns_.ask(
+      [lanes = lanes_, window = window(), count = column_count_, operation = latency_] {
+        LaneColumns columns;
+        columns.window = window;
+        columns.latency = operation;
+        for (const Lane& lane : lanes) {
+          columns.lanes.push_back(columnsOf(lane, window, count, operation));
+        }
+        return columns;
+      });
+}
+
+}  // namespace violet::gui

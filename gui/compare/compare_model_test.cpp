@@ -1,0 +1,119 @@
+#include "gui/compare/compare_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <QFile>
+#include <QTest>
+
+#include "experiments/query/fake_run_testing.hpp"
+#include "experiments/query/run_fixture_testing.hpp"
+
+namespace violet::gui {
+namespace {
+
+class CompareModelTest : public testing::Test {
+ protected:
+  void open(const std::vector<FixtureCell>& cells) {
+    path_ = write_fixture_run(folder_.path(), cells);
+    run_ = std::make_shared<FakeRun>();
+    run_->directory = path_;
+    for (const FixtureCell& cell : cells) run_->add(cell.strategy, cell.workload, cell.placement);
+  }
+  CompareModel::Opener opener() {
+    return [this](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
+      if (path != path_) return fail("{}: no trace", path);
+      return std::shared_ptr<RunFeed>(run_);
+    };
+  }
+  static void settle(CompareModel& model) {
+    ASSERT_TRUE(QTest::qWaitFor([&model] { return model.settled(); }, 20000));
+  }
+
+  const TestFolder folder_;
+  std::string path_;
+  std::shared_ptr<FakeRun> run_;
+  Session session_;
+};
+
+TEST_F(CompareModelTest, LanesAreOfOneWorkload) {
+  open(every_place());
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  settle(model);
+  EXPECT_EQ(model.workload(), "net-rx");
+  ASSERT_EQ(model.lanes().size(), 3u);
+  EXPECT_EQ(model.lanes()[0].strategy, "strict");
+  EXPECT_EQ(model.lanes()[1].strategy, "lazy-percpu");
+  for (const Lane& lane : model.lanes())
+    EXPECT_NE(lane.trace, nullptr) << lane.because.toStdString();
+  model.setWorkload("nvme-4k");
+  settle(model);
+  ASSERT_EQ(model.lanes().size(), 1u);
+  EXPECT_TRUE(model.differences().empty());
+}
+
+TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
+  open(every_place());
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  settle(model);
+  model.setColumns(50);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return session_.cell() != nullptr; }, 20000));
+  settle(model);
+  EXPECT_EQ(model.window(), (TimeWindow{0, 800'000'000}));
+  ASSERT_EQ(model.columns().lanes.size(), 3u);
+  EXPECT_EQ(model.columns().lanes[0].rows[0].size(), 50u);
+  model.setCursor(5000);
+  EXPECT_EQ(session_.cursor(), 100'005'000);
+  EXPECT_EQ(model.cursor(), 5000);
+  EXPECT_EQ(model.divergences().size(), 2u);
+  EXPECT_GT(model.differences().size(), 2u);
+}
+
+TEST_F(CompareModelTest, WithoutATraceTheResultsAreStillShown) {
+  open(every_place());
+  CompareModel model(session_, [](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
+    return fail("{}/trace.events: cut off at 12", path);
+  });
+  session_.setRun(run_);
+  settle(model);
+  ASSERT_EQ(model.lanes().size(), 3u);
+  EXPECT_EQ(model.lanes()[0].trace, nullptr);
+  EXPECT_TRUE(model.lanes()[0].because.contains("trace.events"));
+  EXPECT_EQ(model.plane().points.size(), 8u);
+  EXPECT_FALSE(model.differences().empty());
+}
+
+TEST_F(CompareModelTest, ADamagedDatabaseIsNamed) {
+  open(every_place());
+  QFile file(QString::fromStdString(path_ + "/results.sqlite"));
+  ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+  file.write(QByteArray(8192, 'x'));
+  file.close();
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  settle(model);
+  EXPECT_TRUE(model.runs().empty());
+  EXPECT_TRUE(model.error().contains("results.sqlite")) << model.error().toStdString();
+}
+
+TEST_F(CompareModelTest, CellsOfAnotherRunCanBeChosen) {
+  open({{"strict"}, {"lazy-percpu"}});
+  const std::string other =
+      write_fixture_run(folder_.path(), {{"strict", "net-rx", "sidecore", 1500}});
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  model.addRun(QString::fromStdString(other));
+  settle(model);
+  ASSERT_EQ(model.runs().size(), 2u);
+  const auto choices = model.choices();
+  ASSERT_EQ(choices.size(), 3u);
+  EXPECT_TRUE(choices[2].name.contains("run 2"));
+  model.setLanes({choices[0], choices[2]});
+  settle(model);
+  ASSERT_FALSE(model.differences().empty());
+  EXPECT_NEAR(model.differences()[0].difference.ratio->value, 1.5, 0.01);
+}
+
+}  // namespace
+}  // namespace violet::gui

@@ -1,0 +1,34 @@
+#include "gui/compare/difference_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <QAbstractItemModelTester>
+
+#include "experiments/query/run_fixture_testing.hpp"
+
+namespace violet::gui {
+namespace {
+
+TEST(DifferenceTable, DifferencesHaveVerdicts) {
+  const TestFolder folder;
+  const auto read = results::read_run(write_fixture_run(folder.path(), every_place()));
+  ASSERT_TRUE(read.has_value());
+  const results::RunData& run = *read;
+  auto rows = measure_differences(run, run.cells[1], run, run.cells[3], "lazy");
+  sort_by_importance(rows);
+  ASSERT_FALSE(rows.empty());
+  EXPECT_EQ(rows[0].difference.metric, "operations_per_s");
+  EXPECT_EQ(rows[0].difference.verdict, results::Verdict::kBetter);
+  for (const auto& row : rows) EXPECT_NE(row.difference.metric, "unmap.p99.9");
+  DifferenceTable table;
+  const QAbstractItemModelTester tester(&table,
+                                        QAbstractItemModelTester::FailureReportingMode::Fatal);
+  table.setDifferences(rows);
+  EXPECT_EQ(table.index(0, DifferenceTable::kVerdict).data().toString(), "better");
+  EXPECT_EQ(table.index(0, DifferenceTable::kRatio).data().toString(), "2.00");
+  EXPECT_TRUE(
+      table.index(0, DifferenceTable::kAfter).data(Qt::ToolTipRole).toString().contains("95 %"));
+}
+
+}  // namespace
+}  // namespace violet::gui

@@ -1,0 +1,77 @@
+// A plan check lets the program that would run a plan judge it while it is written: `violet run
+// FILE --dry-run`.
+//
+// Threading: the main thread; the program is a process of its own.
+// Invariants: At most one check runs; of the texts that come while it does only the newest is
+// checked. A verdict is always about the newest text: an older one is never delivered. No process
+// outlives the object.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <optional>
+#include <vector>
+
+#include "gui/experiment/plan_places.hpp"
+
+class QProcess;
+
+namespace violet::gui {
+
+struct PlanProblem {
+  int line = 0, column = 0;  // From 1; 0: no place in the file.
+  QString message;           // "key 'axes.strategy': expected ..., did you mean 'strict'?"
+  bool operator==(const PlanProblem&) const = default;
+};
+
+struct PlannedCell {
+  QString id, label;
+};
+
+struct PlanVerdict {
+  bool valid = false;
+  std::vector<PlanProblem> problems;
+  QString name, hash;
+  int repetitions = 0;
+  double estimated_s = 0;
+  std::vector<PlannedCell> cells;
+  QStringList notes;
+  QString failure;  // The program could not be asked: why.
+};
+// Of what the program printed; a text that is none of its documents is a failure.
+PlanVerdict verdictOf(const QByteArray& json, const QByteArray& words);
+
+class PlanCheck : public QObject {
+  Q_OBJECT
+ public:
+  static constexpr int kQuietMs = 250;  // After the last key.
+
+  explicit PlanCheck(PlanPlaces places, QObject* parent = nullptr);
+  ~PlanCheck() override;
+
+  void setText(const QString& text);
+  const QString& text() const { return text_; }
+  const std::optional<PlanVerdict>& verdict() const { return verdict_; }
+  bool busy() const { return process_ != nullptr || quiet_.isActive(); }
+  // The file that holds the text that was checked last.
+  QString file() const { return folder_.filePath(QStringLiteral("plan.toml")); }
+
+ signals:
+  void checked();
+
+ private:
+  void start();
+  void finish();
+  void deliver(PlanVerdict verdict);
+
+  PlanPlaces places_;
+  QTemporaryDir folder_;
+  QTimer quiet_;
+  QProcess* process_ = nullptr;
+  QString text_, checked_text_;
+  std::optional<PlanVerdict> verdict_;
+};
+
+}  // namespace violet::gui

@@ -1,0 +1,102 @@
+#include "gui/experiment/plan_places.hpp"
+
+#include <QCoreApplication>
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QRegularExpression>
+#include <QSaveFile>
+#include <QStandardPaths>
+
+namespace violet::gui {
+namespace {
+
+constexpr qint64 kMostBytes = 1 << 20;
+
+QString fromEnvironmentOr(const char* name, const QString& otherwise) {
+  const QString value = qEnvironmentVariable(name);
+  return value.isEmpty() ? otherwise : value;
+}
+
+// The value of `key` in the [plan] table; plans are checked by the program, this is for the list only.
+QString valueOf(const QString& text, const QString& key) {
+  static const QRegularExpression table(QStringLiteral(R"(^\s*\[plan\]\s*$)"),
+                                        QRegularExpression::MultilineOption);
+  const auto found = table.match(text);
+  if (!found.hasMatch()) return {};
+  QString body = text.mid(found.capturedEnd());
+  static const QRegularExpression next(QStringLiteral(R"(^\s*\[)"),
+                                       QRegularExpression::MultilineOption);
+  body.truncate(next.match(body).hasMatch() ? next.match(body).capturedStart() : body.size());
+  const QRegularExpression line(QStringLiteral(R"re(^\s*%1\s*=\s*"([^"\n]*)")re").arg(key),
+                                QRegularExpression::MultilineOption);
+  return line.match(body).captured(1);
+}
+
+void addPlans(const QString& folder, bool bundled, std::vector<PlanFile>& plans) {
+  for (const QFileInfo& info :
+       QDir(folder).entryInfoList({QStringLiteral("*.toml")}, QDir::Files, QDir::Name)) {
+    QString text, error;
+    readText(info.filePath(), text, error);
+    plans.push_back(
+        {info.completeBaseName(), planDescription(text), info.absoluteFilePath(), bundled});
+  }
+}
+
+}  // namespace
+
+PlanPlaces PlanPlaces::fromEnvironment() {
+  const QDir bin(QCoreApplication::applicationDirPath());
+  PlanPlaces places;
+  places.program = fromEnvironmentOr("VIOLET_PROGRAM", bin.filePath(QStringLiteral("violet")));
+  // build/<preset>/bin
+  places.root =
+      fromEnvironmentOr("VIOLET_ROOT", QDir::cleanPath(bin.filePath(QStringLiteral("../../.."))));
+  places.bundled = places.root + QStringLiteral("/experiments/plans");
+  places.saved =
+      QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QStringLiteral("/plans");
+  places.runs = fromEnvironmentOr("VIOLET_RUNS", places.root + QStringLiteral("/runs"));
+  return places;
+}
+
+std::vector<PlanFile> listPlans(const PlanPlaces& places) {
+  std::vector<PlanFile> plans;
+  addPlans(places.bundled, true, plans);
+  addPlans(places.saved, false, plans);
+  return plans;
+}
+
+QString planName(const QString& text) { return valueOf(text, QStringLiteral("name")); }
+QString planDescription(const QString& text) {
+  return valueOf(text, QStringLiteral("description"));
+}
+
+bool readText(const QString& path, QString& text, QString& error) {
+  QFile file(path);
+  if (!file.open(QIODevice::ReadOnly)) {
+    error = QStringLiteral("%1: cannot be opened: %2").arg(path, file.errorString());
+    return false;
+  }
+  const QByteArray bytes = file.read(kMostBytes + 1);
+  if (bytes.size() > kMostBytes) {
+    error = QStringLiteral("%1: has more than 1 MiB and is no plan").arg(path);
+    return false;
+  }
+  text = QString::fromUtf8(bytes);
+  return true;
+}
+
+bool writeText(const QString& path, const QString& text, QString& error) {
+  if (!QDir().mkpath(QFileInfo(path).absolutePath())) {
+    error = QStringLiteral("%1: its folder cannot be made").arg(path);
+    return false;
+  }
+  QSaveFile file(path);
+  if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) {
+    return true;
+  }
+  error = QStringLiteral("%1: cannot be written: %2").arg(path, file.errorString());
+  return false;
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,178 @@
+#include "gui/experiment/run_matrix.hpp"
+
+#include <algorithm>
+
+#include "experiments/results/progress.hpp"
+#include "experiments/results/samples.hpp"
+#include "experiments/results/statistics.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+using results::CellData;
+using results::RunData;
+
+namespace {
+
+// The header says what is counted; times need their unit.
+QString shortText(double value, const std::string& unit) {
+  return unit == "ns" ? quantityText(value, unit) : countText(value);
+}
+
+// "net-rx strict" of "workload=net-rx strategy=strict": the plan beside the table has the keys.
+QString valuesOf(const QString& label) {
+  QStringList values;
+  for (const QString& part : label.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
+    values << part.mid(part.indexOf(QLatin1Char('=')) + 1);
+  }
+  return values.join(QStringLiteral("  "));
+}
+
+constexpr const char* kMetricNames[RunMatrix::kMetrics] = {
+    "operations_per_s", "map.p50", "unmap.p50", "unmap.p99", "mean_stale_pages"};
+
+}  // namespace
+
+QString waitText(double seconds) { return QString::fromStdString(results::duration_text(seconds)); }
+
+RunMatrix::RunMatrix(QObject* parent) : QAbstractTableModel(parent) {}
+
+void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions) {
+  beginResetModel();
+  rows_.clear();
+  for (PlannedCell& cell : cells) rows_.push_back({std::move(cell), 0, {}, {}});
+  repetitions_ = repetitions;
+  current_.clear();
+  endResetModel();
+}
+
+void RunMatrix::setResults(const RunData& run) {
+  for (const CellData& data : run.cells) {
+    const QString id = QString::fromStdString(data.cell.id);
+    const auto row = std::find_if(rows_.begin(), rows_.end(),
+                                  [&id](const Row& one) { return one.cell.id == id; });
+    if (row == rows_.end()) continue;
+    row->done = static_cast<int>(data.repetitions.size());
+    for (std::size_t i = 0; i < kMetrics; ++i) {
+      const auto samples = results::samples_of(data, kMetricNames[i]);
+      if (samples.values.empty()) {
+        row->values[i] = {{}, QString::fromStdString("not available, because " + samples.because)};
+        continue;
+      }
+      const auto median = results::median_estimate(samples.values, 1);  // Of finished ones.
+      QString exact = QStringLiteral("%1, median of %2 repetitions")
+                          .arg(QString::number(median.value, 'g', 12))
+                          .arg(median.samples);
+      if (median.interval) {
+        exact += QStringLiteral("\n95 % interval %1 to %2")
+                     .arg(quantityText(median.interval->low, samples.unit),
+                          quantityText(median.interval->high, samples.unit));
+      }
+      row->values[i] = {shortText(median.value, samples.unit), exact};
+    }
+  }
+  for (Row& row : rows_) row.error.clear();
+  for (const results::Note& note : run.notes) {
+    if (note.severity != "error") continue;
+    for (Row& row : rows_) {
+      if (row.cell.id == QString::fromStdString(note.cell)) {
+        row.error = QString::fromStdString(note.text);
+      }
+    }
+  }
+  refresh();
+}
+
+void RunMatrix::setCurrent(const QString& cell, int repetition) {
+  if (cell == current_ && repetition == current_repetition_) return;
+  current_ = cell;
+  current_repetition_ = repetition;
+  refresh();
+}
+
+void RunMatrix::refresh() {
+  if (rows_.empty()) return;
+  emit dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+}
+
+RunMatrix::CellState RunMatrix::state(int index) const {
+  const Row& row = rows_[static_cast<std::size_t>(index)];
+  if (!current_.isEmpty() && row.cell.id == current_) return CellState::kRunning;
+  if (row.done >= repetitions_ && repetitions_ > 0) return CellState::kDone;
+  if (!row.error.isEmpty()) return CellState::kFailed;
+  return row.done > 0 ? CellState::kPartly : CellState::kPlanned;
+}
+
+bool RunMatrix::anythingDone() const {
+  return std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.done > 0; });
+}
+
+int RunMatrix::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(rows_.size());
+}
+int RunMatrix::columnCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : kColumns;
+}
+
+QString RunMatrix::text(const Row& row, int index, int column) const {
+  static const char* const states[] = {"planned", "running", "partly", "done", "failed"};
+  switch (column) {
+    case kState:
+      return QString::fromLatin1(states[static_cast<int>(state(index))]);
+    case kCell:
+      return row.cell.label.isEmpty() ? row.cell.id : valuesOf(row.cell.label);
+    case kDone:
+      return QStringLiteral("%1 / %2").arg(row.done).arg(repetitions_);
+    default:
+      return row.values[static_cast<std::size_t>(column - kThroughput)].text;
+  }
+}
+
+QString RunMatrix::tip(const Row& row, int column) const {
+  if (column == kCell) return row.cell.label + QLatin1Char('\n') + row.cell.id;
+  if (column == kState) return row.error;
+  if (column < kThroughput) return {};
+  return row.values[static_cast<std::size_t>(column - kThroughput)].exact;
+}
+
+QVariant RunMatrix::data(const QModelIndex& index, int role) const {
+  if (!index.isValid() || index.row() >= rowCount() || index.column() >= kColumns) return {};
+  const Row& row = rows_[static_cast<std::size_t>(index.row())];
+  switch (role) {
+    case Qt::DisplayRole:
+      return text(row, index.row(), index.column());
+    case Qt::ToolTipRole:
+      return tip(row, index.column());
+    case kStateRole:
+      return static_cast<int>(state(index.row()));
+    case kShareRole:
+      return repetitions_ > 0 ? double(row.done) / repetitions_ : 0.0;
+    case Qt::TextAlignmentRole:
+      if (index.column() < kDone) return {};
+      return static_cast<int>(Qt::AlignRight | Qt::AlignVCenter);
+    default:
+      return {};
+  }
+}
+
+QVariant RunMatrix::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
+  static const char* const names[] = {"State",   "Cell",      "Done",      "Operations/s",
+                                      "Map p50", "Unmap p50", "Unmap p99", "Stale pages"};
+  static const char* const tips[] = {"",
+                                     "What the plan's axes say",
+                                     "Repetitions that are measured, of those planned",
+                                     "Operations of the workload in a second",
+                                     "Time of a dma_map call: the median",
+                                     "Time of a dma_unmap call: the median",
+                                     "Time of a dma_unmap call: 99 % took less",
+                                     "Unmapped pages that a device could still reach, on average"};
+  if (role == Qt::DisplayRole) return QString::fromLatin1(names[section]);
+  if (role == Qt::ToolTipRole) return QString::fromLatin1(tips[section]);
+  if (role == Qt::TextAlignmentRole) {
+    return static_cast<int>((section < kDone ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+  }
+  return {};
+}
+
+}  // namespace violet::gui

@@ -1,0 +1,79 @@
+// A run matrix has a row for each cell of a plan, with how far it is and the medians of what it
+// has measured.
+//
+// Threading: the main thread; a RunData is read elsewhere and handed over.
+// Invariants: A median is of finished repetitions only, and says of how many. What was not
+// measured is an empty field with its reason as tool tip.
+#pragma once
+
+#include <QAbstractTableModel>
+#include <QString>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "experiments/results/run_directory.hpp"
+#include "gui/experiment/plan_check.hpp"
+
+namespace violet::gui {
+
+class RunMatrix : public QAbstractTableModel {
+  Q_OBJECT
+ public:
+  enum Column {
+    kState,
+    kCell,
+    kDone,
+    kThroughput,
+    kMapP50,
+    kUnmapP50,
+    kUnmapP99,
+    kStalePages,
+    kColumns
+  };
+  static constexpr std::size_t kMetrics = kColumns - kThroughput;
+  enum Role { kStateRole = Qt::UserRole + 32, kShareRole };
+  enum class CellState { kPlanned, kRunning, kPartly, kDone, kFailed };
+
+  explicit RunMatrix(QObject* parent = nullptr);
+  // A new plan: nothing is measured.
+  void setPlan(std::vector<PlannedCell> cells, int repetitions);
+  // What is in the run directory now. Cells that the plan does not have are ignored.
+  void setResults(const results::RunData& run);
+  // The cell at work; empty: none.
+  void setCurrent(const QString& cell, int repetition);
+
+  CellState state(int row) const;
+  int repetitions() const { return repetitions_; }
+  bool anythingDone() const;
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+  QVariant headerData(int section, Qt::Orientation orientation,
+                      int role = Qt::DisplayRole) const override;
+
+ private:
+  struct Value {
+    QString text, exact;
+  };
+  struct Row {
+    PlannedCell cell;
+    int done = 0;
+    QString error;
+    std::array<Value, kMetrics> values;
+  };
+  QString text(const Row& row, int index, int column) const;
+  QString tip(const Row& row, int column) const;
+  void refresh();
+
+  std::vector<Row> rows_;
+  int repetitions_ = 0;
+  QString current_;
+  int current_repetition_ = 0;
+};
+
+// "1 h 02 min", "3 min 10 s", "12 s".
+QString waitText(double seconds);
+
+}  // namespace violet::gui

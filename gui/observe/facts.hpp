@@ -1,0 +1,48 @@
+// A fact is a line of name and value about the selection: the lifetimes of a page, the numbers of
+// a latency distribution, the exposure of a window. The same lines go into tables, tool tips and
+// the accessible description.
+//
+// Threading: pure functions.
+// Invariants: A value that was not measured says so; it is never shown as zero.
+#pragma once
+
+#include <QAbstractTableModel>
+#include <QString>
+#include <vector>
+
+#include "experiments/query/feed.hpp"
+
+namespace violet::gui {
+
+struct Fact {
+  enum class Tone { kPlain, kMap, kUnmap, kStale, kFault, kMuted };
+  QString name, value;
+  QString exact = {};  // On hover: the number in its smallest unit.
+  Tone tone = Tone::kPlain;
+};
+using Facts = std::vector<Fact>;
+
+Facts pageFacts(const PageLife& life);
+Facts latencyFacts(const LatencyGrid& grid);
+Facts exposureFacts(const ExposureColumns& exposure);
+// Of the histogram of windows, zero windows included; NaN when there are none.
+double exposureWindowPercentile(const ExposureColumns& exposure, double percent);
+
+class FactsModel : public QAbstractTableModel {
+  Q_OBJECT
+ public:
+  static constexpr int kToneRole = Qt::UserRole;
+  using QAbstractTableModel::QAbstractTableModel;
+
+  void setFacts(Facts facts);
+  const Facts& facts() const { return facts_; }
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+
+ private:
+  Facts facts_;
+};
+
+}  // namespace violet::gui

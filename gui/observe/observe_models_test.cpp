@@ -1,0 +1,199 @@
+// The models behind the Observe workspace, under QAbstractItemModelTester.
+#include <gtest/gtest.h>
+
+#include <QAbstractItemModelTester>
+#include <QSignalSpy>
+#include <QTest>
+
+#include "experiments/query/fake_run_testing.hpp"
+#include "gui/model/text.hpp"
+#include "gui/observe/cells_model.hpp"
+#include "gui/observe/endpoints_model.hpp"
+#include "gui/observe/events_model.hpp"
+#include "gui/observe/facts.hpp"
+
+namespace violet::gui {
+namespace {
+
+constexpr auto kFatal = QAbstractItemModelTester::FailureReportingMode::Fatal;
+
+std::shared_ptr<FakeCell> cell_with(std::size_t events) {
+  auto cell = std::make_shared<FakeCell>();
+  for (std::size_t i = 0; i < events; ++i) {
+    EventLine line;
+    line.number = i;
+    line.at = static_cast<Nanos>(i) * 10;
+    line.event.kind = EventKind::kDmaMap;
+    line.event.a = 0xffff0000 + i * 4096;
+    line.event.id = 0x28;
+    cell->lines.push_back(line);
+  }
+  return cell;
+}
+
+QString text(const QAbstractItemModel& model, int row, int column) {
+  return model.index(row, column).data().toString();
+}
+
+TEST(EventsModel, ShowsLinesAsTheyArrive) {
+  EventsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  model.setSource(cell_with(1000), {0, 1'000'000}, {});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 1000; }));
+  EXPECT_EQ(text(model, 700, EventsModel::kTime), "…") << "not here, and asked for";
+  ASSERT_TRUE(QTest::qWaitFor([&] { return text(model, 700, EventsModel::kTime) != "…"; }));
+  EXPECT_EQ(text(model, 700, EventsModel::kTime), "00:00.000 007");
+  EXPECT_EQ(text(model, 700, EventsModel::kKind), "dma_map");
+  EXPECT_EQ(text(model, 700, EventsModel::kAddress), addressText(0xffff0000ull + 700 * 4096));
+}
+
+TEST(EventsModel, HoldsAFewPagesOfAMillionLines) {
+  EventsModel model;
+  model.setSource(cell_with(20'000), {0, 1'000'000}, {});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 20'000; }));
+  for (int row = 0; row < 20'000; row += 256) {
+    model.line(row);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return model.line(row).has_value(); }));
+  }
+  EXPECT_FALSE(model.line(0)) << "the first pages have made room";
+  EXPECT_TRUE(model.line(19'999 / 256 * 256));
+}
+
+TEST(EventsModel, AnotherWindowForgetsTheLines) {
+  EventsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  const auto cell = cell_with(100);
+  model.setSource(cell, {0, 1'000'000}, {});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 100; }));
+  model.setSource(cell, {500, 600}, {});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 10; }));
+  model.line(0);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.line(0).has_value(); }));
+  EXPECT_EQ(model.line(0)->at, 500);
+  model.setSource(nullptr, {}, {});
+  EXPECT_EQ(model.rowCount(), 0);
+}
+
+TEST(EventsModel, WordsForEveryKind) {
+  for (int kind = 1; kind < static_cast<int>(kEventKinds); ++kind) {
+    Event event{};
+    event.kind = static_cast<EventKind>(kind);
+    EXPECT_NE(eventKindText(event.kind), "unknown") << kind;
+    eventDetail(event);
+  }
+  Event fault{};
+  fault.kind = EventKind::kFault;
+  fault.status = 2;
+  EXPECT_EQ(eventDetail(fault), "no mapping");
+  EXPECT_TRUE(eventAddress(fault));
+}
+
+TEST(CellsModel, AGrowingRunKeepsItsRows) {
+  CellsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  FakeRun run;
+  run.add("strict", "nic");
+  model.setCells(run.cells());
+  QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
+  QSignalSpy added(&model, &QAbstractItemModel::rowsInserted);
+  run.add("lazy-percpu", "nic")->about.live = true;
+  model.setCells(run.cells());
+  EXPECT_EQ(resets.count(), 0);
+  EXPECT_EQ(added.count(), 1);
+  EXPECT_EQ(model.rowCount(), 2);
+  EXPECT_TRUE(text(model, 1, CellsModel::kLabel).contains(QStringLiteral("●")));
+  model.setCells({});
+  EXPECT_EQ(model.rowCount(), 0);
+}
+
+TEST(EndpointsModel, CheckingNarrows) {
+  EndpointsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  TopologyState state;
+  state.endpoints = {{0x28, 1, {}}, {0x30, std::nullopt, {}}};
+  model.setTopology(state);
+  ASSERT_EQ(model.rowCount(), 2);
+  EXPECT_EQ(text(model, 0, 0), "0x28  domain 1");
+  EXPECT_EQ(text(model, 1, 0), "0x30  not attached");
+  QSignalSpy changes(&model, &EndpointsModel::checkedChanged);
+  EXPECT_TRUE(model.setData(model.index(1), Qt::Checked, Qt::CheckStateRole));
+  EXPECT_EQ(changes.count(), 1);
+  EXPECT_EQ(model.checked(), std::vector<EndpointId>{EndpointId{0x30}});
+  model.setChecked({});
+  EXPECT_EQ(changes.count(), 1) << "told from outside, not by the user";
+}
+
+QString value_of(const Facts& facts, const QString& name) {
+  for (const Fact& fact : facts) {
+    if (fact.name == name) return fact.value;
+  }
+  return {};
+}
+
+TEST(Facts, APageThatOutlivedItsUnmapSaysForHowLong) {
+  PageLife life;
+  life.page = 0xffffe000;
+  PageLife::Life one;
+  one.mapped = 1'203'100'000;
+  one.unmapped = 1'204'000'000;
+  one.unreachable = 1'204'003'100;
+  one.bytes = 4096;
+  one.granted = Permissions::kReadWrite;
+  life.lives = {one};
+  life.current = 0;
+  const Facts facts = pageFacts(life);
+  EXPECT_EQ(value_of(facts, "Stale for"), "≤ 3.1 µs");
+  EXPECT_EQ(value_of(facts, "Mapped"), "00:01.203 100");
+  EXPECT_TRUE(value_of(facts, "dma_map took").isEmpty()) << "not measured is not zero";
+  life.lives[0].unreachable = 1'203'999'000;
+  EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "before the call returned");
+  life.lives[0].unreachable.reset();
+  EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "not by the end of the trace");
+  life.lives.clear();
+  life.current.reset();
+  EXPECT_EQ(value_of(pageFacts(life), "Life"), "never mapped in this trace");
+}
+
+TEST(Facts, MissingLatenciesSayWhy) {
+  LatencyGrid grid;
+  grid.because = "this run did not time translations";
+  const Facts facts = latencyFacts(grid);
+  ASSERT_EQ(facts.size(), 1u);
+  EXPECT_EQ(facts[0].value, "not available: this run did not time translations");
+}
+
+TEST(Facts, ZeroWindowsCountAsZero) {
+  ExposureColumns exposure;
+  exposure.unmaps = 10;
+  exposure.zero_windows = 10;
+  EXPECT_EQ(exposureWindowPercentile(exposure, 99), 0);
+  exposure.unmaps = 20;
+  exposure.window_histogram[LatencyBins::of(1000)] = 10;
+  EXPECT_EQ(exposureWindowPercentile(exposure, 50), 0);
+  EXPECT_NEAR(exposureWindowPercentile(exposure, 99), 1000, 120);
+  EXPECT_TRUE(std::isnan(exposureWindowPercentile({}, 50)));
+}
+
+TEST(FactsModel, LinesChangeInPlace) {
+  FactsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  model.setFacts({{"a", "1"}, {"b", "2"}});
+  QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
+  model.setFacts({{"a", "3"}, {"b", "4"}});
+  EXPECT_EQ(resets.count(), 0);
+  EXPECT_EQ(text(model, 1, 1), "4");
+}
+
+TEST(CellsModel, NamesSayWhatTellsCellsApart) {
+  std::vector<CellInfo> cells(2);
+  cells[0].label = "workload=trace:blk strategy=strict queue=split";
+  cells[1].label = "workload=net-rx strategy=strict queue=split";
+  EXPECT_EQ(cellNames(cells), QStringList({"strict, blk", "strict, net-rx"}));
+  cells.resize(1);
+  EXPECT_EQ(cellNames(cells), QStringList({"strict"}));
+  cells[0].label = "a cell of another program";
+  EXPECT_EQ(cellNames(cells), QStringList({"a cell of another program"}));
+}
+
+}  // namespace
+}  // namespace violet::gui
