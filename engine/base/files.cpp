@@ -34,7 +34,7 @@ Status replace_file(const std::filesystem::path& path, std::string_view content)
   const std::filesystem::path next = path.string() + ".next";
   const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return fail("{}: cannot be written: {}", next.string(), std::strerror(errno));
-  const Status written = write_all(fd, content, next);
+  Status written = write_all(fd, content, next);
   const bool closed = ::close(fd) == 0;
   if (!written) return written;
   if (!closed || ::rename(next.c_str(), path.c_str()) != 0) {

@@ -53,7 +53,9 @@ tl::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
   VIOLET_TRY_NAMED(VIOLET_TRY_JOIN(violet_tried_, __COUNTER__), target, expression)
 #define VIOLET_TRY_JOIN(a, b) VIOLET_TRY_JOIN_TOKENS(a, b)
 #define VIOLET_TRY_JOIN_TOKENS(a, b) a##b
+// A declaration cannot stand in parentheses: NOLINTBEGIN(bugprone-macro-parentheses)
 #define VIOLET_TRY_NAMED(name, target, expression)                              \
   auto name = (expression);                                                     \
   if (!name) return ::tl::unexpected<::violet::Error>(std::move(name).error()); \
   target = *std::move(name)
+// NOLINTEND(bugprone-macro-parentheses)
