@@ -141,7 +141,9 @@ void Device::prefetch(std::span<const Request> burst) {
     std::memcpy(&id, request.bytes.data() + offsetof(protocol::Map, domain), sizeof(id));
     std::memcpy(&first, request.bytes.data() + offsetof(protocol::Map, virt_start), sizeof(first));
     const Domain* domain = find_domain(id);
-    if (domain != nullptr && !domain->bypass) domain->store->prefetch(first);
+    if (domain != nullptr && !domain->bypass) {
+      domain->with_store([first](const auto& store) { store.prefetch(first); });
+    }
   }
 }
 
