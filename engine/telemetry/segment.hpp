@@ -86,9 +86,9 @@ class RunSegment {
 
 // Where a run's lcores have every CPU, whoever watches shares one with them: then the viewer loses events,
 // which it counts and shows, and not the run its time. With a CPU to spare nothing of this is felt. Nice values
-// of setpriority(2): beside a lcore that polls, the thread that folds gets 3 % of the CPU and the one that
+// of setpriority(2): beside a lcore that polls, the thread that aggregates gets 3 % of the CPU and the one that
 // draws 6 %.
-inline constexpr int kFoldingNice = 15;
+inline constexpr int kAggregatingNice = 15;
 inline constexpr int kWatchingNice = 12;
 // The calling thread, and those that it creates from now on. A thread that is further back stays there.
 void step_back(int nice) noexcept;

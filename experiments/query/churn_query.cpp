@@ -7,7 +7,7 @@
 #include "experiments/query/time_base.hpp"
 #include "experiments/trace/churn_grid.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 class ChurnSums {
@@ -108,23 +108,23 @@ class RowState {
   std::vector<Row> rows_;
 };
 
-struct ChurnSink : LifeSink {
+struct ChurnSink : LifetimeSink {
   ChurnSink(const CellData& of, ChurnSums& into, const ChurnQuery& query)
       : cell(of),
         sums(into),
         filter(query.filter),
         live(into, into.grid().live, query.window),
         stale(into, into.grid().stale, query.window) {}
-  void page(const LifeTable::Life& life, std::uint64_t granule, int by_live, int by_stale,
-            Ticks at) {
-    if (!wants(life, granule)) return;
+  void page(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule, int by_live,
+            int by_stale, Ticks at) {
+    if (!wants(lifetime, granule)) return;
     const Nanos when = cell.base.nanos(at);
     if (by_live != 0) live.change(granule << kGranuleShift4K, by_live, when);
     if (by_stale != 0) stale.change(granule << kGranuleShift4K, by_stale, when);
   }
-  bool wants(const LifeTable::Life& life, std::uint64_t granule) const {
+  bool wants(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule) const {
     const std::uint64_t first = granule << kGranuleShift4K;
-    return sums.shows(first, first | 4095) && has_endpoint(filter, life.endpoint);
+    return sums.shows(first, first | 4095) && has_endpoint(filter, lifetime.endpoint);
   }
   const CellData& cell;
   ChurnSums& sums;
@@ -147,12 +147,12 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
                          const ChurnQuery& query) {
   ChurnSums sums(cell, query);
   ChurnSink sink(cell, sums, query);
-  LifeTracker<ChurnSink> tracker(sink);
+  LifetimeTracker<ChurnSink> tracker(sink);
   load_state(cell, from, tracker);
-  for_state(tracker.table(),
-            [&](const LifeTable::Life& life, std::uint64_t granule, bool live, bool stale) {
-              sink.page(life, granule, live ? 1 : 0, stale ? 1 : 0, cell.base.start());
-            });
+  for_state(tracker.table(), [&](const LifetimeTable::Lifetime& lifetime, std::uint64_t granule,
+                                 bool live, bool stale) {
+    sink.page(lifetime, granule, live ? 1 : 0, stale ? 1 : 0, cell.base.start());
+  });
   const TickWindow ticks(cell.base, query.window);
   const auto call = [&](const Event& event, bool unmap) {
     const std::uint32_t endpoint = DmaEvent::of(event).endpoint.value;
@@ -164,7 +164,7 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
     const std::uint64_t first = extent.first << kGranuleShift4K;
     const std::uint64_t last = (extent.first + extent.pages - 1) << kGranuleShift4K | 4095;
     if (!sums.shows(first, last)) return;
-    const LifeTable& table = tracker.table();
+    const LifetimeTable& table = tracker.table();
     const bool reuse = !unmap && is_reuse(cell, table.domain_id(table.attached_to(endpoint)),
                                           extent.first, event.at);
     const Nanos at = cell.base.nanos(event.at);
@@ -353,4 +353,4 @@ UsedRanges ask_used_ranges(const CellData& cell) {
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

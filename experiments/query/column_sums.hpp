@@ -8,7 +8,7 @@
 
 #include "experiments/query/cell_data.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 // A part of the time axis that overlaps some columns: visit(column, share of the part in it, 0..1).
 template <class Visit>
@@ -154,4 +154,4 @@ inline void mark_gaps(const CellData& cell, TimeWindow window, const Columns& co
   for_gaps(cell, window, columns, [&](std::uint32_t i) { out[i].gap = true; });
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -6,32 +6,32 @@
 #include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Windows may end after the time in which their unmaps returned: so many events are looked at for that.
 constexpr std::uint64_t kMostFollowed = 150'000;
 
-struct WindowSink : LifeSink {
+struct WindowSink : LifetimeSink {
   WindowSink(const CellData& of, TimeWindow window, ExposureColumns& into)
       : cell(of), asked(window), out(into) {}
-  void unmapped(const LifeTable::Life&, Ticks at) {
+  void unmapped(const LifetimeTable::Lifetime&, Ticks at) {
     if (asked.contains(cell.base.nanos(at))) ++out.open;
   }
-  void window(const LifeTable::Life& life) {
-    if (!asked.contains(cell.base.nanos(life.unmapped))) return;
+  void window(const LifetimeTable::Lifetime& lifetime) {
+    if (!asked.contains(cell.base.nanos(lifetime.unmapped))) return;
     close();
     ++out.unmaps;
-    if (life.unreachable <= life.unmapped) {
+    if (lifetime.unreachable <= lifetime.unmapped) {
       ++out.zero_windows;
       return;
     }
     const double ns =
-        static_cast<double>(life.unreachable - life.unmapped) * cell.base.ns_per_tick();
+        static_cast<double>(lifetime.unreachable - lifetime.unmapped) * cell.base.ns_per_tick();
     ++out.window_histogram[LatencyBins::of(ns)];
   }
-  void no_window(const LifeTable::Life& life) {
-    if (asked.contains(cell.base.nanos(life.unmapped))) close();
+  void no_window(const LifetimeTable::Lifetime& lifetime) {
+    if (asked.contains(cell.base.nanos(lifetime.unmapped))) close();
   }
   // A state that came from a file may not add up.
   void close() {
@@ -46,13 +46,13 @@ struct WindowSink : LifeSink {
 bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from, TimeWindow window,
                     ExposureColumns& out) {
   WindowSink sink(cell, window, out);
-  LifeTracker<WindowSink> tracker(sink);
+  LifetimeTracker<WindowSink> tracker(sink);
   load_state(cell, from, tracker);
   // Unmaps before the window are history: those of the state are not in it, or would be counted twice.
-  for (const LifeTable::Life& life : tracker.table().lives) {
-    const bool open =
-        life.pages > 0 && life.is(LifeRecord::kStale) && !life.is(LifeRecord::kNoWindow);
-    if (open && window.contains(cell.base.nanos(life.unmapped))) ++out.open;
+  for (const LifetimeTable::Lifetime& lifetime : tracker.table().lifetimes) {
+    const bool open = lifetime.pages > 0 && lifetime.is(LifetimeRecord::kStale) &&
+                      !lifetime.is(LifetimeRecord::kNoWindow);
+    if (open && window.contains(cell.base.nanos(lifetime.unmapped))) ++out.open;
   }
   const TickWindow ticks(cell.base, window);
   std::uint64_t followed = 0;
@@ -141,4 +141,4 @@ ExposureColumns ask_exposure(const CellData& cell, TimeWindow window, std::uint3
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

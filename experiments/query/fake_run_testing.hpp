@@ -1,6 +1,6 @@
 // A fake run answers with the plain values that were put into it, for tests of models and views.
 //
-// Threading: as CellFeed; the values are set before it is shared.
+// Threading: as CellQueries; the values are set before it is shared.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
-class FakeCell : public CellFeed {
+class FakeCell : public CellQueries {
  public:
   CellInfo about;
   std::vector<EventLine> lines;
@@ -32,10 +32,10 @@ class FakeCell : public CellFeed {
     return grid;
   }
   UsedRanges used_ranges() const override { return {}; }
-  PageLife page_life(Iova page, Nanos, std::size_t) const override {
-    PageLife life;
-    life.page = page.value;
-    return life;
+  PageLifetimes page_lifetimes(Iova page, Nanos, std::size_t) const override {
+    PageLifetimes lifetime;
+    lifetime.page = page.value;
+    return lifetime;
   }
   LatencyGrid latency(const LatencyQuery& query) const override {
     LatencyGrid grid;
@@ -82,7 +82,7 @@ class FakeCell : public CellFeed {
   }
 };
 
-class FakeRun : public RunFeed {
+class FakeRun : public RunQueries {
  public:
   std::string directory = "fake";
   std::vector<std::shared_ptr<FakeCell>> held;
@@ -109,10 +109,10 @@ class FakeRun : public RunFeed {
     for (const auto& cell : held) infos.push_back(cell->about);
     return infos;
   }
-  Result<std::shared_ptr<const CellFeed>> open_cell(std::size_t index,
-                                                    const OpenProgress&) override {
+  Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
+                                                       const OpenProgress&) override {
     if (index >= held.size()) return fail("there is no cell {}", index);
-    return std::shared_ptr<const CellFeed>(held[index]);
+    return std::shared_ptr<const CellQueries>(held[index]);
   }
   bool alive(std::string*) const override { return false; }
   // What happens at the next pull, once.
@@ -122,4 +122,4 @@ class FakeRun : public RunFeed {
   }
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

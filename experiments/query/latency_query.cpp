@@ -4,10 +4,10 @@
 #include <limits>
 
 #include "experiments/query/column_sums.hpp"
-#include "experiments/trace/life_tracker.hpp"
+#include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 static_assert(LatencyBins::kCount == LogBins::kCount);
 
@@ -244,4 +244,4 @@ LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query) {
   return sums.finish();
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

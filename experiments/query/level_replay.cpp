@@ -2,7 +2,7 @@
 
 #include "experiments/query/column_sums.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // A level that changes at moments, into columns and totals.
@@ -43,10 +43,10 @@ class Track {
   double integral_ = 0, peak_ = 0;
 };
 
-struct LevelSink : LifeSink {
+struct LevelSink : LifetimeSink {
   LevelSink(const CellData& of, TimeWindow window, const Columns& columns)
       : cell(of), stale(columns, window), live(columns, window) {}
-  void page(const LifeTable::Life&, std::uint64_t, int by_live, int by_stale, Ticks at) {
+  void page(const LifetimeTable::Lifetime&, std::uint64_t, int by_live, int by_stale, Ticks at) {
     if (by_live != 0) live.change(cell.base.nanos(at), by_live);
     if (by_stale != 0) stale.change(cell.base.nanos(at), by_stale);
   }
@@ -58,11 +58,11 @@ LevelTotals replayed_levels(const CellData& cell, const CellData::ReplayFrom& fr
                             TimeWindow window, const Columns& columns, std::vector<Column>& stale,
                             std::vector<Column>& live) {
   LevelSink sink(cell, window, columns);
-  LifeTracker<LevelSink> tracker(sink);
+  LifetimeTracker<LevelSink> tracker(sink);
   load_state(cell, from, tracker);
   std::int64_t live_pages = 0, stale_pages = 0;
   for_state(tracker.table(),
-            [&](const LifeTable::Life&, std::uint64_t, bool is_live, bool is_stale) {
+            [&](const LifetimeTable::Lifetime&, std::uint64_t, bool is_live, bool is_stale) {
               live_pages += is_live ? 1 : 0;
               stale_pages += is_stale ? 1 : 0;
             });
@@ -126,4 +126,4 @@ LevelTotals levels_of(const CellData& cell, TimeWindow window, const Columns& co
   return totals;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

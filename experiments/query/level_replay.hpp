@@ -4,9 +4,9 @@
 #pragma once
 
 #include "experiments/query/cell_data.hpp"
-#include "experiments/trace/life_tracker.hpp"
+#include "experiments/trace/lifetime_tracker.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 struct LevelTotals {
   double mean_stale = 0, peak_stale = 0;  // Of the window.
@@ -20,7 +20,7 @@ LevelTotals levels_of(const CellData& cell, TimeWindow window, const Columns& co
 // Brings the tracker to the state at the checkpoint.
 template <class Sink>
 void load_state(const CellData& cell, const CellData::ReplayFrom& from,
-                LifeTracker<Sink>& tracker) {
+                LifetimeTracker<Sink>& tracker) {
   if (from.checkpoint != nullptr) tracker.table().load(cell.pyramid, *from.checkpoint);
   for (const KeptEvents::Gap& gap : cell.events->gaps()) tracker.lose(gap.from, gap.to);
   tracker.begin_at(from.checkpoint != nullptr ? cell.pyramid.facts.start + from.checkpoint->at : 0);
@@ -28,24 +28,27 @@ void load_state(const CellData& cell, const CellData::ReplayFrom& from,
 
 // visit(life, granule, live, stale) for all pages of the state.
 template <class Visit>
-void for_state(const LifeTable& table, Visit&& visit) {
-  for (std::uint32_t id = 0; id < table.lives.size(); ++id) {
-    const LifeTable::Life& life = table.lives[id];
-    if (life.pages == 0) continue;
-    const bool live = !life.is(LifeRecord::kUnmapped);
+void for_state(const LifetimeTable& table, Visit&& visit) {
+  for (std::uint32_t id = 0; id < table.lifetimes.size(); ++id) {
+    const LifetimeTable::Lifetime& lifetime = table.lifetimes[id];
+    if (lifetime.pages == 0) continue;
+    const bool live = !lifetime.is(LifetimeRecord::kUnmapped);
     if (live) {
-      for (std::uint32_t i = 0; i < life.pages; ++i) visit(life, life.first + i, true, false);
+      for (std::uint32_t i = 0; i < lifetime.pages; ++i)
+        visit(lifetime, lifetime.first + i, true, false);
       continue;
     }
-    if (!life.is(LifeRecord::kStale)) continue;
-    for (std::uint32_t i = 0; i < life.pages; ++i) {
-      const auto* page = table.pages.find(LifeTable::key(life.domain_index, life.first + i));
-      if (page == nullptr || page->life != id || page->is() == LifeTable::PageState::kComplete) {
+    if (!lifetime.is(LifetimeRecord::kStale)) continue;
+    for (std::uint32_t i = 0; i < lifetime.pages; ++i) {
+      const auto* page =
+          table.pages.find(LifetimeTable::key(lifetime.domain_index, lifetime.first + i));
+      if (page == nullptr || page->lifetime != id ||
+          page->is() == LifetimeTable::PageState::kComplete) {
         continue;
       }
-      visit(life, life.first + i, false, true);
+      visit(lifetime, lifetime.first + i, false, true);
     }
   }
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "experiments/query/cell_answers.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 class LiveCell : public CellAnswers {
  public:
@@ -58,11 +58,11 @@ class LiveCell : public CellAnswers {
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
   std::atomic<std::uint64_t> version_{1};
-  Fold fold_;
+  Aggregation aggregation_;
   KeptEvents events_;
   std::deque<Kept> kept_;
   std::size_t kept_count_ = 0;
   CellData data_;
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -9,7 +9,7 @@
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // An lcore may be late by so much: it took the time, was preempted and recorded later.
@@ -167,12 +167,12 @@ std::vector<CellInfo> LiveRun::cells() const {
   return infos;
 }
 
-Result<std::shared_ptr<const CellFeed>> LiveRun::open_cell(std::size_t index,
-                                                           const OpenProgress& progress) {
+Result<std::shared_ptr<const CellQueries>> LiveRun::open_cell(std::size_t index,
+                                                              const OpenProgress& progress) {
   const std::lock_guard lock(mutex_);
   if (index >= cells_.size()) return fail("{}: no cell {} has begun yet", path(), index);
   progress.report(progress.context, 1);
-  return std::shared_ptr<const CellFeed>(cells_[index]);
+  return std::shared_ptr<const CellQueries>(cells_[index]);
 }
 
 void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
@@ -252,7 +252,7 @@ void LiveRun::work() {
       return info;
     }
   } plan{this};
-  step_back(kFoldingNice);
+  step_back(kAggregatingNice);
   LiveSorter sorter(source_->info(), source_->rings(), missed(),
                     source_->status().value_or(SegmentStatus{}), &Plan::name, &plan);
   std::size_t most_waiting = 0;  // A2; 0: not known.
@@ -325,13 +325,13 @@ class SegmentSource : public LiveSource {
 
 }  // namespace
 
-Result<std::unique_ptr<RunFeed>> attach_live(const std::string& run_directory) {
+Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory) {
   const auto live = results::find_live(run_directory);
   if (!live) return tl::unexpected<Error>(live.error());
   auto view = SegmentView::attach(live->pid, live->fd);
   if (!view) return tl::unexpected<Error>(view.error());
-  return std::unique_ptr<RunFeed>(std::make_unique<LiveRun>(
+  return std::unique_ptr<RunQueries>(std::make_unique<LiveRun>(
       std::make_unique<SegmentSource>(std::move(*view), *live), cells_of_plan(run_directory)));
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

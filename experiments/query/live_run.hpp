@@ -24,7 +24,7 @@
 #include "engine/telemetry/segment.hpp"
 #include "experiments/query/live_cell.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 // Where the events come from: the shared memory of another process, or a test. read() never waits, and returns the
 // events of a ring in order.
@@ -91,7 +91,7 @@ class LiveSorter {
   Ticks recorder_ = 0;  // The newest time that the recorder told.
 };
 
-class LiveRun : public RunFeed {
+class LiveRun : public RunQueries {
  public:
   static constexpr std::size_t kMostAPull = 1 << 18;
   static constexpr std::size_t kMostWaiting = 1 << 21;
@@ -104,8 +104,8 @@ class LiveRun : public RunFeed {
   std::string name() const override { return source_->info().run_id; }
   std::string path() const override { return source_->info().run_directory; }
   std::vector<CellInfo> cells() const override;
-  Result<std::shared_ptr<const CellFeed>> open_cell(std::size_t index,
-                                                    const OpenProgress& progress) override;
+  Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
+                                                       const OpenProgress& progress) override;
   bool alive(std::string* why) const override { return source_->alive(why); }
   void pull() override;
   // Waits until the worker has sorted what was pulled; for tests.
@@ -137,4 +137,4 @@ class LiveRun : public RunFeed {
   std::thread worker_;
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -9,10 +9,10 @@
 #include "engine/base/test_folder_testing.hpp"
 #include "engine/telemetry/event_ring.hpp"
 #include "experiments/query/recorded_run.hpp"
-#include "experiments/query/synthetic_life.hpp"
+#include "experiments/query/synthetic_run.hpp"
 #include "experiments/results/live_mark.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Rings in this process, as a run has them in its segment.
@@ -91,7 +91,7 @@ void until_ended(LiveRun& run) {
   ADD_FAILURE() << "the run does not end";
 }
 
-SyntheticOptions life(SyntheticStrategy strategy, std::uint32_t cell, Ticks start) {
+SyntheticOptions lifetime(SyntheticStrategy strategy, std::uint32_t cell, Ticks start) {
   SyntheticOptions options;
   options.strategy = strategy;
   options.events = 30'000;
@@ -108,7 +108,7 @@ TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
   bool grew = false;
   Ticks start = 1'000'000;
   for (std::uint32_t cell = 0; cell < 2; ++cell) {
-    SyntheticLife one(life(static_cast<SyntheticStrategy>(cell), cell, start));
+    SyntheticRun one(lifetime(static_cast<SyntheticStrategy>(cell), cell, start));
     start = one.run(
                 [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
                   fake.record(lcore, part);
@@ -154,7 +154,7 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
   FakeRun fake;
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
-  SyntheticLife one(life(SyntheticStrategy::kLazy, 1, 1'000'000));
+  SyntheticRun one(lifetime(SyntheticStrategy::kLazy, 1, 1'000'000));
   one.run(
       [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         fake.record(lcore, part);
@@ -191,9 +191,9 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
 // attaching of the endpoint, for one.
 TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
   FakeRun fake;
-  SyntheticOptions options = life(SyntheticStrategy::kLazy, 0, 1'000'000);
+  SyntheticOptions options = lifetime(SyntheticStrategy::kLazy, 0, 1'000'000);
   options.events = 4 << 16;
-  SyntheticLife one(options);
+  SyntheticRun one(options);
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
   one.run(
@@ -227,11 +227,11 @@ TEST(LiveRun, WhoComesLateSortsTheBacklogIn) {
     fake.places[i].capacity = 1 << 18;
     fake.rings[i] = std::make_unique<EventRing>(1 << 18, fake.places[i].lcore);
   }
-  SyntheticOptions options = life(SyntheticStrategy::kStrict, 0, 1'000'000);
+  SyntheticOptions options = lifetime(SyntheticStrategy::kStrict, 0, 1'000'000);
   options.events = 8 << 18;
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
-  SyntheticLife(options).run(
+  SyntheticRun(options).run(
       [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         fake.record(lcore, part);
         recorded += part.size();
@@ -267,15 +267,15 @@ TEST(LiveRun, LossesMakeNoPageStale) {
     fake.rings[i] = std::make_unique<EventRing>(fake.places[i].capacity, fake.places[i].lcore);
   }
   LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
-  SyntheticOptions options = life(SyntheticStrategy::kStrict, 0, 1'000'000);
+  SyntheticOptions options = lifetime(SyntheticStrategy::kStrict, 0, 1'000'000);
   options.events = 200'000;
   int calls = 0;
-  SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> part,
-                                 std::uint64_t) { fake.record(lcore, part); },
-                             [&](Ticks) {
-                               if (++calls % 3 == 0) run.pull();
-                               if (calls % 4 == 0) run.settle();
-                             });
+  SyntheticRun(options).run([&](std::uint16_t lcore, std::span<const Event> part,
+                                std::uint64_t) { fake.record(lcore, part); },
+                            [&](Ticks) {
+                              if (++calls % 3 == 0) run.pull();
+                              if (calls % 4 == 0) run.settle();
+                            });
   fake.running = false;
   until_ended(run);
   ASSERT_EQ(run.cells().size(), 1u);
@@ -338,17 +338,17 @@ TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
       }
     }
     LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
-    SyntheticOptions options = life(SyntheticStrategy::kLazy, 0, 1'000'000);
+    SyntheticOptions options = lifetime(SyntheticStrategy::kLazy, 0, 1'000'000);
     options.events = 4 * LiveRun::kMostAPull;
     const auto pull = [&run] {
       run.pull();
       run.settle();
     };
-    SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> part,
-                                   std::uint64_t) { fake.record(lcore, part); },
-                               [&](Ticks) {
-                                 if (at_once) pull();
-                               });
+    SyntheticRun(options).run([&](std::uint16_t lcore, std::span<const Event> part,
+                                  std::uint64_t) { fake.record(lcore, part); },
+                              [&](Ticks) {
+                                if (at_once) pull();
+                              });
     fake.running = false;
     until_ended(run);
     const auto cell = *run.open_cell(0, {});
@@ -368,7 +368,7 @@ TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
   std::atomic<bool> stop{false};
   std::vector<std::thread> askers;
   std::atomic<std::uint64_t> asked{0};
-  SyntheticLife one(life(SyntheticStrategy::kLazy, 0, 1'000'000));
+  SyntheticRun one(lifetime(SyntheticStrategy::kLazy, 0, 1'000'000));
   one.run([&](std::uint16_t lcore, std::span<const Event> part,
               std::uint64_t) { fake.record(lcore, part); },
           [&](Ticks) {
@@ -386,7 +386,7 @@ TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
                   cell->exposure(whole, 64);
                   cell->latency({whole, Operation::kMap, 64, {}});
                   cell->events(whole, {}, 0, 10);
-                  cell->page_life(Iova{0xffffe000}, whole.to / 2, 4);
+                  cell->page_lifetimes(Iova{0xffffe000}, whole.to / 2, 4);
                   cell->topology(whole.to / 2, 10);
                   ++asked;
                 }
@@ -405,7 +405,7 @@ TEST(LiveCell, B1_TheOldestEventsAreForgottenAndThePyramidKeepsThem) {
   LiveCell cell(info, 1'000'000, 0.5, true, 5'000);
   std::uint64_t events = 0;
   std::vector<std::pair<std::uint16_t, std::vector<Event>>> waiting;
-  SyntheticLife(life(SyntheticStrategy::kLazy, 0, 1'000'000))
+  SyntheticRun(lifetime(SyntheticStrategy::kLazy, 0, 1'000'000))
       .run(
           [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
             waiting.emplace_back(lcore, std::vector(part.begin(), part.end()));
@@ -450,7 +450,7 @@ TEST(AttachLive, FindsTheRunOfADirectoryAndReadsItsRings) {
   ASSERT_TRUE(run) << run.error().message;
   EXPECT_EQ((*run)->name(), "a run");
   EXPECT_TRUE((*run)->alive());
-  SyntheticLife(life(SyntheticStrategy::kStrict, 0, 1'000'000))
+  SyntheticRun(lifetime(SyntheticStrategy::kStrict, 0, 1'000'000))
       .run([&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         for (std::size_t i = 0; i < places.size(); ++i) {
           if (places[i].lcore != lcore) continue;
@@ -472,4 +472,4 @@ TEST(AttachLive, FindsTheRunOfADirectoryAndReadsItsRings) {
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

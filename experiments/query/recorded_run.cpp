@@ -10,7 +10,7 @@
 #include "experiments/query/cell_answers.hpp"
 #include "experiments/results/run_directory.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace fs = std::filesystem;
 namespace {
 
@@ -21,7 +21,7 @@ constexpr double kClockError = 1e-3;
 
 class RecordedCell : public CellAnswers {
  public:
-  RecordedCell(std::shared_ptr<const results::EventTrace> trace, const TraceCell& cell)
+  RecordedCell(std::shared_ptr<const EventTrace> trace, const TraceCell& cell)
       : CellAnswers(true), trace_(std::move(trace)), gives_back_(cell.events > kManyEvents) {
     if (gives_back_) events_.set_give_back([this] { trace_->give_back_pages(); });
     for (const std::size_t index : cell.blocks) {
@@ -32,11 +32,11 @@ class RecordedCell : public CellAnswers {
   }
   std::uint64_t version() const override { return 1; }
 
-  void keep(std::unique_ptr<Fold> fold) {
-    fold_ = std::move(fold);
-    data_.pyramid = fold_->pyramid().view();
+  void keep(std::unique_ptr<Aggregation> aggregation) {
+    aggregation_ = std::move(aggregation);
+    data_.pyramid = aggregation_->pyramid().view();
   }
-  void keep(const results::PyramidFile& file, const PyramidView& view) {
+  void keep(const PyramidFile& file, const PyramidView& view) {
     file_ = file;
     data_.pyramid = view;
   }
@@ -64,20 +64,20 @@ class RecordedCell : public CellAnswers {
   static constexpr std::uint64_t kManyEvents = 8'000'000;  // A quarter of a gigabyte.
   static constexpr unsigned kAnswers = 8;                  // Of at most 45 MB each.
 
-  std::shared_ptr<const results::EventTrace> trace_;
+  std::shared_ptr<const EventTrace> trace_;
   bool gives_back_;
   mutable std::atomic<unsigned> asked_{1};
-  std::optional<results::PyramidFile> file_;
-  std::unique_ptr<Fold> fold_;
+  std::optional<PyramidFile> file_;
+  std::unique_ptr<Aggregation> aggregation_;
   KeptEvents events_;
   CellData data_;
 };
 
-// Until when all of the cell's events are with the fold: nothing later comes before the first event of
+// Until when all of the cell's events are with the aggregation: nothing later comes before the first event of
 // the next block of any lcore.
 class Horizon {
  public:
-  Horizon(const results::EventTrace& trace, const std::vector<std::size_t>& blocks) {
+  Horizon(const EventTrace& trace, const std::vector<std::size_t>& blocks) {
     first_after_.resize(blocks.size(), ~Ticks{0});
     Ticks first = ~Ticks{0};
     for (std::size_t i = blocks.size(); i > 0; --i) {
@@ -93,19 +93,19 @@ class Horizon {
   std::vector<Ticks> first_after_;
 };
 
-Result<std::unique_ptr<Fold>> fold_cell(const results::EventTrace& trace, const TraceCell& cell,
-                                        FoldOptions options, bool verify,
-                                        const OpenProgress& progress) {
+Result<std::unique_ptr<Aggregation>> fold_cell(const EventTrace& trace, const TraceCell& cell,
+                                               AggregationOptions options, bool verify,
+                                               const OpenProgress& progress) {
   options.ns_per_tick = trace.info().ns_per_tick;
-  auto fold = std::make_unique<Fold>(options);
+  auto aggregation = std::make_unique<Aggregation>(options);
   const Horizon horizon(trace, cell.blocks);
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < cell.blocks.size(); ++i) {
     const Status sound = verify ? trace.verify(cell.blocks[i]) : Status();
     if (!sound) return tl::unexpected<Error>(sound.error());
     const auto& block = trace.blocks()[cell.blocks[i]];
-    fold->take(block.lcore, block.events, block.dropped_before);
-    fold->advance(horizon.after(i));
+    aggregation->add(block.lcore, block.events, block.dropped_before);
+    aggregation->advance(horizon.after(i));
     done += block.events.size();
     if (i % kBlocksBetween == 0) trace.give_back_pages();
     if (i % 16 != 0) continue;
@@ -114,9 +114,9 @@ Result<std::unique_ptr<Fold>> fold_cell(const results::EventTrace& trace, const 
         progress.context,
         static_cast<double>(done) / static_cast<double>(std::max<std::uint64_t>(1, cell.events)));
   }
-  fold->finish();
+  aggregation->finish();
   progress.report(progress.context, 1);
-  return fold;
+  return aggregation;
 }
 
 std::string axis(const results::CellRecord& cell, std::string_view name) {
@@ -128,7 +128,7 @@ std::string axis(const results::CellRecord& cell, std::string_view name) {
 
 // What a reader has to know of a cell whose stored pyramid was of no use.
 std::string folded_instead(const std::string& why, const TraceCell& cell) {
-  std::string notice = why + "; what is shown was folded from the events instead";
+  std::string notice = why + "; what is shown was computed from the events instead";
   if (cell.not_kept > 0) notice += ", of which the trace keeps the first only";
   return notice;
 }
@@ -153,11 +153,11 @@ std::vector<CellInfo> cells_of_plan(const std::string& directory) {
   return cells;
 }
 
-std::unique_ptr<RecordedRun> RecordedRun::over(results::EventTrace trace, std::string name) {
+std::unique_ptr<RecordedRun> RecordedRun::over(EventTrace trace, std::string name) {
   auto run = std::make_unique<RecordedRun>();
   run->name_ = std::move(name);
   run->path_ = run->name_;
-  run->trace_ = std::make_shared<const results::EventTrace>(std::move(trace));
+  run->trace_ = std::make_shared<const EventTrace>(std::move(trace));
   run->find_cells();
   return run;
 }
@@ -171,14 +171,14 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::open(const std::string& path) 
     return directory ? fail("{}: has no trace.events: this run recorded no events", path)
                      : fail("{}: is not there", path);
   }
-  auto trace = results::EventTrace::open(file);
+  auto trace = EventTrace::open(file);
   if (!trace) return tl::unexpected<Error>(trace.error());
   const fs::path named = directory ? fs::canonical(given, error) : given;
   auto run = over(std::move(*trace), (error ? given : named).filename().string());
   run->path_ = path;
   const fs::path pyramids = file.parent_path() / "trace.pyramid";
   if (fs::exists(pyramids, error)) {
-    auto stored = results::PyramidFile::open(pyramids);
+    auto stored = PyramidFile::open(pyramids);
     if (stored) {
       run->pyramids_ = std::move(*stored);
     } else {
@@ -252,8 +252,8 @@ std::optional<PyramidView> RecordedRun::stored_pyramid(const TraceCell& cell,
   return std::nullopt;
 }
 
-Result<std::shared_ptr<const CellFeed>> RecordedRun::open_cell(std::size_t index,
-                                                               const OpenProgress& progress) {
+Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t index,
+                                                                  const OpenProgress& progress) {
   if (index >= cells_.size()) {
     return fail("{}: has {} cells, and no number {}", path_, cells_.size(), index);
   }
@@ -264,28 +264,28 @@ Result<std::shared_ptr<const CellFeed>> RecordedRun::open_cell(std::size_t index
   if (stored) {
     opened->keep(*pyramids_, *stored);
   } else {
-    auto fold = fold_cell(*trace_, cell, bounds_, verify_, progress);
-    if (!fold) return tl::unexpected<Error>(fold.error());
-    opened->keep(std::move(*fold));
+    auto aggregation = fold_cell(*trace_, cell, bounds_, verify_, progress);
+    if (!aggregation) return tl::unexpected<Error>(aggregation.error());
+    opened->keep(std::move(*aggregation));
   }
   trace_->give_back_pages();
   opened->finish(cell, with_notice(index, why.empty() ? why : folded_instead(why, cell)));
-  return std::shared_ptr<const CellFeed>(std::move(opened));
+  return std::shared_ptr<const CellQueries>(std::move(opened));
 }
 
-Result<std::unique_ptr<RunFeed>> open_run(const std::string& path) {
+Result<std::unique_ptr<RunQueries>> open_run(const std::string& path) {
   auto run = RecordedRun::open(path);
   if (!run) return tl::unexpected<Error>(run.error());
-  return std::unique_ptr<RunFeed>(std::move(*run));
+  return std::unique_ptr<RunQueries>(std::move(*run));
 }
 
 namespace {
 
 constexpr std::size_t kTraceBlocksBetween = 2048;  // That pages are given back.
 
-using Blocks = std::vector<results::EventTrace::Block>;
+using Blocks = std::vector<EventTrace::Block>;
 
-std::vector<TraceCell> marks_of(const results::EventTrace& trace) {
+std::vector<TraceCell> marks_of(const EventTrace& trace) {
   std::vector<TraceCell> cells;
   for (std::size_t i = 0; i < trace.blocks().size(); ++i) {
     const auto& block = trace.blocks()[i];
@@ -330,7 +330,7 @@ void keep_last_of_each(std::vector<TraceCell>& cells) {
 
 }  // namespace
 
-std::vector<TraceCell> cells_of(const results::EventTrace& trace) {
+std::vector<TraceCell> cells_of(const EventTrace& trace) {
   const Blocks& blocks = trace.blocks();
   std::vector<TraceCell> cells = marks_of(trace);
   if (cells.empty()) {
@@ -364,4 +364,4 @@ std::vector<TraceCell> cells_of(const results::EventTrace& trace) {
   return cells;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -6,10 +6,10 @@
 #include <fstream>
 
 #include "engine/base/files.hpp"
-#include "experiments/query/feed_rig_testing.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/query/query_rig_testing.hpp"
+#include "experiments/trace/aggregation.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 SyntheticOptions lazy(std::uint64_t events, bool lose_some = false) {
@@ -20,16 +20,16 @@ SyntheticOptions lazy(std::uint64_t events, bool lose_some = false) {
   return options;
 }
 
-// Folds what the rig's trace holds and puts it beside it.
-void store_pyramid(const FeedRig& rig, std::uint32_t cell = 0) {
-  const auto trace = results::EventTrace::open(rig.file());
+// Aggregates what the rig's trace holds and puts it beside it.
+void store_pyramid(const QueryRig& rig, std::uint32_t cell = 0) {
+  const auto trace = EventTrace::open(rig.file());
   ASSERT_TRUE(trace);
-  Fold fold({.ns_per_tick = trace->info().ns_per_tick});
+  Aggregation aggregation({.ns_per_tick = trace->info().ns_per_tick});
   for (const auto& block : trace->blocks()) {
-    fold.take(block.lcore, block.events, block.dropped_before);
+    aggregation.add(block.lcore, block.events, block.dropped_before);
   }
-  fold.finish();
-  ASSERT_TRUE(results::append_pyramid(rig.folder() + "/trace.pyramid", cell, 0, fold.pyramid()));
+  aggregation.finish();
+  ASSERT_TRUE(append_pyramid(rig.folder() + "/trace.pyramid", cell, 0, aggregation.pyramid()));
 }
 
 std::uint64_t calls_of(const Overview& overview) {
@@ -39,31 +39,31 @@ std::uint64_t calls_of(const Overview& overview) {
 }
 
 TEST(RecordedRun, AStoredPyramidAndAFoldedOneSayTheSame) {
-  const FeedRig rig(lazy(200'000));
-  const auto folded = rig.open();
+  const QueryRig rig(lazy(200'000));
+  const auto aggregated = rig.open();
   store_pyramid(rig);
   const auto stored = rig.open();
-  ASSERT_TRUE(folded && stored);
-  const TimeWindow whole = folded->info().whole;
+  ASSERT_TRUE(aggregated && stored);
+  const TimeWindow whole = aggregated->info().whole;
   EXPECT_EQ(stored->info().whole, whole);
-  EXPECT_EQ(stored->info().events, folded->info().events);
-  const auto a = folded->exposure(whole, 200), b = stored->exposure(whole, 200);
+  EXPECT_EQ(stored->info().events, aggregated->info().events);
+  const auto a = aggregated->exposure(whole, 200), b = stored->exposure(whole, 200);
   EXPECT_EQ(a.window_histogram, b.window_histogram);
   EXPECT_EQ(a.unmaps, b.unmaps);
   EXPECT_EQ(a.mean_stale_pages, b.mean_stale_pages);
 }
 
 TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
-  const FeedRig rig(lazy(260'000));
+  const QueryRig rig(lazy(260'000));
   const auto cell = rig.open();
   ASSERT_NE(cell, nullptr);
   const TimeWindow whole = cell->info().whole;
   // Too many events to replay: this comes from the pyramid.
   const ExposureColumns exposure = cell->exposure(whole, 100);
   std::uint64_t unmaps = 0, calls = 0;
-  for (const OracleLife& life : rig.oracle().lives()) {
-    calls += life.unmapped ? 2 : 1;
-    if (life.unmapped && life.over()) ++unmaps;
+  for (const OracleLifetime& lifetime : rig.oracle().lifetimes()) {
+    calls += lifetime.unmapped ? 2 : 1;
+    if (lifetime.unmapped && lifetime.over()) ++unmaps;
   }
   EXPECT_EQ(exposure.unmaps, unmaps);
   // Each column's count is rounded.
@@ -79,12 +79,13 @@ TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
   EXPECT_EQ(operations, calls);
   std::uint64_t reuses = 0, expected = 0;
   for (const std::uint32_t count : grid.reuses) reuses += count;
-  for (const OracleLife& life : rig.oracle().lives()) expected += life.reuse ? 1 : 0;
+  for (const OracleLifetime& lifetime : rig.oracle().lifetimes())
+    expected += lifetime.reuse ? 1 : 0;
   EXPECT_EQ(reuses, expected);
 }
 
 TEST(RecordedRun, AReplayFromACheckpointIsExact) {
-  const FeedRig rig(lazy(260'000));
+  const QueryRig rig(lazy(260'000));
   const auto cell = rig.open();
   ASSERT_NE(cell, nullptr);
   const Nanos end = cell->info().whole.to;
@@ -97,24 +98,26 @@ TEST(RecordedRun, AReplayFromACheckpointIsExact) {
     EXPECT_NEAR(exposure.stale_pages[0].mean, static_cast<double>(rig.oracle().level(tick, true)),
                 9);
     // The address of a life that is under way then.
-    const auto& lives = rig.oracle().lives();
-    const auto found = std::find_if(lives.begin(), lives.end(), [&](const OracleLife& life) {
-      return FeedOracle::covers(life, life.first, tick, false);
-    });
-    ASSERT_NE(found, lives.end());
+    const auto& lifetimes = rig.oracle().lifetimes();
+    const auto found =
+        std::find_if(lifetimes.begin(), lifetimes.end(), [&](const OracleLifetime& lifetime) {
+          return QueryOracle::covers(lifetime, lifetime.first, tick, false);
+        });
+    ASSERT_NE(found, lifetimes.end());
     Ticks newest = 0;  // Another endpoint may have the same address.
-    for (const OracleLife& life : lives) {
-      const bool covers = life.first <= found->first && found->first < life.first + life.pages;
-      if (covers && life.mapped <= tick) newest = std::max(newest, life.mapped);
+    for (const OracleLifetime& lifetime : lifetimes) {
+      const bool covers =
+          lifetime.first <= found->first && found->first < lifetime.first + lifetime.pages;
+      if (covers && lifetime.mapped <= tick) newest = std::max(newest, lifetime.mapped);
     }
-    const PageLife life = cell->page_life(Iova{found->first << 12}, at, 8);
-    ASSERT_TRUE(life.current);
-    EXPECT_EQ(life.lives[*life.current].mapped, rig.base().nanos(newest));
+    const PageLifetimes lifetime = cell->page_lifetimes(Iova{found->first << 12}, at, 8);
+    ASSERT_TRUE(lifetime.current);
+    EXPECT_EQ(lifetime.lifetimes[*lifetime.current].mapped, rig.base().nanos(newest));
   }
 }
 
 TEST(RecordedRun, F2_LostEventsAreGaps) {
-  const FeedRig rig(lazy(60'000, true));
+  const QueryRig rig(lazy(60'000, true));
   ASSERT_GT(rig.lost(), 0u);
   const auto cell = rig.open();
   ASSERT_NE(cell, nullptr);
@@ -128,15 +131,15 @@ TEST(RecordedRun, F2_LostEventsAreGaps) {
 }
 
 TEST(RecordedRun, EventsBeyondTheTraceAreInThePyramidOnly) {
-  const FeedRig rig(lazy(120'000), 40'000);
-  // The recorder folds what it does not keep.
-  Fold fold({.ns_per_tick = 0.5});
-  SyntheticLife(lazy(120'000))
+  const QueryRig rig(lazy(120'000), 40'000);
+  // The recorder aggregates what it does not keep.
+  Aggregation aggregation({.ns_per_tick = 0.5});
+  SyntheticRun(lazy(120'000))
       .run([&](std::uint16_t lcore, std::span<const Event> events,
-               std::uint64_t lost) { fold.take(lcore, events, lost); },
-           [&](Ticks until) { fold.advance(until); });
-  fold.finish();
-  ASSERT_TRUE(results::append_pyramid(rig.folder() + "/trace.pyramid", 0, 0, fold.pyramid()));
+               std::uint64_t lost) { aggregation.add(lcore, events, lost); },
+           [&](Ticks until) { aggregation.advance(until); });
+  aggregation.finish();
+  ASSERT_TRUE(append_pyramid(rig.folder() + "/trace.pyramid", 0, 0, aggregation.pyramid()));
   const auto cell = rig.open();
   ASSERT_NE(cell, nullptr);
   const CellInfo info = cell->info();
@@ -151,7 +154,7 @@ TEST(RecordedRun, EventsBeyondTheTraceAreInThePyramidOnly) {
 }
 
 TEST(RecordedRun, ACutFileOpensAndSaysSo) {
-  const FeedRig rig(lazy(20'000));
+  const QueryRig rig(lazy(20'000));
   const auto bytes = *read_whole_file(rig.file());
   std::ofstream(rig.file(), std::ios::binary | std::ios::trunc)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size() * 2 / 3));
@@ -166,7 +169,7 @@ TEST(RecordedRun, ACutFileOpensAndSaysSo) {
 }
 
 TEST(RecordedRun, DamageAndForeignFilesAreNamed) {
-  const FeedRig rig(lazy(20'000));
+  const QueryRig rig(lazy(20'000));
   const auto bytes = *read_whole_file(rig.file());
   const auto write = [](const std::string& path, const std::string& content) {
     std::ofstream(path, std::ios::binary | std::ios::trunc)
@@ -187,7 +190,7 @@ TEST(RecordedRun, DamageAndForeignFilesAreNamed) {
 }
 
 // The notice of the first cell once it is open, which it is whatever the pyramid beside it says.
-std::string notice_of_opened(const FeedRig& rig, std::uint64_t unmaps) {
+std::string notice_of_opened(const QueryRig& rig, std::uint64_t unmaps) {
   const auto run = open_run(rig.file());
   if (!run) return "does not open: " + run.error().message;
   const auto cell = (*run)->open_cell(0, {});
@@ -199,21 +202,21 @@ std::string notice_of_opened(const FeedRig& rig, std::uint64_t unmaps) {
 }
 
 TEST(RecordedRun, APyramidThatIsOfNoUseIsReplacedByTheEvents) {
-  const FeedRig rig(lazy(120'000));
+  const QueryRig rig(lazy(120'000));
   const std::string path = rig.folder() + "/trace.pyramid";
   const auto write = [&path](const std::string& content) {
     std::ofstream(path, std::ios::binary | std::ios::trunc)
         .write(content.data(), static_cast<std::streamsize>(content.size()));
   };
-  const auto folded = rig.open();
-  const std::uint64_t unmaps = folded->exposure(folded->info().whole, 50).unmaps;
+  const auto aggregated = rig.open();
+  const std::uint64_t unmaps = aggregated->exposure(aggregated->info().whole, 50).unmaps;
   ASSERT_GT(unmaps, 1000u);
-  EXPECT_EQ(folded->info().notice, "");
+  EXPECT_EQ(aggregated->info().notice, "");
   store_pyramid(rig);
   const std::string good = *read_whole_file(path);
   EXPECT_EQ(notice_of_opened(rig, unmaps), "");
 
-  const std::string instead = "; what is shown was folded from the events instead";
+  const std::string instead = "; what is shown was computed from the events instead";
   write(std::string(200, 'x'));
   EXPECT_EQ(notice_of_opened(rig, unmaps), path + ": offset 0: no pyramid begins here" + instead);
   for (const std::size_t at : {std::size_t{9}, std::size_t{40}, std::size_t{70}, good.size() / 2}) {
@@ -227,7 +230,7 @@ TEST(RecordedRun, APyramidThatIsOfNoUseIsReplacedByTheEvents) {
   // Of another run that has the same cells.
   SyntheticOptions options = lazy(5'000);
   options.start += 77;
-  const FeedRig other(options);
+  const QueryRig other(options);
   store_pyramid(other);
   write(*read_whole_file(other.folder() + "/trace.pyramid"));
   EXPECT_EQ(notice_of_opened(rig, unmaps),
@@ -235,7 +238,7 @@ TEST(RecordedRun, APyramidThatIsOfNoUseIsReplacedByTheEvents) {
 }
 
 TEST(RecordedRun, ACancelledOpenStops) {
-  const FeedRig rig(lazy(100'000));
+  const QueryRig rig(lazy(100'000));
   const auto run = open_run(rig.file());
   ASSERT_TRUE(run);
   OpenProgress progress;
@@ -248,7 +251,7 @@ TEST(RecordedRun, ACancelledOpenStops) {
 TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
   TestFolder folder;
   const auto path = folder.path() / "trace.events";
-  auto writer = results::EventTraceWriter::open(path, {0.5, 0, 0});
+  auto writer = EventTraceWriter::open(path, {0.5, 0, 0});
   ASSERT_TRUE(writer);
   Ticks start = 1000;
   for (const auto& [cell, repetition] : {std::pair(0u, 0u), std::pair(2u, 0u), std::pair(0u, 1u)}) {
@@ -256,8 +259,8 @@ TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
     options.cell = cell;
     options.repetition = repetition;
     options.start = start;
-    start = SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> events,
-                                           std::uint64_t) {
+    start = SyntheticRun(options).run([&](std::uint16_t lcore, std::span<const Event> events,
+                                          std::uint64_t) {
       ASSERT_TRUE(writer->append(lcore, events));
     }) + 1000;
   }
@@ -280,11 +283,11 @@ TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
 TEST(RecordedRun, AnEmptyTraceHasNoCells) {
   TestFolder folder;
   const auto path = folder.path() / "trace.events";
-  ASSERT_TRUE(results::EventTraceWriter::open(path, {0.5, 0, 0}));
+  ASSERT_TRUE(EventTraceWriter::open(path, {0.5, 0, 0}));
   const auto run = open_run(path.string());
   ASSERT_TRUE(run);
   EXPECT_TRUE((*run)->cells().empty());
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -12,13 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/query/synthetic_life.hpp"
+#include "experiments/query/synthetic_run.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/event_trace.hpp"
-#include "experiments/trace/fold.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 namespace fs = std::filesystem;
@@ -70,22 +70,22 @@ results::CellRecord cell_of(SyntheticStrategy strategy) {
            {"axes.iotlb", std::string("none")}}};
 }
 
-// One cell into the trace and, folded, beside it.
+// One cell into the trace and, aggregated, beside it.
 Result<Ticks> write_cell(const Arguments& arguments, const SyntheticOptions& options,
-                         results::EventTraceWriter& trace, const fs::path& pyramid) {
-  Fold fold({.ns_per_tick = options.ns_per_tick});
+                         EventTraceWriter& trace, const fs::path& pyramid) {
+  Aggregation aggregation({.ns_per_tick = options.ns_per_tick});
   Status status;
-  SyntheticLife life(options);
-  const Ticks end = life.run(
+  SyntheticRun lifetime(options);
+  const Ticks end = lifetime.run(
       [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost) {
         const Status written = trace.append(lcore, events, {.dropped = lost});
         if (status && !written) status = written;
-        if (arguments.pyramid) fold.take(lcore, events, lost);
+        if (arguments.pyramid) aggregation.add(lcore, events, lost);
       },
-      [&](Ticks until) { fold.advance(until); });
+      [&](Ticks until) { aggregation.advance(until); });
   if (arguments.pyramid && status) {
-    fold.finish();
-    status = results::append_pyramid(pyramid, options.cell, options.repetition, fold.pyramid());
+    aggregation.finish();
+    status = append_pyramid(pyramid, options.cell, options.repetition, aggregation.pyramid());
   }
   if (!status) return tl::unexpected<Error>(status.error());
   return end;
@@ -113,7 +113,7 @@ Status write_run(const Arguments& arguments) {
   const fs::path root = setup.root;
   auto writer = results::RunWriter::create(std::move(setup));
   if (!writer) return tl::unexpected<Error>(writer.error());
-  auto trace = results::EventTraceWriter::open(writer->trace_path(), {kNsPerTick, 0, 0});
+  auto trace = EventTraceWriter::open(writer->trace_path(), {kNsPerTick, 0, 0});
   if (!trace) return tl::unexpected<Error>(trace.error());
   Ticks start = 1'000'000'000;
   for (std::uint32_t i = 0; i < cells; ++i) {
@@ -138,10 +138,10 @@ Status write_run(const Arguments& arguments) {
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query
 
 int main(int argc, char** argv) {
-  const auto arguments = violet::gui::arguments_of(argc, argv);
+  const auto arguments = violet::query::arguments_of(argc, argv);
   if (!arguments) {
     std::fputs(
         "synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] "
@@ -149,7 +149,7 @@ int main(int argc, char** argv) {
         stderr);
     return 2;
   }
-  const violet::Status status = violet::gui::write_run(*arguments);
+  const violet::Status status = violet::query::write_run(*arguments);
   if (status) return 0;
   fmt::print(stderr, "synthetic_trace: {}\n", status.error().message);
   return 1;

@@ -6,7 +6,7 @@
 #include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 std::uint64_t kinds_of(const PyramidBucket& bucket, EventKind kind) {
@@ -224,4 +224,4 @@ std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::
   return some;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -4,7 +4,7 @@
 
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Only what the engine did: a MAP or an UNMAP is looked up in a table of ranges.
@@ -135,4 +135,4 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

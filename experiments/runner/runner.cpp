@@ -353,7 +353,7 @@ class PlanRun {
   Eal& eal_;
   results::RunWriter writer_;
   results::Progress progress_;
-  results::EventTraceWriter* trace_ = nullptr;
+  EventTraceWriter* trace_ = nullptr;
   std::unique_ptr<RunSegment> segment_;
   std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
   SegmentStatus status_;

@@ -149,7 +149,7 @@ TEST(Recording, ATraceThatCannotBeWrittenLeavesTheRecordWhole) {
                                   .seed = 1});
   ASSERT_TRUE(testbed) << testbed.error().message;
   const fs::path path = fs::path(testing::TempDir()) / "full.events";
-  auto trace = results::EventTraceWriter::open(path, {});
+  auto trace = EventTraceWriter::open(path, {});
   ASSERT_TRUE(trace) << trace.error().message;
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
@@ -240,7 +240,7 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
   const TestFolder folder;
   const auto path = folder.path() / "trace.events";
-  auto writer = results::EventTraceWriter::open(path, {ns_per_tick(), now_ticks(), 0});
+  auto writer = EventTraceWriter::open(path, {ns_per_tick(), now_ticks(), 0});
   auto testbed = Testbed::create({.eal = eal(cores),
                                   .cores = cores,
                                   .cell = plan.cells.front(),
@@ -257,7 +257,7 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   if (record) traced.record = *record;
   const auto stats = (*testbed)->iotlb_stats();
   traced.translations = stats.hits + stats.misses;
-  const auto trace = results::EventTrace::open(path);
+  const auto trace = EventTrace::open(path);
   EXPECT_TRUE(trace) << (trace ? "" : trace.error().message);
   for (std::size_t i = 0; i < trace->blocks().size(); ++i) {
     EXPECT_TRUE(trace->verify(i));

@@ -32,7 +32,7 @@ namespace {
 
 QKeySequence ctrl(Qt::Key key) { return QKeySequence(Qt::CTRL | key); }
 
-std::optional<std::size_t> cell_called(const RunFeed& run, const QString& name) {
+std::optional<std::size_t> cell_called(const RunQueries& run, const QString& name) {
   const auto cells = run.cells();
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (QString::fromStdString(cells[i].label).contains(name)) return i;
@@ -171,7 +171,7 @@ void MainWindow::open(const QString& path, const QString& cell, bool live) {
     const std::string name = path.toStdString();
     auto run = live ? attach_live(name) : open_run(name);
     if (!run) return Opened{path, cell, live, tl::unexpected(run.error())};
-    return Opened{path, cell, live, std::shared_ptr<RunFeed>(std::move(*run))};
+    return Opened{path, cell, live, std::shared_ptr<RunQueries>(std::move(*run))};
   });
 }
 

@@ -72,7 +72,7 @@ class MainWindow : public QMainWindow {
   struct Opened {
     QString path, cell;
     bool live = false;
-    Result<std::shared_ptr<RunFeed>> run;
+    Result<std::shared_ptr<RunQueries>> run;
   };
   void makeTabs();
   void makeToolbar();

@@ -26,6 +26,7 @@
 #include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 struct Stage {

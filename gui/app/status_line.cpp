@@ -117,7 +117,7 @@ void StatusLine::show(const Answer& answer) {
 }
 
 void StatusLine::showRun() {
-  const RunFeed* run = session_->run();
+  const RunQueries* run = session_->run();
   run_->setText(run != nullptr ? tr("run %1").arg(QString::fromStdString(run->name()))
                                : tr("no run"));
   run_->setToolTip(run != nullptr ? QString::fromStdString(run->path()) : QString());

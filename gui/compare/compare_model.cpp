@@ -18,9 +18,9 @@ namespace {
 constexpr const char* kRowMetrics[kLaneRows] = {"operations_per_s", "unmap.p99",
                                                 "mean_stale_pages"};
 
-Result<std::shared_ptr<RunFeed>> openFromDisk(const std::string& path) {
+Result<std::shared_ptr<RunQueries>> openFromDisk(const std::string& path) {
   VIOLET_TRY(auto run, open_run(path));
-  return std::shared_ptr<RunFeed>(std::move(run));
+  return std::shared_ptr<RunQueries>(std::move(run));
 }
 
 QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
@@ -56,8 +56,8 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
 struct CompareModel::OpenCells {
   Opener opener;
   std::atomic<bool> cancelled{false};
-  std::map<std::string, std::shared_ptr<RunFeed>> runs;
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<const CellFeed>> cells;
+  std::map<std::string, std::shared_ptr<RunQueries>> runs;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const CellQueries>> cells;
 
   // Runs that are compared no longer are closed.
   void keepOnly(const std::vector<std::string>& paths) {
@@ -68,7 +68,7 @@ struct CompareModel::OpenCells {
     std::erase_if(runs, [&gone](const auto& one) { return gone(one.first); });
   }
 
-  Result<std::shared_ptr<const CellFeed>> cell(const std::string& path, const std::string& id) {
+  Result<std::shared_ptr<const CellQueries>> cell(const std::string& path, const std::string& id) {
     const auto known = cells.find({path, id});
     if (known != cells.end()) return known->second;
     auto run = runs.find(path);

@@ -25,6 +25,7 @@
 #include "gui/model/session.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 // A row of the lock-step view.
 enum class LaneRow { kThroughput, kLatency, kStale, kCount };
@@ -34,7 +35,7 @@ struct Lane {
   std::size_t run = 0;  // Index among the runs.
   std::string cell_id;
   QString name, strategy, placement;
-  std::shared_ptr<const CellFeed> trace;  // Null: see `because`.
+  std::shared_ptr<const CellQueries> trace;  // Null: see `because`.
   QString because;
   Nanos origin = 0;  // Where measuring began.
   Nanos length = 0;  // Of the measured time.
@@ -56,7 +57,7 @@ class CompareModel : public QObject {
   Q_OBJECT
  public:
   static constexpr std::size_t kMostLanes = 3;
-  using Opener = std::function<Result<std::shared_ptr<RunFeed>>(const std::string&)>;
+  using Opener = std::function<Result<std::shared_ptr<RunQueries>>(const std::string&)>;
 
   explicit CompareModel(Session& session, Opener opener = {}, QObject* parent = nullptr);
   ~CompareModel() override;

@@ -9,6 +9,7 @@
 #include "experiments/query/run_fixture_testing.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class CompareModelTest : public testing::Test {
@@ -20,9 +21,9 @@ class CompareModelTest : public testing::Test {
     for (const FixtureCell& cell : cells) run_->add(cell.strategy, cell.workload, cell.placement);
   }
   CompareModel::Opener opener() {
-    return [this](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
+    return [this](const std::string& path) -> Result<std::shared_ptr<RunQueries>> {
       if (path != path_) return fail("{}: no trace", path);
-      return std::shared_ptr<RunFeed>(run_);
+      return std::shared_ptr<RunQueries>(run_);
     };
   }
   static void settle(CompareModel& model) {
@@ -72,7 +73,7 @@ TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
 
 TEST_F(CompareModelTest, WithoutATraceTheResultsAreStillShown) {
   open(every_place());
-  CompareModel model(session_, [](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
+  CompareModel model(session_, [](const std::string& path) -> Result<std::shared_ptr<RunQueries>> {
     return fail("{}/trace.events: cut off at 12", path);
   });
   session_.setRun(run_);

@@ -14,6 +14,7 @@
 #include "gui/kit/theme.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class CompareViewTest : public testing::Test {
@@ -34,8 +35,8 @@ class CompareViewTest : public testing::Test {
       file.write(QByteArray(9000, '?'));
     }
     view_ = std::make_unique<CompareView>(
-        session_, [this](const std::string&) -> Result<std::shared_ptr<RunFeed>> {
-          return std::shared_ptr<RunFeed>(run_);
+        session_, [this](const std::string&) -> Result<std::shared_ptr<RunQueries>> {
+          return std::shared_ptr<RunQueries>(run_);
         });
     view_->resize(1280, 720);
     view_->show();

@@ -19,6 +19,7 @@
 #include "gui/kit/axis.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 struct PlaneLayout {
   struct Dot {

@@ -14,6 +14,7 @@
 #include "gui/experiment/plan_editor.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class ExperimentViewTest : public testing::Test {

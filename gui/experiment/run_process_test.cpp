@@ -13,6 +13,7 @@
 #include "gui/experiment/run_matrix.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class RunProcessTest : public testing::Test {

@@ -42,7 +42,7 @@ Session::~Session() {
   if (opening_state_) opening_state_->cancelled.store(true, std::memory_order_relaxed);
 }
 
-void Session::setRun(std::shared_ptr<RunFeed> run, std::size_t first_cell) {
+void Session::setRun(std::shared_ptr<RunQueries> run, std::size_t first_cell) {
   closeRun();
   run_ = std::move(run);
   emit runChanged();
@@ -94,8 +94,8 @@ void Session::openCell(std::size_t index) {
     progress.cancel = [](void* context) {
       return static_cast<Opening*>(context)->cancelled.load(std::memory_order_relaxed);
     };
-    auto result =
-        std::make_shared<Result<std::shared_ptr<const CellFeed>>>(run->open_cell(index, progress));
+    auto result = std::make_shared<Result<std::shared_ptr<const CellQueries>>>(
+        run->open_cell(index, progress));
     QMetaObject::invokeMethod(
         QCoreApplication::instance(),
         [this, state, result, index] {
@@ -124,7 +124,7 @@ void Session::watchOpening(const std::weak_ptr<Opening>& wanted) {
   });
 }
 
-void Session::opened(std::shared_ptr<const CellFeed> cell, std::size_t index) {
+void Session::opened(std::shared_ptr<const CellQueries> cell, std::size_t index) {
   cell_ = std::move(cell);
   cell_index_ = index;
   const CellInfo info = cell_->info();

@@ -14,9 +14,10 @@
 #include <optional>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 class Session : public QObject {
   Q_OBJECT
@@ -28,13 +29,13 @@ class Session : public QObject {
   ~Session() override;
 
   // Takes a run; a cell of it is opened in the background (openingChanged, then cellChanged).
-  void setRun(std::shared_ptr<RunFeed> run, std::size_t first_cell = 0);
+  void setRun(std::shared_ptr<RunQueries> run, std::size_t first_cell = 0);
   void closeRun();
-  RunFeed* run() const { return run_.get(); }
+  RunQueries* run() const { return run_.get(); }
   void openCell(std::size_t index);
   std::optional<std::size_t> cellIndex() const { return cell_index_; }
   // Null while nothing is open.
-  std::shared_ptr<const CellFeed> cell() const { return cell_; }
+  std::shared_ptr<const CellQueries> cell() const { return cell_; }
   // While a cell is being opened: 0..1.
   std::optional<double> opening() const { return opening_; }
 
@@ -83,13 +84,13 @@ class Session : public QObject {
   struct Opening;
   void tick();
   void watchOpening(const std::weak_ptr<Opening>& wanted);
-  void opened(std::shared_ptr<const CellFeed> cell, std::size_t index);
+  void opened(std::shared_ptr<const CellQueries> cell, std::size_t index);
   void moveWindow(TimeWindow window);
   TimeWindow clamped(TimeWindow window) const;
 
-  std::shared_ptr<RunFeed> run_;
+  std::shared_ptr<RunQueries> run_;
   std::optional<std::size_t> cell_index_;
-  std::shared_ptr<const CellFeed> cell_;
+  std::shared_ptr<const CellQueries> cell_;
   std::shared_ptr<Opening> opening_state_;
   std::optional<double> opening_;
   TimeWindow window_;

@@ -8,6 +8,7 @@
 #include "experiments/query/fake_run_testing.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 constexpr Nanos kWhole = 1'000'000'000;

@@ -8,9 +8,10 @@
 #include <cstdint>
 #include <string>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 QString addressText(std::uint64_t address);  // 0x0000_ffff_e000
 QString idText(std::uint32_t id);            // "0x28": of an endpoint.

@@ -123,7 +123,7 @@ namespace {
 
 // Sums over times as short as one turn through a ring beat with it. What is a sum anyway may be one over
 // some pixels.
-ChurnGrid grid_of(const CellFeed& trace, ChurnQuery query) {
+ChurnGrid grid_of(const CellQueries& trace, ChurnQuery query) {
   constexpr std::uint32_t kOver = 4;
   ChurnGrid grid = trace.churn(query);
   if (grid.exact || query.columns < 4 * kOver) return grid;
@@ -133,7 +133,7 @@ ChurnGrid grid_of(const CellFeed& trace, ChurnQuery query) {
 
 }  // namespace
 
-ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask) {
+ChurnPicture draw_churn(const CellQueries& trace, const ChurnAsk& ask) {
   ChurnPicture picture;
   picture.ask = ask;
   picture.image = QImage(std::max(1, ask.columns), std::max(1, ask.height),

@@ -10,11 +10,12 @@
 #include <memory>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 #include "gui/kit/heat_map.hpp"
 #include "gui/model/churn_axis.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 enum class ChurnColour : std::uint8_t { kCalls, kReuses };
 
@@ -40,7 +41,7 @@ struct ChurnPicture {
   double stale_share = 0;  // Of the squares with anything in them.
 };
 
-ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask);
+ChurnPicture draw_churn(const CellQueries& trace, const ChurnAsk& ask);
 
 std::vector<std::uint32_t> churn_holders(const ChurnGrid& grid);
 

@@ -169,7 +169,7 @@ EventsModel::EventsModel(QObject* parent)
       counting_([this](std::uint64_t count) { counted(count); }),
       paging_([this](Answer answer) { arrived(std::move(answer)); }) {}
 
-void EventsModel::setSource(std::shared_ptr<const CellFeed> cell, TimeWindow window,
+void EventsModel::setSource(std::shared_ptr<const CellQueries> cell, TimeWindow window,
                             const Filter& filter) {
   cell_ = std::move(cell);
   window_ = window;

@@ -20,7 +20,7 @@ Fact time_fact(const QString& name, Nanos at, Fact::Tone tone) {
 }
 
 // From the call's return to the moment when nothing could translate the page any more.
-Fact window_fact(const PageLife::Life& life) {
+Fact window_fact(const PageLifetimes::Lifetime& life) {
   const Nanos window = *life.unreachable - *life.unmapped;
   if (window <= 0) {
     return {QStringLiteral("Unreachable"), QStringLiteral("before the call returned"),
@@ -30,7 +30,7 @@ Fact window_fact(const PageLife::Life& life) {
           exact_ns(double(window)), Fact::Tone::kStale};
 }
 
-void append_end(Facts& facts, const PageLife::Life& life) {
+void append_end(Facts& facts, const PageLifetimes::Lifetime& life) {
   if (!life.unmapped) {
     facts.push_back({QStringLiteral("Unmapped"),
                      QStringLiteral("not by the end of the trace"),
@@ -54,7 +54,7 @@ void append_end(Facts& facts, const PageLife::Life& life) {
   }
 }
 
-void append_life(Facts& facts, const PageLife::Life& life) {
+void append_life(Facts& facts, const PageLifetimes::Lifetime& life) {
   facts.push_back(time_fact(QStringLiteral("Mapped"), life.mapped, Fact::Tone::kMap));
   facts.push_back(
       {QStringLiteral("For"), QStringLiteral("%1, %2, endpoint 0x%3")
@@ -81,22 +81,22 @@ void append_life(Facts& facts, const PageLife::Life& life) {
 
 }  // namespace
 
-Facts pageFacts(const PageLife& life) {
+Facts pageFacts(const PageLifetimes& life) {
   Facts facts{{QStringLiteral("Page"), addressText(life.page)}};
-  if (life.lives.empty()) {
+  if (life.lifetimes.empty()) {
     facts.push_back({QStringLiteral("Life"),
                      QStringLiteral("never mapped in this trace"),
                      {},
                      Fact::Tone::kMuted});
     return facts;
   }
-  const std::size_t shown = life.current.value_or(life.lives.size() - 1);
+  const std::size_t shown = life.current.value_or(life.lifetimes.size() - 1);
   facts.push_back(
       {QStringLiteral("Life"), QStringLiteral("%1 of %2%3")
                                    .arg(shown + 1)
-                                   .arg(life.lives.size())
+                                   .arg(life.lifetimes.size())
                                    .arg(life.truncated ? QStringLiteral(" or more") : QString())});
-  append_life(facts, life.lives[shown]);
+  append_life(facts, life.lifetimes[shown]);
   return facts;
 }
 

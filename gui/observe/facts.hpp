@@ -10,9 +10,10 @@
 #include <QString>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 struct Fact {
   enum class Tone { kPlain, kMap, kUnmap, kStale, kFault, kMuted };
@@ -22,7 +23,7 @@ struct Fact {
 };
 using Facts = std::vector<Fact>;
 
-Facts pageFacts(const PageLife& life);
+Facts pageFacts(const PageLifetimes& life);
 Facts latencyFacts(const LatencyGrid& grid);
 Facts exposureFacts(const ExposureColumns& exposure);
 // Of the histogram of windows, zero windows included; NaN when there are none.

@@ -131,7 +131,7 @@ void LatencyView::setOperation(Operation operation) {
   emit operationChanged();
 }
 
-LatencyView::Answer LatencyView::answer(const CellFeed& trace, const LatencyQuery& query,
+LatencyView::Answer LatencyView::answer(const CellQueries& trace, const LatencyQuery& query,
                                         std::optional<TimeWindow> selected, bool dark) {
   Answer result;
   result.grid = trace.latency(query);

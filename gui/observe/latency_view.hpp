@@ -46,7 +46,7 @@ class LatencyView : public ObserveView {
     BinRange bins;
     std::vector<Column> p50, p99, p999;  // Over some pixels each: a line and not a fringe.
   };
-  static Answer answer(const CellFeed& trace, const LatencyQuery& query,
+  static Answer answer(const CellQueries& trace, const LatencyQuery& query,
                        std::optional<TimeWindow> selected, bool dark);
   void paintHeat(QPainter& painter, const QRectF& area);
   void paintLine(QPainter& painter, const Frame& frame, const std::vector<Column>& columns,

@@ -13,6 +13,7 @@
 #include "gui/observe/facts.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 constexpr auto kFatal = QAbstractItemModelTester::FailureReportingMode::Fatal;
@@ -131,25 +132,25 @@ QString value_of(const Facts& facts, const QString& name) {
 }
 
 TEST(Facts, APageThatOutlivedItsUnmapSaysForHowLong) {
-  PageLife life;
+  PageLifetimes life;
   life.page = 0xffffe000;
-  PageLife::Life one;
+  PageLifetimes::Lifetime one;
   one.mapped = 1'203'100'000;
   one.unmapped = 1'204'000'000;
   one.unreachable = 1'204'003'100;
   one.bytes = 4096;
   one.granted = Permissions::kReadWrite;
-  life.lives = {one};
+  life.lifetimes = {one};
   life.current = 0;
   const Facts facts = pageFacts(life);
   EXPECT_EQ(value_of(facts, "Stale for"), "≤ 3.1 µs");
   EXPECT_EQ(value_of(facts, "Mapped"), "00:01.203 100");
   EXPECT_TRUE(value_of(facts, "dma_map took").isEmpty()) << "not measured is not zero";
-  life.lives[0].unreachable = 1'203'999'000;
+  life.lifetimes[0].unreachable = 1'203'999'000;
   EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "before the call returned");
-  life.lives[0].unreachable.reset();
+  life.lifetimes[0].unreachable.reset();
   EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "not by the end of the trace");
-  life.lives.clear();
+  life.lifetimes.clear();
   life.current.reset();
   EXPECT_EQ(value_of(pageFacts(life), "Life"), "never mapped in this trace");
 }

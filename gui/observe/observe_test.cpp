@@ -24,6 +24,7 @@
 #include "gui/observe/selection_panel.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 constexpr Nanos kMs = TinyCell::kMs;

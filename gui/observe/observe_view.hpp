@@ -28,7 +28,7 @@ class ObserveView : public TimePanel {
  protected:
   // What a picture depends on besides what the subclass adds with `extra`.
   struct Ask {
-    const CellFeed* cell = nullptr;
+    const CellQueries* cell = nullptr;
     std::uint64_t version = 0;
     TimeWindow window;
     std::optional<TimeWindow> selected;
@@ -40,7 +40,7 @@ class ObserveView : public TimePanel {
   };
 
   Session* session() const { return session_; }
-  std::shared_ptr<const CellFeed> cell() const { return session_->cell(); }
+  std::shared_ptr<const CellQueries> cell() const { return session_->cell(); }
   std::uint32_t columns() const;
   // For the title, where the window lies behind the last event that was kept by itself: the summary
   // has no finer detail there.

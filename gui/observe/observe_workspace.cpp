@@ -468,7 +468,7 @@ void ObserveWorkspace::found(const Found& answer) {
   emit says(tr("%1 at %2").arg(eventKindText(answer.line->event.kind), timeText(at)));
 }
 
-std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words) {
+std::optional<EventLine> find_event(const CellQueries& trace, Nanos from, const QString& words) {
   constexpr std::size_t kAtOnce = 8192;
   const TimeWindow rest{from, trace.info().whole.to};
   for (std::uint64_t first = 0;; first += kAtOnce) {

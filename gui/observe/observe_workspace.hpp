@@ -105,6 +105,6 @@ class ObserveWorkspace : public Workspace {
 };
 
 // The nearest event from `from` on whose kind's name contains `words`.
-std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words);
+std::optional<EventLine> find_event(const CellQueries& trace, Nanos from, const QString& words);
 
 }  // namespace violet::gui

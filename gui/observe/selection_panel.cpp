@@ -36,7 +36,7 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
       cdf_(new DistributionChart(DistributionPart::kCdf, tr("CDF"), this)),
       numbers_(new FactsTable(tr("Numbers"), this)),
       exposure_facts_(new FactsTable(tr("Exposure"), this)),
-      page_([this](PageLife life) { page_facts_->setFacts(pageFacts(life)); }) {
+      page_([this](PageLifetimes life) { page_facts_->setFacts(pageFacts(life)); }) {
   setAccessibleName(tr("Selection"));
   setObjectName(QStringLiteral("Selection"));
   tabs_->setDocumentMode(true);
@@ -75,7 +75,7 @@ void SelectionPanel::askPage() {
     return;
   }
   const Nanos at = session_->pageAt().value_or(session_->window().from);
-  page_.ask([cell, page = *page, at] { return cell->page_life(page, at); });
+  page_.ask([cell, page = *page, at] { return cell->page_lifetimes(page, at); });
 }
 
 void SelectionPanel::showLatency() {

@@ -1,4 +1,4 @@
-// Folds what needs no page into buckets of time: counts, latencies with their histograms, levels, gauges,
+// Aggregates what needs no page into buckets of time: counts, latencies with their histograms, levels, gauges,
 // windows, gaps, probes and faults. Owns the time axis: when a run outgrows its buckets, neighbours merge.
 //
 // Threading: owner-only. Precondition: calls come in time order, but for windows and gaps, which may lie
@@ -16,10 +16,10 @@
 
 namespace violet {
 
-class TimeFold {
+class TimeAggregation {
  public:
   // Fills the arrays of `pyramid`, which outlives it.
-  TimeFold(Pyramid& pyramid, double ns_per_tick, std::size_t most_buckets);
+  TimeAggregation(Pyramid& pyramid, double ns_per_tick, std::size_t most_buckets);
 
   // Whether `at` lies behind the newest bucket: then move_to() comes first.
   bool leaves_bucket(Ticks at) const { return at >= bucket_end_; }

@@ -1,5 +1,5 @@
 // Every question against brute force over all events.
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,10 +8,10 @@
 #include <limits>
 
 #include "engine/base/rng.hpp"
-#include "experiments/query/feed_rig_testing.hpp"
+#include "experiments/query/query_rig_testing.hpp"
 #include "experiments/query/time_base.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 using Strategy = SyntheticStrategy;
@@ -24,14 +24,14 @@ SyntheticOptions small(Strategy strategy, std::uint64_t seed = 1) {
   return options;
 }
 
-class FeedOf : public testing::TestWithParam<Strategy> {
+class QueriesOf : public testing::TestWithParam<Strategy> {
  protected:
-  FeedOf() : rig_(small(GetParam())), cell_(rig_.open()) {}
+  QueriesOf() : rig_(small(GetParam())), cell_(rig_.open()) {}
   void SetUp() override {
     ASSERT_TRUE(rig_.good());
     ASSERT_NE(cell_, nullptr);
   }
-  const FeedOracle& oracle() const { return rig_.oracle(); }
+  const QueryOracle& oracle() const { return rig_.oracle(); }
   TimeWindow whole() const { return cell_->info().whole; }
   // Some inside, some that stick out, some that are nowhere.
   std::vector<TimeWindow> windows() const {
@@ -76,17 +76,17 @@ class FeedOf : public testing::TestWithParam<Strategy> {
   std::vector<std::pair<Nanos, Nanos>> intervals(const RowScale& rows, std::uint32_t row,
                                                  bool stale) const {
     std::vector<std::pair<Nanos, Nanos>> all, merged;
-    for (const OracleLife& life : oracle().lives()) {
-      for (std::uint64_t page = life.first; page < life.first + life.pages; ++page) {
+    for (const OracleLifetime& lifetime : oracle().lifetimes()) {
+      for (std::uint64_t page = lifetime.first; page < lifetime.first + lifetime.pages; ++page) {
         bool here = false;
         rows.for_rows(page << 12, page << 12 | 4095,
                       [&](std::uint32_t one) { here |= one == row; });
-        if (!here || (stale && (life.persistent || !life.unmapped))) continue;
+        if (!here || (stale && (lifetime.persistent || !lifetime.unmapped))) continue;
         const Nanos end = oracle().end() + 1;
-        const Nanos from = stale ? nanos(*life.unmapped) : nanos(life.mapped);
-        const Nanos to = stale
-                             ? (life.complete.contains(page) ? nanos(life.complete.at(page)) : end)
-                             : (life.unmapped ? nanos(*life.unmapped) : end);
+        const Nanos from = stale ? nanos(*lifetime.unmapped) : nanos(lifetime.mapped);
+        const Nanos to =
+            stale ? (lifetime.complete.contains(page) ? nanos(lifetime.complete.at(page)) : end)
+                  : (lifetime.unmapped ? nanos(*lifetime.unmapped) : end);
         if (from < to) all.emplace_back(from, to);
       }
     }
@@ -118,11 +118,11 @@ class FeedOf : public testing::TestWithParam<Strategy> {
     return event.a <= filter.range->last.value && last >= filter.range->first.value;
   }
 
-  FeedRig rig_;
-  std::shared_ptr<const CellFeed> cell_;
+  QueryRig rig_;
+  std::shared_ptr<const CellQueries> cell_;
 };
 
-TEST_P(FeedOf, InfoSaysWhatIsThere) {
+TEST_P(QueriesOf, InfoSaysWhatIsThere) {
   const CellInfo info = cell_->info();
   EXPECT_EQ(info.events, oracle().events().size());
   EXPECT_EQ(info.kept_events, oracle().events().size());
@@ -133,7 +133,7 @@ TEST_P(FeedOf, InfoSaysWhatIsThere) {
   EXPECT_FALSE(info.cut_short);
 }
 
-TEST_P(FeedOf, OverviewCountsCallsAndFollowsStalePages) {
+TEST_P(QueriesOf, OverviewCountsCallsAndFollowsStalePages) {
   for (const TimeWindow& window : windows()) {
     constexpr std::uint32_t kColumns = 40;
     const Columns columns(window, kColumns);
@@ -154,7 +154,7 @@ TEST_P(FeedOf, OverviewCountsCallsAndFollowsStalePages) {
   }
 }
 
-TEST_P(FeedOf, LevelsAreThoseOfEachMoment) {
+TEST_P(QueriesOf, LevelsAreThoseOfEachMoment) {
   const TimeWindow window{whole().to / 3, whole().to / 3 + whole().to / 20};
   constexpr std::uint32_t kColumns = 16;
   const ExposureColumns answer = cell_->exposure(window, kColumns);
@@ -188,22 +188,23 @@ TEST_P(FeedOf, LevelsAreThoseOfEachMoment) {
   EXPECT_NEAR(answer.mean_stale_pages, mean, 0.02 * mean + 0.01);
 }
 
-TEST_P(FeedOf, WindowsAreThoseOfTheUnmapsInside) {
+TEST_P(QueriesOf, WindowsAreThoseOfTheUnmapsInside) {
   for (const TimeWindow& window : windows()) {
     const ExposureColumns answer = cell_->exposure(window, 50);
     std::array<std::uint64_t, LatencyBins::kCount> histogram{};
     std::uint64_t unmaps = 0, zero = 0, open = 0, persistent = 0;
-    for (const OracleLife& life : oracle().lives()) {
-      if (!life.unmapped || !window.contains(nanos(*life.unmapped))) continue;
-      if (life.persistent) {
+    for (const OracleLifetime& lifetime : oracle().lifetimes()) {
+      if (!lifetime.unmapped || !window.contains(nanos(*lifetime.unmapped))) continue;
+      if (lifetime.persistent) {
         ++persistent;
-      } else if (!life.over()) {
+      } else if (!lifetime.over()) {
         ++open;
-      } else if (++unmaps; life.unreachable() <= *life.unmapped) {
+      } else if (++unmaps; lifetime.unreachable() <= *lifetime.unmapped) {
         ++zero;
       } else {
-        ++histogram[LatencyBins::of(static_cast<double>(life.unreachable() - *life.unmapped) *
-                                    rig_.base().ns_per_tick())];
+        ++histogram[LatencyBins::of(
+            static_cast<double>(lifetime.unreachable() - *lifetime.unmapped) *
+            rig_.base().ns_per_tick())];
       }
     }
     EXPECT_EQ(answer.unmaps, unmaps);
@@ -214,14 +215,15 @@ TEST_P(FeedOf, WindowsAreThoseOfTheUnmapsInside) {
   }
 }
 
-TEST_P(FeedOf, SaysWhetherItsCallsAreASample) {
-  const bool any = std::any_of(
-      oracle().lives().begin(), oracle().lives().end(),
-      [](const OracleLife& life) { return life.persistent && life.unmapped.has_value(); });
+TEST_P(QueriesOf, SaysWhetherItsCallsAreASample) {
+  const bool any = std::any_of(oracle().lifetimes().begin(), oracle().lifetimes().end(),
+                               [](const OracleLifetime& lifetime) {
+                                 return lifetime.persistent && lifetime.unmapped.has_value();
+                               });
   EXPECT_EQ(cell_->info().calls_sampled, any);
 }
 
-TEST_P(FeedOf, LatenciesAreCountedInTheirBins) {
+TEST_P(QueriesOf, LatenciesAreCountedInTheirBins) {
   const std::vector<Filter> filters{
       {},
       {.range = {}, .endpoints = {EndpointId{0x30}}, .operations = {}},
@@ -262,7 +264,7 @@ TEST_P(FeedOf, LatenciesAreCountedInTheirBins) {
   }
 }
 
-TEST_P(FeedOf, ChurnCountsCallsReusesAndCoveredTime) {
+TEST_P(QueriesOf, ChurnCountsCallsReusesAndCoveredTime) {
   const IovaRange used = cell_->used_ranges().ranges.front();
   const std::vector<IovaRange> ranges{used,
                                       IovaRange::all(),
@@ -275,8 +277,9 @@ TEST_P(FeedOf, ChurnCountsCallsReusesAndCoveredTime) {
       const Columns columns(window, 12);
       const RowScale rows(range, 9);
       std::vector<std::uint32_t> operations(12 * 9), reuses(12 * 9);
-      for (const OracleLife& life : oracle().lives()) {
-        const std::uint64_t first = life.first << 12, last = ((life.first + life.pages) << 12) - 1;
+      for (const OracleLifetime& lifetime : oracle().lifetimes()) {
+        const std::uint64_t first = lifetime.first << 12,
+                            last = ((lifetime.first + lifetime.pages) << 12) - 1;
         const auto count = [&](Ticks at, bool reuse) {
           if (!window.contains(nanos(at))) return;
           const std::uint32_t column = columns.of(nanos(at));
@@ -285,8 +288,8 @@ TEST_P(FeedOf, ChurnCountsCallsReusesAndCoveredTime) {
           rows.for_rows(first, first | 4095,
                         [&](std::uint32_t row) { ++reuses[row * 12 + column]; });
         };
-        count(life.mapped, life.reuse);
-        if (life.unmapped) count(*life.unmapped, false);
+        count(lifetime.mapped, lifetime.reuse);
+        if (lifetime.unmapped) count(*lifetime.unmapped, false);
       }
       EXPECT_EQ(grid.operations, operations);
       EXPECT_EQ(grid.reuses, reuses);
@@ -295,7 +298,7 @@ TEST_P(FeedOf, ChurnCountsCallsReusesAndCoveredTime) {
   }
 }
 
-TEST_P(FeedOf, ChurnFilterNarrows) {
+TEST_P(QueriesOf, ChurnFilterNarrows) {
   const IovaRange used = cell_->used_ranges().ranges.back();
   const ChurnGrid all = cell_->churn({whole(), used, 20, 10, {}});
   const ChurnGrid nic = cell_->churn(
@@ -312,7 +315,7 @@ TEST_P(FeedOf, ChurnFilterNarrows) {
   }
 }
 
-TEST_P(FeedOf, EventsComeInOrderAndAreCounted) {
+TEST_P(QueriesOf, EventsComeInOrderAndAreCounted) {
   const std::vector<Filter> filters{
       {},
       {.range = IovaRange{{0xffff0000}, {0xffffffff}}, .endpoints = {}, .operations = {}},
@@ -346,51 +349,53 @@ TEST_P(FeedOf, EventsComeInOrderAndAreCounted) {
   }
 }
 
-TEST_P(FeedOf, APagesLifeIsTold) {
+TEST_P(QueriesOf, APagesLifeIsTold) {
   Rng rng(9);
   for (int i = 0; i < 40; ++i) {
-    const OracleLife& asked = oracle().lives()[rng.below(oracle().lives().size())];
+    const OracleLifetime& asked = oracle().lifetimes()[rng.below(oracle().lifetimes().size())];
     const std::uint64_t page = asked.first + rng.below(asked.pages);
-    const PageLife answer = cell_->page_life(Iova{page << 12}, nanos(asked.mapped), 100000);
-    std::vector<OracleLife> expected;
-    for (const OracleLife& life : oracle().lives()) {
-      if (life.first <= page && page < life.first + life.pages) expected.push_back(life);
+    const PageLifetimes answer =
+        cell_->page_lifetimes(Iova{page << 12}, nanos(asked.mapped), 100000);
+    std::vector<OracleLifetime> expected;
+    for (const OracleLifetime& lifetime : oracle().lifetimes()) {
+      if (lifetime.first <= page && page < lifetime.first + lifetime.pages)
+        expected.push_back(lifetime);
     }
-    ASSERT_EQ(answer.lives.size(), expected.size());
+    ASSERT_EQ(answer.lifetimes.size(), expected.size());
     EXPECT_FALSE(answer.truncated);
     for (std::size_t k = 0; k < expected.size(); ++k) {
-      const PageLife::Life& life = answer.lives[k];
-      EXPECT_EQ(life.mapped, nanos(expected[k].mapped));
-      EXPECT_EQ(life.bytes, expected[k].bytes);
-      EXPECT_EQ(life.endpoint, expected[k].endpoint);
-      EXPECT_EQ(life.persistent, expected[k].persistent);
-      EXPECT_EQ(life.phys_page, expected[k].phys + (page - expected[k].first));
-      EXPECT_EQ(life.unmapped.has_value(), expected[k].unmapped.has_value());
-      if (life.unmapped) {
-        EXPECT_EQ(*life.unmapped, nanos(*expected[k].unmapped));
+      const PageLifetimes::Lifetime& lifetime = answer.lifetimes[k];
+      EXPECT_EQ(lifetime.mapped, nanos(expected[k].mapped));
+      EXPECT_EQ(lifetime.bytes, expected[k].bytes);
+      EXPECT_EQ(lifetime.endpoint, expected[k].endpoint);
+      EXPECT_EQ(lifetime.persistent, expected[k].persistent);
+      EXPECT_EQ(lifetime.phys_page, expected[k].phys + (page - expected[k].first));
+      EXPECT_EQ(lifetime.unmapped.has_value(), expected[k].unmapped.has_value());
+      if (lifetime.unmapped) {
+        EXPECT_EQ(*lifetime.unmapped, nanos(*expected[k].unmapped));
       }
       const bool gone = expected[k].complete.contains(page);
-      EXPECT_EQ(life.unreachable.has_value(), gone) << k;
-      if (gone && life.unreachable) {
-        EXPECT_EQ(*life.unreachable, nanos(expected[k].complete.at(page)));
+      EXPECT_EQ(lifetime.unreachable.has_value(), gone) << k;
+      if (gone && lifetime.unreachable) {
+        EXPECT_EQ(*lifetime.unreachable, nanos(expected[k].complete.at(page)));
       }
-      if (gone && life.executed) {
-        EXPECT_EQ(*life.executed, nanos(expected[k].executed.at(page)));
+      if (gone && lifetime.executed) {
+        EXPECT_EQ(*lifetime.executed, nanos(expected[k].executed.at(page)));
       }
     }
     ASSERT_TRUE(answer.current);
-    EXPECT_LE(answer.lives[*answer.current].mapped, nanos(asked.mapped));
-    if (*answer.current + 1 < answer.lives.size()) {
-      EXPECT_GT(answer.lives[*answer.current + 1].mapped, nanos(asked.mapped));
+    EXPECT_LE(answer.lifetimes[*answer.current].mapped, nanos(asked.mapped));
+    if (*answer.current + 1 < answer.lifetimes.size()) {
+      EXPECT_GT(answer.lifetimes[*answer.current + 1].mapped, nanos(asked.mapped));
     }
-    const PageLife few = cell_->page_life(Iova{page << 12}, nanos(asked.mapped), 3);
-    EXPECT_LE(few.lives.size(), 3u);
+    const PageLifetimes few = cell_->page_lifetimes(Iova{page << 12}, nanos(asked.mapped), 3);
+    EXPECT_LE(few.lifetimes.size(), 3u);
     ASSERT_TRUE(few.current);
-    EXPECT_EQ(few.lives[*few.current].mapped, answer.lives[*answer.current].mapped);
+    EXPECT_EQ(few.lifetimes[*few.current].mapped, answer.lifetimes[*answer.current].mapped);
   }
 }
 
-TEST_P(FeedOf, TopologyIsThatOfTheMoment) {
+TEST_P(QueriesOf, TopologyIsThatOfTheMoment) {
   Rng rng(4);
   for (int i = 0; i < 20; ++i) {
     const Nanos at = static_cast<Nanos>(rng.below(static_cast<std::uint64_t>(whole().to)));
@@ -418,7 +423,7 @@ TEST_P(FeedOf, TopologyIsThatOfTheMoment) {
   }
 }
 
-TEST_P(FeedOf, FaultsAndProbesAreListed) {
+TEST_P(QueriesOf, FaultsAndProbesAreListed) {
   std::uint64_t faults = 0, probes = 0, hits = 0;
   for (const auto& [event, lcore] : oracle().events()) {
     faults += event.kind == EventKind::kFault ? 1 : 0;
@@ -432,7 +437,7 @@ TEST_P(FeedOf, FaultsAndProbesAreListed) {
   EXPECT_EQ(exposure.hits, hits);
 }
 
-TEST_P(FeedOf, EngineTotalsBecomeRates) {
+TEST_P(QueriesOf, EngineTotalsBecomeRates) {
   const EngineColumns engine = cell_->engine(whole(), 50);
   ASSERT_EQ(engine.lcores.size(), 3u);
   EXPECT_EQ(engine.lcores[0].role, "engine");
@@ -447,7 +452,7 @@ TEST_P(FeedOf, EngineTotalsBecomeRates) {
   EXPECT_EQ(kicks, expected);
 }
 
-TEST_P(FeedOf, OddWindowsAreAnswered) {
+TEST_P(QueriesOf, OddWindowsAreAnswered) {
   constexpr Nanos kLow = std::numeric_limits<Nanos>::min(),
                   kHigh = std::numeric_limits<Nanos>::max();
   const std::vector<TimeWindow> odd{{kLow, kHigh}, {kHigh, kHigh}, {kLow, kLow},
@@ -463,12 +468,12 @@ TEST_P(FeedOf, OddWindowsAreAnswered) {
     EXPECT_EQ(cell_->events(window, {}, 0, 10).size(), std::min<std::size_t>(10, count));
     EXPECT_LE(cell_->faults(window, 10).size(), 10u);
   }
-  EXPECT_TRUE(cell_->page_life(Iova{~std::uint64_t{0}}, kHigh, 5).lives.empty());
+  EXPECT_TRUE(cell_->page_lifetimes(Iova{~std::uint64_t{0}}, kHigh, 5).lifetimes.empty());
   EXPECT_TRUE(cell_->topology(kLow).domains.empty());
   EXPECT_TRUE(cell_->topology(kHigh).domains.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Strategies, FeedOf,
+INSTANTIATE_TEST_SUITE_P(Strategies, QueriesOf,
                          testing::Values(Strategy::kStrict, Strategy::kLazy, Strategy::kBounce),
                          [](const auto& one) {
                            return one.param == Strategy::kStrict ? "strict"
@@ -477,4 +482,4 @@ INSTANTIATE_TEST_SUITE_P(Strategies, FeedOf,
                          });
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

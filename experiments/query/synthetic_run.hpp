@@ -15,7 +15,7 @@
 
 #include "engine/telemetry/event.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 enum class SyntheticStrategy : std::uint8_t { kStrict, kLazy, kBounce };
 std::string to_text(SyntheticStrategy strategy);
@@ -31,7 +31,7 @@ struct SyntheticOptions {
   bool lose_some = false;  // A gap in what the endpoints' lcore recorded.
 };
 
-class SyntheticLife {
+class SyntheticRun {
  public:
   static constexpr std::uint16_t kEngineLcore = 1, kGuestLcore = 2, kEndpointLcore = 3;
 
@@ -41,8 +41,8 @@ class SyntheticLife {
   // Called after each round of batches: nothing before `until` comes any more.
   using Round = std::function<void(Ticks until)>;
 
-  explicit SyntheticLife(const SyntheticOptions& options);
-  ~SyntheticLife();
+  explicit SyntheticRun(const SyntheticOptions& options);
+  ~SyntheticRun();
   // Returns the time at which it ended.
   Ticks run(
       const Sink& sink, const Round& round = [](Ticks) {});
@@ -52,4 +52,4 @@ class SyntheticLife {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,4 +1,4 @@
-#include "experiments/guest/persistent_lives.hpp"
+#include "experiments/guest/persistent_lifetimes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,8 +16,8 @@ DmaMapping pool_slot(std::uint64_t iova) {
           .persistent = true};
 }
 
-TEST(PersistentLives, EveryLifeCountsHoweverFewLeaveEvents) {
-  const auto lives = std::make_unique<PersistentLives>();
+TEST(PersistentLifetimes, EveryLifeCountsHoweverFewLeaveEvents) {
+  const auto lives = std::make_unique<PersistentLifetimes>();
   const Ticks start = now_ticks();
   std::uint32_t recorded = 0;
   for (std::uint64_t i = 0; i < 10'000; ++i) {
@@ -26,20 +26,20 @@ TEST(PersistentLives, EveryLifeCountsHoweverFewLeaveEvents) {
     EXPECT_EQ(lives->unmap(slot, start + i), map) << i;
     recorded += map;
   }
-  EXPECT_EQ(recorded, PersistentLives::kEventsPerWindow);
+  EXPECT_EQ(recorded, PersistentLifetimes::kEventsPerWindow);
   EXPECT_EQ(lives->totals(start + 10'000).unmaps, 10'000u);
 }
 
-TEST(PersistentLives, TheBudgetComesBackWithTime) {
-  const auto lives = std::make_unique<PersistentLives>();
+TEST(PersistentLifetimes, TheBudgetComesBackWithTime) {
+  const auto lives = std::make_unique<PersistentLifetimes>();
   const Ticks start = now_ticks();
   for (int i = 0; i < 1000; ++i) lives->map(pool_slot(0x1000), start);
   EXPECT_FALSE(lives->map(pool_slot(0x1000), start + 1));
   EXPECT_TRUE(lives->map(pool_slot(0x1000), start + ns_to_ticks(2'000'000)));
 }
 
-TEST(PersistentLives, PagesAreWeighedWithTheirTime) {
-  const auto lives = std::make_unique<PersistentLives>();
+TEST(PersistentLifetimes, PagesAreWeighedWithTheirTime) {
+  const auto lives = std::make_unique<PersistentLifetimes>();
   auto identity = pool_slot(0x80800);  // Crosses into no second page.
   identity.granted = Permissions::kReadWrite;
   lives->map(identity, 100);

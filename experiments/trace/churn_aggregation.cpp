@@ -1,10 +1,10 @@
-#include "experiments/trace/churn_fold.hpp"
+#include "experiments/trace/churn_aggregation.hpp"
 
 #include <algorithm>
 
 namespace violet {
 
-ChurnFold::ChurnFold(Pyramid& pyramid, std::size_t most_cells)
+ChurnAggregation::ChurnAggregation(Pyramid& pyramid, std::size_t most_cells)
     : grids_{ChurnGrid(pyramid.churn[0], pyramid.spans[0], pyramid.facts.grids[0],
                        kBandsPerColumn[0], most_cells / 2),
              ChurnGrid(pyramid.churn[1], pyramid.spans[1], pyramid.facts.grids[1],
@@ -13,7 +13,7 @@ ChurnFold::ChurnFold(Pyramid& pyramid, std::size_t most_cells)
                        kBandsPerColumn[2], most_cells / 2)},
       pyramid_(pyramid) {}
 
-void ChurnFold::call(std::uint64_t band, const Call& call, Ticks at) {
+void ChurnAggregation::call(std::uint64_t band, const Call& call, Ticks at) {
   ChurnCell& cell = open_[touch(band, at).slot];
   if (call.continued) {
     ++cell.continued;
@@ -25,18 +25,18 @@ void ChurnFold::call(std::uint64_t band, const Call& call, Ticks at) {
   }
 }
 
-void ChurnFold::change(std::uint64_t band, int live, int stale, Ticks at) {
+void ChurnAggregation::change(std::uint64_t band, int live, int stale, Ticks at) {
   Page& page = touch(band, at);
   page.live += live;
   page.stale += stale;
 }
 
-bool ChurnFold::live(std::uint64_t band) const {
+bool ChurnAggregation::live(std::uint64_t band) const {
   const Page* page = pages_.find(band);
   return page != nullptr && page->live > 0;
 }
 
-ChurnFold::Page& ChurnFold::touch(std::uint64_t band, Ticks at) {
+ChurnAggregation::Page& ChurnAggregation::touch(std::uint64_t band, Ticks at) {
   if (shown_) hide();
   Page fresh;
   fresh.since = at;
@@ -54,7 +54,7 @@ ChurnFold::Page& ChurnFold::touch(std::uint64_t band, Ticks at) {
   return page;
 }
 
-void ChurnFold::account(Page& page, Ticks at) {
+void ChurnAggregation::account(Page& page, Ticks at) {
   if (at <= page.since) return;
   ChurnCell& cell = open_[page.slot];
   const auto time = static_cast<float>(at - page.since);
@@ -63,14 +63,14 @@ void ChurnFold::account(Page& page, Ticks at) {
   page.since = at;
 }
 
-void ChurnFold::span(std::uint64_t band, const Page& page, Ticks to) {
+void ChurnAggregation::span(std::uint64_t band, const Page& page, Ticks to) {
   for (ChurnGrid& grid : grids()) {
     if (page.live > 0) grid.add_span({band, page.since, to, 0, 0});
     if (page.stale > 0) grid.add_span({band, page.since, to, 1, 0});
   }
 }
 
-void ChurnFold::close_column(Ticks end, Ticks next) {
+void ChurnAggregation::close_column(Ticks end, Ticks next) {
   if (shown_) hide();
   for (const ChurnCell& cell : open_) {
     Page& page = *pages_.find(cell.band);
@@ -88,7 +88,7 @@ void ChurnFold::close_column(Ticks end, Ticks next) {
   keep_within_bounds();
 }
 
-void ChurnFold::keep_within_bounds() {
+void ChurnAggregation::keep_within_bounds() {
   if (!split_) {
     ChurnGrid& balanced = grids_[kBalanced];
     if (!balanced.crowded()) return;
@@ -104,7 +104,7 @@ void ChurnFold::keep_within_bounds() {
   }
 }
 
-void ChurnFold::move_to(Ticks now, unsigned bucket_shift) {
+void ChurnAggregation::move_to(Ticks now, unsigned bucket_shift) {
   if (shown_) hide();
   const unsigned shift = std::min(63u, bucket_shift + kColumnShift);
   const Ticks column = open_from_ >> shift;
@@ -112,7 +112,7 @@ void ChurnFold::move_to(Ticks now, unsigned bucket_shift) {
   for (ChurnGrid& grid : grids()) grid.set_least_shift(shift);
 }
 
-void ChurnFold::show(Ticks now) {
+void ChurnAggregation::show(Ticks now) {
   if (shown_) hide();
   close_column(now, now);
   for (ChurnGrid& grid : grids()) grid.settle();
@@ -131,7 +131,7 @@ void ChurnFold::show(Ticks now) {
   shown_ = true;
 }
 
-void ChurnFold::hide() {
+void ChurnAggregation::hide() {
   shown_ = false;
   for (std::size_t i = 0; i < kChurnGrids; ++i) pyramid_.spans[i].resize(spans_before_[i]);
 }

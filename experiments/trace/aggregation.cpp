@@ -1,16 +1,16 @@
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "experiments/trace/churn_fold.hpp"
+#include "experiments/trace/churn_aggregation.hpp"
 #include "experiments/trace/event_order.hpp"
-#include "experiments/trace/life_table.hpp"
-#include "experiments/trace/life_tracker.hpp"
+#include "experiments/trace/lifetime_table.hpp"
+#include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/page_history.hpp"
-#include "experiments/trace/time_fold.hpp"
+#include "experiments/trace/time_aggregation.hpp"
 
 namespace violet {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::uint64_t kLeastCells = 4096;
 
 }  // namespace
 
-struct Fold::State : LifeSink {
+struct Aggregation::State : LifetimeSink {
   struct Gap {
     Ticks from, to;
     std::uint64_t lost;
@@ -34,7 +34,7 @@ struct Fold::State : LifeSink {
     std::uint64_t lost = 0;  // Before whatever comes next.
   };
 
-  explicit State(const FoldOptions& options)
+  explicit State(const AggregationOptions& options)
       : time(pyramid, options.ns_per_tick, options.most_buckets),
         churn(pyramid, options.most_cells),
         tracker(*this) {
@@ -42,29 +42,34 @@ struct Fold::State : LifeSink {
   }
 
   // --- The tracker's sink ---
-  void tag(LifeTable::Life& life) { life.tag = endpoint_index(life.endpoint); }
-  void page(const LifeTable::Life& life, std::uint64_t granule, int live, int stale, Ticks) {
-    churn.change(churn_band(granule, static_cast<std::uint8_t>(life.tag)), live, stale, now);
+  void tag(LifetimeTable::Lifetime& lifetime) { lifetime.tag = endpoint_index(lifetime.endpoint); }
+  void page(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule, int live, int stale,
+            Ticks) {
+    churn.change(churn_band(granule, static_cast<std::uint8_t>(lifetime.tag)), live, stale, now);
     if (live != 0) time.move_live(now, live);
     if (stale != 0) time.move_stale(now, stale);
   }
-  void unmapped(const LifeTable::Life&, Ticks) { time.change_open(now, 1); }
-  void window(const LifeTable::Life& life) {
-    const Ticks unmapped = relative(life.unmapped);
+  void unmapped(const LifetimeTable::Lifetime&, Ticks) { time.change_open(now, 1); }
+  void window(const LifetimeTable::Lifetime& lifetime) {
+    const Ticks unmapped = relative(lifetime.unmapped);
     time.change_open(unmapped, -1);
-    time.window(unmapped, life.unreachable > life.unmapped ? life.unreachable - life.unmapped : 0,
-                static_cast<std::uint8_t>(life.tag));
+    time.window(
+        unmapped,
+        lifetime.unreachable > lifetime.unmapped ? lifetime.unreachable - lifetime.unmapped : 0,
+        static_cast<std::uint8_t>(lifetime.tag));
   }
-  void no_window(const LifeTable::Life& life) { time.change_open(relative(life.unmapped), -1); }
+  void no_window(const LifetimeTable::Lifetime& lifetime) {
+    time.change_open(relative(lifetime.unmapped), -1);
+  }
 
   Ticks relative(Ticks at) const { return at > pyramid.facts.start ? at - pyramid.facts.start : 0; }
   std::uint8_t endpoint_index(std::uint32_t endpoint);
   void note_lost(std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost);
   void apply_gaps(bool all);
   void start(const Event& first);
-  void fold(const Event& event);
-  void fold_dma(const Event& event);
-  void fold_probe(const Event& event);
+  void aggregation(const Event& event);
+  void add_dma(const Event& event);
+  void add_probe(const Event& event);
   void restore(const Event& event);
   void mark(const Event& event);
   void region(const Event& event);
@@ -78,10 +83,10 @@ struct Fold::State : LifeSink {
 
   Pyramid pyramid;
   EventQueue queue;
-  TimeFold time;
-  ChurnFold churn;
+  TimeAggregation time;
+  ChurnAggregation churn;
   PageHistory history;
-  LifeTracker<State> tracker;
+  LifetimeTracker<State> tracker;
   std::vector<Lcore> lcores;
   std::vector<Gap> gaps;
   std::optional<Ticks> start_mark;
@@ -95,7 +100,7 @@ struct Fold::State : LifeSink {
   std::uint8_t last_index = 0;
 };
 
-std::uint8_t Fold::State::endpoint_index(std::uint32_t endpoint) {
+std::uint8_t Aggregation::State::endpoint_index(std::uint32_t endpoint) {
   auto& known = pyramid.endpoints;
   if (endpoint == last_endpoint && !known.empty()) return last_index;
   const auto found = std::find(known.begin(), known.end(), endpoint);
@@ -109,8 +114,8 @@ std::uint8_t Fold::State::endpoint_index(std::uint32_t endpoint) {
 
 // --- What was lost ---
 
-void Fold::State::note_lost(std::uint16_t number, std::span<const Event> events,
-                            std::uint64_t lost) {
+void Aggregation::State::note_lost(std::uint16_t number, std::span<const Event> events,
+                                   std::uint64_t lost) {
   auto lcore = std::find_if(lcores.begin(), lcores.end(),
                             [&](const Lcore& known) { return known.number == number; });
   if (lcore == lcores.end()) {
@@ -129,7 +134,7 @@ void Fold::State::note_lost(std::uint16_t number, std::span<const Event> events,
   lcore->last = events.back().at;
 }
 
-void Fold::State::apply_gaps(bool all) {
+void Aggregation::State::apply_gaps(bool all) {
   if (!started) return;
   std::erase_if(gaps, [&](const Gap& gap) {
     if (!all && gap.to >= until) return false;
@@ -146,24 +151,24 @@ void Fold::State::apply_gaps(bool all) {
 
 // --- Events ---
 
-void Fold::State::start(const Event& first) {
+void Aggregation::State::start(const Event& first) {
   started = true;
   pyramid.facts.start = start_mark.value_or(first.at);
 }
 
-void Fold::State::enter_bucket() {
+void Aggregation::State::enter_bucket() {
   time.move_to(now);
   churn.move_to(now, pyramid.facts.shift);
   if (pyramid.facts.events >= checkpoint_next) checkpoint(now);
 }
 
-void Fold::State::checkpoint(Ticks at) {
+void Aggregation::State::checkpoint(Ticks at) {
   tracker.table().save(pyramid.facts.start, pyramid.facts.start + at, pyramid);
   while (thin_checkpoints(pyramid)) checkpoint_every *= 2;
   checkpoint_next = pyramid.facts.events + checkpoint_every;
 }
 
-void Fold::State::fold(const Event& event) {
+void Aggregation::State::aggregation(const Event& event) {
   if (!started) start(event);
   const Ticks at = relative(event.at);
   if (at < now) ++pyramid.facts.reordered;
@@ -176,7 +181,7 @@ void Fold::State::fold(const Event& event) {
   switch (event.kind) {
     case EventKind::kDmaMap:
     case EventKind::kDmaUnmap:
-      fold_dma(event);
+      add_dma(event);
       break;
     case EventKind::kTranslate:
       time_it(TranslateEvent::of(event).outcome == TranslateEvent::Outcome::kFault
@@ -189,7 +194,7 @@ void Fold::State::fold(const Event& event) {
       time.fault(now, FaultEvent::of(event));
       break;
     case EventKind::kRogueProbe:
-      fold_probe(event);
+      add_probe(event);
       break;
     case EventKind::kMapDone:
       restore(event);
@@ -212,7 +217,7 @@ void Fold::State::fold(const Event& event) {
   tracker.apply(event);
 }
 
-void Fold::State::fold_dma(const Event& event) {
+void Aggregation::State::add_dma(const Event& event) {
   const bool unmap = event.kind == EventKind::kDmaUnmap;
   const DmaEvent call = DmaEvent::of(event);
   const bool persistent = call.persistent;
@@ -223,8 +228,8 @@ void Fold::State::fold_dma(const Event& event) {
   const std::uint8_t endpoint = endpoint_index(call.endpoint.value);
   const std::uint32_t domain = tracker.table().attached_to(call.endpoint.value);
   for (std::uint64_t i = 0; i < extent.pages; ++i) {
-    const std::uint64_t key = LifeTable::key(domain, extent.first + i);
-    ChurnFold::Call counted{unmap, false, i > 0};
+    const std::uint64_t key = LifetimeTable::key(domain, extent.first + i);
+    ChurnAggregation::Call counted{unmap, false, i > 0};
     if (!unmap) {
       const bool before = history.map(key);
       counted.reuse = before && i == 0;
@@ -238,26 +243,26 @@ void Fold::State::fold_dma(const Event& event) {
   }
 }
 
-void Fold::State::fold_probe(const Event& event) {
+void Aggregation::State::add_probe(const Event& event) {
   const ProbeEvent probe = ProbeEvent::of(event);
   const std::uint32_t domain = tracker.table().attached_to(probe.endpoint.value);
-  if (!history.is_gone(LifeTable::key(domain, probe.iova.value >> kGranuleShift4K))) return;
+  if (!history.is_gone(LifetimeTable::key(domain, probe.iova.value >> kGranuleShift4K))) return;
   time.probe(now, probe);
 }
 
 // Before the call that maps a page returns, the engine has it already: a probe may reach it.
-void Fold::State::restore(const Event& event) {
+void Aggregation::State::restore(const Event& event) {
   const MappingEvent mapping = MappingEvent::of(event);
   const std::uint64_t first = mapping.range.first.value >> kGranuleShift4K;
   const std::uint64_t last = mapping.range.last.value >> kGranuleShift4K;
-  if (last < first || last - first >= LifeLimits().call_pages) return;
+  if (last < first || last - first >= LifetimeLimits().call_pages) return;
   const std::uint32_t domain = tracker.table().domain(mapping.domain.value);
   for (std::uint64_t granule = first; granule <= last; ++granule) {
-    history.restore(LifeTable::key(domain, granule));
+    history.restore(LifetimeTable::key(domain, granule));
   }
 }
 
-void Fold::State::mark(const Event& event) {
+void Aggregation::State::mark(const Event& event) {
   PyramidFacts& facts = pyramid.facts;
   switch (MarkEvent::of(event).phase) {
     case Phase::kMeasure:
@@ -276,7 +281,7 @@ void Fold::State::mark(const Event& event) {
   }
 }
 
-void Fold::State::region(const Event& event) {
+void Aggregation::State::region(const Event& event) {
   const RegionEvent said = RegionEvent::of(event);
   const RegionRecord record{said.range.first.value, said.range.last.value, said.endpoint.value,
                             said.kind};
@@ -288,7 +293,7 @@ void Fold::State::region(const Event& event) {
   if (!known && pyramid.regions.size() < kMostRegions) pyramid.regions.push_back(record);
 }
 
-void Fold::State::note_attached(const AttachEvent& attached) {
+void Aggregation::State::note_attached(const AttachEvent& attached) {
   const AttachRecord pair{attached.endpoint.value, attached.domain.value};
   auto& pairs = pyramid.ever_attached;
   const bool known = std::any_of(pairs.begin(), pairs.end(), [&](const AttachRecord& other) {
@@ -297,8 +302,8 @@ void Fold::State::note_attached(const AttachEvent& attached) {
   if (!known && pairs.size() < kMostRegions) pairs.push_back(pair);
 }
 
-void Fold::State::merge(Ticks to, bool all) {
-  queue.merge(to, all, [this](std::uint16_t, const Event& event) { fold(event); });
+void Aggregation::State::merge(Ticks to, bool all) {
+  queue.merge(to, all, [this](std::uint16_t, const Event& event) { aggregation(event); });
   until = std::max(until, to);
   pyramid.facts.end = now;
   pyramid.facts.untracked = tracker.table().untracked;
@@ -306,16 +311,18 @@ void Fold::State::merge(Ticks to, bool all) {
   apply_gaps(all);
 }
 
-// --- Fold ---
+// --- Aggregation ---
 
-Fold::Fold(const FoldOptions& options) : state_(std::make_unique<State>(options)) {}
-Fold::Fold(Fold&&) noexcept = default;
-Fold& Fold::operator=(Fold&&) noexcept = default;
-Fold::~Fold() = default;
+Aggregation::Aggregation(const AggregationOptions& options)
+    : state_(std::make_unique<State>(options)) {}
+Aggregation::Aggregation(Aggregation&&) noexcept = default;
+Aggregation& Aggregation::operator=(Aggregation&&) noexcept = default;
+Aggregation::~Aggregation() = default;
 
-void Fold::begin_at(Ticks start) { state_->start_mark = start; }
+void Aggregation::begin_at(Ticks start) { state_->start_mark = start; }
 
-void Fold::take(std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost_before) {
+void Aggregation::add(std::uint16_t lcore, std::span<const Event> events,
+                      std::uint64_t lost_before) {
   State& state = *state_;
   state.note_lost(lcore, events, lost_before);
   state.pyramid.facts.reordered += state.queue.take(lcore, events);
@@ -327,9 +334,9 @@ void Fold::take(std::uint16_t lcore, std::span<const Event> events, std::uint64_
   }
 }
 
-void Fold::advance(Ticks complete_until) { state_->merge(complete_until, false); }
+void Aggregation::advance(Ticks complete_until) { state_->merge(complete_until, false); }
 
-void Fold::finish() {
+void Aggregation::finish() {
   state_->merge(~Ticks{0}, true);
   // Whoever has few events looks at them themselves: the pyramid need not outweigh them.
   const std::uint64_t events = state_->pyramid.facts.events;
@@ -338,9 +345,9 @@ void Fold::finish() {
   state_->churn.set_most(std::clamp<std::uint64_t>(events / 8, kLeastCells, kMostCells));
 }
 
-std::size_t Fold::pending() const { return state_->queue.size(); }
+std::size_t Aggregation::pending() const { return state_->queue.size(); }
 
-const Pyramid& Fold::pyramid() {
+const Pyramid& Aggregation::pyramid() {
   State& state = *state_;
   state.time.show(state.now);
   state.churn.show(state.now);

@@ -5,12 +5,12 @@
 // Threading: owner-only. Precondition: events come in the order of event_order.hpp.
 // Invariants:
 //   A page of a domain belongs to one life at a time, the newest. A life is over when its unmap returned and the last
-//   of its pages is complete; one UNMAP may end several lives, a life may take several UNMAPs.
+//   of its pages is complete; one UNMAP may end several lifetimes, a lifetime may take several UNMAPs.
 //   Mappings that outlive their unmap by design (DmaEvent::persistent) are live between the calls and never stale.
 //   With lost events a life may never end; what replaces it ends it without a window. What ended a life, and the
 //   beginning of the next, may be among the lost: a life with events missing in its time has no window, and is not
 //   stale beyond that.
-// Limits: those of LifeTable.
+// Limits: those of LifetimeTable.
 #pragma once
 
 #include <algorithm>
@@ -20,21 +20,22 @@
 
 #include "engine/telemetry/event_bodies.hpp"
 #include "experiments/trace/event_order.hpp"
-#include "experiments/trace/life_table.hpp"
+#include "experiments/trace/lifetime_table.hpp"
 
 namespace violet {
 
 template <class Sink>
-class LifeTracker {
+class LifetimeTracker {
  public:
-  using Life = LifeTable::Life;
-  using Page = LifeTable::Page;
-  using PageState = LifeTable::PageState;
+  using Lifetime = LifetimeTable::Lifetime;
+  using Page = LifetimeTable::Page;
+  using PageState = LifetimeTable::PageState;
 
-  explicit LifeTracker(Sink& sink, const LifeLimits& limits = {}) : sink_(sink), table_(limits) {}
+  explicit LifetimeTracker(Sink& sink, const LifetimeLimits& limits = {})
+      : sink_(sink), table_(limits) {}
 
-  LifeTable& table() { return table_; }
-  const LifeTable& table() const { return table_; }
+  LifetimeTable& table() { return table_; }
+  const LifetimeTable& table() const { return table_; }
   // Events between `from` and `to` are missing. Before any event at or after `to`.
   void lose(Ticks from, Ticks to) {
     lost_ = true;
@@ -45,9 +46,10 @@ class LifeTracker {
   // The table was loaded with the state at `at`; after lose().
   void begin_at(Ticks at) {
     gaps_.pass(at);
-    stale_lives_ = static_cast<std::size_t>(std::count_if(
-        table_.lives.begin(), table_.lives.end(),
-        [](const Life& life) { return life.pages > 0 && life.is(LifeRecord::kStale); }));
+    stale_lifetimes_ = static_cast<std::size_t>(std::count_if(
+        table_.lifetimes.begin(), table_.lifetimes.end(), [](const Lifetime& lifetime) {
+          return lifetime.pages > 0 && lifetime.is(LifetimeRecord::kStale);
+        }));
   }
 
   // Other kinds change nothing.
@@ -83,65 +85,65 @@ class LifeTracker {
 
   // --- The guest ---
 
-  Life life_of(const Event& event, const DmaEvent& call, const GranuleExtent& extent) {
+  Lifetime lifetime_of(const Event& event, const DmaEvent& call, const GranuleExtent& extent) {
     const std::uint32_t endpoint = call.endpoint.value;
-    Life life;
-    life.first = extent.first;
-    life.pages = static_cast<std::uint32_t>(extent.pages);
-    life.bytes = call.bytes;
-    life.phys_page = call.phys_page;
-    life.mapped = event.at;
-    life.domain_index = table_.attached_to(endpoint);
-    if (lost_ && life.domain_index == LifeTable::kNoDomain) {
+    Lifetime lifetime;
+    lifetime.first = extent.first;
+    lifetime.pages = static_cast<std::uint32_t>(extent.pages);
+    lifetime.bytes = call.bytes;
+    lifetime.phys_page = call.phys_page;
+    lifetime.mapped = event.at;
+    lifetime.domain_index = table_.attached_to(endpoint);
+    if (lost_ && lifetime.domain_index == LifetimeTable::kNoDomain) {
       table_.infer_attached(endpoint, extent.first);
-      life.domain_index = table_.attached_to(endpoint);
+      lifetime.domain_index = table_.attached_to(endpoint);
     }
-    life.domain = table_.domain_id(life.domain_index);
-    life.endpoint = endpoint;
-    life.status = event.status;
-    life.map_took = event.took;
-    life.not_executed = life.not_complete = life.pages;
-    sink_.tag(life);
-    return life;
+    lifetime.domain = table_.domain_id(lifetime.domain_index);
+    lifetime.endpoint = endpoint;
+    lifetime.status = event.status;
+    lifetime.map_took = event.took;
+    lifetime.not_executed = lifetime.not_complete = lifetime.pages;
+    sink_.tag(lifetime);
+    return lifetime;
   }
   void dma_map(const Event& event) {
     const DmaEvent call = DmaEvent::of(event);
     const GranuleExtent extent(call);
-    const LifeLimits& most = table_.limits();
+    const LifetimeLimits& most = table_.limits();
     if (!extent.tracked(most.call_pages) || table_.pages.size() + extent.pages > most.pages ||
         table_.persistent.size() >= most.pages) {
       ++table_.untracked;
       return;
     }
-    const Life life = life_of(event, call, extent);
+    const Lifetime lifetime = lifetime_of(event, call, extent);
     if (call.persistent) {
-      table_.push_persistent(life);
-      return live(life, 1, event.at);
+      table_.push_persistent(lifetime);
+      return live(lifetime, 1, event.at);
     }
-    if (life.domain_index == LifeTable::kNoDomain) {
+    if (lifetime.domain_index == LifetimeTable::kNoDomain) {
       ++table_.unmatched;
       return;
     }
-    const std::uint32_t id = table_.new_life(life);
+    const std::uint32_t id = table_.new_lifetime(lifetime);
     for (std::uint64_t i = 0; i < extent.pages; ++i) {
       const std::uint64_t granule = extent.first + i;
-      const std::uint64_t key = LifeTable::key(life.domain_index, granule);
+      const std::uint64_t key = LifetimeTable::key(lifetime.domain_index, granule);
       Page page{id & 0x3fffffff, 0};
-      if (!sink_.engine_has(GranuleSpan{life.domain_index, granule, granule})) {
+      if (!sink_.engine_has(GranuleSpan{lifetime.domain_index, granule, granule})) {
         page.state = static_cast<unsigned>(PageState::kComplete) & 3;
-        --table_.lives[id].not_executed;
-        --table_.lives[id].not_complete;
+        --table_.lifetimes[id].not_executed;
+        --table_.lifetimes[id].not_complete;
       }
       const auto [there, fresh] = table_.pages.insert(key, page);
       if (fresh) continue;
       const Page old = std::exchange(*there, page);
       replace(old, granule, event.at);
     }
-    if (table_.lives[id].not_complete == 0) {
-      table_.lives[id].flags |= LifeRecord::kNoWindow;
-      sink_.refused(table_.lives[id]);
+    if (table_.lifetimes[id].not_complete == 0) {
+      table_.lifetimes[id].flags |= LifetimeRecord::kNoWindow;
+      sink_.refused(table_.lifetimes[id]);
     }
-    live(table_.lives[id], 1, event.at);
+    live(table_.lifetimes[id], 1, event.at);
   }
 
   void dma_unmap(const Event& event) {
@@ -153,135 +155,137 @@ class LifeTracker {
     }
     if (call.persistent) {
       const std::uint32_t id = table_.pop_persistent(call.endpoint.value, extent.first);
-      if (id == LifeTable::kNoLife) {
+      if (id == LifetimeTable::kNoLifetime) {
         ++table_.unmatched;
         return;
       }
-      live(table_.lives[id], -1, event.at);
-      return table_.free_life(id);
+      live(table_.lifetimes[id], -1, event.at);
+      return table_.free_lifetime(id);
     }
     const std::uint32_t domain = table_.attached_to(call.endpoint.value);
-    if (domain == LifeTable::kNoDomain || !unmap(domain, extent.first, event)) ++table_.unmatched;
+    if (domain == LifetimeTable::kNoDomain || !unmap(domain, extent.first, event))
+      ++table_.unmatched;
   }
 
   bool unmap(std::uint32_t domain, std::uint64_t first, const Event& event) {
-    const Page* found = table_.pages.find(LifeTable::key(domain, first));
+    const Page* found = table_.pages.find(LifetimeTable::key(domain, first));
     if (found == nullptr) return false;
-    const std::uint32_t id = found->life;
-    Life& life = table_.lives[id];
-    if (life.is(LifeRecord::kUnmapped) || life.first != first) return false;
-    life.unmapped = event.at;
-    life.unmap_took = event.took;
-    if (lost_ && gaps_.touch(life.mapped, event.at)) {
+    const std::uint32_t id = found->lifetime;
+    Lifetime& lifetime = table_.lifetimes[id];
+    if (lifetime.is(LifetimeRecord::kUnmapped) || lifetime.first != first) return false;
+    lifetime.unmapped = event.at;
+    lifetime.unmap_took = event.took;
+    if (lost_ && gaps_.touch(lifetime.mapped, event.at)) {
       unmap_unsure(id, event.at);
       return true;
     }
-    life.flags |= LifeRecord::kUnmapped | LifeRecord::kStale;
-    ++stale_lives_;
-    sink_.unmapped(life, event.at);
-    for (std::uint64_t granule = first; granule < first + life.pages; ++granule) {
-      const std::uint64_t key = LifeTable::key(domain, granule);
+    lifetime.flags |= LifetimeRecord::kUnmapped | LifetimeRecord::kStale;
+    ++stale_lifetimes_;
+    sink_.unmapped(lifetime, event.at);
+    for (std::uint64_t granule = first; granule < first + lifetime.pages; ++granule) {
+      const std::uint64_t key = LifetimeTable::key(domain, granule);
       const Page* page = table_.pages.find(key);
-      const bool here = page != nullptr && page->life == id;
+      const bool here = page != nullptr && page->lifetime == id;
       const bool stale = here && page->is() != PageState::kComplete;
-      sink_.page(life, granule, -1, stale ? 1 : 0, event.at);
+      sink_.page(lifetime, granule, -1, stale ? 1 : 0, event.at);
       if (here && page->is() == PageState::kReachable) {
-        sink_.surely_stale(life, granule, 1, event.at);
+        sink_.surely_stale(lifetime, granule, 1, event.at);
       }
       if (here && !stale) table_.pages.erase(key);
     }
-    if (life.not_complete == 0) finish(id);
+    if (lifetime.not_complete == 0) finish(id);
     return true;
   }
 
   // The first event after a gap: what was stale until then may have ended in it.
   void doubt_stale(Ticks at) {
     gaps_.pass(at);
-    if (stale_lives_ == 0) return;
+    if (stale_lifetimes_ == 0) return;
     std::vector<std::uint64_t> reachable;
     table_.pages.for_each([&](std::uint64_t key, Page& page) {
-      Life& life = table_.lives[page.life];
-      if (!life.is(LifeRecord::kStale) || page.is() == PageState::kComplete) return;
-      if (!life.is(LifeRecord::kNoWindow)) sink_.no_window(life);
-      life.flags |= LifeRecord::kNoWindow;
+      Lifetime& lifetime = table_.lifetimes[page.lifetime];
+      if (!lifetime.is(LifetimeRecord::kStale) || page.is() == PageState::kComplete) return;
+      if (!lifetime.is(LifetimeRecord::kNoWindow)) sink_.no_window(lifetime);
+      lifetime.flags |= LifetimeRecord::kNoWindow;
       if (page.is() == PageState::kReachable) reachable.push_back(key);
     });
     while (!table_.flights.empty()) complete(GranuleSpan(table_.flights.front().range), at);
     for (const std::uint64_t key : reachable) {
       const Page page = *table_.pages.find(key);
       table_.pages.erase(key);
-      execute_page(table_.lives[page.life], LifeTable::granule_of(key), at);
-      complete_page(page.life, LifeTable::granule_of(key), at);
+      execute_page(table_.lifetimes[page.lifetime], LifetimeTable::granule_of(key), at);
+      complete_page(page.lifetime, LifetimeTable::granule_of(key), at);
     }
   }
 
   void unmap_unsure(std::uint32_t id, Ticks at) {
-    Life& life = table_.lives[id];
-    life.flags |= LifeRecord::kUnmapped | LifeRecord::kNoWindow;
-    sink_.unmapped(life, at);
-    sink_.no_window(life);
-    live(life, -1, at);
-    const std::uint64_t first = life.first, end = first + life.pages;
-    const std::uint32_t domain = life.domain_index;
-    const bool over = life.not_complete == 0;
+    Lifetime& lifetime = table_.lifetimes[id];
+    lifetime.flags |= LifetimeRecord::kUnmapped | LifetimeRecord::kNoWindow;
+    sink_.unmapped(lifetime, at);
+    sink_.no_window(lifetime);
+    live(lifetime, -1, at);
+    const std::uint64_t first = lifetime.first, end = first + lifetime.pages;
+    const std::uint32_t domain = lifetime.domain_index;
+    const bool over = lifetime.not_complete == 0;
     for (std::uint64_t granule = first; granule < end; ++granule) {
-      const std::uint64_t key = LifeTable::key(domain, granule);
+      const std::uint64_t key = LifetimeTable::key(domain, granule);
       const Page* page = table_.pages.find(key);
       // An invalidation in flight ends its pages itself.
-      if (page == nullptr || page->life != id || page->is() == PageState::kExecuted) continue;
+      if (page == nullptr || page->lifetime != id || page->is() == PageState::kExecuted) continue;
       const bool reachable = page->is() == PageState::kReachable;
       table_.pages.erase(key);
       if (!reachable) continue;
-      --life.not_executed;
+      --lifetime.not_executed;
       complete_page(id, granule, at);  // The last one frees the life.
     }
     if (over) finish(id);
   }
 
-  void live(const Life& life, int by, Ticks at) {
-    for (std::uint64_t i = 0; i < life.pages; ++i) sink_.page(life, life.first + i, by, 0, at);
+  void live(const Lifetime& lifetime, int by, Ticks at) {
+    for (std::uint64_t i = 0; i < lifetime.pages; ++i)
+      sink_.page(lifetime, lifetime.first + i, by, 0, at);
   }
   // The address is handed out again while its last life is not over.
   void replace(Page old, std::uint64_t granule, Ticks at) {
-    Life& life = table_.lives[old.life];
-    if (!life.is(LifeRecord::kUnmapped)) {
+    Lifetime& lifetime = table_.lifetimes[old.lifetime];
+    if (!lifetime.is(LifetimeRecord::kUnmapped)) {
       ++table_.unmatched;  // Its unmap was lost.
-      life.flags |= LifeRecord::kUnmapped | LifeRecord::kNoWindow;
-      live(life, -1, at);
-      forget_complete(old.life);
-      if (life.not_complete == 0) return finish(old.life);
+      lifetime.flags |= LifetimeRecord::kUnmapped | LifetimeRecord::kNoWindow;
+      live(lifetime, -1, at);
+      forget_complete(old.lifetime);
+      if (lifetime.not_complete == 0) return finish(old.lifetime);
     }
     // An invalidation in flight is the engine's to see, in engine_mapped().
     if (old.is() != PageState::kReachable) return;
-    if (!life.is(LifeRecord::kNoWindow)) {
+    if (!lifetime.is(LifetimeRecord::kNoWindow)) {
       if (lost_) {
         ++table_.unmatched;
       } else {
-        sink_.reused(life);
+        sink_.reused(lifetime);
       }
-      if (life.is(LifeRecord::kStale)) sink_.no_window(life);
+      if (lifetime.is(LifetimeRecord::kStale)) sink_.no_window(lifetime);
     }
-    life.flags |= LifeRecord::kNoWindow;
-    execute_page(life, granule, at);
-    complete_page(old.life, granule, at);
+    lifetime.flags |= LifetimeRecord::kNoWindow;
+    execute_page(lifetime, granule, at);
+    complete_page(old.lifetime, granule, at);
   }
 
   // Complete pages are kept for the unmap, which is not to come.
   void forget_complete(std::uint32_t id) {
-    const Life& life = table_.lives[id];
-    for (std::uint64_t i = 0; i < life.pages; ++i) {
-      const std::uint64_t key = LifeTable::key(life.domain_index, life.first + i);
+    const Lifetime& lifetime = table_.lifetimes[id];
+    for (std::uint64_t i = 0; i < lifetime.pages; ++i) {
+      const std::uint64_t key = LifetimeTable::key(lifetime.domain_index, lifetime.first + i);
       const Page* page = table_.pages.find(key);
-      if (page == nullptr || page->life != id || page->is() != PageState::kComplete) continue;
+      if (page == nullptr || page->lifetime != id || page->is() != PageState::kComplete) continue;
       table_.pages.erase(key);
     }
   }
 
   void finish(std::uint32_t id) {
-    const Life& life = table_.lives[id];
-    if (!life.is(LifeRecord::kNoWindow)) sink_.window(life);
-    if (life.is(LifeRecord::kStale)) --stale_lives_;
-    table_.free_life(id);
+    const Lifetime& lifetime = table_.lifetimes[id];
+    if (!lifetime.is(LifetimeRecord::kNoWindow)) sink_.window(lifetime);
+    if (lifetime.is(LifetimeRecord::kStale)) --stale_lifetimes_;
+    table_.free_lifetime(id);
   }
 
   // --- The engine ---
@@ -292,7 +296,7 @@ class LifeTracker {
 
   void detach(EndpointId endpoint, Ticks at) {
     const auto [domain, last] = table_.detach(endpoint.value);
-    if (domain == LifeTable::kNoDomain || !last) return;
+    if (domain == LifetimeTable::kNoDomain || !last) return;
     // With the last endpoint all mappings go.
     const GranuleSpan all{domain, 0, kLastGranule};
     table_.unmap_range(all, 0, ~std::uint64_t{0});
@@ -311,38 +315,38 @@ class LifeTracker {
   }
 
   void execute(const GranuleSpan& range, Ticks at) {
-    if (range.domain == LifeTable::kNoDomain) return;
+    if (range.domain == LifetimeTable::kNoDomain) return;
     sink_.engine_unmapped(range);
     if (table_.flights.size() >= table_.limits().flights) {
       ++table_.unmatched;
       complete(GranuleSpan(table_.flights.front().range), at);
     }
     auto flight = table_.new_flight(range);
-    LifeTable::for_range(table_.pages, range, [&](std::uint64_t key, Page& page) {
+    LifetimeTable::for_range(table_.pages, range, [&](std::uint64_t key, Page& page) {
       if (page.is() != PageState::kReachable) return;
       page.state = static_cast<unsigned>(PageState::kExecuted) & 3;
-      execute_page(table_.lives[page.life], LifeTable::granule_of(key), at);
-      flight.pages.emplace_back(key, std::uint32_t{page.life});
+      execute_page(table_.lifetimes[page.lifetime], LifetimeTable::granule_of(key), at);
+      flight.pages.emplace_back(key, std::uint32_t{page.lifetime});
     });
     table_.flights.push_back(std::move(flight));
   }
 
-  void execute_page(Life& life, std::uint64_t granule, Ticks at) {
-    --life.not_executed;
-    life.executed = std::max(life.executed, at);
-    if (life.is(LifeRecord::kStale)) sink_.surely_stale(life, granule, -1, at);
+  void execute_page(Lifetime& lifetime, std::uint64_t granule, Ticks at) {
+    --lifetime.not_executed;
+    lifetime.executed = std::max(lifetime.executed, at);
+    if (lifetime.is(LifetimeRecord::kStale)) sink_.surely_stale(lifetime, granule, -1, at);
   }
 
   void complete_page(std::uint32_t id, std::uint64_t granule, Ticks at) {
-    Life& life = table_.lives[id];
-    --life.not_complete;
-    life.unreachable = std::max(life.unreachable, at);
-    if (life.is(LifeRecord::kStale)) sink_.page(life, granule, 0, -1, at);
-    if (life.is(LifeRecord::kUnmapped) && life.not_complete == 0) finish(id);
+    Lifetime& lifetime = table_.lifetimes[id];
+    --lifetime.not_complete;
+    lifetime.unreachable = std::max(lifetime.unreachable, at);
+    if (lifetime.is(LifetimeRecord::kStale)) sink_.page(lifetime, granule, 0, -1, at);
+    if (lifetime.is(LifetimeRecord::kUnmapped) && lifetime.not_complete == 0) finish(id);
   }
 
   void complete(const GranuleSpan& range, Ticks at) {
-    if (range.domain == LifeTable::kNoDomain) return;
+    if (range.domain == LifetimeTable::kNoDomain) return;
     auto found = std::find_if(table_.flights.begin(), table_.flights.end(),
                               [&](const auto& flight) { return flight.range == range; });
     if (found == table_.flights.end()) {
@@ -350,19 +354,19 @@ class LifeTracker {
       execute(range, at);
       found = std::prev(table_.flights.end());
     }
-    LifeTable::Flight flight = std::move(*found);
+    LifetimeTable::Flight flight = std::move(*found);
     table_.flights.erase(found);
     for (const auto& [key, id] : flight.pages) {
       Page* there = table_.pages.find(key);
       // The address may have a new life by now, if the guest did what it must not.
-      if (there != nullptr && there->life == id) {
-        if (table_.lives[id].is(LifeRecord::kUnmapped)) {
+      if (there != nullptr && there->lifetime == id) {
+        if (table_.lifetimes[id].is(LifetimeRecord::kUnmapped)) {
           table_.pages.erase(key);
         } else {
           there->state = static_cast<unsigned>(PageState::kComplete) & 3;
         }
       }
-      complete_page(id, LifeTable::granule_of(key), at);
+      complete_page(id, LifetimeTable::granule_of(key), at);
     }
     table_.free_flight(std::move(flight));
   }
@@ -370,7 +374,7 @@ class LifeTracker {
   void engine_mapped(const MappingEvent& mapping, Ticks at) {
     if (!mapping.ordered()) return;
     const GranuleSpan range = span_of(mapping);
-    if (range.domain == LifeTable::kNoDomain) return;
+    if (range.domain == LifetimeTable::kNoDomain) return;
     table_.map_range(range.domain, {mapping.range.first.value, mapping.range.last.value, at,
                                     static_cast<std::uint32_t>(mapping.permissions)});
     sink_.engine_mapped(range);
@@ -386,10 +390,10 @@ class LifeTracker {
   }
 
   Sink& sink_;
-  LifeTable table_;
+  LifetimeTable table_;
   bool lost_ = false;
   EventGaps gaps_;
-  std::size_t stale_lives_ = 0;
+  std::size_t stale_lifetimes_ = 0;
 };
 
 }  // namespace violet

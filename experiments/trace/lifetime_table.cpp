@@ -1,4 +1,4 @@
-#include "experiments/trace/life_table.hpp"
+#include "experiments/trace/lifetime_table.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@ namespace violet {
 
 // --- Domains and endpoints ---
 
-std::uint32_t LifeTable::domain(std::uint32_t id) {
+std::uint32_t LifetimeTable::domain(std::uint32_t id) {
   const auto next = static_cast<std::uint32_t>(domain_ids_.size());
   if (const std::uint32_t* known = domain_index_.find(id)) return *known;
   if (next > kMostDomains) return kNoDomain;
@@ -16,12 +16,12 @@ std::uint32_t LifeTable::domain(std::uint32_t id) {
   return next;
 }
 
-std::uint32_t LifeTable::attached_to(std::uint32_t endpoint) const {
+std::uint32_t LifetimeTable::attached_to(std::uint32_t endpoint) const {
   const std::uint32_t* found = attached_.find(endpoint);
   return found == nullptr ? kNoDomain : *found;
 }
 
-void LifeTable::attach(std::uint32_t endpoint, std::uint32_t domain) {
+void LifetimeTable::attach(std::uint32_t endpoint, std::uint32_t domain) {
   if (domain == kNoDomain) return;
   // An endpoint costs memory only once, and there cannot be more than domains are good for.
   if (attached_.size() >= limits_.pages) return;
@@ -29,7 +29,7 @@ void LifeTable::attach(std::uint32_t endpoint, std::uint32_t domain) {
   ++endpoints_in_[domain];
 }
 
-void LifeTable::infer_attached(std::uint32_t endpoint, std::uint64_t granule) {
+void LifetimeTable::infer_attached(std::uint32_t endpoint, std::uint64_t granule) {
   std::uint32_t found = kNoDomain;
   constexpr std::size_t kMostLookedAt = 64;
   for (std::uint32_t domain = 1; domain < domain_ids_.size() && domain < kMostLookedAt; ++domain) {
@@ -40,7 +40,7 @@ void LifeTable::infer_attached(std::uint32_t endpoint, std::uint64_t granule) {
   attach(endpoint, found);
 }
 
-std::pair<std::uint32_t, bool> LifeTable::detach(std::uint32_t endpoint) {
+std::pair<std::uint32_t, bool> LifetimeTable::detach(std::uint32_t endpoint) {
   const std::uint32_t* found = attached_.find(endpoint);
   if (found == nullptr) return {kNoDomain, false};
   const std::uint32_t domain = *found;
@@ -48,25 +48,25 @@ std::pair<std::uint32_t, bool> LifeTable::detach(std::uint32_t endpoint) {
   return {domain, --endpoints_in_[domain] == 0};
 }
 
-// --- Lives and flights ---
+// --- Lifetimes and flights ---
 
-std::uint32_t LifeTable::new_life(const Life& life) {
-  if (free_lives_.empty()) {
-    lives.push_back(life);
-    return static_cast<std::uint32_t>(lives.size() - 1);
+std::uint32_t LifetimeTable::new_lifetime(const Lifetime& lifetime) {
+  if (free_lifetimes_.empty()) {
+    lifetimes.push_back(lifetime);
+    return static_cast<std::uint32_t>(lifetimes.size() - 1);
   }
-  const std::uint32_t id = free_lives_.back();
-  free_lives_.pop_back();
-  lives[id] = life;
+  const std::uint32_t id = free_lifetimes_.back();
+  free_lifetimes_.pop_back();
+  lifetimes[id] = lifetime;
   return id;
 }
 
-void LifeTable::free_life(std::uint32_t id) {
-  lives[id].pages = 0;
-  free_lives_.push_back(id);
+void LifetimeTable::free_lifetime(std::uint32_t id) {
+  lifetimes[id].pages = 0;
+  free_lifetimes_.push_back(id);
 }
 
-LifeTable::Flight LifeTable::new_flight(const GranuleSpan& range) {
+LifetimeTable::Flight LifetimeTable::new_flight(const GranuleSpan& range) {
   if (free_flights_.empty()) return {range, {}};
   Flight flight = std::move(free_flights_.back());
   free_flights_.pop_back();
@@ -74,33 +74,34 @@ LifeTable::Flight LifeTable::new_flight(const GranuleSpan& range) {
   return flight;
 }
 
-void LifeTable::free_flight(Flight flight) {
+void LifetimeTable::free_flight(Flight flight) {
   flight.pages.clear();
   free_flights_.push_back(std::move(flight));
 }
 
-void LifeTable::push_persistent(const Life& life) {
-  const std::uint32_t id = new_life(life);
-  const auto [there, fresh] = persistent.insert(persistent_key(life.endpoint, life.first), id);
-  if (!fresh) lives[id].below = std::exchange(*there, id);
+void LifetimeTable::push_persistent(const Lifetime& lifetime) {
+  const std::uint32_t id = new_lifetime(lifetime);
+  const auto [there, fresh] =
+      persistent.insert(persistent_key(lifetime.endpoint, lifetime.first), id);
+  if (!fresh) lifetimes[id].below = std::exchange(*there, id);
 }
 
-std::uint32_t LifeTable::pop_persistent(std::uint32_t endpoint, std::uint64_t granule) {
+std::uint32_t LifetimeTable::pop_persistent(std::uint32_t endpoint, std::uint64_t granule) {
   const std::uint64_t at = persistent_key(endpoint, granule);
   std::uint32_t* there = persistent.find(at);
-  if (there == nullptr) return kNoLife;
+  if (there == nullptr) return kNoLifetime;
   const std::uint32_t id = *there;
-  if (lives[id].below == kNoLife) {
+  if (lifetimes[id].below == kNoLifetime) {
     persistent.erase(at);
   } else {
-    *there = lives[id].below;
+    *there = lifetimes[id].below;
   }
   return id;
 }
 
 // --- What the engine has ---
 
-void LifeTable::map_range(std::uint32_t domain, const Mapping& mapping) {
+void LifetimeTable::map_range(std::uint32_t domain, const Mapping& mapping) {
   const std::uint64_t at = key(domain, mapping.first >> kGranuleShift4K);
   if (mappings.size() >= limits_.mappings && mappings.find(at) == nullptr) {
     ++untracked;
@@ -109,7 +110,7 @@ void LifeTable::map_range(std::uint32_t domain, const Mapping& mapping) {
   *mappings.insert(at, mapping).first = mapping;
 }
 
-void LifeTable::unmap_range(const GranuleSpan& range, std::uint64_t first, std::uint64_t last) {
+void LifetimeTable::unmap_range(const GranuleSpan& range, std::uint64_t first, std::uint64_t last) {
   if (range.domain == kNoDomain) return;
   if (range.last - range.first < mappings.size()) {
     for (std::uint64_t granule = range.first; granule <= range.last;) {
@@ -141,21 +142,21 @@ Ticks relative(Ticks at, Ticks start) { return at > start ? at - start : 0; }
 
 }  // namespace
 
-void LifeTable::save(Ticks start, Ticks at, Pyramid& pyramid) const {
-  const std::size_t lives_before = pyramid.lives.size(), pages_before = pyramid.pages.size();
+void LifetimeTable::save(Ticks start, Ticks at, Pyramid& pyramid) const {
+  const std::size_t lives_before = pyramid.lifetimes.size(), pages_before = pyramid.pages.size();
   const std::size_t flights_before = pyramid.flights.size();
   const std::size_t mappings_before = pyramid.mappings.size();
   const std::size_t attached_before = pyramid.attached.size();
-  std::vector<std::uint32_t> position(lives.size(), kNoLife);
-  for (std::size_t id = 0; id < lives.size(); ++id) {
-    if (lives[id].pages == 0) continue;
-    position[id] = static_cast<std::uint32_t>(pyramid.lives.size() - lives_before);
-    LifeRecord record = lives[id];
-    for (Ticks LifeRecord::*time : {&LifeRecord::mapped, &LifeRecord::unmapped,
-                                    &LifeRecord::executed, &LifeRecord::unreachable}) {
+  std::vector<std::uint32_t> position(lifetimes.size(), kNoLifetime);
+  for (std::size_t id = 0; id < lifetimes.size(); ++id) {
+    if (lifetimes[id].pages == 0) continue;
+    position[id] = static_cast<std::uint32_t>(pyramid.lifetimes.size() - lives_before);
+    LifetimeRecord record = lifetimes[id];
+    for (Ticks LifetimeRecord::*time : {&LifetimeRecord::mapped, &LifetimeRecord::unmapped,
+                                        &LifetimeRecord::executed, &LifetimeRecord::unreachable}) {
       record.*time = relative(record.*time, start);
     }
-    pyramid.lives.push_back(record);
+    pyramid.lifetimes.push_back(record);
   }
   save_pages(pyramid, position);
   for (const Flight& flight : flights) {
@@ -170,29 +171,29 @@ void LifeTable::save(Ticks start, Ticks at, Pyramid& pyramid) const {
     pyramid.attached.push_back({static_cast<std::uint32_t>(endpoint), domain_ids_[domain]});
   });
   pyramid.checkpoints.push_back(
-      {relative(at, start), from_here(pyramid.lives, lives_before),
+      {relative(at, start), from_here(pyramid.lifetimes, lives_before),
        from_here(pyramid.pages, pages_before), from_here(pyramid.flights, flights_before),
        from_here(pyramid.mappings, mappings_before), from_here(pyramid.attached, attached_before)});
 }
 
-void LifeTable::save_pages(Pyramid& pyramid, const std::vector<std::uint32_t>& position) const {
+void LifetimeTable::save_pages(Pyramid& pyramid, const std::vector<std::uint32_t>& position) const {
   FlatTable<char> in_flight;  // By life and offset.
   for (std::size_t i = 0; i < flights.size(); ++i) {
     for (const auto& [at, id] : flights[i].pages) {
-      const auto offset = static_cast<std::uint32_t>(granule_of(at) - lives[id].first);
+      const auto offset = static_cast<std::uint32_t>(granule_of(at) - lifetimes[id].first);
       in_flight.insert(std::uint64_t{id} << 32 | offset, 0);
       pyramid.pages.push_back({position[id], offset,
                                static_cast<std::uint32_t>(PageState::kExecuted),
                                static_cast<std::uint32_t>(i)});
     }
   }
-  for (std::uint32_t id = 0; id < lives.size(); ++id) {
-    const Life& life = lives[id];
+  for (std::uint32_t id = 0; id < lifetimes.size(); ++id) {
+    const Lifetime& lifetime = lifetimes[id];
     // Simply reachable, as nearly all are.
-    if (life.pages == 0 || life.not_executed == life.pages) continue;
-    for (std::uint32_t i = 0; i < life.pages; ++i) {
-      const Page* page = pages.find(key(life.domain_index, life.first + i));
-      const bool here = page != nullptr && page->life == id;
+    if (lifetime.pages == 0 || lifetime.not_executed == lifetime.pages) continue;
+    for (std::uint32_t i = 0; i < lifetime.pages; ++i) {
+      const Page* page = pages.find(key(lifetime.domain_index, lifetime.first + i));
+      const bool here = page != nullptr && page->lifetime == id;
       const PageState state = here ? page->is() : PageState::kGone;
       if (state == PageState::kReachable || state == PageState::kExecuted) continue;
       if (in_flight.find(std::uint64_t{id} << 32 | i) != nullptr) continue;
@@ -201,19 +202,20 @@ void LifeTable::save_pages(Pyramid& pyramid, const std::vector<std::uint32_t>& p
   }
 }
 
-void LifeTable::load(const PyramidView& pyramid, const Checkpoint& checkpoint) {
-  *this = LifeTable(limits_);
-  const auto records = pyramid.lives.subspan(checkpoint.lives.first, checkpoint.lives.count);
-  for (const LifeRecord& record : records) {
-    Life life;
-    static_cast<LifeRecord&>(life) = record;
-    life.mapped += pyramid.facts.start;
-    for (Ticks LifeRecord::*time :
-         {&LifeRecord::unmapped, &LifeRecord::executed, &LifeRecord::unreachable}) {
-      if (life.*time != 0) life.*time += pyramid.facts.start;
+void LifetimeTable::load(const PyramidView& pyramid, const Checkpoint& checkpoint) {
+  *this = LifetimeTable(limits_);
+  const auto records =
+      pyramid.lifetimes.subspan(checkpoint.lifetimes.first, checkpoint.lifetimes.count);
+  for (const LifetimeRecord& record : records) {
+    Lifetime lifetime;
+    static_cast<LifetimeRecord&>(lifetime) = record;
+    lifetime.mapped += pyramid.facts.start;
+    for (Ticks LifetimeRecord::*time :
+         {&LifetimeRecord::unmapped, &LifetimeRecord::executed, &LifetimeRecord::unreachable}) {
+      if (lifetime.*time != 0) lifetime.*time += pyramid.facts.start;
     }
-    life.domain_index = domain(record.domain);
-    lives.push_back(life);
+    lifetime.domain_index = domain(record.domain);
+    lifetimes.push_back(lifetime);
   }
   for (const FlightRecord& record :
        pyramid.flights.subspan(checkpoint.flights.first, checkpoint.flights.count)) {
@@ -231,31 +233,32 @@ void LifeTable::load(const PyramidView& pyramid, const Checkpoint& checkpoint) {
   }
 }
 
-void LifeTable::load_pages(const PyramidView& pyramid, const Checkpoint& checkpoint) {
+void LifetimeTable::load_pages(const PyramidView& pyramid, const Checkpoint& checkpoint) {
   const auto records = pyramid.pages.subspan(checkpoint.pages.first, checkpoint.pages.count);
   // What is not simply reachable, by life and offset: a later record of the same page decides.
   FlatTable<std::uint32_t> special;
   for (std::uint32_t i = 0; i < records.size(); ++i) {
-    *special.insert(std::uint64_t{records[i].life} << 32 | records[i].offset, i).first = i;
+    *special.insert(std::uint64_t{records[i].lifetime} << 32 | records[i].offset, i).first = i;
   }
-  for (std::uint32_t id = 0; id < lives.size(); ++id) {
-    Life& life = lives[id];
-    if (life.persistent()) {
-      const auto [there, fresh] = persistent.insert(persistent_key(life.endpoint, life.first), id);
-      if (!fresh) life.below = std::exchange(*there, id);
+  for (std::uint32_t id = 0; id < lifetimes.size(); ++id) {
+    Lifetime& lifetime = lifetimes[id];
+    if (lifetime.persistent()) {
+      const auto [there, fresh] =
+          persistent.insert(persistent_key(lifetime.endpoint, lifetime.first), id);
+      if (!fresh) lifetime.below = std::exchange(*there, id);
       continue;
     }
-    for (std::uint32_t i = 0; i < life.pages; ++i) {
-      const std::uint64_t at = key(life.domain_index, life.first + i);
+    for (std::uint32_t i = 0; i < lifetime.pages; ++i) {
+      const std::uint64_t at = key(lifetime.domain_index, lifetime.first + i);
       const std::uint32_t* found = special.find(std::uint64_t{id} << 32 | i);
       const std::uint32_t state = found == nullptr ? 0 : records[*found].state & 3;
       if (state == static_cast<std::uint32_t>(PageState::kGone)) continue;
       const bool fresh = pages.insert(at, {id & 0x3fffffff, state & 3}).second;
       if (state == static_cast<std::uint32_t>(PageState::kComplete)) continue;
-      ++life.not_complete;
+      ++lifetime.not_complete;
       if (state == 0) {
-        if (!fresh) --life.not_complete;  // Only a file that nobody wrote says that.
-        if (fresh) ++life.not_executed;
+        if (!fresh) --lifetime.not_complete;  // Only a file that nobody wrote says that.
+        if (fresh) ++lifetime.not_executed;
       } else if (records[*found].flight < flights.size()) {
         flights[records[*found].flight].pages.emplace_back(at, id);
       }
@@ -266,7 +269,8 @@ void LifeTable::load_pages(const PyramidView& pyramid, const Checkpoint& checkpo
 namespace {
 
 std::size_t bytes_of_checkpoints(const Pyramid& pyramid) {
-  return pyramid.lives.size() * sizeof(LifeRecord) + pyramid.pages.size() * sizeof(PageRecord) +
+  return pyramid.lifetimes.size() * sizeof(LifetimeRecord) +
+         pyramid.pages.size() * sizeof(PageRecord) +
          pyramid.mappings.size() * sizeof(MappingRecord) +
          pyramid.attached.size() * sizeof(AttachRecord);
 }
@@ -282,10 +286,10 @@ void keep_slice(std::vector<Record>& records, Checkpoint::Slice& slice, std::siz
 }
 
 void drop_every_other(Pyramid& pyramid) {
-  std::size_t kept = 0, lives = 0, pages = 0, flights = 0, mappings = 0, attached = 0;
+  std::size_t kept = 0, lifetimes = 0, pages = 0, flights = 0, mappings = 0, attached = 0;
   for (std::size_t i = 0; i < pyramid.checkpoints.size(); i += 2) {
     Checkpoint checkpoint = pyramid.checkpoints[i];
-    keep_slice(pyramid.lives, checkpoint.lives, lives);
+    keep_slice(pyramid.lifetimes, checkpoint.lifetimes, lifetimes);
     keep_slice(pyramid.pages, checkpoint.pages, pages);
     keep_slice(pyramid.flights, checkpoint.flights, flights);
     keep_slice(pyramid.mappings, checkpoint.mappings, mappings);
@@ -293,7 +297,7 @@ void drop_every_other(Pyramid& pyramid) {
     pyramid.checkpoints[kept++] = checkpoint;
   }
   pyramid.checkpoints.resize(kept);
-  pyramid.lives.resize(lives);
+  pyramid.lifetimes.resize(lifetimes);
   pyramid.pages.resize(pages);
   pyramid.flights.resize(flights);
   pyramid.mappings.resize(mappings);

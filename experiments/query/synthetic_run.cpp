@@ -1,4 +1,4 @@
-#include "experiments/query/synthetic_life.hpp"
+#include "experiments/query/synthetic_run.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include "engine/base/rng.hpp"
 #include "engine/telemetry/event_bodies.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -60,7 +60,7 @@ std::string to_text(SyntheticStrategy strategy) {
   return kNames[static_cast<std::size_t>(strategy)];
 }
 
-struct SyntheticLife::State {
+struct SyntheticRun::State {
   explicit State(const SyntheticOptions& given)
       : options(given), rng(given.seed * 4 + static_cast<std::uint64_t>(given.strategy)) {
     now = options.start;
@@ -137,13 +137,13 @@ struct SyntheticLife::State {
 };
 
 // Busy and quiet times, and a pause in the middle.
-double SyntheticLife::State::load() const {
+double SyntheticRun::State::load() const {
   const double share = static_cast<double>(made) / static_cast<double>(options.events);
   const double wave = 0.6 + 0.4 * std::sin(share * 40);
   return share > 0.48 && share < 0.5 ? 0.05 : wave;
 }
 
-void SyntheticLife::State::begin() {
+void SyntheticRun::State::begin() {
   mark(Phase::kStart);
   for (std::size_t i = 0; i < kDevices.size(); ++i) {
     const Device& device = kDevices[i];
@@ -157,7 +157,7 @@ void SyntheticLife::State::begin() {
   now += ticks(100'000);
 }
 
-void SyntheticLife::State::end() {
+void SyntheticRun::State::end() {
   mark(Phase::kTakeDown);
   for (std::size_t i = 0; i < kDevices.size(); ++i) {
     while (!live[i].empty()) unmap(i);
@@ -172,7 +172,7 @@ void SyntheticLife::State::end() {
   mark(Phase::kEnd);
 }
 
-void SyntheticLife::State::use(const Device& device, const Buffer& buffer) {
+void SyntheticRun::State::use(const Device& device, const Buffer& buffer) {
   const Ticks at = now + around(400);
   const unsigned times = 1 + static_cast<unsigned>(rng.below(3));
   for (unsigned i = 0; i < times; ++i) {
@@ -187,7 +187,7 @@ void SyntheticLife::State::use(const Device& device, const Buffer& buffer) {
   }
 }
 
-void SyntheticLife::State::map(std::size_t index) {
+void SyntheticRun::State::map(std::size_t index) {
   const Device& device = kDevices[index];
   Buffer buffer{};
   buffer.pages = 1u << rng.below(4);
@@ -214,14 +214,14 @@ void SyntheticLife::State::map(std::size_t index) {
 }
 
 // One UNMAP that the guest waits for.
-void SyntheticLife::State::unmap_now(std::size_t index, const Buffer& buffer, Ticks& at) {
+void SyntheticRun::State::unmap_now(std::size_t index, const Buffer& buffer, Ticks& at) {
   at += around(500);
   engine(at, EventKind::kUnmapExecuted, kDevices[index], buffer.iova, buffer.pages);
   at += around(350);
   engine(at, EventKind::kUnmapCompleted, kDevices[index], buffer.iova, buffer.pages);
 }
 
-void SyntheticLife::State::unmap(std::size_t index) {
+void SyntheticRun::State::unmap(std::size_t index) {
   const Device& device = kDevices[index];
   const Buffer buffer = live[index].front();
   live[index].pop_front();
@@ -244,13 +244,13 @@ void SyntheticLife::State::unmap(std::size_t index) {
   }
 }
 
-void SyntheticLife::State::probe(const Device& device, std::uint64_t iova, bool stale) {
+void SyntheticRun::State::probe(const Device& device, std::uint64_t iova, bool stale) {
   const Ticks at = now + ticks(300);
   leave(2, ProbeEvent{{device.endpoint}, {iova}, Access::kRead, stale}.event(at));
   if (!stale) leave(2, FaultEvent{{device.endpoint}, {iova}, 2}.event(at + 1));
 }
 
-void SyntheticLife::State::flush() {
+void SyntheticRun::State::flush() {
   if (queue.empty()) return;
   Ticks at = now;
   for (const auto& [index, buffer] : queue) unmap_now(index, buffer, at);
@@ -260,7 +260,7 @@ void SyntheticLife::State::flush() {
   queue.clear();
 }
 
-void SyntheticLife::State::step() {
+void SyntheticRun::State::step() {
   const std::size_t index = rng.chance(0.8) ? 0 : 1;
   now += around(2'500 / load(), 0.5);
   polls += 20;
@@ -274,7 +274,7 @@ void SyntheticLife::State::step() {
   if (queue.size() >= 256 || (!queue.empty() && now - queue_since > ticks(10'000'000))) flush();
 }
 
-void SyntheticLife::State::samples() {
+void SyntheticRun::State::samples() {
   sample(Gauge::kPolls, 1, polls);
   sample(Gauge::kUsefulPolls, 1, useful);
   sample(Gauge::kQueueDepth, 1, queue.size() / 16);
@@ -289,7 +289,7 @@ void SyntheticLife::State::samples() {
 }
 
 // What the recorder takes when it wakes up.
-void SyntheticLife::State::round(const Sink& sink, const Round& done) {
+void SyntheticRun::State::round(const Sink& sink, const Round& done) {
   samples();
   constexpr std::array<std::uint16_t, 4> kNumbers{kEngineLcore, kGuestLcore, kEndpointLcore,
                                                   kRecorderLcore};
@@ -313,11 +313,11 @@ void SyntheticLife::State::round(const Sink& sink, const Round& done) {
   next_round = now + ticks(10'000'000);
 }
 
-SyntheticLife::SyntheticLife(const SyntheticOptions& options)
+SyntheticRun::SyntheticRun(const SyntheticOptions& options)
     : state_(std::make_unique<State>(options)) {}
-SyntheticLife::~SyntheticLife() = default;
+SyntheticRun::~SyntheticRun() = default;
 
-Ticks SyntheticLife::run(const Sink& sink, const Round& round) {
+Ticks SyntheticRun::run(const Sink& sink, const Round& round) {
   State& state = *state_;
   state.begin();
   bool measuring = false;
@@ -334,4 +334,4 @@ Ticks SyntheticLife::run(const Sink& sink, const Round& round) {
   return state.now;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,6 +1,6 @@
 // What a question costs: median and 99th percentile over random windows at all zooms, 1280 columns wide;
-// and how fast events are folded.
-//   VIOLET_FEED_RUN=DIRECTORY   asks that run's first cell instead of a made-up one of a million events
+// and how fast events are aggregated.
+//   VIOLET_QUERY_RUN=DIRECTORY   asks that run's first cell instead of a made-up one of a million events
 //   VIOLET_LIVE_EVENTS=N        watches so many go by in a live cell, and says what memory it then has
 #include <benchmark/benchmark.h>
 
@@ -16,13 +16,13 @@
 
 #include "engine/base/rng.hpp"
 #include "engine/base/test_folder_testing.hpp"
-#include "experiments/query/feed.hpp"
-#include "experiments/query/feed_rig_testing.hpp"
 #include "experiments/query/live_cell.hpp"
-#include "experiments/query/synthetic_life.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/query/queries.hpp"
+#include "experiments/query/query_rig_testing.hpp"
+#include "experiments/query/synthetic_run.hpp"
+#include "experiments/trace/aggregation.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 constexpr std::uint32_t kColumns = 1280, kRows = 400;
@@ -32,17 +32,17 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-std::shared_ptr<const CellFeed> made_up() {
+std::shared_ptr<const CellQueries> made_up() {
   SyntheticOptions options;
   options.strategy = SyntheticStrategy::kLazy;
   options.events = 1'000'000;
-  const FeedRig rig(options, 1'000'000);
+  const QueryRig rig(options, 1'000'000);
   return rig.open();
 }
 
 // Opened once for all benches.
-const CellFeed& cell() {
-  static const std::shared_ptr<const CellFeed> opened = [] {
+const CellQueries& cell() {
+  static const std::shared_ptr<const CellQueries> opened = [] {
     const char* path = std::getenv("VIOLET_FEED_RUN");
     if (path == nullptr) return made_up();
     auto run = open_run(path);
@@ -118,13 +118,13 @@ void churn(benchmark::State& state) {
     benchmark::DoNotOptimize(cell().churn({window, range, kColumns, kRows, {}}));
   });
 }
-void page_life(benchmark::State& state) {
+void page_lifetimes(benchmark::State& state) {
   const auto ranges = cell().used_ranges().ranges;
   measure(state, [&](TimeWindow window, Rng& rng) {
     if (ranges.empty()) return;
     const IovaRange& range = ranges[rng.below(ranges.size())];
     const Iova page{range.first.value + rng.below(range.size_minus_one() / 4096 + 1) * 4096};
-    benchmark::DoNotOptimize(cell().page_life(page, window.from, 64));
+    benchmark::DoNotOptimize(cell().page_lifetimes(page, window.from, 64));
   });
 }
 void event_lines(benchmark::State& state) {
@@ -154,7 +154,7 @@ BENCHMARK(engine)->Iterations(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(exposure)->Iterations(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(latency)->Iterations(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(churn)->Iterations(200)->Unit(benchmark::kMillisecond);
-BENCHMARK(page_life)->Iterations(200)->Unit(benchmark::kMillisecond);
+BENCHMARK(page_lifetimes)->Iterations(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(event_lines)->Iterations(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(filtered_lines)->Iterations(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(topology)->Iterations(200)->Unit(benchmark::kMillisecond);
@@ -173,7 +173,7 @@ void open(benchmark::State& state) {
 }
 BENCHMARK(open)->Unit(benchmark::kMillisecond);
 
-void fold(benchmark::State& state) {
+void aggregation(benchmark::State& state) {
   SyntheticOptions options;
   options.strategy = static_cast<SyntheticStrategy>(state.range(0));
   options.events = static_cast<std::uint64_t>(state.range(1));
@@ -184,7 +184,7 @@ void fold(benchmark::State& state) {
   std::vector<std::vector<Part>> rounds(1);
   std::vector<Ticks> until;
   std::uint64_t events = 0;
-  SyntheticLife(options).run(
+  SyntheticRun(options).run(
       [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         rounds.back().push_back({lcore, std::vector(part.begin(), part.end())});
         events += part.size();
@@ -194,13 +194,13 @@ void fold(benchmark::State& state) {
         rounds.emplace_back();
       });
   for (auto _ : state) {
-    Fold folding({.ns_per_tick = options.ns_per_tick});
+    Aggregation aggregation({.ns_per_tick = options.ns_per_tick});
     for (std::size_t i = 0; i < until.size(); ++i) {
-      for (const Part& part : rounds[i]) folding.take(part.lcore, part.events);
-      folding.advance(until[i]);
+      for (const Part& part : rounds[i]) aggregation.add(part.lcore, part.events);
+      aggregation.advance(until[i]);
     }
-    folding.finish();
-    const Pyramid& pyramid = folding.pyramid();
+    aggregation.finish();
+    const Pyramid& pyramid = aggregation.pyramid();
     state.counters["cells"] = static_cast<double>(pyramid.churn[1].size());
     state.counters["spans"] = static_cast<double>(pyramid.spans[1].size());
   }
@@ -208,7 +208,9 @@ void fold(benchmark::State& state) {
       benchmark::Counter(static_cast<double>(events) * static_cast<double>(state.iterations()),
                          benchmark::Counter::kIsRate);
 }
-BENCHMARK(fold)->ArgsProduct({{0, 1, 2}, {1'000'000, 8'000'000}})->Unit(benchmark::kMillisecond);
+BENCHMARK(aggregation)
+    ->ArgsProduct({{0, 1, 2}, {1'000'000, 8'000'000}})
+    ->Unit(benchmark::kMillisecond);
 
 // What the process has in memory now, in MiB.
 double resident_mib() {
@@ -231,7 +233,7 @@ void live(benchmark::State& state) {
     std::uint64_t events = 0;
     double most = 0;
     Ticks end = 0;
-    SyntheticLife(options).run(
+    SyntheticRun(options).run(
         [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
           round.emplace_back(lcore, std::vector(part.begin(), part.end()));
           events += part.size();
@@ -254,4 +256,4 @@ void live(benchmark::State& state) {
 BENCHMARK(live)->Iterations(1)->Unit(benchmark::kSecond);
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,11 +1,11 @@
-// The state under LifeTracker: which dma_maps are alive or still reachable, page by page, which UNMAPs are
+// The state under LifetimeTracker: which dma_maps are alive or still reachable, page by page, which UNMAPs are
 // in flight, what the engine has mapped and which endpoint is in which domain. Can be written down as a
 // checkpoint and be read back.
 //
 // Threading: owner-only.
 // Invariants: a page of a domain belongs to one life at a time, the newest; a life is kept until it is
 // unmapped and the last of its pages is complete.
-// Limits: LifeLimits, and kMostDomains domains.
+// Limits: LifetimeLimits, and kMostDomains domains.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ namespace violet {
 inline constexpr std::uint64_t kLastGranule = ~std::uint64_t{0} >> kGranuleShift4K;
 
 struct GranuleSpan {
-  std::uint32_t domain = 0;  // Index of LifeTable::domain().
+  std::uint32_t domain = 0;  // Index of LifetimeTable::domain().
   std::uint64_t first = 0, last = 0;
   bool operator==(const GranuleSpan&) const = default;
 };
 
 // How much is followed: what is beyond is not tracked, and counted.
-struct LifeLimits {
+struct LifetimeLimits {
   std::size_t pages = std::size_t{1} << 21;           // Live or stale at once; below 2^30.
   std::uint64_t call_pages = std::uint64_t{1} << 12;  // Of one call.
   std::size_t mappings = std::size_t{1} << 20;        // That the engine has.
@@ -46,28 +46,28 @@ struct GranuleExtent {
     return call.iova.value % (1u << kGranuleShift4K) + std::max(1u, call.bytes) - 1;
   }
   // Whether it lies in the address space and is small enough to be followed.
-  bool tracked(std::uint64_t most = LifeLimits().call_pages) const {
+  bool tracked(std::uint64_t most = LifetimeLimits().call_pages) const {
     return pages <= most && first <= kLastGranule - (pages - 1);
   }
 };
 
-class LifeTable {
+class LifetimeTable {
  public:
   static constexpr std::uint32_t kMostDomains = 4094;
-  static constexpr std::uint32_t kNoLife = ~0u;
+  static constexpr std::uint32_t kNoLifetime = ~0u;
   static constexpr std::uint32_t kNoDomain = 0;  // The index of what is attached to nothing.
 
-  struct Life : LifeRecord {
+  struct Lifetime : LifetimeRecord {
     std::uint32_t not_executed = 0;
     std::uint32_t not_complete = 0;
     std::uint32_t domain_index = 0;
     std::uint32_t below =
-        kNoLife;            // Of a persistent one: at the same address and not yet unmapped.
+        kNoLifetime;        // Of a persistent one: at the same address and not yet unmapped.
     std::uint32_t tag = 0;  // The user's.
   };
   enum class PageState : std::uint32_t { kReachable, kExecuted, kComplete, kGone };
   struct Page {
-    std::uint32_t life : 30;
+    std::uint32_t lifetime : 30;
     std::uint32_t state : 2;
     PageState is() const { return static_cast<PageState>(state); }
   };
@@ -97,8 +97,8 @@ class LifeTable {
     return static_cast<std::uint32_t>(key >> 52);
   }
 
-  explicit LifeTable(const LifeLimits& limits = {}) : limits_(limits) {}
-  const LifeLimits& limits() const { return limits_; }
+  explicit LifetimeTable(const LifetimeLimits& limits = {}) : limits_(limits) {}
+  const LifetimeLimits& limits() const { return limits_; }
 
   // Makes the domain known; kNoDomain when there are too many.
   std::uint32_t domain(std::uint32_t id);
@@ -111,8 +111,8 @@ class LifeTable {
   // The domain that it was in, and whether it was the last one there.
   std::pair<std::uint32_t, bool> detach(std::uint32_t endpoint);
 
-  std::uint32_t new_life(const Life& life);
-  void free_life(std::uint32_t id);
+  std::uint32_t new_lifetime(const Lifetime& lifetime);
+  void free_lifetime(std::uint32_t id);
   Flight new_flight(const GranuleSpan& range);
   void free_flight(Flight flight);
 
@@ -134,8 +134,8 @@ class LifeTable {
     });
   }
 
-  void push_persistent(const Life& life);
-  // The life that was there last, taken out; kNoLife when there is none.
+  void push_persistent(const Lifetime& lifetime);
+  // The life that was there last, taken out; kNoLifetime when there is none.
   std::uint32_t pop_persistent(std::uint32_t endpoint, std::uint64_t granule);
   void map_range(std::uint32_t domain, const Mapping& mapping);
   void unmap_range(const GranuleSpan& range, std::uint64_t first, std::uint64_t last);
@@ -149,7 +149,7 @@ class LifeTable {
   FlatTable<Page> pages;
   FlatTable<std::uint32_t> persistent;  // Lives without pages, by persistent_key().
   FlatTable<Mapping> mappings;
-  std::vector<Life> lives;
+  std::vector<Lifetime> lifetimes;
   std::vector<Flight> flights;
   std::uint64_t untracked = 0;
   std::uint64_t unmatched = 0;
@@ -158,8 +158,8 @@ class LifeTable {
   void load_pages(const PyramidView& pyramid, const Checkpoint& checkpoint);
   void save_pages(Pyramid& pyramid, const std::vector<std::uint32_t>& position) const;
 
-  LifeLimits limits_;
-  std::vector<std::uint32_t> free_lives_;
+  LifetimeLimits limits_;
+  std::vector<std::uint32_t> free_lifetimes_;
   std::vector<Flight> free_flights_;
   std::vector<std::uint32_t> domain_ids_{~0u};  // By index.
   std::vector<std::uint32_t> endpoints_in_{0};  // Their number, by domain.
@@ -168,23 +168,23 @@ class LifeTable {
 };
 
 // What a tracker gives to a sink. A sink derives from this one and hides what it wants to know.
-struct LifeSink {
-  using Life = LifeTable::Life;
+struct LifetimeSink {
+  using Lifetime = LifetimeTable::Lifetime;
   // Before a life begins; may set its tag.
-  void tag(Life&) {}
+  void tag(Lifetime&) {}
   // A page became (+1) or ceased to be (-1) live or stale, with the end of reachability at its latest.
-  void page(const Life&, std::uint64_t /*granule*/, int /*live*/, int /*stale*/, Ticks) {}
+  void page(const Lifetime&, std::uint64_t /*granule*/, int /*live*/, int /*stale*/, Ticks) {}
   // The same for stale, with the end of reachability at its earliest: when the UNMAP was executed.
-  void surely_stale(const Life&, std::uint64_t /*granule*/, int /*by*/, Ticks) {}
+  void surely_stale(const Lifetime&, std::uint64_t /*granule*/, int /*by*/, Ticks) {}
   // The guest's unmap of a life that is not persistent returned.
-  void unmapped(const Life&, Ticks) {}
+  void unmapped(const Lifetime&, Ticks) {}
   // A life ended: from its unmap to life.unreachable (at the latest) or life.executed (at the earliest), if that is
   // later.
-  void window(const Life&) {}
+  void window(const Lifetime&) {}
   // It was unmapped and will never have one.
-  void no_window(const Life&) {}
+  void no_window(const Lifetime&) {}
   // The address was handed out again before the UNMAP of its last life was executed, though no event was lost.
-  void reused(const Life&) {}
+  void reused(const Lifetime&) {}
 
   // What the engine has mapped, and has no more.
   void engine_mapped(const GranuleSpan&) {}
@@ -192,7 +192,7 @@ struct LifeSink {
   // Whether the engine can have mapped a page that a dma_map returned; what it refused is never stale.
   bool engine_has(const GranuleSpan&) const { return true; }
   // It has none of a life's pages.
-  void refused(const Life&) {}
+  void refused(const Lifetime&) {}
 };
 
 // --- Checkpoints in a pyramid: bounded in number and size ---

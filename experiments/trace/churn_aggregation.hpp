@@ -1,4 +1,4 @@
-// Folds what happens to single pages into the churn grids: operations, and for how long a page was live or
+// Aggregates what happens to single pages into the churn grids: operations, and for how long a page was live or
 // stale in each column of time.
 //
 // Threading: owner-only. Precondition: calls come in time order; times are ticks since the start.
@@ -17,13 +17,13 @@ namespace violet {
 
 //
 // As long as everything fits there is one grid, the balanced one; the others begin with what it has when it
-// has to be folded for the first time.
-class ChurnFold {
+// has to be aggregated for the first time.
+class ChurnAggregation {
  public:
   static constexpr unsigned kColumnShift = 4;
 
   // Fills the grids of `pyramid`, which outlives it.
-  ChurnFold(Pyramid& pyramid, std::size_t most_cells);
+  ChurnAggregation(Pyramid& pyramid, std::size_t most_cells);
 
   struct Call {
     bool unmap = false;

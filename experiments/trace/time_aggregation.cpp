@@ -1,4 +1,4 @@
-#include "experiments/trace/time_fold.hpp"
+#include "experiments/trace/time_aggregation.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -59,7 +59,7 @@ bool gauge_before(const GaugeCell& a, const GaugeCell& b) {
 
 }  // namespace
 
-TimeFold::TimeFold(Pyramid& pyramid, double ns_per_tick, std::size_t most_buckets)
+TimeAggregation::TimeAggregation(Pyramid& pyramid, double ns_per_tick, std::size_t most_buckets)
     : pyramid_(pyramid),
       buckets_(pyramid.buckets),
       most_(most_buckets),
@@ -79,13 +79,13 @@ TimeFold::TimeFold(Pyramid& pyramid, double ns_per_tick, std::size_t most_bucket
 
 // --- The axis ---
 
-void TimeFold::add_bucket() {
+void TimeAggregation::add_bucket() {
   PyramidBucket& bucket = buckets_.emplace_back();
   bucket.stale = {stale_.value, stale_.value, 0};
   bucket.live = {live_.value, live_.value, 0};
 }
 
-void TimeFold::move_to(Ticks at) {
+void TimeAggregation::move_to(Ticks at) {
   flush_bins();
   while (at >> shift_ >= most_ && shift_ < kMostShift) halve();
   for (const auto& cells : pyramid_.latencies) {
@@ -104,7 +104,7 @@ void TimeFold::move_to(Ticks at) {
   }
 }
 
-void TimeFold::halve() {
+void TimeAggregation::halve() {
   ++shift_;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     if (i == 0) continue;
@@ -128,7 +128,7 @@ void TimeFold::halve() {
 }
 
 // One of each kind in a bucket is enough when there are many.
-void TimeFold::thin_probes() {
+void TimeAggregation::thin_probes() {
   std::vector<ProbeRecord> kept;
   for (const ProbeRecord& probe : pyramid_.probes) {
     const auto same = [&](const ProbeRecord& other) {
@@ -143,7 +143,7 @@ void TimeFold::thin_probes() {
   pyramid_.facts.probes_thinned = 1;
 }
 
-void TimeFold::halve_gauges() {
+void TimeAggregation::halve_gauges() {
   auto& cells = pyramid_.gauges;
   for (GaugeCell& cell : cells) cell.bucket /= 2;
   std::sort(cells.begin(), cells.end(), gauge_before);
@@ -166,13 +166,13 @@ void TimeFold::halve_gauges() {
   gauges_from_ = 0;
 }
 
-PyramidBucket& TimeFold::bucket_of(Ticks at) {
+PyramidBucket& TimeAggregation::bucket_of(Ticks at) {
   return buckets_[std::min<std::size_t>(at >> shift_, buckets_.size() - 1)];
 }
 
 // --- Latencies ---
 
-void TimeFold::timed(Timed operation, std::uint8_t endpoint, std::uint16_t took) {
+void TimeAggregation::timed(Timed operation, std::uint8_t endpoint, std::uint16_t took) {
   const Ticks ticks = unpack_ticks(took);
   TimedStats& stats = now().timed[static_cast<std::size_t>(operation)];
   ++stats.count;
@@ -184,7 +184,7 @@ void TimeFold::timed(Timed operation, std::uint8_t endpoint, std::uint16_t took)
   if (bins_[at]++ == 0) touched_.push_back(static_cast<std::uint32_t>(at));
 }
 
-void TimeFold::flush_bins() {
+void TimeAggregation::flush_bins() {
   std::sort(touched_.begin(), touched_.end());
   const auto bucket = static_cast<std::uint16_t>(buckets_.size() - 1);
   for (const std::uint32_t at : touched_) {
@@ -198,7 +198,7 @@ void TimeFold::flush_bins() {
 
 // --- Levels ---
 
-void TimeFold::settle(Level& level, Ticks at, LevelStats PyramidBucket::*stats) {
+void TimeAggregation::settle(Level& level, Ticks at, LevelStats PyramidBucket::*stats) {
   while (level.since < at) {
     const std::size_t index = level.since >> shift_;
     while (buckets_.size() <= index) add_bucket();
@@ -210,7 +210,7 @@ void TimeFold::settle(Level& level, Ticks at, LevelStats PyramidBucket::*stats) 
   }
 }
 
-void TimeFold::move(Level& level, Ticks at, int by, LevelStats PyramidBucket::*stats) {
+void TimeAggregation::move(Level& level, Ticks at, int by, LevelStats PyramidBucket::*stats) {
   settle(level, at, stats);
   level.value += by;
   LevelStats& here = now().*stats;
@@ -220,7 +220,7 @@ void TimeFold::move(Level& level, Ticks at, int by, LevelStats PyramidBucket::*s
 
 // --- Exposure ---
 
-void TimeFold::window(Ticks unmapped, Ticks length, std::uint8_t endpoint) {
+void TimeAggregation::window(Ticks unmapped, Ticks length, std::uint8_t endpoint) {
   PyramidBucket& bucket = bucket_of(unmapped);
   ++bucket.unmaps;
   if (length == 0) {
@@ -234,11 +234,11 @@ void TimeFold::window(Ticks unmapped, Ticks length, std::uint8_t endpoint) {
   }
 }
 
-void TimeFold::change_open(Ticks unmapped, int by) {
+void TimeAggregation::change_open(Ticks unmapped, int by) {
   bucket_of(unmapped).open_unmaps += static_cast<std::uint32_t>(by);
 }
 
-void TimeFold::probe(Ticks at, const ProbeEvent& probe) {
+void TimeAggregation::probe(Ticks at, const ProbeEvent& probe) {
   ++now().probes;
   now().hits += probe.reached ? 1 : 0;
   const auto bucket = static_cast<std::uint32_t>(buckets_.size() - 1);
@@ -248,7 +248,7 @@ void TimeFold::probe(Ticks at, const ProbeEvent& probe) {
   thin_probes();
 }
 
-void TimeFold::fault(Ticks at, const FaultEvent& fault) {
+void TimeAggregation::fault(Ticks at, const FaultEvent& fault) {
   auto& kept = pyramid_.faults;
   if (kept.size() >= kMostFaults) {
     for (std::size_t i = 0; 2 * i < kept.size(); ++i) kept[i] = kept[2 * i];
@@ -262,7 +262,7 @@ void TimeFold::fault(Ticks at, const FaultEvent& fault) {
 
 // --- Gauges and gaps ---
 
-void TimeFold::gauge(Ticks at, const SampleEvent& sample) {
+void TimeAggregation::gauge(Ticks at, const SampleEvent& sample) {
   const auto gauge =
       static_cast<std::uint16_t>(std::min(static_cast<std::uint32_t>(sample.gauge), 0xffffu));
   const std::uint64_t value = sample.value;
@@ -284,7 +284,7 @@ void TimeFold::gauge(Ticks at, const SampleEvent& sample) {
       {bucket, sample.lcore, gauge, value, value, value, at, 1, static_cast<double>(value)});
 }
 
-void TimeFold::gap(Ticks from, Ticks to, std::uint64_t lost) {
+void TimeAggregation::gap(Ticks from, Ticks to, std::uint64_t lost) {
   const std::size_t last = std::min<std::size_t>(to >> shift_, buckets_.size() - 1);
   for (std::size_t i = std::min<std::size_t>(from >> shift_, last); i <= last; ++i) {
     buckets_[i].gap = 1;
@@ -292,7 +292,7 @@ void TimeFold::gap(Ticks from, Ticks to, std::uint64_t lost) {
   buckets_[last].lost += static_cast<std::uint32_t>(std::min<std::uint64_t>(lost, ~0u));
 }
 
-void TimeFold::show(Ticks now_at) {
+void TimeAggregation::show(Ticks now_at) {
   if (leaves_bucket(now_at)) move_to(now_at);
   settle(stale_, now_at, &PyramidBucket::stale);
   settle(live_, now_at, &PyramidBucket::live);

@@ -1,8 +1,8 @@
-// A CellFeed answers a view's questions about one cell, a screenful each: from the level-of-detail
+// A CellQueries answers a view's questions about one cell, a screenful each: from the level-of-detail
 // pyramid and, where the window is short enough, from the events themselves. A recorded run, a live one
 // and a replay answer through the same interface; no view ever holds events.
 //
-// Threading: a CellFeed may be asked from any thread, several at once; answers are plain values.
+// Threading: a CellQueries may be asked from any thread, several at once; answers are plain values.
 // Invariants: F1 the cost of an answer depends on the columns, rows or lines that were asked for and not on the
 // length of the run. F2 what was lost is marked (gap, missing), never interpolated. F3 counts are exact or
 // say that they are not (`exact`).
@@ -20,7 +20,7 @@
 #include "engine/base/result.hpp"
 #include "engine/telemetry/event_bodies.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 using Nanos = std::int64_t;
 
@@ -60,7 +60,7 @@ struct CellInfo {
   std::uint64_t lost = 0;         // Dropped by full rings.
   bool live = false;              // Still growing.
   // Calls on mappings that stay mapped by design: of their events there is a sample only
-  // (experiments/guest/persistent_lives.hpp), so that rates and counts of calls are too low.
+  // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
   bool calls_sampled = false;
   bool cut_short = false;  // The file ends in the middle of a block.
   std::string notice;      // What else a reader should know; empty: nothing.
@@ -131,9 +131,9 @@ struct UsedRanges {
   std::vector<IovaRange> ranges;  // Ascending, merged where less than 2 MiB apart.
 };
 
-struct PageLife {
+struct PageLifetimes {
   std::uint64_t page = 0;  // IOVA of its first byte.
-  struct Life {
+  struct Lifetime {
     Nanos mapped = 0;
     std::optional<Nanos> unmapped;     // The guest's call returned.
     std::optional<Nanos> executed;     // The engine began to remove it.
@@ -147,7 +147,7 @@ struct PageLife {
     std::uint64_t translations = 0;            // Seen (sampled): see `translations_sampled`.
     std::uint64_t probes = 0, probe_hits = 0;  // By the rogue endpoint.
   };
-  std::vector<Life> lives;  // In order; the one at the asked time is `current`.
+  std::vector<Lifetime> lifetimes;  // In order; the one at the asked time is `current`.
   std::optional<std::size_t> current;
   bool truncated = false;  // More lives than were asked for, or the trace ends before the run does.
 };
@@ -243,9 +243,9 @@ struct TopologyState {
   std::vector<Domain> domains;
 };
 
-class CellFeed {
+class CellQueries {
  public:
-  virtual ~CellFeed() = default;
+  virtual ~CellQueries() = default;
   // Changes while the cell is live.
   virtual CellInfo info() const = 0;
   // Grows whenever an answer may have changed; constant for a recorded run.
@@ -254,7 +254,7 @@ class CellFeed {
   virtual Overview overview(TimeWindow window, std::uint32_t columns) const = 0;
   virtual ChurnGrid churn(const ChurnQuery& query) const = 0;
   virtual UsedRanges used_ranges() const = 0;
-  virtual PageLife page_life(Iova page, Nanos at, std::size_t most = 64) const = 0;
+  virtual PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t most = 64) const = 0;
   virtual LatencyGrid latency(const LatencyQuery& query) const = 0;
   virtual ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const = 0;
   virtual EngineColumns engine(TimeWindow window, std::uint32_t columns) const = 0;
@@ -274,15 +274,15 @@ struct OpenProgress {
   void* context = nullptr;
 };
 
-class RunFeed {
+class RunQueries {
  public:
-  virtual ~RunFeed() = default;
+  virtual ~RunQueries() = default;
   virtual std::string name() const = 0;  // Directory name, or the live run's id.
   virtual std::string path() const = 0;
   // One for each cell and repetition that has a trace, in order of time. Grows while live.
   virtual std::vector<CellInfo> cells() const = 0;
-  virtual Result<std::shared_ptr<const CellFeed>> open_cell(std::size_t index,
-                                                            const OpenProgress& progress) = 0;
+  virtual Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
+                                                               const OpenProgress& progress) = 0;
   // Of a live run: false once it has ended or its process is gone; `why` says which.
   virtual bool alive(std::string* why = nullptr) const = 0;
   // Of a live run: takes what was recorded since the last call. Never waits for the run.
@@ -290,8 +290,8 @@ class RunFeed {
 };
 
 // A run directory, or a trace.events file by itself. Errors name the file and the place.
-Result<std::unique_ptr<RunFeed>> open_run(const std::string& path);
+Result<std::unique_ptr<RunQueries>> open_run(const std::string& path);
 // A run that is going on, by its directory. Error when nothing runs there.
-Result<std::unique_ptr<RunFeed>> attach_live(const std::string& run_directory);
+Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory);
 
-}  // namespace violet::gui
+}  // namespace violet::query

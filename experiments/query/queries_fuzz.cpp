@@ -13,7 +13,7 @@
 #include "experiments/trace/event_trace.hpp"
 
 using namespace violet;
-using namespace violet::gui;
+using namespace violet::query;
 
 namespace {
 
@@ -26,7 +26,7 @@ std::string trace_around(std::span<const std::uint8_t> bytes) {
   const auto put = [&](auto value) {
     file.append(reinterpret_cast<const char*>(&value), sizeof value);
   };
-  put(results::kEventTraceVersion);
+  put(kEventTraceVersion);
   put(static_cast<std::uint32_t>(sizeof(Event)));
   put(0.5);
   file.resize(kHeader);
@@ -61,7 +61,7 @@ std::string trace_around(std::span<const std::uint8_t> bytes) {
   return file;
 }
 
-void ask_everything(const CellFeed& cell, TimeWindow window, const Filter& filter) {
+void ask_everything(const CellQueries& cell, TimeWindow window, const Filter& filter) {
   const std::uint32_t columns = 9;
   VIOLET_CHECK(cell.overview(window, columns).stale_pages.size() == columns);
   const auto grid =
@@ -82,14 +82,14 @@ void ask_everything(const CellFeed& cell, TimeWindow window, const Filter& filte
   cell.topology(window.from, 20);
   const auto ranges = cell.used_ranges().ranges;
   const Iova page = ranges.empty() ? Iova{4096} : ranges.front().first;
-  VIOLET_CHECK(cell.page_life(page, window.from, 6).lives.size() <= 6);
+  VIOLET_CHECK(cell.page_lifetimes(page, window.from, 6).lifetimes.size() <= 6);
 }
 
 void open_and_ask(const std::string& file) {
   std::vector<std::uint64_t> aligned(file.size() / 8 + 1);
   if (!file.empty()) std::memcpy(aligned.data(), file.data(), file.size());
-  auto trace = results::EventTrace::over(std::as_bytes(std::span(aligned)).first(file.size()),
-                                         "fuzz.events");
+  auto trace =
+      EventTrace::over(std::as_bytes(std::span(aligned)).first(file.size()), "fuzz.events");
   if (!trace) {
     VIOLET_CHECK(trace.error().message.starts_with("fuzz.events"));
     return;

@@ -19,7 +19,7 @@
 
 namespace violet {
 
-class PersistentLives {
+class PersistentLifetimes {
  public:
   static constexpr std::uint32_t kEventsPerWindow = 256;
 

@@ -15,9 +15,9 @@
 #include "experiments/query/time_base.hpp"
 #include "experiments/trace/event_order.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
-struct OracleLife {
+struct OracleLifetime {
   std::uint32_t endpoint = 0, domain = 0;
   std::uint64_t first = 0, pages = 0;
   std::uint32_t bytes = 0;
@@ -38,14 +38,14 @@ struct OracleLife {
   }
 };
 
-class FeedOracle {
+class QueryOracle {
  public:
   struct One {
     Event event;
     std::uint16_t lcore;
   };
 
-  FeedOracle(std::vector<One> events, const TimeBase& base)
+  QueryOracle(std::vector<One> events, const TimeBase& base)
       : events_(std::move(events)), base_(base) {
     std::stable_sort(events_.begin(), events_.end(), [](const One& a, const One& b) {
       if (a.event.at != b.event.at) return a.event.at < b.event.at;
@@ -55,22 +55,23 @@ class FeedOracle {
   }
 
   const std::vector<One>& events() const { return events_; }
-  const std::vector<OracleLife>& lives() const { return lives_; }
+  const std::vector<OracleLifetime>& lifetimes() const { return lifetimes_; }
   Nanos end() const { return events_.empty() ? 0 : base_.nanos(events_.back().event.at); }
 
   // Live or stale pages just after everything at `at` has happened.
   std::int64_t level(Ticks at, bool stale) const {
     std::int64_t total = 0;
-    for (const OracleLife& life : lives_) {
-      for (std::uint64_t page = life.first; page < life.first + life.pages; ++page) {
-        total += covers(life, page, at, stale) ? 1 : 0;
+    for (const OracleLifetime& lifetime : lifetimes_) {
+      for (std::uint64_t page = lifetime.first; page < lifetime.first + lifetime.pages; ++page) {
+        total += covers(lifetime, page, at, stale) ? 1 : 0;
       }
     }
     return total;
   }
-  static bool covers(const OracleLife& life, std::uint64_t page, Ticks at, bool stale) {
-    if (!stale) return life.mapped <= at && (!life.unmapped || at < *life.unmapped);
-    return !life.persistent && life.unmapped && *life.unmapped <= at && at < life.end_of(page);
+  static bool covers(const OracleLifetime& lifetime, std::uint64_t page, Ticks at, bool stale) {
+    if (!stale) return lifetime.mapped <= at && (!lifetime.unmapped || at < *lifetime.unmapped);
+    return !lifetime.persistent && lifetime.unmapped && *lifetime.unmapped <= at &&
+           at < lifetime.end_of(page);
   }
 
  private:
@@ -102,25 +103,27 @@ class FeedOracle {
     }
   }
   void map(const Event& event) {
-    OracleLife life;
-    life.endpoint = event.id;
-    life.domain = domain_of_.at(event.id);
-    life.first = event.a >> 12;
-    life.bytes = DmaEvent::of(event).bytes;
-    life.pages = ((event.a + life.bytes - 1) >> 12) - life.first + 1;
-    life.phys = DmaEvent::of(event).phys_page;
-    life.persistent = DmaEvent::of(event).persistent;
-    life.mapped = event.at;
-    life.reuse = ever_.contains({life.domain, life.first});
-    for (std::uint64_t i = 0; i < life.pages; ++i) ever_.insert({life.domain, life.first + i});
-    open_.push_back(lives_.size());
-    lives_.push_back(life);
+    OracleLifetime lifetime;
+    lifetime.endpoint = event.id;
+    lifetime.domain = domain_of_.at(event.id);
+    lifetime.first = event.a >> 12;
+    lifetime.bytes = DmaEvent::of(event).bytes;
+    lifetime.pages = ((event.a + lifetime.bytes - 1) >> 12) - lifetime.first + 1;
+    lifetime.phys = DmaEvent::of(event).phys_page;
+    lifetime.persistent = DmaEvent::of(event).persistent;
+    lifetime.mapped = event.at;
+    lifetime.reuse = ever_.contains({lifetime.domain, lifetime.first});
+    for (std::uint64_t i = 0; i < lifetime.pages; ++i)
+      ever_.insert({lifetime.domain, lifetime.first + i});
+    open_.push_back(lifetimes_.size());
+    lifetimes_.push_back(lifetime);
   }
   void unmap(const Event& event) {
     for (std::size_t i = open_.size(); i > 0; --i) {
-      OracleLife& life = lives_[open_[i - 1]];
-      if (life.endpoint != event.id || life.first != event.a >> 12 || life.unmapped) continue;
-      life.unmapped = event.at;
+      OracleLifetime& lifetime = lifetimes_[open_[i - 1]];
+      if (lifetime.endpoint != event.id || lifetime.first != event.a >> 12 || lifetime.unmapped)
+        continue;
+      lifetime.unmapped = event.at;
       forget_over();
       return;
     }
@@ -128,14 +131,14 @@ class FeedOracle {
   void remove(std::uint32_t domain, std::uint64_t first, std::uint64_t last, Ticks at,
               bool executed) {
     for (const std::size_t index : open_) {
-      OracleLife& life = lives_[index];
-      if (life.domain != domain || life.persistent) continue;
-      for (std::uint64_t page = life.first; page < life.first + life.pages; ++page) {
+      OracleLifetime& lifetime = lifetimes_[index];
+      if (lifetime.domain != domain || lifetime.persistent) continue;
+      for (std::uint64_t page = lifetime.first; page < lifetime.first + lifetime.pages; ++page) {
         if (page < first || page > last) continue;
         if (executed) {
-          life.executed.try_emplace(page, at);
-        } else if (life.executed.contains(page)) {
-          life.complete.try_emplace(page, at);
+          lifetime.executed.try_emplace(page, at);
+        } else if (lifetime.executed.contains(page)) {
+          lifetime.complete.try_emplace(page, at);
         }
       }
     }
@@ -143,7 +146,8 @@ class FeedOracle {
   }
   void forget_over() {
     std::erase_if(open_, [&](std::size_t index) {
-      return lives_[index].over() || (lives_[index].persistent && lives_[index].unmapped);
+      return lifetimes_[index].over() ||
+             (lifetimes_[index].persistent && lifetimes_[index].unmapped);
     });
   }
 
@@ -151,8 +155,8 @@ class FeedOracle {
   TimeBase base_;
   std::map<std::uint32_t, std::uint32_t> domain_of_;
   std::set<std::pair<std::uint32_t, std::uint64_t>> ever_;
-  std::vector<OracleLife> lives_;
+  std::vector<OracleLifetime> lifetimes_;
   std::vector<std::size_t> open_;  // Lives that something may still happen to.
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

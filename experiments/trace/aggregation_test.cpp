@@ -1,4 +1,4 @@
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include "engine/base/flat_table.hpp"
 #include "engine/base/rng.hpp"
 #include "experiments/trace/event_order.hpp"
-#include "experiments/trace/life_tracker.hpp"
+#include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
 
 namespace violet::fold_test {
@@ -55,22 +55,23 @@ Lcores lazy_life(std::size_t calls) {
   return out;
 }
 
-Pyramid fold_all(const Lcores& lcores, std::size_t step, const FoldOptions& options = {}) {
-  Fold fold(options);
+Pyramid aggregate_all(const Lcores& lcores, std::size_t step,
+                      const AggregationOptions& options = {}) {
+  Aggregation aggregation(options);
   std::size_t e = 0, g = 0;
   while (e < lcores.engine.size() || g < lcores.guest.size()) {
     const std::size_t engine = std::min(step, lcores.engine.size() - e);
     const std::size_t guest = std::min(2 * step, lcores.guest.size() - g);
-    fold.take(kEngine, std::span(lcores.engine).subspan(e, engine));
-    fold.take(kGuest, std::span(lcores.guest).subspan(g, guest));
+    aggregation.add(kEngine, std::span(lcores.engine).subspan(e, engine));
+    aggregation.add(kGuest, std::span(lcores.guest).subspan(g, guest));
     e += engine;
     g += guest;
-    fold.advance(std::min(e < lcores.engine.size() ? lcores.engine[e].at : ~Ticks{0},
-                          g < lcores.guest.size() ? lcores.guest[g].at : ~Ticks{0}));
+    aggregation.advance(std::min(e < lcores.engine.size() ? lcores.engine[e].at : ~Ticks{0},
+                                 g < lcores.guest.size() ? lcores.guest[g].at : ~Ticks{0}));
   }
-  EXPECT_LE(fold.pending(), 0u);
-  fold.finish();
-  return fold.pyramid();
+  EXPECT_LE(aggregation.pending(), 0u);
+  aggregation.finish();
+  return aggregation.pyramid();
 }
 
 TEST(FlatTable, BehavesAsAMap) {
@@ -127,9 +128,9 @@ TEST(EventMerge, M1_TheEngineComesFirstAtTheSameInstant) {
             (std::vector{EventKind::kMapDone, EventKind::kDmaMap, EventKind::kUnmapExecuted}));
 }
 
-TEST(Fold, N2_HowEventsWereCutMakesNoDifference) {
+TEST(Aggregation, N2_HowEventsWereCutMakesNoDifference) {
   const Lcores lcores = lazy_life(3000);
-  const Pyramid a = fold_all(lcores, 7), b = fold_all(lcores, 900);
+  const Pyramid a = aggregate_all(lcores, 7), b = aggregate_all(lcores, 900);
   ASSERT_EQ(a.buckets.size(), b.buckets.size());
   EXPECT_EQ(
       std::memcmp(a.buckets.data(), b.buckets.data(), a.buckets.size() * sizeof(PyramidBucket)), 0);
@@ -141,9 +142,9 @@ TEST(Fold, N2_HowEventsWereCutMakesNoDifference) {
   EXPECT_EQ(a.facts.unmatched, 0u);
 }
 
-TEST(Fold, N1_BucketsCellsAndCheckpointsStayBounded) {
+TEST(Aggregation, N1_BucketsCellsAndCheckpointsStayBounded) {
   const Pyramid pyramid =
-      fold_all(lazy_life(60'000), 500, {.most_buckets = 256, .most_cells = 1024});
+      aggregate_all(lazy_life(60'000), 500, {.most_buckets = 256, .most_cells = 1024});
   EXPECT_LE(pyramid.buckets.size(), 256u);
   EXPECT_GT(pyramid.buckets.size(), 127u);
   for (std::size_t i = 0; i < kChurnGrids; ++i) {
@@ -161,9 +162,9 @@ TEST(Fold, N1_BucketsCellsAndCheckpointsStayBounded) {
   EXPECT_EQ(pyramid.used[0].last, 0x100u + 127);
 }
 
-TEST(Fold, LiveTimeIsAccountedForWholly) {
+TEST(Aggregation, LiveTimeIsAccountedForWholly) {
   // One page, live for a long time in one piece: what cells and spans say must add up to it.
-  Fold fold({.most_buckets = 64, .most_cells = 256});
+  Aggregation aggregation({.most_buckets = 64, .most_cells = 256});
   std::vector<Event> events{{0, EventKind::kAttach, 0, 0, 7, 1, 0},
                             {100, EventKind::kDmaMap, 15, 0, 7, 5 * kPage, kPage}};
   for (Ticks at = 1000; at < 1'000'000; at += 1000) {
@@ -172,9 +173,9 @@ TEST(Fold, LiveTimeIsAccountedForWholly) {
   events.push_back({1'000'100, EventKind::kDmaUnmap, 15, 0, 7, 5 * kPage, kPage});
   events.push_back({1'500'100, EventKind::kUnmapExecuted, 3, 0, 1, 5 * kPage, 6 * kPage - 1});
   events.push_back({1'600'100, EventKind::kUnmapCompleted, 3, 0, 1, 5 * kPage, 6 * kPage - 1});
-  fold.take(1, events);
-  fold.finish();
-  const Pyramid& pyramid = fold.pyramid();
+  aggregation.add(1, events);
+  aggregation.finish();
+  const Pyramid& pyramid = aggregation.pyramid();
   for (std::size_t i = 0; i < kChurnGrids; ++i) {
     if (pyramid.facts.grids[i].time_shift == 0) continue;
     double live = 0, stale = 0;
@@ -190,17 +191,17 @@ TEST(Fold, LiveTimeIsAccountedForWholly) {
   }
 }
 
-TEST(Fold, LostEventsMarkTheTimeInWhichTheyAreMissing) {
-  Fold fold({.most_buckets = 64});
+TEST(Aggregation, LostEventsMarkTheTimeInWhichTheyAreMissing) {
+  Aggregation aggregation({.most_buckets = 64});
   std::vector<Event> before, after;
   for (Ticks at = 0; at < 20'000; at += 500)
     before.push_back({at, EventKind::kKick, 0, 0, 0, 0, 0});
   for (Ticks at = 40'000; at < 60'000; at += 500)
     after.push_back({at, EventKind::kKick, 0, 0, 0, 0, 0});
-  fold.take(1, before);
-  fold.take(1, after, 12);
-  fold.finish();
-  const Pyramid& pyramid = fold.pyramid();
+  aggregation.add(1, before);
+  aggregation.add(1, after, 12);
+  aggregation.finish();
+  const Pyramid& pyramid = aggregation.pyramid();
   std::uint64_t lost = 0;
   for (std::size_t i = 0; i < pyramid.buckets.size(); ++i) {
     const Ticks from = static_cast<Ticks>(i) << pyramid.facts.shift;
@@ -212,29 +213,30 @@ TEST(Fold, LostEventsMarkTheTimeInWhichTheyAreMissing) {
   EXPECT_EQ(pyramid.facts.lost, 12u);
 }
 
-TEST(Fold, OneLcoreWithTwoRingsIsMerged) {
-  Fold fold({});
+TEST(Aggregation, OneLcoreWithTwoRingsIsMerged) {
+  Aggregation aggregation({});
   const std::vector<Event> one{{10, EventKind::kKick, 0, 0, 0, 0, 0},
                                {30, EventKind::kKick, 0, 0, 0, 0, 0}};
   const std::vector<Event> two{{5, EventKind::kFlush, 0, 0, 0, 0, 0},
                                {20, EventKind::kFlush, 0, 0, 0, 0, 0}};
-  fold.take(1, one);
-  fold.take(1, two);
-  fold.finish();
-  EXPECT_EQ(fold.pyramid().facts.reordered, 0u);
-  EXPECT_EQ(fold.pyramid().facts.events, 4u);
-  EXPECT_EQ(fold.pyramid().facts.end, 25u);
+  aggregation.add(1, one);
+  aggregation.add(1, two);
+  aggregation.finish();
+  EXPECT_EQ(aggregation.pyramid().facts.reordered, 0u);
+  EXPECT_EQ(aggregation.pyramid().facts.events, 4u);
+  EXPECT_EQ(aggregation.pyramid().facts.end, 25u);
 }
 
 // What a tracker has told about pages so far.
-struct Levels : LifeSink {
-  void page(const LifeTable::Life&, std::uint64_t, int by_live, int by_stale, Ticks) {
+struct Levels : LifetimeSink {
+  void page(const LifetimeTable::Lifetime&, std::uint64_t, int by_live, int by_stale, Ticks) {
     live += by_live;
     stale += by_stale;
   }
-  void window(const LifeTable::Life& life) {
+  void window(const LifetimeTable::Lifetime& lifetime) {
     ++windows;
-    total += life.unreachable > life.unmapped ? life.unreachable - life.unmapped : 0;
+    total +=
+        lifetime.unreachable > lifetime.unmapped ? lifetime.unreachable - lifetime.unmapped : 0;
   }
   std::int64_t live = 0, stale = 0;
   std::uint64_t windows = 0;
@@ -242,13 +244,14 @@ struct Levels : LifeSink {
 };
 
 // Every window by the time of its unmap, and the highest level.
-struct Windows : LifeSink {
-  void page(const LifeTable::Life&, std::uint64_t, int, int by_stale, Ticks) {
+struct Windows : LifetimeSink {
+  void page(const LifetimeTable::Lifetime&, std::uint64_t, int, int by_stale, Ticks) {
     stale += by_stale;
     peak = std::max(peak, stale);
   }
-  void window(const LifeTable::Life& life) {
-    at[life.unmapped] = life.unreachable > life.unmapped ? life.unreachable - life.unmapped : 0;
+  void window(const LifetimeTable::Lifetime& lifetime) {
+    at[lifetime.unmapped] =
+        lifetime.unreachable > lifetime.unmapped ? lifetime.unreachable - lifetime.unmapped : 0;
   }
   std::map<Ticks, Ticks> at;
   std::int64_t stale = 0, peak = 0;
@@ -271,7 +274,7 @@ Lcores strict_life(std::size_t calls) {
   return out;
 }
 
-// Applies what is left of the streams when slices of them are lost, as a fold does.
+// Applies what is left of the streams when slices of them are lost, as an aggregation does.
 Windows with_losses(const Lcores& lcores, Rng& rng, unsigned slices) {
   struct Piece {
     std::vector<Event> events;
@@ -294,7 +297,7 @@ Windows with_losses(const Lcores& lcores, Rng& rng, unsigned slices) {
   std::stable_sort(events.begin(), events.end(),
                    [](const Event& a, const Event& b) { return a.at < b.at; });
   Windows windows;
-  LifeTracker<Windows> tracker(windows);
+  LifetimeTracker<Windows> tracker(windows);
   for (const Piece* piece : {&engine, &guest}) {
     for (const auto& [from, to] : piece->gaps) tracker.lose(from, to);
   }
@@ -302,7 +305,7 @@ Windows with_losses(const Lcores& lcores, Rng& rng, unsigned slices) {
   return windows;
 }
 
-TEST(LifeTracker, LossesMakeNoPageStaleAndNoWindowLonger) {
+TEST(LifetimeTracker, LossesMakeNoPageStaleAndNoWindowLonger) {
   Rng rng(11);
   const Lcores strict = strict_life(600), lazy = lazy_life(600);
   const Windows whole = with_losses(lazy, rng, 0);
@@ -325,7 +328,7 @@ TEST(LifeTracker, LossesMakeNoPageStaleAndNoWindowLonger) {
   EXPECT_GT(kept, 200u * 300);  // Most of what was seen counts.
 }
 
-TEST(LifeTable, ACheckpointGoesOnAsTheOriginalDoes) {
+TEST(LifetimeTable, ACheckpointGoesOnAsTheOriginalDoes) {
   const Lcores lcores = lazy_life(700);
   std::vector<Event> events = lcores.engine;
   events.insert(events.end(), lcores.guest.begin(), lcores.guest.end());
@@ -333,7 +336,7 @@ TEST(LifeTable, ACheckpointGoesOnAsTheOriginalDoes) {
                    [](const Event& a, const Event& b) { return a.at < b.at; });
   for (std::size_t cut = 1; cut < events.size(); cut += 37) {
     Levels original, restored;
-    LifeTracker<Levels> tracker(original), again(restored);
+    LifetimeTracker<Levels> tracker(original), again(restored);
     for (std::size_t i = 0; i < cut; ++i) tracker.apply(events[i]);
     Pyramid pyramid;
     pyramid.facts.start = 500;
