@@ -82,7 +82,7 @@ struct Aggregation::State : LifetimeSink {
   }
 
   Pyramid pyramid;
-  EventQueue queue;
+  EventMerger queue;
   TimeAggregation time;
   ChurnAggregation churn;
   PageHistory history;
@@ -120,7 +120,7 @@ void Aggregation::State::note_lost(std::uint16_t number, std::span<const Event> 
                             [&](const Lcore& known) { return known.number == number; });
   if (lcore == lcores.end()) {
     // An lcore beyond any machine's number has its losses counted where it stands.
-    if (lcores.size() >= EventQueue::kMostStreams) lcores.pop_back();
+    if (lcores.size() >= EventMerger::kMostStreams) lcores.pop_back();
     lcore = lcores.insert(lcores.end(), {number, {}, 0});
   }
   lcore->lost += lost;

@@ -23,7 +23,6 @@ class TimeAggregation {
 
   // Whether `at` lies behind the newest bucket: then move_to() comes first.
   bool leaves_bucket(Ticks at) const { return at >= bucket_end_; }
-  Ticks bucket_end() const { return bucket_end_; }
   // Makes the bucket of `at` the newest.
   void move_to(Ticks at);
 
