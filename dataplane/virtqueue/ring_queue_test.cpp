@@ -12,8 +12,8 @@
 namespace violet {
 namespace {
 
-std::vector<RigOptions> all_rigs() {
-  std::vector<RigOptions> rigs;
+std::vector<RingRigOptions> all_rigs() {
+  std::vector<RingRigOptions> rigs;
   for (const RingFormat format : {RingFormat::kSplit, RingFormat::kPacked}) {
     for (const std::uint32_t size : {2u, format == RingFormat::kSplit ? 8u : 7u, 256u}) {
       for (const bool indirect : {false, true}) {
@@ -26,7 +26,7 @@ std::vector<RigOptions> all_rigs() {
   return rigs;
 }
 
-class Ring : public testing::TestWithParam<RigOptions> {
+class Ring : public testing::TestWithParam<RingRigOptions> {
  protected:
   Ring()
       : rig_(GetParam()), driver_(rig_.make_driver()), device_(rig_.make_device({&fire, this})) {}
