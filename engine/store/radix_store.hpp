@@ -136,7 +136,7 @@ inline std::optional<Translation> RadixStore::translate(Iova iova) const {
   if (top == radix::kEmpty || (granule >> bits) >= radix::kSlots) return std::nullopt;
   Entry entry = top & ~Entry{kCacheLine - 1};
   while (true) {
-    const auto& slot = radix::child_of(entry)->slots[(granule >> bits) & (radix::kSlots - 1)];
+    const auto& slot = radix::child_of(entry)->entries[(granule >> bits) & (radix::kSlots - 1)];
     entry = slot.load(std::memory_order_acquire);  // partner: Node::publish()
     if (radix::is_leaf(entry)) break;
     if (entry == radix::kEmpty) return std::nullopt;
@@ -155,12 +155,12 @@ inline void RadixStore::prefetch(Iova iova) const {
   if (top == radix::kEmpty || (granule >> bits) >= radix::kSlots) return;
   const Node* node = radix::child_of(top & ~Entry{kCacheLine - 1});
   for (; bits > 0; bits -= radix::kBits) {
-    const auto& slot = node->slots[(granule >> bits) & (radix::kSlots - 1)];
+    const auto& slot = node->entries[(granule >> bits) & (radix::kSlots - 1)];
     const Entry entry = slot.load(std::memory_order_acquire);
     if (!radix::is_child(entry)) return;
     node = radix::child_of(entry);
   }
-  __builtin_prefetch(&node->slots[granule & (radix::kSlots - 1)], 1);
+  __builtin_prefetch(&node->entries[granule & (radix::kSlots - 1)], 1);
   __builtin_prefetch(node, 1);
 }
 

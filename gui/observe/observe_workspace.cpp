@@ -116,7 +116,7 @@ void ObserveWorkspace::arrange() {
 
 // Shares of the room there is: known once the workspace is shown.
 void ObserveWorkspace::sizeDocks() {
-  const auto dock = [this](QWidget* content) {
+  const auto dock = [](QWidget* content) {
     return qobject_cast<QDockWidget*>(content->parentWidget());
   };
   const int width = docks_->width(), height = docks_->height();
