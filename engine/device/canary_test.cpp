@@ -144,7 +144,7 @@ TEST_P(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
     engine.round(rng);
     if (round % 500 == 499) engine.detach_round(1 + round / 500 % 2, 8 + round / 500 % 2);
     const auto taken = std::chrono::steady_clock::now() - began;
-    if (taken > std::chrono::seconds(enough(round) ? 3 : 120)) break;
+    if (taken > std::chrono::seconds(enough(round) ? 1 : 120)) break;
   }
   stop.store(true);
   first.join();
