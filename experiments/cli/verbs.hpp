@@ -12,6 +12,8 @@
 #include "engine/base/result.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/progress.hpp"
+#include "experiments/results/report.hpp"
+#include "experiments/results/summary.hpp"
 #include "experiments/results/table.hpp"
 
 namespace violet::cli {
@@ -79,7 +81,13 @@ struct CompareFlags {
 };
 int compare_verb(const Places& places, const CompareFlags& flags);
 
-int report_verb(const Places& places, const std::string& run, results::Format format);
+struct ReportFlags {
+  std::string run = "latest";
+  results::SummaryOptions summary;
+  bool notes = false;
+  results::Format format = results::Format::kText;
+};
+int report_verb(const Places& places, const ReportFlags& flags);
 
 struct ExportFlags {
   std::string run;
@@ -130,6 +138,9 @@ int doctor_verb(const Places& places, results::Format format);
 
 // --- Shared ---
 
+// A run as people read it, on stdout; of what the run lacks `error` is said. Exit code of the printing.
+int print_summary(const results::RunData& run, const results::Report& report,
+                  results::SummaryOptions options, bool notes, const std::string& below = {});
 // Prints the error to stderr; the exit code of its kind.
 int complain(const Error& error);
 // Prints to stdout; exit code kOk, or kRunFailed when stdout is gone.

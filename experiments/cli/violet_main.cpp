@@ -43,7 +43,7 @@ struct Flags {
   DemoFlags demo;
   ImportFlags import;
   CompareFlags compare;
-  std::string report_run = "latest";
+  ReportFlags report;
   ExportFlags export_;
   GuestFlags guest;
   GuestBenchFlags bench;
@@ -126,10 +126,18 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   verb->callback([&] { action = [&] { return compare_verb(places, compare); }; });
 
   auto* report = app.add_subcommand("report", "the table of one run");
-  report->add_option("RUN", flags.report_run, "directory, name or latest");
-  add_format(*report, flags.format);
-  report->callback(
-      [&] { action = [&] { return report_verb(places, flags.report_run, flags.format); }; });
+  report->add_option("RUN", flags.report.run, "directory, name or latest");
+  report
+      ->add_option("--metrics", flags.report.summary.metrics,
+                   "only these, or all: see ./violet list metrics")
+      ->delimiter(',');
+  report->add_option("--baseline", flags.report.summary.baseline,
+                     "words of the label of the cell that others relate to (default: strict)");
+  report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
+  report->add_flag("--transpose", flags.report.summary.transpose, "a row a metric");
+  report->add_flag("--notes", flags.report.notes, "every warning, outlier and reason");
+  add_format(*report, flags.report.format);
+  report->callback([&] { action = [&] { return report_verb(places, flags.report); }; });
 
   auto* out = app.add_subcommand("export", "a run for other programs, on stdout");
   out->add_option("RUN", flags.export_.run, "directory, name or latest")->required();
