@@ -189,18 +189,33 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   return lines;
 }
 
-// A last column of texts takes what the others leave.
-void wrap_last(std::vector<TextColumn>& columns, unsigned width) {
-  if (width == 0 || columns.size() < 2 || columns.back().right || columns.back().is_key) return;
-  std::size_t others = 0;
-  for (std::size_t i = 0; i + 1 < columns.size(); ++i) others += columns[i].width + 2;
-  TextColumn& last = columns.back();
-  if (others + last.width <= width || others + kLeastWrapped > width) return;
-  last.width = width - others;
-  for (Shown& item : last.items) {
-    auto lines = wrapped(item.text, last.width);
-    item.text = lines.front();
-    item.more.assign(lines.begin() + 1, lines.end());
+bool wraps(const TextColumn& column) {
+  return !column.right && !column.is_key && column.width > kLeastWrapped;
+}
+
+// Wide columns of texts share what the others leave.
+void wrap_texts(std::vector<TextColumn>& columns, unsigned width) {
+  std::size_t all = 0, others = 0, wide = 0;
+  for (const TextColumn& column : columns) {
+    all += column.width + 2;
+    others += wraps(column) ? 2 : column.width + 2;
+    wide += wraps(column) ? 1 : 0;
+  }
+  if (width == 0 || wide == 0 || all <= width + 2) return;
+  if (others + wide * kLeastWrapped > width + 2) return;
+  const std::size_t share = (width + 2 - others) / wide;
+  for (TextColumn& column : columns) {
+    if (!wraps(column) || column.width <= share) continue;
+    column.width = 0;
+    for (const std::string& line : column.head) {
+      column.width = std::max(column.width, display_width(line));
+    }
+    for (Shown& item : column.items) {
+      auto lines = wrapped(item.text, share);
+      for (const auto& line : lines) column.width = std::max(column.width, display_width(line));
+      item.text = lines.front();
+      item.more.assign(lines.begin() + 1, lines.end());
+    }
   }
 }
 
@@ -316,7 +331,7 @@ std::string render_text(const Table& table, const TextStyle& style) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (table.columns[i].audience != Audience::kPrograms) columns.push_back(lay_out(table, i));
   }
-  wrap_last(columns, style.width);
+  wrap_texts(columns, style.width);
   std::string out = table.title.empty() ? std::string() : printable(table.title) + "\n\n";
   bool first = true;
   for (const auto& group : split(columns, style.width)) {

@@ -60,7 +60,7 @@ Result<Format> format_from(std::string_view name);
 struct TextStyle {
   bool colour = false;
   unsigned width =
-      0;  // Columns of the terminal; 0: no limit. A last column of texts is wrapped to fit.
+      0;  // Columns of the terminal; 0: no limit. Wide columns of texts are wrapped to fit.
 };
 // The width of a pipe, where a reader's window is not known.
 inline constexpr unsigned kPipeColumns = 100;
