@@ -39,8 +39,8 @@ class CellAnswers : public CellQueries {
   LatencyGrid latency(const LatencyQuery& query) const override {
     return held([&](const CellData& cell) { return ask_latency(cell, query); });
   }
-  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
-    return held([&](const CellData& cell) { return ask_exposure(cell, window, columns); });
+  ExposureColumns exposure(const ExposureQuery& query) const override {
+    return held([&](const CellData& cell) { return ask_exposure(cell, query); });
   }
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
     return held([&](const CellData& cell) { return ask_engine(cell, window, columns); });

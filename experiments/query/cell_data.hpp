@@ -74,7 +74,7 @@ ChurnGrid ask_churn(const CellData& cell, const ChurnQuery& query);
 UsedRanges ask_used_ranges(const CellData& cell);
 PageLifetimes ask_page_lifetimes(const CellData& cell, Iova page, Nanos at, std::size_t most);
 LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query);
-ExposureColumns ask_exposure(const CellData& cell, TimeWindow window, std::uint32_t columns);
+ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& query);
 EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t columns);
 std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::size_t most);
 TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings);

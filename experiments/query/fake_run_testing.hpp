@@ -24,7 +24,7 @@ class FakeCell : public CellQueries {
   CellInfo info() const override { return about; }
   std::uint64_t version() const override { return 1; }
   Overview overview(TimeWindow window, std::uint32_t columns) const override {
-    return {window, flat(columns, operations_per_s), flat(columns, stale)};
+    return {window, flat(columns, operations_per_s), flat(columns, stale), {window, {}}};
   }
   ChurnGrid churn(const ChurnQuery& query) const override {
     ChurnGrid grid;
@@ -40,13 +40,14 @@ class FakeCell : public CellQueries {
   LatencyGrid latency(const LatencyQuery& query) const override {
     LatencyGrid grid;
     grid.query = query;
-    grid.p99 = flat(query.columns, p99_ns);
+    grid.lines[1].window = query.window;
+    grid.lines[1].steps = flat(10, p99_ns);
     return grid;
   }
-  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
+  ExposureColumns exposure(const ExposureQuery& query) const override {
     ExposureColumns answer;
-    answer.window = window;
-    answer.stale_pages = flat(columns, stale);
+    answer.query = query;
+    answer.stale_pages = flat(query.columns, stale);
     return answer;
   }
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {

@@ -1,4 +1,5 @@
-// Stale and live pages over time: from the events where the window is short, else from the pyramid.
+// A level replay gives stale and live pages over time: from the events where the window is short, else from
+// the pyramid.
 //
 // Threading: pure function.
 #pragma once
@@ -8,12 +9,27 @@
 
 namespace violet::query {
 
-struct LevelTotals {
-  double mean_stale = 0, peak_stale = 0;  // Of the window.
-};
+// The pyramid has no levels of single addresses or endpoints.
+inline bool narrows_pages(const Filter& filter) {
+  return filter.range || !filter.endpoints.empty();
+}
+inline bool wants_page(const Filter& filter, const LifetimeRecord& lifetime,
+                       std::uint64_t granule) {
+  const std::uint64_t first = granule << kGranuleShift4K;
+  return (!filter.range || filter.range->overlaps({{first}, {first | 4095}})) &&
+         has_endpoint(filter, lifetime.endpoint);
+}
+// From where a question about pages is replayed; nothing: the pyramid has to answer it.
+std::optional<CellData::ReplayFrom> replay_pages(const CellData& cell, TimeWindow window, bool fine,
+                                                 const Filter& filter);
+// Why a question about some pages has no answer in that window.
+std::string why_no_replay(const CellData& cell, TimeWindow window);
 
-LevelTotals levels_of(const CellData& cell, TimeWindow window, const Columns& columns,
-                      std::vector<Column>& stale, std::vector<Column>& live);
+// Nothing for some pages only where they cannot be replayed; the columns are empty then.
+std::optional<ExposureColumns::Pages> levels_of(const CellData& cell, TimeWindow window,
+                                                const Columns& columns, const Filter& filter,
+                                                std::vector<Column>& stale,
+                                                std::vector<Column>& live);
 
 // --- Replaying from a checkpoint ---
 

@@ -142,11 +142,11 @@ TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
   EXPECT_EQ(cells[0].lost, 0u);
   const auto strict = run.open_cell(0, {}), lazy = run.open_cell(1, {});
   ASSERT_TRUE(strict && lazy);
-  const auto calm = (*strict)->exposure((*strict)->info().whole, 100);
-  EXPECT_GT(calm.unmaps, 100u);
-  EXPECT_EQ(calm.unmaps, calm.zero_windows);
-  const auto stale = (*lazy)->exposure((*lazy)->info().whole, 100);
-  EXPECT_GT(stale.peak_stale_pages, 10);
+  const auto calm = (*strict)->exposure({(*strict)->info().whole, 100, {}});
+  EXPECT_GT(calm.unmaps->count, 100u);
+  EXPECT_EQ(calm.unmaps->count, calm.unmaps->zero_windows);
+  const auto stale = (*lazy)->exposure({(*lazy)->info().whole, 100, {}});
+  EXPECT_GT(stale.pages->peak_stale, 10);
   EXPECT_FALSE(run.open_cell(2, {}));
 }
 
@@ -184,7 +184,7 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
   EXPECT_TRUE(std::any_of(overview.operations_per_s.begin(), overview.operations_per_s.end(),
                           [](const Column& column) { return column.gap; }));
   // The endpoint's domain is found again from what the engine maps.
-  EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 100u);
+  EXPECT_GT((*cell)->exposure({info.whole, 50, {}}).unmaps->count, 100u);
 }
 
 // The marks of a run are few and stay in their ring when the lcores' events have long been overwritten: the
@@ -217,7 +217,7 @@ TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
   EXPECT_LT(info.events, recorded);
   const auto cell = run->open_cell(0, {});
   ASSERT_TRUE(cell);
-  EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 1000u);
+  EXPECT_GT((*cell)->exposure({info.whole, 50, {}}).unmaps->count, 1000u);
 }
 
 // The rings of a real run hold more than one pull takes.
@@ -256,7 +256,7 @@ TEST(LiveRun, WhoComesLateSortsTheBacklogIn) {
     ++columns;
   }
   EXPECT_LT(most, 5 * seen / columns) << "events lie where they do not belong";
-  EXPECT_EQ(cell->exposure(cell->info().whole, 50).peak_stale_pages, 0);
+  EXPECT_EQ(cell->exposure({cell->info().whole, 50, {}}).pages->peak_stale, 0);
 }
 
 // Who looks too rarely loses events of each ring at other times; under strict nothing becomes stale by that.
@@ -282,10 +282,10 @@ TEST(LiveRun, LossesMakeNoPageStale) {
   const CellInfo info = run.cells().front();
   EXPECT_GT(info.lost, 1000u);
   const auto cell = *run.open_cell(0, {});
-  const auto exposure = cell->exposure(info.whole, 50);
-  EXPECT_GT(exposure.unmaps, 1000u);
-  EXPECT_EQ(exposure.unmaps, exposure.zero_windows);
-  EXPECT_EQ(exposure.peak_stale_pages, 0);
+  const auto exposure = cell->exposure({info.whole, 50, {}});
+  EXPECT_GT(exposure.unmaps->count, 1000u);
+  EXPECT_EQ(exposure.unmaps->count, exposure.unmaps->zero_windows);
+  EXPECT_EQ(exposure.pages->peak_stale, 0);
 }
 
 // A viewer that loses events across the border of two cells, while another ring keeps it from crossing.
@@ -383,7 +383,7 @@ TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
                   const TimeWindow whole = cell->info().whole;
                   cell->overview(whole, 64);
                   cell->churn({whole, IovaRange::all(), 16, 16, {}});
-                  cell->exposure(whole, 64);
+                  cell->exposure({whole, 64, {}});
                   cell->latency({whole, Operation::kMap, 64, {}});
                   cell->events(whole, {}, 0, 10);
                   cell->page_lifetimes(Iova{0xffffe000}, whole.to / 2, 4);
@@ -468,7 +468,7 @@ TEST(AttachLive, FindsTheRunOfADirectoryAndReadsItsRings) {
   EXPECT_TRUE(live.cells()[0].live);
   const auto cell = live.open_cell(0, {});
   ASSERT_TRUE(cell);
-  EXPECT_GT((*cell)->exposure((*cell)->info().whole, 10).unmaps, 1000u);
+  EXPECT_GT((*cell)->exposure({(*cell)->info().whole, 10, {}}).unmaps->count, 1000u);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The lives of one page: what mapped it, when it was unmapped, when nothing could reach it any more.
+// The page query tells the lives of one page: what mapped it, when it was unmapped, when nothing could reach it any more.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "experiments/query/level_replay.hpp"
@@ -194,6 +195,7 @@ PageLifetimes ask_page_lifetimes(const CellData& cell, Iova address, Nanos at, s
   const std::uint64_t granule = address.value >> kGranuleShift4K;
   PageLifetimes out;
   out.page = granule << kGranuleShift4K;
+  out.at = at;
   const Search search = search_around(cell, cell.base.ticks(at));
   std::vector<Event> found;
   cell.events->for_pieces(search.from.from, search.to,
@@ -213,7 +215,13 @@ PageLifetimes ask_page_lifetimes(const CellData& cell, Iova address, Nanos at, s
   for (const Event& event : found) story.apply(event);
   out.lifetimes = std::move(story.lifetimes());
   out.truncated = !search.whole;
+  const Ticks from = std::max(search.from.from, cell.kept_from);
+  out.searched = {
+      from <= cell.base.start() ? cell.info.whole.from : cell.base.nanos(from),
+      search.to == ~Ticks{0} ? std::numeric_limits<Nanos>::max() : cell.base.nanos(search.to)};
   keep_around(out, at, most);
+  // A later life may have begun that nobody has kept.
+  if (!out.searched.contains(at)) out.current.reset();
   return out;
 }
 

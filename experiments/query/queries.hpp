@@ -4,8 +4,9 @@
 //
 // Threading: a CellQueries may be asked from any thread, several at once; answers are plain values.
 // Invariants: F1 the cost of an answer depends on the columns, rows or lines that were asked for and not on the
-// length of the run. F2 what was lost is marked (gap, missing), never interpolated. F3 counts are exact or
-// say that they are not (`exact`).
+// length of the run. F2 what was lost is marked (gap, missing), never interpolated. F3 an answer says what time
+// it is about and how fine it is (Resolution). F4 what is not known is absent (std::optional, Column::known())
+// and has a reason; zero is a number that was counted.
 // Units: times are nanoseconds since the repetition began (its kStart mark); latencies are nanoseconds.
 // Limits: time windows are half-open [from, to).
 #pragma once
@@ -68,10 +69,28 @@ struct CellInfo {
 
 // A plotted line's column: what happened between two pixels.
 struct Column {
-  std::uint64_t count = 0;  // Samples or operations in it; 0: nothing to draw.
+  std::uint64_t count = 0;  // Samples or operations in it.
   float low = 0, mean = 0, high = 0;
-  bool gap = false;  // Events were lost here.
+  bool gap = false;   // Events were lost here.
+  bool seen = false;  // All of it was looked at: a count of 0 is a zero.
+  // Else nothing is said: neither zero nor anything else.
+  bool known() const { return count > 0 || seen; }
 };
+
+// What an answer is about. One that was read from the events is about the window that was asked for. One
+// from the summary is about whole bins of it, all that the window touches: it may reach beyond the window,
+// and when in a bin something happened is not known.
+struct Resolution {
+  TimeWindow about;
+  std::optional<Nanos> bin;  // Nothing: event by event.
+  bool exact() const { return !bin; }
+  // Whether nothing is said of times as short as that.
+  bool hides(Nanos length) const { return bin && length < *bin; }
+};
+
+// How many operations it takes to know a percentile: three lie beyond it, as a rule. The same for every
+// line, number and table.
+std::uint64_t operations_for(double percent);
 
 // ---- overview and engine
 
@@ -79,6 +98,7 @@ struct Overview {
   TimeWindow window;
   std::vector<Column> operations_per_s;  // dma_map and dma_unmap calls.
   std::vector<Column> stale_pages;
+  Resolution resolution;  // Of the coarser one.
 };
 
 struct EngineColumns {
@@ -97,6 +117,8 @@ struct EngineColumns {
   // Operations of the workload; empty: not sampled. Calls on mappings that stay are not all events, so
   // that these cannot be counted from them.
   std::vector<Column> workload_per_s;
+  Resolution
+      resolution;  // Of kicks and flushes; all others are samples, which carry their own times.
 };
 
 struct FaultLine {
@@ -108,7 +130,8 @@ struct FaultLine {
 
 // ---- churn
 
-// Rows are IOVA bands, columns time; row 0 is the lowest address.
+// Rows are IOVA bands, columns time; row 0 is the lowest address. From the summary the answer has its own
+// window and columns in `query`: whole bins, none narrower than a bin, all that the window touches.
 struct ChurnQuery {
   TimeWindow window;
   IovaRange range = IovaRange::all();
@@ -124,7 +147,10 @@ struct ChurnGrid {
   std::vector<float> live;   // Share of the cell's time in which some page of it was mapped, 0..1.
   std::vector<float> stale;  // The same for: unmapped and still reachable.
   std::vector<bool> gap;     // A column each.
-  bool exact = true;
+  Resolution resolution;
+  // What the summary tells apart: calls are counted by so many bytes, aligned, and stand in every row of
+  // them. A page where nothing was merged.
+  std::uint64_t band_bytes = 4096;
 };
 // Where the run's addresses are: what "fit" shows. Nothing for a run without mappings.
 struct UsedRanges {
@@ -133,6 +159,7 @@ struct UsedRanges {
 
 struct PageLifetimes {
   std::uint64_t page = 0;  // IOVA of its first byte.
+  Nanos at = 0;            // As asked.
   struct Lifetime {
     Nanos mapped = 0;
     std::optional<Nanos> unmapped;     // The guest's call returned.
@@ -148,8 +175,11 @@ struct PageLifetimes {
     std::uint64_t probes = 0, probe_hits = 0;  // By the rogue endpoint.
   };
   std::vector<Lifetime> lifetimes;  // In order; the one at the asked time is `current`.
+  // Nothing: it was not mapped before that moment, or the moment is not `searched`.
   std::optional<std::size_t> current;
-  bool truncated = false;  // More lives than were asked for, or the trace ends before the run does.
+  bool truncated =
+      false;  // More lives than were asked for, or not all that happened was looked through.
+  TimeWindow searched;  // What was looked through: of other times nothing is said.
 };
 
 // ---- latency
@@ -170,41 +200,77 @@ struct LatencyQuery {
   std::uint32_t columns = 1;
   Filter filter;
 };
+// A percentile over time, in steps that the window and the number of operations decide, and not the columns of
+// a picture. A step that holds too few operations for its percentile is not known.
+struct PercentileLine {
+  double percent = 50;
+  TimeWindow window;          // Of all steps; may reach beyond the window that was asked for.
+  std::vector<Column> steps;  // `mean` is the value.
+  double step_ns() const {
+    return steps.empty() ? 0 : static_cast<double>(window.length()) / double(steps.size());
+  }
+  // The step that holds the moment; null outside of them.
+  const Column* at(Nanos when) const;
+};
 struct LatencyGrid {
+  // With the answer's own window and columns, as ChurnQuery.
   LatencyQuery query;
-  std::vector<std::uint32_t> counts;   // columns * LatencyBins::kCount, column after column.
-  std::vector<Column> p50, p99, p999;  // `mean` is the value.
+  std::vector<std::uint32_t> counts;  // columns * LatencyBins::kCount, column after column.
   std::vector<bool> gap;
-  // Of the whole window: what histogram, CDF and numbers show.
+  std::array<PercentileLine, 3> lines{{{50, {}, {}}, {99, {}, {}}, {99.9, {}, {}}}};
+  // Of `resolution.about`: what histogram, CDF and numbers show.
+  Resolution resolution;
   std::array<std::uint64_t, LatencyBins::kCount> histogram{};
   std::uint64_t count = 0;
   double min_ns = 0, max_ns = 0, mean_ns = 0;
-  double percentile(double percent) const;  // From the histogram; NaN when empty.
+  double clock_step_ns = 0;  // Durations of no more than that say only that they were short.
+  // From the histogram; nothing where there are too few operations for it.
+  std::optional<double> percentile(double percent) const;
   std::string because;  // Why there is nothing: "this run did not time translations".
 };
 
 // ---- exposure
 
-struct ExposureColumns {
+struct ExposureQuery {
   TimeWindow window;
-  std::vector<Column> stale_pages;
+  std::uint32_t columns = 1;
+  Filter filter;  // Its operations narrow nothing.
+};
+struct ExposureColumns {
+  ExposureQuery query;
+  std::vector<Column> stale_pages;  // Empty: see `because`.
   std::vector<Column> live_pages;
+  struct Pages {
+    Resolution resolution;
+    double mean_stale = 0, peak_stale = 0;
+  };
+  std::optional<Pages> pages;
+  // Windows of the unmaps that returned in `resolution.about`: time from return to unreachable. Without those
+  // of no length, for which a logarithm has no place: histogram and zero_windows together are `count`.
+  struct Unmaps {
+    Resolution resolution;
+    std::array<std::uint64_t, LatencyBins::kCount> histogram{};
+    std::uint64_t count = 0;         // With a window, 0 included.
+    std::uint64_t zero_windows = 0;  // Of those: unreachable before the call returned.
+    std::uint64_t persistent = 0;    // Unmaps that end nothing by design.
+    std::uint64_t open = 0;          // Not executed by the end.
+    // Nothing where there are too few windows for it.
+    std::optional<double> percentile(double percent) const;
+  };
+  std::optional<Unmaps> unmaps;
+  // Rogue probes at unmapped addresses; `shown` is thinned to one a column and kind.
   struct Probe {
     Nanos at;
     std::uint64_t address;
     bool reached;
   };
-  std::vector<Probe>
-      stale_probes;  // Rogue probes at unmapped addresses; thinned to one a column and kind.
-  std::uint64_t probes = 0, hits = 0;
-  // Windows of the unmaps that returned in here: time from return to unreachable. Without those of no length,
-  // for which a logarithm has no place: histogram and zero_windows together are `unmaps`.
-  std::array<std::uint64_t, LatencyBins::kCount> window_histogram{};
-  std::uint64_t unmaps = 0;        // With a window, 0 included.
-  std::uint64_t zero_windows = 0;  // Of those: unreachable before the call returned.
-  std::uint64_t persistent = 0;    // Unmaps that end nothing by design.
-  std::uint64_t open = 0;          // Not executed by the end.
-  double mean_stale_pages = 0, peak_stale_pages = 0;
+  struct Probes {
+    Resolution resolution;
+    std::uint64_t count = 0, hits = 0;
+  };
+  std::vector<Probe> shown_probes;
+  std::optional<Probes> probes;
+  std::string because;  // Why something of all this is not known.
 };
 
 // ---- events and topology
@@ -218,7 +284,7 @@ struct EventLine {
 };
 
 struct TopologyState {
-  Nanos at = 0;
+  Nanos at = 0;  // Of what is shown: earlier than asked where no event was kept since.
   struct Region {
     IovaRange range;
     std::uint8_t kind = 0;  // protocol::RegionKind
@@ -235,12 +301,14 @@ struct TopologyState {
   };
   struct Domain {
     std::uint32_t id = 0;
-    std::vector<Mapping> mappings;  // Ascending.
-    std::uint64_t mapping_count = 0;
+    std::vector<Mapping> mappings;  // Ascending; those that were seen.
+    // Nothing: not known, because events that may have changed it were not seen.
+    std::optional<std::uint64_t> mapping_count;
     bool truncated = false;  // `mappings` holds the first ones only.
   };
   std::vector<Endpoint> endpoints;
   std::vector<Domain> domains;
+  std::string because;  // Why something is not known; empty: all of it is.
 };
 
 class CellQueries {
@@ -256,7 +324,7 @@ class CellQueries {
   virtual UsedRanges used_ranges() const = 0;
   virtual PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t most = 64) const = 0;
   virtual LatencyGrid latency(const LatencyQuery& query) const = 0;
-  virtual ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const = 0;
+  virtual ExposureColumns exposure(const ExposureQuery& query) const = 0;
   virtual EngineColumns engine(TimeWindow window, std::uint32_t columns) const = 0;
   virtual std::vector<FaultLine> faults(TimeWindow window, std::size_t most) const = 0;
   // How many kept events fit, and some of them.
@@ -279,6 +347,10 @@ class RunQueries {
   virtual ~RunQueries() = default;
   virtual std::string name() const = 0;  // Directory name, or the live run's id.
   virtual std::string path() const = 0;
+  // What of the recording is lost, and what still works; empty: nothing is lost.
+  virtual std::string damage() const { return {}; }
+  // Why the run has no cells and will have none; empty: it has, or may get some.
+  virtual std::string no_cells_because() const { return {}; }
   // One for each cell and repetition that has a trace, in order of time. Grows while live.
   virtual std::vector<CellInfo> cells() const = 0;
   virtual Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
@@ -289,7 +361,8 @@ class RunQueries {
   virtual void pull() = 0;
 };
 
-// A run directory, or a trace.events file by itself. Errors name the file and the place.
+// A run directory, or a trace.events file by itself. Errors name the file and the place. A run that recorded
+// no events opens without cells: its results are read elsewhere (results/run_directory.hpp).
 Result<std::unique_ptr<RunQueries>> open_run(const std::string& path);
 // A run that is going on, by its directory. Error when nothing runs there.
 Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory);

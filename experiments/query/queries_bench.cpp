@@ -95,7 +95,7 @@ void engine(benchmark::State& state) {
 }
 void exposure(benchmark::State& state) {
   measure(state, [](TimeWindow window, Rng&) {
-    benchmark::DoNotOptimize(cell().exposure(window, kColumns));
+    benchmark::DoNotOptimize(cell().exposure({window, kColumns, {}}));
   });
 }
 void latency(benchmark::State& state) {

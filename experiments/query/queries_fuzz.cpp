@@ -70,10 +70,19 @@ void ask_everything(const CellQueries& cell, TimeWindow window, const Filter& fi
   for (const float share : grid.stale) VIOLET_CHECK(share >= 0 && share <= 1);
   for (unsigned i = 0; i < kOperations; ++i) {
     const auto latency = cell.latency({window, static_cast<Operation>(i), columns, filter});
-    VIOLET_CHECK(latency.count == 0 || latency.percentile(50) <= latency.percentile(99));
+    const auto median = latency.percentile(50), high = latency.percentile(99);
+    VIOLET_CHECK(median.has_value() == (latency.count >= operations_for(50)));
+    VIOLET_CHECK(!high || (median && *median <= *high));
+    VIOLET_CHECK(latency.counts.size() == latency.query.columns * LatencyBins::kCount);
+    for (const PercentileLine& line : latency.lines) {
+      for (const Column& step : line.steps) {
+        VIOLET_CHECK(!step.known() || step.count >= operations_for(line.percent));
+      }
+    }
   }
-  const auto exposure = cell.exposure(window, columns);
-  VIOLET_CHECK(exposure.zero_windows <= exposure.unmaps);
+  const auto exposure = cell.exposure({window, columns, filter});
+  VIOLET_CHECK(!exposure.unmaps || exposure.unmaps->zero_windows <= exposure.unmaps->count);
+  VIOLET_CHECK((exposure.unmaps && exposure.pages) || !exposure.because.empty());
   VIOLET_CHECK(cell.engine(window, columns).queue_depth.size() == columns);
   VIOLET_CHECK(cell.faults(window, 5).size() <= 5);
   const std::uint64_t count = cell.count_events(window, filter);

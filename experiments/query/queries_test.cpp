@@ -157,7 +157,7 @@ TEST_P(QueriesOf, OverviewCountsCallsAndFollowsStalePages) {
 TEST_P(QueriesOf, LevelsAreThoseOfEachMoment) {
   const TimeWindow window{whole().to / 3, whole().to / 3 + whole().to / 20};
   constexpr std::uint32_t kColumns = 16;
-  const ExposureColumns answer = cell_->exposure(window, kColumns);
+  const ExposureColumns answer = cell_->exposure({window, kColumns, {}});
   const Columns columns(window, kColumns);
   std::vector<std::pair<std::int64_t, std::int64_t>> stale(kColumns, {1 << 30, -1});
   auto live = stale;
@@ -185,12 +185,13 @@ TEST_P(QueriesOf, LevelsAreThoseOfEachMoment) {
     EXPECT_NEAR(answer.stale_pages[i].high, static_cast<double>(stale[i].second), 8) << i;
   }
   const double mean = integral / (static_cast<double>(end - rig_.base().ticks(window.from)));
-  EXPECT_NEAR(answer.mean_stale_pages, mean, 0.02 * mean + 0.01);
+  ASSERT_TRUE(answer.pages);
+  EXPECT_NEAR(answer.pages->mean_stale, mean, 0.02 * mean + 0.01);
 }
 
 TEST_P(QueriesOf, WindowsAreThoseOfTheUnmapsInside) {
   for (const TimeWindow& window : windows()) {
-    const ExposureColumns answer = cell_->exposure(window, 50);
+    const ExposureColumns answer = cell_->exposure({window, 50, {}});
     std::array<std::uint64_t, LatencyBins::kCount> histogram{};
     std::uint64_t unmaps = 0, zero = 0, open = 0, persistent = 0;
     for (const OracleLifetime& lifetime : oracle().lifetimes()) {
@@ -207,12 +208,63 @@ TEST_P(QueriesOf, WindowsAreThoseOfTheUnmapsInside) {
             rig_.base().ns_per_tick())];
       }
     }
-    EXPECT_EQ(answer.unmaps, unmaps);
-    EXPECT_EQ(answer.zero_windows, zero);
-    EXPECT_EQ(answer.open, open);
-    EXPECT_EQ(answer.persistent, persistent);
-    EXPECT_EQ(answer.window_histogram, histogram);
+    ASSERT_TRUE(answer.unmaps);
+    EXPECT_TRUE(answer.unmaps->resolution.exact());
+    EXPECT_EQ(answer.unmaps->count, unmaps);
+    EXPECT_EQ(answer.unmaps->zero_windows, zero);
+    EXPECT_EQ(answer.unmaps->open, open);
+    EXPECT_EQ(answer.unmaps->persistent, persistent);
+    EXPECT_EQ(answer.unmaps->histogram, histogram);
   }
+}
+
+TEST_P(QueriesOf, ExposureOfSomeAddressesAndEndpointsIsTheirs) {
+  const OracleLifetime& some = oracle().lifetimes()[oracle().lifetimes().size() / 2];
+  const IovaRange range{{some.first << 12}, {(some.first + 3) << 12 | 4095}};
+  const std::vector<Filter> filters{
+      {range, {}, {}}, {{}, {EndpointId{0x28}}, {}}, {range, {EndpointId{0x30}}, {}}};
+  for (const Filter& filter : filters) {
+    const ExposureColumns answer = cell_->exposure({whole(), 30, filter});
+    ASSERT_TRUE(answer.unmaps && answer.pages);
+    std::uint64_t unmaps = 0;
+    double stale = 0;
+    for (const OracleLifetime& lifetime : oracle().lifetimes()) {
+      if (!filter.endpoints.empty() && lifetime.endpoint != filter.endpoints[0].value) continue;
+      if (filter.range &&
+          !filter.range->overlaps(
+              {{lifetime.first << 12}, {(lifetime.first + lifetime.pages - 1) << 12 | 4095}})) {
+        continue;
+      }
+      if (!lifetime.unmapped || lifetime.persistent) continue;
+      unmaps += lifetime.over() ? 1 : 0;
+      for (std::uint64_t page = lifetime.first; page < lifetime.first + lifetime.pages; ++page) {
+        if (filter.range && !filter.range->overlaps({{page << 12}, {page << 12 | 4095}})) continue;
+        const Nanos end =
+            lifetime.complete.contains(page) ? nanos(lifetime.complete.at(page)) : whole().to;
+        stale += static_cast<double>(std::max<Nanos>(0, end - nanos(*lifetime.unmapped)));
+      }
+    }
+    EXPECT_EQ(answer.unmaps->count, unmaps);
+    const double mean = stale / static_cast<double>(whole().length());
+    EXPECT_NEAR(answer.pages->mean_stale, mean, 0.01 * mean + 1e-6);
+  }
+}
+
+TEST(Percentiles, TakeThreeOperationsBeyondThem) {
+  EXPECT_EQ(operations_for(50), 6u);
+  EXPECT_EQ(operations_for(90), 30u);
+  EXPECT_EQ(operations_for(99), 300u);
+  EXPECT_EQ(operations_for(99.9), 3000u);
+  EXPECT_EQ(operations_for(99.99), 30000u);
+  LatencyGrid grid;
+  grid.histogram[LatencyBins::of(1000)] = grid.count = 10;
+  grid.min_ns = grid.max_ns = 1000;
+  EXPECT_EQ(grid.percentile(50), 1000);
+  EXPECT_FALSE(grid.percentile(99.99)) << "of ten operations nobody knows it";
+  ExposureColumns::Unmaps unmaps;
+  unmaps.count = unmaps.zero_windows = 10;
+  EXPECT_EQ(unmaps.percentile(50), 0);
+  EXPECT_FALSE(unmaps.percentile(99));
 }
 
 TEST_P(QueriesOf, SaysWhetherItsCallsAreASample) {
@@ -258,7 +310,8 @@ TEST_P(QueriesOf, LatenciesAreCountedInTheirBins) {
           EXPECT_NEAR(grid.mean_ns, sum / static_cast<double>(count), 1e-6);
         }
         EXPECT_EQ(grid.because.empty(), count > 0);
-        EXPECT_EQ(std::isnan(grid.percentile(50)), count == 0);
+        EXPECT_EQ(grid.percentile(50).has_value(), count >= operations_for(50));
+        EXPECT_EQ(grid.percentile(99).has_value(), count >= operations_for(99));
       }
     }
   }
@@ -273,7 +326,7 @@ TEST_P(QueriesOf, ChurnCountsCallsReusesAndCoveredTime) {
   for (const TimeWindow& window : windows()) {
     for (const IovaRange& range : ranges) {
       const ChurnGrid grid = cell_->churn({window, range, 12, 9, {}});
-      ASSERT_TRUE(grid.exact);
+      ASSERT_TRUE(grid.resolution.exact());
       const Columns columns(window, 12);
       const RowScale rows(range, 9);
       std::vector<std::uint32_t> operations(12 * 9), reuses(12 * 9);
@@ -432,9 +485,10 @@ TEST_P(QueriesOf, FaultsAndProbesAreListed) {
   }
   EXPECT_EQ(cell_->faults(whole(), 100000).size(), faults);
   EXPECT_LE(cell_->faults(whole(), 2).size(), 2u);
-  const ExposureColumns exposure = cell_->exposure(whole(), 300);
-  EXPECT_EQ(exposure.probes, probes);
-  EXPECT_EQ(exposure.hits, hits);
+  const ExposureColumns exposure = cell_->exposure({whole(), 300, {}});
+  ASSERT_TRUE(exposure.probes);
+  EXPECT_EQ(exposure.probes->count, probes);
+  EXPECT_EQ(exposure.probes->hits, hits);
 }
 
 TEST_P(QueriesOf, EngineTotalsBecomeRates) {
@@ -460,8 +514,8 @@ TEST_P(QueriesOf, OddWindowsAreAnswered) {
   for (const TimeWindow& window : odd) {
     EXPECT_EQ(cell_->overview(window, 7).stale_pages.size(), 7u);
     EXPECT_EQ(cell_->churn({window, IovaRange::all(), 5, 5, {}}).operations.size(), 25u);
-    EXPECT_EQ(cell_->latency({window, Operation::kMap, 0, {}}).p50.size(), 1u);
-    EXPECT_EQ(cell_->exposure(window, 3).live_pages.size(), 3u);
+    EXPECT_EQ(cell_->latency({window, Operation::kMap, 0, {}}).query.columns, 1u);
+    EXPECT_EQ(cell_->exposure({window, 3, {}}).live_pages.size(), 3u);
     EXPECT_EQ(cell_->engine(window, 3).queue_depth.size(), 3u);
     const std::uint64_t count = cell_->count_events(window, {});
     EXPECT_EQ(count, window.from == kLow && window.to == kHigh ? oracle().events().size() : 0);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <numeric>
 
 #include "engine/base/files.hpp"
 #include "experiments/query/query_rig_testing.hpp"
@@ -47,10 +48,11 @@ TEST(RecordedRun, AStoredPyramidAndAFoldedOneSayTheSame) {
   const TimeWindow whole = aggregated->info().whole;
   EXPECT_EQ(stored->info().whole, whole);
   EXPECT_EQ(stored->info().events, aggregated->info().events);
-  const auto a = aggregated->exposure(whole, 200), b = stored->exposure(whole, 200);
-  EXPECT_EQ(a.window_histogram, b.window_histogram);
-  EXPECT_EQ(a.unmaps, b.unmaps);
-  EXPECT_EQ(a.mean_stale_pages, b.mean_stale_pages);
+  const auto a = aggregated->exposure({whole, 200, {}}), b = stored->exposure({whole, 200, {}});
+  ASSERT_TRUE(a.unmaps && b.unmaps && a.pages && b.pages);
+  EXPECT_EQ(a.unmaps->histogram, b.unmaps->histogram);
+  EXPECT_EQ(a.unmaps->count, b.unmaps->count);
+  EXPECT_EQ(a.pages->mean_stale, b.pages->mean_stale);
 }
 
 TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
@@ -59,13 +61,14 @@ TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
   ASSERT_NE(cell, nullptr);
   const TimeWindow whole = cell->info().whole;
   // Too many events to replay: this comes from the pyramid.
-  const ExposureColumns exposure = cell->exposure(whole, 100);
+  const ExposureColumns exposure = cell->exposure({whole, 100, {}});
   std::uint64_t unmaps = 0, calls = 0;
   for (const OracleLifetime& lifetime : rig.oracle().lifetimes()) {
     calls += lifetime.unmapped ? 2 : 1;
     if (lifetime.unmapped && lifetime.over()) ++unmaps;
   }
-  EXPECT_EQ(exposure.unmaps, unmaps);
+  ASSERT_TRUE(exposure.unmaps);
+  EXPECT_EQ(exposure.unmaps->count, unmaps);
   // Each column's count is rounded.
   EXPECT_NEAR(static_cast<double>(calls_of(cell->overview(whole, 100))), static_cast<double>(calls),
               50);
@@ -73,7 +76,7 @@ TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
   const IovaRange used{cell->used_ranges().ranges.front().first,
                        cell->used_ranges().ranges.back().last};
   const ChurnGrid grid = cell->churn({whole, used, 32, 1, {}});
-  EXPECT_FALSE(grid.exact);
+  EXPECT_FALSE(grid.resolution.exact());
   std::uint64_t operations = 0;
   for (const std::uint32_t count : grid.operations) operations += count;
   EXPECT_EQ(operations, calls);
@@ -91,7 +94,7 @@ TEST(RecordedRun, AReplayFromACheckpointIsExact) {
   const Nanos end = cell->info().whole.to;
   for (const double share : {0.3, 0.55, 0.8, 0.95}) {
     const Nanos at = static_cast<Nanos>(share * static_cast<double>(end));
-    const ExposureColumns exposure = cell->exposure({at, at + 2000}, 1);
+    const ExposureColumns exposure = cell->exposure({{at, at + 2000}, 1, {}});
     const Ticks tick = rig.base().ticks(at);
     EXPECT_NEAR(exposure.live_pages[0].mean, static_cast<double>(rig.oracle().level(tick, false)),
                 9);
@@ -149,8 +152,178 @@ TEST(RecordedRun, EventsBeyondTheTraceAreInThePyramidOnly) {
   EXPECT_GT(info.kept_until, 0);
   const TimeWindow late{info.kept_until + (info.whole.to - info.kept_until) / 2, info.whole.to};
   EXPECT_GT(calls_of(cell->overview(late, 10)), 1000u);
-  EXPECT_GT(cell->exposure(late, 10).unmaps, 1000u);
-  EXPECT_FALSE(cell->churn({late, IovaRange::all(), 4, 4, {}}).exact);
+  EXPECT_GT(cell->exposure({late, 10, {}}).unmaps->count, 1000u);
+  EXPECT_FALSE(cell->churn({late, IovaRange::all(), 4, 4, {}}).resolution.exact());
+}
+
+// A run whose trace keeps the first 40,000 events only, with a pyramid of all of them.
+class BehindTheKept : public testing::Test {
+ protected:
+  BehindTheKept() : rig_(lazy(120'000), 40'000) {
+    Aggregation aggregation({.ns_per_tick = 0.5});
+    SyntheticRun(lazy(120'000))
+        .run([&](std::uint16_t lcore, std::span<const Event> events,
+                 std::uint64_t lost) { aggregation.add(lcore, events, lost); },
+             [&](Ticks until) { aggregation.advance(until); });
+    aggregation.finish();
+    EXPECT_TRUE(append_pyramid(rig_.folder() + "/trace.pyramid", 0, 0, aggregation.pyramid()));
+    cell_ = rig_.open();
+    EXPECT_NE(cell_, nullptr);
+  }
+  // Far shorter than a bin of the summary, far behind the last kept event.
+  std::vector<TimeWindow> windows() const {
+    const CellInfo info = cell_->info();
+    std::vector<TimeWindow> windows;
+    for (const double share : {0.2, 0.37, 0.61, 0.8}) {
+      const auto from =
+          info.kept_until + static_cast<Nanos>(share * double(info.whole.to - info.kept_until));
+      windows.push_back({from, from + 200});
+    }
+    return windows;
+  }
+  std::uint64_t calls_in(TimeWindow window) const {
+    std::uint64_t calls = 0;
+    for (const auto& one : rig_.oracle().events()) {
+      const bool call =
+          one.event.kind == EventKind::kDmaMap || one.event.kind == EventKind::kDmaUnmap;
+      calls += call && window.contains(rig_.base().nanos(one.event.at)) ? 1 : 0;
+    }
+    return calls;
+  }
+  std::uint64_t unmaps_in(TimeWindow window) const {
+    std::uint64_t unmaps = 0;
+    for (const OracleLifetime& lifetime : rig_.oracle().lifetimes()) {
+      const bool over = lifetime.unmapped && !lifetime.persistent && lifetime.over();
+      unmaps += over && window.contains(rig_.base().nanos(*lifetime.unmapped)) ? 1 : 0;
+    }
+    return unmaps;
+  }
+  QueryRig rig_;
+  std::shared_ptr<const CellQueries> cell_;
+};
+
+TEST_F(BehindTheKept, F3_UnmapsAreThoseOfTheBinsThatAreNamed) {
+  std::uint64_t all = 0;
+  for (const TimeWindow& window : windows()) {
+    const ExposureColumns exposure = cell_->exposure({window, 640, {}});
+    ASSERT_TRUE(exposure.unmaps && exposure.pages);
+    const Resolution& resolution = exposure.unmaps->resolution;
+    ASSERT_TRUE(resolution.bin);
+    EXPECT_TRUE(resolution.hides(window.length()));
+    EXPECT_LE(resolution.about.from, window.from);
+    EXPECT_GE(resolution.about.to, window.to);
+    EXPECT_EQ(exposure.unmaps->count, unmaps_in(resolution.about));
+    all += exposure.unmaps->count;
+  }
+  EXPECT_GT(all, 0u) << "a window of 200 ns is not said to be without unmaps";
+}
+
+TEST_F(BehindTheKept, F3_CallsLieInColumnsAsWideAsTheyAreKnown) {
+  for (const TimeWindow& window : windows()) {
+    const ChurnGrid grid = cell_->churn({window, IovaRange::all(), 640, 1, {}});
+    ASSERT_TRUE(grid.resolution.bin);
+    ASSERT_LE(grid.query.columns, 2u);
+    EXPECT_LE(grid.query.window.from, window.from);
+    EXPECT_GE(grid.query.window.to, window.to);
+    EXPECT_NEAR(static_cast<double>(grid.query.window.length()),
+                static_cast<double>(*grid.resolution.bin * grid.query.columns), 2);
+    const std::uint64_t calls = std::accumulate(grid.operations.begin(), grid.operations.end(), 0u);
+    EXPECT_EQ(calls, calls_in(grid.query.window));
+  }
+}
+
+TEST_F(BehindTheKept, F3_LatenciesAreCountedOnceAndInWholeBins) {
+  for (const TimeWindow& window : windows()) {
+    const LatencyGrid grid = cell_->latency({window, Operation::kUnmap, 640, {}});
+    ASSERT_TRUE(grid.resolution.bin);
+    ASSERT_LE(grid.query.columns, 2u);
+    const std::uint64_t drawn = std::accumulate(grid.counts.begin(), grid.counts.end(), 0u);
+    EXPECT_EQ(drawn, grid.count) << "a call is not drawn in every pixel of its bin";
+    EXPECT_GT(grid.count, 0u);
+  }
+}
+
+TEST_F(BehindTheKept, F4_ARateIsKnownInEveryColumn) {
+  for (const TimeWindow& window : windows()) {
+    const Overview overview = cell_->overview(window, 64);
+    const double bin_s = static_cast<double>(overview.resolution.about.length()) / 1e9;
+    const double rate = static_cast<double>(calls_in(overview.resolution.about)) / bin_s;
+    ASSERT_GT(rate, 0);
+    for (const Column& column : overview.operations_per_s) {
+      ASSERT_TRUE(column.known());
+      EXPECT_GT(column.mean, 0) << "less than half a call a column is not none";
+    }
+  }
+}
+
+TEST_F(BehindTheKept, F4_APageIsNotSaidToBeUntouched) {
+  const Nanos late = windows().back().from;
+  const std::uint64_t page = rig_.oracle().lifetimes().front().first;
+  const PageLifetimes answer = cell_->page_lifetimes(Iova{page << 12}, late, 8);
+  EXPECT_FALSE(answer.searched.contains(late));
+  EXPECT_FALSE(answer.current);
+  const PageLifetimes early = cell_->page_lifetimes(Iova{page << 12}, answer.searched.to - 1, 8);
+  EXPECT_TRUE(early.searched.contains(early.at));
+}
+
+TEST_F(BehindTheKept, F4_SomeAddressesOrEndpointsAreNotKnown) {
+  const Filter range{IovaRange{{0xffff0000}, {0xffffffff}}, {}, {}};
+  const Filter endpoint{{}, {EndpointId{0x28}}, {}};
+  for (const Filter& filter : {range, endpoint}) {
+    const ExposureColumns exposure = cell_->exposure({windows()[0], 10, filter});
+    EXPECT_FALSE(exposure.unmaps);
+    EXPECT_FALSE(exposure.pages);
+    EXPECT_TRUE(exposure.stale_pages.empty());
+    EXPECT_NE(exposure.because.find("single events are not kept here"), std::string::npos)
+        << exposure.because;
+  }
+  const LatencyGrid grid = cell_->latency({windows()[0], Operation::kMap, 10, range});
+  EXPECT_EQ(grid.because,
+            "the summary does not tell addresses apart, and single events are not kept here");
+}
+
+TEST_F(BehindTheKept, F4_TheTopologyIsOfTheMomentThatItSays) {
+  const Nanos late = windows().back().from;
+  const TopologyState state = cell_->topology(late);
+  EXPECT_LE(state.at, late);
+  EXPECT_FALSE(state.because.empty());
+  for (const auto& domain : state.domains) EXPECT_TRUE(domain.mapping_count);
+}
+
+// A line of percentiles is a property of the run: pictures of any width show the same one.
+TEST_F(BehindTheKept, PercentileLinesDoNotDependOnThePicture) {
+  const CellInfo info = cell_->info();
+  const std::vector<TimeWindow> asked{
+      info.whole, {0, info.kept_until / 2}, {info.kept_until, info.whole.to}};
+  for (const TimeWindow& window : asked) {
+    const LatencyGrid narrow = cell_->latency({window, Operation::kUnmap, 150, {}});
+    const LatencyGrid wide = cell_->latency({window, Operation::kUnmap, 1900, {}});
+    for (std::size_t i = 0; i < narrow.lines.size(); ++i) {
+      const PercentileLine &a = narrow.lines[i], &b = wide.lines[i];
+      EXPECT_EQ(a.window, b.window);
+      ASSERT_EQ(a.steps.size(), b.steps.size());
+      for (std::size_t k = 0; k < a.steps.size(); ++k) {
+        EXPECT_EQ(a.steps[k].count, b.steps[k].count);
+        EXPECT_EQ(a.steps[k].mean, b.steps[k].mean);
+        if (a.steps[k].known()) {
+          EXPECT_GE(a.steps[k].count, operations_for(a.percent));
+        }
+      }
+    }
+    EXPECT_TRUE(std::any_of(narrow.lines[0].steps.begin(), narrow.lines[0].steps.end(),
+                            [](const Column& step) { return step.known(); }));
+  }
+}
+
+TEST(RecordedRun, F4_MappingsAfterALossAreNotKnown) {
+  const QueryRig rig(lazy(60'000, true));
+  ASSERT_GT(rig.lost(), 0u);
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  const TopologyState state = cell->topology(cell->info().measured.to - 1);
+  ASSERT_FALSE(state.domains.empty());
+  for (const auto& domain : state.domains) EXPECT_FALSE(domain.mapping_count);
+  EXPECT_EQ(state.because, "events were lost before");
 }
 
 TEST(RecordedRun, ACutFileOpensAndSaysSo) {
@@ -196,7 +369,7 @@ std::string notice_of_opened(const QueryRig& rig, std::uint64_t unmaps) {
   const auto cell = (*run)->open_cell(0, {});
   if (!cell) return "does not open: " + cell.error().message;
   const CellInfo info = (*cell)->info();
-  EXPECT_EQ((*cell)->exposure(info.whole, 50).unmaps, unmaps);
+  EXPECT_EQ((*cell)->exposure({info.whole, 50, {}}).unmaps->count, unmaps);
   EXPECT_EQ((*run)->cells().front().notice, info.notice);
   return info.notice;
 }
@@ -209,7 +382,8 @@ TEST(RecordedRun, APyramidThatIsOfNoUseIsReplacedByTheEvents) {
         .write(content.data(), static_cast<std::streamsize>(content.size()));
   };
   const auto aggregated = rig.open();
-  const std::uint64_t unmaps = aggregated->exposure(aggregated->info().whole, 50).unmaps;
+  const std::uint64_t unmaps =
+      aggregated->exposure({aggregated->info().whole, 50, {}}).unmaps->count;
   ASSERT_GT(unmaps, 1000u);
   EXPECT_EQ(aggregated->info().notice, "");
   store_pyramid(rig);
@@ -275,7 +449,7 @@ TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
     const auto cell = (*run)->open_cell(i, {});
     ASSERT_TRUE(cell);
     EXPECT_EQ((*cell)->info().events, cells[i].events);
-    EXPECT_EQ((*cell)->exposure((*cell)->info().whole, 5).open, 0u);
+    EXPECT_EQ((*cell)->exposure({(*cell)->info().whole, 5, {}}).unmaps->open, 0u);
   }
   EXPECT_FALSE((*run)->open_cell(3, {}));
 }

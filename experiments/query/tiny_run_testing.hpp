@@ -56,7 +56,7 @@ class TinyCell : public CellQueries {
 
   Overview overview(TimeWindow window, std::uint32_t columns) const override {
     asked();
-    Overview answer{window, {}, stale(window, columns)};
+    Overview answer{window, {}, stale(window, columns), {window, {}}};
     for (std::uint32_t i = 0; i < columns; ++i) {
       const TimeWindow part = column(window, columns, i);
       const double seconds = std::max(1e-9, double(part.length()) / 1e9);
@@ -75,6 +75,7 @@ class TinyCell : public CellQueries {
     grid.live.resize(cells);
     grid.stale.resize(cells);
     grid.gap.resize(query.columns);
+    grid.resolution.about = query.window;
     const long double size = static_cast<long double>(query.range.size_minus_one()) + 1;
     for (const Lifetime& lifetime : lifetimes_) {
       if (!query.range.contains(Iova{lifetime.page})) continue;
@@ -99,6 +100,8 @@ class TinyCell : public CellQueries {
   PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t) const override {
     PageLifetimes answer;
     answer.page = page.value;
+    answer.at = at;
+    answer.searched = {0, kLength};
     for (const Lifetime& lifetime : lifetimes_) {
       if (lifetime.page != page.value) continue;
       PageLifetimes::Lifetime one;
@@ -123,11 +126,16 @@ class TinyCell : public CellQueries {
       grid.because = "this run did not time translations";
     grid.counts.resize(std::size_t{query.columns} * LatencyBins::kCount);
     grid.gap.resize(query.columns);
-    for (auto* line : {&grid.p50, &grid.p99, &grid.p999}) line->resize(query.columns);
+    grid.resolution.about = query.window;
+    for (PercentileLine& line : grid.lines) {
+      line.window = query.window;
+      line.steps.resize(20);
+    }
     if (query.operation != Operation::kMap && query.operation != Operation::kUnmap) return grid;
     for (const Lifetime& lifetime : lifetimes_) {
       const Nanos at = query.operation == Operation::kMap ? lifetime.mapped : lifetime.unmapped;
       if (!query.window.contains(at)) continue;
+      if (query.filter.range && !query.filter.range->contains(Iova{lifetime.page})) continue;
       const double ns = 400 + double(lifetime.page / 4096 % 16) * 100;
       const auto x = static_cast<std::size_t>(double(at - query.window.from) /
                                               double(query.window.length()) * query.columns);
@@ -135,7 +143,7 @@ class TinyCell : public CellQueries {
       ++grid.counts[x * LatencyBins::kCount + bin];
       ++grid.histogram[bin];
       ++grid.count;
-      grid.p50[x] = grid.p99[x] = grid.p999[x] = flat(ns);
+      for (PercentileLine& line : grid.lines) line.steps[x * 20 / query.columns] = flat(ns);
     }
     grid.min_ns = 400;
     grid.max_ns = 1900;
@@ -143,27 +151,34 @@ class TinyCell : public CellQueries {
     return grid;
   }
 
-  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
+  ExposureColumns exposure(const ExposureQuery& query) const override {
     asked();
     ExposureColumns answer;
-    answer.window = window;
-    answer.stale_pages = stale(window, columns);
+    answer.query = query;
+    answer.stale_pages = stale(query.window, query.columns, query.filter);
+    auto& unmaps = answer.unmaps.emplace();
+    unmaps.resolution.about = query.window;
     for (const Lifetime& lifetime : lifetimes_) {
-      if (!window.contains(lifetime.unmapped)) continue;
-      ++answer.unmaps;
+      if (!query.window.contains(lifetime.unmapped) || !wants(query.filter, lifetime)) continue;
+      ++unmaps.count;
       if (stale_for_ == 0)
-        ++answer.zero_windows;
+        ++unmaps.zero_windows;
       else
-        ++answer.window_histogram[LatencyBins::of(double(stale_for_))];
+        ++unmaps.histogram[LatencyBins::of(double(stale_for_))];
     }
+    auto& pages = answer.pages.emplace();
+    pages.resolution.about = query.window;
     for (const Column& one : answer.stale_pages) {
-      answer.peak_stale_pages = std::max(answer.peak_stale_pages, double(one.high));
-      answer.mean_stale_pages += double(one.mean) / columns;
+      pages.peak_stale = std::max(pages.peak_stale, double(one.high));
+      pages.mean_stale += double(one.mean) / query.columns;
     }
-    if (window.contains(210 * kMs)) {
-      answer.probes = 1;
-      answer.hits = stale_for_ > 0;
-      answer.stale_probes.push_back({210 * kMs, kBase, stale_for_ > 0});
+    auto& probes = answer.probes.emplace();
+    probes.resolution.about = query.window;
+    const bool probed = !query.filter.range || query.filter.range->contains(Iova{kBase});
+    if (query.window.contains(210 * kMs) && probed) {
+      probes.count = 1;
+      probes.hits = stale_for_ > 0;
+      answer.shown_probes.push_back({210 * kMs, kBase, stale_for_ > 0});
     }
     return answer;
   }
@@ -172,6 +187,7 @@ class TinyCell : public CellQueries {
     asked();
     EngineColumns answer;
     answer.window = window;
+    answer.resolution.about = window;
     answer.lcores.push_back({1, "engine", std::vector<Column>(columns, flat(0.38))});
     answer.queue_depth.assign(columns, flat(3));
     for (auto& type : answer.requests_per_s) type.assign(columns, flat(0));
@@ -243,11 +259,16 @@ class TinyCell : public CellQueries {
       count += part.contains(lifetime.mapped) + part.contains(lifetime.unmapped);
     return count;
   }
-  std::vector<Column> stale(TimeWindow window, std::uint32_t columns) const {
+  static bool wants(const Filter& filter, const Lifetime& lifetime) {
+    return !filter.range || filter.range->contains(Iova{lifetime.page});
+  }
+  std::vector<Column> stale(TimeWindow window, std::uint32_t columns,
+                            const Filter& filter = {}) const {
     std::vector<Column> result;
     for (std::uint32_t i = 0; i < columns; ++i) {
       float sum = 0;
       for (const Lifetime& lifetime : lifetimes_) {
+        if (!wants(filter, lifetime)) continue;
         sum += share(column(window, columns, i), lifetime.unmapped, lifetime.unmapped + stale_for_);
       }
       result.push_back(flat(double(sum)));

@@ -39,6 +39,11 @@ struct Lane {
   QString because;
   Nanos origin = 0;  // Where measuring began.
   Nanos length = 0;  // Of the measured time.
+  // Of its repetitions (from 0) the one that is drawn: of those in the trace the one whose throughput is nearest
+  // to the median, which is what the table has.
+  std::uint32_t repetition = 0;
+  std::size_t repetitions = 0;  // 0: it is not open.
+  QString shownName() const;    // "strict, repetition 2 of 3".
   bool operator==(const Lane& other) const { return run == other.run && cell_id == other.cell_id; }
 };
 
@@ -49,6 +54,7 @@ struct LaneColumns {
   struct Columns {
     std::array<std::vector<Column>, kLaneRows> rows;
     std::array<QString, kLaneRows> because;
+    double latency_step_ns = 0;  // What each 99th percentile is of; 0: there are none.
   };
   std::vector<Columns> lanes;
 };

@@ -91,6 +91,33 @@ QString word_of(std::uint8_t status, std::initializer_list<const char*> words) {
                                : QStringLiteral("status %1").arg(status);
 }
 
+// "1.2 M polls (lcore 1)": a total since the run began, or a level.
+QString sample_detail(const Event& event) {
+  static const char* const kGauges[] = {"polls",
+                                        "useful polls",
+                                        "requests in flight",
+                                        "ATTACH requests",
+                                        "DETACH requests",
+                                        "MAP requests",
+                                        "UNMAP requests",
+                                        "PROBE requests",
+                                        "IOTLB hits",
+                                        "IOTLB misses",
+                                        "invalidations",
+                                        "grace periods",
+                                        "requests that waited",
+                                        "faults",
+                                        "operations of the workload"};
+  static_assert(std::size(kGauges) == static_cast<std::size_t>(Gauge::kCount));
+  const SampleEvent sample = SampleEvent::of(event);
+  const auto gauge = static_cast<std::size_t>(sample.gauge);
+  if (gauge >= std::size(kGauges))
+    return QStringLiteral("gauge %1: %2").arg(gauge).arg(sample.value);
+  return QStringLiteral("%1 %2 (lcore %3)")
+      .arg(countText(double(sample.value)), QString::fromLatin1(kGauges[gauge]))
+      .arg(sample.lcore);
+}
+
 bool owned_by_endpoint(EventKind kind) {
   switch (kind) {
     case EventKind::kAttach:
@@ -157,6 +184,8 @@ QString eventDetail(const Event& event) {
              QStringLiteral(" %1, ").arg(bytesText(double(event.b))) +
              word_of(event.status >> 2,
                      {"done", "no domain", "no mapping", "no memory there", "reserved"});
+    case EventKind::kSample:
+      return sample_detail(event);
     case EventKind::kMark:
       return word_of(event.status, {"start", "measuring", "taking down", "end"});
     default:
@@ -247,7 +276,7 @@ QVariant EventsModel::display(const EventLine& line, int column) const {
     case kDetail:
       return eventDetail(line.event);
     case kLcore:
-      return QString::number(line.lcore);
+      return line.lcore == kRecorderLcore ? QStringLiteral("rec.") : QString::number(line.lcore);
     default:
       return {};
   }

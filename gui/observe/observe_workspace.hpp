@@ -72,6 +72,7 @@ class ObserveWorkspace : public Workspace {
   std::vector<ActionRow> goActions();
   std::vector<ActionRow> viewActions();
   std::vector<ActionRow> panelActions();
+  void goTo(Nanos at);
   void findAddress(std::uint64_t address);
   void findEvent(const QString& words);
 

@@ -59,7 +59,7 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
   connect(latency, &LatencyView::answered, this, &SelectionPanel::showLatency);
   connect(latency, &LatencyView::operationChanged, this, &SelectionPanel::showLatency);
   connect(exposure, &ExposureView::answered, this,
-          [this] { exposure_facts_->setFacts(exposureFacts(exposure_->exposure())); });
+          [this] { exposure_facts_->setFacts(exposureFacts(exposure_->selected())); });
   connect(&Themes::instance(), &Themes::changed, this, &SelectionPanel::showLatency);
   askPage();
   showLatency();
@@ -80,9 +80,9 @@ void SelectionPanel::askPage() {
 
 void SelectionPanel::showLatency() {
   const LatencyGrid& grid = latency_->selected();
-  latency_title_->setText(tr("Latency of %1, %2")
-                              .arg(LatencyView::operationText(latency_->operation()),
-                                   session_->selectedTime() ? tr("selection") : tr("window")));
+  latency_title_->setText(
+      tr("Latency of %1, %2")
+          .arg(LatencyView::operationText(latency_->operation()), latency_->whatIsSelected()));
   numbers_->setFacts(latencyFacts(grid));
   const QColor colour = theme().of(latency_->operation());
   const QString note = grid.because.empty()

@@ -101,6 +101,8 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   column->addWidget(domains_, 1);
   connect(session, &Session::runChanged, this, &SidePanel::refreshCells);
   connect(session, &Session::cellsChanged, this, &SidePanel::refreshCells);
+  // The cell that is open stays open, and marked.
+  connect(session, &Session::failed, this, &SidePanel::refreshCells);
   connect(session, &Session::cellChanged, this, [this] {
     refreshCells();
     askTopology();
@@ -158,9 +160,9 @@ void SidePanel::showTopology(const TopologyState& state) {
   endpoints_.setTopology(state);
   QStringList lines;
   for (const TopologyState::Domain& domain : state.domains) {
-    lines
-        << tr("domain %1: %2 mappings").arg(domain.id).arg(countText(double(domain.mapping_count)));
+    lines << tr("domain %1: %2").arg(domain.id).arg(mappingsText(domain));
   }
+  if (!state.because.empty()) lines << tr("(%1)").arg(QString::fromStdString(state.because));
   domains_->setText(lines.isEmpty() ? tr("none") : lines.join(QLatin1Char('\n')));
 }
 
