@@ -2,11 +2,13 @@
 // lazy-percpu, bounce-dynamic) or one. The same seed gives the same trace.
 //
 //   synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] [--no-pyramid]
+//                   [--keep N]     so many events of a cell are kept one by one, the rest in the pyramid only
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,6 +33,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::string only;
   bool pyramid = true;
+  std::uint64_t keep = ~std::uint64_t{0};
 };
 
 std::optional<Arguments> arguments_of(int argc, char** argv) {
@@ -48,6 +51,8 @@ std::optional<Arguments> arguments_of(int argc, char** argv) {
       arguments.out = value;
     } else if (name == "--events") {
       arguments.events = std::strtoull(value, nullptr, 10);
+    } else if (name == "--keep") {
+      arguments.keep = std::strtoull(value, nullptr, 10);
     } else if (name == "--only") {
       arguments.only = value;
     } else if (name == "--seed") {
@@ -76,13 +81,24 @@ Result<Ticks> write_cell(const Arguments& arguments, const SyntheticOptions& opt
   Aggregation aggregation({.ns_per_tick = options.ns_per_tick});
   Status status;
   SyntheticRun lifetime(options);
+  std::uint64_t kept = 0;
+  std::map<std::uint16_t, std::uint64_t> not_kept;
   const Ticks end = lifetime.run(
       [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost) {
-        const Status written = trace.append(lcore, events, {.dropped = lost});
+        const bool keeps = kept < arguments.keep || lcore == kRecorderLcore;
+        if (keeps) kept += events.size();
+        if (!keeps) not_kept[lcore] += events.size();
+        const Status written =
+            keeps ? trace.append(lcore, events,
+                                 {.dropped = lost, .not_kept = std::exchange(not_kept[lcore], 0)})
+                  : Status();
         if (status && !written) status = written;
         if (arguments.pyramid) aggregation.add(lcore, events, lost);
       },
       [&](Ticks until) { aggregation.advance(until); });
+  for (const auto& [lcore, count] : not_kept) {
+    if (status && count > 0) status = trace.append(lcore, {}, {.dropped = 0, .not_kept = count});
+  }
   if (arguments.pyramid && status) {
     aggregation.finish();
     status = append_pyramid(pyramid, options.cell, options.repetition, aggregation.pyramid());
@@ -145,7 +161,7 @@ int main(int argc, char** argv) {
   if (!arguments) {
     std::fputs(
         "synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] "
-        "[--no-pyramid]\n",
+        "[--no-pyramid] [--keep N]\n",
         stderr);
     return 2;
   }
