@@ -1,5 +1,8 @@
 #include "experiments/query/recorded_run.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -8,7 +11,6 @@
 #include <utility>
 
 #include "experiments/query/cell_answers.hpp"
-#include "experiments/results/run_directory.hpp"
 
 namespace violet::query {
 namespace fs = std::filesystem;
@@ -168,14 +170,13 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::open(const std::string& path) 
   const bool directory = fs::is_directory(given, error);
   const fs::path file = directory ? given / "trace.events" : given;
   if (!fs::exists(file, error)) {
-    return directory ? fail("{}: has no trace.events: this run recorded no events", path)
-                     : fail("{}: is not there", path);
+    return directory ? without_trace(path) : fail("{}: is not there", path);
   }
   auto trace = EventTrace::open(file);
   if (!trace) return tl::unexpected<Error>(trace.error());
-  const fs::path named = directory ? fs::canonical(given, error) : given;
-  auto run = over(std::move(*trace), (error ? given : named).filename().string());
-  run->path_ = path;
+  const fs::path canonical = fs::canonical(given, error), named = error ? given : canonical;
+  auto run = over(std::move(*trace), named.filename().string());
+  run->path_ = named.string();
   const fs::path pyramids = file.parent_path() / "trace.pyramid";
   if (fs::exists(pyramids, error)) {
     auto stored = PyramidFile::open(pyramids);
@@ -185,7 +186,24 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::open(const std::string& path) 
       run->pyramid_error_ = stored.error();
     }
   }
-  if (directory) run->name_cells(path);
+  if (directory) run->name_cells(run->path_);
+  if (!directory) run->find_damage(nullptr);
+  return run;
+}
+
+Result<std::unique_ptr<RecordedRun>> RecordedRun::without_trace(const std::string& directory) {
+  std::error_code error;
+  const fs::path canonical = fs::canonical(directory, error);
+  const auto results = results::read_run(directory);
+  if (error || !results) {
+    return fail("{}: has no trace.events, and its results cannot be read: {}", directory,
+                error ? error.message() : results.error().message);
+  }
+  auto run = std::make_unique<RecordedRun>();
+  run->path_ = canonical.string();
+  run->name_ =
+      results->manifest.run_id.empty() ? canonical.filename().string() : results->manifest.run_id;
+  run->no_cells_because_ = "this run recorded no events; its results are in Compare and Experiment";
   return run;
 }
 
@@ -210,10 +228,61 @@ void RecordedRun::find_cells() {
   if (!infos_.empty()) infos_.back().cut_short = trace_->cut_short();
 }
 
+namespace {
+
+// "strict (repetitions 1 and 2), lazy-percpu (repetition 1)", of so many at most.
+std::string lost_cells(const std::vector<TraceCell>& kept, const results::RunData& run) {
+  constexpr std::size_t kMostNamed = 6;
+  std::vector<std::string> names;
+  for (std::size_t cell = 0; cell < run.cells.size(); ++cell) {
+    std::vector<std::string> repetitions;
+    for (const auto& one : run.cells[cell].repetitions) {
+      const bool there = std::any_of(kept.begin(), kept.end(), [&](const TraceCell& trace) {
+        return trace.cell == cell && trace.repetition == one.repetition;
+      });
+      if (!there) repetitions.push_back(std::to_string(one.repetition + 1));
+    }
+    if (repetitions.empty()) continue;
+    names.push_back(fmt::format("{} (repetition{} {})", run.cells[cell].cell.label,
+                                repetitions.size() > 1 ? "s" : "", fmt::join(repetitions, ", ")));
+  }
+  const std::size_t more = names.size() - std::min(names.size(), kMostNamed);
+  names.resize(names.size() - more);
+  std::string text = fmt::format("{}", fmt::join(names, ", "));
+  return more > 0 ? fmt::format("{} and {} more", text, more) : text;
+}
+
+}  // namespace
+
+// `run`: its results; null where there are none to read.
+void RecordedRun::find_damage(const results::RunData* run) {
+  const bool marked =
+      std::all_of(cells_.begin(), cells_.end(), [](const TraceCell& one) { return one.marked; });
+  const std::string lost = run != nullptr && marked ? lost_cells(cells_, *run) : std::string();
+  if (!trace_->cut_short() && lost.empty()) return;
+  damage_ = fmt::format(
+      "{}: ",
+      (fs::is_directory(path_) ? fs::path(path_) / "trace.events" : fs::path(path_)).string());
+  std::vector<std::string> parts;
+  if (trace_->cut_short()) {
+    parts.push_back("the file ends in the middle of a block");
+    if (!infos_.empty()) {
+      parts.push_back(fmt::format("{}, repetition {}, ends early", infos_.back().label,
+                                  infos_.back().repetition + 1));
+    }
+  }
+  if (!lost.empty()) parts.push_back("no events are left of " + lost);
+  damage_ += fmt::format("{}. ", fmt::join(parts, "; "));
+  damage_ +=
+      run != nullptr
+          ? "What is listed can be looked at, and the results in Compare and Experiment are whole"
+          : "What is listed can be looked at";
+}
+
 // A run whose results cannot be read still has its trace: the cells keep their numbers for names.
 void RecordedRun::name_cells(const std::string& directory) {
   const auto run = results::read_run(directory);
-  if (!run) return;
+  if (!run) return find_damage(nullptr);
   if (!run->manifest.run_id.empty()) name_ = run->manifest.run_id;
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     infos_[i].run_id = name_;
@@ -221,6 +290,7 @@ void RecordedRun::name_cells(const std::string& directory) {
       name_cell(run->cells[cells_[i].cell].cell, infos_[i]);
     }
   }
+  find_damage(&*run);
 }
 
 std::vector<CellInfo> RecordedRun::cells() const {
@@ -358,6 +428,15 @@ std::vector<TraceCell> cells_of(const EventTrace& trace) {
     if (block.events.empty()) continue;
     last = std::max(last, block.events.back().at);
     current->end = std::max(current->end, block.events.back().at);
+  }
+  // A stored pyramid may know more than a file that was cut: from where any lcore's events end on, it answers.
+  if (trace.cut_short() && current->not_kept == 0) {
+    Ticks known = current->end;
+    for (const auto& [key, last] : last_of) {
+      const bool guest = key.first == current && key.second != kRecorderLcore;
+      if (guest) known = std::min(known, last);
+    }
+    current->kept_until = std::min(current->kept_until, known);
   }
   std::erase_if(cells, [](const TraceCell& cell) { return cell.events == 0; });
   keep_last_of_each(cells);

@@ -3,7 +3,7 @@
 // Threading: as RunQueries; cells() also while a cell is being opened. Cells are immutable once opened and outlive the run.
 // Invariants: D1 opening a run reads the headers of its files and no events. D2 a cell without a stored
 // pyramid gets one in memory when it is opened, and so does one whose stored pyramid is damaged or not
-// its own: its notice says so from then on.
+// its own: its notice says so from then on. D3 what the results have and the recording has not is in damage().
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "experiments/query/queries.hpp"
+#include "experiments/results/run_directory.hpp"
 #include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/event_trace.hpp"
 #include "experiments/trace/pyramid_file.hpp"
@@ -49,7 +50,10 @@ class RecordedRun : public RunQueries {
   void bound_pyramids(const AggregationOptions& bounds) { bounds_ = bounds; }
 
   std::string name() const override { return name_; }
+  // Canonical: runs/latest may lead elsewhere a moment later.
   std::string path() const override { return path_; }
+  std::string damage() const override { return damage_; }
+  std::string no_cells_because() const override { return no_cells_because_; }
   std::vector<CellInfo> cells() const override;
   Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
                                                        const OpenProgress& progress) override;
@@ -60,7 +64,9 @@ class RecordedRun : public RunQueries {
   void pull() override {}
 
  private:
+  static Result<std::unique_ptr<RecordedRun>> without_trace(const std::string& directory);
   void find_cells();
+  void find_damage(const results::RunData* run);
   void name_cells(const std::string& directory);
   // Nothing when there is none that can be used; `why` is empty when that is as it should be.
   std::optional<PyramidView> stored_pyramid(const TraceCell& cell, std::string* why) const;
@@ -68,7 +74,8 @@ class RecordedRun : public RunQueries {
 
   std::string name_;
   std::string path_;
-  std::shared_ptr<const EventTrace> trace_;
+  std::string damage_, no_cells_because_;
+  std::shared_ptr<const EventTrace> trace_;  // Null: the run recorded none.
   std::optional<PyramidFile> pyramids_;
   std::optional<Error> pyramid_error_;
   bool verify_ = true;

@@ -8,6 +8,7 @@
 
 #include "engine/base/files.hpp"
 #include "experiments/query/query_rig_testing.hpp"
+#include "experiments/query/run_fixture_testing.hpp"
 #include "experiments/trace/aggregation.hpp"
 
 namespace violet::query {
@@ -452,6 +453,90 @@ TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
     EXPECT_EQ((*cell)->exposure({(*cell)->info().whole, 5, {}}).unmaps->open, 0u);
   }
   EXPECT_FALSE((*run)->open_cell(3, {}));
+}
+
+// A run of two cells with two repetitions each, as a run writes it, with a trace of them.
+class RunWithATrace : public testing::Test {
+ protected:
+  RunWithATrace() : run_(write_fixture_run(folder_.path(), {{"strict"}, {"lazy-percpu"}}, 2)) {
+    auto writer = EventTraceWriter::open(trace(), {0.5, 0, 0});
+    Ticks start = 1000;
+    for (const auto& [cell, repetition] :
+         {std::pair(0u, 0u), std::pair(1u, 0u), std::pair(0u, 1u), std::pair(1u, 1u)}) {
+      SyntheticOptions options = lazy(3000);
+      options.cell = cell;
+      options.repetition = repetition;
+      options.start = start;
+      start = SyntheticRun(options).run([&](std::uint16_t lcore, std::span<const Event> events,
+                                            std::uint64_t) {
+        EXPECT_TRUE(writer->append(lcore, events));
+      }) + 1000;
+    }
+  }
+  std::filesystem::path trace() const { return std::filesystem::path(run_) / "trace.events"; }
+  const TestFolder folder_;
+  const std::string run_;
+};
+
+TEST_F(RunWithATrace, AWholeOneHasNoDamage) {
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  EXPECT_EQ((*run)->cells().size(), 4u);
+  EXPECT_EQ((*run)->damage(), "");
+}
+
+TEST_F(RunWithATrace, D3_WhatATruncatedOneHasLostIsNamed) {
+  const auto bytes = std::filesystem::file_size(trace());
+  std::filesystem::resize_file(trace(), bytes * 3 / 5);
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  const auto cells = (*run)->cells();
+  ASSERT_EQ(cells.size(), 3u);
+  EXPECT_TRUE(cells.back().cut_short);
+  const std::string damage = (*run)->damage();
+  for (const char* part :
+       {"trace.events: the file ends in the middle of a block",
+        "strategy=strict placement=sidecore, repetition 2, ends early",
+        "no events are left of strategy=lazy-percpu placement=sidecore (repetition 2)",
+        "the results in Compare and Experiment are whole"}) {
+    EXPECT_NE(damage.find(part), std::string::npos) << damage;
+  }
+}
+
+TEST_F(RunWithATrace, D3_AlsoWhereItEndsBetweenTwoBlocks) {
+  std::filesystem::resize_file(trace(), std::filesystem::file_size(trace()) / 2);
+  // What a writer does first: an unfinished block goes.
+  ASSERT_TRUE(EventTraceWriter::open(trace(), {0.5, 0, 0}));
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  EXPECT_NE((*run)->damage().find("no events are left of "), std::string::npos) << (*run)->damage();
+}
+
+TEST_F(RunWithATrace, WithoutTheTraceItOpensAndSaysThatThereIsNone) {
+  std::filesystem::remove(trace());
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  EXPECT_TRUE((*run)->cells().empty());
+  EXPECT_EQ((*run)->damage(), "");
+  EXPECT_EQ((*run)->no_cells_because(),
+            "this run recorded no events; its results are in Compare and Experiment");
+  EXPECT_FALSE((*run)->open_cell(0, {}));
+}
+
+TEST_F(RunWithATrace, TheLinkLatestIsFollowedOnce) {
+  const auto run = open_run((folder_.path() / "latest").string());
+  ASSERT_TRUE(run);
+  EXPECT_EQ((*run)->path(), std::filesystem::canonical(run_).string());
+  EXPECT_NE((*run)->name(), "latest");
+}
+
+TEST(RecordedRun, AFolderThatIsNoRunIsRefused) {
+  const TestFolder folder;
+  const auto run = open_run(folder.path().string());
+  ASSERT_FALSE(run);
+  EXPECT_NE(run.error().message.find("has no trace.events, and its results cannot be read"),
+            std::string::npos)
+      << run.error().message;
 }
 
 TEST(RecordedRun, AnEmptyTraceHasNoCells) {

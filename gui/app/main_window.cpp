@@ -13,6 +13,7 @@
 #include <QToolBar>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <filesystem>
 
 #include "engine/telemetry/segment.hpp"
 #include "gui/app/command_line.hpp"
@@ -168,7 +169,10 @@ void MainWindow::attachLive(const QString& path) { open(path, {}, true); }
 void MainWindow::open(const QString& path, const QString& cell, bool live) {
   status_->showMessage(tr("opening %1").arg(path), 3000);
   opening_.ask([path, cell, live] {
-    const std::string name = path.toStdString();
+    // Where runs/latest leads now: a moment later it may be another run.
+    std::error_code error;
+    const auto canonical = std::filesystem::canonical(path.toStdString(), error);
+    const std::string name = error ? path.toStdString() : canonical.string();
     auto run = live ? attach_live(name) : open_run(name);
     if (!run) return Opened{path, cell, live, tl::unexpected(run.error())};
     return Opened{path, cell, live, std::shared_ptr<RunQueries>(std::move(*run))};
@@ -176,15 +180,18 @@ void MainWindow::open(const QString& path, const QString& cell, bool live) {
 }
 
 void MainWindow::opened(Opened answer) {
+  status_->clearMessage();  // It is not being opened any more, however that went.
   if (!answer.run) return emit session_.failed(QString::fromStdString(answer.run.error().message));
   const auto cell = cell_called(**answer.run, answer.cell);
   if (!answer.cell.isEmpty() && !cell) {
     return emit session_.failed(tr("%1 has no cell called \"%2\"").arg(answer.path, answer.cell));
   }
-  messages_->say({});
-  status_->clearMessage();
+  messages_->say(QString::fromStdString((*answer.run)->damage()));
   setWindowTitle(tr("%1 - Violet").arg(QString::fromStdString((*answer.run)->name())));
   session_.setRun(*answer.run, cell.value_or(0));
+  // Of a run without events there is nothing to observe.
+  const bool observes = tabs_->currentIndex() == 0;
+  if (observes && !(*answer.run)->no_cells_because().empty()) bringForward(tr("Compare"));
   if (answer.live) {
     step_back_all(kWatchingNice);
     grown_.start();

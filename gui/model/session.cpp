@@ -48,6 +48,8 @@ void Session::setRun(std::shared_ptr<RunQueries> run, std::size_t first_cell) {
   emit runChanged();
   if (!run_) return;
   if (run_->cells().empty() && run_->alive()) return;  // pull() opens the first one that comes.
+  // There is nothing to open; what else the run has, the other workspaces show.
+  if (run_->cells().empty() && !run_->no_cells_because().empty()) return;
   if (run_->cells().empty()) {
     emit failed(
         tr("%1 has no cell with a trace: run it again with tracing on, or wait for its first cell")
