@@ -89,6 +89,21 @@ struct ReportFlags {
 };
 int report_verb(const Places& places, const ReportFlags& flags);
 
+struct ShowFlags {
+  std::string run;
+  std::string view = "cells";  // Or one of show_views.hpp.
+  std::string cell;            // Number in the list of cells, or words of a label; empty: the first.
+  std::optional<std::uint32_t> repetition;
+  std::string from, to;  // Times since the repetition began; empty: all of it.
+  std::string iova;      // Addresses; empty: all.
+  unsigned columns = 20, rows = 24;
+  std::size_t limit = 40;
+  results::Format format = results::Format::kText;
+};
+// What the application shows of a run's cell, as a table.
+int show_verb(const Places& places, const ShowFlags& flags);
+std::string show_help();  // The views and three examples.
+
 struct ExportFlags {
   std::string run;
   std::string what;  // csv, json or hdr

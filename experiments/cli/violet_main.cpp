@@ -44,6 +44,7 @@ struct Flags {
   ImportFlags import;
   CompareFlags compare;
   ReportFlags report;
+  ShowFlags show;
   ExportFlags export_;
   GuestFlags guest;
   GuestBenchFlags bench;
@@ -150,6 +151,24 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
 }
 
+void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto& show = flags.show;
+  auto* verb = app.add_subcommand("show", "what the application shows of a run, as text");
+  verb->footer(show_help());
+  verb->add_option("RUN", show.run, "directory, name or latest")->required();
+  verb->add_option("VIEW", show.view, "which of them; default: cells");
+  verb->add_option("--cell", show.cell, "number in `show RUN`, or words of its label");
+  verb->add_option("--repetition", show.repetition, "of that cell; default: its first");
+  verb->add_option("--from", show.from, "TIME since it began: 150ms, 1.5s, 20us");
+  verb->add_option("--to", show.to, "TIME");
+  verb->add_option("--iova", show.iova, "addresses: 0x1000-0x1fff, 0x1000+4096 or 0x1000");
+  verb->add_option("--columns", show.columns, "steps of time")->check(CLI::Range(1, 4096));
+  verb->add_option("--rows", show.rows, "bands of addresses")->check(CLI::Range(1, 4096));
+  verb->add_option("--limit", show.limit, "lines of a list")->check(CLI::Range(1, 100'000'000));
+  add_format(*verb, show.format);
+  verb->callback([&] { action = [&] { return show_verb(places, show); }; });
+}
+
 void add_guest_options(CLI::App& verb, GuestFlags& guest) {
   verb.add_option("--kernel", guest.kernel,
                   "a bzImage, or 6.12 or 6.1 as guest-kernel.sh built them");
@@ -247,6 +266,7 @@ int run(int argc, char** argv) {
   add_run(app, places, flags, action);
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
+  add_show(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);
   try {
