@@ -233,10 +233,14 @@ namespace {
 // "strict (repetitions 1 and 2), lazy-percpu (repetition 1)", of so many at most.
 std::string lost_cells(const std::vector<TraceCell>& kept, const results::RunData& run) {
   constexpr std::size_t kMostNamed = 6;
+  // Later ones were not recorded: a run records its first repetition (runner.cpp).
+  std::uint32_t recorded = 0;
+  for (const TraceCell& one : kept) recorded = std::max(recorded, one.repetition);
   std::vector<std::string> names;
   for (std::size_t cell = 0; cell < run.cells.size(); ++cell) {
     std::vector<std::string> repetitions;
     for (const auto& one : run.cells[cell].repetitions) {
+      if (one.repetition > recorded) continue;
       const bool there = std::any_of(kept.begin(), kept.end(), [&](const TraceCell& trace) {
         return trace.cell == cell && trace.repetition == one.repetition;
       });

@@ -459,10 +459,14 @@ TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
 class RunWithATrace : public testing::Test {
  protected:
   RunWithATrace() : run_(write_fixture_run(folder_.path(), {{"strict"}, {"lazy-percpu"}}, 2)) {
+    record({{0, 0}, {1, 0}, {0, 1}, {1, 1}});
+  }
+  // Cells and repetitions.
+  void record(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& what) {
+    std::filesystem::remove(trace());
     auto writer = EventTraceWriter::open(trace(), {0.5, 0, 0});
     Ticks start = 1000;
-    for (const auto& [cell, repetition] :
-         {std::pair(0u, 0u), std::pair(1u, 0u), std::pair(0u, 1u), std::pair(1u, 1u)}) {
+    for (const auto& [cell, repetition] : what) {
       SyntheticOptions options = lazy(3000);
       options.cell = cell;
       options.repetition = repetition;
@@ -472,6 +476,17 @@ class RunWithATrace : public testing::Test {
         EXPECT_TRUE(writer->append(lcore, events));
       }) + 1000;
     }
+  }
+  // Cuts the file so far back that so many cells are left, the last of them in part.
+  void cut_to(std::size_t cells) {
+    const auto whole = std::filesystem::file_size(trace());
+    for (unsigned part = 99; part > 0; --part) {
+      std::filesystem::resize_file(trace(), whole * part / 100);
+      const auto run = open_run(run_);
+      ASSERT_TRUE(run);
+      if ((*run)->cells().size() == cells && (*run)->cells().back().cut_short) return;
+    }
+    FAIL() << "no cut leaves " << cells << " cells";
   }
   std::filesystem::path trace() const { return std::filesystem::path(run_) / "trace.events"; }
   const TestFolder folder_;
@@ -485,9 +500,16 @@ TEST_F(RunWithATrace, AWholeOneHasNoDamage) {
   EXPECT_EQ((*run)->damage(), "");
 }
 
+TEST_F(RunWithATrace, NoDamageIsWhatWasNeverRecorded) {
+  record({{0, 0}, {1, 0}});  // As a run does: the first repetition of each cell.
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  EXPECT_EQ((*run)->cells().size(), 2u);
+  EXPECT_EQ((*run)->damage(), "");
+}
+
 TEST_F(RunWithATrace, D3_WhatATruncatedOneHasLostIsNamed) {
-  const auto bytes = std::filesystem::file_size(trace());
-  std::filesystem::resize_file(trace(), bytes * 3 / 5);
+  cut_to(3);
   const auto run = open_run(run_);
   ASSERT_TRUE(run);
   const auto cells = (*run)->cells();
@@ -504,12 +526,13 @@ TEST_F(RunWithATrace, D3_WhatATruncatedOneHasLostIsNamed) {
 }
 
 TEST_F(RunWithATrace, D3_AlsoWhereItEndsBetweenTwoBlocks) {
-  std::filesystem::resize_file(trace(), std::filesystem::file_size(trace()) / 2);
+  cut_to(3);
   // What a writer does first: an unfinished block goes.
   ASSERT_TRUE(EventTraceWriter::open(trace(), {0.5, 0, 0}));
   const auto run = open_run(run_);
   ASSERT_TRUE(run);
-  EXPECT_NE((*run)->damage().find("no events are left of "), std::string::npos) << (*run)->damage();
+  EXPECT_NE((*run)->damage().find("no events are left of "), std::string::npos)
+      << (*run)->damage() << (*run)->cells().size();
 }
 
 TEST_F(RunWithATrace, WithoutTheTraceItOpensAndSaysThatThereIsNone) {
