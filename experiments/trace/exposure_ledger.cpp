@@ -122,6 +122,7 @@ class Ledger : public LifetimeSink {
   }
   bool judged(Ticks at) const { return at >= time_.begin && at <= time_.end; }
   void on_guest(const Event& event);
+  void hand_out(const DmaEvent& call, Ticks at);
   void change_live(const DmaEvent& call, std::int64_t sign, Ticks at);
   void report_censored(ExposureReport& report);
   ExposureReport report();
@@ -208,18 +209,22 @@ void Ledger::on_guest(const Event& event) {
   const DmaEvent call = DmaEvent::of(event);
   const bool map = event.kind == EventKind::kDmaMap;
   if (input_.persistent && call.persistent) return;
-  if (map) {
-    const std::uint64_t pages = GranuleExtent(call).pages;
-    for (std::uint64_t i = 0; i < pages; ++i) {
-      stale_.lower.hand_out(call.phys_page + i, event.at);
-      stale_.upper.hand_out(call.phys_page + i, event.at);
-    }
-    if (call.has_slack() && judged(event.at)) ++result_.slack_maps;
-  }
+  // A mapping that is taken over is no longer stale; what else leads to the page is.
+  if (map && !call.kept) hand_out(call, event.at);
+  if (map && call.has_slack() && judged(event.at)) ++result_.slack_maps;
   matched_ = call.persistent;
   if (!call.persistent) tracker_.apply(event);
+  if (map && call.kept) hand_out(call, event.at);
   if (call.persistent && !map && judged(event.at)) ++result_.persistent_unmaps;
   if (matched_) change_live(call, map ? 1 : -1, event.at);
+}
+
+void Ledger::hand_out(const DmaEvent& call, Ticks at) {
+  const std::uint64_t pages = GranuleExtent(call).pages;
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    stale_.lower.hand_out(call.phys_page + i, at);
+    stale_.upper.hand_out(call.phys_page + i, at);
+  }
 }
 
 // Live is what the guest has mapped by its own word: between its calls, whatever the engine did.

@@ -66,6 +66,24 @@ void LifetimeTable::free_lifetime(std::uint32_t id) {
   free_lifetimes_.push_back(id);
 }
 
+bool LifetimeTable::continues(Page last, std::uint64_t granule, const Lifetime& by) const {
+  const DmaEvent now = DmaEvent::of_status(by.status);
+  const Lifetime& before = lifetimes[last.lifetime];
+  return now.kept && last.is() == PageState::kReachable && before.is(LifetimeRecord::kUnmapped) &&
+         before.phys_page + (granule - before.first) == by.phys_page + (granule - by.first) &&
+         DmaEvent::of_status(before.status).granted == now.granted;
+}
+
+void LifetimeTable::forget_complete(std::uint32_t id) {
+  const Lifetime& lifetime = lifetimes[id];
+  for (std::uint64_t i = 0; i < lifetime.pages; ++i) {
+    const std::uint64_t at = key(lifetime.domain_index, lifetime.first + i);
+    const Page* page = pages.find(at);
+    if (page == nullptr || page->lifetime != id || page->is() != PageState::kComplete) continue;
+    pages.erase(at);
+  }
+}
+
 LifetimeTable::Flight LifetimeTable::new_flight(const GranuleSpan& range) {
   if (free_flights_.empty()) return {range, {}};
   Flight flight = std::move(free_flights_.back());

@@ -113,6 +113,11 @@ class LifetimeTable {
 
   std::uint32_t new_lifetime(const Lifetime& lifetime);
   void free_lifetime(std::uint32_t id);
+  // `by` took over the mapping that the last unmap of the page left in place: the same page with the same rights, and
+  // nothing is handed out too early.
+  bool continues(Page last, std::uint64_t granule, const Lifetime& by) const;
+  // A life's complete pages, which are kept for an unmap that is not to come.
+  void forget_complete(std::uint32_t id);
   Flight new_flight(const GranuleSpan& range);
   void free_flight(Flight flight);
 

@@ -137,7 +137,11 @@ class LifetimeTracker {
       const auto [there, fresh] = table_.pages.insert(key, page);
       if (fresh) continue;
       const Page old = std::exchange(*there, page);
-      replace(old, granule, event.at);
+      if (table_.continues(old, granule, lifetime)) {
+        end_page(old.lifetime, granule, event.at);  // What was stale is in use again.
+      } else {
+        replace(old, granule, event.at);
+      }
     }
     if (table_.lifetimes[id].not_complete == 0) {
       table_.lifetimes[id].flags |= LifetimeRecord::kNoWindow;
@@ -245,6 +249,10 @@ class LifetimeTracker {
     for (std::uint64_t i = 0; i < lifetime.pages; ++i)
       sink_.page(lifetime, lifetime.first + i, by, 0, at);
   }
+  void end_page(std::uint32_t id, std::uint64_t granule, Ticks at) {
+    execute_page(table_.lifetimes[id], granule, at);
+    complete_page(id, granule, at);
+  }
   // The address is handed out again while its last life is not over.
   void replace(Page old, std::uint64_t granule, Ticks at) {
     Lifetime& lifetime = table_.lifetimes[old.lifetime];
@@ -252,7 +260,7 @@ class LifetimeTracker {
       ++table_.unmatched;  // Its unmap was lost.
       lifetime.flags |= LifetimeRecord::kUnmapped | LifetimeRecord::kNoWindow;
       live(lifetime, -1, at);
-      forget_complete(old.lifetime);
+      table_.forget_complete(old.lifetime);
       if (lifetime.not_complete == 0) return finish(old.lifetime);
     }
     // An invalidation in flight is the engine's to see, in engine_mapped().
@@ -266,19 +274,7 @@ class LifetimeTracker {
       if (lifetime.is(LifetimeRecord::kStale)) sink_.no_window(lifetime);
     }
     lifetime.flags |= LifetimeRecord::kNoWindow;
-    execute_page(lifetime, granule, at);
-    complete_page(old.lifetime, granule, at);
-  }
-
-  // Complete pages are kept for the unmap, which is not to come.
-  void forget_complete(std::uint32_t id) {
-    const Lifetime& lifetime = table_.lifetimes[id];
-    for (std::uint64_t i = 0; i < lifetime.pages; ++i) {
-      const std::uint64_t key = LifetimeTable::key(lifetime.domain_index, lifetime.first + i);
-      const Page* page = table_.pages.find(key);
-      if (page == nullptr || page->lifetime != id || page->is() != PageState::kComplete) continue;
-      table_.pages.erase(key);
-    }
+    end_page(old.lifetime, granule, at);
   }
 
   void finish(std::uint32_t id) {
