@@ -130,11 +130,27 @@ TEST(Exposure, BounceAtFullSpeedLosesNoEvent) {
 }
 
 TEST(Exposure, StrategiesWithPoolsTakeNoMappingAway) {
-  const auto plan = plan_of(plan_text(
-      "strategy = ['bounce-dynamic', 'direct', 'off', 'lazy-single']\nworkload = ['net-rx', "
-      "'net-tx', 'nvme-4k', 'mapbench', 'trace:blk-randread-strict']",
-      kShort));
+  const auto plan =
+      plan_of(plan_text("strategy = ['bounce-dynamic', 'direct', 'off', 'lazy-single', "
+                        "'optimistic']\nworkload = ['net-rx', "
+                        "'net-tx', 'nvme-4k', 'mapbench', 'trace:blk-randread-strict']",
+                        kShort));
   for (const auto& cell : plan.cells) expect_sound(run_cell(plan, cell), cell.label);
+}
+
+// What protects refuses both strays of each operation; what does not, neither. The allowed access always gets through.
+TEST(Faults, StraysAreRefusedAndCountedWhereAStrategyProtects) {
+  const auto plan = plan_of(plan_text(
+      "workload = 'stray'\nplacement = ['sidecore', 'samecore']\n"
+      "strategy = ['strict', 'lazy-percpu', 'optimistic', 'bounce-dynamic', 'direct', 'off']",
+      "repetitions = 1\nwarmup_operations = 10\noperations = 500"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    const bool protects = cell.strategy != "direct" && cell.strategy != "off";
+    EXPECT_EQ(value_of(record, "data_errors"), 0) << cell.label;
+    // Those of the last operation may be collected after the last look, and the warm-up's within.
+    EXPECT_NEAR(value_of(record, "faults"), protects ? 1000 : 0, protects ? 20 : 0) << cell.label;
+  }
 }
 
 // A full disk costs the trace, not the measurement.
