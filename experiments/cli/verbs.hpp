@@ -92,7 +92,7 @@ int report_verb(const Places& places, const ReportFlags& flags);
 struct ShowFlags {
   std::string run;
   std::string view = "cells";  // Or one of show_views.hpp.
-  std::string cell;            // Number in the list of cells, or words of a label; empty: the first.
+  std::string cell;  // Number in the list of cells, or words of a label; empty: the first.
   std::optional<std::uint32_t> repetition;
   std::string from, to;  // Times since the repetition began; empty: all of it.
   std::string iova;      // Addresses; empty: all.
