@@ -451,5 +451,105 @@ TEST_F(Import, RebootInACaptureEndsMappings) {
   EXPECT_EQ(report_.anomalies.maps_over_live, 0);
 }
 
+TEST_F(Import, CallChainsAndOtherEventsOfPerfAreIgnored) {
+  auto log = read_file(golden("perf.log").string());
+  records(log);
+  EXPECT_EQ(report_.broken, 0);
+  EXPECT_EQ(report_.header.map_calls, 4);
+  EXPECT_EQ(report_.header.unmap_calls, 4);
+  EXPECT_EQ(report_.ignored.at("line of the event above"), 8);
+  EXPECT_EQ(report_.ignored.at("cycles:P"), 4);
+  records("[ perf record: Woken up 1 times to write data ]\nWarning:\n" + log +
+          "            fio   812 [000]    35.1: <stack trace>\n"
+          "            fio   812 [000]    35.100000: <stack trace>\n => iommu_map\n"
+          "Processed 4711 events and lost 2 chunks!\n");
+  EXPECT_EQ(report_.broken, 0);
+  EXPECT_EQ(report_.ignored.at("message of the tracer"), 3);
+  EXPECT_EQ(report_.ignored.at("<stack"), 1);
+}
+
+TEST_F(Import, ClockThatCountsNoSecondsGivesTheOrderOnly) {
+  EXPECT_EQ(golden_records("tsc.log"),
+            "0 map h0 0x1000 4096 bytes ep-1 read write\n"
+            "0 unmap h0 0x1000 4096 bytes ep-1 read write\n");
+  EXPECT_EQ(report_.importer, "linux-events");
+  EXPECT_EQ(report_.broken, 0);
+  EXPECT_EQ(report_.header.time_resolution_ns, 0);
+  EXPECT_THAT(report_text(report_), HasSubstr("x86-tsc and counter"));
+  EXPECT_THAT(report_text(report_), HasSubstr("span     not known"));
+}
+
+TEST_F(Import, DeviceFieldTellsTheEndpointsApart) {
+  EXPECT_EQ(golden_records("devices.log"),
+            "0 map h0 0x63db000 4096 bytes ep-1 read write\n"
+            "1000 unmap h0 0x63db000 4096 bytes ep-1 read write\n"
+            "5000 map h1 0x63dc000 4096 bytes ep-1 read write\n"
+            "6000 map h2 0x63dd000 4096 bytes ep-1 read write\n"
+            "7000 unmap h1 0x63dc000 4096 bytes ep-1 read write\n");
+  EXPECT_EQ(report_.anomalies.maps_over_live, 0);
+  EXPECT_EQ(report_.anomalies.domains_unattached, 0);
+  const auto trace = open_trace(report_.trace);
+  ASSERT_EQ(trace->endpoints().size(), 2U);
+  EXPECT_STREQ(trace->endpoints()[0].name.data(), "1d84000.ufshc");
+  EXPECT_STREQ(trace->endpoints()[1].name.data(), "0000:00:02.0");
+  EXPECT_EQ(trace->records()[2].endpoint, 1);
+  EXPECT_THAT(std::string(trace->metadata_json()), Not(HasSubstr("one endpoint")));
+}
+
+// The unmap of the first mapping is among the lost events, so nobody knows when it was.
+TEST_F(Import, LostEventsAreToldAndInventNothing) {
+  EXPECT_EQ(golden_records("lost.log"),
+            "0 map h0 0x63db000 4096 bytes ep-1 read write\n"
+            "5000 map h1 0x63dc000 4096 bytes ep-1 read write\n"
+            "6000 unmap h1 0x63dc000 4096 bytes ep-1 read write\n");
+  EXPECT_EQ(report_.broken, 0);
+  EXPECT_EQ(report_.lost.counted, 2795);  // Once, though header and gap both tell it.
+  EXPECT_EQ(report_.lost.uncounted, 0);
+  EXPECT_EQ(report_.anomalies.maps_over_live, 0);
+  EXPECT_EQ(report_.anomalies.ends_unknown, 1);
+  EXPECT_THAT(report_text(report_), HasSubstr("2,795 events lost"));
+  const auto json = nlohmann::json::parse(open_trace(report_.trace)->metadata_json());
+  EXPECT_EQ(json["lost_events"], 2795);
+  EXPECT_THAT(json["notes"].dump(), HasSubstr("2,795 events lost"));
+}
+
+TEST_F(Import, LostEventsInTheWordsOfEveryTracer) {
+  const auto map = [](int second, const char* phys) {
+    return fmt::format("fio-8 [000] {}.000000: map: IOMMU: iova=0x1000 paddr={} size=4096\n",
+                       second, phys);
+  };
+  const auto with = [&](const std::string& line) {
+    records(map(1, "0x1000") + line + "\n" + map(2, "0x2000"));
+    EXPECT_EQ(report_.broken, 0) << line;
+    EXPECT_EQ(report_.anomalies.ends_unknown, 1) << line;
+    EXPECT_EQ(report_.header.unmap_records, 0) << line;
+  };
+  with("CPU:7 [204600 EVENTS DROPPED]");
+  EXPECT_EQ(report_.lost.counted, 204600);
+  with("fio 812 [000] 1.500000: PERF_RECORD_LOST lost 12");
+  EXPECT_EQ(report_.lost.counted, 12);
+  for (const char* line : {"CPU:4 [LOST EVENTS]", "CPU:4 [EVENTS DROPPED]"}) {
+    with(line);
+    EXPECT_EQ(report_.lost.counted, 0) << line;
+    EXPECT_EQ(report_.lost.uncounted, 1) << line;
+    EXPECT_THAT(report_text(report_), HasSubstr("does not say how many")) << line;
+    const auto json = nlohmann::json::parse(read_file(dir_.path("out/in.import.json")));
+    EXPECT_TRUE(json["lost_events"].is_null()) << line;
+  }
+}
+
+// Behind a gap an unmap that the source has is believed, and one without a map may have had one.
+TEST_F(Import, UnmapsBehindLostEvents) {
+  EXPECT_EQ(records("f-8 [0] 1.000000: map: IOMMU: iova=0x1000 paddr=0x1000 size=4096\n"
+                    "CPU:0 [LOST 3 EVENTS]\n"
+                    "f-8 [0] 1.000001: unmap: IOMMU: iova=0x1000 size=4096 unmapped_size=4096\n"
+                    "f-8 [0] 1.000002: unmap: IOMMU: iova=0x9000 size=4096 unmapped_size=4096\n"),
+            "0 map h0 0x1000 4096 bytes ep-1 read write\n"
+            "1000 unmap h0 0x1000 4096 bytes ep-1 read write\n");
+  EXPECT_EQ(report_.anomalies.ends_unknown, 0);
+  EXPECT_EQ(report_.anomalies.unmaps_of_unknown, 1);
+  EXPECT_EQ(report_.anomalies.unmaps_of_nothing, 0);
+}
+
 }  // namespace
 }  // namespace violet::datasets
