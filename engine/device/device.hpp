@@ -167,6 +167,7 @@ class Device {
   Verdict run(const protocol::ProbeRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::UnknownRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
+  Verdict reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status);
   protocol::Status check_map(const protocol::MapRequest& request, Domain*& domain);
   Verdict remove(Domain& domain, IovaRange range, UnmapProgress& progress);
   std::uint32_t removal_share(const Domain& domain) const;

@@ -231,7 +231,7 @@ Device::Verdict Device::run(const protocol::ProbeRequest& request, ReplyTo to,
   const std::uint32_t tail = sizeof(protocol::Tail);
   // D41: no property is written; the status is where a driver with so short a buffer has its tail.
   if (to.writable - tail < settings_.probe_size) {
-    return {Verdict::kReply, Status::kInval, to.writable, to.writable - tail};
+    return reply_behind_zeros(to, to.writable - tail, Status::kInval);
   }
   const Endpoint* endpoint = find_endpoint(request.endpoint);
   const std::span<const std::byte> list = endpoint != nullptr
@@ -261,8 +261,15 @@ Device::Verdict Device::run(const protocol::ShortRequest& request, ReplyTo to,
   if (request.type != protocol::Type::kProbe) return reply(Status::kInval);
   if (!config_.has(protocol::kProbe)) return {Verdict::kSilent};  // D37
   const std::uint32_t tail = sizeof(protocol::Tail);
-  const std::uint32_t at = std::min(settings_.probe_size, to.writable - tail);
-  return {Verdict::kReply, Status::kInval, at + tail, at};
+  return reply_behind_zeros(to, std::min(settings_.probe_size, to.writable - tail), Status::kInval);
+}
+
+// The used length says that every byte before it was written (VIRTIO 2.7.8.2), so a status behind the place of
+// the properties has zeros before it, which are an empty list.
+Device::Verdict Device::reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status) {
+  const auto zeros = std::span<const std::byte>(zeros_).first(at);
+  if (!zeros.empty() && !requests_->write(to.token, 0, zeros)) return {Verdict::kSilent};
+  return {Verdict::kReply, status, at + static_cast<std::uint32_t>(sizeof(protocol::Tail)), at};
 }
 
 }  // namespace violet
