@@ -155,7 +155,8 @@ class FakeEventQueue final : public EventQueue {
 
   PostResult post(std::span<const std::byte> record) override {
     if (buffers_.empty()) return PostResult::kNoBuffer;
-    if (buffers_.front() < record.size()) return PostResult::kBufferTooSmall;
+    while (!buffers_.empty() && buffers_.front() < record.size()) buffers_.pop_front();
+    if (buffers_.empty()) return PostResult::kBufferTooSmall;
     buffers_.pop_front();
     records_.emplace_back(record.begin(), record.end());
     return PostResult::kPosted;
