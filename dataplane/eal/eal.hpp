@@ -19,7 +19,7 @@ namespace violet {
 
 struct EalOptions {
   std::vector<unsigned> cpus;  // One lcore each, in this order; empty: every CPU we may run on.
-  bool huge_pages = true;      // Use them when the host has some free.
+  bool huge_pages = true;      // Use them when the host has enough and the user allows them.
   unsigned memory_mib = 64;    // EAL's own heap, not guest memory.
 };
 
@@ -29,7 +29,9 @@ class Eal {
   static Result<Eal*> start(const EalOptions& options);
 
   const std::vector<unsigned>& cpus() const { return cpus_; }
-  bool huge_pages() const { return huge_pages_; }
+  bool huge_pages() const { return against_huge_pages_.empty(); }
+  // Why EAL runs on 4 KiB pages; empty when it does not.
+  const std::string& against_huge_pages() const { return against_huge_pages_; }
   bool oversubscribed() const { return oversubscribed_; }
 
   // Runs `body` on worker lcore `lcore` (1 .. cpus().size() - 1) until it returns.
@@ -40,13 +42,11 @@ class Eal {
  private:
   std::vector<unsigned> cpus_;
   std::vector<std::function<void()>> bodies_;
-  bool huge_pages_ = false;
+  std::string against_huge_pages_;
   bool oversubscribed_ = false;
 };
 
 // CPUs this process may run on, ascending.
 std::vector<unsigned> allowed_cpus();
-// Free 2 MiB and 1 GiB hugepages, in bytes.
-std::uint64_t free_huge_page_bytes();
 
 }  // namespace violet

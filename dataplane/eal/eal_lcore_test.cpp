@@ -30,6 +30,10 @@ TEST(Eal, StartsOnceAndSaysSoTheSecondTime) {
   EXPECT_NE(second.error().message.find("once"), std::string::npos);
 }
 
+TEST(Eal, SaysWhyItRunsWithoutHugePages) {
+  EXPECT_EQ(eal().huge_pages(), eal().against_huge_pages().empty());
+}
+
 TEST(Eal, RunsABodyOnAWorker) {
   std::atomic<int> ran{0};
   ASSERT_TRUE(eal().launch(1, [&] { ran = 7; }));

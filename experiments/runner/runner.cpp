@@ -114,7 +114,7 @@ results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& option
   if (cores.oversubscribed) manifest.oversubscribed = cores.shared;
   manifest.injected_costs = injected_costs(plan);
   if (!eal.huge_pages()) {
-    manifest.hugepages = {"", "EAL found fewer free hugepages than it needs and runs without"};
+    manifest.hugepages = {"", eal.against_huge_pages()};
   }
   manifest.noise_floor = results::noise_history(options.runs_root, manifest).floor;
   return manifest;
