@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "engine/base/check.hpp"
@@ -45,7 +47,7 @@ std::vector<std::string> eal_arguments(const std::vector<unsigned>& cpus, bool h
     arguments.emplace_back("--in-memory");
   } else {
     arguments.emplace_back("--no-huge");
-    arguments.emplace_back(fmt::format("--file-prefix=violet-{}", getpid()));
+    arguments.emplace_back("--no-shconf");
   }
   return arguments;
 }
@@ -71,6 +73,38 @@ std::string reason_against_huge_pages(const EalOptions& options) {
   ::munmap(tried.data(), tried.size());
   return {};
 }
+
+// A folder for what EAL would leave in DPDK's own; in memory it makes the folder and nothing in it. Where none can
+// be made EAL runs without.
+class RuntimeFolder {
+ public:
+  RuntimeFolder() {
+    if (const char* before = std::getenv(kVariable)) before_ = before;
+    std::error_code error;
+    auto name = (std::filesystem::temp_directory_path(error) / "violet-eal-XXXXXX").string();
+    if (error || ::mkdtemp(name.data()) == nullptr) return;
+    path_ = name;
+    ::setenv(kVariable, path_.c_str(), 1);
+  }
+  ~RuntimeFolder() {
+    if (path_.empty()) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+    if (before_) {
+      ::setenv(kVariable, before_->c_str(), 1);
+    } else {
+      ::unsetenv(kVariable);
+    }
+  }
+  RuntimeFolder(const RuntimeFolder&) = delete;
+  RuntimeFolder& operator=(const RuntimeFolder&) = delete;
+
+ private:
+  static constexpr const char* kVariable = "RUNTIME_DIRECTORY";  // Read by EAL before its default.
+
+  std::optional<std::string> before_;
+  std::string path_;
+};
 
 int run_body(void* argument) {
   (*static_cast<std::function<void()>*>(argument))();
@@ -105,6 +139,7 @@ Result<Eal*> Eal::start(const EalOptions& options) {
   }
   const auto against = reason_against_huge_pages(options);
   const bool huge = against.empty();
+  const RuntimeFolder folder;
 
   auto arguments = eal_arguments(cpus, huge, options.memory_mib);
   std::vector<char*> argv;

@@ -1,7 +1,8 @@
 // Eal starts DPDK's environment abstraction layer for us: the user never types an EAL argument.
 //
-// With hugepages: --in-memory. Without: --no-huge and a private file prefix (DPDK 22.11 refuses the
-// two together). No PCI, no telemetry socket, its log only from warnings up.
+// With hugepages: --in-memory. Without: --no-huge and --no-shconf (DPDK 22.11 refuses --no-huge and --in-memory
+// together). Either way it leaves no file or folder behind. No PCI, no telemetry socket, its log only from warnings
+// up.
 //
 // Threading: start() once, on the thread that becomes the main lcore; EAL starts once in a process.
 // Limits: one lcore per CPU given, the first is the main one. Two lcores on one CPU starve each
