@@ -150,8 +150,8 @@ struct CompareModel::OpenCells {
 };
 
 QString Lane::shownName() const {
-  if (repetitions == 0) return name;
-  return QStringLiteral("%1, repetition %2 of %3").arg(name).arg(repetition + 1).arg(repetitions);
+  if (repetitions <= 1) return name;
+  return QStringLiteral("%1, rep. %2 of %3").arg(name).arg(repetition + 1).arg(repetitions);
 }
 
 CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)

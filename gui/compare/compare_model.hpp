@@ -43,7 +43,7 @@ struct Lane {
   // to the median, which is what the table has.
   std::uint32_t repetition = 0;
   std::size_t repetitions = 0;  // 0: it is not open.
-  QString shownName() const;    // "strict, repetition 2 of 3".
+  QString shownName() const;    // "strict, rep. 2 of 3"; of one repetition its name.
   bool operator==(const Lane& other) const { return run == other.run && cell_id == other.cell_id; }
 };
 

@@ -88,7 +88,7 @@ TEST_F(CompareModelTest, ALaneIsTheRepetitionNearestToTheMedian) {
   settle(model);
   ASSERT_EQ(model.lanes().size(), 2u);
   EXPECT_EQ(model.lanes()[0].repetition, 2u);
-  EXPECT_EQ(model.lanes()[0].shownName(), model.lanes()[0].name + ", repetition 3 of 5");
+  EXPECT_EQ(model.lanes()[0].shownName(), model.lanes()[0].name + ", rep. 3 of 5");
   const std::uint32_t second = model.lanes()[1].repetition;
   EXPECT_TRUE(second == 1 || second == 3) << second;
 }

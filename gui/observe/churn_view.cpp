@@ -149,7 +149,13 @@ FrameText ChurnView::frameText() const {
   text.title = colour_ == ChurnColour::kReuses
                    ? tr("Churn: maps of pages used before, by IOVA (hex)")
                    : tr("Churn: map and unmap calls by IOVA (hex)");
-  text.title += sampledNote() + coarseNote(picture_.resolution);
+  // How fine it is comes before what a reader of this panel knows.
+  const QString coarse = coarseNote(picture_.resolution);
+  if (!coarse.isEmpty()) {
+    text.title = colour_ == ChurnColour::kReuses ? tr("Churn, reuses by IOVA (hex)")
+                                                 : tr("Churn by IOVA (hex)");
+  }
+  text.title += coarse + sampledNote();
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
   if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});

@@ -155,8 +155,12 @@ void EventsView::retitle() {
     const TimeWindow shown = session_->selectedTime().value_or(session_->window());
     const bool behind = info.kept_events < info.events && shown.to > info.kept_until;
     // None are here; how many there were is not known.
-    if (behind && shown.from >= info.kept_until) text = tr("Events: not kept here");
-    if (behind) text += tr(", kept one by one until %1").arg(timeText(info.kept_until));
+    const bool none = behind && shown.from >= info.kept_until;
+    const QString until = timeText(info.kept_until);
+    if (behind)
+      text =
+          none ? tr("Events: none kept after %1").arg(until) : tr("%1, until %2").arg(text, until);
+    title_->setToolTip(behind ? tr("Events are kept one by one until %1").arg(until) : QString());
   }
   title_->setText(text);
 }

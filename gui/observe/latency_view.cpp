@@ -120,8 +120,8 @@ std::vector<LegendEntry> LatencyView::legend() const {
   for (std::size_t i = 0; i < answer_.grid.lines.size(); ++i) {
     const PercentileLine& line = answer_.grid.lines[i];
     if (!isKnown(line)) continue;
-    entries.push_back({tr("%1 per %2").arg(lineName(line), durationText(line.step_ns())),
-                       theme().text, kMarks[i]});
+    entries.push_back(
+        {tr("%1 / %2").arg(lineName(line), durationText(line.step_ns())), theme().text, kMarks[i]});
   }
   return entries;
 }

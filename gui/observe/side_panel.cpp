@@ -160,9 +160,13 @@ void SidePanel::showTopology(const TopologyState& state) {
   endpoints_.setTopology(state);
   QStringList lines;
   for (const TopologyState::Domain& domain : state.domains) {
-    lines << tr("domain %1: %2").arg(domain.id).arg(mappingsText(domain));
+    // It was asked for their number only.
+    lines << tr("domain %1: %2")
+                 .arg(domain.id)
+                 .arg(domain.mapping_count ? mappingsText(domain) : tr("mappings not known"));
   }
-  if (!state.because.empty()) lines << tr("(%1)").arg(QString::fromStdString(state.because));
+  if (!state.because.empty())
+    lines << tr("(at %1: %2)").arg(timeText(state.at), QString::fromStdString(state.because));
   domains_->setText(lines.isEmpty() ? tr("none") : lines.join(QLatin1Char('\n')));
 }
 
