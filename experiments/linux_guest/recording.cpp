@@ -135,6 +135,7 @@ void GuestRecording::show() {
   }
   live_mark_ = std::move(*mark);
   status_.label = cell_label(guest_);
+  status_.step = {1, 1};
   segment_->set_status(status_);
 }
 

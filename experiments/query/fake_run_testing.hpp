@@ -115,7 +115,8 @@ class FakeRun : public RunQueries {
     if (index >= held.size()) return fail("there is no cell {}", index);
     return std::shared_ptr<const CellQueries>(held[index]);
   }
-  bool alive(std::string*) const override { return false; }
+  RunProgress says;
+  RunProgress progress() const override { return says; }
   // What happens at the next pull, once.
   std::function<void()> next;
   void pull() override {

@@ -16,6 +16,12 @@ LiveCell::LiveCell(const CellInfo& info, Ticks start, double ns_per_tick, bool f
   data_.events = &events_;
   aggregation_.begin_at(start);
   data_.pyramid = aggregation_.pyramid().view();
+  info_ = data_.info;
+}
+
+CellInfo LiveCell::info() const {
+  const std::lock_guard lock(info_mutex_);
+  return info_;
 }
 
 std::shared_ptr<void> LiveCell::hold() const {
@@ -35,10 +41,11 @@ void LiveCell::advance(std::span<const Batch> batches, Ticks until) {
   show();
 }
 
-void LiveCell::end() {
+void LiveCell::end(const std::string& notice) {
   const auto lock = alone();
   aggregation_.finish();
   data_.info.live = false;
+  data_.info.notice = notice;
   show();
 }
 
@@ -73,6 +80,10 @@ void LiveCell::show() {
   describe(data_.pyramid, data_.base, data_.info);
   data_.info.kept_events = kept_count_;
   data_.info.kept_until = data_.info.whole.to;
+  {
+    const std::lock_guard lock(info_mutex_);
+    info_ = data_.info;
+  }
   version_.fetch_add(1, std::memory_order_release);
 }
 

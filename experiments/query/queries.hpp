@@ -63,8 +63,9 @@ struct CellInfo {
   // Calls on mappings that stay mapped by design: of their events there is a sample only
   // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
   bool calls_sampled = false;
-  bool cut_short = false;  // The file ends in the middle of a block.
-  std::string notice;      // What else a reader should know; empty: nothing.
+  bool cut_short = false;   // The file ends in the middle of a block.
+  bool unrecorded = false;  // Seen live and in no file: gone with who has seen it.
+  std::string notice;       // What else a reader should know; empty: nothing.
 };
 
 // A plotted line's column: what happened between two pixels.
@@ -342,6 +343,26 @@ struct OpenProgress {
   void* context = nullptr;
 };
 
+// How far a run is that somebody watches.
+struct RunProgress {
+  enum class State : std::uint8_t {
+    kRecorded,  // Nothing more will come.
+    kRunning,   // Or it has ended and not all that it left has been sorted.
+    kEnded,     // It said so itself; all that it left is here.
+    kDied,      // Its process is gone without a word; all that it left is here.
+  };
+  State state = State::kRecorded;
+  std::string how;  // It ended: "finished", "interrupted", "failed"; or what is known of its death.
+  struct Step {
+    std::uint32_t number = 1, of = 1;  // From 1; a step is a repetition of a cell.
+  };
+  std::optional<Step> step;           // Nothing: it does not say.
+  std::optional<double> remaining_s;  // Nothing: too early to tell, or over.
+  // How old the newest moment is up to which all is shown. Nothing: no cell goes on, so that nothing can be late.
+  std::optional<double> lag_s;
+  std::uint64_t lost = 0;  // Events of all cells that could not be read since it is watched.
+};
+
 class RunQueries {
  public:
   virtual ~RunQueries() = default;
@@ -355,10 +376,16 @@ class RunQueries {
   virtual std::vector<CellInfo> cells() const = 0;
   virtual Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
                                                                const OpenProgress& progress) = 0;
-  // Of a live run: false once it has ended or its process is gone; `why` says which.
-  virtual bool alive(std::string* why = nullptr) const = 0;
+  // How many cells there are; unlike cells() cheap at any time.
+  virtual std::size_t cell_count() const { return cells().size(); }
+  virtual RunProgress progress() const { return {}; }
+  bool alive(std::string* why = nullptr) const {
+    const RunProgress now = progress();
+    if (why != nullptr) *why = now.how;
+    return now.state == RunProgress::State::kRunning;
+  }
   // Of a live run: takes what was recorded since the last call. Never waits for the run.
-  virtual void pull() = 0;
+  virtual void pull() {}
 };
 
 // A run directory, or a trace.events file by itself. Errors name the file and the place. A run that recorded

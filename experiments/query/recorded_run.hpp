@@ -57,11 +57,6 @@ class RecordedRun : public RunQueries {
   std::vector<CellInfo> cells() const override;
   Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
                                                        const OpenProgress& progress) override;
-  bool alive(std::string* why) const override {
-    if (why != nullptr) *why = "this run was recorded";
-    return false;
-  }
-  void pull() override {}
 
  private:
   static Result<std::unique_ptr<RecordedRun>> without_trace(const std::string& directory);

@@ -313,11 +313,6 @@ class TinyRun : public RunQueries {
     if (index >= cells_.size()) return fail("no cell {}", index);
     return std::shared_ptr<const CellQueries>(cells_[index]);
   }
-  bool alive(std::string* why) const override {
-    if (why != nullptr) *why = "it is a recording";
-    return false;
-  }
-  void pull() override {}
 
  private:
   std::vector<std::shared_ptr<TinyCell>> cells_;

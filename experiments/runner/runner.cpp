@@ -283,7 +283,9 @@ class PlanRun {
 
   Status measure(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
     const auto position = static_cast<std::uint32_t>(&cell - plan_.cells.data());
-    status_ = {position, repetition, Phase::kStart, 0, cell.label};
+    status_ = {position, repetition, Phase::kStart, 0, cell.label, {}};
+    status_.step = {static_cast<std::uint32_t>(steps_done_ + 1),
+                    static_cast<std::uint32_t>(steps_)};
     tell_viewers(0);
     const Ticks began = now_ticks();
     const auto tick = [&] {
