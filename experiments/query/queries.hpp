@@ -379,11 +379,6 @@ class RunQueries {
   // How many cells there are; unlike cells() cheap at any time.
   virtual std::size_t cell_count() const { return cells().size(); }
   virtual RunProgress progress() const { return {}; }
-  bool alive(std::string* why = nullptr) const {
-    const RunProgress now = progress();
-    if (why != nullptr) *why = now.how;
-    return now.state == RunProgress::State::kRunning;
-  }
   // Of a live run: takes what was recorded since the last call. Never waits for the run.
   virtual void pull() {}
 };

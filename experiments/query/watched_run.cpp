@@ -46,6 +46,10 @@ class WatchedRun : public RunQueries {
 
   std::string name() const override { return recording_->name(); }
   std::string path() const override { return recording_->path(); }
+  std::string damage() const override { return recording_->damage(); }
+  std::string no_cells_because() const override {
+    return places_.empty() ? recording_->no_cells_because() : std::string();
+  }
   std::vector<CellInfo> cells() const override {
     const auto recorded = recording_->cells();
     std::vector<CellInfo> infos;

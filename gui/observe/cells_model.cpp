@@ -91,6 +91,9 @@ QString tip_of(const CellInfo& cell) {
   QStringList lines{QString::fromStdString(cell.label)};
   lines << QStringLiteral("%1, %2 events").arg(repetitionText(cell)).arg(cell.events);
   if (cell.live) lines << QStringLiteral("live: still growing");
+  if (cell.unrecorded) {
+    lines << QStringLiteral("seen live and not recorded: gone when this window closes");
+  }
   if (cell.lost > 0) lines << QStringLiteral("%1 events were lost").arg(cell.lost);
   if (cell.cut_short) lines << QStringLiteral("the file ends in the middle of a block");
   if (!cell.notice.empty()) lines << QString::fromStdString(cell.notice);

@@ -8,6 +8,7 @@
 #include <QTableView>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
@@ -111,9 +112,11 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   live_.setInterval(kLiveNumbersMs);
   connect(&live_, &QTimer::timeout, this, [this] {
     refreshCells();
-    askTopology();
+    if (std::exchange(grown_, false)) askTopology();
   });
-  connect(session, &Session::grew, this, [this] {
+  connect(session, &Session::grew, this, [this] { grown_ = true; });
+  // Also the numbers of cells that are not shown change, and whether they have ended.
+  connect(session, &Session::pulled, this, [this] {
     if (!live_.isActive()) live_.start();
   });
   connect(session, &Session::selectionChanged, this,
