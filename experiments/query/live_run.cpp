@@ -199,6 +199,7 @@ void LiveRun::work() {
       CellInfo info;
       if (key.cell < run.plan_.size()) info = run.plan_[key.cell];
       if (info.label.empty()) info.label = fmt::format("cell {}", key.cell);
+      if (info.cell_id.empty()) info.cell_id = fmt::format("cell-{}", key.cell);
       info.run_id = run.source_->info().run_id;
       info.repetition = key.repetition;
       return info;

@@ -17,7 +17,7 @@ TEST(LiveLine, SaysWhatIsKnown) {
   progress.remaining_s = 12.3;
   progress.lag_s = 0.032;
   EXPECT_EQ(liveLine(progress, 3, false),
-            QStringLiteral("cell 3 of 6 · 12 s left · lag 32.0 ms · drops 0"));
+            QStringLiteral("cell 3 of 6 · 12 s left · lag 32 ms · drops 0"));
   progress.lost = 12345;
   EXPECT_TRUE(liveLine(progress, 3, true).endsWith(QStringLiteral("drops 12,345 · pinned")));
 }
