@@ -20,9 +20,9 @@ std::string mapping_size(const MappingEvent& body) {
 }
 
 std::string dma_detail(const DmaEvent& body) {
-  return fmt::format("{}, {}, buffer page {:#x}{}", size_text(body.bytes),
+  return fmt::format("{}, {}, buffer page {:#x}{}{}", size_text(body.bytes),
                      permissions_text(body.granted), body.phys_page,
-                     body.persistent ? ", stays mapped" : "");
+                     body.persistent ? ", stays mapped" : "", body.kept ? ", mapping kept" : "");
 }
 
 std::string access_detail(const AccessEvent& body) {
