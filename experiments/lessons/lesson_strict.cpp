@@ -81,17 +81,17 @@ void add_grace(std::vector<Step>& steps) {
          s.stage().engine_polls();
        },
        {"Another processor maps another page meanwhile. What becomes of its MAP?",
-        {{"It is answered at once, before the UNMAP",
+        {{"Answered before the UNMAP",
           [](const Snapshot& before, const Snapshot& after) {
             return after.requests.size() > before.requests.size() &&
                    after.request().state == RequestView::State::kAnswered;
           }},
-         {"It waits in the ring, behind the UNMAP",
+         {"In the ring, behind the UNMAP",
           [](const Snapshot& before, const Snapshot& after) {
             return after.requests.size() > before.requests.size() &&
                    after.request().state != RequestView::State::kAnswered;
           }},
-         {"It is not even written yet", [](const Snapshot& before, const Snapshot& after) {
+         {"Not even written yet", [](const Snapshot& before, const Snapshot& after) {
             return after.requests.size() == before.requests.size() && after.locked_out == 1;
           }}}}});
 }

@@ -169,7 +169,7 @@ void add_overtaking(std::vector<Step>& steps) {
        },
        [](Scene& s) { s.stage().engine_polls(); },
        {"The engine takes both, with the NIC still inside. Which is answered first?",
-        {{"The UNMAP: requests keep their order",
+        {{"The UNMAP: they keep their order",
           [](const Snapshot&, const Snapshot& after) {
             return after.request(1).state == RequestView::State::kAnswered;
           }},
@@ -178,7 +178,7 @@ void add_overtaking(std::vector<Step>& steps) {
             return after.request(1).state != RequestView::State::kAnswered &&
                    after.request().state == RequestView::State::kAnswered;
           }},
-         {"Neither, before the NIC is done", [](const Snapshot&, const Snapshot& after) {
+         {"Neither yet", [](const Snapshot&, const Snapshot& after) {
             return after.request().state != RequestView::State::kAnswered;
           }}}}});
   steps.push_back(

@@ -47,7 +47,7 @@ std::optional<UseText> use_text(const BufferView& buffer) {
       return UseText{"unmapping", Tone::kUnmap};
     case Use::kGivenBack:
       if (buffer.reachable) return UseText{"given back", Tone::kStale};
-      if (buffer.mapping.persistent) return UseText{"stays mapped", Tone::kQuiet};
+      if (buffer.mapping.persistent) return UseText{"reachable by design", Tone::kQuiet};
       break;
     case Use::kGone:
       break;
@@ -72,9 +72,12 @@ Box driver_box(const Snapshot& shot) {
   for (const BufferView& buffer : shot.buffers) {
     const auto use = use_text(buffer);
     if (!use) continue;
-    box.rows.push_back({hex(buffer.range.first.value), range_text(buffer.range),
-                        fmt::format("{:#x} {}", buffer.mapping.buffer.phys.value, use->text),
-                        use->tone});
+    // What is behind an address that stays open is the strategy's matter: a slot, or all of memory.
+    const bool open = buffer.use == Use::kGivenBack && !buffer.reachable;
+    box.rows.push_back(
+        {hex(buffer.range.first.value), range_text(buffer.range),
+         open ? use->text : fmt::format("{:#x} {}", buffer.mapping.buffer.phys.value, use->text),
+         use->tone});
   }
   asked_rows(shot, box.rows);
   limit(box.rows);
