@@ -1,6 +1,6 @@
 // Device counters count the requests, invalidations, waits and faults of one device.
 //
-// Threading: written by the engine thread, except that each reader counts its own dropped faults;
+// Threading: written by the engine thread, except that each reader counts its own faults;
 // read by anybody.
 #pragma once
 

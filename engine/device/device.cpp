@@ -77,6 +77,12 @@ Result<EndpointHandle> Device::endpoint(EndpointId id) {
   return fail(ErrorKind::kUsage, "the device has no endpoint {}", id.value);
 }
 
+std::uint64_t Device::faults_reported() const {
+  std::uint64_t sum = 0;
+  for (const auto& reader : readers_) sum += reader->faults_reported();
+  return sum;
+}
+
 std::uint64_t Device::faults_dropped() const {
   std::uint64_t sum = 0;
   for (const auto& reader : readers_) sum += reader->faults_dropped();

@@ -116,6 +116,8 @@ class Device {
   // --- What there is to see ---
   const DeviceConfig& config() const { return settings_; }
   const DeviceCounters& counters() const { return counters_; }
+  // Accesses that were refused, by their readers' count: the engine may not have collected them yet. Any thread.
+  std::uint64_t faults_reported() const;
   // Faults for which a reader's ring had no room: they were never posted. Any thread.
   std::uint64_t faults_dropped() const;
   // Names of readers that held up an invalidation beyond the threshold (C5), oldest first. Any thread.

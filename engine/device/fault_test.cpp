@@ -38,6 +38,7 @@ TEST(Faults, D48_D49_D50_D51_ARecordIsWhatHappened) {
   rig.device->poll(1);
   EXPECT_EQ(last_fault(rig)->reason, FaultReason::kMapping);
   EXPECT_EQ(rig.device->counters().faults_posted.value(), 3u);
+  EXPECT_EQ(rig.device->faults_reported(), 3u);
 }
 
 TEST(Faults, D52_ATooSmallBufferIsCountedAndTheOthersServe) {

@@ -87,7 +87,7 @@ Snapshot Snapshot::of(Testbed& testbed) {
           .useful_polls = device.useful_polls.value(),
           .parked = device.parked.value(),
           .stalls = device.stalls.value(),
-          .faults = device.faults() + testbed.engine().faults_dropped(),
+          .faults = testbed.engine().faults_reported(),
           .invalidations = device.invalidations.value(),
           .grace_periods = device.grace_periods.value()};
 }
