@@ -3,7 +3,7 @@
 
 Sizes of functions and files, no throw in engine/ and dataplane/, no thread started in engine/, no
 unfinished work, no sleeping outside tests, no vague names, headers that open with their contract, a
-README of at most 60 lines in every room, commit subjects like "area: imperative" of at most 50 characters. A place that has to break a rule says so on its line or the
+README of at most 60 lines in every room, one name for one class, commit subjects like "area: imperative" of at most 50 characters. A place that has to break a rule says so on its line or the
 one above:  // taste: allow RULE because ...
 """
 import pathlib
@@ -28,6 +28,9 @@ VAGUE_NAMES = {"util", "utils", "common", "manager", "helper", "helpers", "misc"
 # Written in two halves so that this file passes its own check.
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b|not (?:yet )?imple" r"mented|\bDIS" r"ABLED_")
 TEST_FILE = re.compile(r"_(test|bench|fuzz)\.\w+$|_testing\.\w+$")
+
+NAMESPACE = re.compile(r"namespace ([\w:]+)(?: \{|$)")
+CLASS = re.compile(r"(?:template <.*> )?(?:class|struct|union|enum class) (?:alignas\([^)]*\) |\[\[\w+\]\] )*(\w+)[^;]*$")
 
 # rule -> (pattern on the code without comments and literals, where it holds, what to do instead)
 CODE_RULES = {
@@ -95,6 +98,26 @@ def check_source(name, text):
         yield from check_header(name, text)
 
 
+def definitions(text):
+    """The classes that a header defines at a namespace's own level, as (name with its namespace, line)."""
+    namespace = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if opened := NAMESPACE.match(line):
+            namespace = opened.group(1)
+        if found := CLASS.match(line):
+            yield f"{namespace}::{found.group(1)}", number
+
+
+def check_definitions(texts):
+    """Two headers that give one name to two classes: a program with both uses whichever it linked first."""
+    places = {}
+    for name, text in sorted(texts.items()):
+        for what, line in definitions(text):
+            first = places.setdefault(what, name)
+            if first != name:
+                yield name, line, f"{what} is another class in {first}"
+
+
 def check_readmes(root, names):
     rooms = {str(pathlib.PurePosixPath(name).parent) for name in names
              if name.startswith(TOPS[:6]) and name.endswith((".cpp", ".hpp"))}
@@ -131,11 +154,14 @@ def check_commits(root):
 def check_tree(root):
     names = [name for name in checkout.tracked_files(root) if name.split("/")[0] in TOPS]
     problems = []
+    headers = {}
     for name in names:
         if name.endswith(SOURCES):
             text = (root / name).read_text(encoding="utf-8", errors="replace")
             problems += [(name, line, what) for line, what in check_source(name, text)]
-    return problems + list(check_readmes(root, names)) + list(check_commits(root))
+            if name.endswith(".hpp"):
+                headers[name] = text
+    return problems + list(check_definitions(headers)) + list(check_readmes(root, names)) + list(check_commits(root))
 
 
 def main(arguments):

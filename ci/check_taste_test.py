@@ -94,6 +94,18 @@ class RulesTest(unittest.TestCase):
         self.assertIn("pragma", findings("experiments/guest/x.hpp", "int x;\n")[0])
 
 
+class DefinitionsTest(unittest.TestCase):
+    def test_one_name_for_two_classes(self):
+        def found(other):
+            return list(check_taste.check_definitions({
+                "a.hpp": "namespace violet {\nclass Queue {\n};\n}\n", "b.hpp": other}))
+        self.assertIn("violet::Queue is another class in a.hpp", found("namespace violet {\nstruct Queue {\n")[0][2])
+        self.assertTrue(found("namespace violet {\ntemplate <class T>\nclass Queue final : Base {\n"))
+        self.assertEqual([], found("namespace violet {\nclass Queue;\n"))
+        self.assertEqual([], found("namespace violet::gui {\nclass Queue {\n"))
+        self.assertEqual([], found("namespace violet {\nstruct Outer {\n  class Queue {\n"))
+
+
 class SubjectsTest(unittest.TestCase):
     def test_the_form(self):
         for subject in ("engine: answer a split UNMAP with RANGE", "runner, cli: say what is lost"):

@@ -1,11 +1,12 @@
 """Gathers the tests of several build folders into one ctest folder.
 
-    gather.py ROOF BUILD_DIR...
+    gather.py ROOF [--target TARGET] BUILD_DIR...
 
 Writes ROOF/CTestTestfile.cmake: for each build folder one test build.<preset>, which is ninja's own
-verdict on the build, and every test that the folder has, as <preset>.<test>, with its labels, time
-limit and the environment that its sanitizer wants.
+verdict on the build (or on TARGET alone), and every test that the folder has, as <preset>.<test>, with
+its labels, time limit and the environment that its sanitizer wants.
 """
+import argparse
 import json
 import os
 import pathlib
@@ -69,9 +70,9 @@ def as_text(value):
     return str(value)
 
 
-def gather_build(build, roof):
+def gather_build(build, roof, target):
     preset = build.name
-    yield test_lines(f"build.{preset}", ["cmake", "--build", str(build), "--", "-k", "0"],
+    yield test_lines(f"build.{preset}", ["cmake", "--build", str(build), "--target", target, "--", "-k", "0"],
                      {"LABELS": "build", "RUN_SERIAL": "ON", "TIMEOUT": "3600"})
     listing = subprocess.run(["ctest", "--test-dir", str(build), "--show-only=json-v1"],
                              capture_output=True, text=True, check=False)
@@ -94,14 +95,19 @@ def gather_build(build, roof):
         yield test_lines(name, prefix + command, {k: as_text(v) for k, v in properties.items()})
 
 
-def main(arguments):
-    roof = pathlib.Path(arguments[0])
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("roof", type=pathlib.Path)
+    parser.add_argument("builds", type=pathlib.Path, nargs="+")
+    parser.add_argument("--target", default="all")
+    arguments = parser.parse_args()
+    roof = arguments.roof
     for folder in ("xml", "skips"):
         shutil.rmtree(roof / folder, ignore_errors=True)
         (roof / folder).mkdir(parents=True)
-    tests = [lines for build in arguments[1:] for lines in gather_build(pathlib.Path(build), roof)]
+    tests = [lines for build in arguments.builds for lines in gather_build(build, roof, arguments.target)]
     (roof / "CTestTestfile.cmake").write_text("".join(tests), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

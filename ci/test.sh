@@ -21,13 +21,15 @@ some minutes of two processors the first time (ci/build_times.py). VIOLET_FUZZ_S
 TEXT
 }
 
+# build_presets TARGET PRESET...
 build_presets() {
-  local preset groups=(core gui test)
+  local preset target=$1 groups=(core gui test)
+  shift
   lock_builds
   ensure_packages "${groups[@]}"
   require_space $(($# > 1 ? 3000 : 1000))
   for preset in "$@"; do
-    if [[ $preset == release ]]; then stamped_release_build -k 0; else build "$preset" -k 0; fi ||
+    if [[ $preset == release ]]; then stamped_release_build -k 0; else build "$preset" -k 0 "$target"; fi ||
       say "$preset does not build; its test build.$preset will say so again"
   done
   unlock_builds
@@ -43,7 +45,7 @@ with_skip_reasons() {
 }
 
 run_tests() {
-  local quick=0 guest=0 roof=$build_root/test presets args=() status
+  local quick=0 guest=0 roof=$build_root/test target=all presets args=() status
   while (($#)); do
     case $1 in
       --quick) quick=1 ;;
@@ -55,11 +57,11 @@ run_tests() {
   done
   require_writable
   presets=("${full_presets[@]}")
-  ((quick)) && presets=("${quick_presets[@]}")
+  ((quick)) && presets=("${quick_presets[@]}") target=quick
   exec 8>>"$build_root/.test-lock" || die 5 "cannot write $build_root/.test-lock"
   flock -n 8 || { say "another ./violet test is running here; waiting for it" && flock 8; }
   ((guest == 0)) || { ensure_packages guest && build_guests; }
-  build_presets "${presets[@]}"
+  build_presets "$target" "${presets[@]}"
   reserve_hugepages
   /usr/bin/python3 "$root/ci/gather.py" "$roof" "${presets[@]/#/$build_root/}" || die 1 "cannot gather the tests"
   ((quick)) && args=(-L 'unit|style|build' "${args[@]}")

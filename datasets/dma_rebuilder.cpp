@@ -83,6 +83,37 @@ const char* DmaRebuilder::detach(std::uint32_t domain_id, std::uint32_t endpoint
   return nullptr;
 }
 
+void DmaRebuilder::reset() {
+  can_follow_ = false;
+  settle_removals();
+  for (auto& [id, domain] : domains_) {
+    report_.anomalies.ended_by_reset += domain.live.size();
+    remove(id, domain, {0, ~std::uint64_t{0}}, kImplied);
+    settle_removals();
+  }
+  domains_.clear();
+  for (auto& [id, endpoint] : by_id_) {
+    endpoint.attached = false;
+    endpoint.last_valid = false;
+  }
+}
+
+void DmaRebuilder::events_lost() {
+  can_follow_ = false;
+  settle_removals();
+  ++losses_;
+}
+
+const char* DmaRebuilder::name_endpoint(std::uint32_t domain_id, std::string_view name) {
+  auto& domain = domains_[domain_id];
+  if (domain.has_endpoint) return nullptr;
+  if (!add_endpoint(kUnknownEndpoint, domain_id, name, domain.endpoint)) {
+    return "more than 65,535 endpoints";
+  }
+  domain.has_endpoint = true;
+  return nullptr;
+}
+
 DmaRebuilder::Domain* DmaRebuilder::domain_for_map(std::uint32_t id) {
   auto& domain = domains_[id];
   if (domain.has_endpoint) return &domain;
@@ -133,8 +164,25 @@ const char* DmaRebuilder::map(const MapRequest& request) {
   return add_piece(request, *domain);
 }
 
+// What was mapped before events were lost and is in the way went by an unmap that is lost, nobody knows when:
+// it keeps no place, and gets no unmap.
+void DmaRebuilder::forget_uncertain(Range iova, Domain& domain) {
+  auto at = domain.live.upper_bound(iova.first);
+  if (at != domain.live.begin() && std::prev(at)->second.end() - 1 >= iova.first) --at;
+  while (at != domain.live.end() && at->first <= iova.last) {
+    if (at->second.losses == losses_) {
+      ++at;
+      continue;
+    }
+    ++report_.anomalies.ends_unknown;
+    settle_call({&at->second, 1});
+    at = domain.live.erase(at);
+  }
+}
+
 // A device refuses to map over a live mapping, so what is in the way went by an unmap that is missing.
 void DmaRebuilder::clear_way(const MapRequest& request, Domain& domain) {
+  if (losses_ > 0) forget_uncertain(request.iova, domain);
   const auto after = domain.live.upper_bound(request.iova.last);
   if (after == domain.live.begin()) return;
   const auto& before = std::prev(after)->second;
@@ -155,6 +203,7 @@ const char* DmaRebuilder::add_piece(const MapRequest& request, Domain& domain) {
   piece.phys = request.phys;
   piece.bytes = static_cast<std::uint32_t>(request.iova.last - request.iova.first + 1);
   piece.id = pieces_;
+  piece.losses = losses_;
   piece.follows = can_follow_ && last_map_.domain == request.domain &&
                   last_map_.flags == request.flags && last_map_.iova.last + 1 == request.iova.first;
   piece.map_record = spool_.push({clock_.now(), request.phys, piece.id, piece.bytes, 0,
@@ -173,7 +222,7 @@ const char* DmaRebuilder::unmap(std::uint32_t domain_id, Range iova) {
   can_follow_ = false;
   const auto at = domains_.find(domain_id);
   if (at == domains_.end()) {
-    ++report_.anomalies.unmaps_of_nothing;
+    ++(losses_ > 0 ? report_.anomalies.unmaps_of_unknown : report_.anomalies.unmaps_of_nothing);
     return nullptr;
   }
   remove(domain_id, at->second, iova, 0);
@@ -216,7 +265,7 @@ void DmaRebuilder::remove(std::uint32_t domain_id, Domain& domain, Range iova, s
   if (!removal.pieces.empty()) {
     add_removal(domain_id, std::move(removal));
   } else if ((flags & kImplied) == 0 && report_.anomalies.unmaps_of_part == parts_before) {
-    ++report_.anomalies.unmaps_of_nothing;
+    ++(losses_ > 0 ? report_.anomalies.unmaps_of_unknown : report_.anomalies.unmaps_of_nothing);
   }
 }
 
@@ -458,6 +507,7 @@ void DmaRebuilder::settle_accesses(const Piece& piece, const Piece& leader) {
 void DmaRebuilder::settle_live(Domain& domain) {
   std::vector<Piece> run;
   for (const auto& [iova, piece] : domain.live) {
+    if (piece.losses != losses_) ++report_.anomalies.ends_unknown;
     if (!run.empty() && (!piece.follows || piece.id != run.back().id + 1)) {
       settle_live_run(run);
       run.clear();

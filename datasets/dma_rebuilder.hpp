@@ -60,6 +60,13 @@ class DmaRebuilder {
   const char* access(std::uint32_t endpoint, std::uint64_t iova, std::uint32_t bytes,
                      std::uint32_t flag);
   const char* translated(std::uint32_t endpoint, std::uint64_t iova, std::uint64_t phys);
+  // The device or the machine is reset: every mapping and every attachment ends (VIRTIO 1.2, 5.13.5).
+  void reset();
+  // The source lost events here. What is mapped may end among them: it stays until the source names it
+  // again, and where a later map takes its place its end is not known.
+  void events_lost();
+  // Gives the endpoint of a domain that nothing is attached to its name.
+  const char* name_endpoint(std::uint32_t domain, std::string_view name);
 
   // Settles what is still open and writes the trace: dense handles, joined calls.
   Status finish(TraceWriter& writer);
@@ -77,7 +84,8 @@ class DmaRebuilder {
     std::uint32_t map_record;  // index in the spool
     std::uint32_t unmap_record = RecordSpool::kNone;
     std::uint32_t last_access = RecordSpool::kNone;  // head of a list linked through `bytes`
-    bool follows = false;  // its MAP came right behind that of piece id - 1, and continues it
+    bool follows = false;      // its MAP came right behind that of piece id - 1, and continues it
+    std::uint32_t losses = 0;  // losses_ at its MAP: fewer than now, and its end may be lost
     std::uint64_t end() const { return iova + bytes; }  // may wrap to 0 at the top
   };
   struct Domain {
@@ -107,6 +115,7 @@ class DmaRebuilder {
                     std::uint16_t& index);
   Domain* domain_for_map(std::uint32_t id);
   void clear_way(const MapRequest& request, Domain& domain);
+  void forget_uncertain(Range iova, Domain& domain);
   const char* add_piece(const MapRequest& request, Domain& domain);
   Piece* piece_at(Endpoint& endpoint, std::uint64_t iova);
   Piece* find_piece(Domain& domain, std::uint64_t iova);
@@ -134,6 +143,7 @@ class DmaRebuilder {
   std::unordered_map<std::uint32_t, Endpoint> by_id_;
   std::vector<TraceEndpoint> endpoints_;
   std::uint32_t pieces_ = 0;
+  std::uint32_t losses_ = 0;  // times that events were lost
   // The MAP that the next one may continue; cleared by any other request.
   bool can_follow_ = false;
   MapRequest last_map_{};

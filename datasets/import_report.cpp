@@ -36,6 +36,11 @@ constexpr AnomalyName kAnomalies[] = {
      &ImportAnomalies::unmaps_across_calls},
     {"unmaps_unconfirmed", "unmap_done without its unmap", &ImportAnomalies::unmaps_unconfirmed},
     {"ended_by_detach", "mappings that went with their domain", &ImportAnomalies::ended_by_detach},
+    {"ended_by_reset", "mappings that went with a reset", &ImportAnomalies::ended_by_reset},
+    {"ends_unknown", "mappings whose end may be among the lost events",
+     &ImportAnomalies::ends_unknown},
+    {"unmaps_of_unknown", "unmaps that met no mapping, whose map may be among the lost events",
+     &ImportAnomalies::unmaps_of_unknown},
     {"domains_unattached", "domains without an attach before their first map",
      &ImportAnomalies::domains_unattached},
     {"attaches_inferred", "attaches inferred from accesses", &ImportAnomalies::attaches_inferred},
@@ -56,6 +61,15 @@ double percent(std::uint64_t part, std::uint64_t whole) {
   return whole > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
+// 2,795
+std::string with_separators(std::uint64_t value) {
+  auto text = std::to_string(value);
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text;
+}
+
 using Out = std::back_insert_iterator<std::string>;
 
 void add_source(Out out, const ImportReport& r) {
@@ -74,6 +88,7 @@ void add_source(Out out, const ImportReport& r) {
   for (const auto& [name, count] : r.ignored) {
     fmt::format_to(out, "ignored  {} x {}\n", count, name);
   }
+  if (r.lost.any()) fmt::format_to(out, "LOST     {}\n", to_text(r.lost));
   if (!r.damage.empty())
     fmt::format_to(out, "DAMAGED  {}; what came before is imported\n", r.damage);
   fmt::format_to(out, "mode     {}", to_string(r.mode));
@@ -104,7 +119,11 @@ void add_trace(Out out, const ImportReport& r) {
       fmt::format_to(out, " {}: {}", kDirections[i], r.maps_by_direction[i]);
     }
   }
-  fmt::format_to(out, "\nspan     {:.6f} s\n", static_cast<double>(h.time_span_ns) / 1e9);
+  if (h.time_resolution_ns == 0) {
+    fmt::format_to(out, "\nspan     not known: the source tells no times\n");
+  } else {
+    fmt::format_to(out, "\nspan     {:.6f} s\n", static_cast<double>(h.time_span_ns) / 1e9);
+  }
 }
 
 template <std::size_t N, class Name>
@@ -127,7 +146,9 @@ Json source_json(const ImportReport& r) {
             {"events", r.events},
             {"blank_lines", r.blank_lines},
             {"broken", r.broken},
-            {"damage", r.damage}};
+            {"damage", r.damage},
+            {"lost_events", r.lost.uncounted > 0 ? Json() : Json(r.lost.counted)},
+            {"lost_events_at_least", r.lost.counted}};
   json["broken_lines"] = Json::array();
   for (const auto& line : r.broken_lines) {
     json["broken_lines"].push_back({{"line", line.number},
@@ -163,6 +184,17 @@ void RecordStatistics::add(const TraceRecord& record) {
   }
 }
 
+std::string to_text(const LostEvents& lost) {
+  std::string text;
+  if (lost.counted > 0) text = fmt::format("{} events lost", with_separators(lost.counted));
+  if (lost.uncounted > 0) {
+    text +=
+        fmt::format("{}events lost at {} place{} not say how many", text.empty() ? "" : ", and ",
+                    lost.uncounted, lost.uncounted == 1 ? " that does" : "s that do");
+  }
+  return text;
+}
+
 std::string report_text(const ImportReport& report) {
   std::string text;
   const Out out(text);
@@ -195,7 +227,7 @@ std::string report_json(const ImportReport& report) {
   json["covered_pages"] = h.covered_pages;
   json["reused_buffers"] = report.reused_buffers;
   json["shared_buffers"] = report.shared_buffers;
-  json["time_span_ns"] = h.time_span_ns;
+  json["time_span_ns"] = h.time_resolution_ns > 0 ? Json(h.time_span_ns) : Json();
   json["maps_by_direction"] =
       histogram(report.maps_by_direction, [](std::size_t i) { return kDirections[i]; });
   json["accesses_by_direction"] =

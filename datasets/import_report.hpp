@@ -35,12 +35,25 @@ struct ImportAnomalies {
   std::uint64_t unmaps_across_calls = 0;  // one request removed mappings of several calls
   std::uint64_t unmaps_unconfirmed = 0;   // an unmap_done without its unmap
   std::uint64_t ended_by_detach = 0;      // mappings that went with their domain; implied
-  std::uint64_t domains_unattached = 0;   // no attach seen before the first map
-  std::uint64_t attaches_inferred = 0;    // endpoint known only from its accesses
-  std::uint64_t times_back = 0;           // time went back; read as the time before
-  std::uint64_t times_jumped = 0;         // a time far off; see TraceClock
-  std::uint64_t times_missing = 0;        // lines without a time
+  std::uint64_t ended_by_reset = 0;       // mappings that went with a reset; implied
+  std::uint64_t ends_unknown = 0;         // mapped when events were lost, and not unmapped since
+  std::uint64_t unmaps_of_unknown =
+      0;  // behind lost events: of what was mapped there, or of nothing
+  std::uint64_t domains_unattached = 0;  // no attach seen before the first map
+  std::uint64_t attaches_inferred = 0;   // endpoint known only from its accesses
+  std::uint64_t times_back = 0;          // time went back; read as the time before
+  std::uint64_t times_jumped = 0;        // a time far off; see TraceClock
+  std::uint64_t times_missing = 0;       // lines without a time
 };
+
+// Events that the source says it lost. It does not always say how many.
+struct LostEvents {
+  std::uint64_t counted = 0;    // of which it says the number
+  std::uint64_t uncounted = 0;  // places where it does not
+  bool any() const { return counted > 0 || uncounted > 0; }
+};
+// "2,795 events lost"; "events lost at 2 places that do not say how many"; or both.
+std::string to_text(const LostEvents& lost);
 
 struct ImportReport {
   std::string source;    // path as given
@@ -54,8 +67,9 @@ struct ImportReport {
   std::map<std::string, std::uint64_t, std::less<>> ignored;  // events of other kinds, by name
   std::uint64_t broken = 0;
   std::vector<BrokenLine> broken_lines;  // the first few
-  std::string damage;                    // why reading ended before the end of the source
-  std::vector<std::string> notes;        // for the reader: what is approximate and why
+  LostEvents lost;
+  std::string damage;              // why reading ended before the end of the source
+  std::vector<std::string> notes;  // for the reader: what is approximate and why
 
   TraceMode mode = TraceMode::kUnknown;
   std::string mode_evidence;

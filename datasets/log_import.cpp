@@ -48,6 +48,7 @@ class LogImport {
 
   Status write() {
     set_mode();
+    add_notes();
     VIOLET_TRY(auto writer, TraceWriter::create(job_.out_path));
     VIOLET_TRY(stream_.finish(writer));
     TraceTables tables{stream_.endpoints(), metadata(), report_.mode, parser_.time_resolution_ns()};
@@ -137,6 +138,18 @@ class LogImport {
     }
   }
 
+  void add_notes() {
+    for (auto& note : parser_.notes()) report_.notes.push_back(std::move(note));
+    if (parser_.time_resolution_ns() == 0) {
+      report_.notes.push_back("the order of events is known, their times are not");
+    }
+    if (!report_.lost.any()) return;
+    report_.notes.push_back(to_text(report_.lost) +
+                            ": a mapping made before that and not named since may have ended (it "
+                            "has no unmap), and of what "
+                            "was mapped, accessed and unmapped among them nothing is known");
+  }
+
   std::string metadata() const {
     nlohmann::ordered_json json;
     json["source"] = std::filesystem::path(job_.path).filename().string();
@@ -144,6 +157,12 @@ class LogImport {
     json["lines"] = report_.lines;
     json["broken_lines"] = report_.broken;
     if (!report_.damage.empty()) json["source_damaged"] = true;
+    if (report_.lost.any()) {
+      json["lost_events"] = report_.lost.uncounted > 0
+                                ? nlohmann::ordered_json()
+                                : nlohmann::ordered_json(report_.lost.counted);
+      json["lost_events_at_least"] = report_.lost.counted;
+    }
     json["mode"] = to_string(report_.mode);
     json["mode_evidence"] = report_.mode_evidence;
     json["known"] = parser_.known();

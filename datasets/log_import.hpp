@@ -26,10 +26,11 @@ class LogParser {
   // A broken line must have had no effect but on the stream's clock, which the caller restores.
   virtual LineVerdict parse(std::string_view line, DmaRebuilder& stream, ImportReport& report) = 0;
   virtual DmaRebuilder::UnmapIs unmap_is() const = 0;
-  virtual std::uint32_t time_resolution_ns() const = 0;
-  // What the log says and what the trace therefore assumes, for the metadata.
+  virtual std::uint32_t time_resolution_ns() const = 0;  // 0: no line told a time
+  // What the log says and what the trace therefore assumes, for the metadata; asked when all is read.
   virtual std::vector<std::string> known() const = 0;
   virtual std::vector<std::string> assumed() const = 0;
+  virtual std::vector<std::string> notes() const { return {}; }
 };
 
 // Counts an event that means nothing here; of very many names only the first are kept apart.

@@ -7,14 +7,19 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <set>
 
 #include "engine/base/check.hpp"
+#include "engine/base/huge_pages.hpp"
 
 namespace violet {
 namespace {
@@ -42,10 +47,64 @@ std::vector<std::string> eal_arguments(const std::vector<unsigned>& cpus, bool h
     arguments.emplace_back("--in-memory");
   } else {
     arguments.emplace_back("--no-huge");
-    arguments.emplace_back(fmt::format("--file-prefix=violet-{}", getpid()));
+    arguments.emplace_back("--no-shconf");
   }
   return arguments;
 }
+
+// Why EAL gets 4 KiB pages; empty: it gets hugepages.
+std::string reason_against_huge_pages(const EalOptions& options) {
+  if (!options.huge_pages) return "the caller wants none";
+  if (!huge_pages_allowed()) return "VIOLET_NO_HUGEPAGES is set";
+  const std::uint64_t wanted = std::uint64_t{options.memory_mib} << 20;
+  const std::uint64_t available = available_huge_page_bytes();
+  if (available < wanted) {
+    return fmt::format("{} MiB of hugepages are free and not reserved, EAL needs {}",
+                       available >> 20, options.memory_mib);
+  }
+  // EAL cannot be asked twice: once it has failed, it does not start again in this process.
+  const auto tried = map_huge_pages(wanted);
+  if (tried.empty()) {
+    return fmt::format(
+        "{} MiB of hugepages are free, but taking {} fails ({}): see hugetlb limits of the "
+        "cgroup and numactl",
+        available >> 20, options.memory_mib, std::strerror(errno));
+  }
+  ::munmap(tried.data(), tried.size());
+  return {};
+}
+
+// A folder for what EAL would leave in DPDK's own; in memory it makes the folder and nothing in it. Where none can
+// be made EAL runs without.
+class RuntimeFolder {
+ public:
+  RuntimeFolder() {
+    if (const char* before = std::getenv(kVariable)) before_ = before;
+    std::error_code error;
+    auto name = (std::filesystem::temp_directory_path(error) / "violet-eal-XXXXXX").string();
+    if (error || ::mkdtemp(name.data()) == nullptr) return;
+    path_ = name;
+    ::setenv(kVariable, path_.c_str(), 1);
+  }
+  ~RuntimeFolder() {
+    if (path_.empty()) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+    if (before_) {
+      ::setenv(kVariable, before_->c_str(), 1);
+    } else {
+      ::unsetenv(kVariable);
+    }
+  }
+  RuntimeFolder(const RuntimeFolder&) = delete;
+  RuntimeFolder& operator=(const RuntimeFolder&) = delete;
+
+ private:
+  static constexpr const char* kVariable = "RUNTIME_DIRECTORY";  // Read by EAL before its default.
+
+  std::optional<std::string> before_;
+  std::string path_;
+};
 
 int run_body(void* argument) {
   (*static_cast<std::function<void()>*>(argument))();
@@ -65,20 +124,6 @@ std::vector<unsigned> allowed_cpus() {
   return cpus;
 }
 
-std::uint64_t free_huge_page_bytes() {
-  std::uint64_t bytes = 0;
-  std::error_code error;
-  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
-    const std::string name = size.path().filename();  // hugepages-2048kB
-    std::uint64_t count = 0;
-    std::ifstream(size.path() / "free_hugepages") >> count;
-    const auto digits = name.find_first_of("0123456789");
-    if (digits == std::string::npos) continue;
-    bytes += count * std::strtoull(name.c_str() + digits, nullptr, 10) * 1024;
-  }
-  return bytes;
-}
-
 Result<Eal*> Eal::start(const EalOptions& options) {
   static Eal* running = nullptr;
   if (running != nullptr) return fail("EAL is started already; it starts once in a process");
@@ -92,8 +137,9 @@ Result<Eal*> Eal::start(const EalOptions& options) {
                   getpid());
     }
   }
-  const bool huge =
-      options.huge_pages && free_huge_page_bytes() >= std::uint64_t{options.memory_mib} << 20;
+  const auto against = reason_against_huge_pages(options);
+  const bool huge = against.empty();
+  const RuntimeFolder folder;
 
   auto arguments = eal_arguments(cpus, huge, options.memory_mib);
   std::vector<char*> argv;
@@ -107,7 +153,7 @@ Result<Eal*> Eal::start(const EalOptions& options) {
   static Eal eal;
   eal.cpus_ = std::move(cpus);
   eal.bodies_.resize(eal.cpus_.size());
-  eal.huge_pages_ = huge;
+  eal.against_huge_pages_ = against;
   eal.oversubscribed_ =
       std::set<unsigned>(eal.cpus_.begin(), eal.cpus_.end()).size() != eal.cpus_.size();
   running = &eal;

@@ -1,7 +1,8 @@
 // Eal starts DPDK's environment abstraction layer for us: the user never types an EAL argument.
 //
-// With hugepages: --in-memory. Without: --no-huge and a private file prefix (DPDK 22.11 refuses the
-// two together). No PCI, no telemetry socket, its log only from warnings up.
+// With hugepages: --in-memory. Without: --no-huge and --no-shconf (DPDK 22.11 refuses --no-huge and --in-memory
+// together). Either way it leaves no file or folder behind. No PCI, no telemetry socket, its log only from warnings
+// up.
 //
 // Threading: start() once, on the thread that becomes the main lcore; EAL starts once in a process.
 // Limits: one lcore per CPU given, the first is the main one. Two lcores on one CPU starve each
@@ -19,7 +20,7 @@ namespace violet {
 
 struct EalOptions {
   std::vector<unsigned> cpus;  // One lcore each, in this order; empty: every CPU we may run on.
-  bool huge_pages = true;      // Use them when the host has some free.
+  bool huge_pages = true;      // Use them when the host has enough and the user allows them.
   unsigned memory_mib = 64;    // EAL's own heap, not guest memory.
 };
 
@@ -29,7 +30,9 @@ class Eal {
   static Result<Eal*> start(const EalOptions& options);
 
   const std::vector<unsigned>& cpus() const { return cpus_; }
-  bool huge_pages() const { return huge_pages_; }
+  bool huge_pages() const { return against_huge_pages_.empty(); }
+  // Why EAL runs on 4 KiB pages; empty when it does not.
+  const std::string& against_huge_pages() const { return against_huge_pages_; }
   bool oversubscribed() const { return oversubscribed_; }
 
   // Runs `body` on worker lcore `lcore` (1 .. cpus().size() - 1) until it returns.
@@ -40,13 +43,11 @@ class Eal {
  private:
   std::vector<unsigned> cpus_;
   std::vector<std::function<void()>> bodies_;
-  bool huge_pages_ = false;
+  std::string against_huge_pages_;
   bool oversubscribed_ = false;
 };
 
 // CPUs this process may run on, ascending.
 std::vector<unsigned> allowed_cpus();
-// Free 2 MiB and 1 GiB hugepages, in bytes.
-std::uint64_t free_huge_page_bytes();
 
 }  // namespace violet

@@ -1,9 +1,12 @@
 #include "dataplane/eal/eal.hpp"
 
 #include <gtest/gtest.h>
+#include <rte_eal.h>
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
 
 #include "dataplane/eal/rcu_quiescence.hpp"
 #include "engine/base/clock.hpp"
@@ -28,6 +31,17 @@ TEST(Eal, StartsOnceAndSaysSoTheSecondTime) {
   const auto second = Eal::start({});
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find("once"), std::string::npos);
+}
+
+// Neither in DPDK's own runtime directory, which may be read-only, nor in ours.
+TEST(Eal, LeavesNoFolderBehind) {
+  eal();
+  EXPECT_FALSE(std::filesystem::exists(rte_eal_get_runtime_dir())) << rte_eal_get_runtime_dir();
+  EXPECT_EQ(std::getenv("RUNTIME_DIRECTORY"), nullptr);
+}
+
+TEST(Eal, SaysWhyItRunsWithoutHugePages) {
+  EXPECT_EQ(eal().huge_pages(), eal().against_huge_pages().empty());
 }
 
 TEST(Eal, RunsABodyOnAWorker) {

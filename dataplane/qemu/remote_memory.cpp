@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "engine/base/check.hpp"
 
@@ -18,10 +19,6 @@ bool same(const GuestMemory::Region& a, const GuestMemory::Region& b) {
 }
 
 }  // namespace
-
-RemoteMemory::~RemoteMemory() {
-  for (const File& file : files_) ::munmap(file.bytes.data(), file.bytes.size());
-}
 
 Result<bool> RemoteMemory::sync(const SyncMemory& message, std::span<const FileDescriptor> fds) {
   VIOLET_CHECK(message.count == fds.size());
@@ -48,7 +45,9 @@ Result<std::span<std::byte>> RemoteMemory::map(const FileDescriptor& fd) {
     return fail("the guest's memory has no file: {}", std::strerror(errno));
   }
   for (const File& file : files_) {
-    if (file.device == status.st_dev && file.inode == status.st_ino) return file.bytes;
+    if (file.device == status.st_dev && file.inode == status.st_ino) {
+      return file.memory.bytes();
+    }
   }
   if (files_.size() == kMaxFiles) return fail("the guest's memory has over {} files", kMaxFiles);
   const int seals = ::fcntl(fd.get(), F_GET_SEALS);
@@ -59,13 +58,13 @@ Result<std::span<std::byte>> RemoteMemory::map(const FileDescriptor& fd) {
         "-object memory-backend-memfd,id=ram,size=...,share=on -machine memory-backend=ram");
   }
   const auto bytes = static_cast<std::size_t>(status.st_size);
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (at == MAP_FAILED) {
+  auto memory = MappedMemory::map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get());
+  if (!memory) {
     return fail(ErrorKind::kEnvironment, "cannot map {} bytes of the guest's memory: {}", bytes,
-                std::strerror(errno));
+                memory.error().message);
   }
-  files_.push_back({status.st_dev, status.st_ino, {static_cast<std::byte*>(at), bytes}});
-  return files_.back().bytes;
+  files_.push_back({status.st_dev, status.st_ino, std::move(*memory)});
+  return files_.back().memory.bytes();
 }
 
 }  // namespace violet::qemu

@@ -15,17 +15,13 @@
 
 #include "dataplane/qemu/message.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
+#include "engine/base/mapped_memory.hpp"
 
 namespace violet::qemu {
 
 class RemoteMemory {
  public:
   static constexpr std::size_t kMaxFiles = 16;
-
-  RemoteMemory() = default;
-  ~RemoteMemory();
-  RemoteMemory(const RemoteMemory&) = delete;
-  RemoteMemory& operator=(const RemoteMemory&) = delete;
 
   // True when the table of regions is another than before: whoever remembers regions refreshes them.
   // Error when the memory cannot be shared; the table is then the old one.
@@ -36,7 +32,7 @@ class RemoteMemory {
   struct File {
     dev_t device;
     ino_t inode;
-    std::span<std::byte> bytes;
+    MappedMemory memory;
   };
 
   Result<std::span<std::byte>> map(const FileDescriptor& fd);

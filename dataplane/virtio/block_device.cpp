@@ -108,7 +108,8 @@ std::uint32_t BlockDevice::serve(const DmaChain& chain) {
   auto status = static_cast<std::byte>(outcome.result);
   // Section 5.2.6: the status is the last byte.
   if (!dma(chain, Access::kWrite, chain.writable() - 1, 1, &status)) return 0;
-  return outcome.written + 1;
+  // The used length claims every byte before it (section 2.7.8.2), so a status behind a gap is not in it.
+  return outcome.written + (outcome.written == chain.writable() - 1 ? 1 : 0);
 }
 
 BlockDevice::Outcome BlockDevice::execute(const DmaChain& chain) {

@@ -51,16 +51,19 @@ struct BlockDeviceTest : testing::Test {
   // The status, or -1 when the request came back without one.
   int request(std::uint32_t type, std::uint64_t sector, std::uint32_t out_bytes,
               std::uint32_t in_bytes) {
+    std::byte& status = *memory.host({kIn + in_bytes}, 1);
+    status = kUntouched;
     queue(type, sector, out_bytes, in_bytes);
     device.poll(8);
     UsedBuffer used{};
     EXPECT_EQ(driver->pop_used(std::span(&used, 1)), 1u);
     used_bytes = used.bytes;
-    if (used.bytes == 0) return -1;
-    return std::to_integer<int>(*memory.host({kIn + in_bytes}, 1));
+    return status == kUntouched ? -1 : std::to_integer<int>(status);
   }
   std::byte* out(std::size_t at = 0) { return memory.host({kOut + 16 + at}, 1); }
   std::byte* in(std::size_t at = 0) { return memory.host({kIn + at}, 1); }
+
+  static constexpr std::byte kUntouched{0xee};
 
   GuestMemory memory;
   ShiftedPort port{memory};
@@ -102,6 +105,20 @@ TEST_F(BlockDeviceTest, KnowsFlushSerialAndNothingElse) {
   EXPECT_STREQ(reinterpret_cast<char*>(in()), "violet-0");
   EXPECT_EQ(used_bytes, 21u);
   EXPECT_EQ(request(11, 0, 0, 0), 2);
+}
+
+// VIRTIO 2.7.8.2: of the writable part, as many bytes from the first on were written at least.
+TEST_F(BlockDeviceTest, TheUsedLengthClaimsNoByteThatNobodyWrote) {
+  std::memset(in(), 0xee, 512);
+  EXPECT_EQ(request(0, 4096, 0, 512), 1) << "outside the disk: the status is behind a gap";
+  EXPECT_EQ(*in(), kUntouched);
+  EXPECT_EQ(used_bytes, 0u);
+  EXPECT_EQ(request(8, 0, 0, 40), 0) << "a serial number of 20 bytes in front of a gap";
+  EXPECT_EQ(used_bytes, 20u);
+  EXPECT_EQ(request(11, 0, 0, 512), 2);
+  EXPECT_EQ(used_bytes, 0u);
+  EXPECT_EQ(request(11, 0, 0, 0), 2);
+  EXPECT_EQ(used_bytes, 1u);
 }
 
 TEST_F(BlockDeviceTest, AFaultOnDataIsAnErrorAndNothingMoves) {

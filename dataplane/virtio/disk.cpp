@@ -10,13 +10,13 @@
 namespace violet::virtio {
 namespace {
 
-Result<std::span<std::byte>> map(std::uint64_t bytes, int flags, int fd) {
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-  if (at == MAP_FAILED) {
+Result<MappedMemory> map(std::uint64_t bytes, int flags, int fd) {
+  auto mapped = MappedMemory::map(bytes, PROT_READ | PROT_WRITE, flags, fd);
+  if (!mapped) {
     return fail(ErrorKind::kEnvironment, "cannot map a disk of {} bytes: {}", bytes,
-                std::strerror(errno));
+                mapped.error().message);
   }
-  return std::span(static_cast<std::byte*>(at), bytes);
+  return mapped;
 }
 
 }  // namespace
@@ -25,8 +25,8 @@ Result<std::unique_ptr<Disk>> Disk::in_memory(std::uint64_t bytes) {
   if (bytes == 0 || bytes % kSector != 0) {
     return fail(ErrorKind::kUsage, "a disk of {} bytes is not a number of sectors", bytes);
   }
-  VIOLET_TRY(const auto mapped, map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1));
-  return std::unique_ptr<Disk>(new Disk(mapped, FileDescriptor()));
+  VIOLET_TRY(auto mapped, map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1));
+  return std::unique_ptr<Disk>(new Disk(std::move(mapped), FileDescriptor()));
 }
 
 Result<std::unique_ptr<Disk>> Disk::of_file(const std::string& path) {
@@ -43,13 +43,12 @@ Result<std::unique_ptr<Disk>> Disk::of_file(const std::string& path) {
     return fail(ErrorKind::kEnvironment, "{}: no room for its {} bytes: {}", path, status.st_size,
                 std::strerror(error));
   }
-  VIOLET_TRY(const auto mapped,
-             map(static_cast<std::uint64_t>(status.st_size), MAP_SHARED, file.get()));
-  return std::unique_ptr<Disk>(new Disk(mapped, std::move(file)));
+  VIOLET_TRY(auto mapped, map(static_cast<std::uint64_t>(status.st_size), MAP_SHARED, file.get()));
+  return std::unique_ptr<Disk>(new Disk(std::move(mapped), std::move(file)));
 }
 
-Disk::~Disk() { ::munmap(bytes_.data(), bytes_.size()); }
-
-bool Disk::flush() { return !file_.valid() || ::msync(bytes_.data(), bytes_.size(), MS_SYNC) == 0; }
+bool Disk::flush() {
+  return !file_.valid() || ::msync(bytes().data(), bytes().size(), MS_SYNC) == 0;
+}
 
 }  // namespace violet::virtio

@@ -10,8 +10,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "engine/base/file_descriptor.hpp"
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 
 namespace violet::virtio {
@@ -23,19 +25,17 @@ class Disk {
   // Zeroed, and gone when the object ends.
   static Result<std::unique_ptr<Disk>> in_memory(std::uint64_t bytes);
   static Result<std::unique_ptr<Disk>> of_file(const std::string& path);
-  ~Disk();
-  Disk(const Disk&) = delete;
-  Disk& operator=(const Disk&) = delete;
 
-  std::span<std::byte> bytes() const { return bytes_; }
-  std::uint64_t sectors() const { return bytes_.size() / kSector; }
+  std::span<std::byte> bytes() const { return memory_.bytes(); }
+  std::uint64_t sectors() const { return bytes().size() / kSector; }
   // Blocks until the file is written. False: it could not be.
   bool flush();
 
  private:
-  Disk(std::span<std::byte> bytes, FileDescriptor file) : bytes_(bytes), file_(std::move(file)) {}
+  Disk(MappedMemory memory, FileDescriptor file)
+      : memory_(std::move(memory)), file_(std::move(file)) {}
 
-  std::span<std::byte> bytes_;
+  MappedMemory memory_;
   FileDescriptor file_;
 };
 

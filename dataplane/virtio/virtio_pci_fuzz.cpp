@@ -50,11 +50,12 @@ class Input {
   bool empty() const { return left_.empty(); }
   template <class T>
   T take() {
-    T value{};
+    // Not memcpy of as many bytes as there are: g++ 12 drops the zero before one of 0 or 1 bytes.
+    std::uint64_t value = 0;
     const std::size_t bytes = std::min(sizeof(T), left_.size());
-    std::memcpy(&value, left_.data(), bytes);
+    for (std::size_t i = 0; i < bytes; ++i) value |= std::uint64_t{left_[i]} << (8 * i);
     left_ = left_.subspan(bytes);
-    return value;
+    return static_cast<T>(value);
   }
 
  private:

@@ -67,14 +67,19 @@ bool DeviceEventQueue<Ring>::hold_next() noexcept {
   return holding_;
 }
 
+// A driver that offered a buffer too small for any record would have it in front for ever otherwise.
 template <class Ring>
 PostResult DeviceEventQueue<Ring>::post(std::span<const std::byte> record) {
-  if (ring_.broken() || (!holding_ && !hold_next())) return PostResult::kNoBuffer;
-  if (!ring_.chains().write(held_.token, 0, record)) return PostResult::kBufferTooSmall;
-  ring_.give_back(held_.token, static_cast<std::uint32_t>(record.size()));
-  ring_.publish();
-  holding_ = false;
-  return PostResult::kPosted;
+  PostResult result = PostResult::kNoBuffer;
+  for (unsigned i = 0; i < kBuffersTried && !ring_.broken() && (holding_ || hold_next()); ++i) {
+    const bool fits = ring_.chains().write(held_.token, 0, record);
+    ring_.give_back(held_.token, fits ? static_cast<std::uint32_t>(record.size()) : 0);
+    ring_.publish();
+    holding_ = false;
+    if (fits) return PostResult::kPosted;
+    result = PostResult::kBufferTooSmall;
+  }
+  return result;
 }
 
 template class DeviceRequestQueue<SplitDeviceRing>;

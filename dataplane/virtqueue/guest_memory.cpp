@@ -8,27 +8,28 @@
 #include <utility>
 
 #include "engine/base/check.hpp"
+#include "engine/base/huge_pages.hpp"
 
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
+constexpr std::uint64_t kHugePage = kHugePageBytes;
 constexpr std::uint64_t kPage = 4096;
 
 constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) {
   return (bytes + (unit - 1)) / unit * unit;
 }
 
-std::span<std::byte> map_anonymous(std::uint64_t bytes, int extra_flags) {
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | extra_flags, -1, 0);
+std::span<std::byte> map_anonymous(std::uint64_t bytes) {
+  void* const at =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return {};
   return {static_cast<std::byte*>(at), bytes};
 }
 
 // 4 KiB pages that start on a 2 MiB boundary, because transparent hugepages need one.
 std::span<std::byte> map_huge_aligned(std::uint64_t bytes) {
-  const auto wide = map_anonymous(bytes + kHugePage, 0);
+  const auto wide = map_anonymous(bytes + kHugePage);
   if (wide.empty()) return {};
   const auto start = reinterpret_cast<std::uintptr_t>(wide.data());
   const std::uint64_t lead = round_up(start, kHugePage) - start;
@@ -77,12 +78,13 @@ Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backi
   if (bytes == 0 || bytes > std::uint64_t{1} << 46) {
     return fail(ErrorKind::kUsage, "guest memory of {} bytes is not possible", bytes);
   }
-  const bool wants_huge = backing == Backing::kHugePages && bytes >= kHugePage;
+  const bool wants_huge =
+      backing == Backing::kHugePages && bytes >= kHugePage && huge_pages_allowed();
   std::span<std::byte> host;
-  if (wants_huge) host = map_anonymous(round_up(bytes, kHugePage), MAP_HUGETLB);
+  if (wants_huge) host = map_huge_pages(round_up(bytes, kHugePage));
   const bool huge = !host.empty();
   if (!huge && wants_huge) host = map_huge_aligned(round_up(bytes, kPage));
-  if (host.empty()) host = map_anonymous(round_up(bytes, kPage), 0);
+  if (host.empty()) host = map_anonymous(round_up(bytes, kPage));
   if (host.empty()) {
     return fail(ErrorKind::kEnvironment, "no memory for {} bytes of guest memory: {}", bytes,
                 std::strerror(errno));

@@ -29,7 +29,8 @@ class GuestMemory {
     std::byte* host;
   };
 
-  // kHugePages falls back to 4 KiB pages with the kernel's transparent ones advised, and says so.
+  // kHugePages falls back to 4 KiB pages with the kernel's transparent ones advised, and says so; where the user
+  // forbids hugepages (VIOLET_NO_HUGEPAGES) it is kAnonymous.
   enum class Backing { kAnonymous, kHugePages };
 
   GuestMemory() = default;

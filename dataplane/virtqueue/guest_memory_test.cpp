@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dataplane/virtqueue/region_cache.hpp"
+#include "engine/base/huge_pages.hpp"
 #include "engine/base/rng.hpp"
 
 namespace violet {
@@ -105,6 +106,18 @@ TEST(GuestMemory, HugePagesAreGotOrTheFallbackIsNamed) {
   host[0] = host[5u << 20] = std::byte{1};
   ASSERT_TRUE(memory.allocate({1u << 30}, 4096, Backing::kAnonymous).has_value());
   EXPECT_STRNE(memory.backing_name(), "hugepages") << "one small allocation is enough to say so";
+}
+
+TEST(GuestMemory, TakesNoHugePagesWhereTheUserForbidsThem) {
+  ::setenv("VIOLET_NO_HUGEPAGES", "1", 1);
+  const auto before = available_huge_page_bytes();
+  GuestMemory memory;
+  ASSERT_TRUE(memory.allocate({0}, 4u << 20, Backing::kHugePages).has_value());
+  memory.host({0}, 1)[0] = std::byte{1};
+  EXPECT_STREQ(memory.backing_name(), "4 KiB pages");
+  // Other programs of this host may use some meanwhile, but not just these.
+  EXPECT_NE(before - available_huge_page_bytes(), std::uint64_t{4} << 20);
+  ::unsetenv("VIOLET_NO_HUGEPAGES");
 }
 
 TEST(GuestMemory, ExternalMemoryIsNamedAndNotFreed) {

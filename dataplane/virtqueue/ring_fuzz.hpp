@@ -31,11 +31,12 @@ class FuzzInput {
   bool empty() const { return data_.empty(); }
   template <class T>
   T take() {
-    T value{};
-    const std::size_t bytes = std::min(sizeof value, data_.size());
-    std::memcpy(&value, data_.data(), bytes);
+    // Not memcpy of as many bytes as there are: g++ 12 drops the zero before one of 0 or 1 bytes.
+    std::uint64_t value = 0;
+    const std::size_t bytes = std::min(sizeof(T), data_.size());
+    for (std::size_t i = 0; i < bytes; ++i) value |= std::uint64_t{data_[i]} << (8 * i);
     data_ = data_.subspan(bytes);
-    return value;
+    return static_cast<T>(value);
   }
   std::uint32_t below(std::uint32_t bound) { return take<std::uint16_t>() % bound; }
 

@@ -14,8 +14,8 @@
 namespace violet {
 namespace {
 
-std::vector<RigOptions> rigs() {
-  std::vector<RigOptions> all;
+std::vector<RingRigOptions> rigs() {
+  std::vector<RingRigOptions> all;
   for (const auto& [format, sizes] :
        {std::pair{RingFormat::kSplit, std::array<std::uint32_t, 3>{4, 16, 64}},
         std::pair{RingFormat::kPacked, std::array<std::uint32_t, 3>{5, 16, 97}}}) {
@@ -33,7 +33,7 @@ std::vector<RigOptions> rigs() {
 // One random history. A cookie is free, with the device's queue, with the device, answered, or free again.
 class History {
  public:
-  History(const RigOptions& options, std::uint64_t seed)
+  History(const RingRigOptions& options, std::uint64_t seed)
       : rng_(seed),
         rig_(options),
         driver_(rig_.make_driver()),
@@ -180,7 +180,7 @@ class History {
   std::uint64_t collected_ = 0;
 };
 
-class RingHistory : public testing::TestWithParam<RigOptions> {};
+class RingHistory : public testing::TestWithParam<RingRigOptions> {};
 
 INSTANTIATE_TEST_SUITE_P(All, RingHistory, testing::ValuesIn(rigs()),
                          [](const auto& rig) { return rig_name(rig.param); });

@@ -33,7 +33,7 @@ inline constexpr std::uint32_t kSlowdown = 1;
 inline constexpr std::uint32_t kSlowdown = 1;
 #endif
 
-struct RigOptions {
+struct RingRigOptions {
   RingFormat format = RingFormat::kSplit;
   std::uint32_t size = 256;
   RingFeatures features;
@@ -41,7 +41,7 @@ struct RigOptions {
   bool single_segment = false;
 };
 
-inline std::string rig_name(const RigOptions& options) {
+inline std::string rig_name(const RingRigOptions& options) {
   std::string name = options.format == RingFormat::kSplit ? "split" : "packed";
   name += std::to_string(options.size);
   if (options.use_indirect) name += "_indirect";
@@ -56,7 +56,7 @@ class RingRig {
   static constexpr std::uint32_t kTailBytes = 4;
   static constexpr std::uint64_t kStride = 64;  // A request and its answer share a cache line.
 
-  explicit RingRig(const RigOptions& options)
+  explicit RingRig(const RingRigOptions& options)
       : options_(options), layout_(QueueLayout::at(options.format, options.size, {kRingAt})) {
     const std::uint64_t ring = QueueLayout::bytes(options.format, options.size);
     buffers_at_ = (kRingAt + ring + 4095) & ~std::uint64_t{4095};
@@ -106,7 +106,7 @@ class RingRig {
   }
 
  private:
-  RigOptions options_;
+  RingRigOptions options_;
   QueueLayout layout_;
   std::uint64_t buffers_at_ = 0;
   GuestMemory memory_;

@@ -46,7 +46,7 @@ class Bell {
 };
 
 struct Mode {
-  RigOptions rig;
+  RingRigOptions rig;
   bool sleeping;  // Both sides sleep on a bell instead of polling.
 };
 

@@ -134,7 +134,7 @@ void collect_one(RingRig& rig, DriverQueue& driver, std::uint64_t number) {
   VIOLET_CHECK(rig.status(used.cookie) == static_cast<std::uint8_t>(number * 7 + 1));
 }
 
-double ring_ns(const RigOptions& options, int echo_cpu) {
+double ring_ns(const RingRigOptions& options, int echo_cpu) {
   RingRig rig(options);
   DriverQueue& driver = rig.make_driver();
   RingRequestQueue& device = rig.make_device();
@@ -158,7 +158,7 @@ double median(std::vector<double>& values) {
   return *middle;
 }
 
-void round_trip(benchmark::State& state, const RigOptions& options) {
+void round_trip(benchmark::State& state, const RingRigOptions& options) {
   const auto cpus = allowed_cpus();
   if (cpus.size() < 2) {
     state.SkipWithError("needs two CPUs: one for the driver, one for the device");
@@ -211,7 +211,7 @@ void burst(RingRig& rig, DriverQueue& driver, std::uint64_t& number) {
 }
 
 // One thread plays both sides, 32 in flight: what the instructions cost when every line is near.
-void both_sides(benchmark::State& state, const RigOptions& options) {
+void both_sides(benchmark::State& state, const RingRigOptions& options) {
   RingRig rig(options);
   DriverQueue& driver = rig.make_driver();
   RingRequestQueue& device = rig.make_device();
@@ -237,7 +237,7 @@ void both_sides(benchmark::State& state, const RigOptions& options) {
 
 // Bursts of 32 to the other core and back, as a driver sends them that queues requests and then waits for
 // all of them.
-void bursts(benchmark::State& state, const RigOptions& options) {
+void bursts(benchmark::State& state, const RingRigOptions& options) {
   const auto cpus = allowed_cpus();
   if (cpus.size() < 2) {
     state.SkipWithError("needs two CPUs: one for the driver, one for the device");
@@ -262,10 +262,10 @@ void bursts(benchmark::State& state, const RigOptions& options) {
   sched_setaffinity(0, sizeof before, &before);
 }
 
-constexpr RigOptions kSplit{RingFormat::kSplit, 256, {}, false, false};
-constexpr RigOptions kPacked{RingFormat::kPacked, 256, {}, false, false};
-constexpr RigOptions kSplitIndirect{RingFormat::kSplit, 256, {true, false}, true, false};
-constexpr RigOptions kPackedIndirect{RingFormat::kPacked, 256, {true, false}, true, false};
+constexpr RingRigOptions kSplit{RingFormat::kSplit, 256, {}, false, false};
+constexpr RingRigOptions kPacked{RingFormat::kPacked, 256, {}, false, false};
+constexpr RingRigOptions kSplitIndirect{RingFormat::kSplit, 256, {true, false}, true, false};
+constexpr RingRigOptions kPackedIndirect{RingFormat::kPacked, 256, {true, false}, true, false};
 
 BENCHMARK_CAPTURE(round_trip, packed, kPacked)->UseRealTime();
 BENCHMARK_CAPTURE(round_trip, split, kSplit)->UseRealTime();

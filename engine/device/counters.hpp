@@ -1,6 +1,6 @@
 // Device counters count the requests, invalidations, waits and faults of one device.
 //
-// Threading: written by the engine thread, except that each reader counts its own dropped faults;
+// Threading: written by the engine thread, except that each reader counts its own faults;
 // read by anybody.
 #pragma once
 
@@ -35,6 +35,10 @@ struct DeviceCounters {
   Counter domains_created;
   Counter domains_freed;
 
+  // Faults that the engine collected, whether or not the driver had a buffer for the record.
+  std::uint64_t faults() const {
+    return faults_posted.value() + faults_no_buffer.value() + faults_too_small.value();
+  }
   std::uint64_t parked_now() const { return parked.value() - unparked.value(); }
   const Counter& requests_of(protocol::Type type) const {
     return requests[static_cast<std::size_t>(type)];

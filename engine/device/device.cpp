@@ -77,6 +77,12 @@ Result<EndpointHandle> Device::endpoint(EndpointId id) {
   return fail(ErrorKind::kUsage, "the device has no endpoint {}", id.value);
 }
 
+std::uint64_t Device::faults_reported() const {
+  std::uint64_t sum = 0;
+  for (const auto& reader : readers_) sum += reader->faults_reported();
+  return sum;
+}
+
 std::uint64_t Device::faults_dropped() const {
   std::uint64_t sum = 0;
   for (const auto& reader : readers_) sum += reader->faults_dropped();
@@ -141,7 +147,9 @@ void Device::prefetch(std::span<const Request> burst) {
     std::memcpy(&id, request.bytes.data() + offsetof(protocol::Map, domain), sizeof(id));
     std::memcpy(&first, request.bytes.data() + offsetof(protocol::Map, virt_start), sizeof(first));
     const Domain* domain = find_domain(id);
-    if (domain != nullptr && !domain->bypass) domain->store->prefetch(first);
+    if (domain != nullptr && !domain->bypass) {
+      domain->with_store([first](const auto& store) { store.prefetch(first); });
+    }
   }
 }
 

@@ -116,6 +116,8 @@ class Device {
   // --- What there is to see ---
   const DeviceConfig& config() const { return settings_; }
   const DeviceCounters& counters() const { return counters_; }
+  // Accesses that were refused, by their readers' count: the engine may not have collected them yet. Any thread.
+  std::uint64_t faults_reported() const;
   // Faults for which a reader's ring had no room: they were never posted. Any thread.
   std::uint64_t faults_dropped() const;
   // Names of readers that held up an invalidation beyond the threshold (C5), oldest first. Any thread.
@@ -167,6 +169,7 @@ class Device {
   Verdict run(const protocol::ProbeRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::UnknownRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
+  Verdict reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status);
   protocol::Status check_map(const protocol::MapRequest& request, Domain*& domain);
   Verdict remove(Domain& domain, IovaRange range, UnmapProgress& progress);
   std::uint32_t removal_share(const Domain& domain) const;

@@ -16,6 +16,7 @@
 #include "engine/base/types.hpp"
 #include "engine/protocol/properties.hpp"
 #include "engine/store/domain_store.hpp"
+#include "engine/store/radix_store.hpp"
 
 namespace violet {
 
@@ -86,12 +87,25 @@ class RegionSet {
 struct Domain {
   // Without a store it is a bypass domain.
   Domain(DomainId domain, DomainTag incarnation, std::unique_ptr<DomainStore> mappings)
-      : tag(incarnation), bypass(mappings == nullptr), store(std::move(mappings)), id(domain) {}
+      : tag(incarnation),
+        bypass(mappings == nullptr),
+        store(std::move(mappings)),
+        radix(dynamic_cast<RadixStore*>(store.get())),
+        id(domain) {}
+
+  // What call(store) returns, with the default store under its own type. It is final, so a walk, a MAP and
+  // an UNMAP call no function through a table: that was measured as 1.5 of a miss's 19 ns and 3 of a
+  // request's 70 ns.
+  template <class Call>
+  [[gnu::always_inline]] auto with_store(Call&& call) const {
+    return radix != nullptr ? call(*radix) : call(*store);
+  }
 
   // Readers: constant while anyone can see it.
   const DomainTag tag;
   const bool bypass;
   const std::unique_ptr<DomainStore> store;  // None in a bypass domain.
+  RadixStore* const radix;                   // The same, if it is one.
 
   // The engine's.
   alignas(kCacheLine) const DomainId id;

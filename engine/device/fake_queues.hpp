@@ -95,6 +95,7 @@ class FakeRequestQueue final : public RequestQueue {
     auto& written = chain.answer.written;
     if (offset > written.size() || bytes.size() > written.size() - offset) return false;
     std::copy(bytes.begin(), bytes.end(), written.begin() + offset);
+    chain.cover(offset, bytes.size());
     return true;
   }
   void complete(std::span<const Completion> completions) override {
@@ -110,6 +111,9 @@ class FakeRequestQueue final : public RequestQueue {
       VIOLET_CHECK(completion.used <= chain.answer.written.size());
       VIOLET_CHECK(completion.tail_offset + sizeof(tail) <= completion.used);
       std::memcpy(chain.answer.written.data() + completion.tail_offset, &tail, sizeof(tail));
+      chain.cover(completion.tail_offset, sizeof(tail));
+      VIOLET_CHECK(completion.used <=
+                   chain.covered);  // VIRTIO 2.7.8.2: no byte is claimed unwritten.
     }
   }
   bool broken() const override { return broken_; }
@@ -120,6 +124,12 @@ class FakeRequestQueue final : public RequestQueue {
     std::vector<std::byte> readable;
     Answer answer;
     State state = State::kAvailable;
+    std::size_t covered = 0;  // Bytes from the first writable one that the device has written.
+
+    // Devices write in order; a gap would leave what follows uncovered.
+    void cover(std::size_t offset, std::size_t bytes) {
+      if (offset <= covered) covered = std::max(covered, offset + bytes);
+    }
   };
 
   Chain& taken(std::uint32_t token) {
@@ -145,7 +155,8 @@ class FakeEventQueue final : public EventQueue {
 
   PostResult post(std::span<const std::byte> record) override {
     if (buffers_.empty()) return PostResult::kNoBuffer;
-    if (buffers_.front() < record.size()) return PostResult::kBufferTooSmall;
+    while (!buffers_.empty() && buffers_.front() < record.size()) buffers_.pop_front();
+    if (buffers_.empty()) return PostResult::kBufferTooSmall;
     buffers_.pop_front();
     records_.emplace_back(record.begin(), record.end());
     return PostResult::kPosted;

@@ -38,15 +38,22 @@ TEST(Faults, D48_D49_D50_D51_ARecordIsWhatHappened) {
   rig.device->poll(1);
   EXPECT_EQ(last_fault(rig)->reason, FaultReason::kMapping);
   EXPECT_EQ(rig.device->counters().faults_posted.value(), 3u);
+  EXPECT_EQ(rig.device->faults_reported(), 3u);
 }
 
-TEST(Faults, D52_ATooSmallBufferIsCountedAndLeftAlone) {
+TEST(Faults, D52_ATooSmallBufferIsCountedAndTheOthersServe) {
   Rig rig;
   rig.events.add_buffer(23);
-  rig.events.add_buffer(24);
   rig.translate(8, 0);
   rig.device->poll(1);
   EXPECT_TRUE(rig.events.records().empty());
+  EXPECT_EQ(rig.device->counters().faults_too_small.value(), 1u);
+  for (const std::size_t bytes : {16u, 24u, 24u}) rig.events.add_buffer(bytes);
+  rig.translate(8, 0);
+  rig.device->poll(1);
+  rig.translate(8, 0);
+  rig.device->poll(1);
+  EXPECT_EQ(rig.events.records().size(), 2u);
   EXPECT_EQ(rig.device->counters().faults_too_small.value(), 1u);
   EXPECT_EQ(rig.device->counters().faults_no_buffer.value(), 0u);
 }

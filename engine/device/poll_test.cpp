@@ -256,6 +256,20 @@ TEST_P(Poll, CountersSayWhatHappened) {
   EXPECT_GT(counters.polls.value(), counters.useful_polls.value());
 }
 
+// A capture of a guest that reboots knows by these that its mappings ended.
+TEST_P(Poll, AResetLeavesTheEndOfEachAttachment) {
+  EventRing ring(1024, 3);
+  Rig rig(rig_config(), true, Probe(&ring));
+  two_domains(rig);
+  std::vector<Event> events(1024);
+  ring.drain(events);
+  rig.device->reset();
+  rig.device->poll(64);
+  events.resize(ring.drain(events));
+  ASSERT_EQ(events.size(), 2u);
+  for (const Event& event : events) EXPECT_EQ(event.kind, EventKind::kDetach);
+}
+
 TEST_P(Poll, UnmapLeavesItsTwoEventsWithTheirTimes) {
   EventRing ring(1024, 3);
   Rig rig(rig_config(), true, Probe(&ring));

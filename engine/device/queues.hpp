@@ -52,8 +52,8 @@ enum class PostResult { kPosted, kNoBuffer, kBufferTooSmall };
 class EventQueue {
  public:
   virtual ~EventQueue() = default;
-  // Puts one record into one buffer of the driver's, never across two (D52). A buffer that is too
-  // small is left available.
+  // Puts one record into one buffer of the driver's, never across two (D52). A buffer that is too small is
+  // given back unused, so that those behind it serve.
   virtual PostResult post(std::span<const std::byte> record) = 0;
   virtual bool broken() const = 0;
 };

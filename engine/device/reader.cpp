@@ -36,6 +36,7 @@ TranslateResult DeviceReader::unattached(EndpointHandle endpoint, Iova iova) con
 
 void DeviceReader::report(EndpointHandle endpoint, Iova iova, Access access,
                           protocol::FaultReason reason) noexcept {
+  faults_reported_.add();
   if (!faults_.push({iova, endpoint->id, access, reason})) faults_dropped_.add();
   if (context_.fault_signal != nullptr) context_.fault_signal(context_.fault_context);
   if (!probe_.on()) return;

@@ -91,6 +91,8 @@ class DeviceReader {
   // The engine's end.
   bool has_faults() const { return !faults_.empty(); }
   bool take_fault(protocol::FaultReport& fault) { return faults_.pop(fault); }
+  // All that report() was told, whether the engine has seen them or not.
+  std::uint64_t faults_reported() const { return faults_reported_.value(); }
   // Faults that found the ring to the engine full.
   std::uint64_t faults_dropped() const { return faults_dropped_.value(); }
 
@@ -102,6 +104,7 @@ class DeviceReader {
   ReaderId id_;
   IotlbReader& cache_;
   Probe probe_;
+  Counter faults_reported_;
   Counter faults_dropped_;
   SpscRing<protocol::FaultReport> faults_;
 };

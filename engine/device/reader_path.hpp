@@ -100,7 +100,7 @@ class ReaderPath {
     return iotlb_.begin_fill(cache_, domain.tag, iova);
   }
   static std::optional<Translation> walk(const Domain& domain, Iova iova) noexcept {
-    return domain.store->translate(iova);
+    return domain.with_store([iova](const auto& store) { return store.translate(iova); });
   }
   void fill(const Domain& domain, const FillTicket& ticket, Iova iova,
             const Translation& translation) noexcept {

@@ -100,12 +100,17 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   using protocol::Status;
   Domain* domain = nullptr;
   if (const Status status = check_map(request, domain); status != Status::kOk) return reply(status);
-  if (!domain->store->try_begin_update()) return {Verdict::kRetry};
   const IovaRange range{request.virt_start, request.virt_end};
-  const Ticks began = probe_.on() ? ticks_() : 0;  // No access finds it earlier than this.
-  const MapStatus mapped =
-      domain->store->map({range, request.phys_start, static_cast<Permissions>(request.flags)});
-  domain->store->end_update();
+  Ticks began = 0;  // No access finds it earlier than this.
+  const auto mapped = domain->with_store([&](auto& store) -> std::optional<MapStatus> {
+    if (!store.try_begin_update()) return std::nullopt;
+    if (probe_.on()) began = ticks_();
+    const auto status =
+        store.map({range, request.phys_start, static_cast<Permissions>(request.flags)});
+    store.end_update();
+    return status;
+  });
+  if (!mapped) return {Verdict::kRetry};
   // D25
   if (mapped == MapStatus::kOverlap) return reply(Status::kInval);
   if (mapped == MapStatus::kNoMemory) return reply(Status::kNoMem);
@@ -168,11 +173,16 @@ Device::Verdict Device::remove(Domain& domain, IovaRange range, UnmapProgress& p
   const auto whole = whole_granules(range);
   if (!whole) return removed(domain, range, 0);
   const std::uint32_t share = removal_share(domain);
-  if (share == 0 || !domain.store->try_begin_update()) return {Verdict::kRetry};
-  if (probe_.on() && progress.began == 0) progress.began = ticks_();
+  if (share == 0) return {Verdict::kRetry};
   const std::uint64_t before = cursor.removed;
-  const UnmapStatus status = domain.store->unmap(*whole, cursor, share);
-  domain.store->end_update();
+  const auto status = domain.with_store([&](auto& store) -> std::optional<UnmapStatus> {
+    if (!store.try_begin_update()) return std::nullopt;
+    if (probe_.on() && progress.began == 0) progress.began = ticks_();
+    const auto slice = store.unmap(*whole, cursor, share);
+    store.end_update();
+    return slice;
+  });
+  if (!status) return {Verdict::kRetry};
   const bool more = status == UnmapStatus::kMore;
   // A slice that ended early had as much to do with holes and large entries.
   const std::uint64_t spent = more ? share : cursor.removed - before;
@@ -206,7 +216,7 @@ Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t m
   counters_.invalidations.add();
   ++domain.invalidations_in_flight;
   domain.invalidating.add(range);
-  if (domain.store->has_garbage()) add_garbage(domain);
+  if (domain.with_store([](const auto& store) { return store.has_garbage(); })) add_garbage(domain);
   if (probe_.on()) {
     probe_.record(MappingEvent{domain.id, range}.event(EventKind::kUnmapExecuted, began));
   }
@@ -221,7 +231,7 @@ Device::Verdict Device::run(const protocol::ProbeRequest& request, ReplyTo to,
   const std::uint32_t tail = sizeof(protocol::Tail);
   // D41: no property is written; the status is where a driver with so short a buffer has its tail.
   if (to.writable - tail < settings_.probe_size) {
-    return {Verdict::kReply, Status::kInval, to.writable, to.writable - tail};
+    return reply_behind_zeros(to, to.writable - tail, Status::kInval);
   }
   const Endpoint* endpoint = find_endpoint(request.endpoint);
   const std::span<const std::byte> list = endpoint != nullptr
@@ -251,8 +261,15 @@ Device::Verdict Device::run(const protocol::ShortRequest& request, ReplyTo to,
   if (request.type != protocol::Type::kProbe) return reply(Status::kInval);
   if (!config_.has(protocol::kProbe)) return {Verdict::kSilent};  // D37
   const std::uint32_t tail = sizeof(protocol::Tail);
-  const std::uint32_t at = std::min(settings_.probe_size, to.writable - tail);
-  return {Verdict::kReply, Status::kInval, at + tail, at};
+  return reply_behind_zeros(to, std::min(settings_.probe_size, to.writable - tail), Status::kInval);
+}
+
+// The used length says that every byte before it was written (VIRTIO 2.7.8.2), so a status behind the place of
+// the properties has zeros before it, which are an empty list.
+Device::Verdict Device::reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status) {
+  const auto zeros = std::span<const std::byte>(zeros_).first(at);
+  if (!zeros.empty() && !requests_->write(to.token, 0, zeros)) return {Verdict::kSilent};
+  return {Verdict::kReply, status, at + static_cast<std::uint32_t>(sizeof(protocol::Tail)), at};
 }
 
 }  // namespace violet

@@ -193,7 +193,7 @@ void invalidate(benchmark::State& state) {
 
 // A strict guest's life of a page on one core: fill, hit, invalidate, acknowledge.
 template <class I>
-void page_life(benchmark::State& state) {
+void page_lifetimes(benchmark::State& state) {
   Bed<I> bed;
   const Workload load(4096);
   std::size_t next = 0;
@@ -222,7 +222,7 @@ void register_design(const IotlbInfo& kind) {
   }
   benchmark::RegisterBenchmark(("MissAndFill/" + name).c_str(), miss_and_fill<I>)->Arg(65536);
   benchmark::RegisterBenchmark(("Invalidate/" + name).c_str(), invalidate<I>);
-  benchmark::RegisterBenchmark(("PageLife/" + name).c_str(), page_life<I>);
+  benchmark::RegisterBenchmark(("PageLife/" + name).c_str(), page_lifetimes<I>);
 }
 
 const bool kRegistered = [] {

@@ -138,8 +138,33 @@ void append_topology(std::vector<std::byte>& config, std::span<const TopologyIte
   }
 }
 
+namespace {
+
+// The IOMMU's own function is no endpoint, so a range around it becomes two.
+void append_range(const TopologyPciRange& range, const ViotPciIommu* itself,
+                  std::vector<TopologyItem>& items) {
+  if (itself == nullptr || itself->segment != range.segment || itself->bdf < range.bdf_start ||
+      itself->bdf > range.bdf_end) {
+    items.push_back(range);
+    return;
+  }
+  const unsigned before = itself->bdf.value - range.bdf_start.value;
+  if (before > 0) {
+    const auto last = static_cast<std::uint16_t>(itself->bdf.value - 1);
+    items.push_back(TopologyPciRange{range.endpoint_start, range.segment, range.bdf_start, {last}});
+  }
+  if (itself->bdf < range.bdf_end) {
+    const auto first = static_cast<std::uint16_t>(itself->bdf.value + 1);
+    items.push_back(
+        TopologyPciRange{range.endpoint_start + before + 1, range.segment, {first}, range.bdf_end});
+  }
+}
+
+}  // namespace
+
 std::vector<TopologyItem> topology_of(const ViotTable& table, std::size_t iommu) {
   std::vector<TopologyItem> items;
+  const auto* itself = std::get_if<ViotPciIommu>(&table.nodes.at(iommu).what);
   for (const ViotNode& node : table.nodes) {
     if (const auto* mmio = std::get_if<ViotMmioEndpoint>(&node.what)) {
       if (mmio->iommu == iommu) items.push_back(TopologyMmio{mmio->endpoint, mmio->base_address});
@@ -149,8 +174,8 @@ std::vector<TopologyItem> topology_of(const ViotTable& table, std::size_t iommu)
     for (std::uint32_t segment = range->segment_start; segment <= range->segment_end; ++segment) {
       // VIOT numbers 65536 endpoints a segment.
       const std::uint32_t first = range->endpoint_start + ((segment - range->segment_start) << 16);
-      items.push_back(TopologyPciRange{first, static_cast<std::uint16_t>(segment), range->bdf_start,
-                                       range->bdf_end});
+      append_range({first, static_cast<std::uint16_t>(segment), range->bdf_start, range->bdf_end},
+                   itself, items);
     }
   }
   return items;

@@ -120,6 +120,22 @@ TEST(Topology, IsWhatViotSaysOfOneIommu) {
   }
 }
 
+TEST(Topology, LeavesOutTheIommuItself) {
+  ViotTable viot;
+  viot.nodes.push_back({ViotPciIommu{0, PciBdf::of(0, 2, 0)}});
+  viot.nodes.push_back({ViotPciRange{0x100, 0, 0, PciBdf::of(0, 0, 0), PciBdf::of(0, 0x1f, 7), 0}});
+  const auto items = topology_of(viot, 0);
+  EXPECT_THAT(items,
+              ElementsAre(TopologyPciRange{0x100, 0, PciBdf::of(0, 0, 0), PciBdf::of(0, 1, 7)},
+                          TopologyPciRange{0x111, 0, PciBdf::of(0, 2, 1), PciBdf::of(0, 0x1f, 7)}));
+  for (const TopologyItem& item : items) {
+    const auto& range = std::get<TopologyPciRange>(item);
+    EXPECT_EQ(viot_endpoint(viot, 0, range.bdf_start), range.endpoint_start);
+  }
+  viot.nodes[1] = {ViotPciRange{0x100, 0, 0, PciBdf::of(0, 2, 0), PciBdf::of(0, 2, 0), 0}};
+  EXPECT_TRUE(topology_of(viot, 0).empty());
+}
+
 RC_GTEST_PROP(Topology, AnyItemsComeBack, ()) {
   const auto count = *rc::gen::inRange<std::size_t>(0, kMostTopologyItems + 1);
   std::vector<TopologyItem> items;

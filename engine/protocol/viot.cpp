@@ -359,14 +359,18 @@ std::uint64_t viot_last_endpoint(const ViotPciRange& range) {
   return std::uint64_t{range.endpoint_start} + (std::uint64_t{segments} << 16) + functions;
 }
 
+// As Linux' drivers/acpi/viot.c: of the ranges that hold a function the one listed last counts, alone, and an
+// IOMMU does not translate itself.
 std::optional<std::uint32_t> viot_endpoint(const ViotTable& table, std::uint16_t segment,
                                            PciBdf bdf) {
-  for (const ViotNode& node : table.nodes) {
-    const auto* range = std::get_if<ViotPciRange>(&node.what);
+  for (auto node = table.nodes.rbegin(); node != table.nodes.rend(); ++node) {
+    const auto* range = std::get_if<ViotPciRange>(&node->what);
     if (range == nullptr || segment < range->segment_start || segment > range->segment_end ||
         bdf < range->bdf_start || bdf > range->bdf_end) {
       continue;
     }
+    const auto* iommu = std::get_if<ViotPciIommu>(&table.nodes.at(range->iommu).what);
+    if (iommu != nullptr && *iommu == ViotPciIommu{segment, bdf}) return std::nullopt;
     const auto segments = static_cast<std::uint32_t>(segment - range->segment_start);
     const auto functions = static_cast<std::uint32_t>(bdf.value - range->bdf_start.value);
     return (segments << 16) + functions + range->endpoint_start;

@@ -78,7 +78,8 @@ Result<ViotTable> parse_viot(std::span<const std::byte> bytes);
 // Precondition: every `iommu` names an IOMMU node of the table; at most 65535 bytes.
 std::vector<std::byte> build_viot(const ViotTable& table);
 
-// The endpoint id that Linux gives a function: the first range that holds it. Nothing: behind no IOMMU.
+// The endpoint id that Linux gives a function: by the last range that holds it. Nothing: behind no IOMMU, or
+// the very IOMMU that the range leads to.
 std::optional<std::uint32_t> viot_endpoint(const ViotTable& table, std::uint16_t segment,
                                            PciBdf bdf);
 // The last id of a range; wider than 32 bits where the ids run over.

@@ -96,10 +96,27 @@ TEST(Viot, EndpointIdsFollowLinux) {
   EXPECT_EQ(viot_endpoint(table, 1, PciBdf::of(0x80, 0, 1)), 0x1'8001u);
   EXPECT_EQ(viot_endpoint(table, 2, PciBdf::of(0, 5, 0)), std::nullopt);
   EXPECT_EQ(viot_endpoint(table, 0, PciBdf::of(0x20, 0, 0)), std::nullopt);
-  // The first matching range wins.
+}
+
+// Linux puts each range before those that it has read.
+TEST(Viot, OfTwoRangesTheLaterCountsAsInLinux) {
   ViotTable twice = two_bridges();
   twice.nodes.push_back({ViotPciRange{0x900, 0, 0, PciBdf::of(0, 5, 0), PciBdf::of(0, 5, 7), 0}});
-  EXPECT_EQ(viot_endpoint(twice, 0, PciBdf::of(0, 5, 0)), 0x28u);
+  EXPECT_EQ(viot_endpoint(twice, 0, PciBdf::of(0, 5, 0)), 0x900u);
+  EXPECT_EQ(viot_endpoint(twice, 0, PciBdf::of(0, 6, 0)), 0x30u);
+}
+
+// QEMU's range of a host bridge holds the IOMMU's own function.
+TEST(Viot, AnIommuIsNoEndpointOfItsOwn) {
+  ViotTable table = two_bridges();
+  EXPECT_EQ(viot_endpoint(table, 0, PciBdf::of(0, 2, 0)), std::nullopt);
+  EXPECT_EQ(viot_endpoint(table, 0, PciBdf::of(0, 2, 1)), 0x11u);
+  // One that another IOMMU translates is an endpoint of that one.
+  table.nodes.push_back({ViotPciIommu{0, PciBdf::of(0, 3, 0)}});
+  EXPECT_EQ(viot_endpoint(table, 0, PciBdf::of(0, 3, 0)), 0x18u);
+  // The range that counts decides alone, as in Linux.
+  table.nodes.push_back({ViotPciRange{0x900, 0, 0, PciBdf::of(0, 3, 0), PciBdf::of(0, 3, 0), 3}});
+  EXPECT_EQ(viot_endpoint(table, 0, PciBdf::of(0, 3, 0)), std::nullopt);
 }
 
 TEST(Viot, FunctionsAreWrittenAsPeopleDo) {

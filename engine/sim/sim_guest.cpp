@@ -75,12 +75,12 @@ void SimGuest::send_attach(Sent& sent, std::vector<std::byte>& bytes) {
   wire.flags = now_.type == 0 && rng_.below(10) == 0 ? protocol::kAttachBypass : 0;
   bytes = to_bytes(wire);
   const auto from = oracle_.domain_of(endpoint);
-  const std::uint64_t left = life_of(from);
+  const std::uint64_t left = lifetime_of(from);
   const bool existed = oracle_.has_domain(domain);
   sent.expected = oracle_.execute(bytes, 4);
   if (sent.expected.status != protocol::Status::kOk || from == domain) return;
   if (!existed) {
-    lives_[domain] = next_life_;
+    lifetimes_[domain] = next_life_;
     if (wire.flags != 0) bypass_lives_.insert(next_life_);
     ++next_life_;
   }
@@ -95,7 +95,7 @@ void SimGuest::send_detach(Sent& sent, std::vector<std::byte>& bytes) {
   wire.domain = now_.type == 0 && from && rng_.below(8) != 0 ? *from : any_domain();
   wire.endpoint = endpoint;
   bytes = to_bytes(wire);
-  const std::uint64_t left = life_of(from);
+  const std::uint64_t left = lifetime_of(from);
   sent.expected = oracle_.execute(bytes, 4);
   if (sent.expected.status != protocol::Status::kOk) return;
   change_attachment(sent, endpoint, left, std::nullopt);
@@ -110,7 +110,7 @@ void SimGuest::change_attachment(Sent& sent, std::uint32_t endpoint, std::uint64
   EndpointState& state = endpoints_[endpoint];
   ++state.changes;
   ++state.changes_in_flight;
-  if (to) ++state.allowed[life_of(to)];
+  if (to) ++state.allowed[lifetime_of(to)];
 }
 
 void SimGuest::send_map(Sent& sent, std::vector<std::byte>& bytes) {
@@ -120,7 +120,7 @@ void SimGuest::send_map(Sent& sent, std::vector<std::byte>& bytes) {
   const std::uint64_t first = rng_.below(shape_.pages) * kPageBytes;
   const std::uint32_t domain = any_domain();
   const auto flags = static_cast<std::uint32_t>(rng_.below(6) == 0 ? rng_.below(4) : 3);
-  const std::uint64_t life = life_of(domain);
+  const std::uint64_t life = lifetime_of(domain);
   sent.mapping = next_mapping_++;
   const std::uint64_t phys = memory_.hand_out(count, {first, sent.mapping, life, flags, false});
   wire.domain = domain;
@@ -143,8 +143,8 @@ void SimGuest::send_unmap(Sent& sent, std::vector<std::byte>& bytes) {
   const std::uint32_t domain = any_domain();
   std::uint64_t first = rng_.below(shape_.pages) * kPageBytes;
   std::uint64_t last = first + (1 + rng_.below(8)) * kPageBytes - 1;
-  const auto near = mappings_.lower_bound({life_of(domain), first});
-  if (near != mappings_.end() && near->first.first == life_of(domain) && rng_.below(4) != 0) {
+  const auto near = mappings_.lower_bound({lifetime_of(domain), first});
+  if (near != mappings_.end() && near->first.first == lifetime_of(domain) && rng_.below(4) != 0) {
     first = near->first.second;
     last = near->second.last;
   }
@@ -156,7 +156,7 @@ void SimGuest::send_unmap(Sent& sent, std::vector<std::byte>& bytes) {
   wire.virt_start = first;
   wire.virt_end = last;
   bytes = to_bytes(wire);
-  const std::uint64_t life = life_of(domain);
+  const std::uint64_t life = lifetime_of(domain);
   sent.expected = oracle_.execute(bytes, 4);
   take_removed(sent, life);
 }
@@ -221,7 +221,7 @@ void SimGuest::forget_everything(std::uint64_t features) {
   sent_.clear();
   planned_.clear();
   while (!mappings_.empty()) poison(mappings_.begin()->first);
-  lives_.clear();
+  lifetimes_.clear();
   for (auto& [id, state] : endpoints_) state = EndpointState{{}, state.changes + 1, 0};
   oracle_.reset();
   oracle_.negotiate(features);
@@ -231,7 +231,7 @@ SimGuest::Certain SimGuest::certain(std::uint32_t endpoint, std::uint64_t iova) 
   const EndpointState& state = endpoints_.at(endpoint);
   const auto domain = oracle_.domain_of(endpoint);
   if (resetting_ || state.changes_in_flight > 0 || !domain) return {};
-  const std::uint64_t life = life_of(domain);
+  const std::uint64_t life = lifetime_of(domain);
   auto it = mappings_.upper_bound({life, iova});
   if (it == mappings_.begin()) return {};
   --it;
@@ -251,10 +251,10 @@ bool SimGuest::may_bypass(std::uint32_t endpoint) const {
                      [&](const auto& life) { return bypass_lives_.count(life.first) != 0; });
 }
 
-std::uint64_t SimGuest::life_of(std::optional<std::uint32_t> domain) const {
+std::uint64_t SimGuest::lifetime_of(std::optional<std::uint32_t> domain) const {
   if (!domain) return 0;
-  const auto it = lives_.find(*domain);
-  return it != lives_.end() ? it->second : 0;
+  const auto it = lifetimes_.find(*domain);
+  return it != lifetimes_.end() ? it->second : 0;
 }
 
 std::uint32_t SimGuest::any_domain() {

@@ -112,7 +112,7 @@ class SimGuest {
   void take_removed(Sent& sent, std::uint64_t life);
   void settle(const Sent& sent);
   void poison(const Key& key);
-  std::uint64_t life_of(std::optional<std::uint32_t> domain) const;
+  std::uint64_t lifetime_of(std::optional<std::uint32_t> domain) const;
   void plan_removal();
   std::uint8_t next_type();
   std::uint32_t any_domain();
@@ -124,8 +124,8 @@ class SimGuest {
   CanaryMemory& memory_;
   Rng& rng_;
   ContractOracle oracle_;
-  std::map<std::uint32_t, Sent> sent_;            // By token.
-  std::map<std::uint32_t, std::uint64_t> lives_;  // Domain id to its present life.
+  std::map<std::uint32_t, Sent> sent_;                // By token.
+  std::map<std::uint32_t, std::uint64_t> lifetimes_;  // Domain id to its present life.
   std::set<std::uint64_t> bypass_lives_;
   std::map<Key, Mapping> mappings_;
   std::map<std::uint32_t, EndpointState> endpoints_;

@@ -10,7 +10,7 @@ namespace violet::radix {
 namespace {
 
 [[maybe_unused]] bool all_empty(const Node& node) {
-  return std::all_of(node.slots.begin(), node.slots.end(), [](const auto& slot) {
+  return std::all_of(node.entries.begin(), node.entries.end(), [](const auto& slot) {
     return slot.load(std::memory_order_relaxed) == kEmpty;
   });
 }
@@ -104,7 +104,7 @@ void NodePool::advance_grace_period() {
 // A root that was replaced by its child keeps pointing at it for the readers on their way (Node.3).
 void NodePool::recycle_ripe() {
   Node* const node = ripe_.pop();
-  node->slots[0].store(kEmpty, std::memory_order_relaxed);
+  node->entries[0].store(kEmpty, std::memory_order_relaxed);
   spare_.push(node);
 }
 

@@ -66,14 +66,14 @@ struct alignas(kCacheLine) Node {
   std::uint8_t level = 0;
   bool lingering = false;  // Remembered by RadixStore::linger().
 
-  alignas(kCacheLine) std::array<std::atomic<Entry>, kSlots> slots{};
+  alignas(kCacheLine) std::array<std::atomic<Entry>, kSlots> entries{};
 
   Granule last() const { return base + (node_span(level) - 1); }
   // The engine reads its own stores.
-  Entry own(unsigned i) const { return slots[i].load(std::memory_order_relaxed); }
+  Entry own(unsigned i) const { return entries[i].load(std::memory_order_relaxed); }
   // release: partner of the acquire loads in RadixStore::walk(), so that a reader that follows a
   // child pointer finds the child's slots as they were linked.
-  void publish(unsigned i, Entry entry) { slots[i].store(entry, std::memory_order_release); }
+  void publish(unsigned i, Entry entry) { entries[i].store(entry, std::memory_order_release); }
 };
 
 inline Node* child_of(Entry entry) { return reinterpret_cast<Node*>(entry); }

@@ -91,44 +91,6 @@ bool RadixStore::would_split(const Place& first, Span span) const {
   return !is_end(span.first == span.last ? first : find(span.last), span.last + 1, kLast);
 }
 
-// --- What readers do ---------------------------------------------------------------------------
-
-std::optional<Translation> RadixStore::translate(Iova iova) const {
-  // acquire: partner of the release stores of root_ in grow(), unlink() and sink_root().
-  const Entry top = root_.load(std::memory_order_acquire);
-  unsigned bits = static_cast<unsigned>(top & (kCacheLine - 1)) * radix::kBits;
-  const Granule granule = iova.value >> shift_;
-  if (top == radix::kEmpty || (granule >> bits) >= radix::kSlots) return std::nullopt;
-  Entry entry = top & ~Entry{kCacheLine - 1};
-  while (true) {
-    const auto& slot = radix::child_of(entry)->slots[(granule >> bits) & (radix::kSlots - 1)];
-    entry = slot.load(std::memory_order_acquire);  // partner: Node::publish()
-    if (radix::is_leaf(entry)) break;
-    if (entry == radix::kEmpty) return std::nullopt;
-    bits -= radix::kBits;
-  }
-  const std::uint64_t offset_mask = (std::uint64_t{1} << (bits + shift_)) - 1;
-  return Translation{{{iova.value & ~offset_mask}, {iova.value | offset_mask}},
-                     {radix::phys_of(entry)},
-                     radix::permissions_of(entry)};
-}
-
-void RadixStore::prefetch(Iova iova) const {
-  const Entry top = root_.load(std::memory_order_acquire);  // partners: as in translate()
-  unsigned bits = static_cast<unsigned>(top & (kCacheLine - 1)) * radix::kBits;
-  const Granule granule = iova.value >> shift_;
-  if (top == radix::kEmpty || (granule >> bits) >= radix::kSlots) return;
-  const Node* node = radix::child_of(top & ~Entry{kCacheLine - 1});
-  for (; bits > 0; bits -= radix::kBits) {
-    const auto& slot = node->slots[(granule >> bits) & (radix::kSlots - 1)];
-    const Entry entry = slot.load(std::memory_order_acquire);
-    if (!radix::is_child(entry)) return;
-    node = radix::child_of(entry);
-  }
-  __builtin_prefetch(&node->slots[granule & (radix::kSlots - 1)], 1);
-  __builtin_prefetch(node, 1);
-}
-
 // --- Map ---------------------------------------------------------------------------------------
 
 MapStatus RadixStore::map(const Mapping& mapping) {

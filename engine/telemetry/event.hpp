@@ -67,7 +67,7 @@ enum class Gauge : std::uint32_t {
   kInvalidations = 10,  // total: invalidations begun
   kGracePeriods = 11,   // total: waits for readers that ended
   kParked = 12,         // total: requests that had to wait for one
-  kFaults = 13,         // total: fault records posted
+  kFaults = 13,         // total: faults that the engine collected
   kOperations = 14,     // total: operations of the workload
   kCount
 };

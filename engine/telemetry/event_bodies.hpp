@@ -87,10 +87,12 @@ struct DmaEvent {
   Permissions needed = Permissions::kNone;   // By the call's direction.
   Permissions granted = Permissions::kNone;  // What the device may do there.
   bool persistent = false;                   // The address stays reachable by design.
+  bool kept =
+      false;  // Of a map: it took over the mapping that the pages' last unmap left in place.
 
   constexpr Event event(EventKind kind, Ticks at, Ticks took = 0) const {
     const unsigned status = static_cast<unsigned>(needed) | static_cast<unsigned>(granted) << 2 |
-                            (persistent ? kPersistent : 0);
+                            (persistent ? kPersistent : 0) | (kept ? kKept : 0);
     return {at,
             kind,
             static_cast<std::uint8_t>(status),
@@ -113,6 +115,7 @@ struct DmaEvent {
     body.needed = static_cast<Permissions>(status & 3);
     body.granted = static_cast<Permissions>(status >> 2 & 3);
     body.persistent = (status & kPersistent) != 0;
+    body.kept = (status & kKept) != 0;
     return body;
   }
   // More than the direction needs.
@@ -120,6 +123,7 @@ struct DmaEvent {
 
  private:
   static constexpr unsigned kPersistent = 1u << 5;
+  static constexpr unsigned kKept = 1u << 6;
 };
 
 // kFlush: of a flush queue

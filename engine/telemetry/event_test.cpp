@@ -65,6 +65,9 @@ const BodyCase kBodies[] = {
          EventKind::kDmaUnmap, 5, 200),
      {5, EventKind::kDmaUnmap, 1 | 3 << 2 | 1 << 5, 200, 3, 0x1010,
       1500 | std::uint64_t{0x80} << 32}},
+    {DmaEvent{.endpoint = {3}, .iova = {0x1000}, .bytes = 64, .kept = true}.event(
+         EventKind::kDmaMap, 5),
+     {5, EventKind::kDmaMap, 1 << 6, 0, 3, 0x1000, 64}},
     {FlushEvent{{7}, 256}.event(5, 200), {5, EventKind::kFlush, 0, 200, 7, 256, 0}},
     {KickEvent{12}.event(5), {5, EventKind::kKick, 0, 0, 0, 12, 0}},
     {TranslateEvent{{3}, {0x1000}, 4096, TranslateEvent::Outcome::kFault}.event(5, 200),

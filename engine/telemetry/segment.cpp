@@ -55,6 +55,8 @@ struct StatusWords {
   std::uint32_t cell;
   std::uint32_t repetition;
   std::uint32_t phase;
+  std::uint32_t step;  // From 1; 0: not said.
+  std::uint32_t steps;
   std::uint32_t reserved;
   double share;
   std::array<char, 232> label;
@@ -159,8 +161,15 @@ Result<std::unique_ptr<RunSegment>> RunSegment::create(const SegmentInfo& info,
 }
 
 void RunSegment::set_status(const SegmentStatus& status) noexcept {
-  StatusWords words{status.cell, status.repetition, static_cast<std::uint32_t>(status.phase),
-                    0,           status.share,      {}};
+  const auto step = status.step.value_or(SegmentStatus::Step{0, 0});
+  StatusWords words{status.cell,
+                    status.repetition,
+                    static_cast<std::uint32_t>(status.phase),
+                    step.number,
+                    step.of,
+                    0,
+                    status.share,
+                    {}};
   put_text(words.label, status.label);
   auto* block = reinterpret_cast<StatusBlock*>(memory_.bytes().data() + kStatusOffset);
   const Word sequence = load_word(block->sequence, std::memory_order_relaxed);
@@ -275,8 +284,10 @@ std::optional<SegmentStatus> SegmentView::status() const noexcept {
     const Word after = load_word(block->sequence, std::memory_order_relaxed);
     if (before != after || before % 2 != 0) continue;
     const auto phase = std::min(words.phase, static_cast<std::uint32_t>(Phase::kEnd));
-    return SegmentStatus{words.cell, words.repetition, static_cast<Phase>(phase), words.share,
+    SegmentStatus status{words.cell, words.repetition, static_cast<Phase>(phase), words.share,
                          text_of(words.label)};
+    if (words.step > 0) status.step = {words.step, words.steps};
+    return status;
   }
   return std::nullopt;
 }

@@ -30,7 +30,7 @@
 
 namespace violet {
 
-inline constexpr std::uint32_t kSegmentVersion = 1;
+inline constexpr std::uint32_t kSegmentVersion = 2;
 inline constexpr std::size_t kMostRings = 16;
 
 enum class RingRole : std::uint32_t { kEngine, kGuest, kEndpoints, kRecorder };
@@ -61,6 +61,13 @@ struct SegmentStatus {
   Phase phase = Phase::kStart;
   double share = 0;        // Of the run's steps that are done, 0..1.
   std::string label = {};  // Of the cell.
+  // A repetition of a cell is a step; those that were finished before this process began are none.
+  struct Step {
+    std::uint32_t number = 1;  // From 1.
+    std::uint32_t of = 1;
+    bool operator==(const Step&) const = default;
+  };
+  std::optional<Step> step = {};  // Nothing: the run does not say.
   bool operator==(const SegmentStatus&) const = default;
 };
 
@@ -86,9 +93,9 @@ class RunSegment {
 
 // Where a run's lcores have every CPU, whoever watches shares one with them: then the viewer loses events,
 // which it counts and shows, and not the run its time. With a CPU to spare nothing of this is felt. Nice values
-// of setpriority(2): beside a lcore that polls, the thread that folds gets 3 % of the CPU and the one that
+// of setpriority(2): beside a lcore that polls, the thread that aggregates gets 3 % of the CPU and the one that
 // draws 6 %.
-inline constexpr int kFoldingNice = 15;
+inline constexpr int kAggregatingNice = 15;
 inline constexpr int kWatchingNice = 12;
 // The calling thread, and those that it creates from now on. A thread that is further back stays there.
 void step_back(int nice) noexcept;

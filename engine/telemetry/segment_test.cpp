@@ -69,6 +69,10 @@ TEST(Segment, StatusIsTheLastOneOrNone) {
   SegmentStatus status{3, 1, Phase::kMeasure, 0.25, "strategy=strict"};
   run->set_status(status);
   EXPECT_EQ(view->status(), status);
+  EXPECT_FALSE(view->status()->step) << "not said is not the first";
+  status.step = {2, 6};
+  run->set_status(status);
+  EXPECT_EQ(view->status(), status);
   status.label = std::string(1000, 'x');
   run->set_status(status);
   EXPECT_EQ(view->status()->label, std::string(231, 'x'));  // Cut off, never overrun.
@@ -163,7 +167,7 @@ TEST(Segment, G2_AForeignFileIsAnError) {
   cut.resize(cut.size() - 1);
   EXPECT_THAT(Forged(cut).error(), HasSubstr("its header says"));
   EXPECT_THAT(Forged(with<std::uint32_t>(8, 7)).error(),
-              HasSubstr("version 7, this program reads 1"));
+              HasSubstr("version 7, this program reads 2"));
   EXPECT_THAT(Forged(with<double>(32, std::numeric_limits<double>::quiet_NaN())).error(),
               HasSubstr("a tick of nan ns"));
   EXPECT_FALSE(SegmentView::open("/dev/null"));

@@ -32,12 +32,17 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   return kRegression;
 }
 
-int report_verb(const Places& places, const std::string& run, results::Format format) {
-  const auto path = find_run(places, run);
+int report_verb(const Places& places, const ReportFlags& flags) {
+  const auto path = find_run(places, flags.run);
   if (!path) return complain(path.error());
   const auto data = results::read_run(*path);
   if (!data) return complain(data.error());
-  return print(results::render(*data, results::report(*data), format, results::style_for(1)));
+  results::ReportOptions shown{flags.summary.metrics};
+  if (shown.columns == std::vector<std::string>{"all"}) shown.columns.clear();
+  const auto report = results::report(*data, shown);
+  if (flags.format != results::Format::kText)
+    return print(results::render(*data, report, flags.format));
+  return print_summary(*data, report, flags.summary, flags.notes);
 }
 
 }  // namespace violet::cli

@@ -16,18 +16,6 @@
 namespace violet::cli {
 namespace {
 
-const std::vector<std::string> kColumns = {"operations_per_s",
-                                           "map.p50",
-                                           "map.p99",
-                                           "unmap.p50",
-                                           "unmap.p99",
-                                           "requests_per_operation",
-                                           "iotlb_hit_rate",
-                                           "bytes_copied_per_operation",
-                                           "exposure_window.p50",
-                                           "exposure_window.p99",
-                                           "mean_stale_pages"};
-
 std::string where_next(const results::RunData& run) {
   const std::string name = run.directory.filename().string();
   return fmt::format(
@@ -35,7 +23,7 @@ std::string where_next(const results::RunData& run) {
       "  results.sqlite, results.json, hlog/ (HdrHistogram logs), trace.events, manifest.json\n"
       "Next:\n"
       "  ./violet gui {}                 see it: churn, latency, exposure, lessons\n"
-      "  ./violet report {}              every metric of this run\n"
+      "  ./violet report {}              this table again; --metrics all, --notes\n"
       "  ./violet run placements         the same strategies where a kick costs an exit\n"
       "  ./violet compare RUN latest     did a change make it better?\n"
       "  ./violet list strategies        what else there is, with its parameters\n",
@@ -59,17 +47,10 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   }
   const auto data = results::read_run(outcome->directory);
   if (!data) return complain(data.error());
-  auto report = results::report(*data, {kColumns});
-  // A newcomer needs what weakens the whole; the outliers of single cells are in `report`.
-  std::erase_if(report.warnings, [](const std::string& text) {
-    return text.find("outlier") != std::string::npos ||
-           (text.find(" strategy=") != std::string::npos &&
-            text.find("events were lost") == std::string::npos);
-  });
-  std::string text = results::render(*data, report, results::Format::kText, results::style_for(1));
-  text += "\nWhat this shows\n";
-  for (const auto& conclusion : conclusions_of(*data)) text += "  " + conclusion + "\n";
-  const int printed = print(text + "\n" + where_next(*data));
+  std::string below = "\nWhat this shows\n";
+  for (const auto& conclusion : conclusions_of(*data)) below += "  " + conclusion + "\n";
+  const int printed =
+      print_summary(*data, results::report(*data), {}, false, below + "\n" + where_next(*data));
   const int ending = run_ending(*outcome, "demo", flags.overrides);
   if (printed != kOk || outcome->interrupted) return printed != kOk ? printed : ending;
   if (display_is_there()) open_gui(places, outcome->directory.string());

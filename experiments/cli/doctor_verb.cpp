@@ -14,6 +14,7 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/huge_pages.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
 #include "experiments/results/manifest.hpp"
@@ -76,11 +77,16 @@ Finding clock_source() {
 }
 
 Finding huge_pages() {
-  const std::uint64_t bytes = free_huge_page_bytes();
-  if (bytes > 0) {
-    return {"hugepages", fmt::format("{} MiB free", bytes >> 20), "used for guest memory and EAL"};
+  const std::uint64_t bytes = available_huge_page_bytes();
+  if (!huge_pages_allowed()) {
+    return {"hugepages", fmt::format("{} MiB free, not used", bytes >> 20),
+            "VIOLET_NO_HUGEPAGES is set: 4 KiB pages are used", false};
   }
-  return {"hugepages", "none free",
+  if (bytes > 0) {
+    return {"hugepages", fmt::format("{} MiB free and not reserved", bytes >> 20),
+            "used for guest memory and EAL"};
+  }
+  return {"hugepages", "none free that is not reserved",
           "4 KiB pages are used: more TLB misses in every number. As root: "
           "echo 256 > /proc/sys/vm/nr_hugepages",
           false};
@@ -204,7 +210,9 @@ Finding eal() {
   const auto started = Eal::start({.cpus = {allowed.empty() ? 0 : allowed.front()}});
   if (!started) return {"DPDK EAL", "does not start", started.error().message, false};
   return {"DPDK EAL",
-          (*started)->huge_pages() ? "starts, on hugepages" : "starts, without hugepages",
+          (*started)->huge_pages() ? "starts, on hugepages"
+                                   : fmt::format("starts, without hugepages, because {}",
+                                                 (*started)->against_huge_pages()),
           "lcores are available"};
 }
 

@@ -33,8 +33,10 @@ int finish(const RunOutcome& outcome, const RunFlags& flags) {
   }
   const auto data = results::read_run(outcome.directory);
   if (!data) return complain(data.error());
-  const int printed =
-      print(results::render(*data, results::report(*data), flags.format, results::style_for(1)));
+  const auto report = results::report(*data);
+  const int printed = flags.format == results::Format::kText
+                          ? print_summary(*data, report, {}, false)
+                          : print(results::render(*data, report, flags.format));
   const int ending = run_ending(outcome, flags.plan, flags.overrides);
   return printed != kOk ? printed : ending;
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -19,6 +20,15 @@ int complain(const Error& error) {
       break;
   }
   return kRunFailed;
+}
+
+int print_summary(const results::RunData& run, const results::Report& report,
+                  results::SummaryOptions options, bool notes, const std::string& below) {
+  const results::TextStyle style = results::style_for(STDOUT_FILENO);
+  options.bars = style.colour;
+  const auto tables = results::summary(run, options);
+  if (!tables) return complain(tables.error());
+  return print(results::render_summary(report, *tables, {.notes = notes, .style = style}) + below);
 }
 
 int print(const std::string& text) {

@@ -12,6 +12,8 @@
 #include "engine/base/result.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/progress.hpp"
+#include "experiments/results/report.hpp"
+#include "experiments/results/summary.hpp"
 #include "experiments/results/table.hpp"
 
 namespace violet::cli {
@@ -79,7 +81,28 @@ struct CompareFlags {
 };
 int compare_verb(const Places& places, const CompareFlags& flags);
 
-int report_verb(const Places& places, const std::string& run, results::Format format);
+struct ReportFlags {
+  std::string run = "latest";
+  results::SummaryOptions summary;
+  bool notes = false;
+  results::Format format = results::Format::kText;
+};
+int report_verb(const Places& places, const ReportFlags& flags);
+
+struct ShowFlags {
+  std::string run;
+  std::string view = "cells";  // Or one of show_views.hpp.
+  std::string cell;  // Number in the list of cells, or words of a label; empty: the first.
+  std::optional<std::uint32_t> repetition;
+  std::string from, to;  // Times since the repetition began; empty: all of it.
+  std::string iova;      // Addresses; empty: all.
+  unsigned columns = 20, rows = 24;
+  std::size_t limit = 40;
+  results::Format format = results::Format::kText;
+};
+// What the application shows of a run's cell, as a table.
+int show_verb(const Places& places, const ShowFlags& flags);
+std::string show_help();  // The views and three examples.
 
 struct ExportFlags {
   std::string run;
@@ -130,6 +153,9 @@ int doctor_verb(const Places& places, results::Format format);
 
 // --- Shared ---
 
+// A run as people read it, on stdout; of what the run lacks `error` is said. Exit code of the printing.
+int print_summary(const results::RunData& run, const results::Report& report,
+                  results::SummaryOptions options, bool notes, const std::string& below = {});
 // Prints the error to stderr; the exit code of its kind.
 int complain(const Error& error);
 // Prints to stdout; exit code kOk, or kRunFailed when stdout is gone.

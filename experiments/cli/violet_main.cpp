@@ -43,7 +43,8 @@ struct Flags {
   DemoFlags demo;
   ImportFlags import;
   CompareFlags compare;
-  std::string report_run = "latest";
+  ReportFlags report;
+  ShowFlags show;
   ExportFlags export_;
   GuestFlags guest;
   GuestBenchFlags bench;
@@ -126,10 +127,18 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   verb->callback([&] { action = [&] { return compare_verb(places, compare); }; });
 
   auto* report = app.add_subcommand("report", "the table of one run");
-  report->add_option("RUN", flags.report_run, "directory, name or latest");
-  add_format(*report, flags.format);
-  report->callback(
-      [&] { action = [&] { return report_verb(places, flags.report_run, flags.format); }; });
+  report->add_option("RUN", flags.report.run, "directory, name or latest");
+  report
+      ->add_option("--metrics", flags.report.summary.metrics,
+                   "only these, or all: see ./violet list metrics")
+      ->delimiter(',');
+  report->add_option("--baseline", flags.report.summary.baseline,
+                     "words of the label of the cell that others relate to (default: strict)");
+  report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
+  report->add_flag("--transpose", flags.report.summary.transpose, "a row a metric");
+  report->add_flag("--notes", flags.report.notes, "every warning, outlier and reason");
+  add_format(*report, flags.report.format);
+  report->callback([&] { action = [&] { return report_verb(places, flags.report); }; });
 
   auto* out = app.add_subcommand("export", "a run for other programs, on stdout");
   out->add_option("RUN", flags.export_.run, "directory, name or latest")->required();
@@ -140,6 +149,24 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   }
   what->require_option(1);
   out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
+}
+
+void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto& show = flags.show;
+  auto* verb = app.add_subcommand("show", "what the application shows of a run, as text");
+  verb->footer(show_help());
+  verb->add_option("RUN", show.run, "directory, name or latest")->required();
+  verb->add_option("VIEW", show.view, "which of them; default: cells");
+  verb->add_option("--cell", show.cell, "number in `show RUN`, or words of its label");
+  verb->add_option("--repetition", show.repetition, "of that cell; default: its first");
+  verb->add_option("--from", show.from, "TIME since it began: 150ms, 1.5s, 20us");
+  verb->add_option("--to", show.to, "TIME");
+  verb->add_option("--iova", show.iova, "addresses: 0x1000-0x1fff, 0x1000+4096 or 0x1000");
+  verb->add_option("--columns", show.columns, "steps of time")->check(CLI::Range(1, 4096));
+  verb->add_option("--rows", show.rows, "bands of addresses")->check(CLI::Range(1, 4096));
+  verb->add_option("--limit", show.limit, "lines of a list")->check(CLI::Range(1, 100'000'000));
+  add_format(*verb, show.format);
+  verb->callback([&] { action = [&] { return show_verb(places, show); }; });
 }
 
 void add_guest_options(CLI::App& verb, GuestFlags& guest) {
@@ -239,6 +266,7 @@ int run(int argc, char** argv) {
   add_run(app, places, flags, action);
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
+  add_show(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);
   try {

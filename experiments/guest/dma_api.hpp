@@ -34,6 +34,9 @@ struct DmaMapping {
   // The address stays reachable after unmap() by design (bypass, identity map, bounce pool), so that
   // its unmap opens no window; Strategy::always_mapped_bytes() accounts for it.
   bool persistent = false;
+  // map() found the mapping that the last unmap of these pages left in place, and sent nothing: what was stale
+  // until then is in use again.
+  bool kept = false;
   std::uint64_t cookie = 0;  // The strategy's own.
 };
 
@@ -45,7 +48,8 @@ constexpr DmaEvent dma_event(const DmaMapping& mapping, EndpointId endpoint) {
           .phys_page = mapping.buffer.phys.value >> kGranuleShift4K,
           .needed = permissions_of(mapping.direction),
           .granted = mapping.granted,
-          .persistent = mapping.persistent};
+          .persistent = mapping.persistent,
+          .kept = mapping.kept};
 }
 
 // What the DMA layer did, since the run's start. Guest lcore only.

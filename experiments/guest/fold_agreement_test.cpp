@@ -6,8 +6,8 @@
 
 #include "engine/base/rng.hpp"
 #include "experiments/guest/dma_api.hpp"
+#include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/exposure_ledger.hpp"
-#include "experiments/trace/fold.hpp"
 
 namespace violet::fold_agreement_test {
 namespace {
@@ -141,24 +141,25 @@ ExposureReport judged(const History& history) {
 }
 
 // In random pieces, each lcore on its own and ahead of the other.
-Pyramid folded(const History& history, std::uint64_t seed, const FoldOptions& options = {}) {
-  Fold fold(options);
+Pyramid aggregated(const History& history, std::uint64_t seed,
+                   const AggregationOptions& options = {}) {
+  Aggregation aggregation(options);
   Rng rng(seed);
   std::size_t e = 0, g = 0;
   while (e < history.engine.size() || g < history.guest.size()) {
     const std::size_t engine = std::min<std::size_t>(rng.below(90), history.engine.size() - e);
     const std::size_t guest = std::min<std::size_t>(rng.below(90), history.guest.size() - g);
-    fold.take(kEngine, std::span(history.engine).subspan(e, engine));
-    fold.take(kGuest, std::span(history.guest).subspan(g, guest));
+    aggregation.add(kEngine, std::span(history.engine).subspan(e, engine));
+    aggregation.add(kGuest, std::span(history.guest).subspan(g, guest));
     e += engine;
     g += guest;
     const Ticks engine_at = e < history.engine.size() ? history.engine[e].at : ~Ticks{0};
     const Ticks guest_at = g < history.guest.size() ? history.guest[g].at : ~Ticks{0};
-    fold.advance(std::min(engine_at, guest_at));
-    if (rng.chance(0.1)) static_cast<void>(fold.pyramid());
+    aggregation.advance(std::min(engine_at, guest_at));
+    if (rng.chance(0.1)) static_cast<void>(aggregation.pyramid());
   }
-  fold.finish();
-  return fold.pyramid();
+  aggregation.finish();
+  return aggregation.pyramid();
 }
 
 struct Totals {
@@ -223,14 +224,14 @@ TEST(FoldAgreement, TheFoldJudgesAsTheLedgerDoes) {
     const History history = RandomGuest(seed).make(40 + seed * 30);
     const ExposureReport report = judged(history);
     ASSERT_GT(report.unmaps, 0u);
-    expect_agreement(report, folded(history, seed));
+    expect_agreement(report, aggregated(history, seed));
     if (HasFailure()) return;
   }
 }
 
 TEST(FoldAgreement, AlsoWhenTheRunOutgrowsItsBuckets) {
   const History history = RandomGuest(7).make(5000);
-  const Pyramid pyramid = folded(history, 3, {.most_buckets = 16, .most_cells = 256});
+  const Pyramid pyramid = aggregated(history, 3, {.most_buckets = 16, .most_cells = 256});
   EXPECT_LE(pyramid.buckets.size(), 16u);
   for (std::size_t i = 0; i < kChurnGrids; ++i) {
     EXPECT_LE(pyramid.churn[i].size() + pyramid.spans[i].size(), 256u + 128u) << i;
@@ -248,15 +249,15 @@ TEST(FoldAgreement, LostEventsLeaveNoMoreWindowsThanTheLedgerSees) {
     ExposureInput input{.engine = history.engine, .guest = history.guest};
     input.lost_guest_events = lost;
     const ExposureReport report = judge_exposure(input);
-    Fold fold({});
-    fold.take(kGuest, {}, lost);
-    fold.take(kEngine, history.engine);
-    fold.take(kGuest, history.guest);
-    fold.finish();
-    const Totals totals = totals_of(fold.pyramid());
+    Aggregation aggregation({});
+    aggregation.add(kGuest, {}, lost);
+    aggregation.add(kEngine, history.engine);
+    aggregation.add(kGuest, history.guest);
+    aggregation.finish();
+    const Totals totals = totals_of(aggregation.pyramid());
     EXPECT_EQ(totals.unmaps, report.unmaps);
     EXPECT_EQ(totals.zero, report.window.upper.zero);
-    EXPECT_EQ(fold.pyramid().facts.lost, lost);
+    EXPECT_EQ(aggregation.pyramid().facts.lost, lost);
   }
 }
 

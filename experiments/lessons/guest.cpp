@@ -3,325 +3,163 @@
 #include <algorithm>
 
 #include "engine/base/check.hpp"
-#include "experiments/lessons/layout.hpp"
+#include "experiments/trace/exposure_ledger.hpp"
 
 namespace violet::lessons {
 namespace {
 
-template <class Wire>
-std::span<const std::byte> bytes_of(const Wire& wire) {
-  return std::as_bytes(std::span(&wire, 1));
+using Use = BufferView::Use;
+
+constexpr unsigned kProcessors = 2;
+// A device that does not answer for so long never will.
+constexpr std::uint64_t kDriverTimeoutNs = 10'000'000;
+
+// The driver's time is in ticks of this machine's counter, because that is what its timers are set in.
+Ticks simulated_ticks(void* stage) noexcept {
+  return ns_to_ticks(static_cast<const Stage*>(stage)->now());
 }
-
-protocol::Head head(protocol::Type type) { return {static_cast<std::uint8_t>(type), {}}; }
-
-constexpr std::uint32_t kTail = sizeof(protocol::Tail);
 
 }  // namespace
 
-const char* strategy_name(Strategy strategy) {
-  static constexpr const char* kNames[] = {"strict", "lazy", "bounce", "optimistic", "direct"};
-  return kNames[static_cast<std::size_t>(strategy)];
+Guest::Guest(Stage& stage, const GuestOptions& options) : stage_(stage), options_(options) {
+  const TickSource clock{simulated_ticks, &stage_};
+  const StrategyInfo* info = strategies().find(options_.strategy);
+  VIOLET_CHECK(info != nullptr);
+  settings_ = SettingValues::resolve(info->settings, options_.settings).value();
+  driver_ = std::move(VirtioIommuDriver::create({.pages = stage_.memory().allocator(),
+                                                 .queue = stage_.ring(),
+                                                 .transport = stage_.machine(),
+                                                 .doorbell = stage_,
+                                                 .spin_hook = &stage_,
+                                                 .counters = stage_.counters(),
+                                                 .clock = clock,
+                                                 .timeout_ns = kDriverTimeoutNs})
+                          .value());
+  const StrategyContext context{.driver = *driver_,
+                                .memory = stage_.memory().guest(),
+                                .pages = stage_.memory().allocator(),
+                                .counters = stage_.counters(),
+                                .clock = clock,
+                                .cpus = kProcessors,
+                                .endpoints = {kEndpointIds[kNic]}};
+  strategy_ = std::move(make_strategy(options_.strategy, context, options_.settings).value());
 }
 
-// --- what the driver knows
+// --- the DMA API
 
-const BufferView* Guest::find(Iova iova) const {
-  const auto found = std::find_if(buffers_.rbegin(), buffers_.rend(), [&](const BufferView& one) {
-    return one.use != BufferView::Use::kGone && one.range.contains(iova);
-  });
-  return found != buffers_.rend() ? &*found : nullptr;
+void Guest::start() {
+  begin_call();
+  VIOLET_CHECK(strategy_->start());
+  finish_call();
 }
 
-BufferView& Guest::at(Iova iova) {
-  const BufferView* found = find(iova);
-  VIOLET_CHECK(found != nullptr);
-  return const_cast<BufferView&>(*found);
+Iova Guest::map(GuestPhys phys, std::uint64_t bytes, DmaDirection direction) {
+  return map(phys, bytes, direction, 0);
 }
 
-bool Guest::given_back(Iova iova) const {
-  const BufferView* buffer = find(iova);
-  return buffer == nullptr || buffer->given_back();
-}
-
-Exposure Guest::exposure() const {
-  Exposure sum;
-  const auto& requests = stage_.requests();
-  for (const Window& window : windows_) {
-    Ticks end = window.until.value_or(stage_.now());
-    if (window.token && requests[*window.token].state == RequestView::State::kAnswered) {
-      end = requests[*window.token].answered_at;
-    }
-    if (end <= window.from) continue;
-    ++sum.windows;
-    sum.longest_ns = std::max(sum.longest_ns, end - window.from);
-    sum.total_ns += end - window.from;
+Iova Guest::map(GuestPhys phys, std::uint64_t bytes, DmaDirection direction, unsigned processor) {
+  begin_call();
+  const std::uint64_t requests = counters().map_requests;
+  const auto mapping =
+      strategy_->map(0, {phys, static_cast<std::uint32_t>(bytes)}, direction, processor);
+  VIOLET_CHECK(mapping.has_value());
+  silent_maps_ += counters().map_requests == requests ? 1 : 0;
+  record(EventKind::kDmaMap, *mapping);
+  const IovaRange range = IovaRange::of(mapping->iova.value, bytes);
+  for (BufferView& older : buffers_) {
+    if (older.range.overlaps(range)) older.use = Use::kGone;
   }
-  for (const BufferView& buffer : buffers_) {
-    if (buffer.use == BufferView::Use::kSlot || buffer.original) {
-      sum.always_mapped_bytes += buffer.bytes;
-    }
-  }
-  return sum;
-}
-
-Iova Guest::allocate(std::uint64_t bytes) {
-  const auto found = std::find_if(free_.rbegin(), free_.rend(),
-                                  [&](const Free& one) { return one.bytes == bytes; });
-  if (found != free_.rend()) {
-    const Iova iova = found->iova;
-    free_.erase(std::next(found).base());
-    return iova;
-  }
-  next_ = (next_ - bytes) & ~(bytes - 1);  // Sizes are powers of two here.
-  return {next_};
-}
-
-void Guest::forget(BufferView& buffer) {
-  buffer.use = BufferView::Use::kGone;
-  free_.push_back({buffer.bytes, buffer.range.first});
-}
-
-// --- requests
-
-void Guest::add_probe(unsigned endpoint) {
-  protocol::Probe wire{};
-  wire.head = head(protocol::Type::kProbe);
-  wire.endpoint = kEndpointIds[endpoint].value;
-  stage_.push(bytes_of(wire), kProbeBytes + kTail, "PROBE", Tone::kPlain);
-}
-
-void Guest::add_attach(unsigned endpoint, std::uint32_t domain) {
-  protocol::Attach wire{};
-  wire.head = head(protocol::Type::kAttach);
-  wire.domain = domain;
-  wire.endpoint = kEndpointIds[endpoint].value;
-  stage_.push(bytes_of(wire), kTail, "ATTACH", Tone::kPlain);
-}
-
-Iova Guest::add_map(GuestPhys phys, std::uint64_t bytes, Permissions permissions) {
-  const Iova iova = options_.strategy == Strategy::kDirect ? Iova{phys.value} : allocate(bytes);
-  BufferView buffer;
-  buffer.range = IovaRange::of(iova.value, bytes);
-  buffer.phys = phys;
-  buffer.bytes = bytes;
-  buffer.permissions = permissions;
-  protocol::Map wire{};
-  wire.head = head(protocol::Type::kMap);
-  wire.domain = kDomain;
-  wire.virt_start = buffer.range.first.value;
-  wire.virt_end = buffer.range.last.value;
-  wire.phys_start = phys.value;
-  wire.flags = static_cast<std::uint32_t>(permissions);
-  stage_.watch(buffer.range);
-  buffer.map_token = stage_.push(bytes_of(wire), kTail, "MAP", Tone::kMap);
-  ++numbers_.map_requests;
-  buffers_.push_back(buffer);
-  return iova;
-}
-
-void Guest::add_unmap(Iova iova) {
-  BufferView& buffer = at(iova);
-  protocol::Unmap wire{};
-  wire.head = head(protocol::Type::kUnmap);
-  wire.domain = kDomain;
-  wire.virt_start = buffer.range.first.value;
-  wire.virt_end = buffer.range.last.value;
-  buffer.unmap_token = stage_.push(bytes_of(wire), kTail, "UNMAP", Tone::kUnmap);
-  buffer.use = BufferView::Use::kUnmapping;
-  for (Window& window : windows_) {
-    if (window.iova == buffer.range.first && open(window)) window.token = buffer.unmap_token;
-  }
-  ++numbers_.unmap_requests;
-}
-
-void Guest::kick() {
-  ++numbers_.kicks;
-  if (stage_.placement() == Placement::kSidecore) return;
-  ++numbers_.exits;
-  stage_.move(Part::kDriver, Part::kQueue, "kick");
-  stage_.engine_runs_in_exit();
-}
-
-void Guest::start_waiting() {
-  kick();
-  ++numbers_.waits;
-}
-
-void Guest::reap() {
-  for (const std::uint32_t token : stage_.reap()) {
-    for (BufferView& buffer : buffers_) {
-      if (buffer.use == BufferView::Use::kMapping && buffer.map_token == token) {
-        buffer.use = BufferView::Use::kLive;
-      } else if (buffer.use == BufferView::Use::kUnmapping && buffer.unmap_token == token) {
-        forget(buffer);
-      }
-    }
-  }
-}
-
-bool Guest::sync() {
-  if (stage_.unanswered() > 0) {
-    start_waiting();
-    constexpr int kMostPolls = 1000;
-    for (int i = 0; i < kMostPolls && stage_.unanswered() > 0; ++i) stage_.wait_for_engine();
-  }
-  reap();
-  return stage_.unanswered() == 0;
-}
-
-// --- strategies
-
-void Guest::attach(unsigned endpoint) {
-  add_attach(endpoint);
-  VIOLET_CHECK(sync());
-}
-
-Iova Guest::map(GuestPhys phys, std::uint64_t bytes, Permissions permissions) {
-  if (options_.strategy == Strategy::kDirect) return {phys.value};
-  if (options_.strategy == Strategy::kBounce) return bounce_map(phys, bytes, permissions);
-  if (options_.strategy == Strategy::kOptimistic) {
-    if (const auto kept = reuse(phys, bytes, permissions)) return *kept;
-  }
-  const Iova iova = add_map(phys, bytes, permissions);
-  sync();
-  return iova;
+  stage_.watch(range);
+  buffers_.push_back({*mapping, range});
+  finish_call();
+  return range.first;
 }
 
 void Guest::unmap(Iova iova) {
-  switch (options_.strategy) {
-    case Strategy::kDirect:
-      return;
-    case Strategy::kBounce:
-      return bounce_unmap(at(iova));
-    case Strategy::kOptimistic:
-      return keep(at(iova));
-    case Strategy::kStrict:
-      add_unmap(iova);
-      sync();
-      return;
-    case Strategy::kLazy:
-      add_unmap(iova);
-      unmap_returns(iova);
-      if (numbers_.unmap_requests % options_.flush_entries == 0) flush();
-  }
+  begin_call();
+  BufferView& buffer = live(iova);
+  buffer.use = Use::kUnmapping;
+  const DmaMapping mapping = buffer.mapping;
+  strategy_->unmap(mapping, 0);
+  stage_.settle_copies();
+  record(EventKind::kDmaUnmap, mapping);
+  live(iova).use = Use::kGivenBack;
+  finish_call();
 }
 
-void Guest::unmap_returns(Iova iova) {
-  BufferView& buffer = at(iova);
-  buffer.returned_at = stage_.now();
-  if (options_.strategy == Strategy::kLazy) buffer.use = BufferView::Use::kParked;
-  windows_.push_back({stage_.now(), buffer.range.first, buffer.unmap_token, std::nullopt});
-}
-
-void Guest::flush() {
-  ++numbers_.flushes;
-  sync();
-  for (BufferView& buffer : buffers_) {
-    if (buffer.use == BufferView::Use::kParked) forget(buffer);
-  }
+void Guest::map_on_another_processor(GuestPhys phys, std::uint64_t bytes, DmaDirection direction) {
+  VIOLET_CHECK(stage_.held());
+  waiting_.push_back({phys, bytes, direction});
 }
 
 void Guest::tick() {
-  if (options_.strategy == Strategy::kOptimistic) {
-    const Ticks now = stage_.now();
-    if (now >= options_.keep_ns) tear_down(0, now - options_.keep_ns);
-    return;
+  begin_call();
+  strategy_->tick(ticks());
+  finish_call();
+}
+
+// Steps that run while a call is held must not begin another: in the kernel it would wait for the lock.
+void Guest::begin_call() { VIOLET_CHECK(!std::exchange(busy_, true)); }
+
+void Guest::finish_call() {
+  stage_.settle_copies();
+  busy_ = false;
+  if (!driver_->health()) VIOLET_CHECK(false && "the engine did not answer the driver");
+  while (!waiting_.empty()) {
+    const Waiting next = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    map(next.phys, next.bytes, next.direction, 1);
   }
-  const auto due = [&](const BufferView& buffer) {
-    return buffer.use == BufferView::Use::kParked &&
-           stage_.now() - *buffer.returned_at >= options_.flush_timer_ns;
-  };
-  if (std::any_of(buffers_.begin(), buffers_.end(), due)) flush();
 }
 
-void Guest::map_everything(std::uint64_t bytes) {
-  const Iova iova = add_map({Memory::kFirstPage}, bytes, Permissions::kReadWrite);
-  VIOLET_CHECK(sync());
-  at(iova).use = BufferView::Use::kSlot;
-}
-
-// --- bounce
-
-Iova Guest::bounce_map(GuestPhys phys, std::uint64_t bytes, Permissions permissions) {
-  const auto idle = std::find_if(buffers_.begin(), buffers_.end(), [&](const BufferView& one) {
-    return one.use == BufferView::Use::kSlot && one.bytes == bytes &&
-           one.permissions == permissions;
+BufferView& Guest::live(Iova iova) {
+  const auto found = std::find_if(buffers_.begin(), buffers_.end(), [&](const BufferView& one) {
+    return (one.use == Use::kLive || one.use == Use::kUnmapping) && one.range.contains(iova);
   });
-  Iova iova{};
-  if (idle != buffers_.end()) {
-    iova = idle->range.first;
-    ++numbers_.reuses;
-  } else {
-    iova = add_map(stage_.memory().add("bounce slot", bytes / kPageBytes), bytes, permissions);
-    sync();
+  VIOLET_CHECK(found != buffers_.end());
+  return *found;
+}
+
+// --- what was given back
+
+std::vector<BufferView> Guest::buffers() const {
+  std::vector<BufferView> views = buffers_;
+  for (BufferView& view : views) {
+    view.reachable = view.use == Use::kGivenBack && !view.mapping.persistent &&
+                     !stage_.is_dead(view.range.first);
   }
-  BufferView& slot = at(iova);
-  slot.use = BufferView::Use::kLive;
-  slot.original = phys;
-  if (allows(permissions, Access::kRead)) copy(phys, slot.phys, bytes);
-  return iova;
+  return views;
 }
 
-void Guest::bounce_unmap(BufferView& slot) {
-  if (allows(slot.permissions, Access::kWrite)) copy(slot.phys, *slot.original, slot.bytes);
-  slot.use = BufferView::Use::kSlot;
-  slot.original.reset();
+bool Guest::given_back(Iova iova) const {
+  return std::any_of(buffers_.begin(), buffers_.end(), [&](const BufferView& one) {
+    return one.use == Use::kGivenBack && !one.mapping.persistent && one.range.contains(iova);
+  });
 }
 
-void Guest::copy(GuestPhys from, GuestPhys to, std::uint64_t bytes) {
-  stage_.spend(stage_.costs().copy_4k * bytes / kPageBytes);
-  stage_.memory().copy(from, to, bytes);
-  stage_.move(Part::kMemory, Part::kDriver, "copy", Tone::kCopy);
-  stage_.move(Part::kDriver, Part::kMemory, "copy", Tone::kCopy);
-  numbers_.bytes_copied += bytes;
+bool Guest::any_stale() const {
+  const std::vector<BufferView> views = buffers();
+  return std::any_of(views.begin(), views.end(),
+                     [](const BufferView& one) { return one.reachable; });
 }
 
-// --- optimistic teardown
-
-std::optional<Iova> Guest::reuse(GuestPhys phys, std::uint64_t bytes, Permissions permissions) {
-  for (BufferView& buffer : buffers_) {
-    if (buffer.use != BufferView::Use::kKept || buffer.phys != phys || buffer.bytes != bytes ||
-        buffer.permissions != permissions) {
-      continue;
-    }
-    ++numbers_.reuses;
-    buffer.use = BufferView::Use::kLive;
-    buffer.returned_at.reset();
-    for (Window& window : windows_) {
-      if (window.iova == buffer.range.first && open(window)) window.until = stage_.now();
-    }
-    return buffer.range.first;
-  }
-  return std::nullopt;
+void Guest::record(EventKind kind, const DmaMapping& mapping) {
+  events_.push_back(dma_event(mapping, kEndpointIds[kNic]).event(kind, stage_.now()));
 }
 
-void Guest::keep(BufferView& buffer) {
-  buffer.use = BufferView::Use::kKept;
-  unmap_returns(buffer.range.first);
-  tear_down(options_.keep_quota, std::nullopt);
-}
-
-std::size_t Guest::kept() const {
-  return static_cast<std::size_t>(
-      std::count_if(buffers_.begin(), buffers_.end(),
-                    [](const BufferView& one) { return one.use == BufferView::Use::kKept; }));
-}
-
-// The oldest first, until `down_to` are left or the rest is younger; one sync for all.
-void Guest::tear_down(std::size_t down_to, std::optional<Ticks> older_than) {
-  bool any = false;
-  while (kept() > down_to) {
-    BufferView* oldest = nullptr;
-    for (BufferView& buffer : buffers_) {
-      if (buffer.use != BufferView::Use::kKept) continue;
-      if (oldest == nullptr || *buffer.returned_at < *oldest->returned_at) oldest = &buffer;
-    }
-    if (older_than && *oldest->returned_at > *older_than) break;
-    add_unmap(oldest->range.first);
-    any = true;
-  }
-  if (any) sync();
+Exposure Guest::exposure(Ticks begin) const {
+  const ExposureReport report = judge_exposure({.engine = stage_.machine().recorded(),
+                                                .guest = events_,
+                                                .begin = begin,
+                                                .end = stage_.now()});
+  Exposure sum;
+  sum.windows = report.unmaps - report.window.upper.zero + report.censored_unmaps;
+  sum.longest_ns =
+      static_cast<std::uint64_t>(std::max(report.window.upper.max_ns, report.oldest_censored_ns));
+  sum.mean_stale_pages = report.mean_stale_pages.upper;
+  sum.always_mapped_bytes = strategy_->always_mapped_bytes();
+  VIOLET_CHECK(report.iova_reuse_violations == 0);
+  return sum;
 }
 
 }  // namespace violet::lessons

@@ -8,7 +8,7 @@
 #include "engine/protocol/names.hpp"
 #include "engine/protocol/properties.hpp"
 #include "engine/protocol/request.hpp"
-#include "experiments/lessons/stage.hpp"
+#include "experiments/lessons/views.hpp"
 
 namespace violet::lessons {
 namespace {

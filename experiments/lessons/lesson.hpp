@@ -1,4 +1,4 @@
-// A lesson: steps that act on a scene, one or two sentences each, and questions whose answer is
+// A lesson consists of steps that act on a scene, one or two sentences each, and questions whose answer is
 // what the simulation then does.
 //
 // Threading: immutable.
@@ -12,9 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "experiments/lessons/scene.hpp"
+#include "experiments/lessons/snapshot.hpp"
 
 namespace violet::lessons {
+
+class Scene;
 
 struct Choice {
   std::string text;

@@ -18,12 +18,13 @@ Measure time(const char* name, std::uint64_t ns) {
   return {name, static_cast<double>(ns), time_text(ns)};
 }
 
-void measure(Scene& scene, Strategy strategy, Placement placement,
+void measure(Scene& scene, const std::string& strategy, Placement placement,
              unsigned buffers = kManyBuffers) {
   const TrialResult result =
       run_trial(scene, {.strategy = strategy, .placement = placement, .buffers = buffers});
-  scene.score({fmt::format("{}, {}", strategy_name(strategy), placement_name(placement)),
-               {count("exits", result.guest.exits), count("waits", result.guest.waits),
+  scene.score({fmt::format("{}, {}", strategy, placement_name(placement)),
+               strategy,
+               {count("exits", result.guest.kicks), count("waits", result.guest.syncs),
                 time("time for one buffer", static_cast<std::uint64_t>(result.ns_a_buffer)),
                 time("longest exposure", result.exposure.longest_ns)}});
 }
@@ -53,23 +54,25 @@ void add_one_buffer(std::vector<Step>& steps) {
              kManyBuffers, time_text(shot.costs.exit), time_text(shot.costs.poll));
        },
        [](Scene& s) {
-         s.restart(Placement::kSamecore, {.strategy = Strategy::kStrict});
+         s.restart(Placement::kSamecore, {.strategy = "strict"});
          s.memory().add("NIC buffer");
-         s.guest().attach(kNic);
+         s.guest().start();
        }});
   steps.push_back(
       {"One buffer, strict: map",
        says("MAP, kick, wait. With the engine on the guest's core a kick is an exit: the processor "
             "leaves "
             "the guest, executes the request and comes back."),
-       [](Scene& s) { s.guest().map({Memory::kFirstPage}, kPageBytes, Permissions::kWrite); }});
+       [](Scene& s) {
+         s.guest().map({Memory::kFirstPage}, kPageBytes, DmaDirection::kFromDevice);
+       }});
   steps.push_back(
       {"One buffer, strict: unmap",
        [](const Snapshot& before, const Snapshot& after) {
          return fmt::format(
              "UNMAP, kick, wait again. Exits for it: {}. So a buffer costs one to map and one "
              "to unmap.",
-             after.guest.exits - before.guest.exits);
+             after.guest.kicks - before.guest.kicks);
        },
        [](Scene& s) {
          s.stage().dma(kNic, {0xfffff000}, Access::kWrite, "data");
@@ -86,7 +89,7 @@ void add_samecore_runs(std::vector<Step>& steps) {
                          last_text(after, kExits), kManyBuffers, last_text(after, kWaits),
                          last_text(after, kTime));
                    },
-                   [](Scene& s) { measure(s, Strategy::kStrict, Placement::kSamecore); },
+                   [](Scene& s) { measure(s, "strict", Placement::kSamecore); },
                    {"Strict, on the guest's core: how many exits do 64 buffers need?",
                     {about(kExits, 1, 1, "1"), about(kExits, 60, 68, "about 64"),
                      about(kExits, 120, 136, "about 128")}}});
@@ -100,7 +103,7 @@ void add_samecore_runs(std::vector<Step>& steps) {
              last_text(after, kExits), last_text(after, kTime),
              after.scores[0].measures[kTime].text, last_text(after, kWindow));
        },
-       [](Scene& s) { measure(s, Strategy::kLazy, Placement::kSamecore); },
+       [](Scene& s) { measure(s, "lazy-percpu", Placement::kSamecore); },
        {"Lazy does not kick for an UNMAP. How many exits now?",
         {about(kExits, 0, 0, "None"), about(kExits, 60, 68, "about 64"),
          about(kExits, 120, 136, "about 128")}}});
@@ -116,7 +119,7 @@ void add_sidecore_runs(std::vector<Step>& steps) {
              "a buffer.",
              last_text(after, kWaits), last_text(after, kTime));
        },
-       [](Scene& s) { measure(s, Strategy::kStrict, Placement::kSidecore); },
+       [](Scene& s) { measure(s, "strict", Placement::kSidecore); },
        {"Strict again, but the engine polls on a core of its own. How many exits?",
         {about(kExits, 0, 0, "None"), about(kExits, 60, 68, "about 64"),
          about(kExits, 120, 136, "about 128")}}});
@@ -128,7 +131,7 @@ void add_sidecore_runs(std::vector<Step>& steps) {
              "most, because the engine finds the UNMAP by itself.",
              last_text(after, kWaits), last_text(after, kTime), last_text(after, kWindow));
        },
-       [](Scene& s) { measure(s, Strategy::kLazy, Placement::kSidecore); },
+       [](Scene& s) { measure(s, "lazy-percpu", Placement::kSidecore); },
        {"And lazy with the sidecore: how often does the driver wait?",
         {about(kWaits, 0, 0, "Never"), about(kWaits, 60, 68, "about 64 times"),
          about(kWaits, 120, 136, "about 128 times")}}});

@@ -4,6 +4,7 @@
 #include "experiments/lessons/layout.hpp"
 #include "experiments/lessons/lessons.hpp"
 #include "experiments/lessons/numbers.hpp"
+#include "experiments/lessons/scene.hpp"
 
 namespace violet::lessons {
 namespace {
@@ -14,7 +15,7 @@ constexpr const char* kPacket = "packet no. 1";
 constexpr const char* kSecondPacket = "packet no. 2";
 
 void set_page_scene(Scene& scene) {
-  scene.restart(Placement::kSamecore, {.strategy = Strategy::kStrict});
+  scene.restart(Placement::kSamecore, {.strategy = "strict"});
   scene.memory().add("free");
 }
 
@@ -29,20 +30,23 @@ void add_introduction(std::vector<Step>& steps) {
       {"What must stay free?",
        says("First the driver asks which addresses it must never use for this device: PROBE. The "
             "request is only a few bytes in a ring in memory; nobody has been told yet."),
-       [](Scene& s) { s.guest().add_probe(kNic); }});
+       [](Scene& s) {
+         s.stage().hold_next(Moment::kWritten);
+         s.guest().start();
+       }});
   steps.push_back(
       {"A kick, an answer",
        says("The driver kicks: the processor leaves the guest, the engine runs and answers with a "
             "list. "
             "Look at the bytes on the right: one region, 0xfee00000, is reserved for interrupts "
             "(MSI)."),
-       [](Scene& s) { s.guest().sync(); }});
+       [](Scene& s) { s.stage().go_on(Moment::kBeforeRequest); }});
   steps.push_back(
       {"Attach",
        says(
            "ATTACH puts endpoint 0x28, our NIC, into domain 1. A domain is an address space of its "
            "own, and this one is still empty: the NIC can reach nothing."),
-       [](Scene& s) { s.guest().attach(kNic); }});
+       [](Scene& s) { s.stage().go_on(); }});
 }
 
 void add_map(std::vector<Step>& steps) {
@@ -54,14 +58,15 @@ void add_map(std::vector<Step>& steps) {
            "not know it yet."),
        [](Scene& s) {
          s.memory().give(kFirstPage, "NIC buffer");
-         s.guest().add_map(kFirstPage, kPageBytes, Permissions::kWrite);
+         s.stage().hold_next(Moment::kWritten);
+         s.guest().map(kFirstPage, kPageBytes, DmaDirection::kFromDevice);
        }});
   steps.push_back(
       {"Into the store",
        says(
            "One kick later the engine has decoded the request, checked it and put the mapping into "
            "the domain's store. Its answer, OK, is the last byte that it wrote."),
-       [](Scene& s) { s.guest().sync(); },
+       [](Scene& s) { s.stage().go_on(); },
        {"The driver kicks. Where will the mapping be afterwards?",
         {{"In the store only",
           [](const Snapshot&, const Snapshot& after) {
@@ -127,7 +132,7 @@ void add_second_access(std::vector<Step>& steps) {
          return fmt::format(
              "{} requests, {} exits, {} miss, {} hit. Mapping is a message to the engine; "
              "using the mapping is not. Try it with many pages and a real clock.",
-             after.requests.size(), after.guest.exits, stats.misses, stats.hits);
+             after.requests.size(), after.guest.kicks, stats.misses, stats.hits);
        },
        [](Scene&) {}});
 }

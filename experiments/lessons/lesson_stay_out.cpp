@@ -3,6 +3,7 @@
 
 #include "experiments/lessons/layout.hpp"
 #include "experiments/lessons/lessons.hpp"
+#include "experiments/lessons/scene.hpp"
 
 namespace violet::lessons {
 namespace {
@@ -12,15 +13,15 @@ constexpr Iova kNeighbour{0xffffe000};
 constexpr const char* kMessage = "hello, world";
 
 void set_stay_out_scene(Scene& scene) {
-  scene.restart(Placement::kSidecore, {.strategy = Strategy::kStrict});
+  scene.restart(Placement::kSidecore, {.strategy = "strict"});
   scene.show_disk();
   const GuestPhys page = scene.memory().add("packet");
   scene.memory().write(page, kMessage);
   scene.memory().write(scene.memory().add("kernel"), "root:x:0:0");
   // Three buffers for three records; a fourth will find none.
   for (int i = 0; i < 3; ++i) scene.stage().machine().events().add_buffer(sizeof(protocol::Fault));
-  scene.guest().attach(kNic);
-  scene.guest().map(page, kPageBytes, Permissions::kRead);
+  scene.guest().start();
+  scene.guest().map(page, kPageBytes, DmaDirection::kToDevice);
 }
 
 void engine_posts(Scene& scene) { scene.stage().engine_polls(); }
@@ -145,8 +146,8 @@ Lesson stay_out_lesson() {
                 "Stay out",
                 "Wrong permission, no mapping, no domain; the fault record travels to the driver",
                 {},
-                "strategies",
-                "every strategy, with what each leaves within a device's reach"};
+                "stay-out",
+                "a device that tries what nothing allows: the faults under each strategy"};
   add_permission(lesson.steps);
   add_record(lesson.steps);
   add_neighbours(lesson.steps);

@@ -4,6 +4,7 @@
 #include "experiments/lessons/layout.hpp"
 #include "experiments/lessons/lessons.hpp"
 #include "experiments/lessons/numbers.hpp"
+#include "experiments/lessons/scene.hpp"
 
 namespace violet::lessons {
 namespace {
@@ -12,21 +13,25 @@ constexpr GuestPhys kStrictPage{Memory::kFirstPage};
 constexpr Iova kStrictIova{0xfffff000};
 
 void set_strict_scene(Scene& scene) {
-  scene.restart(Placement::kSidecore, {.strategy = Strategy::kStrict});
+  scene.restart(Placement::kSidecore, {.strategy = "strict"});
   scene.memory().add("NIC buffer");
   scene.memory().add("NIC buffer");
   scene.stage().machine().events().add_buffer(sizeof(protocol::Fault));
-  scene.guest().attach(kNic);
-  scene.guest().map(kStrictPage, kPageBytes, Permissions::kReadWrite);
+  scene.guest().start();
+  scene.guest().map(kStrictPage, kPageBytes, DmaDirection::kBidirectional);
   scene.stage().dma(kNic, kStrictIova, Access::kWrite, "first packet");
 }
 
 void add_unmap(std::vector<Step>& steps) {
   steps.push_back(
       {"A page in use",
-       says(
-           "A page is mapped, and the NIC has used it: the translation is in its IOTLB. The engine "
-           "has a core of its own (a sidecore) and polls the ring, so nobody needs to kick."),
+       [](const Snapshot&, const Snapshot& after) {
+         return fmt::format(
+             "A page is mapped, and the NIC has used it: the translation is in its IOTLB. The "
+             "engine has a core of its own (a sidecore) and polls the ring, so nobody needs to "
+             "kick: {} kicks so far, {} saved.",
+             after.guest.kicks, after.guest.kicks_suppressed);
+       },
        set_strict_scene});
   steps.push_back(
       {"An access under way",
@@ -41,8 +46,8 @@ void add_unmap(std::vector<Step>& steps) {
                         "there. Only then "
                         "may anybody else have the page."),
                    [](Scene& s) {
-                     s.guest().add_unmap(kStrictIova);
-                     s.guest().start_waiting();
+                     s.stage().hold_next(Moment::kWaiting);
+                     s.guest().unmap(kStrictIova);
                    }});
 }
 
@@ -63,24 +68,31 @@ void add_grace(std::vector<Step>& steps) {
          {"No: somebody may still be inside",
           [](const Snapshot&, const Snapshot& after) { return after.machine.parked > 0; }}}}});
   steps.push_back(
-      {"Others overtake",
-       says(
-           "The MAP was answered although it came later. The engine never stops to wait: what must "
-           "wait is parked, and the rest goes on."),
-       [](Scene& s) {
-         s.guest().add_map({kStrictPage.value + kPageBytes}, kPageBytes, Permissions::kWrite);
-         s.stage().engine_polls();
-         s.guest().reap();
+      {"Others wait, too",
+       [](const Snapshot&, const Snapshot& after) {
+         return fmt::format(
+             "Linux's driver holds its lock while it spins, so the MAP is not even in the ring. "
+             "Calls that wait for the lock: {}.",
+             after.locked_out);
        },
-       {"Another processor maps another page meanwhile. Does its MAP have to wait behind the "
-        "UNMAP?",
-        {{"Yes, requests keep their order",
-          [](const Snapshot&, const Snapshot& after) {
-            return after.request().state != RequestView::State::kAnswered;
+       [](Scene& s) {
+         s.guest().map_on_another_processor({kStrictPage.value + kPageBytes}, kPageBytes,
+                                            DmaDirection::kFromDevice);
+         s.stage().engine_polls();
+       },
+       {"Another processor maps another page meanwhile. What becomes of its MAP?",
+        {{"Answered before the UNMAP",
+          [](const Snapshot& before, const Snapshot& after) {
+            return after.requests.size() > before.requests.size() &&
+                   after.request().state == RequestView::State::kAnswered;
           }},
-         {"No, it is answered first", [](const Snapshot&, const Snapshot& after) {
-            return after.request().state == RequestView::State::kAnswered &&
-                   after.request(1).state != RequestView::State::kAnswered;
+         {"In the ring, behind the UNMAP",
+          [](const Snapshot& before, const Snapshot& after) {
+            return after.requests.size() > before.requests.size() &&
+                   after.request().state != RequestView::State::kAnswered;
+          }},
+         {"Not even written yet", [](const Snapshot& before, const Snapshot& after) {
+            return after.requests.size() == before.requests.size() && after.locked_out == 1;
           }}}}});
 }
 
@@ -99,13 +111,14 @@ void add_completion(std::vector<Step>& steps) {
          const RequestView& unmap = after.request(1);
          return fmt::format(
              "The NIC's lcore lets go of its translation. At its next poll the engine sees "
-             "that the grace period is over and answers: {} after the request.",
+             "that the grace period is over and answers, {} after the request. The driver returns, "
+             "and the other processor gets the lock.",
              time_text(unmap.answered_at - unmap.queued_at));
        },
        [](Scene& s) {
          s.stage().leave(kNic);
          s.stage().engine_polls();
-         s.guest().reap();
+         s.stage().go_on();
        }});
 }
 

@@ -4,6 +4,7 @@
 #include "experiments/lessons/layout.hpp"
 #include "experiments/lessons/lessons.hpp"
 #include "experiments/lessons/numbers.hpp"
+#include "experiments/lessons/scene.hpp"
 
 namespace violet::lessons {
 namespace {
@@ -14,14 +15,14 @@ constexpr Iova kWindowIova{0xfffff000};
 constexpr const char* kSecret = "password=tulip";
 
 void set_window_scene(Scene& scene, Placement placement) {
-  scene.restart(placement, {.strategy = Strategy::kLazy});
+  scene.restart(placement, {.strategy = "lazy-percpu"});
   scene.memory().add("NIC buffer");
   scene.memory().add("free");
   scene.stage().machine().events().add_buffer(sizeof(protocol::Fault));
   scene.stage().machine().events().add_buffer(sizeof(protocol::Fault));
   scene.hijack_nic();
-  scene.guest().attach(kNic);
-  scene.guest().map(kWindowPage, kPageBytes, Permissions::kReadWrite);
+  scene.guest().start();
+  scene.guest().map(kWindowPage, kPageBytes, DmaDirection::kBidirectional);
   scene.stage().dma(kNic, kWindowIova, Access::kWrite, "packet");
 }
 
@@ -81,16 +82,21 @@ void add_samecore(std::vector<Step>& steps) {
              "Some later packet needs a MAP, and its kick carries the old UNMAP along. Now "
              "the page is unreachable. It was exposed for {}; on an idle NIC "
              "it would have been until the flush timer, {}.",
-             time_text(after.exposure.longest_ns), time_text(after.options.flush_timer_ns));
+             time_text(after.exposure.longest_ns),
+             time_text(static_cast<std::uint64_t>(after.settings.real("timer_ms") * 1e6)));
        },
        [](Scene& s) {
          s.memory().give(kOther, "NIC buffer");
-         s.guest().map(kOther, kPageBytes, Permissions::kReadWrite);
+         s.guest().map(kOther, kPageBytes, DmaDirection::kBidirectional);
        }});
   steps.push_back(
       {"Too late for the NIC",
-       says("Fault. The address itself stays in the flush queue until a flush, so that it is not "
-            "handed out again while somebody might still remember it."),
+       [](const Snapshot&, const Snapshot& after) {
+         return fmt::format(
+             "Fault. The address itself stays in the flush queue until a flush, so that it is not "
+             "handed out again while somebody might still remember it: the newest map got {:#x}.",
+             after.buffers.back().range.first.value);
+       },
        nic_reads, what_does_it_read("The NIC tries again. What does it get now?")});
 }
 
@@ -127,6 +133,69 @@ void add_sidecore(std::vector<Step>& steps) {
             "dies when the engine executes the UNMAP, not when the queue is flushed."),
        nic_reads,
        what_does_it_read("The hijacked NIC reads 0xfffff000. What does it get this time?")});
+}
+
+// A map comes along while a device is still inside what was unmapped.
+void add_overtaking(std::vector<Step>& steps) {
+  steps.push_back(
+      {"Unmapped in the middle",
+       says("The driver has mapped its other page, and unmaps it while the NIC is in the middle of "
+            "a packet. Lazy does not wait for that: the call has returned."),
+       [](Scene& s) {
+         s.memory().give(kOther, "NIC buffer");
+         const Iova iova = s.guest().map(kOther, kPageBytes, DmaDirection::kBidirectional);
+         s.stage().begin(kNic, iova, Access::kWrite, "LAST PACKET");
+         s.stage().walk(kNic);
+         s.stage().fill(kNic);
+         s.stage().copy_half(kNic);
+         s.guest().unmap(iova);
+       }});
+  steps.push_back(
+      {"The next map waits",
+       says("A third page is mapped. Its MAP stands in the ring behind the UNMAP, and the driver "
+            "spins until everything that it has sent is back."),
+       [](Scene& s) {
+         const GuestPhys page = s.memory().add("NIC buffer");
+         s.stage().hold_next(Moment::kWaiting);
+         s.guest().map(page, kPageBytes, DmaDirection::kBidirectional);
+       }});
+  steps.push_back(
+      {"Overtaken",
+       [](const Snapshot&, const Snapshot& after) {
+         return fmt::format(
+             "The engine never stops to wait: the UNMAP is parked until {} lets go, and the MAP "
+             "behind it is answered. But Linux's driver waits for both.",
+             after.machine.waits_for.value_or("nobody"));
+       },
+       [](Scene& s) { s.stage().engine_polls(); },
+       {"The engine takes both, with the NIC still inside. Which is answered first?",
+        {{"The UNMAP: they keep their order",
+          [](const Snapshot&, const Snapshot& after) {
+            return after.request(1).state == RequestView::State::kAnswered;
+          }},
+         {"The MAP",
+          [](const Snapshot&, const Snapshot& after) {
+            return after.request(1).state != RequestView::State::kAnswered &&
+                   after.request().state == RequestView::State::kAnswered;
+          }},
+         {"Neither yet", [](const Snapshot&, const Snapshot& after) {
+            return after.request().state != RequestView::State::kAnswered;
+          }}}}});
+  steps.push_back(
+      {"Both are back",
+       [](const Snapshot&, const Snapshot& after) {
+         const RequestView& map = after.request();
+         return fmt::format(
+             "The NIC lets go, the UNMAP is answered, and only now does the map return, {} after "
+             "its own request was: a lazy unmap can make the next map wait.",
+             time_text(after.now - map.answered_at));
+       },
+       [](Scene& s) {
+         s.stage().copy(kNic);
+         s.stage().leave(kNic);
+         s.stage().engine_polls();
+         s.stage().go_on();
+       }});
   steps.push_back(
       {"What you saw",
        says("Lazy is not one thing: where the engine runs decides how long an unmapped page stays "
@@ -147,6 +216,7 @@ Lesson window_lesson() {
                 "strict and lazy with the engine in the exit, on a thread and on a sidecore"};
   add_samecore(lesson.steps);
   add_sidecore(lesson.steps);
+  add_overtaking(lesson.steps);
   return lesson;
 }
 

@@ -22,6 +22,7 @@ DeviceConfig machine_config() {
   DeviceConfig config;
   config.endpoints = {{kEndpointIds[kNic], "nic", {{kMsiWindow, protocol::RegionKind::kMsi}}},
                       {kEndpointIds[kDisk], "disk", {{kMsiWindow, protocol::RegionKind::kMsi}}}};
+  config.domain_range.first = {1};
   config.probe_size = kProbeBytes;
   config.iotlb.entries = 256;
   config.iotlb.max_readers = kEndpointCount;
@@ -43,19 +44,28 @@ void look_at_store(const Domain& domain, std::span<const IovaRange> ranges, Mach
 
 }  // namespace
 
-Machine::Machine(const EngineChoice& choice, const Ticks& clock)
+Machine::Machine(const EngineChoice& choice, const Ticks& clock, RequestQueue& requests)
     : clock_(clock),
-      requests_(clock),
       device_(make_device(choice.store, choice.iotlb, machine_config(), quiescence_,
-                          {read_clock, const_cast<Ticks*>(&clock_)})
+                          {read_clock, const_cast<Ticks*>(&clock_)}, Probe(&ring_))
                   .value()) {
-  device_->connect(&requests_, &events_);
-  VIOLET_CHECK(device_->negotiate(device_->offered_features()));
+  device_->connect(&requests, &events_);
   for (unsigned i = 0; i < kEndpointCount; ++i) {
     const std::string name = std::string(kEndpointNames[i]) + " lcore";
     lcores_[i].reader = open_any_reader(*device_->add_reader(name).value());
     lcores_[i].endpoint = device_->endpoint(kEndpointIds[i]).value();
   }
+}
+
+unsigned Machine::poll() {
+  const unsigned done = device_->poll(kBudget);
+  std::array<Event, 256> events;
+  for (std::size_t count = 1; count > 0;) {
+    count = ring_.drain(events);
+    recorded_.insert(recorded_.end(), events.begin(), events.begin() + static_cast<long>(count));
+  }
+  VIOLET_CHECK(ring_.dropped() == 0);
+  return done;
 }
 
 void Machine::online(unsigned endpoint) {
@@ -95,6 +105,20 @@ void Machine::offline(unsigned endpoint) {
   lcores_[endpoint].online = false;
 }
 
+void Machine::close(unsigned endpoint) {
+  lcores_[endpoint].reader->online();
+  lcores_[endpoint].reader->offline();
+  lcores_[endpoint].online = false;
+}
+
+std::optional<GuestPhys> Machine::reaches(unsigned endpoint, Iova iova, Access access) {
+  Lcore& lcore = lcores_[endpoint];
+  VIOLET_CHECK(!lcore.online);
+  const AnyReader::Section section(*lcore.reader);
+  const TranslateResult result = lcore.reader->translate_quietly(lcore.endpoint, iova, access);
+  return result.reaches_memory() ? std::optional(result.phys) : std::nullopt;
+}
+
 MachineView Machine::look(std::span<const IovaRange> ranges) {
   MachineView view;
   const DeviceCounters& counters = device_->counters();
@@ -128,9 +152,10 @@ void Machine::look_at(unsigned index, std::span<const IovaRange> ranges, Machine
   if (!view.domain) look_at_store(*route.domain, ranges, view);
 }
 
-std::unique_ptr<Machine> make_machine(const EngineChoice& choice, const Ticks& clock) {
+std::unique_ptr<Machine> make_machine(const EngineChoice& choice, const Ticks& clock,
+                                      RequestQueue& requests) {
   const bool offered = std::find(choices().begin(), choices().end(), choice) != choices().end();
-  return offered ? std::make_unique<Machine>(choice, clock) : nullptr;
+  return offered ? std::make_unique<Machine>(choice, clock, requests) : nullptr;
 }
 
 std::span<const EngineChoice> engine_choices() { return choices(); }

@@ -32,11 +32,11 @@ std::vector<Number> numbers_of(const Snapshot& shot) {
   const auto text = [](std::uint64_t value) { return fmt::format("{}", value); };
   return {
       {"clock", time_text(shot.now), "Simulated time since the scene began."},
-      {"kicks", text(shot.guest.kicks), "Times the driver told the device to look."},
-      {"exits", text(shot.guest.exits),
-       "Kicks that left the guest: all on the guest's own core, "
-       "none with a polling sidecore."},
-      {"waits", text(shot.guest.waits), "Times the driver spun until its requests were back."},
+      {"kicks", text(shot.guest.kicks),
+       "Times the driver told the device to look. Each one leaves the guest: an exit."},
+      {"kicks saved", text(shot.guest.kicks_suppressed),
+       "Kicks that were not sent, because the engine polls and has switched them off."},
+      {"waits", text(shot.guest.syncs), "Times the driver spun until its requests were back."},
       {"requests", text(shot.requests.size()), "Requests written into the virtqueue."},
       {"IOTLB hits", text(hits), "Of all endpoints."},
       {"IOTLB misses", text(misses), "Of all endpoints."},

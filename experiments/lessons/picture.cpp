@@ -38,35 +38,48 @@ struct UseText {
   const char* text;
   Tone tone;
 };
-UseText use_text(const BufferView& buffer) {
+// Nothing for what need not be shown any more.
+std::optional<UseText> use_text(const BufferView& buffer) {
   switch (buffer.use) {
-    case Use::kMapping:
-      return {"MAP queued", Tone::kMap};
     case Use::kLive:
-      return {"in use", Tone::kPlain};
+      return UseText{"in use", Tone::kPlain};
     case Use::kUnmapping:
-      return buffer.returned_at ? UseText{"UNMAP queued", Tone::kStale}
-                                : UseText{"unmapping", Tone::kUnmap};
-    case Use::kParked:
-      return {"in flush queue", Tone::kUnmap};
-    case Use::kKept:
-      return {"kept for reuse", Tone::kStale};
-    case Use::kSlot:
-      return {"stays mapped", Tone::kQuiet};
+      return UseText{"unmapping", Tone::kUnmap};
+    case Use::kGivenBack:
+      if (buffer.reachable) return UseText{"given back", Tone::kStale};
+      if (buffer.mapping.persistent) return UseText{"reachable by design", Tone::kQuiet};
+      break;
     case Use::kGone:
       break;
   }
-  return {"", Tone::kQuiet};
+  return std::nullopt;
+}
+
+// What it asks for and has no address for yet, as its caller sees it.
+void asked_rows(const Snapshot& shot, std::vector<Row>& rows) {
+  for (const RequestView& request : shot.requests) {
+    const auto range = mapped_range(request.readable);
+    if (request.seen || !range) continue;
+    rows.push_back({hex(range->first.value), range_text(*range), "MAP under way", Tone::kMap});
+  }
+  if (shot.locked_out > 0) {
+    rows.push_back({"lock", "another processor", "waits for the lock", Tone::kQuiet});
+  }
 }
 
 Box driver_box(const Snapshot& shot) {
-  Box box{Part::kDriver, "Driver", strategy_name(shot.options.strategy), {}, "nothing mapped"};
+  Box box{Part::kDriver, "Driver", shot.strategy, {}, "nothing mapped"};
   for (const BufferView& buffer : shot.buffers) {
-    if (buffer.use == Use::kGone) continue;
-    const UseText use = use_text(buffer);
-    box.rows.push_back({hex(buffer.range.first.value), range_text(buffer.range),
-                        fmt::format("{:#x} {}", buffer.phys.value, use.text), use.tone});
+    const auto use = use_text(buffer);
+    if (!use) continue;
+    // What is behind an address that stays open is the strategy's matter: a slot, or all of memory.
+    const bool open = buffer.use == Use::kGivenBack && !buffer.reachable;
+    box.rows.push_back(
+        {hex(buffer.range.first.value), range_text(buffer.range),
+         open ? use->text : fmt::format("{:#x} {}", buffer.mapping.buffer.phys.value, use->text),
+         use->tone});
   }
+  asked_rows(shot, box.rows);
   limit(box.rows);
   const auto unread = shot.records.size() - shot.records_read;
   if (shot.records_read > 0) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "experiments/lessons/scene.hpp"
+
 namespace violet::lessons {
 
 Player::Player(const Lesson& lesson, EngineChoice engine)
@@ -10,14 +12,58 @@ Player::Player(const Lesson& lesson, EngineChoice engine)
   go_to(0);
 }
 
-Snapshot Player::run(std::size_t step, std::vector<Move>* moves) const {
-  Scene scene(engine_);
-  for (std::size_t i = 0; i <= step; ++i) {
-    scene.stage().begin_step();
-    lesson_->steps[i].act(scene);
+namespace {
+
+// Runs the first steps of a lesson on a new scene. What follows a step whose call is held runs inside that call, as
+// deep as the driver stands; the picture is taken there, and the call then goes on to its end unseen.
+class Play {
+ public:
+  Play(const Lesson& lesson, const EngineChoice& engine, std::size_t last)
+      : lesson_(lesson), last_(last), scene_(engine, [this] { run_within_call(); }) {}
+
+  // Of the last step.
+  Snapshot run() {
+    while (next_ <= last_) run_step();
+    if (!shot_) take();
+    return std::move(*shot_);
   }
-  if (moves != nullptr) *moves = scene.stage().moves();
-  return scene.look();
+  std::vector<Move> moves() && { return std::move(moves_); }
+
+ private:
+  void run_step() {
+    scene_.stage().begin_step();
+    lesson_.steps[next_++].act(scene_);
+  }
+  void run_within_call() {
+    while (scene_.stage().held()) {
+      if (next_ <= last_) {
+        run_step();
+      } else {
+        take();
+        scene_.stage().abandon();
+      }
+    }
+  }
+  void take() {
+    moves_ = scene_.stage().moves();
+    shot_ = scene_.look();
+  }
+
+  const Lesson& lesson_;
+  std::size_t last_;
+  std::size_t next_ = 0;
+  Scene scene_;
+  std::optional<Snapshot> shot_;
+  std::vector<Move> moves_;
+};
+
+}  // namespace
+
+Snapshot Player::run(std::size_t step, std::vector<Move>* moves) const {
+  Play play(*lesson_, engine_, step);
+  Snapshot shot = play.run();
+  if (moves != nullptr) *moves = std::move(play).moves();
+  return shot;
 }
 
 void Player::go_to(std::size_t step) {

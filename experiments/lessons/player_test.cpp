@@ -88,6 +88,15 @@ TEST(Picture, StaleIsMarkedWhereItCanBeReached) {
   EXPECT_NE(in_words(player.frame().picture).find(", stale"), std::string::npos);
 }
 
+TEST(Picture, AnAddressThatStaysOpenIsNotSaidToLeadToTheCallersPage) {
+  Player player(lessons()[5], {});
+  player.go_to(3);  // Unmap is a copy.
+  const auto& rows = player.frame().picture.box(Part::kDriver).rows;
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].detail, "reachable by design");
+  EXPECT_NE(rows[0].tone, Tone::kStale);
+}
+
 TEST(Layout, FieldsCoverTheRequestWithoutGaps) {
   for (const Lesson& lesson : lessons()) {
     Player player(lesson, {});

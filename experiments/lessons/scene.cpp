@@ -27,7 +27,8 @@ Snapshot Scene::look() {
   Snapshot shot;
   shot.engine = engine_;
   shot.placement = stage_->placement();
-  shot.options = guest_->options();
+  shot.strategy = guest_->options().strategy;
+  shot.settings = guest_->settings();
   shot.costs = stage_->costs();
   shot.now = stage_->now();
   shot.machine = stage_->look();
@@ -45,7 +46,9 @@ Snapshot Scene::look() {
     shot.cached_given_back[i] = marks(shot.machine.endpoints[i].cached);
     shot.accesses[i] = stage_->access(i);
   }
-  shot.guest = guest_->numbers();
+  shot.guest = guest_->counters();
+  shot.silent_maps = guest_->silent_maps();
+  shot.locked_out = guest_->locked_out();
   shot.exposure = guest_->exposure();
   shot.pages = stage_->memory().pages();
   shot.access_count = stage_->accesses();

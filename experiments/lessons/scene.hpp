@@ -1,10 +1,10 @@
-// A stage with its guest, and what a lesson tells about them: the thing that a lesson's steps act
-// on.
+// A scene is a stage with its guest, and what a lesson tells about them: the thing that a lesson's steps act on.
 //
 // Threading: owner-only.
 // Invariants: the same steps on a new scene of the same engine give the same snapshots.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,14 +18,18 @@ namespace violet::lessons {
 
 class Scene {
  public:
-  explicit Scene(EngineChoice engine) : engine_(std::move(engine)) {
+  // `meanwhile` runs while a call of the driver is held (Stage::on_hold).
+  explicit Scene(EngineChoice engine, std::function<void()> meanwhile = {})
+      : engine_(std::move(engine)), meanwhile_(std::move(meanwhile)) {
     restart(Placement::kSidecore, {});
   }
 
-  // A new machine, guest, memory and clock; the scores stay.
+  // A new machine, guest, memory and clock; the scores stay. Precondition: no call is held.
   void restart(Placement placement, const GuestOptions& options) {
+    VIOLET_CHECK(stage_ == nullptr || !stage_->held());
     guest_.reset();
     stage_ = std::make_unique<Stage>(engine_, placement);
+    stage_->on_hold(meanwhile_);
     guest_ = std::make_unique<Guest>(*stage_, options);
     rogue_ = false;
     shows_disk_ = false;
@@ -51,6 +55,7 @@ class Scene {
 
  private:
   EngineChoice engine_;
+  std::function<void()> meanwhile_;
   std::unique_ptr<Stage> stage_;
   std::unique_ptr<Guest> guest_;
   bool rogue_ = false;

@@ -1,4 +1,4 @@
-// Everything that is shown at one step: read back from the engine, the guest and memory, nothing
+// A snapshot holds everything that is shown at one step: read back from the engine, the guest and memory, nothing
 // else.
 //
 // Threading: a plain value.
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/lessons/guest.hpp"
-#include "experiments/lessons/stage.hpp"
+#include "engine/base/setting.hpp"
+#include "experiments/lessons/views.hpp"
 
 namespace violet::lessons {
 
@@ -21,14 +21,16 @@ struct Measure {
   std::string text;  // As it is printed: "128"
 };
 struct Score {
-  std::string name;  // "strict, samecore"
+  std::string name;      // "strict, samecore"
+  std::string strategy;  // "strict"
   std::vector<Measure> measures;
 };
 
 struct Snapshot {
   EngineChoice engine;
   Placement placement = Placement::kSidecore;
-  GuestOptions options;
+  std::string strategy;
+  SettingValues settings;  // The strategy's.
   Costs costs;
   Ticks now = 0;
 
@@ -38,7 +40,9 @@ struct Snapshot {
   std::vector<BufferView> buffers;
   std::vector<bool> given_back;  // By line of machine.mappings.
   std::array<std::vector<bool>, kEndpointCount> cached_given_back;
-  GuestNumbers guest;
+  GuestCounters guest;
+  std::uint64_t silent_maps = 0;  // That sent nothing.
+  std::size_t locked_out = 0;     // Other processors' calls that wait for the driver's lock.
   Exposure exposure;
   std::vector<PageView> pages;
   std::array<AccessView, kEndpointCount> accesses;

@@ -6,12 +6,29 @@
 #include <limits>
 
 #include "engine/base/check.hpp"
+#include "engine/protocol/request.hpp"
 #include "experiments/lessons/layout.hpp"
 
 namespace violet::lessons {
 
+namespace {
+
+// Two descriptors a request; the ring fits into one page, in front of Memory::kFirstPage.
+constexpr std::uint32_t kRingSize = 64;
+// A larger MAP is one of all memory, not of a page that a strategy keeps for itself.
+constexpr std::uint64_t kMostPoolPages = 128;
+
+QueueLayout ring_layout(Memory& memory) {
+  VIOLET_CHECK(QueueLayout::bytes(RingFormat::kSplit, kRingSize) <= kPageBytes);
+  return QueueLayout::at(RingFormat::kSplit, kRingSize, *memory.allocator().allocate());
+}
+
+}  // namespace
+
 Stage::Stage(const EngineChoice& choice, Placement placement)
-    : placement_(placement), machine_(make_machine(choice, now_)) {
+    : placement_(placement),
+      ring_(memory_.guest(), ring_layout(memory_), placement == Placement::kSidecore, now_, *this),
+      machine_(make_machine(choice, now_, ring_)) {
   VIOLET_CHECK(machine_ != nullptr);
 }
 
@@ -42,17 +59,8 @@ void Stage::let_engine_run(bool freely) {
   next_poll_ = now_ + costs_.poll;
 }
 
-std::uint32_t Stage::push(std::span<const std::byte> readable, std::uint32_t writable,
-                          const std::string& label, Tone tone) {
-  spend(costs_.queue);
-  const std::uint32_t token = machine_->requests().push(readable, writable);
-  focus_ = {Focus::Kind::kRequest, token};
-  move(Part::kDriver, Part::kQueue, label, tone);
-  return token;
-}
-
 std::size_t Stage::queued() const {
-  const auto& views = machine_->requests().views();
+  const auto& views = requests();
   // The engine takes them in order: what it has not taken is at the end.
   std::size_t count = 0;
   for (auto at = views.rbegin(); at != views.rend(); ++at) {
@@ -62,22 +70,81 @@ std::size_t Stage::queued() const {
   return count;
 }
 
-std::size_t Stage::unanswered() const {
-  const auto& views = machine_->requests().views();
-  return static_cast<std::size_t>(std::count_if(views.begin(), views.end(), [](const auto& view) {
-    return view.state != RequestView::State::kAnswered;
-  }));
+// --- moments
+
+bool Stage::hold(Moment moment) {
+  if (wanted_ != moment || abandoned_) return false;
+  wanted_ = Moment::kNever;
+  held_ = moment;
+  VIOLET_CHECK(meanwhile_ != nullptr);
+  meanwhile_();
+  VIOLET_CHECK(!held());
+  return true;
 }
+
+void Stage::go_on(Moment until) {
+  VIOLET_CHECK(held());
+  held_ = Moment::kNever;
+  wanted_ = until;
+}
+
+void Stage::abandon() {
+  abandoned_ = true;
+  for (unsigned i = 0; i < kEndpointCount; ++i) machine_->close(i);
+  if (held()) go_on();
+}
+
+void Stage::before_request() {
+  settle_copies();
+  hold(Moment::kBeforeRequest);
+  spend(costs_.queue);
+}
+
+void Stage::written(const RequestView& request) {
+  focus_ = {Focus::Kind::kRequest, request.token};
+  move(Part::kDriver, Part::kQueue, request_name(request.readable), request_tone(request.readable));
+  const auto decoded = protocol::decode(request.readable);
+  const auto* map = std::get_if<protocol::MapRequest>(&decoded);
+  if (map == nullptr) return;
+  const IovaRange range{map->virt_start, map->virt_end};
+  watch(range);
+  const std::uint64_t pages = range.size_minus_one() / kPageBytes + 1;
+  if (pages <= kMostPoolPages) memory_.name_unnamed(map->phys_start, pages, "pool slot");
+}
+
+void Stage::read(const RequestView& request) {
+  const bool ok = request.status == protocol::Status::kOk;
+  move(Part::kQueue, Part::kDriver, status_name(request.status), ok ? Tone::kGood : Tone::kFault);
+}
+
+void Stage::settle_copies() {
+  const std::uint64_t bytes = counters_.bytes_copied - copies_settled_;
+  if (bytes == 0) return;
+  copies_settled_ = counters_.bytes_copied;
+  spend(costs_.copy_4k * bytes / kPageBytes);
+  move(Part::kMemory, Part::kDriver, "copy", Tone::kCopy);
+  move(Part::kDriver, Part::kMemory, "copy", Tone::kCopy);
+}
+
+// A polling sidecore has switched notifications off: then the driver does not ring.
+void Stage::kick() {
+  move(Part::kDriver, Part::kQueue, "kick");
+  engine_runs_in_exit();
+}
+
+void Stage::while_spinning() {
+  if (hold(Moment::kWaiting)) return;  // Whoever held the call has let the engine run.
+  if (placement_ == Placement::kSidecore && !free_engine_) return engine_polls();
+  spend(costs_.poll);
+  if (placement_ == Placement::kSamecore) poll_once();
+}
+
+// --- the engine
 
 void Stage::engine_polls() {
   now_ += costs_.poll + queued() * costs_.execute;
   poll_once();
   next_poll_ = now_ + costs_.poll;
-}
-
-void Stage::wait_for_engine() {
-  if (placement_ == Placement::kSidecore && !free_engine_) return engine_polls();
-  spend(costs_.poll);
 }
 
 void Stage::engine_runs_in_exit() {
@@ -104,7 +171,7 @@ void Stage::poll_once() {
 
 bool Stage::note_taken() {
   bool took_unmap = false;
-  for (const std::uint32_t token : machine_->requests().newly_taken()) {
+  for (const std::uint32_t token : ring_.newly_taken()) {
     const auto& bytes = requests()[token].readable;
     focus_ = {Focus::Kind::kRequest, token};
     move(Part::kQueue, Part::kEngine, request_name(bytes), request_tone(bytes));
@@ -118,7 +185,7 @@ bool Stage::note_taken() {
 void Stage::note_store(bool took_unmap, std::uint64_t invalidations_before) {
   const bool invalidated = machine_->invalidations() > invalidations_before;
   if (took_unmap && invalidated) move(Part::kEngine, Part::kStore, "remove", Tone::kUnmap);
-  for (const std::uint32_t token : machine_->requests().answered()) {
+  for (const std::uint32_t token : ring_.answered()) {
     const RequestView& view = requests()[token];
     if (view.status == protocol::Status::kOk && mapped_range(view.readable)) {
       move(Part::kEngine, Part::kStore, "insert", Tone::kMap);
@@ -130,7 +197,7 @@ void Stage::note_store(bool took_unmap, std::uint64_t invalidations_before) {
 }
 
 void Stage::note_answers() {
-  for (const std::uint32_t token : machine_->requests().newly_answered()) {
+  for (const std::uint32_t token : ring_.newly_answered()) {
     const RequestView& view = requests()[token];
     focus_ = {Focus::Kind::kRequest, token};
     const bool ok = view.status == protocol::Status::kOk;
@@ -147,18 +214,6 @@ void Stage::note_answers() {
       }
     }
   }
-}
-
-std::vector<std::uint32_t> Stage::reap() {
-  std::vector<std::uint32_t> tokens;
-  for (const RequestView& view : requests()) {
-    if (view.state != RequestView::State::kAnswered || view.seen) continue;
-    tokens.push_back(view.token);
-    const bool ok = view.status == protocol::Status::kOk;
-    move(Part::kQueue, Part::kDriver, status_name(view.status), ok ? Tone::kGood : Tone::kFault);
-  }
-  for (const std::uint32_t token : tokens) machine_->requests().see(token);
-  return tokens;
 }
 
 // --- an endpoint's access

@@ -1,5 +1,10 @@
-// Where a lesson happens: the engine's machine, two endpoints, memory and a simulated clock, moved
-// one part at a time, with a note of what travelled from where to where.
+// The stage holds what a lesson moves one part at a time: the engine's machine, the ring, two endpoints, memory and a
+// simulated clock; with a note of what travelled from where to where.
+//
+// The driver's calls do not end before their requests are answered, so the stage is their doorbell and their spin
+// hook, and runs the engine inside them. A lesson that wants to show a moment within a call asks for it with
+// hold_next(): there the stage calls who set on_hold(), which does whatever is to happen meanwhile and returns once
+// somebody has called go_on(). The call stands on the stack all that time; no thread waits.
 //
 // Threading: owner-only.
 // Invariants: G1 the clock moves only by the labelled costs of `Costs`, which are assumptions of
@@ -10,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,97 +23,24 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/guest/dma_api.hpp"
+#include "experiments/guest/doorbell.hpp"
 #include "experiments/lessons/machine.hpp"
 #include "experiments/lessons/memory.hpp"
+#include "experiments/lessons/views.hpp"
+#include "experiments/lessons/watched_ring.hpp"
 
 namespace violet::lessons {
 
-// Nanoseconds. The exit is the default of plans (costs.exit_ns); the others are round figures.
-struct Costs {
-  std::uint64_t exit = 1500;    // A kick that leaves the guest, and the way back.
-  std::uint64_t queue = 50;     // The driver writes one request.
-  std::uint64_t poll = 100;     // A sidecore looks at the queue.
-  std::uint64_t execute = 80;   // The engine executes one request.
-  std::uint64_t lookup = 10;    // An IOTLB lookup.
-  std::uint64_t walk = 60;      // A walk of the store and the fill.
-  std::uint64_t dma = 200;      // A device's access to memory.
-  std::uint64_t copy_4k = 400;  // The processor copies 4 KiB.
-  std::uint64_t think = 1000;   // The guest does something else.
+// Where a call of the driver can be held.
+enum class Moment : std::uint8_t {
+  kNever,
+  kBeforeRequest,  // It is about to write a request.
+  kWritten,        // The request is in the ring; nobody has been told.
+  kWaiting         // It has told whom it had to tell and begins to spin.
 };
 
-enum class Placement : std::uint8_t { kSamecore, kSidecore };
-
-// The parts of the picture.
-enum class Part : std::uint8_t {
-  kDriver,
-  kQueue,
-  kEngine,
-  kStore,
-  kNicIotlb,
-  kDiskIotlb,
-  kNic,
-  kDisk,
-  kMemory
-};
-inline constexpr std::size_t kPartCount = 9;
-inline Part iotlb_part(unsigned endpoint) {
-  return endpoint == kNic ? Part::kNicIotlb : Part::kDiskIotlb;
-}
-inline Part endpoint_part(unsigned endpoint) { return endpoint == kNic ? Part::kNic : Part::kDisk; }
-
-enum class Tone : std::uint8_t {
-  kPlain,
-  kQuiet,
-  kHeading,
-  kMap,
-  kUnmap,
-  kTranslate,
-  kFault,
-  kStale,
-  kCopy,
-  kGood
-};
-
-// Something that travels.
-struct Move {
-  Part from;
-  Part to;
-  std::string label;
-  Tone tone = Tone::kPlain;
-  bool operator==(const Move&) const = default;
-};
-
-// An endpoint's access, as far as it has come.
-struct AccessView {
-  enum class Phase : std::uint8_t { kNone, kMissed, kWalked, kGranted, kHalfDone, kDone, kFault };
-  Phase phase = Phase::kNone;
-  Iova iova{};
-  Access access = Access::kRead;
-  TranslateResult result;
-  bool missed = false;  // It had to walk.
-  bool found = false;   // IOTLB or store knew the address.
-  std::string data;     // What is written, or what was read so far.
-  std::size_t length = 0;
-
-  bool succeeded() const { return phase == Phase::kDone; }
-  bool is_granted() const {
-    return phase == Phase::kGranted || phase == Phase::kHalfDone || phase == Phase::kDone;
-  }
-  // What has reached its end by now.
-  std::string_view moved() const {
-    if (phase != Phase::kHalfDone && phase != Phase::kDone) return {};
-    return std::string_view(data).substr(0, phase == Phase::kDone ? length : length / 2);
-  }
-  bool faulted() const { return phase == Phase::kFault; }
-};
-
-// What the lesson shows byte by byte: the request, fault record or access that moved last.
-struct Focus {
-  enum class Kind : std::uint8_t { kNone, kRequest, kFault, kAccess } kind = Kind::kNone;
-  std::size_t index = 0;  // A token, a position among the records, or an endpoint.
-};
-
-class Stage {
+class Stage final : public Doorbell, public SpinHook, private RingListener {
  public:
   Stage(const EngineChoice& choice, Placement placement);
   Stage(const Stage&) = delete;
@@ -123,24 +56,31 @@ class Stage {
   Memory& memory() { return memory_; }
   const Memory& memory() const { return memory_; }
   Machine& machine() { return *machine_; }
-  const std::vector<RequestView>& requests() { return machine_->requests().views(); }
+  const std::vector<RequestView>& requests() const { return ring_.views(); }
+  WatchedRing& ring() { return ring_; }
+  // What the guest's DMA layer counts; its owner counts there.
+  GuestCounters& counters() { return counters_; }
 
   // Lets the guest's time pass; a sidecore that runs freely works meanwhile.
   void spend(std::uint64_t ns);
   void let_engine_run(bool freely);
-  // A spinning guest's turn: a sidecore polls meanwhile.
-  void wait_for_engine();
-
-  // --- Requests
-  std::uint32_t push(std::span<const std::byte> readable, std::uint32_t writable,
-                     const std::string& label, Tone tone);
   // One poll of the engine on its own core.
   void engine_polls();
-  // The engine runs on the guest's core, in the exit, until it has nothing left to do.
-  void engine_runs_in_exit();
-  // The driver looks at the used ring; the tokens it had not seen.
-  std::vector<std::uint32_t> reap();
-  std::size_t unanswered() const;
+  // Bytes that the processor copied since the last call take their time now.
+  void settle_copies();
+
+  // --- Moments within a call of the driver
+  void on_hold(std::function<void()> meanwhile) { meanwhile_ = std::move(meanwhile); }
+  void hold_next(Moment moment) { wanted_ = moment; }
+  bool held() const { return held_ != Moment::kNever; }
+  // The call that is held goes on, to its end or to `until`.
+  void go_on(Moment until = Moment::kNever);
+  // Nobody looks any more: accesses end where they are, and the call that is held goes on to its end.
+  void abandon();
+
+  // --- The driver's doorbell and spin hook
+  void kick() override;
+  void while_spinning() override;
 
   // --- An endpoint's access. begin() looks up and, on a hit, grants or faults.
   void begin(unsigned endpoint, Iova iova, Access access, std::string_view data_or_length);
@@ -161,22 +101,36 @@ class Stage {
   // M2: for a stage that is thrown away.
   MachineView look();
   std::uint64_t violations() const { return violations_; }
+  // The last UNMAP of the address was answered, and no MAP since.
+  bool is_dead(Iova iova) const { return dead_.contains(iova.value & ~(kPageBytes - 1)); }
 
  private:
+  void before_request() override;
+  void written(const RequestView& request) override;
+  void published() override { hold(Moment::kWritten); }
+  void read(const RequestView& request) override;
+  bool hold(Moment moment);
+  void engine_runs_in_exit();
   void poll_once();
   bool note_taken();  // Was an UNMAP among them?
   void note_store(bool took_unmap, std::uint64_t invalidations_before);
   void note_answers();
   void settle(unsigned endpoint, const TranslateResult& result);
   void copy_part(unsigned endpoint, std::size_t from, std::size_t to);
-  bool is_dead(Iova iova) const { return dead_.contains(iova.value & ~(kPageBytes - 1)); }
   std::size_t queued() const;
 
   Costs costs_;
   Placement placement_;
   Ticks now_ = 0;
-  std::unique_ptr<Machine> machine_;
   Memory memory_;
+  WatchedRing ring_;
+  std::unique_ptr<Machine> machine_;
+  GuestCounters counters_;
+  std::uint64_t copies_settled_ = 0;  // Bytes.
+  std::function<void()> meanwhile_;
+  Moment wanted_ = Moment::kNever;
+  Moment held_ = Moment::kNever;
+  bool abandoned_ = false;
   std::vector<Move> moves_;
   Focus focus_;
   bool free_engine_ = false;

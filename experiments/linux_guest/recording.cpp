@@ -9,7 +9,7 @@
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 #include "experiments/runner/trace_files.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 
 namespace violet::linux_guest {
@@ -135,6 +135,7 @@ void GuestRecording::show() {
   }
   live_mark_ = std::move(*mark);
   status_.label = cell_label(guest_);
+  status_.step = {1, 1};
   segment_->set_status(status_);
 }
 
@@ -171,9 +172,9 @@ Result<GuestResults> GuestRecording::finish(const GuestReport& report) {
   auto recorded = recorder_->stop();
   auto record = to_record(report);
   if (recorded) {
-    Fold fold({.ns_per_tick = ns_per_tick()});
-    recorder_->feed(fold);
-    recorded = results::append_pyramid(writer_.pyramid_path(), 0, 0, fold.pyramid());
+    Aggregation aggregation({.ns_per_tick = ns_per_tick()});
+    recorder_->aggregate_into(aggregation);
+    recorded = append_pyramid(writer_.pyramid_path(), 0, 0, aggregation.pyramid());
   }
   if (recorded) recorded = write_replay(report);
   if (!recorded) record.warnings.push_back(recorded.error().message);

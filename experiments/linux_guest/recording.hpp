@@ -51,8 +51,7 @@ class GuestRecording {
   Result<GuestResults> finish(const GuestReport& report);
 
  private:
-  GuestRecording(const GuestSetup& guest, results::RunWriter writer,
-                 results::EventTraceWriter trace)
+  GuestRecording(const GuestSetup& guest, results::RunWriter writer, EventTraceWriter trace)
       : guest_(guest), writer_(std::move(writer)), trace_(std::move(trace)) {}
   void show();
   results::RepetitionRecord to_record(const GuestReport& report) const;
@@ -62,7 +61,7 @@ class GuestRecording {
 
   const GuestSetup& guest_;
   results::RunWriter writer_;
-  results::EventTraceWriter trace_;
+  EventTraceWriter trace_;
   std::unique_ptr<RunSegment> segment_;
   std::optional<results::LiveMark> live_mark_;
   std::string not_live_;

@@ -11,8 +11,10 @@
 namespace violet::plans {
 namespace {
 
-constexpr std::size_t kLongestFile = 1 << 20;
 constexpr std::size_t kMostValues = 100'000;
+constexpr std::size_t kMostExcludeValues = 1'000;
+constexpr std::size_t kMostParts = 16;      // Of a dotted key. A plan's own have three.
+constexpr std::size_t kLongestKey = 1'000;  // Of --set.
 
 Where position(std::string_view file, const toml::source_region& source) {
   return fmt::format("{}:{}:{}", file, source.begin.line, source.begin.column);
@@ -74,7 +76,14 @@ class Flattener {
         continue;
       }
       Exclude exclude{position(file_, inner->source()), {}};
+      const std::size_t before = values_;
       table(*inner, "", exclude.assignments);
+      exclude_values_ += values_ - before;
+      if (exclude_values_ > kMostExcludeValues) {  // Each is compared with each cell.
+        complain(element, "exclude", fmt::format("at most {} values in all", kMostExcludeValues),
+                 "more");
+        break;
+      }
       result.push_back(std::move(exclude));
     }
     return result;
@@ -114,9 +123,74 @@ class Flattener {
   std::string_view file_;
   Problems& problems_;
   std::size_t values_ = 0;
+  std::size_t exclude_values_ = 0;
+};
+
+// Walks TOML from word to word, outside of texts and comments, and stops at a key of too many parts: the parser,
+// like everything that walks its tables, goes one call deeper for each.
+class KeyDepth {
+ public:
+  explicit KeyDepth(std::string_view text) : text_(text) {}
+
+  // The line and column of the first key that is too deep.
+  std::optional<std::pair<std::size_t, std::size_t>> too_deep() {
+    for (; at_ < text_.size(); ++at_) {
+      const char c = text_[at_];
+      if (c == '"' || c == '\'') {
+        skip_text(c);
+      } else if (c == '#') {
+        while (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') ++at_;
+      } else if (c == '.') {
+        if (++parts_ >= kMostParts) return std::pair{line_, at_ - line_start_ + 1};
+      } else if (c == '\n') {
+        new_line();
+        parts_ = 0;
+      } else if (std::string_view("=,[]{}").find(c) != std::string_view::npos) {
+        parts_ = 0;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  void new_line() {
+    ++line_;
+    line_start_ = at_ + 1;
+  }
+  // To the last quote of a text that begins here. One that does not end is the parser's to blame.
+  void skip_text(char quote) {
+    const std::string_view three = quote == '"' ? R"(""")" : "'''";
+    const bool many_lines = text_.substr(at_).starts_with(three);
+    at_ += many_lines ? 3 : 1;
+    for (; at_ < text_.size(); ++at_) {
+      if (text_[at_] == '\\' && quote == '"') {
+        ++at_;
+        if (at_ < text_.size() && text_[at_] == '\n') new_line();
+      } else if (text_[at_] == '\n') {
+        if (!many_lines) {  // Not TOML: read on behind it, so that nothing hides in there.
+          new_line();
+          parts_ = 0;
+          return;
+        }
+        new_line();
+      } else if (many_lines ? text_.substr(at_).starts_with(three) : text_[at_] == quote) {
+        at_ += many_lines ? 2 : 0;
+        return;
+      }
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0, line_ = 1, line_start_ = 0;
+  std::size_t parts_ = 0;  // Dots of the key so far.
 };
 
 std::optional<toml::table> parse(std::string_view text, std::string_view file, Problems& problems) {
+  if (const auto deep = KeyDepth(text).too_deep()) {
+    problems.push_back({fmt::format("{}:{}:{}", file, deep->first, deep->second),
+                        fmt::format("expected a key of at most {} parts, found more", kMostParts)});
+    return std::nullopt;
+  }
   try {
     return toml::parse(text, file);
   } catch (const toml::parse_error& error) {
@@ -179,9 +253,9 @@ void sort_by_place(Problems& problems) {
 
 Assignments read_assignments(std::string_view text, std::string_view file, Problems& problems) {
   Assignments assignments;
-  if (text.size() > kLongestFile) {
+  if (text.size() > kLongestPlan) {
     problems.push_back({std::string(file), fmt::format("a plan has at most {} bytes, this one {}",
-                                                       kLongestFile, text.size())});
+                                                       kLongestPlan, text.size())});
     return assignments;
   }
   const auto root = parse(text, file, problems);
@@ -207,6 +281,13 @@ Assignment read_override(std::string_view text, Problems& problems) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) {
     problems.push_back({assignment.where, "expected key=value"});
+    return assignment;
+  }
+  if (equals > kLongestKey) {
+    assignment.where.resize(80);
+    problems.push_back(
+        {assignment.where + "...",
+         fmt::format("expected a key of at most {} bytes, found {}", kLongestKey, equals)});
     return assignment;
   }
   assignment.key = std::string(text.substr(0, equals));

@@ -2,7 +2,7 @@
 // This reader knows TOML and nothing of what the keys mean.
 //
 // Threading: pure functions.
-// Limits: files up to 1 MiB, at most 100,000 values.
+// Limits: files up to 1 MiB, at most 100,000 values, 1,000 of them in [[exclude]], keys of at most 16 parts.
 #pragma once
 
 #include <map>
@@ -47,6 +47,8 @@ struct Assignments {
   std::map<std::string, Assignment> by_key;
   std::vector<Exclude> excludes;
 };
+
+inline constexpr std::size_t kLongestPlan = 1 << 20;  // Bytes.
 
 // Problems are added, never thrown; what could be read is returned even so.
 Assignments read_assignments(std::string_view text, std::string_view file, Problems& problems);

@@ -30,7 +30,8 @@ inline Vocabulary example_vocabulary() {
   v.workloads = {{"net-rx", "", {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""}}},
                  {"net-tx"},
                  {"nvme-4k"},
-                 {"mapbench"}};
+                 {"mapbench"},
+                 {"stray"}};
   v.datasets = {{"blk-randread-strict"}, {"nvme-randrw-strict"}, {"net-rx-strict"}};
   v.trace_settings = {{"loop", true, 0, 0, {}, "start again at the end"}};
   v.conflicts = {{"strategy", "off", "iotlb", "versioned", "nothing is translated"}};

@@ -250,7 +250,10 @@ std::optional<Plan> load_plan(const std::filesystem::path& path,
         {path.string(), "cannot be read; ./violet list plans shows those there are"});
     return std::nullopt;
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // A device or a pipe need not end, so no more is read than it takes to see that it is too long.
+  std::string text(kLongestPlan + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
   return parse_plan(text, path.string(), overrides, vocabulary, problems);
 }
 

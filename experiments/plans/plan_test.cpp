@@ -68,7 +68,7 @@ TEST(Plan, ListsMakeAMatrix) {
 
 TEST(Plan, AStarMeansEveryName) {
   EXPECT_EQ(good(std::string(kHead) + "[axes]\niotlb = '*'\n").cells.size(), 4u);
-  EXPECT_EQ(good(std::string(kHead) + "[axes]\nworkload = '*'\n").cells.size(), 7u);
+  EXPECT_EQ(good(std::string(kHead) + "[axes]\nworkload = '*'\n").cells.size(), 8u);
 }
 
 TEST(Plan, SettingsBelongToTheirStrategyOnly) {
@@ -300,6 +300,54 @@ TEST(Plan, AMissingFileIsAProblem) {
   Problems problems;
   EXPECT_FALSE(load_plan("/nonexistent.toml", {}, example_vocabulary(), problems).has_value());
   EXPECT_THAT(to_text(problems), StartsWith("/nonexistent.toml: cannot be read"));
+}
+
+// ---- sizes ----
+
+// The parser of TOML goes one call deeper for each part of a key.
+TEST(Plan, KeysOfManyPartsAreRefusedWithTheirPlace) {
+  std::string deep = "a";
+  for (int i = 0; i < 200'000; ++i) deep += ".a";
+  EXPECT_THAT(only_problem(std::string(kHead) + deep + " = 1\n"),
+              AllOf(StartsWith("t.toml:3:"), HasSubstr("at most 16 parts")));
+  EXPECT_THAT(only_problem("[plan]\nname = \"a # b\"\n[" + deep + "]\nb = 1\n"),
+              AllOf(StartsWith("t.toml:3:"), HasSubstr("at most 16 parts")));
+  EXPECT_THAT(only_problem("text = \"\"\"\n\\\"\n\"\"\"\n[[" + deep + "]]\nb = 1\n"),
+              AllOf(StartsWith("t.toml:4:"), HasSubstr("at most 16 parts")));
+  EXPECT_THAT(only_problem("x = { " + deep + " = 1 }\n"), HasSubstr("at most 16 parts"));
+  EXPECT_THAT(only_problem("x = \"not ended\n" + deep + " = 1\n"), StartsWith("t.toml:2:"));
+}
+
+TEST(Plan, DotsInTextsAndNumbersAreNoParts) {
+  const std::string dots(100, '.');
+  const Plan plan = good("[plan]\nname = 't'  # " + dots + "\ndescription = \"\"\"" + dots + "\n" +
+                         dots + "\"\"\"\n[run]\nduration_s = 0.5\n");
+  EXPECT_EQ(plan.run.duration_s, 0.5);
+  EXPECT_EQ(plan.description, dots + "\n" + dots);
+}
+
+TEST(Plan, LongOverridesAreRefused) {
+  std::string deep = "a";
+  for (int i = 0; i < 60'000; ++i) deep += ".a";
+  EXPECT_THAT(only_problem(kHead, {deep + "=1"}),
+              AllOf(StartsWith("--set a.a"), HasSubstr("at most 1000 bytes")));
+  const auto problems = problems_of(kHead, {"run.operations={" + deep + "=1}"});
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_THAT(problems[0].where, StartsWith("--set run.operations="));
+}
+
+// Each value of an [[exclude]] is compared with each cell.
+TEST(Plan, ExcludesAreBounded) {
+  std::string text = kHead;
+  for (int i = 0; i < 1'001; ++i) text += "[[exclude]]\nstrategy = \"strict\"\n";
+  EXPECT_THAT(only_problem(text), HasSubstr("at most 1000 values in all"));
+}
+
+TEST(Plan, OfAFileWithoutAnEndIsReadUpToTheLimit) {
+  Problems problems;
+  EXPECT_FALSE(load_plan("/dev/zero", {}, example_vocabulary(), problems).has_value());
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_THAT(problems[0].message, HasSubstr("at most 1048576 bytes"));
 }
 
 }  // namespace

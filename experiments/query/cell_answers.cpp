@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace violet::gui {
+namespace violet::query {
 
 void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info) {
   const PyramidFacts& facts = pyramid.facts;
@@ -21,4 +21,4 @@ void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info) 
                   [](const PyramidBucket& bucket) { return bucket.persistent_unmaps > 0; });
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,6 +1,6 @@
-// A CellFeed over CellData: hands each question to the function that answers it.
+// A CellQueries over CellData: hands each question to the function that answers it.
 //
-// Threading: as CellFeed; who derives from it says with hold() for how long the data stays as it is.
+// Threading: as CellQueries; who derives from it says with hold() for how long the data stays as it is.
 #pragma once
 
 #include <memory>
@@ -8,9 +8,9 @@
 #include "experiments/query/cell_data.hpp"
 #include "experiments/query/event_search.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
-class CellAnswers : public CellFeed {
+class CellAnswers : public CellQueries {
   // First, because its type is deduced.
   template <class Ask>
   auto held(Ask&& ask) const {
@@ -33,14 +33,14 @@ class CellAnswers : public CellFeed {
   UsedRanges used_ranges() const override {
     return held([](const CellData& cell) { return ask_used_ranges(cell); });
   }
-  PageLife page_life(Iova page, Nanos at, std::size_t most) const override {
-    return held([&](const CellData& cell) { return ask_page_life(cell, page, at, most); });
+  PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t most) const override {
+    return held([&](const CellData& cell) { return ask_page_lifetimes(cell, page, at, most); });
   }
   LatencyGrid latency(const LatencyQuery& query) const override {
     return held([&](const CellData& cell) { return ask_latency(cell, query); });
   }
-  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
-    return held([&](const CellData& cell) { return ask_exposure(cell, window, columns); });
+  ExposureColumns exposure(const ExposureQuery& query) const override {
+    return held([&](const CellData& cell) { return ask_exposure(cell, query); });
   }
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
     return held([&](const CellData& cell) { return ask_engine(cell, window, columns); });
@@ -72,4 +72,4 @@ class CellAnswers : public CellFeed {
 // What the pyramid knows of a cell's times and counts.
 void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info);
 
-}  // namespace violet::gui
+}  // namespace violet::query

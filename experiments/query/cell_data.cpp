@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace violet::gui {
+namespace violet::query {
 
 const Checkpoint* CellData::checkpoint(Ticks at) const {
   const Ticks relative = at > base.start() ? at - base.start() : 0;
@@ -22,4 +22,4 @@ std::optional<CellData::ReplayFrom> CellData::replay(const TickWindow& window,
   return ReplayFrom{from, at};
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

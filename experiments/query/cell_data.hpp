@@ -7,12 +7,12 @@
 
 #include <optional>
 
-#include "experiments/query/feed.hpp"
 #include "experiments/query/kept_events.hpp"
+#include "experiments/query/queries.hpp"
 #include "experiments/query/time_base.hpp"
 #include "experiments/trace/pyramid.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 inline constexpr std::uint64_t kMostScanned = 1'000'000;
 inline constexpr std::uint64_t kMostReplayed = 100'000;
@@ -68,15 +68,15 @@ inline bool has_operation(const Filter& filter, Operation operation) {
                                                 operation) != filter.operations.end();
 }
 
-// --- The questions (see CellFeed) ---
+// --- The questions (see CellQueries) ---
 Overview ask_overview(const CellData& cell, TimeWindow window, std::uint32_t columns);
 ChurnGrid ask_churn(const CellData& cell, const ChurnQuery& query);
 UsedRanges ask_used_ranges(const CellData& cell);
-PageLife ask_page_life(const CellData& cell, Iova page, Nanos at, std::size_t most);
+PageLifetimes ask_page_lifetimes(const CellData& cell, Iova page, Nanos at, std::size_t most);
 LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query);
-ExposureColumns ask_exposure(const CellData& cell, TimeWindow window, std::uint32_t columns);
+ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& query);
 EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t columns);
 std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::size_t most);
 TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings);
 
-}  // namespace violet::gui
+}  // namespace violet::query

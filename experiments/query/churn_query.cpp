@@ -1,4 +1,5 @@
-// Churn: what happened to which pages, from the events where the window is short, else from the grids.
+// The churn query tells what happened to which pages: from the events where the window is short, else from the
+// grids.
 #include <cmath>
 #include <utility>
 
@@ -7,7 +8,7 @@
 #include "experiments/query/time_base.hpp"
 #include "experiments/trace/churn_grid.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 class ChurnSums {
@@ -52,11 +53,11 @@ class ChurnSums {
       into[index(column, row)] += static_cast<float>(share * part * length / columns_.width_ns());
     });
   }
-  ChurnGrid finish(bool exact) {
+  ChurnGrid finish(const Resolution& resolution) {
     for (auto* shares : {&grid_.live, &grid_.stale}) {
       for (float& share : *shares) share = std::min(share, 1.0f);
     }
-    grid_.exact = exact;
+    grid_.resolution = resolution;
     return std::move(grid_);
   }
   ChurnGrid& grid() { return grid_; }
@@ -108,23 +109,23 @@ class RowState {
   std::vector<Row> rows_;
 };
 
-struct ChurnSink : LifeSink {
+struct ChurnSink : LifetimeSink {
   ChurnSink(const CellData& of, ChurnSums& into, const ChurnQuery& query)
       : cell(of),
         sums(into),
         filter(query.filter),
         live(into, into.grid().live, query.window),
         stale(into, into.grid().stale, query.window) {}
-  void page(const LifeTable::Life& life, std::uint64_t granule, int by_live, int by_stale,
-            Ticks at) {
-    if (!wants(life, granule)) return;
+  void page(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule, int by_live,
+            int by_stale, Ticks at) {
+    if (!wants(lifetime, granule)) return;
     const Nanos when = cell.base.nanos(at);
     if (by_live != 0) live.change(granule << kGranuleShift4K, by_live, when);
     if (by_stale != 0) stale.change(granule << kGranuleShift4K, by_stale, when);
   }
-  bool wants(const LifeTable::Life& life, std::uint64_t granule) const {
+  bool wants(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule) const {
     const std::uint64_t first = granule << kGranuleShift4K;
-    return sums.shows(first, first | 4095) && has_endpoint(filter, life.endpoint);
+    return sums.shows(first, first | 4095) && has_endpoint(filter, lifetime.endpoint);
   }
   const CellData& cell;
   ChurnSums& sums;
@@ -147,12 +148,12 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
                          const ChurnQuery& query) {
   ChurnSums sums(cell, query);
   ChurnSink sink(cell, sums, query);
-  LifeTracker<ChurnSink> tracker(sink);
+  LifetimeTracker<ChurnSink> tracker(sink);
   load_state(cell, from, tracker);
-  for_state(tracker.table(),
-            [&](const LifeTable::Life& life, std::uint64_t granule, bool live, bool stale) {
-              sink.page(life, granule, live ? 1 : 0, stale ? 1 : 0, cell.base.start());
-            });
+  for_state(tracker.table(), [&](const LifetimeTable::Lifetime& lifetime, std::uint64_t granule,
+                                 bool live, bool stale) {
+    sink.page(lifetime, granule, live ? 1 : 0, stale ? 1 : 0, cell.base.start());
+  });
   const TickWindow ticks(cell.base, query.window);
   const auto call = [&](const Event& event, bool unmap) {
     const std::uint32_t endpoint = DmaEvent::of(event).endpoint.value;
@@ -164,7 +165,7 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
     const std::uint64_t first = extent.first << kGranuleShift4K;
     const std::uint64_t last = (extent.first + extent.pages - 1) << kGranuleShift4K | 4095;
     if (!sums.shows(first, last)) return;
-    const LifeTable& table = tracker.table();
+    const LifetimeTable& table = tracker.table();
     const bool reuse = !unmap && is_reuse(cell, table.domain_id(table.attached_to(endpoint)),
                                           extent.first, event.at);
     const Nanos at = cell.base.nanos(event.at);
@@ -180,7 +181,7 @@ ChurnGrid replayed_churn(const CellData& cell, const CellData::ReplayFrom& from,
   const Nanos end = std::min(query.window.to, cell.info.whole.to);
   sink.live.finish(end);
   sink.stale.finish(end);
-  return sums.finish(true);
+  return sums.finish({query.window, {}});
 }
 
 // --- From the grids ---
@@ -190,9 +191,9 @@ double misfit(double have, double want) {
   return std::max(0.0, std::log2(have / std::max(want, 1.0)));
 }
 
-std::size_t best_grid(const CellData& cell, const ChurnSums& sums) {
-  const double ticks = sums.columns().width_ns() / cell.base.ns_per_tick();
-  const double pages = sums.rows().bytes_a_row() / 4096;
+std::size_t best_grid(const CellData& cell, const ChurnQuery& query) {
+  const double ticks = Columns(query.window, query.columns).width_ns() / cell.base.ns_per_tick();
+  const double pages = RowScale(query.range, query.rows).bytes_a_row() / 4096;
   std::size_t best = 0;
   double least = 1e9;
   for (std::size_t i = 0; i < kChurnGrids; ++i) {
@@ -211,18 +212,20 @@ std::size_t best_grid(const CellData& cell, const ChurnSums& sums) {
 // Cells come column by column, so what a column of the grid means for the picture is worked out once.
 class GridReader {
  public:
-  GridReader(const CellData& cell, const ChurnQuery& query)
-      : cell_(cell), query_(query), sums_(cell, query) {
-    const std::size_t index = best_grid(cell, sums_);
-    shape_ = cell.pyramid.facts.grids[index];
+  GridReader(const CellData& cell, const ChurnQuery& asked, std::size_t index)
+      : cell_(cell),
+        shape_(cell.pyramid.facts.grids[index]),
+        bins_(cell, asked.window, asked.columns, shape_.time_shift),
+        query_(in_bins(asked, bins_)),
+        sums_(cell, query_) {
     cells_ = cell.pyramid.churn[index];
     spans_ = cell.pyramid.spans[index];
-    maps_ = has_operation(query.filter, Operation::kMap);
-    unmaps_ = has_operation(query.filter, Operation::kUnmap);
+    maps_ = has_operation(query_.filter, Operation::kMap);
+    unmaps_ = has_operation(query_.filter, Operation::kUnmap);
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
-      wanted_[i] =
-          query.filter.endpoints.empty() || (i < cell.pyramid.endpoints.size() &&
-                                             has_endpoint(query.filter, cell.pyramid.endpoints[i]));
+      wanted_[i] = query_.filter.endpoints.empty() ||
+                   (i < cell.pyramid.endpoints.size() &&
+                    has_endpoint(query_.filter, cell.pyramid.endpoints[i]));
     }
   }
 
@@ -239,7 +242,11 @@ class GridReader {
     for (const ChurnSpan& span : spans_) {
       if (span.from < to) add(span);
     }
-    return sums_.finish(false);
+    sums_.grid().band_bytes = shape_.page_shift + kGranuleShift4K < 64
+                                  ? std::uint64_t{1} << (shape_.page_shift + kGranuleShift4K)
+                                  : ~std::uint64_t{0};
+    const Nanos bin = cell_.base.since(Ticks{1} << std::min(shape_.time_shift, 63u));
+    return sums_.finish({query_.window, std::max<Nanos>(1, bin)});
   }
 
  private:
@@ -248,6 +255,12 @@ class GridReader {
     float share;  // Of the picture's column.
   };
 
+  static ChurnQuery in_bins(ChurnQuery query, const BinColumns& bins) {
+    query.window = bins.window();
+    query.columns = bins.count();
+    query.rows = std::min(query.rows, std::max(1u, kMostGridCells / query.columns));
+    return query;
+  }
   std::uint64_t first_byte(std::uint64_t band) const {
     const unsigned shift = shape_.page_shift + kGranuleShift4K;
     return shift >= 64 ? 0 : band_page(band) << shift;
@@ -267,9 +280,9 @@ class GridReader {
     // The last column is as long as the run.
     const Ticks run = end_of_run - std::min(begin, end_of_run);
     per_tick_ = 1 / static_cast<float>(std::clamp<Ticks>(run, 1, width));
-    const Nanos middle = std::clamp(from + (to - from) / 2, query_.window.from,
-                                    std::max(query_.window.from, query_.window.to - 1));
-    middle_ = sums_.columns().of(middle);
+    const auto here = bins_.of_bin(column);
+    column_ = here.value_or(0);
+    shown_ = here.has_value();
     parts_in(from, to, parts_);
   }
   void parts_in(Nanos from, Nanos to, std::vector<Part>& parts) const {
@@ -295,8 +308,10 @@ class GridReader {
       const bool counts = cell.continued > 0 && maps_ && unmaps_;
       const std::uint32_t continued =
           counts && sums_.rows().starts(row, first, last) ? cell.continued : 0;
-      sums_.operation(middle_, row, begins + continued,
-                      std::exchange(lowest, false) && maps_ ? cell.reuses : 0);
+      if (shown_) {
+        sums_.operation(column_, row, begins + continued,
+                        std::exchange(lowest, false) && maps_ ? cell.reuses : 0);
+      }
       cover(parts_, row, live, stale);
     });
   }
@@ -319,16 +334,18 @@ class GridReader {
   }
 
   const CellData& cell_;
-  const ChurnQuery& query_;
-  ChurnSums sums_;
   ChurnGridShape shape_;
+  BinColumns bins_;
+  ChurnQuery query_;
+  ChurnSums sums_;
   std::span<const ChurnCell> cells_;
   std::span<const ChurnSpan> spans_;
   std::array<bool, kOtherEndpoint + 1> wanted_{};
   bool maps_ = true, unmaps_ = true;
   // Of the column that is being read.
   std::vector<Part> parts_, span_parts_;
-  std::uint32_t middle_ = 0;
+  std::uint32_t column_ = 0;
+  bool shown_ = true;
   float per_tick_ = 0;
 };
 
@@ -341,7 +358,8 @@ ChurnGrid ask_churn(const CellData& cell, const ChurnQuery& asked) {
   if (query.range.last < query.range.first) query.range.last = query.range.first;
   const TickWindow ticks(cell.base, query.window);
   const auto from = cell.replay(ticks, kMostReplayed);
-  return from ? replayed_churn(cell, *from, query) : GridReader(cell, query).read();
+  return from ? replayed_churn(cell, *from, query)
+              : GridReader(cell, query, best_grid(cell, query)).read();
 }
 
 UsedRanges ask_used_ranges(const CellData& cell) {
@@ -353,4 +371,4 @@ UsedRanges ask_used_ranges(const CellData& cell) {
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,14 +1,17 @@
-// Adds up what happens over time in the columns of a plot: levels, rates and gaps.
+// Column sums add up what happens over time in the columns of a plot: levels, rates and gaps.
 //
 // Threading: owner-only.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <vector>
 
 #include "experiments/query/cell_data.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 // A part of the time axis that overlaps some columns: visit(column, share of the part in it, 0..1).
 template <class Visit>
@@ -75,60 +78,127 @@ class RateColumns {
     const double rate = seconds > 0 ? n / seconds : 0;
     for_columns(columns_, from, to, [&](std::uint32_t i, double share) {
       Sum& sum = sums_[i];
-      sum.low = sum.seen ? std::min(sum.low, rate) : rate;
+      sum.low = sum.parts > 0 ? std::min(sum.low, rate) : rate;
       sum.high = std::max(sum.high, rate);
-      sum.seen = true;
+      ++sum.parts;
       sum.n += n * share;
       sum.seconds += seconds * share;
     });
   }
   // One thing at a moment; the column's whole length counts.
   void add_one(Nanos at) { sums_[columns_.of(at)].n += 1; }
-  // `whole`: everything in the columns was seen, so that nothing means zero. `least`: the count of a
-  // column that was seen, where counts are not added up but say that there is something to draw.
-  void into(std::vector<Column>& out, bool whole, std::uint64_t least = 0) const {
+  // `whole`: everything in the columns was seen, so that nothing means zero.
+  void into(std::vector<Column>& out, bool whole) const {
     out.resize(columns_.count());
     const double column_s = columns_.width_ns() / 1e9;
     for (std::size_t i = 0; i < out.size(); ++i) {
       const Sum& sum = sums_[i];
-      if (!whole && !sum.seen) continue;
+      if (!whole && sum.parts == 0) continue;
       const double seconds = whole || sum.seconds <= 0 ? column_s : sum.seconds;
       const double mean = sum.n / seconds;
-      out[i].count = std::max(least, static_cast<std::uint64_t>(sum.n + 0.5));
+      out[i].count = static_cast<std::uint64_t>(sum.n + 0.5);
+      out[i].seen = true;
       out[i].mean = static_cast<float>(mean);
-      out[i].low = static_cast<float>(sum.seen ? std::min(sum.low, mean) : mean);
-      out[i].high = static_cast<float>(sum.seen ? std::max(sum.high, mean) : mean);
+      out[i].low = static_cast<float>(sum.parts > 0 ? std::min(sum.low, mean) : mean);
+      out[i].high = static_cast<float>(sum.parts > 0 ? std::max(sum.high, mean) : mean);
     }
   }
 
  private:
   struct Sum {
-    bool seen = false;
+    std::uint64_t parts = 0;
     double n = 0, seconds = 0, low = 0, high = 0;
   };
   Columns columns_;
   std::vector<Sum> sums_;
 };
 
+// Numbers of the buckets that overlap a window: [first, end).
+struct BucketRange {
+  std::size_t first = 0, end = 0;
+};
+inline BucketRange buckets_in(const CellData& cell, TimeWindow window) {
+  const unsigned shift = cell.pyramid.facts.shift;
+  const Ticks from = cell.base.ticks_since(window.from), to = cell.base.ticks_since(window.to);
+  const Ticks all = cell.pyramid.buckets.size();
+  if (to <= from) return {};
+  return {static_cast<std::size_t>(std::min(from >> shift, all)),
+          static_cast<std::size_t>(std::min(((to - 1) >> shift) + 1, all))};
+}
+// When a bucket begins and ends; the last one is as long as the run.
+inline TimeWindow time_of_bucket(const CellData& cell, std::size_t index) {
+  const Ticks from = static_cast<Ticks>(index) << cell.pyramid.facts.shift,
+              end = cell.pyramid.facts.end;
+  if (index + 1 < cell.pyramid.buckets.size()) {
+    return {cell.base.since(from), cell.base.since(from + cell.pyramid.width())};
+  }
+  const Ticks to = std::min(end, from + (cell.pyramid.width() - 1)) + (end < ~Ticks{0} ? 1 : 0);
+  return {cell.base.since(from), cell.base.since(std::max(from, to))};
+}
+
+inline Nanos bucket_ns(const CellData& cell) {
+  return std::max<Nanos>(1, cell.base.since(cell.pyramid.width()));
+}
+
+// What an answer of the pyramid is about: all buckets that overlap the window.
+inline Resolution resolution_of_buckets(const CellData& cell, TimeWindow window) {
+  const BucketRange range = buckets_in(cell, window);
+  if (range.first >= range.end) return {window, bucket_ns(cell)};
+  return {{time_of_bucket(cell, range.first).from, time_of_bucket(cell, range.end - 1).to},
+          bucket_ns(cell)};
+}
+
 // visit(index, bucket, from, to) for the buckets that overlap a window.
 template <class Visit>
 void for_buckets(const CellData& cell, TimeWindow window, Visit&& visit) {
-  const auto& buckets = cell.pyramid.buckets;
-  const unsigned shift = cell.pyramid.facts.shift;
-  const Ticks first = cell.base.ticks_since(window.from) >> shift;
-  const Ticks end = cell.base.ticks_since(window.to);
-  for (std::size_t i = first; i < buckets.size(); ++i) {
-    const Ticks from = static_cast<Ticks>(i) << shift;
-    if (from >= end) return;
-    // The last one is as long as the run.
-    const Ticks to =
-        i + 1 == buckets.size()
-            ? std::max(from, std::min(cell.pyramid.facts.end, from + (cell.pyramid.width() - 1)) +
-                                 (cell.pyramid.facts.end < ~Ticks{0} ? 1 : 0))
-            : from + cell.pyramid.width();
-    visit(i, buckets[i], cell.base.since(from), cell.base.since(to));
+  const BucketRange range = buckets_in(cell, window);
+  for (std::size_t i = range.first; i < range.end; ++i) {
+    const TimeWindow time = time_of_bucket(cell, i);
+    visit(i, cell.pyramid.buckets[i], time.from, time.to);
   }
 }
+
+// Columns of whole bins of 2^shift ticks: no narrower than a bin and, unless bins are wider, than what was
+// asked for. They begin at multiples of their width, so that they stay where they are while a view pans.
+class BinColumns {
+ public:
+  BinColumns(const CellData& cell, TimeWindow asked, std::uint32_t count, unsigned shift)
+      : shift_(shift) {
+    const Ticks end_of_run = cell.pyramid.facts.end;
+    const Ticks from = std::min(cell.base.ticks_since(asked.from), end_of_run);
+    const Ticks to = std::max(from, std::min(cell.base.ticks_since(asked.to), end_of_run));
+    const double bin_ns =
+        std::max(1e-9, std::ldexp(cell.base.ns_per_tick(), static_cast<int>(shift)));
+    const double wanted = Columns(asked, count).width_ns() / bin_ns;
+    bins_ =
+        wanted < 1e15 ? std::max<Ticks>(1, static_cast<Ticks>(std::ceil(wanted))) : Ticks{1} << 50;
+    first_ = (from >> shift) / bins_;
+    const Ticks last = (to >> shift) / bins_;
+    // No more than was asked for and one at either side.
+    count_ = static_cast<std::uint32_t>(std::min<Ticks>(last - first_ + 1, kMostColumns + 2));
+    window_ = {since(cell, first_), since(cell, first_ + count_)};
+  }
+  std::uint32_t count() const { return count_; }
+  TimeWindow window() const { return window_; }
+  // Of a bin's number; nothing outside.
+  std::optional<std::uint32_t> of_bin(Ticks bin) const {
+    const Ticks column = bin / bins_;
+    if (column < first_ || column - first_ >= count_) return std::nullopt;
+    return static_cast<std::uint32_t>(column - first_);
+  }
+
+ private:
+  Nanos since(const CellData& cell, Ticks column) const {
+    const double ticks = std::ldexp(static_cast<double>(column) * static_cast<double>(bins_),
+                                    static_cast<int>(shift_));
+    return ticks < 1.8e19 ? cell.base.since(static_cast<Ticks>(ticks))
+                          : std::numeric_limits<Nanos>::max();
+  }
+  unsigned shift_;
+  Ticks bins_ = 1, first_ = 0;
+  std::uint32_t count_ = 1;
+  TimeWindow window_;
+};
 
 // Marks the columns in which events are missing: mark(column).
 template <class Mark>
@@ -154,4 +224,4 @@ inline void mark_gaps(const CellData& cell, TimeWindow window, const Columns& co
   for_gaps(cell, window, columns, [&](std::uint32_t i) { out[i].gap = true; });
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

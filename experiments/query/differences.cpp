@@ -5,7 +5,7 @@
 
 #include "experiments/results/noise_history.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 using results::Difference;
 using results::RunData;
@@ -59,4 +59,4 @@ void sort_by_importance(std::vector<NamedDifference>& rows) {
   });
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -8,7 +8,7 @@
 
 #include "experiments/results/compare.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 struct NamedDifference {
   std::string contender;
@@ -27,4 +27,4 @@ std::vector<NamedDifference> measure_differences(const results::RunData& baselin
 // zero everywhere last.
 void sort_by_importance(std::vector<NamedDifference>& rows);
 
-}  // namespace violet::gui
+}  // namespace violet::query

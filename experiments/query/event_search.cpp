@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 constexpr std::size_t kSearchBlocksBetween = 2048;  // That pages are given back.
@@ -164,4 +164,4 @@ std::vector<EventLine> EventSearch::lines(const CellData& cell, TimeWindow windo
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

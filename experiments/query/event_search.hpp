@@ -14,7 +14,7 @@
 
 #include "experiments/query/cell_data.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 // A Filter, ready to be asked for one event after the other.
 class EventMatcher {
@@ -59,4 +59,4 @@ class EventSearch {
   mutable std::deque<std::shared_ptr<Matches>> known_;
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,4 +1,4 @@
-// Exposure: stale pages, the windows of unmaps, and what the rogue reached.
+// The exposure query counts stale pages, the windows of unmaps, and what the rogue reached.
 #include <cmath>
 #include <optional>
 #include <unordered_set>
@@ -6,55 +6,70 @@
 #include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Windows may end after the time in which their unmaps returned: so many events are looked at for that.
 constexpr std::uint64_t kMostFollowed = 150'000;
 
-struct WindowSink : LifeSink {
-  WindowSink(const CellData& of, TimeWindow window, ExposureColumns& into)
-      : cell(of), asked(window), out(into) {}
-  void unmapped(const LifeTable::Life&, Ticks at) {
-    if (asked.contains(cell.base.nanos(at))) ++out.open;
+struct WindowSink : LifetimeSink {
+  WindowSink(const CellData& of, const ExposureQuery& query, ExposureColumns::Unmaps& into)
+      : cell(of), asked(query), out(into) {}
+  bool wants(const LifetimeTable::Lifetime& lifetime) const {
+    const auto& range = asked.filter.range;
+    const std::uint64_t last = lifetime.first + std::max<std::uint32_t>(1, lifetime.pages) - 1;
+    return has_endpoint(asked.filter, lifetime.endpoint) &&
+           (!range || range->overlaps(
+                          {{lifetime.first << kGranuleShift4K}, {last << kGranuleShift4K | 4095}}));
   }
-  void window(const LifeTable::Life& life) {
-    if (!asked.contains(cell.base.nanos(life.unmapped))) return;
+  bool counts(const LifetimeTable::Lifetime& lifetime) const {
+    return asked.window.contains(cell.base.nanos(lifetime.unmapped)) && wants(lifetime);
+  }
+  void unmapped(const LifetimeTable::Lifetime& lifetime, Ticks at) {
+    if (asked.window.contains(cell.base.nanos(at)) && wants(lifetime)) ++out.open;
+  }
+  void window(const LifetimeTable::Lifetime& lifetime) {
+    if (!counts(lifetime)) return;
     close();
-    ++out.unmaps;
-    if (life.unreachable <= life.unmapped) {
+    ++out.count;
+    if (lifetime.unreachable <= lifetime.unmapped) {
       ++out.zero_windows;
       return;
     }
     const double ns =
-        static_cast<double>(life.unreachable - life.unmapped) * cell.base.ns_per_tick();
-    ++out.window_histogram[LatencyBins::of(ns)];
+        static_cast<double>(lifetime.unreachable - lifetime.unmapped) * cell.base.ns_per_tick();
+    ++out.histogram[LatencyBins::of(ns)];
   }
-  void no_window(const LifeTable::Life& life) {
-    if (asked.contains(cell.base.nanos(life.unmapped))) close();
+  void no_window(const LifetimeTable::Lifetime& lifetime) {
+    if (counts(lifetime)) close();
   }
   // A state that came from a file may not add up.
   void close() {
     if (out.open > 0) --out.open;
   }
   const CellData& cell;
-  TimeWindow asked;
-  ExposureColumns& out;
+  const ExposureQuery& asked;
+  ExposureColumns::Unmaps& out;
 };
 
+bool touches(const Filter& filter, const Event& event) {
+  return has_endpoint(filter, event.id) &&
+         (!filter.range || filter.range->overlaps(addresses_of(event).value_or(*filter.range)));
+}
+
 // False when windows are still open where the looking had to end.
-bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from, TimeWindow window,
-                    ExposureColumns& out) {
-  WindowSink sink(cell, window, out);
-  LifeTracker<WindowSink> tracker(sink);
+bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from,
+                    const ExposureQuery& query, ExposureColumns::Unmaps& out) {
+  WindowSink sink(cell, query, out);
+  LifetimeTracker<WindowSink> tracker(sink);
   load_state(cell, from, tracker);
   // Unmaps before the window are history: those of the state are not in it, or would be counted twice.
-  for (const LifeTable::Life& life : tracker.table().lives) {
-    const bool open =
-        life.pages > 0 && life.is(LifeRecord::kStale) && !life.is(LifeRecord::kNoWindow);
-    if (open && window.contains(cell.base.nanos(life.unmapped))) ++out.open;
+  for (const LifetimeTable::Lifetime& lifetime : tracker.table().lifetimes) {
+    const bool open = lifetime.pages > 0 && lifetime.is(LifetimeRecord::kStale) &&
+                      !lifetime.is(LifetimeRecord::kNoWindow);
+    if (open && sink.counts(lifetime)) ++out.open;
   }
-  const TickWindow ticks(cell.base, window);
+  const TickWindow ticks(cell.base, query.window);
   std::uint64_t followed = 0;
   bool complete = true;
   cell.events->merge(from.from, cell.kept_until, [&](std::uint16_t, const Event& event) {
@@ -62,7 +77,7 @@ bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from, Time
       if (out.open == 0) return false;
       if (++followed > kMostFollowed) return complete = false;
     } else if (event.kind == EventKind::kDmaUnmap && event.at >= ticks.from &&
-               DmaEvent::of(event).persistent) {
+               DmaEvent::of(event).persistent && touches(query.filter, event)) {
       ++out.persistent;
     }
     tracker.apply(event);
@@ -72,73 +87,97 @@ bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from, Time
   return out.open == 0 || (complete && seen_all);
 }
 
-void windows_from_pyramid(const CellData& cell, TimeWindow window, ExposureColumns& out) {
+ExposureColumns::Unmaps windows_from_pyramid(const CellData& cell, TimeWindow window) {
+  ExposureColumns::Unmaps out;
+  out.resolution = resolution_of_buckets(cell, window);
   const auto& cells = cell.pyramid.windows;
   auto next = cells.begin();
-  for_buckets(cell, window,
-              [&](std::size_t index, const PyramidBucket& bucket, Nanos from, Nanos to) {
-                next = std::partition_point(
-                    next, cells.end(), [index](const BinCell& one) { return one.bucket < index; });
-                // A bucket at the edge belongs to the side on which its middle lies.
-                if (!window.contains(from + (to - from) / 2)) return;
-                for (; next != cells.end() && next->bucket == index; ++next) {
-                  out.window_histogram[next->bin] += next->count;
-                }
-                out.unmaps += bucket.unmaps;
-                out.zero_windows += bucket.zero_windows;
-                out.persistent += bucket.persistent_unmaps;
-                out.open += bucket.open_unmaps;
-              });
+  for_buckets(cell, window, [&](std::size_t index, const PyramidBucket& bucket, Nanos, Nanos) {
+    next = std::partition_point(next, cells.end(),
+                                [index](const BinCell& one) { return one.bucket < index; });
+    for (; next != cells.end() && next->bucket == index; ++next) {
+      out.histogram[next->bin] += next->count;
+    }
+    out.count += bucket.unmaps;
+    out.zero_windows += bucket.zero_windows;
+    out.persistent += bucket.persistent_unmaps;
+    out.open += bucket.open_unmaps;
+  });
+  return out;
 }
 
-// One of each kind a column, and how many there were.
-void probes_of(const CellData& cell, TimeWindow window, const Columns& columns,
+// Nothing where the window's unmaps of some pages cannot be replayed.
+std::optional<ExposureColumns::Unmaps> unmaps_of(const CellData& cell, const ExposureQuery& query,
+                                                 bool fine) {
+  const auto from = replay_pages(cell, query.window, fine, query.filter);
+  ExposureColumns::Unmaps exact;
+  exact.resolution.about = query.window;
+  if (from && replay_windows(cell, *from, query, exact)) return exact;
+  if (!narrows_pages(query.filter)) return windows_from_pyramid(cell, query.window);
+  // Windows that the looking did not see closed are open as far as is known.
+  if (from) return exact;
+  return std::nullopt;
+}
+
+// One of each kind a column, and how many there were. Who probes is no endpoint of the guest's: of the filter only
+// the addresses narrow.
+void probes_of(const CellData& cell, const ExposureQuery& query, const Columns& columns,
                ExposureColumns& out) {
+  const auto& range = query.filter.range;
   std::unordered_set<std::uint64_t> drawn;
   const bool all_known = cell.pyramid.facts.probes_thinned == 0;
+  ExposureColumns::Probes counted{{query.window, {}}, 0, 0};
   for (const ProbeRecord& probe : cell.pyramid.probes) {
     const Nanos at = cell.base.since(probe.at);
-    if (!window.contains(at)) continue;
+    if (!query.window.contains(at) || (range && !range->contains(Iova{probe.address}))) continue;
     const bool reached = probe.reached != 0;
-    if (all_known) {
-      ++out.probes;
-      out.hits += reached ? 1 : 0;
-    }
+    ++counted.count;
+    counted.hits += reached ? 1 : 0;
     if (drawn.insert(std::uint64_t{columns.of(at)} * 2 + (reached ? 1 : 0)).second) {
-      out.stale_probes.push_back({at, probe.address, reached});
+      out.shown_probes.push_back({at, probe.address, reached});
     }
   }
-  if (all_known) return;
-  for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
-    if (!window.contains(from + (to - from) / 2)) return;
-    out.probes += bucket.probes;
-    out.hits += bucket.hits;
+  if (all_known) {
+    out.probes = counted;
+    return;
+  }
+  if (range) {
+    out.because += out.because.empty() ? "" : "; ";
+    out.because += "of the probes at some addresses a sample was kept";
+    return;
+  }
+  out.probes = {resolution_of_buckets(cell, query.window), 0, 0};
+  for_buckets(cell, query.window, [&](std::size_t, const PyramidBucket& bucket, Nanos, Nanos) {
+    out.probes->count += bucket.probes;
+    out.probes->hits += bucket.hits;
   });
 }
 
 }  // namespace
 
-ExposureColumns ask_exposure(const CellData& cell, TimeWindow window, std::uint32_t count) {
-  const Columns columns(window, count);
-  ExposureColumns out;
-  out.window = window;
-  const LevelTotals totals = levels_of(cell, window, columns, out.stale_pages, out.live_pages);
-  out.mean_stale_pages = totals.mean_stale;
-  out.peak_stale_pages = totals.peak_stale;
-  const auto from =
-      cell.replay(TickWindow(cell.base, window), cell.fine(columns) ? kFewEvents : kMostReplayed);
-  ExposureColumns exact;
-  if (from && replay_windows(cell, *from, window, exact)) {
-    out.window_histogram = exact.window_histogram;
-    out.unmaps = exact.unmaps;
-    out.zero_windows = exact.zero_windows;
-    out.persistent = exact.persistent;
-    out.open = exact.open;
-  } else {
-    windows_from_pyramid(cell, window, out);
+std::optional<double> ExposureColumns::Unmaps::percentile(double percent) const {
+  if (count < operations_for(percent)) return std::nullopt;
+  const double rank = std::ceil(percent / 100 * static_cast<double>(count));
+  double seen = static_cast<double>(zero_windows);
+  if (seen >= rank) return 0;
+  for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
+    seen += static_cast<double>(histogram[bin]);
+    if (seen >= rank) return std::sqrt(LatencyBins::low(bin) * LatencyBins::low(bin + 1));
   }
-  probes_of(cell, window, columns, out);
+  return LatencyBins::low(LatencyBins::kCount);
+}
+
+ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& asked) {
+  ExposureQuery query = asked;
+  const Columns columns(query.window, query.columns);
+  query.columns = columns.count();
+  ExposureColumns out;
+  out.query = query;
+  out.pages = levels_of(cell, query.window, columns, query.filter, out.stale_pages, out.live_pages);
+  out.unmaps = unmaps_of(cell, query, cell.fine(columns));
+  if (!out.pages || !out.unmaps) out.because = why_no_replay(cell, query.window);
+  probes_of(cell, query, columns, out);
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

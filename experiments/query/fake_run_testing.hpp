@@ -1,6 +1,6 @@
 // A fake run answers with the plain values that were put into it, for tests of models and views.
 //
-// Threading: as CellFeed; the values are set before it is shared.
+// Threading: as CellQueries; the values are set before it is shared.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
-class FakeCell : public CellFeed {
+class FakeCell : public CellQueries {
  public:
   CellInfo about;
   std::vector<EventLine> lines;
@@ -24,7 +24,7 @@ class FakeCell : public CellFeed {
   CellInfo info() const override { return about; }
   std::uint64_t version() const override { return 1; }
   Overview overview(TimeWindow window, std::uint32_t columns) const override {
-    return {window, flat(columns, operations_per_s), flat(columns, stale)};
+    return {window, flat(columns, operations_per_s), flat(columns, stale), {window, {}}};
   }
   ChurnGrid churn(const ChurnQuery& query) const override {
     ChurnGrid grid;
@@ -32,21 +32,22 @@ class FakeCell : public CellFeed {
     return grid;
   }
   UsedRanges used_ranges() const override { return {}; }
-  PageLife page_life(Iova page, Nanos, std::size_t) const override {
-    PageLife life;
-    life.page = page.value;
-    return life;
+  PageLifetimes page_lifetimes(Iova page, Nanos, std::size_t) const override {
+    PageLifetimes lifetime;
+    lifetime.page = page.value;
+    return lifetime;
   }
   LatencyGrid latency(const LatencyQuery& query) const override {
     LatencyGrid grid;
     grid.query = query;
-    grid.p99 = flat(query.columns, p99_ns);
+    grid.lines[1].window = query.window;
+    grid.lines[1].steps = flat(10, p99_ns);
     return grid;
   }
-  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
+  ExposureColumns exposure(const ExposureQuery& query) const override {
     ExposureColumns answer;
-    answer.window = window;
-    answer.stale_pages = flat(columns, stale);
+    answer.query = query;
+    answer.stale_pages = flat(query.columns, stale);
     return answer;
   }
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
@@ -82,7 +83,7 @@ class FakeCell : public CellFeed {
   }
 };
 
-class FakeRun : public RunFeed {
+class FakeRun : public RunQueries {
  public:
   std::string directory = "fake";
   std::vector<std::shared_ptr<FakeCell>> held;
@@ -109,12 +110,13 @@ class FakeRun : public RunFeed {
     for (const auto& cell : held) infos.push_back(cell->about);
     return infos;
   }
-  Result<std::shared_ptr<const CellFeed>> open_cell(std::size_t index,
-                                                    const OpenProgress&) override {
+  Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
+                                                       const OpenProgress&) override {
     if (index >= held.size()) return fail("there is no cell {}", index);
-    return std::shared_ptr<const CellFeed>(held[index]);
+    return std::shared_ptr<const CellQueries>(held[index]);
   }
-  bool alive(std::string*) const override { return false; }
+  RunProgress says;
+  RunProgress progress() const override { return says; }
   // What happens at the next pull, once.
   std::function<void()> next;
   void pull() override {
@@ -122,4 +124,4 @@ class FakeRun : public RunFeed {
   }
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

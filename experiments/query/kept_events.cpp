@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace violet::gui {
+namespace violet::query {
 
 KeptEvents::Stream& KeptEvents::stream_for(std::uint16_t lcore, Ticks first) {
   Stream* latest = nullptr;
@@ -104,4 +104,4 @@ std::uint64_t KeptEvents::number_of(std::size_t stream, std::uint64_t position) 
   return number;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

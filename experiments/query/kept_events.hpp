@@ -17,7 +17,7 @@
 
 #include "experiments/trace/event_order.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 class KeptEvents {
  public:
@@ -114,4 +114,4 @@ class KeptEvents {
   std::function<void()> give_back_;
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,13 +1,13 @@
-// Latency of operations over time, and its distribution.
+// The latency query tells how long operations took over time, and their distribution.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "experiments/query/column_sums.hpp"
-#include "experiments/trace/life_tracker.hpp"
+#include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 static_assert(LatencyBins::kCount == LogBins::kCount);
 
@@ -16,19 +16,20 @@ double LatencyBins::low(std::size_t bin) { return LogBins::low(bin); }
 
 namespace {
 
-// The bin in which the value of that rank lies; `count` is not 0.
+// A value of that percentile, with the operations of a bin taken as even inside it; `count` is not 0.
 template <class Counts>
-std::size_t bin_of_rank(const Counts& counts, std::uint64_t count, double percent) {
-  const double rank = std::max(1.0, std::ceil(percent / 100 * static_cast<double>(count)));
-  double seen = 0;
-  std::size_t last = 0;
+double value_of_percentile(const Counts& counts, std::uint64_t count, double percent) {
+  const double rank = percent / 100 * static_cast<double>(count);
+  double seen = 0, value = LatencyBins::low(0);
   for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
-    if (counts[bin] == 0) continue;
-    seen += static_cast<double>(counts[bin]);
-    last = bin;
+    const auto here = static_cast<double>(counts[bin]);
+    if (here <= 0) continue;
+    const double low = LatencyBins::low(bin), high = LatencyBins::low(bin + 1);
+    value = low * std::pow(high / low, std::clamp((rank - seen) / here, 0.0, 1.0));
+    seen += here;
     if (seen >= rank) break;
   }
-  return last;
+  return value;
 }
 
 double middle_of(std::size_t bin) {
@@ -50,14 +51,87 @@ bool is_timed(const Event& event, Operation operation) {
   }
 }
 
+// Collects operations in bins of 2^shift ticks, fine enough for every line of percentiles, and makes lines of
+// them whose steps are as many bins as it takes for enough operations.
+class LineSums {
+ public:
+  static constexpr Ticks kMostBins = 256;
+
+  // `least_shift`: bins are no finer than that.
+  LineSums(const CellData& cell, TimeWindow window, unsigned least_shift) : cell_(cell) {
+    const Ticks end = cell.pyramid.facts.end;
+    const Ticks from = std::min(cell.base.ticks_since(window.from), end);
+    const Ticks to = std::clamp(cell.base.ticks_since(window.to), from, end);
+    shift_ = least_shift;
+    while (shift_ < 63 && (to - from) >> shift_ >= kMostBins) ++shift_;
+    first_ = from >> shift_;
+    bins_ = (to >> shift_) - first_ + 1;
+    counts_.resize(bins_ * LatencyBins::kCount);
+  }
+  void add(Ticks since_start, std::size_t bin, std::uint32_t count) {
+    const Ticks at = since_start >> shift_;
+    if (at < first_ || at - first_ >= bins_) return;
+    counts_[static_cast<std::size_t>(at - first_) * LatencyBins::kCount + bin] += count;
+  }
+  void lose(Nanos from, Nanos to) { lost_.push_back({from, to}); }
+
+  void into(PercentileLine& line, std::uint64_t all) const {
+    const std::uint64_t wanted = operations_for(line.percent);
+    // Twice as many as it takes, on average: most steps have enough then.
+    unsigned wide = 0;
+    while ((Ticks{1} << wide) < bins_ &&
+           (all << wide) < 2 * wanted * static_cast<std::uint64_t>(bins_)) {
+      ++wide;
+    }
+    const Ticks first = first_ >> wide, last = (first_ + bins_ - 1) >> wide;
+    line.steps.assign(static_cast<std::size_t>(last - first + 1), {});
+    line.window = {since(first << wide), since((last + 1) << wide)};
+    for (Ticks step = first; step <= last; ++step) {
+      std::array<std::uint64_t, LatencyBins::kCount> sum{};
+      std::uint64_t count = 0;
+      for (Ticks at = std::max(step << wide, first_);
+           at < std::min((step + 1) << wide, first_ + bins_); ++at) {
+        const auto* row =
+            counts_.data() + static_cast<std::size_t>(at - first_) * LatencyBins::kCount;
+        for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
+          sum[bin] += row[bin];
+          count += row[bin];
+        }
+      }
+      Column& column = line.steps[static_cast<std::size_t>(step - first)];
+      column.gap = lost(since(step << wide), since((step + 1) << wide));
+      if (count < wanted || column.gap) continue;
+      column.count = count;
+      column.low = column.mean = column.high =
+          static_cast<float>(value_of_percentile(sum, count, line.percent));
+    }
+  }
+
+ private:
+  Nanos since(Ticks bin) const {
+    return bin > (~Ticks{0} >> shift_) ? std::numeric_limits<Nanos>::max()
+                                       : cell_.base.since(bin << shift_);
+  }
+  bool lost(Nanos from, Nanos to) const {
+    return std::any_of(lost_.begin(), lost_.end(),
+                       [&](const TimeWindow& gap) { return gap.from < to && from <= gap.to; });
+  }
+  const CellData& cell_;
+  unsigned shift_ = 0;
+  Ticks first_ = 0, bins_ = 1;
+  std::vector<std::uint32_t> counts_;
+  std::vector<TimeWindow> lost_;
+};
+
 class LatencySums {
  public:
   LatencySums(const CellData& cell, const LatencyQuery& query)
       : cell_(cell), columns_(query.window, query.columns) {
     grid_.query = query;
     grid_.query.columns = columns_.count();
-    grid_.counts.resize(std::size_t{columns_.count()} * LatencyBins::kCount);
+    grid_.resolution.about = query.window;
     grid_.min_ns = std::numeric_limits<double>::infinity();
+    grid_.clock_step_ns = cell.base.ns_per_tick();
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       wanted_[i] =
           query.filter.endpoints.empty() || (i < cell.pyramid.endpoints.size() &&
@@ -67,6 +141,8 @@ class LatencySums {
 
   void scan(const TickWindow& ticks) {
     const LatencyQuery& query = grid_.query;
+    grid_.counts.resize(std::size_t{columns_.count()} * LatencyBins::kCount);
+    LineSums lines(cell_, query.window, 0);
     double sum = 0;
     cell_.events->for_pieces(
         ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
@@ -76,7 +152,9 @@ class LatencySums {
               continue;
             }
             const double ns = static_cast<double>(event.duration()) * cell_.base.ns_per_tick();
-            add(columns_.of(cell_.base.nanos(event.at)), LatencyBins::of(ns), 1);
+            const std::size_t bin = LatencyBins::of(ns);
+            count_in(columns_.of(cell_.base.nanos(event.at)), bin, 1);
+            lines.add(event.at - std::min(event.at, cell_.base.start()), bin, 1);
             grid_.min_ns = std::min(grid_.min_ns, ns);
             grid_.max_ns = std::max(grid_.max_ns, ns);
             sum += ns;
@@ -84,48 +162,49 @@ class LatencySums {
           return true;
         });
     if (grid_.count > 0) grid_.mean_ns = sum / static_cast<double>(grid_.count);
+    draw_lines(lines);
   }
 
+  // The answer's columns are whole buckets: what a bucket holds is drawn as wide as it is known.
   void read_pyramid() {
-    const auto& query = grid_.query;
-    const auto operation = static_cast<std::size_t>(query.operation);
+    const unsigned shift = cell_.pyramid.facts.shift;
+    const BinColumns bins(cell_, grid_.query.window, columns_.count(), shift);
+    grid_.resolution = resolution_of_buckets(cell_, grid_.query.window);
+    const TimeWindow asked = grid_.query.window;
+    grid_.query.window = bins.window();
+    grid_.query.columns = bins.count();
+    columns_ = Columns(bins.window(), bins.count());
+    grid_.counts.resize(std::size_t{bins.count()} * LatencyBins::kCount);
+    LineSums lines(cell_, asked, shift);
+    const auto operation = static_cast<std::size_t>(grid_.query.operation);
     const auto& cells = cell_.pyramid.latencies[operation];
     auto next = cells.begin();
     double sum = 0, timed = 0;
-    for_buckets(cell_, query.window,
-                [&](std::size_t index, const PyramidBucket& bucket, Nanos from, Nanos to) {
-                  next = std::partition_point(next, cells.end(), [index](const BinCell& one) {
-                    return one.bucket < index;
-                  });
-                  // A bucket at the edge belongs to the side on which its middle lies.
-                  const bool inside = query.window.contains(from + (to - from) / 2);
-                  if (!inside) return;
-                  const auto first = next;
-                  while (next != cells.end() && next->bucket == index) ++next;
-                  add_bucket(from, to, {first, next});
-                  const TimedStats& stats = bucket.timed[operation];
-                  if (stats.count == 0) return;
-                  grid_.min_ns = std::min(grid_.min_ns, in_ns(stats.min));
-                  grid_.max_ns = std::max(grid_.max_ns, in_ns(stats.max));
-                  sum += stats.sum * cell_.base.ns_per_tick();
-                  timed += static_cast<double>(stats.count);
-                });
+    for_buckets(cell_, asked, [&](std::size_t index, const PyramidBucket& bucket, Nanos, Nanos) {
+      next = std::partition_point(next, cells.end(),
+                                  [index](const BinCell& one) { return one.bucket < index; });
+      for (; next != cells.end() && next->bucket == index; ++next) {
+        if (!wanted_[next->endpoint]) continue;
+        if (const auto column = bins.of_bin(index)) count_in(*column, next->bin, next->count);
+        lines.add(static_cast<Ticks>(index) << shift, next->bin, next->count);
+      }
+      const TimedStats& stats = bucket.timed[operation];
+      if (stats.count == 0) return;
+      grid_.min_ns = std::min(grid_.min_ns, in_ns(stats.min));
+      grid_.max_ns = std::max(grid_.max_ns, in_ns(stats.max));
+      sum += stats.sum * cell_.base.ns_per_tick();
+      timed += static_cast<double>(stats.count);
+    });
     if (timed > 0) grid_.mean_ns = sum / timed;
-    if (!query.filter.endpoints.empty()) numbers_from_bins();
+    if (!grid_.query.filter.endpoints.empty()) numbers_from_bins();
+    draw_lines(lines);
   }
 
   LatencyGrid finish() {
     if (grid_.count == 0) grid_.min_ns = grid_.max_ns = grid_.mean_ns = 0;
-    for (auto [line, percent] :
-         {std::pair(&grid_.p50, 50.0), std::pair(&grid_.p99, 99.0), std::pair(&grid_.p999, 99.9)}) {
-      line->resize(columns_.count());
-      for (std::uint32_t i = 0; i < columns_.count(); ++i) (*line)[i] = at_percent(i, percent);
-    }
+    grid_.counts.resize(std::size_t{columns_.count()} * LatencyBins::kCount);
     grid_.gap.resize(columns_.count());
-    for_gaps(cell_, grid_.query.window, columns_, [&](std::uint32_t i) {
-      grid_.gap[i] = true;
-      grid_.p50[i].gap = grid_.p99[i].gap = grid_.p999[i].gap = true;
-    });
+    for_gaps(cell_, grid_.query.window, columns_, [&](std::uint32_t i) { grid_.gap[i] = true; });
     return std::move(grid_);
   }
 
@@ -141,29 +220,23 @@ class LatencySums {
     const auto& range = grid_.query.filter.range;
     return !range || range->overlaps(addresses_of(event).value_or(*range));
   }
-  void add(std::uint32_t column, std::size_t bin, std::uint32_t count) {
+  void count_in(std::uint32_t column, std::size_t bin, std::uint32_t count) {
     grid_.counts[column * LatencyBins::kCount + bin] += count;
     grid_.histogram[bin] += count;
     grid_.count += count;
   }
-  // A bucket that is wider than a column shows in all that it covers.
-  void add_bucket(Nanos from, Nanos to, std::span<const BinCell> cells) {
-    for (const BinCell& cell : cells) {
-      if (!wanted_[cell.endpoint]) continue;
-      grid_.histogram[cell.bin] += cell.count;
-      grid_.count += cell.count;
-    }
-    const auto show = [&](std::uint32_t column, double share) {
-      std::uint32_t* counts = grid_.counts.data() + std::size_t{column} * LatencyBins::kCount;
-      for (const BinCell& cell : cells) {
-        if (!wanted_[cell.endpoint]) continue;
-        counts[cell.bin] +=
-            share >= 1 ? cell.count
-                       : static_cast<std::uint32_t>(std::max(1.0, std::round(share * cell.count)));
+  void draw_lines(LineSums& lines) {
+    if (cell_.kept(TickWindow(cell_.base, grid_.query.window))) {
+      for (const KeptEvents::Gap& gap : cell_.events->gaps()) {
+        lines.lose(cell_.base.nanos(gap.from), cell_.base.nanos(gap.to));
       }
-    };
-    if (fine()) return show(columns_.of(from + (to - from) / 2), 1);
-    for_columns(columns_, from, to, show);
+    } else {
+      for_buckets(cell_, grid_.query.window,
+                  [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
+                    if (bucket.gap != 0) lines.lose(from, to - 1);
+                  });
+    }
+    for (PercentileLine& line : grid_.lines) lines.into(line, grid_.count);
   }
   void numbers_from_bins() {
     double sum = 0;
@@ -176,17 +249,6 @@ class LatencySums {
       grid_.max_ns = LatencyBins::low(bin + 1);
     }
     if (grid_.count > 0) grid_.mean_ns = sum / static_cast<double>(grid_.count);
-  }
-  Column at_percent(std::uint32_t column, double percent) const {
-    const std::span counts(grid_.counts.data() + column * LatencyBins::kCount, LatencyBins::kCount);
-    Column out;
-    for (const std::uint32_t count : counts) out.count += count;
-    if (out.count == 0) return out;
-    const std::size_t bin = bin_of_rank(counts, out.count, percent);
-    out.low = static_cast<float>(LatencyBins::low(bin));
-    out.mean = static_cast<float>(middle_of(bin));
-    out.high = static_cast<float>(LatencyBins::low(bin + 1));
-    return out;
   }
 
   const CellData& cell_;
@@ -209,14 +271,37 @@ std::string why_nothing(const CellData& cell, const LatencyQuery& query) {
       cell.pyramid.buckets.begin(), cell.pyramid.buckets.end(),
       [operation](const PyramidBucket& bucket) { return bucket.timed[operation].count > 0; });
   if (!ever) return fmt::format("this run did not time {}", name_of(query.operation));
-  return fmt::format("no {} were timed in this window", name_of(query.operation));
+  const bool narrowed = query.filter.range || !query.filter.endpoints.empty();
+  return fmt::format("no {} {}were timed in this window", name_of(query.operation),
+                     narrowed ? "of the selected addresses and endpoints " : "");
+}
+
+// Latencies of some addresses are read from the events.
+std::string why_not_by_address(const CellData& cell, const TickWindow& ticks) {
+  if (cell.kept(ticks)) {
+    return fmt::format(
+        "latencies of selected addresses are read event by event, for up to {} events: zoom in",
+        kMostScanned);
+  }
+  return "the summary does not tell addresses apart, and single events are not kept here";
 }
 
 }  // namespace
 
-double LatencyGrid::percentile(double percent) const {
-  if (count == 0) return std::numeric_limits<double>::quiet_NaN();
-  const double value = middle_of(bin_of_rank(histogram, count, percent));
+std::uint64_t operations_for(double percent) {
+  constexpr double kBeyond = 3, kRounding = 1e-6;
+  const double beyond = std::max(1 - percent / 100, 1e-9);
+  return static_cast<std::uint64_t>(std::ceil(kBeyond / beyond - kRounding));
+}
+
+const Column* PercentileLine::at(Nanos when) const {
+  if (steps.empty() || !window.contains(when)) return nullptr;
+  return &steps[Columns(window, static_cast<std::uint32_t>(steps.size())).of(when)];
+}
+
+std::optional<double> LatencyGrid::percentile(double percent) const {
+  if (count < operations_for(percent)) return std::nullopt;
+  const double value = value_of_percentile(histogram, count, percent);
   return max_ns > 0 ? std::clamp(value, min_ns, std::max(min_ns, max_ns)) : value;
 }
 
@@ -231,11 +316,7 @@ LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query) {
   if (cell.scans(ticks, sums.fine() && !by_address)) {
     sums.scan(ticks);
   } else if (by_address) {
-    sums.because(
-        fmt::format("latencies of an address range are read from the events themselves, which "
-                    "works for windows of "
-                    "up to {} kept events: zoom in",
-                    kMostScanned));
+    sums.because(why_not_by_address(cell, ticks));
     return sums.finish();
   } else {
     sums.read_pyramid();
@@ -244,4 +325,4 @@ LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query) {
   return sums.finish();
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

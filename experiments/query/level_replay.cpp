@@ -2,7 +2,7 @@
 
 #include "experiments/query/column_sums.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // A level that changes at moments, into columns and totals.
@@ -43,29 +43,34 @@ class Track {
   double integral_ = 0, peak_ = 0;
 };
 
-struct LevelSink : LifeSink {
-  LevelSink(const CellData& of, TimeWindow window, const Columns& columns)
-      : cell(of), stale(columns, window), live(columns, window) {}
-  void page(const LifeTable::Life&, std::uint64_t, int by_live, int by_stale, Ticks at) {
+struct LevelSink : LifetimeSink {
+  LevelSink(const CellData& of, TimeWindow window, const Columns& columns, const Filter& narrow)
+      : cell(of), filter(narrow), stale(columns, window), live(columns, window) {}
+  void page(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule, int by_live,
+            int by_stale, Ticks at) {
+    if (!wants_page(filter, lifetime, granule)) return;
     if (by_live != 0) live.change(cell.base.nanos(at), by_live);
     if (by_stale != 0) stale.change(cell.base.nanos(at), by_stale);
   }
   const CellData& cell;
+  const Filter& filter;
   Track stale, live;
 };
 
-LevelTotals replayed_levels(const CellData& cell, const CellData::ReplayFrom& from,
-                            TimeWindow window, const Columns& columns, std::vector<Column>& stale,
-                            std::vector<Column>& live) {
-  LevelSink sink(cell, window, columns);
-  LifeTracker<LevelSink> tracker(sink);
+ExposureColumns::Pages replayed_levels(const CellData& cell, const CellData::ReplayFrom& from,
+                                       TimeWindow window, const Columns& columns,
+                                       const Filter& filter, std::vector<Column>& stale,
+                                       std::vector<Column>& live) {
+  LevelSink sink(cell, window, columns, filter);
+  LifetimeTracker<LevelSink> tracker(sink);
   load_state(cell, from, tracker);
   std::int64_t live_pages = 0, stale_pages = 0;
-  for_state(tracker.table(),
-            [&](const LifeTable::Life&, std::uint64_t, bool is_live, bool is_stale) {
-              live_pages += is_live ? 1 : 0;
-              stale_pages += is_stale ? 1 : 0;
-            });
+  for_state(tracker.table(), [&](const LifetimeTable::Lifetime& lifetime, std::uint64_t granule,
+                                 bool is_live, bool is_stale) {
+    if (!wants_page(filter, lifetime, granule)) return;
+    live_pages += is_live ? 1 : 0;
+    stale_pages += is_stale ? 1 : 0;
+  });
   sink.live.begin(live_pages);
   sink.stale.begin(stale_pages);
   const TickWindow ticks(cell.base, window);
@@ -81,13 +86,15 @@ LevelTotals replayed_levels(const CellData& cell, const CellData::ReplayFrom& fr
   sink.stale.into(stale);
   const double length =
       static_cast<double>(end) - static_cast<double>(std::max<Nanos>(0, window.from));
-  return {length > 0 ? sink.stale.integral() / length : 0, sink.stale.peak()};
+  return {{window, {}}, length > 0 ? sink.stale.integral() / length : 0, sink.stale.peak()};
 }
 
-LevelTotals from_pyramid(const CellData& cell, TimeWindow window, const Columns& columns,
-                         std::vector<Column>& stale, std::vector<Column>& live) {
+ExposureColumns::Pages levels_from_pyramid(const CellData& cell, TimeWindow window,
+                                           const Columns& columns, std::vector<Column>& stale,
+                                           std::vector<Column>& live) {
   LevelColumns stale_columns(columns), live_columns(columns);
-  LevelTotals totals;
+  ExposureColumns::Pages totals;
+  totals.resolution = resolution_of_buckets(cell, window);
   double integral = 0, time = 0;
   const double ns_per_tick = cell.base.ns_per_tick();
   for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
@@ -100,11 +107,8 @@ LevelTotals from_pyramid(const CellData& cell, TimeWindow window, const Columns&
     };
     add(bucket.stale, stale_columns);
     add(bucket.live, live_columns);
-    // Of a bucket at the edge, the part that lies inside.
-    const double inside = static_cast<double>(std::min(to, window.to)) -
-                          static_cast<double>(std::max(from, window.from));
-    if (length > 0) integral += bucket.stale.integral * ns_per_tick * inside / length;
-    time += inside;
+    integral += bucket.stale.integral * ns_per_tick;
+    time += length;
     totals.peak_stale = std::max(totals.peak_stale, static_cast<double>(bucket.stale.high));
   });
   stale_columns.into(stale);
@@ -115,15 +119,41 @@ LevelTotals from_pyramid(const CellData& cell, TimeWindow window, const Columns&
 
 }  // namespace
 
-LevelTotals levels_of(const CellData& cell, TimeWindow window, const Columns& columns,
-                      std::vector<Column>& stale, std::vector<Column>& live) {
-  const TickWindow ticks(cell.base, window);
-  const auto from = cell.replay(ticks, cell.fine(columns) ? kFewEvents : kMostReplayed);
-  const LevelTotals totals = from ? replayed_levels(cell, *from, window, columns, stale, live)
-                                  : from_pyramid(cell, window, columns, stale, live);
+std::optional<CellData::ReplayFrom> replay_pages(const CellData& cell, TimeWindow window, bool fine,
+                                                 const Filter& filter) {
+  const std::uint64_t most = narrows_pages(filter) ? kMostScanned
+                             : fine                ? kFewEvents
+                                                   : kMostReplayed;
+  return cell.replay(TickWindow(cell.base, window), most);
+}
+
+std::string why_no_replay(const CellData& cell, TimeWindow window) {
+  if (!cell.kept(TickWindow(cell.base, window))) {
+    return fmt::format(
+        "the summary does not tell addresses or endpoints apart, and single events are not kept "
+        "here{}",
+        cell.kept_until == ~Ticks{0}
+            ? ""
+            : fmt::format(" (until {:.6f} s)", static_cast<double>(cell.info.kept_until) / 1e9));
+  }
+  return fmt::format(
+      "of some addresses or endpoints it is worked out event by event, for up to {} events: zoom "
+      "in",
+      kMostScanned);
+}
+
+std::optional<ExposureColumns::Pages> levels_of(const CellData& cell, TimeWindow window,
+                                                const Columns& columns, const Filter& filter,
+                                                std::vector<Column>& stale,
+                                                std::vector<Column>& live) {
+  const auto from = replay_pages(cell, window, cell.fine(columns), filter);
+  if (!from && narrows_pages(filter)) return std::nullopt;
+  const ExposureColumns::Pages totals =
+      from ? replayed_levels(cell, *from, window, columns, filter, stale, live)
+           : levels_from_pyramid(cell, window, columns, stale, live);
   mark_gaps(cell, window, columns, stale);
   mark_gaps(cell, window, columns, live);
   return totals;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

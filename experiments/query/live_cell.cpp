@@ -2,20 +2,26 @@
 
 #include <algorithm>
 
-namespace violet::gui {
+namespace violet::query {
 
 LiveCell::LiveCell(const CellInfo& info, Ticks start, double ns_per_tick, bool from_the_start,
                    std::size_t most_kept)
     : CellAnswers(false),
       most_kept_(most_kept),
       from_the_start_(from_the_start),
-      fold_({.ns_per_tick = ns_per_tick}) {
+      aggregation_({.ns_per_tick = ns_per_tick}) {
   data_.info = info;
   data_.info.live = true;
   data_.base = TimeBase(start, ns_per_tick);
   data_.events = &events_;
-  fold_.begin_at(start);
-  data_.pyramid = fold_.pyramid().view();
+  aggregation_.begin_at(start);
+  data_.pyramid = aggregation_.pyramid().view();
+  info_ = data_.info;
+}
+
+CellInfo LiveCell::info() const {
+  const std::lock_guard lock(info_mutex_);
+  return info_;
 }
 
 std::shared_ptr<void> LiveCell::hold() const {
@@ -31,14 +37,15 @@ std::unique_lock<std::shared_mutex> LiveCell::alone() {
 void LiveCell::advance(std::span<const Batch> batches, Ticks until) {
   const auto lock = alone();
   for (const Batch& batch : batches) take(batch);
-  fold_.advance(until);
+  aggregation_.advance(until);
   show();
 }
 
-void LiveCell::end() {
+void LiveCell::end(const std::string& notice) {
   const auto lock = alone();
-  fold_.finish();
+  aggregation_.finish();
   data_.info.live = false;
+  data_.info.notice = notice;
   show();
 }
 
@@ -49,7 +56,7 @@ void LiveCell::take(const Batch& batch) {
     from_the_start_ = true;
     ++lost;
   }
-  fold_.take(batch.lcore, batch.events, lost);
+  aggregation_.add(batch.lcore, batch.events, lost);
   if (batch.events.empty()) return events_.add(batch.lcore, {}, lost);
   Kept kept{std::make_unique<Event[]>(batch.events.size()), batch.events.size(),
             batch.events.back().at};
@@ -69,11 +76,15 @@ void LiveCell::forget_oldest() {
 }
 
 void LiveCell::show() {
-  data_.pyramid = fold_.pyramid().view();
+  data_.pyramid = aggregation_.pyramid().view();
   describe(data_.pyramid, data_.base, data_.info);
   data_.info.kept_events = kept_count_;
   data_.info.kept_until = data_.info.whole.to;
+  {
+    const std::lock_guard lock(info_mutex_);
+    info_ = data_.info;
+  }
   version_.fetch_add(1, std::memory_order_release);
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

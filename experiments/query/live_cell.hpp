@@ -1,8 +1,8 @@
 // A cell that is still growing: its newest events in a bounded buffer, everything in a pyramid.
 //
-// Threading: append(), advance() and end() by one thread (the live run's worker); questions from any.
-// Invariants: B1 at most kMostKept events and one block are kept. B2 a question sees all of an append() or
-// nothing of it; version() grows after each advance().
+// Threading: advance() and end() by one thread (the live run's worker); questions from any.
+// Invariants: B1 at most kMostKept events and one block are kept. B2 a question sees all of an advance() or
+// nothing of it; version() grows after each advance(). B3 info() waits for nobody who aggregates or asks.
 #pragma once
 
 #include <atomic>
@@ -11,12 +11,13 @@
 #include <mutex>
 #include <shared_mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "experiments/query/cell_answers.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 class LiveCell : public CellAnswers {
  public:
@@ -25,6 +26,7 @@ class LiveCell : public CellAnswers {
   LiveCell(const CellInfo& info, Ticks start, double ns_per_tick, bool from_the_start,
            std::size_t most_kept = kMostKept);
 
+  CellInfo info() const override;
   std::uint64_t version() const override { return version_.load(std::memory_order_acquire); }
 
   struct Batch {
@@ -34,8 +36,8 @@ class LiveCell : public CellAnswers {
   };
   // Takes the batches and shows all before `until`.
   void advance(std::span<const Batch> batches, Ticks until);
-  // Nothing comes any more.
-  void end();
+  // Nothing comes any more. The notice says what is wrong with how it ended; empty: nothing.
+  void end(const std::string& notice);
 
  protected:
   std::shared_ptr<void> hold() const override;
@@ -58,11 +60,13 @@ class LiveCell : public CellAnswers {
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;
   std::atomic<std::uint64_t> version_{1};
-  Fold fold_;
+  Aggregation aggregation_;
   KeptEvents events_;
   std::deque<Kept> kept_;
   std::size_t kept_count_ = 0;
   CellData data_;
+  mutable std::mutex info_mutex_;  // Held for a copy only.
+  CellInfo info_;                  // As of the last show().
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

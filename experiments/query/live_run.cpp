@@ -5,142 +5,28 @@
 #include <utility>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/files.hpp"
 #include "experiments/query/recorded_run.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
-// An lcore may be late by so much: it took the time, was preempted and recorded later.
-constexpr double kSkewNs = 5e6;
-constexpr std::size_t kMuch = 1 << 14;  // Events that were given and are still kept.
 constexpr std::size_t kCopy = 4096;
+// Of the run's steps: what is extrapolated from less is a guess.
+constexpr double kLeastShare = 0.02;
+
+bool same_step(const std::optional<SegmentStatus>& a, const std::optional<SegmentStatus>& b) {
+  return a && b && a->cell == b->cell && a->repetition == b->repetition;
+}
 
 }  // namespace
-
-// --- LiveSorter ---
-
-LiveSorter::LiveSorter(const SegmentInfo& info, std::vector<RingPlace> rings,
-                       std::vector<bool> missed, const SegmentStatus& status, NameCell name,
-                       void* context)
-    : info_(info),
-      rings_(std::move(rings)),
-      status_(status),
-      name_(name),
-      context_(context),
-      waiting_(rings_.size()) {
-  for (std::size_t i = 0; i < waiting_.size(); ++i) waiting_[i].missed = missed[i];
-}
-
-void LiveSorter::begin(std::uint32_t cell, std::uint32_t repetition, Ticks at, bool from_the_start,
-                       std::vector<std::shared_ptr<LiveCell>>& fresh) {
-  if (current_ != nullptr) current_->end();
-  current_ = std::make_shared<LiveCell>(name_(context_, cell, repetition), at, info_.ns_per_tick,
-                                        from_the_start);
-  current_start_ = at;
-  fresh.push_back(current_);
-}
-
-// To the current cell: all that waits and is older than `until`, or all; `ends`: the next cell begins there.
-void LiveSorter::give(Ticks until, bool all, bool ends) {
-  std::vector<LiveCell::Batch> batches;
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    Waiting& waiting = waiting_[i];
-    for (Piece& piece : waiting.pieces) {
-      const auto begin = piece.events.begin() + static_cast<std::ptrdiff_t>(piece.given);
-      auto end = all ? piece.events.end()
-                     : std::find_if(begin, piece.events.end(),
-                                    [until](const Event& event) { return event.at >= until; });
-      if (piece.lost > 0 && end == begin && end != piece.events.end()) {
-        // Nothing of the piece is due, but of the loss before it. The event that ends the gap goes with it,
-        // so that it is known how long it lasts; or it is the next cell's, and the gap with it.
-        if (ends || (!starts_.empty() && begin->at >= starts_.front().at)) {
-          waiting.missed = true;
-        } else {
-          ++end;
-        }
-      }
-      // How many of a ring's missed events were this cell's nobody knows: one at least.
-      const bool missed = current_ != nullptr && end != begin &&
-                          std::exchange(waiting.missed, false) && begin->at > current_start_;
-      const std::uint64_t lost = std::exchange(piece.lost, 0) + (missed ? 1 : 0);
-      if (begin != end || lost > 0) batches.push_back({rings_[i].lcore, {begin, end}, lost});
-      piece.given += static_cast<std::size_t>(end - begin);
-      if (end != piece.events.end()) break;
-    }
-  }
-  if (current_ != nullptr) current_->advance(batches, until);
-  for (Waiting& waiting : waiting_) {
-    // A ring that is never quiet would keep everything: what is given goes once it is the larger part.
-    if (!waiting.pieces.empty()) {
-      Piece& front = waiting.pieces.front();
-      if (front.given > kMuch && front.given > front.events.size() / 2) {
-        front.events.erase(front.events.begin(),
-                           front.events.begin() + static_cast<std::ptrdiff_t>(front.given));
-        front.given = 0;
-      }
-    }
-    while (!waiting.pieces.empty() &&
-           waiting.pieces.front().given == waiting.pieces.front().events.size()) {
-      waiting.pieces.pop_front();
-    }
-  }
-}
-
-void LiveSorter::sort(std::vector<Taken> taken, bool at_end,
-                      std::vector<std::shared_ptr<LiveCell>>& fresh) {
-  Ticks first = ~Ticks{0};
-  for (Taken& part : taken) {
-    Waiting& waiting = waiting_[part.ring];
-    if (!part.events.empty()) first = std::min(first, part.events.front().at);
-    if (!part.events.empty()) waiting.newest = std::max(waiting.newest, part.events.back().at);
-    waiting.behind = part.all ? std::nullopt : std::optional(waiting.newest);
-    // A loss without events comes before whatever is next.
-    if (!part.events.empty() || part.lost_before > 0) {
-      if (part.lost_before > 0 || waiting.pieces.empty()) {
-        waiting.pieces.push_back({{}, 0, part.lost_before});
-      }
-      auto& events = waiting.pieces.back().events;
-      events.insert(events.end(), part.events.begin(), part.events.end());
-    }
-    if (rings_[part.ring].role != RingRole::kRecorder) continue;
-    for (const Event& event : part.events) {
-      recorder_ = std::max(recorder_, event.at);
-      const bool mark = event.kind == EventKind::kMark;
-      if (mark && MarkEvent::of(event).phase == Phase::kStart) starts_.push_back(event);
-    }
-  }
-  const auto skew = static_cast<Ticks>(kSkewNs / info_.ns_per_tick);
-  Ticks known = recorder_;
-  for (const Waiting& waiting : waiting_) {
-    if (waiting.behind) known = std::min(known, *waiting.behind);  // A4
-  }
-  const Ticks until = at_end ? ~Ticks{0} : known - std::min(known, skew);
-  // Whoever comes late has no first mark: the run says where it is.
-  if (!seen_any_ && first != ~Ticks{0}) {
-    seen_any_ = true;
-    if (starts_.empty() || starts_.front().at > first + skew) {
-      begin(status_.cell, status_.repetition, first, false, fresh);
-    }
-  }
-  while (!starts_.empty() && starts_.front().at < until) {
-    const Event mark = starts_.front();
-    starts_.pop_front();
-    // An lcore's first events may bear a time just before the mark.
-    give(mark.at, false, true);
-    const MarkEvent said = MarkEvent::of(mark);
-    begin(said.cell, said.repetition, mark.at, true, fresh);
-  }
-  give(until, at_end, false);
-  if (at_end && current_ != nullptr) current_->end();
-}
-
-// --- LiveRun ---
 
 LiveRun::LiveRun(std::unique_ptr<LiveSource> source, std::vector<CellInfo> plan)
     : source_(std::move(source)),
       plan_(std::move(plan)),
+      attached_(source_->now()),
       lost_(source_->rings().size()),
       read_to_end_(source_->rings().size()),
       told_read_to_end_(source_->rings().size(), true),
@@ -167,13 +53,53 @@ std::vector<CellInfo> LiveRun::cells() const {
   return infos;
 }
 
-Result<std::shared_ptr<const CellFeed>> LiveRun::open_cell(std::size_t index,
-                                                           const OpenProgress& progress) {
+std::size_t LiveRun::cell_count() const {
+  const std::lock_guard lock(mutex_);
+  return cells_.size();
+}
+
+Result<std::shared_ptr<const CellQueries>> LiveRun::open_cell(std::size_t index,
+                                                              const OpenProgress& progress) {
   const std::lock_guard lock(mutex_);
   if (index >= cells_.size()) return fail("{}: no cell {} has begun yet", path(), index);
   progress.report(progress.context, 1);
-  return std::shared_ptr<const CellFeed>(cells_[index]);
+  return std::shared_ptr<const CellQueries>(cells_[index]);
 }
+
+// --- How far it is ---
+
+RunProgress LiveRun::progress() const {
+  RunProgress says;
+  std::optional<Ticks> shown_until;
+  bool idle = std::find(read_to_end_.begin(), read_to_end_.end(), false) == read_to_end_.end();
+  {
+    const std::lock_guard lock(mutex_);
+    if (finished_ && !busy_) {
+      says.state = ending_->died ? RunProgress::State::kDied : RunProgress::State::kEnded;
+      says.how = ending_->how;
+    } else {
+      says.state = RunProgress::State::kRunning;
+    }
+    shown_until = shown_until_;
+    idle = idle && queue_.empty() && !busy_ && !in_cell_;
+  }
+  for (const std::uint64_t lost : lost_) says.lost += lost;
+  if (status_ && status_->step) says.step = {status_->step->number, status_->step->of};
+  if (says.state != RunProgress::State::kRunning) return says;
+  const double tick_s = source_->info().ns_per_tick * 1e-9;
+  const Ticks now = source_->now();
+  if (status_ && status_->share >= kLeastShare && now > source_->info().started_ticks) {
+    const double elapsed_s = static_cast<double>(now - source_->info().started_ticks) * tick_s;
+    says.remaining_s = elapsed_s * std::max(0.0, 1 - status_->share) / status_->share;
+  }
+  if (!idle) {
+    const Ticks since = shown_until.value_or(attached_);
+    says.lag_s = now > since ? static_cast<double>(now - since) * tick_s : 0;
+  }
+  return says;
+}
+
+// --- Pulling ---
 
 void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
   const std::size_t room = std::min(budget, buffer_.size());
@@ -190,6 +116,33 @@ void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
   pulled_.push_back(std::move(taken));
 }
 
+// The recorder's first, to its end: a ring that is read to its end after that holds nothing older than what the
+// recorder said. The others round by round, so that none starves.
+void LiveRun::read_rings(std::size_t& budget) {
+  const auto& rings = source_->rings();
+  read_to_end_.assign(rings.size(), false);
+  for (std::size_t i = 0; i < rings.size(); ++i) {
+    if (rings[i].role != RingRole::kRecorder) continue;
+    while (!read_to_end_[i] && budget > 0) copy_ring(i, budget);
+    if (!read_to_end_[i]) return;
+  }
+  for (bool more = true; more && budget > 0;) {
+    more = false;
+    for (std::size_t i = 0; i < rings.size() && budget > 0; ++i) {
+      if (!read_to_end_[i]) copy_ring(i, budget);
+      more = more || !read_to_end_[i];
+    }
+  }
+}
+
+void LiveRun::tell_what_was_read() {
+  for (std::size_t i = 0; i < read_to_end_.size(); ++i) {
+    if (told_read_to_end_[i] == read_to_end_[i]) continue;
+    told_read_to_end_[i] = read_to_end_[i];
+    pulled_.push_back({i, {}, 0, read_to_end_[i]});
+  }
+}
+
 void LiveRun::pull() {
   std::size_t budget = kMostAPull;
   {
@@ -197,31 +150,26 @@ void LiveRun::pull() {
     if (ended_) return;
     budget = std::min(budget, most_waiting_ - std::min(most_waiting_, waiting_));
   }
-  const bool running = source_->alive(nullptr);
+  // Looked at before the rings are: whatever it recorded is in them then.
+  if (!ending_ && !source_->running()) ending_ = source_->ending();
+  const auto before = source_->status();
   const std::size_t allowed = budget;
-  read_to_end_.assign(read_to_end_.size(), false);
-  // Round by round, so that no ring starves; the recorder's first, which says how far the others are.
-  for (bool more = budget > 0; more && budget > 0;) {
-    more = false;
-    for (std::size_t i = source_->rings().size(); i > 0 && budget > 0; --i) {
-      if (!read_to_end_[i - 1]) copy_ring(i - 1, budget);
-      more = more || !read_to_end_[i - 1];
-    }
-  }
+  read_rings(budget);
+  tell_what_was_read();
+  const auto after = source_->status();
+  if (after) status_ = after;
   {
-    for (std::size_t i = 0; i < read_to_end_.size(); ++i) {
-      if (told_read_to_end_[i] == read_to_end_[i]) continue;
-      told_read_to_end_[i] = read_to_end_[i];
-      pulled_.push_back({i, {}, 0, read_to_end_[i]});
-    }
     // All at once: half of a pull would tell the time of one ring and hide the events of another (A4).
     const std::lock_guard lock(mutex_);
     waiting_ += allowed - budget;
     queue_.insert(queue_.end(), std::make_move_iterator(pulled_.begin()),
                   std::make_move_iterator(pulled_.end()));
     pulled_.clear();
+    said_ = ending_ || same_step(before, after) ? status_ : std::nullopt;
     // Once nothing is left of a run that is gone, it has ended.
-    ended_ = !running && allowed > 0 && budget == allowed;
+    ended_ = ending_ && allowed > 0 && budget == allowed;
+    if (ended_ && ending_->died) why_cut_ = "the run died in this cell: " + ending_->how;
+    if (ended_ && !ending_->died) why_cut_ = "the run ended without ending this cell";
     if (queue_.empty() && !ended_) return;
   }
   changed_.notify_all();
@@ -231,6 +179,8 @@ void LiveRun::settle() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return queue_.empty() && !busy_ && ended_ == finished_; });
 }
+
+// --- Sorting ---
 
 std::vector<bool> LiveRun::missed() const {
   std::vector<bool> missed;
@@ -242,40 +192,49 @@ std::vector<bool> LiveRun::missed() const {
 void LiveRun::work() {
   struct Plan {
     LiveRun* run;
-    static CellInfo name(void* context, std::uint32_t cell, std::uint32_t repetition) {
-      const LiveRun& run = *static_cast<Plan*>(context)->run;
+    static CellInfo name(void* context, const LiveSorter::CellKey& key) {
+      LiveRun& run = *static_cast<Plan*>(context)->run;
+      // Who attaches while the run is being written may have found no cells in it.
+      if (key.cell >= run.plan_.size()) run.plan_ = cells_of_plan(run.path());
       CellInfo info;
-      if (cell < run.plan_.size()) info = run.plan_[cell];
-      if (info.label.empty()) info.label = fmt::format("cell {}", cell);
+      if (key.cell < run.plan_.size()) info = run.plan_[key.cell];
+      if (info.label.empty()) info.label = fmt::format("cell {}", key.cell);
+      if (info.cell_id.empty()) info.cell_id = fmt::format("cell-{}", key.cell);
       info.run_id = run.source_->info().run_id;
-      info.repetition = repetition;
+      info.repetition = key.repetition;
       return info;
     }
   } plan{this};
-  step_back(kFoldingNice);
-  LiveSorter sorter(source_->info(), source_->rings(), missed(),
-                    source_->status().value_or(SegmentStatus{}), &Plan::name, &plan);
+  step_back(kAggregatingNice);
+  LiveSorter sorter(source_->info(), source_->rings(), missed(), &Plan::name, &plan);
   std::size_t most_waiting = 0;  // A2; 0: not known.
   while (true) {
     std::vector<LiveSorter::Taken> taken;
+    std::optional<SegmentStatus> said;
+    std::string why_cut;
     bool at_end = false;
     {
       std::unique_lock lock(mutex_);
       busy_ = false;
       if (most_waiting > 0) most_waiting_ = most_waiting;
+      shown_until_ = sorter.shown_until();
+      in_cell_ = sorter.in_cell();
       changed_.notify_all();
       changed_.wait(lock, [&] { return stopping_ || !queue_.empty() || (ended_ && !finished_); });
       if (stopping_) return;
       taken.swap(queue_);
+      said = said_;
+      why_cut = why_cut_;
       waiting_ = 0;
       busy_ = true;
       at_end = finished_ = ended_;
     }
-    std::vector<std::shared_ptr<LiveCell>> fresh;
+    LiveSorter::Cells fresh;
     std::size_t events = 0;
     for (const auto& part : taken) events += part.events.size();
     const Ticks begun = now_ticks();
-    sorter.sort(std::move(taken), at_end, fresh);
+    sorter.sort(std::move(taken), said, fresh);
+    if (at_end) sorter.end(why_cut, fresh);
     // A few events say little about how fast it is.
     if (events >= kLeastWaiting / 4) {
       const double seconds = double(now_ticks() - begun) * ns_per_tick() * 1e-9;
@@ -308,13 +267,18 @@ class SegmentSource : public LiveSource {
     return rings_[ring].lost() + rings_[ring].dropped() - dropped_before_[ring];
   }
   std::optional<SegmentStatus> status() const override { return view_.status(); }
-  bool alive(std::string* why) const override {
-    const bool running = results::is_running(run_);
-    if (!running && why != nullptr) {
-      *why = fmt::format("the run's process {} has ended", run_.pid);
-    }
-    return running;
+  bool running() const override { return results::is_running(run_); }
+  Ending ending() const override {
+    const std::string gone = fmt::format("its process {} is gone", run_.pid);
+    const auto file = std::filesystem::path(view_.info().run_directory) / "manifest.json";
+    const auto text = read_whole_file(file);
+    if (!text) return {true, fmt::format("{}, and {}", gone, text.error().message)};
+    const auto manifest = results::manifest_from_json(*text, file.string());
+    if (!manifest) return {true, fmt::format("{}, and {}", gone, manifest.error().message)};
+    if (manifest->outcome != "running") return {false, manifest->outcome};
+    return {true, gone + " and did not say that the run was over"};
   }
+  Ticks now() const override { return now_ticks(); }
 
  private:
   SegmentView view_;
@@ -325,13 +289,13 @@ class SegmentSource : public LiveSource {
 
 }  // namespace
 
-Result<std::unique_ptr<RunFeed>> attach_live(const std::string& run_directory) {
+Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory) {
   const auto live = results::find_live(run_directory);
   if (!live) return tl::unexpected<Error>(live.error());
   auto view = SegmentView::attach(live->pid, live->fd);
   if (!view) return tl::unexpected<Error>(view.error());
-  return std::unique_ptr<RunFeed>(std::make_unique<LiveRun>(
+  return std::unique_ptr<RunQueries>(std::make_unique<LiveRun>(
       std::make_unique<SegmentSource>(std::move(*view), *live), cells_of_plan(run_directory)));
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -4,20 +4,22 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
+#include "engine/base/rng.hpp"
 #include "engine/base/test_folder_testing.hpp"
 #include "engine/telemetry/event_ring.hpp"
 #include "experiments/query/recorded_run.hpp"
-#include "experiments/query/synthetic_life.hpp"
+#include "experiments/query/synthetic_run.hpp"
 #include "experiments/results/live_mark.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Rings in this process, as a run has them in its segment.
-struct FakeRun {
-  FakeRun() {
+struct FakeRings {
+  FakeRings() {
     for (const RingPlace& place : places) {
       rings.push_back(std::make_unique<EventRing>(place.capacity, place.lcore));
     }
@@ -46,30 +48,35 @@ struct FakeRun {
                                 {kRecorderLcore, RingRole::kRecorder, 1 << 16}};
   std::vector<std::unique_ptr<EventRing>> rings;
   std::atomic<bool> running{true};
-  SegmentStatus status{
-      .cell = 1, .repetition = 0, .phase = Phase::kMeasure, .share = 0, .label = ""};
+  LiveSource::Ending ending{false, "the test ended it"};
+  std::optional<SegmentStatus> status = SegmentStatus{.cell = 1, .phase = Phase::kMeasure};
+  std::atomic<Ticks> now{0};
+  // Called before each read of a ring, with its index: what happens while a viewer reads.
+  std::function<void(std::size_t)> meanwhile = [](std::size_t) {};
 };
 
 class FakeSource : public LiveSource {
  public:
-  explicit FakeSource(FakeRun& run) : run_(run) {
+  explicit FakeSource(FakeRings& run) : run_(run) {
     for (const auto& ring : run.rings) observers_.emplace_back(*ring);
   }
   const SegmentInfo& info() const override { return run_.info; }
   const std::vector<RingPlace>& rings() const override { return run_.places; }
   std::size_t read(std::size_t ring, std::span<Event> out) override {
+    run_.meanwhile(ring);
     return observers_[ring].read(out);
   }
   std::uint64_t missed(std::size_t ring) const override { return observers_[ring].missed(); }
-  std::uint64_t lost(std::size_t ring) const override { return observers_[ring].lost(); }
-  std::optional<SegmentStatus> status() const override { return run_.status; }
-  bool alive(std::string* why) const override {
-    if (!run_.running && why != nullptr) *why = "the test ended it";
-    return run_.running;
+  std::uint64_t lost(std::size_t ring) const override {
+    return observers_[ring].lost() + observers_[ring].dropped();
   }
+  std::optional<SegmentStatus> status() const override { return run_.status; }
+  bool running() const override { return run_.running; }
+  Ending ending() const override { return run_.ending; }
+  Ticks now() const override { return run_.now; }
 
  private:
-  FakeRun& run_;
+  FakeRings& run_;
   std::vector<RingObserver> observers_;
 };
 
@@ -80,18 +87,16 @@ std::vector<CellInfo> two_cells() {
   return cells;
 }
 
-// Takes the rest of a run that has ended; a slow machine takes less at a time.
+// Takes the rest of a run that ends; a slow machine takes less at a time.
 void until_ended(LiveRun& run) {
-  for (int i = 0; i < 10'000; ++i) {
+  while (run.progress().state == RunProgress::State::kRunning) {
     run.pull();
     run.settle();
-    const auto cells = run.cells();
-    if (!cells.empty() && !cells.back().live) return;
+    std::this_thread::yield();
   }
-  ADD_FAILURE() << "the run does not end";
 }
 
-SyntheticOptions life(SyntheticStrategy strategy, std::uint32_t cell, Ticks start) {
+SyntheticOptions lifetime(SyntheticStrategy strategy, std::uint32_t cell, Ticks start) {
   SyntheticOptions options;
   options.strategy = strategy;
   options.events = 30'000;
@@ -101,14 +106,14 @@ SyntheticOptions life(SyntheticStrategy strategy, std::uint32_t cell, Ticks star
 }
 
 TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
-  FakeRun fake;
+  FakeRings fake;
   LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
   std::uint64_t events = 0;
   std::uint64_t last_version = 0;
   bool grew = false;
   Ticks start = 1'000'000;
   for (std::uint32_t cell = 0; cell < 2; ++cell) {
-    SyntheticLife one(life(static_cast<SyntheticStrategy>(cell), cell, start));
+    SyntheticRun one(lifetime(static_cast<SyntheticStrategy>(cell), cell, start));
     start = one.run(
                 [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
                   fake.record(lcore, part);
@@ -126,12 +131,11 @@ TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
             400'000;
   }
   EXPECT_TRUE(grew);
-  EXPECT_TRUE(run.alive(nullptr));
+  EXPECT_EQ(run.progress().state, RunProgress::State::kRunning);
   fake.running = false;
   until_ended(run);
-  std::string why;
-  EXPECT_FALSE(run.alive(&why));
-  EXPECT_EQ(why, "the test ended it");
+  EXPECT_EQ(run.progress().state, RunProgress::State::kEnded);
+  EXPECT_EQ(run.progress().how, "the test ended it");
   const auto cells = run.cells();
   ASSERT_EQ(cells.size(), 2u);
   EXPECT_EQ(cells[0].label, "strict");
@@ -142,19 +146,19 @@ TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
   EXPECT_EQ(cells[0].lost, 0u);
   const auto strict = run.open_cell(0, {}), lazy = run.open_cell(1, {});
   ASSERT_TRUE(strict && lazy);
-  const auto calm = (*strict)->exposure((*strict)->info().whole, 100);
-  EXPECT_GT(calm.unmaps, 100u);
-  EXPECT_EQ(calm.unmaps, calm.zero_windows);
-  const auto stale = (*lazy)->exposure((*lazy)->info().whole, 100);
-  EXPECT_GT(stale.peak_stale_pages, 10);
+  const auto calm = (*strict)->exposure({(*strict)->info().whole, 100, {}});
+  EXPECT_GT(calm.unmaps->count, 100u);
+  EXPECT_EQ(calm.unmaps->count, calm.unmaps->zero_windows);
+  const auto stale = (*lazy)->exposure({(*lazy)->info().whole, 100, {}});
+  EXPECT_GT(stale.pages->peak_stale, 10);
   EXPECT_FALSE(run.open_cell(2, {}));
 }
 
 TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
-  FakeRun fake;
+  FakeRings fake;
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
-  SyntheticLife one(life(SyntheticStrategy::kLazy, 1, 1'000'000));
+  SyntheticRun one(lifetime(SyntheticStrategy::kLazy, 1, 1'000'000));
   one.run(
       [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         fake.record(lcore, part);
@@ -184,16 +188,16 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
   EXPECT_TRUE(std::any_of(overview.operations_per_s.begin(), overview.operations_per_s.end(),
                           [](const Column& column) { return column.gap; }));
   // The endpoint's domain is found again from what the engine maps.
-  EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 100u);
+  EXPECT_GT((*cell)->exposure({info.whole, 50, {}}).unmaps->count, 100u);
 }
 
 // The marks of a run are few and stay in their ring when the lcores' events have long been overwritten: the
 // attaching of the endpoint, for one.
 TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
-  FakeRun fake;
-  SyntheticOptions options = life(SyntheticStrategy::kLazy, 0, 1'000'000);
+  FakeRings fake;
+  SyntheticOptions options = lifetime(SyntheticStrategy::kLazy, 0, 1'000'000);
   options.events = 4 << 16;
-  SyntheticLife one(options);
+  SyntheticRun one(options);
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
   one.run(
@@ -217,21 +221,21 @@ TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
   EXPECT_LT(info.events, recorded);
   const auto cell = run->open_cell(0, {});
   ASSERT_TRUE(cell);
-  EXPECT_GT((*cell)->exposure(info.whole, 50).unmaps, 1000u);
+  EXPECT_GT((*cell)->exposure({info.whole, 50, {}}).unmaps->count, 1000u);
 }
 
 // The rings of a real run hold more than one pull takes.
 TEST(LiveRun, WhoComesLateSortsTheBacklogIn) {
-  FakeRun fake;
+  FakeRings fake;
   for (std::size_t i = 0; i < fake.rings.size(); ++i) {
     fake.places[i].capacity = 1 << 18;
     fake.rings[i] = std::make_unique<EventRing>(1 << 18, fake.places[i].lcore);
   }
-  SyntheticOptions options = life(SyntheticStrategy::kStrict, 0, 1'000'000);
+  SyntheticOptions options = lifetime(SyntheticStrategy::kStrict, 0, 1'000'000);
   options.events = 8 << 18;
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
-  SyntheticLife(options).run(
+  SyntheticRun(options).run(
       [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         fake.record(lcore, part);
         recorded += part.size();
@@ -256,80 +260,42 @@ TEST(LiveRun, WhoComesLateSortsTheBacklogIn) {
     ++columns;
   }
   EXPECT_LT(most, 5 * seen / columns) << "events lie where they do not belong";
-  EXPECT_EQ(cell->exposure(cell->info().whole, 50).peak_stale_pages, 0);
+  EXPECT_EQ(cell->exposure({cell->info().whole, 50, {}}).pages->peak_stale, 0);
 }
 
 // Who looks too rarely loses events of each ring at other times; under strict nothing becomes stale by that.
 TEST(LiveRun, LossesMakeNoPageStale) {
-  FakeRun fake;
+  FakeRings fake;
   for (std::size_t i = 0; i < fake.rings.size(); ++i) {
     fake.places[i].capacity = std::size_t{1} << (13 + i);
     fake.rings[i] = std::make_unique<EventRing>(fake.places[i].capacity, fake.places[i].lcore);
   }
   LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
-  SyntheticOptions options = life(SyntheticStrategy::kStrict, 0, 1'000'000);
+  SyntheticOptions options = lifetime(SyntheticStrategy::kStrict, 0, 1'000'000);
   options.events = 200'000;
   int calls = 0;
-  SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> part,
-                                 std::uint64_t) { fake.record(lcore, part); },
-                             [&](Ticks) {
-                               if (++calls % 3 == 0) run.pull();
-                               if (calls % 4 == 0) run.settle();
-                             });
+  SyntheticRun(options).run([&](std::uint16_t lcore, std::span<const Event> part,
+                                std::uint64_t) { fake.record(lcore, part); },
+                            [&](Ticks) {
+                              if (++calls % 3 == 0) run.pull();
+                              if (calls % 4 == 0) run.settle();
+                            });
   fake.running = false;
   until_ended(run);
   ASSERT_EQ(run.cells().size(), 1u);
   const CellInfo info = run.cells().front();
   EXPECT_GT(info.lost, 1000u);
   const auto cell = *run.open_cell(0, {});
-  const auto exposure = cell->exposure(info.whole, 50);
-  EXPECT_GT(exposure.unmaps, 1000u);
-  EXPECT_EQ(exposure.unmaps, exposure.zero_windows);
-  EXPECT_EQ(exposure.peak_stale_pages, 0);
-}
-
-// A viewer that loses events across the border of two cells, while another ring keeps it from crossing.
-TEST(LiveSorter, ALossOverTheBorderIsToldToBothCells) {
-  constexpr Ticks kBorder = 100'000'000;
-  SegmentInfo info;
-  info.ns_per_tick = 1;
-  const std::vector<RingPlace> places{{1, RingRole::kEngine, 64},
-                                      {0, RingRole::kGuest, 64},
-                                      {kRecorderLcore, RingRole::kRecorder, 64}};
-  const auto name = [](void*, std::uint32_t cell, std::uint32_t) {
-    CellInfo of;
-    of.label = std::to_string(cell);
-    return of;
-  };
-  LiveSorter sorter(info, places, {false, false, false}, {}, name, nullptr);
-  std::vector<std::shared_ptr<LiveCell>> cells;
-  const auto event = [](Ticks at, EventKind kind, std::uint32_t id = 0) {
-    return Event{at, kind, 0, 0, id, 0x1000, 4096};
-  };
-  sorter.sort({{2, {event(1000, EventKind::kMark, 0)}, 0, true},
-               {1, {event(2000, EventKind::kKick), event(3000, EventKind::kKick)}, 0, true}},
-              false, cells);
-  // The next cell's mark is known, but the engine's ring is behind; the guest's has lost all around the border.
-  sorter.sort({{0, {event(kBorder - 50'000'000, EventKind::kKick)}, 0, false},
-               {1, {event(kBorder + 1000, EventKind::kKick)}, 5, true},
-               {2, {event(kBorder, EventKind::kMark, 1)}, 0, true}},
-              false, cells);
-  sorter.sort({{0, {event(kBorder + 2000, EventKind::kKick)}, 0, true},
-               {2, {event(kBorder + 50'000'000, EventKind::kSample)}, 0, true}},
-              false, cells);
-  sorter.sort({}, true, cells);
-  ASSERT_EQ(cells.size(), 2u);
-  EXPECT_GE(cells[0]->info().lost, 5u);
-  EXPECT_GE(cells[1]->info().lost, 1u);
-  const CellInfo second = cells[1]->info();
-  EXPECT_EQ(cells[1]->count_events(second.whole, {}), second.kept_events);
-  EXPECT_EQ(second.events, 4u) << "its mark, two kicks, a sample";
+  const auto exposure = cell->exposure({info.whole, 50, {}});
+  EXPECT_GT(exposure.unmaps->count, 1000u);
+  EXPECT_EQ(exposure.unmaps->count, exposure.unmaps->zero_windows);
+  EXPECT_EQ(exposure.pages->peak_stale, 0);
 }
 
 // A backlog that takes several pulls is shown as if it had been read at once.
 TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
   const auto calls_of = [](bool at_once) {
-    FakeRun fake;
+    FakeRings fake;
     if (!at_once) {
       // Room for everything, so that nothing is lost while nobody looks.
       for (std::size_t i = 0; i < fake.rings.size(); ++i) {
@@ -338,17 +304,17 @@ TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
       }
     }
     LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
-    SyntheticOptions options = life(SyntheticStrategy::kLazy, 0, 1'000'000);
+    SyntheticOptions options = lifetime(SyntheticStrategy::kLazy, 0, 1'000'000);
     options.events = 4 * LiveRun::kMostAPull;
     const auto pull = [&run] {
       run.pull();
       run.settle();
     };
-    SyntheticLife(options).run([&](std::uint16_t lcore, std::span<const Event> part,
-                                   std::uint64_t) { fake.record(lcore, part); },
-                               [&](Ticks) {
-                                 if (at_once) pull();
-                               });
+    SyntheticRun(options).run([&](std::uint16_t lcore, std::span<const Event> part,
+                                  std::uint64_t) { fake.record(lcore, part); },
+                              [&](Ticks) {
+                                if (at_once) pull();
+                              });
     fake.running = false;
     until_ended(run);
     const auto cell = *run.open_cell(0, {});
@@ -363,12 +329,12 @@ TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
 }
 
 TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
-  FakeRun fake;
+  FakeRings fake;
   LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
   std::atomic<bool> stop{false};
   std::vector<std::thread> askers;
   std::atomic<std::uint64_t> asked{0};
-  SyntheticLife one(life(SyntheticStrategy::kLazy, 0, 1'000'000));
+  SyntheticRun one(lifetime(SyntheticStrategy::kLazy, 0, 1'000'000));
   one.run([&](std::uint16_t lcore, std::span<const Event> part,
               std::uint64_t) { fake.record(lcore, part); },
           [&](Ticks) {
@@ -383,10 +349,10 @@ TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
                   const TimeWindow whole = cell->info().whole;
                   cell->overview(whole, 64);
                   cell->churn({whole, IovaRange::all(), 16, 16, {}});
-                  cell->exposure(whole, 64);
+                  cell->exposure({whole, 64, {}});
                   cell->latency({whole, Operation::kMap, 64, {}});
                   cell->events(whole, {}, 0, 10);
-                  cell->page_life(Iova{0xffffe000}, whole.to / 2, 4);
+                  cell->page_lifetimes(Iova{0xffffe000}, whole.to / 2, 4);
                   cell->topology(whole.to / 2, 10);
                   ++asked;
                 }
@@ -400,12 +366,245 @@ TEST(LiveRun, A1_QuestionsAndPullsDoNotDisturbEachOther) {
   EXPECT_GE(asked, 4u);
 }
 
+// Rings of a run whose cells follow each other without a pause, as fast as the lcores can.
+class QuickRun {
+ public:
+  explicit QuickRun(FakeRings& fake) : fake_(fake) {}
+  Event kick() { return {++now_, EventKind::kKick, 0, 0, 0x28, 0, 0}; }
+  void mark(std::uint32_t cell, Phase phase) {
+    const Event event = MarkEvent{cell, 0, phase}.event(++now_);
+    fake_.record(kRecorderLcore, {&event, 1});
+  }
+  // Cell `number` with so many events of each of two lcores and three marks.
+  void cell(std::uint32_t number, std::uint64_t events) {
+    mark(number, Phase::kStart);
+    mark(number, Phase::kMeasure);
+    for (std::uint64_t i = 0; i < events; ++i) {
+      const Event engine = kick(), guest = kick();
+      fake_.record(1, {&engine, 1});
+      fake_.record(2, {&guest, 1});
+    }
+    mark(number, Phase::kEnd);
+  }
+
+ private:
+  FakeRings& fake_;
+  Ticks now_ = 1'000'000;
+};
+
+// The next cell's events come into the rings between the reads of a pull, in every way: ring 0 is the engine's and is
+// read after the recorder's, ring 3.
+TEST(LiveRun, EveryCellHasItsFinalNumberOfEventsWheneverTheNextBegins) {
+  constexpr std::uint32_t kCells = 6;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    FakeRings fake;
+    QuickRun quick(fake);
+    LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+    std::uint32_t cell = 0;
+    Rng rng(seed);
+    fake.meanwhile = [&](std::size_t) {
+      if (cell < kCells && rng.chance(0.3)) quick.cell(cell++, 50);
+    };
+    while (cell < kCells) {
+      run.pull();
+      if (rng.chance(0.5)) run.settle();
+    }
+    fake.running = false;
+    until_ended(run);
+    const auto cells = run.cells();
+    ASSERT_EQ(cells.size(), kCells) << "seed " << seed;
+    for (const CellInfo& info : cells) {
+      EXPECT_EQ(info.events, 103u) << "seed " << seed;
+      EXPECT_EQ(info.lost, 0u);
+      EXPECT_FALSE(info.live);
+      EXPECT_EQ(info.notice, "");
+    }
+  }
+}
+
+TEST(LiveRun, EveryCellEndsWhileAnotherThreadMeasuresTheNext) {
+  constexpr std::uint32_t kCells = 20;
+  FakeRings fake;
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  std::thread measuring([&fake] {
+    QuickRun quick(fake);
+    for (std::uint32_t cell = 0; cell < kCells; ++cell) quick.cell(cell, 100 + cell);
+    fake.running = false;
+  });
+  until_ended(run);
+  measuring.join();
+  const auto cells = run.cells();
+  ASSERT_EQ(cells.size(), kCells);
+  for (std::uint32_t cell = 0; cell < kCells; ++cell) {
+    EXPECT_EQ(cells[cell].events, 2 * (100 + cell) + 3);
+    EXPECT_EQ(cells[cell].lost, 0u);
+    EXPECT_FALSE(cells[cell].live);
+  }
+}
+
+// The rings hold less than a cell: whoever looks rarely loses most, and still sees every cell begin and end.
+TEST(LiveRun, CellsAppearAndEndHoweverMuchOfThemIsLost) {
+  FakeRings fake;
+  for (std::size_t i = 0; i < fake.rings.size(); ++i) {
+    fake.places[i].capacity = 64;
+    fake.rings[i] = std::make_unique<EventRing>(64, fake.places[i].lcore);
+  }
+  QuickRun quick(fake);
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  for (std::uint32_t cell = 0; cell < 6; ++cell) {
+    quick.cell(cell, 1000);
+    run.pull();
+    run.settle();
+  }
+  fake.running = false;
+  until_ended(run);
+  const auto cells = run.cells();
+  ASSERT_EQ(cells.size(), 6u);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    EXPECT_FALSE(cells[i].live);
+    EXPECT_GT(cells[i].lost, 0u) << i;
+    EXPECT_LT(cells[i].events, 2003u) << i;
+  }
+}
+
+// Nobody takes what is in the rings, so that they are full when the cell changes.
+TEST(LiveRun, AFullRingAtAChangeOfCellsIsALossAndNoStandstill) {
+  FakeRings fake;
+  fake.places[0].capacity = 64;
+  fake.rings[0] = std::make_unique<EventRing>(64, 1);
+  QuickRun quick(fake);
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  quick.mark(0, Phase::kStart);
+  for (int i = 0; i < 100; ++i) fake.rings[0]->record(quick.kick());
+  quick.mark(0, Phase::kEnd);
+  run.pull();
+  quick.cell(1, 20);
+  run.pull();
+  run.settle();
+  const auto cells = run.cells();
+  ASSERT_EQ(cells.size(), 2u);
+  EXPECT_FALSE(cells[0].live);
+  EXPECT_FALSE(cells[1].live);
+  EXPECT_GT(cells[0].lost + cells[1].lost, 0u);
+  EXPECT_LT(cells[0].events, 102u);
+}
+
+TEST(LiveRun, AProcessThatIsKilledInTheMiddleIsToldFromOneThatEnded) {
+  FakeRings fake;
+  QuickRun quick(fake);
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  quick.cell(0, 10);
+  quick.mark(1, Phase::kStart);
+  for (int i = 0; i < 5; ++i) fake.ring_of(1).record(quick.kick());
+  run.pull();
+  run.settle();
+  EXPECT_TRUE(run.cells().at(1).live);
+  fake.ring_of(1).record(quick.kick());  // Recorded, and never looked at before it died.
+  fake.status.reset();                   // It died while it wrote it.
+  fake.ending = {true, "its process 1 is gone"};
+  fake.running = false;
+  until_ended(run);
+  EXPECT_EQ(run.progress().state, RunProgress::State::kDied);
+  EXPECT_EQ(run.progress().how, "its process 1 is gone");
+  EXPECT_FALSE(run.progress().lag_s);
+  const auto cells = run.cells();
+  ASSERT_EQ(cells.size(), 2u);
+  EXPECT_EQ(cells[0].events, 23u);
+  EXPECT_EQ(cells[0].notice, "");
+  EXPECT_EQ(cells[1].events, 7u);
+  EXPECT_FALSE(cells[1].live);
+  EXPECT_NE(cells[1].notice.find("its process 1 is gone"), std::string::npos) << cells[1].notice;
+}
+
+// What was recorded between the last look and the end belongs to the numbers that are called final.
+TEST(LiveRun, A5_ARunIsOverOnceAllThatItLeftHasBeenSorted) {
+  FakeRings fake;
+  QuickRun quick(fake);
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  run.pull();
+  quick.cell(0, 1000);
+  quick.cell(1, 1000);
+  fake.running = false;
+  while (run.progress().state == RunProgress::State::kRunning) {
+    run.pull();
+    std::this_thread::yield();
+  }
+  const auto cells = run.cells();
+  ASSERT_EQ(cells.size(), 2u);
+  EXPECT_EQ(cells[0].events + cells[1].events, 4006u);
+}
+
+TEST(LiveRun, ProgressIsWhatTheRunSaysAndNothingElse) {
+  FakeRings fake;
+  fake.info.started_ticks = 1'000'000;
+  fake.now = 1'000'000;
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  run.pull();
+  EXPECT_FALSE(run.progress().step) << "it did not say";
+  EXPECT_FALSE(run.progress().remaining_s);
+  fake.status->step = {2, 6};
+  fake.status->share = 0.25;
+  fake.now = 1'000'000 + 4'000'000'000;  // 2 s of 0.5 ns.
+  run.pull();
+  ASSERT_TRUE(run.progress().step);
+  EXPECT_EQ(run.progress().step->number, 2u);
+  EXPECT_EQ(run.progress().step->of, 6u);
+  ASSERT_TRUE(run.progress().remaining_s);
+  EXPECT_DOUBLE_EQ(*run.progress().remaining_s, 6);
+  fake.status.reset();  // It is just being changed.
+  run.pull();
+  EXPECT_EQ(run.progress().step->number, 2u);
+  fake.running = false;
+  until_ended(run);
+  EXPECT_FALSE(run.progress().remaining_s);
+}
+
+TEST(LiveRun, LagIsTheAgeOfWhatIsShownAndNothingBetweenTwoCells) {
+  FakeRings fake;
+  QuickRun quick(fake);
+  fake.now = 1'000'000;
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  const auto pull = [&run] {
+    run.pull();
+    run.settle();
+  };
+  pull();
+  EXPECT_FALSE(run.progress().lag_s) << "no cell has begun";
+  quick.mark(0, Phase::kStart);
+  fake.now = 1'000'000 + 2'000'000'000;  // 1 s of 0.5 ns, in which the recorder said nothing.
+  pull();
+  ASSERT_TRUE(run.progress().lag_s);
+  EXPECT_NEAR(*run.progress().lag_s, 1, 0.02);
+  fake.now = 1'000'000 + 4'000'000'000;
+  EXPECT_NEAR(*run.progress().lag_s, 2, 0.02) << "also when nobody pulls";
+  quick.mark(0, Phase::kEnd);
+  pull();
+  EXPECT_FALSE(run.progress().lag_s);
+  // The next cell was recorded, and nothing of it was read: late by all that time.
+  quick.mark(1, Phase::kStart);
+  run.pull();
+  run.settle();
+  fake.now = 1'000'000 + 6'000'000'000;
+  EXPECT_GE(*run.progress().lag_s, 2);
+}
+
+TEST(LiveRun, ACellThatThePlanLacksHasItsNumberForAName) {
+  FakeRings fake;
+  QuickRun quick(fake);
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  quick.cell(7, 1);
+  run.pull();
+  run.settle();
+  ASSERT_EQ(run.cell_count(), 1u);
+  EXPECT_EQ(run.cells()[0].label, "cell 7");
+}
+
 TEST(LiveCell, B1_TheOldestEventsAreForgottenAndThePyramidKeepsThem) {
   CellInfo info;
   LiveCell cell(info, 1'000'000, 0.5, true, 5'000);
   std::uint64_t events = 0;
   std::vector<std::pair<std::uint16_t, std::vector<Event>>> waiting;
-  SyntheticLife(life(SyntheticStrategy::kLazy, 0, 1'000'000))
+  SyntheticRun(lifetime(SyntheticStrategy::kLazy, 0, 1'000'000))
       .run(
           [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
             waiting.emplace_back(lcore, std::vector(part.begin(), part.end()));
@@ -419,7 +618,7 @@ TEST(LiveCell, B1_TheOldestEventsAreForgottenAndThePyramidKeepsThem) {
             cell.advance(batches, until);
             waiting.clear();
           });
-  cell.end();
+  cell.end({});
   const CellInfo now = cell.info();
   EXPECT_EQ(now.events, events);
   EXPECT_LE(now.kept_events, 5'000u + 4'096u);
@@ -449,8 +648,8 @@ TEST(AttachLive, FindsTheRunOfADirectoryAndReadsItsRings) {
   const auto run = attach_live(folder.path().string());
   ASSERT_TRUE(run) << run.error().message;
   EXPECT_EQ((*run)->name(), "a run");
-  EXPECT_TRUE((*run)->alive());
-  SyntheticLife(life(SyntheticStrategy::kStrict, 0, 1'000'000))
+  EXPECT_EQ((*run)->progress().state, RunProgress::State::kRunning);
+  SyntheticRun(lifetime(SyntheticStrategy::kStrict, 0, 1'000'000))
       .run([&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
         for (std::size_t i = 0; i < places.size(); ++i) {
           if (places[i].lcore != lcore) continue;
@@ -465,11 +664,12 @@ TEST(AttachLive, FindsTheRunOfADirectoryAndReadsItsRings) {
   live.pull();
   live.settle();
   ASSERT_EQ(live.cells().size(), 1u);
-  EXPECT_TRUE(live.cells()[0].live);
+  EXPECT_FALSE(live.cells()[0].live) << "its last mark was read";
+  EXPECT_EQ(live.progress().state, RunProgress::State::kRunning);
   const auto cell = live.open_cell(0, {});
   ASSERT_TRUE(cell);
-  EXPECT_GT((*cell)->exposure((*cell)->info().whole, 10).unmaps, 1000u);
+  EXPECT_GT((*cell)->exposure({(*cell)->info().whole, 10, {}}).unmaps->count, 1000u);
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,10 +1,11 @@
-// The lives of one page: what mapped it, when it was unmapped, when nothing could reach it any more.
+// The page query tells the lives of one page: what mapped it, when it was unmapped, when nothing could reach it any more.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Events that are looked through on either side of the asked moment.
@@ -45,16 +46,16 @@ class PageStory {
 
   void load(const CellData::ReplayFrom& from) {
     load_state(cell_, from, tracker_);
-    LifeTable& table = tracker_.table();
+    LifetimeTable& table = tracker_.table();
     std::vector<std::uint32_t> here;
-    for (std::uint32_t id = 0; id < table.lives.size(); ++id) {
-      const LifeTable::Life& life = table.lives[id];
-      if (life.pages > 0 && covers(life)) here.push_back(id);
+    for (std::uint32_t id = 0; id < table.lifetimes.size(); ++id) {
+      const LifetimeTable::Lifetime& lifetime = table.lifetimes[id];
+      if (lifetime.pages > 0 && covers(lifetime)) here.push_back(id);
     }
     std::sort(here.begin(), here.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return table.lives[a].mapped < table.lives[b].mapped;
+      return table.lifetimes[a].mapped < table.lifetimes[b].mapped;
     });
-    for (const std::uint32_t id : here) begin(table.lives[id]);
+    for (const std::uint32_t id : here) begin(table.lifetimes[id]);
   }
   void apply(const Event& event) {
     if (event.kind == EventKind::kTranslate || event.kind == EventKind::kRogueProbe) {
@@ -63,69 +64,70 @@ class PageStory {
     if (event.kind == EventKind::kUnmapExecuted) note_executed(event);
     tracker_.apply(event);
   }
-  std::vector<PageLife::Life>& lives() { return lives_; }
+  std::vector<PageLifetimes::Lifetime>& lifetimes() { return lifetimes_; }
 
  private:
-  struct Sink : LifeSink {
+  struct Sink : LifetimeSink {
     PageStory& story;
-    void tag(LifeTable::Life& life) {
-      if (story.covers(life)) story.begin(life);
+    void tag(LifetimeTable::Lifetime& lifetime) {
+      if (story.covers(lifetime)) story.begin(lifetime);
     }
-    void page(const LifeTable::Life& life, std::uint64_t granule, int live, int stale, Ticks at) {
-      if (granule == story.granule_) story.change(life, live, stale, at);
+    void page(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule, int live, int stale,
+              Ticks at) {
+      if (granule == story.granule_) story.change(lifetime, live, stale, at);
     }
   };
 
-  bool covers(const LifeTable::Life& life) const {
-    return life.first <= granule_ && granule_ - life.first < life.pages;
+  bool covers(const LifetimeTable::Lifetime& lifetime) const {
+    return lifetime.first <= granule_ && granule_ - lifetime.first < lifetime.pages;
   }
-  void begin(LifeTable::Life& life) {
-    life.tag = static_cast<std::uint32_t>(lives_.size());
-    PageLife::Life out;
-    out.mapped = cell_.base.nanos(life.mapped);
-    if (life.is(LifeRecord::kUnmapped)) out.unmapped = cell_.base.nanos(life.unmapped);
-    if (life.executed != 0) out.executed = cell_.base.nanos(life.executed);
-    out.bytes = life.bytes;
-    out.phys_page = life.phys_page + (granule_ - life.first);
-    out.granted = life.granted();
-    out.endpoint = life.endpoint;
-    out.persistent = life.persistent();
-    out.map_ns = cell_.base.length_ns(unpack_ticks(life.map_took));
-    out.unmap_ns = cell_.base.length_ns(unpack_ticks(life.unmap_took));
-    lives_.push_back(out);
-    domains_.push_back(life.domain_index);
+  void begin(LifetimeTable::Lifetime& lifetime) {
+    lifetime.tag = static_cast<std::uint32_t>(lifetimes_.size());
+    PageLifetimes::Lifetime out;
+    out.mapped = cell_.base.nanos(lifetime.mapped);
+    if (lifetime.is(LifetimeRecord::kUnmapped)) out.unmapped = cell_.base.nanos(lifetime.unmapped);
+    if (lifetime.executed != 0) out.executed = cell_.base.nanos(lifetime.executed);
+    out.bytes = lifetime.bytes;
+    out.phys_page = lifetime.phys_page + (granule_ - lifetime.first);
+    out.granted = lifetime.granted();
+    out.endpoint = lifetime.endpoint;
+    out.persistent = lifetime.persistent();
+    out.map_ns = cell_.base.length_ns(unpack_ticks(lifetime.map_took));
+    out.unmap_ns = cell_.base.length_ns(unpack_ticks(lifetime.unmap_took));
+    lifetimes_.push_back(out);
+    domains_.push_back(lifetime.domain_index);
   }
-  void change(const LifeTable::Life& life, int live, int stale, Ticks at) {
-    if (life.tag >= lives_.size()) return;
-    PageLife::Life& out = lives_[life.tag];
+  void change(const LifetimeTable::Lifetime& lifetime, int live, int stale, Ticks at) {
+    if (lifetime.tag >= lifetimes_.size()) return;
+    PageLifetimes::Lifetime& out = lifetimes_[lifetime.tag];
     if (live < 0) {
       out.unmapped = cell_.base.nanos(at);
-      out.unmap_ns = cell_.base.length_ns(unpack_ticks(life.unmap_took));
+      out.unmap_ns = cell_.base.length_ns(unpack_ticks(lifetime.unmap_took));
       // Gone before the call returned.
-      if (stale == 0 && !out.persistent && life.unreachable != 0) {
-        out.unreachable = cell_.base.nanos(life.unreachable);
+      if (stale == 0 && !out.persistent && lifetime.unreachable != 0) {
+        out.unreachable = cell_.base.nanos(lifetime.unreachable);
       }
     }
     if (stale < 0) out.unreachable = cell_.base.nanos(at);
   }
   void note_executed(const Event& event) {
     const std::uint32_t domain = tracker_.table().domain(MappingEvent::of(event).domain.value);
-    for (std::size_t i = lives_.size(); i > 0; --i) {
-      PageLife::Life& life = lives_[i - 1];
-      if (domains_[i - 1] != domain || life.persistent) continue;
-      if (!life.executed) life.executed = cell_.base.nanos(event.at);
+    for (std::size_t i = lifetimes_.size(); i > 0; --i) {
+      PageLifetimes::Lifetime& lifetime = lifetimes_[i - 1];
+      if (domains_[i - 1] != domain || lifetime.persistent) continue;
+      if (!lifetime.executed) lifetime.executed = cell_.base.nanos(event.at);
       return;
     }
   }
   void note_access(const Event& event) {
-    for (std::size_t i = lives_.size(); i > 0; --i) {
-      PageLife::Life& life = lives_[i - 1];
-      if (life.endpoint != event.id) continue;
+    for (std::size_t i = lifetimes_.size(); i > 0; --i) {
+      PageLifetimes::Lifetime& lifetime = lifetimes_[i - 1];
+      if (lifetime.endpoint != event.id) continue;
       if (event.kind == EventKind::kTranslate) {
-        ++life.translations;
+        ++lifetime.translations;
       } else {
-        ++life.probes;
-        life.probe_hits += ProbeEvent::of(event).reached ? 1 : 0;
+        ++lifetime.probes;
+        lifetime.probe_hits += ProbeEvent::of(event).reached ? 1 : 0;
       }
       return;
     }
@@ -134,8 +136,8 @@ class PageStory {
   const CellData& cell_;
   std::uint64_t granule_;
   Sink sink_;
-  LifeTracker<Sink> tracker_;
-  std::vector<PageLife::Life> lives_;
+  LifetimeTracker<Sink> tracker_;
+  std::vector<PageLifetimes::Lifetime> lifetimes_;
   std::vector<std::uint32_t> domains_;
 };
 
@@ -171,28 +173,29 @@ Search search_around(const CellData& cell, Ticks at) {
   return search;
 }
 
-void keep_around(PageLife& page, Nanos at, std::size_t most) {
-  auto& lives = page.lives;
+void keep_around(PageLifetimes& page, Nanos at, std::size_t most) {
+  auto& lifetimes = page.lifetimes;
   std::size_t after = 0;
-  while (after < lives.size() && lives[after].mapped <= at) ++after;
+  while (after < lifetimes.size() && lifetimes[after].mapped <= at) ++after;
   std::size_t first = 0;
-  if (lives.size() > most) {
+  if (lifetimes.size() > most) {
     page.truncated = true;
     first = after > most / 2 ? after - most / 2 - (most > 1 ? 0 : most / 2) : 0;
     if (most > 0 && after > 0) first = std::min(first, after - 1);
-    first = std::min(first, lives.size() - most);
-    lives.assign(lives.begin() + static_cast<std::ptrdiff_t>(first),
-                 lives.begin() + static_cast<std::ptrdiff_t>(first + most));
+    first = std::min(first, lifetimes.size() - most);
+    lifetimes.assign(lifetimes.begin() + static_cast<std::ptrdiff_t>(first),
+                     lifetimes.begin() + static_cast<std::ptrdiff_t>(first + most));
   }
-  if (after > first && after - first <= lives.size()) page.current = after - first - 1;
+  if (after > first && after - first <= lifetimes.size()) page.current = after - first - 1;
 }
 
 }  // namespace
 
-PageLife ask_page_life(const CellData& cell, Iova address, Nanos at, std::size_t most) {
+PageLifetimes ask_page_lifetimes(const CellData& cell, Iova address, Nanos at, std::size_t most) {
   const std::uint64_t granule = address.value >> kGranuleShift4K;
-  PageLife out;
+  PageLifetimes out;
   out.page = granule << kGranuleShift4K;
+  out.at = at;
   const Search search = search_around(cell, cell.base.ticks(at));
   std::vector<Event> found;
   cell.events->for_pieces(search.from.from, search.to,
@@ -210,10 +213,16 @@ PageLife ask_page_life(const CellData& cell, Iova address, Nanos at, std::size_t
   PageStory story(cell, granule);
   story.load(search.from);
   for (const Event& event : found) story.apply(event);
-  out.lives = std::move(story.lives());
+  out.lifetimes = std::move(story.lifetimes());
   out.truncated = !search.whole;
+  const Ticks from = std::max(search.from.from, cell.kept_from);
+  out.searched = {
+      from <= cell.base.start() ? cell.info.whole.from : cell.base.nanos(from),
+      search.to == ~Ticks{0} ? std::numeric_limits<Nanos>::max() : cell.base.nanos(search.to)};
   keep_around(out, at, most);
+  // A later life may have begun that nobody has kept.
+  if (!out.searched.contains(at)) out.current.reset();
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -8,7 +8,7 @@
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 using results::RunData;
 using results::Samples;
@@ -145,4 +145,4 @@ Plane make_plane(const RunData& run, const std::string& workload) {
   return plane;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -16,7 +16,7 @@
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/statistics.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 struct PlanePoint {
   // Where on the x axis. kAlways: unmapping ends nothing by design and nothing is copied, so that the
@@ -48,4 +48,4 @@ std::string cell_name(const results::RunData& run, const results::CellData& cell
 
 Plane make_plane(const results::RunData& run, const std::string& workload);
 
-}  // namespace violet::gui
+}  // namespace violet::query

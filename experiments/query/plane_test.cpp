@@ -4,7 +4,7 @@
 
 #include "experiments/query/run_fixture_testing.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 using Place = PlanePoint::Place;
@@ -75,4 +75,4 @@ TEST_F(PlaneTest, AnEmptyRunHasNoReference) {
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,5 +1,8 @@
 #include "experiments/query/recorded_run.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -8,9 +11,8 @@
 #include <utility>
 
 #include "experiments/query/cell_answers.hpp"
-#include "experiments/results/run_directory.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace fs = std::filesystem;
 namespace {
 
@@ -21,7 +23,7 @@ constexpr double kClockError = 1e-3;
 
 class RecordedCell : public CellAnswers {
  public:
-  RecordedCell(std::shared_ptr<const results::EventTrace> trace, const TraceCell& cell)
+  RecordedCell(std::shared_ptr<const EventTrace> trace, const TraceCell& cell)
       : CellAnswers(true), trace_(std::move(trace)), gives_back_(cell.events > kManyEvents) {
     if (gives_back_) events_.set_give_back([this] { trace_->give_back_pages(); });
     for (const std::size_t index : cell.blocks) {
@@ -32,11 +34,11 @@ class RecordedCell : public CellAnswers {
   }
   std::uint64_t version() const override { return 1; }
 
-  void keep(std::unique_ptr<Fold> fold) {
-    fold_ = std::move(fold);
-    data_.pyramid = fold_->pyramid().view();
+  void keep(std::unique_ptr<Aggregation> aggregation) {
+    aggregation_ = std::move(aggregation);
+    data_.pyramid = aggregation_->pyramid().view();
   }
-  void keep(const results::PyramidFile& file, const PyramidView& view) {
+  void keep(const PyramidFile& file, const PyramidView& view) {
     file_ = file;
     data_.pyramid = view;
   }
@@ -64,20 +66,20 @@ class RecordedCell : public CellAnswers {
   static constexpr std::uint64_t kManyEvents = 8'000'000;  // A quarter of a gigabyte.
   static constexpr unsigned kAnswers = 8;                  // Of at most 45 MB each.
 
-  std::shared_ptr<const results::EventTrace> trace_;
+  std::shared_ptr<const EventTrace> trace_;
   bool gives_back_;
   mutable std::atomic<unsigned> asked_{1};
-  std::optional<results::PyramidFile> file_;
-  std::unique_ptr<Fold> fold_;
+  std::optional<PyramidFile> file_;
+  std::unique_ptr<Aggregation> aggregation_;
   KeptEvents events_;
   CellData data_;
 };
 
-// Until when all of the cell's events are with the fold: nothing later comes before the first event of
+// Until when all of the cell's events are with the aggregation: nothing later comes before the first event of
 // the next block of any lcore.
 class Horizon {
  public:
-  Horizon(const results::EventTrace& trace, const std::vector<std::size_t>& blocks) {
+  Horizon(const EventTrace& trace, const std::vector<std::size_t>& blocks) {
     first_after_.resize(blocks.size(), ~Ticks{0});
     Ticks first = ~Ticks{0};
     for (std::size_t i = blocks.size(); i > 0; --i) {
@@ -93,19 +95,19 @@ class Horizon {
   std::vector<Ticks> first_after_;
 };
 
-Result<std::unique_ptr<Fold>> fold_cell(const results::EventTrace& trace, const TraceCell& cell,
-                                        FoldOptions options, bool verify,
-                                        const OpenProgress& progress) {
+Result<std::unique_ptr<Aggregation>> fold_cell(const EventTrace& trace, const TraceCell& cell,
+                                               AggregationOptions options, bool verify,
+                                               const OpenProgress& progress) {
   options.ns_per_tick = trace.info().ns_per_tick;
-  auto fold = std::make_unique<Fold>(options);
+  auto aggregation = std::make_unique<Aggregation>(options);
   const Horizon horizon(trace, cell.blocks);
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < cell.blocks.size(); ++i) {
     const Status sound = verify ? trace.verify(cell.blocks[i]) : Status();
     if (!sound) return tl::unexpected<Error>(sound.error());
     const auto& block = trace.blocks()[cell.blocks[i]];
-    fold->take(block.lcore, block.events, block.dropped_before);
-    fold->advance(horizon.after(i));
+    aggregation->add(block.lcore, block.events, block.dropped_before);
+    aggregation->advance(horizon.after(i));
     done += block.events.size();
     if (i % kBlocksBetween == 0) trace.give_back_pages();
     if (i % 16 != 0) continue;
@@ -114,9 +116,9 @@ Result<std::unique_ptr<Fold>> fold_cell(const results::EventTrace& trace, const 
         progress.context,
         static_cast<double>(done) / static_cast<double>(std::max<std::uint64_t>(1, cell.events)));
   }
-  fold->finish();
+  aggregation->finish();
   progress.report(progress.context, 1);
-  return fold;
+  return aggregation;
 }
 
 std::string axis(const results::CellRecord& cell, std::string_view name) {
@@ -128,7 +130,7 @@ std::string axis(const results::CellRecord& cell, std::string_view name) {
 
 // What a reader has to know of a cell whose stored pyramid was of no use.
 std::string folded_instead(const std::string& why, const TraceCell& cell) {
-  std::string notice = why + "; what is shown was folded from the events instead";
+  std::string notice = why + "; what is shown was computed from the events instead";
   if (cell.not_kept > 0) notice += ", of which the trace keeps the first only";
   return notice;
 }
@@ -153,11 +155,11 @@ std::vector<CellInfo> cells_of_plan(const std::string& directory) {
   return cells;
 }
 
-std::unique_ptr<RecordedRun> RecordedRun::over(results::EventTrace trace, std::string name) {
+std::unique_ptr<RecordedRun> RecordedRun::over(EventTrace trace, std::string name) {
   auto run = std::make_unique<RecordedRun>();
   run->name_ = std::move(name);
   run->path_ = run->name_;
-  run->trace_ = std::make_shared<const results::EventTrace>(std::move(trace));
+  run->trace_ = std::make_shared<const EventTrace>(std::move(trace));
   run->find_cells();
   return run;
 }
@@ -168,24 +170,40 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::open(const std::string& path) 
   const bool directory = fs::is_directory(given, error);
   const fs::path file = directory ? given / "trace.events" : given;
   if (!fs::exists(file, error)) {
-    return directory ? fail("{}: has no trace.events: this run recorded no events", path)
-                     : fail("{}: is not there", path);
+    return directory ? without_trace(path) : fail("{}: is not there", path);
   }
-  auto trace = results::EventTrace::open(file);
+  auto trace = EventTrace::open(file);
   if (!trace) return tl::unexpected<Error>(trace.error());
-  const fs::path named = directory ? fs::canonical(given, error) : given;
-  auto run = over(std::move(*trace), (error ? given : named).filename().string());
-  run->path_ = path;
+  const fs::path canonical = fs::canonical(given, error), named = error ? given : canonical;
+  auto run = over(std::move(*trace), named.filename().string());
+  run->path_ = named.string();
   const fs::path pyramids = file.parent_path() / "trace.pyramid";
   if (fs::exists(pyramids, error)) {
-    auto stored = results::PyramidFile::open(pyramids);
+    auto stored = PyramidFile::open(pyramids);
     if (stored) {
       run->pyramids_ = std::move(*stored);
     } else {
       run->pyramid_error_ = stored.error();
     }
   }
-  if (directory) run->name_cells(path);
+  if (directory) run->name_cells(run->path_);
+  if (!directory) run->find_damage(nullptr);
+  return run;
+}
+
+Result<std::unique_ptr<RecordedRun>> RecordedRun::without_trace(const std::string& directory) {
+  std::error_code error;
+  const fs::path canonical = fs::canonical(directory, error);
+  const auto results = results::read_run(directory);
+  if (error || !results) {
+    return fail("{}: has no trace.events, and its results cannot be read: {}", directory,
+                error ? error.message() : results.error().message);
+  }
+  auto run = std::make_unique<RecordedRun>();
+  run->path_ = canonical.string();
+  run->name_ =
+      results->manifest.run_id.empty() ? canonical.filename().string() : results->manifest.run_id;
+  run->no_cells_because_ = "this run recorded no events; its results are in Compare and Experiment";
   return run;
 }
 
@@ -210,10 +228,65 @@ void RecordedRun::find_cells() {
   if (!infos_.empty()) infos_.back().cut_short = trace_->cut_short();
 }
 
+namespace {
+
+// "strict (repetitions 1 and 2), lazy-percpu (repetition 1)", of so many at most.
+std::string lost_cells(const std::vector<TraceCell>& kept, const results::RunData& run) {
+  constexpr std::size_t kMostNamed = 6;
+  // Later ones were not recorded: a run records its first repetition (runner.cpp).
+  std::uint32_t recorded = 0;
+  for (const TraceCell& one : kept) recorded = std::max(recorded, one.repetition);
+  std::vector<std::string> names;
+  for (std::size_t cell = 0; cell < run.cells.size(); ++cell) {
+    std::vector<std::string> repetitions;
+    for (const auto& one : run.cells[cell].repetitions) {
+      if (one.repetition > recorded) continue;
+      const bool there = std::any_of(kept.begin(), kept.end(), [&](const TraceCell& trace) {
+        return trace.cell == cell && trace.repetition == one.repetition;
+      });
+      if (!there) repetitions.push_back(std::to_string(one.repetition + 1));
+    }
+    if (repetitions.empty()) continue;
+    names.push_back(fmt::format("{} (repetition{} {})", run.cells[cell].cell.label,
+                                repetitions.size() > 1 ? "s" : "", fmt::join(repetitions, ", ")));
+  }
+  const std::size_t more = names.size() - std::min(names.size(), kMostNamed);
+  names.resize(names.size() - more);
+  std::string text = fmt::format("{}", fmt::join(names, ", "));
+  return more > 0 ? fmt::format("{} and {} more", text, more) : text;
+}
+
+}  // namespace
+
+// `run`: its results; null where there are none to read.
+void RecordedRun::find_damage(const results::RunData* run) {
+  const bool marked =
+      std::all_of(cells_.begin(), cells_.end(), [](const TraceCell& one) { return one.marked; });
+  const std::string lost = run != nullptr && marked ? lost_cells(cells_, *run) : std::string();
+  if (!trace_->cut_short() && lost.empty()) return;
+  damage_ = fmt::format(
+      "{}: ",
+      (fs::is_directory(path_) ? fs::path(path_) / "trace.events" : fs::path(path_)).string());
+  std::vector<std::string> parts;
+  if (trace_->cut_short()) {
+    parts.push_back("the file ends in the middle of a block");
+    if (!infos_.empty()) {
+      parts.push_back(fmt::format("{}, repetition {}, ends early", infos_.back().label,
+                                  infos_.back().repetition + 1));
+    }
+  }
+  if (!lost.empty()) parts.push_back("no events are left of " + lost);
+  damage_ += fmt::format("{}. ", fmt::join(parts, "; "));
+  damage_ +=
+      run != nullptr
+          ? "What is listed can be looked at, and the results in Compare and Experiment are whole"
+          : "What is listed can be looked at";
+}
+
 // A run whose results cannot be read still has its trace: the cells keep their numbers for names.
 void RecordedRun::name_cells(const std::string& directory) {
   const auto run = results::read_run(directory);
-  if (!run) return;
+  if (!run) return find_damage(nullptr);
   if (!run->manifest.run_id.empty()) name_ = run->manifest.run_id;
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     infos_[i].run_id = name_;
@@ -221,6 +294,7 @@ void RecordedRun::name_cells(const std::string& directory) {
       name_cell(run->cells[cells_[i].cell].cell, infos_[i]);
     }
   }
+  find_damage(&*run);
 }
 
 std::vector<CellInfo> RecordedRun::cells() const {
@@ -252,8 +326,8 @@ std::optional<PyramidView> RecordedRun::stored_pyramid(const TraceCell& cell,
   return std::nullopt;
 }
 
-Result<std::shared_ptr<const CellFeed>> RecordedRun::open_cell(std::size_t index,
-                                                               const OpenProgress& progress) {
+Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t index,
+                                                                  const OpenProgress& progress) {
   if (index >= cells_.size()) {
     return fail("{}: has {} cells, and no number {}", path_, cells_.size(), index);
   }
@@ -264,28 +338,28 @@ Result<std::shared_ptr<const CellFeed>> RecordedRun::open_cell(std::size_t index
   if (stored) {
     opened->keep(*pyramids_, *stored);
   } else {
-    auto fold = fold_cell(*trace_, cell, bounds_, verify_, progress);
-    if (!fold) return tl::unexpected<Error>(fold.error());
-    opened->keep(std::move(*fold));
+    auto aggregation = fold_cell(*trace_, cell, bounds_, verify_, progress);
+    if (!aggregation) return tl::unexpected<Error>(aggregation.error());
+    opened->keep(std::move(*aggregation));
   }
   trace_->give_back_pages();
   opened->finish(cell, with_notice(index, why.empty() ? why : folded_instead(why, cell)));
-  return std::shared_ptr<const CellFeed>(std::move(opened));
+  return std::shared_ptr<const CellQueries>(std::move(opened));
 }
 
-Result<std::unique_ptr<RunFeed>> open_run(const std::string& path) {
+Result<std::unique_ptr<RunQueries>> open_run(const std::string& path) {
   auto run = RecordedRun::open(path);
   if (!run) return tl::unexpected<Error>(run.error());
-  return std::unique_ptr<RunFeed>(std::move(*run));
+  return std::unique_ptr<RunQueries>(std::move(*run));
 }
 
 namespace {
 
 constexpr std::size_t kTraceBlocksBetween = 2048;  // That pages are given back.
 
-using Blocks = std::vector<results::EventTrace::Block>;
+using Blocks = std::vector<EventTrace::Block>;
 
-std::vector<TraceCell> marks_of(const results::EventTrace& trace) {
+std::vector<TraceCell> marks_of(const EventTrace& trace) {
   std::vector<TraceCell> cells;
   for (std::size_t i = 0; i < trace.blocks().size(); ++i) {
     const auto& block = trace.blocks()[i];
@@ -330,7 +404,7 @@ void keep_last_of_each(std::vector<TraceCell>& cells) {
 
 }  // namespace
 
-std::vector<TraceCell> cells_of(const results::EventTrace& trace) {
+std::vector<TraceCell> cells_of(const EventTrace& trace) {
   const Blocks& blocks = trace.blocks();
   std::vector<TraceCell> cells = marks_of(trace);
   if (cells.empty()) {
@@ -359,9 +433,18 @@ std::vector<TraceCell> cells_of(const results::EventTrace& trace) {
     last = std::max(last, block.events.back().at);
     current->end = std::max(current->end, block.events.back().at);
   }
+  // A stored pyramid may know more than a file that was cut: from where any lcore's events end on, it answers.
+  if (trace.cut_short() && current->not_kept == 0) {
+    Ticks known = current->end;
+    for (const auto& [key, last] : last_of) {
+      const bool guest = key.first == current && key.second != kRecorderLcore;
+      if (guest) known = std::min(known, last);
+    }
+    current->kept_until = std::min(current->kept_until, known);
+  }
   std::erase_if(cells, [](const TraceCell& cell) { return cell.events == 0; });
   keep_last_of_each(cells);
   return cells;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -12,7 +12,7 @@
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/run_directory.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 struct FixtureCell {
   std::string strategy, workload = "net-rx", placement = "sidecore";
@@ -95,4 +95,4 @@ inline std::vector<FixtureCell> every_place() {
           {"strict", "nvme-4k", "sidecore", 3000, -1}};
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

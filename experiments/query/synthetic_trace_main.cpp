@@ -2,23 +2,25 @@
 // lazy-percpu, bounce-dynamic) or one. The same seed gives the same trace.
 //
 //   synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] [--no-pyramid]
+//                   [--keep N]     so many events of a cell are kept one by one, the rest in the pyramid only
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "experiments/query/synthetic_life.hpp"
+#include "experiments/query/synthetic_run.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/event_trace.hpp"
-#include "experiments/trace/fold.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 namespace fs = std::filesystem;
@@ -31,6 +33,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::string only;
   bool pyramid = true;
+  std::uint64_t keep = ~std::uint64_t{0};
 };
 
 std::optional<Arguments> arguments_of(int argc, char** argv) {
@@ -48,6 +51,8 @@ std::optional<Arguments> arguments_of(int argc, char** argv) {
       arguments.out = value;
     } else if (name == "--events") {
       arguments.events = std::strtoull(value, nullptr, 10);
+    } else if (name == "--keep") {
+      arguments.keep = std::strtoull(value, nullptr, 10);
     } else if (name == "--only") {
       arguments.only = value;
     } else if (name == "--seed") {
@@ -70,22 +75,33 @@ results::CellRecord cell_of(SyntheticStrategy strategy) {
            {"axes.iotlb", std::string("none")}}};
 }
 
-// One cell into the trace and, folded, beside it.
+// One cell into the trace and, aggregated, beside it.
 Result<Ticks> write_cell(const Arguments& arguments, const SyntheticOptions& options,
-                         results::EventTraceWriter& trace, const fs::path& pyramid) {
-  Fold fold({.ns_per_tick = options.ns_per_tick});
+                         EventTraceWriter& trace, const fs::path& pyramid) {
+  Aggregation aggregation({.ns_per_tick = options.ns_per_tick});
   Status status;
-  SyntheticLife life(options);
-  const Ticks end = life.run(
+  SyntheticRun lifetime(options);
+  std::uint64_t kept = 0;
+  std::map<std::uint16_t, std::uint64_t> not_kept;
+  const Ticks end = lifetime.run(
       [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost) {
-        const Status written = trace.append(lcore, events, {.dropped = lost});
+        const bool keeps = kept < arguments.keep || lcore == kRecorderLcore;
+        if (keeps) kept += events.size();
+        if (!keeps) not_kept[lcore] += events.size();
+        const Status written =
+            keeps ? trace.append(lcore, events,
+                                 {.dropped = lost, .not_kept = std::exchange(not_kept[lcore], 0)})
+                  : Status();
         if (status && !written) status = written;
-        if (arguments.pyramid) fold.take(lcore, events, lost);
+        if (arguments.pyramid) aggregation.add(lcore, events, lost);
       },
-      [&](Ticks until) { fold.advance(until); });
+      [&](Ticks until) { aggregation.advance(until); });
+  for (const auto& [lcore, count] : not_kept) {
+    if (status && count > 0) status = trace.append(lcore, {}, {.dropped = 0, .not_kept = count});
+  }
   if (arguments.pyramid && status) {
-    fold.finish();
-    status = results::append_pyramid(pyramid, options.cell, options.repetition, fold.pyramid());
+    aggregation.finish();
+    status = append_pyramid(pyramid, options.cell, options.repetition, aggregation.pyramid());
   }
   if (!status) return tl::unexpected<Error>(status.error());
   return end;
@@ -113,7 +129,7 @@ Status write_run(const Arguments& arguments) {
   const fs::path root = setup.root;
   auto writer = results::RunWriter::create(std::move(setup));
   if (!writer) return tl::unexpected<Error>(writer.error());
-  auto trace = results::EventTraceWriter::open(writer->trace_path(), {kNsPerTick, 0, 0});
+  auto trace = EventTraceWriter::open(writer->trace_path(), {kNsPerTick, 0, 0});
   if (!trace) return tl::unexpected<Error>(trace.error());
   Ticks start = 1'000'000'000;
   for (std::uint32_t i = 0; i < cells; ++i) {
@@ -138,18 +154,18 @@ Status write_run(const Arguments& arguments) {
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query
 
 int main(int argc, char** argv) {
-  const auto arguments = violet::gui::arguments_of(argc, argv);
+  const auto arguments = violet::query::arguments_of(argc, argv);
   if (!arguments) {
     std::fputs(
         "synthetic_trace --out DIRECTORY [--events N] [--seed N] [--only STRATEGY] "
-        "[--no-pyramid]\n",
+        "[--no-pyramid] [--keep N]\n",
         stderr);
     return 2;
   }
-  const violet::Status status = violet::gui::write_run(*arguments);
+  const violet::Status status = violet::query::write_run(*arguments);
   if (status) return 0;
   fmt::print(stderr, "synthetic_trace: {}\n", status.error().message);
   return 1;

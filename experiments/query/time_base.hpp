@@ -10,9 +10,9 @@
 #include <limits>
 
 #include "engine/base/types.hpp"
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
 class TimeBase {
  public:
@@ -145,4 +145,4 @@ class RowScale {
   bool narrow_;  // 64 bits are enough: at most 2^24 rows.
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

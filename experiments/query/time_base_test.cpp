@@ -5,7 +5,7 @@
 
 #include <limits>
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 constexpr Ticks kLatest = std::numeric_limits<Ticks>::max();
@@ -28,4 +28,4 @@ TEST(TimeBase, NothingIsLaterThanTheLastTick) {
 }
 
 }  // namespace
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -6,7 +6,7 @@
 #include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 std::uint64_t kinds_of(const PyramidBucket& bucket, EventKind kind) {
@@ -17,12 +17,17 @@ bool is_one_of(EventKind kind, std::initializer_list<EventKind> kinds) {
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }
 
+// Whether the calls of a window are counted one by one.
+bool scans_rate(const CellData& cell, TimeWindow window, const Columns& columns) {
+  return cell.scans(TickWindow(cell.base, window), cell.fine(columns));
+}
+
 // Events of these kinds a second.
 std::vector<Column> rate_of(const CellData& cell, TimeWindow window, const Columns& columns,
                             std::initializer_list<EventKind> kinds) {
   RateColumns rate(columns);
   const TickWindow ticks(cell.base, window);
-  const bool scans = cell.scans(ticks, cell.fine(columns));
+  const bool scans = scans_rate(cell, window, columns);
   if (scans) {
     cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
       for (const Event& event : piece) {
@@ -92,7 +97,7 @@ class Gauges {
       if (key.second == gauge) add_rate(series, rate);
     }
     std::vector<Column> out;
-    rate.into(out, false, 1);
+    rate.into(out, false);
     mark_gaps(cell_, window_, columns, out);
     return out;
   }
@@ -158,7 +163,10 @@ Overview ask_overview(const CellData& cell, TimeWindow window, std::uint32_t cou
   overview.operations_per_s =
       rate_of(cell, window, columns, {EventKind::kDmaMap, EventKind::kDmaUnmap});
   std::vector<Column> live;
-  levels_of(cell, window, columns, overview.stale_pages, live);
+  const auto pages = levels_of(cell, window, columns, {}, overview.stale_pages, live);
+  overview.resolution = scans_rate(cell, window, columns) && pages
+                            ? pages->resolution
+                            : resolution_of_buckets(cell, window);
   return overview;
 }
 
@@ -193,6 +201,8 @@ EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t 
   out.parked_per_s = gauges.rate(Gauge::kParked, columns);
   out.kicks_per_s = rate_of(cell, window, columns, {EventKind::kKick});
   out.flushes_per_s = rate_of(cell, window, columns, {EventKind::kFlush});
+  out.resolution = scans_rate(cell, window, columns) ? Resolution{window, {}}
+                                                     : resolution_of_buckets(cell, window);
   return out;
 }
 
@@ -224,4 +234,4 @@ std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::
   return some;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -11,11 +11,11 @@
 #include <memory>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 
-class TinyCell : public CellFeed {
+class TinyCell : public CellQueries {
  public:
   static constexpr Nanos kMs = 1'000'000;
   static constexpr std::uint64_t kBase = 0xffff'0000, kPages = 64;
@@ -25,12 +25,12 @@ class TinyCell : public CellFeed {
     for (std::uint64_t page = 0; page < kPages; ++page) {
       for (int turn = 0; turn < 5; ++turn) {
         const Nanos mapped = static_cast<Nanos>(page) * kMs + turn * 70 * kMs;
-        lives_.push_back({kBase + page * 4096, mapped, mapped + 20 * kMs, turn > 0});
+        lifetimes_.push_back({kBase + page * 4096, mapped, mapped + 20 * kMs, turn > 0});
       }
     }
-    for (const Life& life : lives_) {
-      add(life.mapped, EventKind::kDmaMap, 0x28, life.page, 4096, 3 | 3 << 2);
-      add(life.unmapped, EventKind::kDmaUnmap, 0x28, life.page, 4096, 3 | 3 << 2);
+    for (const Lifetime& lifetime : lifetimes_) {
+      add(lifetime.mapped, EventKind::kDmaMap, 0x28, lifetime.page, 4096, 3 | 3 << 2);
+      add(lifetime.unmapped, EventKind::kDmaUnmap, 0x28, lifetime.page, 4096, 3 | 3 << 2);
     }
     add(200 * kMs, EventKind::kFault, 0x30, 0x1000, 0, 2);
     add(210 * kMs, EventKind::kRogueProbe, 0x66, kBase, 1, 1);
@@ -56,7 +56,7 @@ class TinyCell : public CellFeed {
 
   Overview overview(TimeWindow window, std::uint32_t columns) const override {
     asked();
-    Overview answer{window, {}, stale(window, columns)};
+    Overview answer{window, {}, stale(window, columns), {window, {}}};
     for (std::uint32_t i = 0; i < columns; ++i) {
       const TimeWindow part = column(window, columns, i);
       const double seconds = std::max(1e-9, double(part.length()) / 1e9);
@@ -75,19 +75,21 @@ class TinyCell : public CellFeed {
     grid.live.resize(cells);
     grid.stale.resize(cells);
     grid.gap.resize(query.columns);
+    grid.resolution.about = query.window;
     const long double size = static_cast<long double>(query.range.size_minus_one()) + 1;
-    for (const Life& life : lives_) {
-      if (!query.range.contains(Iova{life.page})) continue;
+    for (const Lifetime& lifetime : lifetimes_) {
+      if (!query.range.contains(Iova{lifetime.page})) continue;
       const auto row = static_cast<std::size_t>(
-          static_cast<long double>(life.page - query.range.first.value) / size * query.rows);
+          static_cast<long double>(lifetime.page - query.range.first.value) / size * query.rows);
       for (std::uint32_t x = 0; x < query.columns; ++x) {
         const TimeWindow part = column(query.window, query.columns, x);
         const std::size_t cell = row * query.columns + x;
-        grid.operations[cell] += part.contains(life.mapped) + part.contains(life.unmapped);
-        grid.reuses[cell] += part.contains(life.mapped) && life.again;
-        grid.live[cell] = std::max(grid.live[cell], share(part, life.mapped, life.unmapped));
-        grid.stale[cell] =
-            std::max(grid.stale[cell], share(part, life.unmapped, life.unmapped + stale_for_));
+        grid.operations[cell] += part.contains(lifetime.mapped) + part.contains(lifetime.unmapped);
+        grid.reuses[cell] += part.contains(lifetime.mapped) && lifetime.again;
+        grid.live[cell] =
+            std::max(grid.live[cell], share(part, lifetime.mapped, lifetime.unmapped));
+        grid.stale[cell] = std::max(grid.stale[cell],
+                                    share(part, lifetime.unmapped, lifetime.unmapped + stale_for_));
       }
     }
     return grid;
@@ -95,21 +97,23 @@ class TinyCell : public CellFeed {
 
   UsedRanges used_ranges() const override { return {{IovaRange::of(kBase, kPages * 4096)}}; }
 
-  PageLife page_life(Iova page, Nanos at, std::size_t) const override {
-    PageLife answer;
+  PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t) const override {
+    PageLifetimes answer;
     answer.page = page.value;
-    for (const Life& life : lives_) {
-      if (life.page != page.value) continue;
-      PageLife::Life one;
-      one.mapped = life.mapped;
-      one.unmapped = life.unmapped;
-      one.unreachable = life.unmapped + stale_for_;
+    answer.at = at;
+    answer.searched = {0, kLength};
+    for (const Lifetime& lifetime : lifetimes_) {
+      if (lifetime.page != page.value) continue;
+      PageLifetimes::Lifetime one;
+      one.mapped = lifetime.mapped;
+      one.unmapped = lifetime.unmapped;
+      one.unreachable = lifetime.unmapped + stale_for_;
       one.bytes = 4096;
       one.granted = Permissions::kReadWrite;
       one.endpoint = 0x28;
       one.map_ns = 500;
-      if (life.mapped <= at) answer.current = answer.lives.size();
-      answer.lives.push_back(one);
+      if (lifetime.mapped <= at) answer.current = answer.lifetimes.size();
+      answer.lifetimes.push_back(one);
     }
     return answer;
   }
@@ -122,19 +126,24 @@ class TinyCell : public CellFeed {
       grid.because = "this run did not time translations";
     grid.counts.resize(std::size_t{query.columns} * LatencyBins::kCount);
     grid.gap.resize(query.columns);
-    for (auto* line : {&grid.p50, &grid.p99, &grid.p999}) line->resize(query.columns);
+    grid.resolution.about = query.window;
+    for (PercentileLine& line : grid.lines) {
+      line.window = query.window;
+      line.steps.resize(20);
+    }
     if (query.operation != Operation::kMap && query.operation != Operation::kUnmap) return grid;
-    for (const Life& life : lives_) {
-      const Nanos at = query.operation == Operation::kMap ? life.mapped : life.unmapped;
+    for (const Lifetime& lifetime : lifetimes_) {
+      const Nanos at = query.operation == Operation::kMap ? lifetime.mapped : lifetime.unmapped;
       if (!query.window.contains(at)) continue;
-      const double ns = 400 + double(life.page / 4096 % 16) * 100;
+      if (query.filter.range && !query.filter.range->contains(Iova{lifetime.page})) continue;
+      const double ns = 400 + double(lifetime.page / 4096 % 16) * 100;
       const auto x = static_cast<std::size_t>(double(at - query.window.from) /
                                               double(query.window.length()) * query.columns);
       const std::size_t bin = LatencyBins::of(ns);
       ++grid.counts[x * LatencyBins::kCount + bin];
       ++grid.histogram[bin];
       ++grid.count;
-      grid.p50[x] = grid.p99[x] = grid.p999[x] = flat(ns);
+      for (PercentileLine& line : grid.lines) line.steps[x * 20 / query.columns] = flat(ns);
     }
     grid.min_ns = 400;
     grid.max_ns = 1900;
@@ -142,27 +151,34 @@ class TinyCell : public CellFeed {
     return grid;
   }
 
-  ExposureColumns exposure(TimeWindow window, std::uint32_t columns) const override {
+  ExposureColumns exposure(const ExposureQuery& query) const override {
     asked();
     ExposureColumns answer;
-    answer.window = window;
-    answer.stale_pages = stale(window, columns);
-    for (const Life& life : lives_) {
-      if (!window.contains(life.unmapped)) continue;
-      ++answer.unmaps;
+    answer.query = query;
+    answer.stale_pages = stale(query.window, query.columns, query.filter);
+    auto& unmaps = answer.unmaps.emplace();
+    unmaps.resolution.about = query.window;
+    for (const Lifetime& lifetime : lifetimes_) {
+      if (!query.window.contains(lifetime.unmapped) || !wants(query.filter, lifetime)) continue;
+      ++unmaps.count;
       if (stale_for_ == 0)
-        ++answer.zero_windows;
+        ++unmaps.zero_windows;
       else
-        ++answer.window_histogram[LatencyBins::of(double(stale_for_))];
+        ++unmaps.histogram[LatencyBins::of(double(stale_for_))];
     }
+    auto& pages = answer.pages.emplace();
+    pages.resolution.about = query.window;
     for (const Column& one : answer.stale_pages) {
-      answer.peak_stale_pages = std::max(answer.peak_stale_pages, double(one.high));
-      answer.mean_stale_pages += double(one.mean) / columns;
+      pages.peak_stale = std::max(pages.peak_stale, double(one.high));
+      pages.mean_stale += double(one.mean) / query.columns;
     }
-    if (window.contains(210 * kMs)) {
-      answer.probes = 1;
-      answer.hits = stale_for_ > 0;
-      answer.stale_probes.push_back({210 * kMs, kBase, stale_for_ > 0});
+    auto& probes = answer.probes.emplace();
+    probes.resolution.about = query.window;
+    const bool probed = !query.filter.range || query.filter.range->contains(Iova{kBase});
+    if (query.window.contains(210 * kMs) && probed) {
+      probes.count = 1;
+      probes.hits = stale_for_ > 0;
+      answer.shown_probes.push_back({210 * kMs, kBase, stale_for_ > 0});
     }
     return answer;
   }
@@ -171,6 +187,7 @@ class TinyCell : public CellFeed {
     asked();
     EngineColumns answer;
     answer.window = window;
+    answer.resolution.about = window;
     answer.lcores.push_back({1, "engine", std::vector<Column>(columns, flat(0.38))});
     answer.queue_depth.assign(columns, flat(3));
     for (auto& type : answer.requests_per_s) type.assign(columns, flat(0));
@@ -209,7 +226,7 @@ class TinyCell : public CellFeed {
   bool live = false;
 
  private:
-  struct Life {
+  struct Lifetime {
     std::uint64_t page;
     Nanos mapped, unmapped;
     bool again;
@@ -238,16 +255,21 @@ class TinyCell : public CellFeed {
   }
   std::uint64_t calls(TimeWindow part, const IovaRange&) const {
     std::uint64_t count = 0;
-    for (const Life& life : lives_)
-      count += part.contains(life.mapped) + part.contains(life.unmapped);
+    for (const Lifetime& lifetime : lifetimes_)
+      count += part.contains(lifetime.mapped) + part.contains(lifetime.unmapped);
     return count;
   }
-  std::vector<Column> stale(TimeWindow window, std::uint32_t columns) const {
+  static bool wants(const Filter& filter, const Lifetime& lifetime) {
+    return !filter.range || filter.range->contains(Iova{lifetime.page});
+  }
+  std::vector<Column> stale(TimeWindow window, std::uint32_t columns,
+                            const Filter& filter = {}) const {
     std::vector<Column> result;
     for (std::uint32_t i = 0; i < columns; ++i) {
       float sum = 0;
-      for (const Life& life : lives_) {
-        sum += share(column(window, columns, i), life.unmapped, life.unmapped + stale_for_);
+      for (const Lifetime& lifetime : lifetimes_) {
+        if (!wants(filter, lifetime)) continue;
+        sum += share(column(window, columns, i), lifetime.unmapped, lifetime.unmapped + stale_for_);
       }
       result.push_back(flat(double(sum)));
     }
@@ -269,13 +291,13 @@ class TinyCell : public CellFeed {
   }
 
   Nanos stale_for_;
-  std::vector<Life> lives_;
+  std::vector<Lifetime> lifetimes_;
   std::vector<EventLine> lines_;
   std::atomic<std::uint64_t> version_{1};
   mutable std::atomic<int> questions_{0};
 };
 
-class TinyRun : public RunFeed {
+class TinyRun : public RunQueries {
  public:
   explicit TinyRun(std::vector<std::shared_ptr<TinyCell>> cells) : cells_(std::move(cells)) {}
   std::string name() const override { return "fake-run"; }
@@ -285,20 +307,15 @@ class TinyRun : public RunFeed {
     for (const auto& cell : cells_) all.push_back(cell->info());
     return all;
   }
-  Result<std::shared_ptr<const CellFeed>> open_cell(std::size_t index,
-                                                    const OpenProgress& progress) override {
+  Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
+                                                       const OpenProgress& progress) override {
     progress.report(progress.context, 0.5);
     if (index >= cells_.size()) return fail("no cell {}", index);
-    return std::shared_ptr<const CellFeed>(cells_[index]);
+    return std::shared_ptr<const CellQueries>(cells_[index]);
   }
-  bool alive(std::string* why) const override {
-    if (why != nullptr) *why = "it is a recording";
-    return false;
-  }
-  void pull() override {}
 
  private:
   std::vector<std::shared_ptr<TinyCell>> cells_;
 };
 
-}  // namespace violet::gui
+}  // namespace violet::query

@@ -1,10 +1,10 @@
-// Which endpoint is in which domain, and what each domain has mapped, at a moment.
+// The topology query tells which endpoint is in which domain, and what each domain has mapped, at a moment.
 #include <algorithm>
 #include <map>
 
 #include "experiments/query/level_replay.hpp"
 
-namespace violet::gui {
+namespace violet::query {
 namespace {
 
 // Only what the engine did: a MAP or an UNMAP is looked up in a table of ranges.
@@ -14,10 +14,14 @@ class TopologyAt {
  public:
   TopologyAt(const CellData& cell, TopologyState& out) : cell_(cell), out_(out) {}
 
-  void attach(std::uint32_t endpoint, std::uint32_t domain) {
+  // `seen_from_the_start`: all that happened to the domain since it came to be.
+  void attach(std::uint32_t endpoint, std::uint32_t domain, bool seen_from_the_start) {
     domain_of_[endpoint] = domain;
+    if (!mappings_.contains(domain)) seen_[domain] = seen_from_the_start;
     mappings_[domain];
   }
+  // Events before `at` are missing: what was, may have changed.
+  void doubt() { seen_.clear(); }
   void map(std::uint32_t domain, const TopologyState::Mapping& mapping) {
     mappings_[domain][mapping.range.first.value] = mapping;
   }
@@ -25,7 +29,8 @@ class TopologyAt {
     switch (event.kind) {
       case EventKind::kAttach:
         detach(AttachEvent::of(event).endpoint.value);
-        return attach(AttachEvent::of(event).endpoint.value, AttachEvent::of(event).domain.value);
+        return attach(AttachEvent::of(event).endpoint.value, AttachEvent::of(event).domain.value,
+                      true);
       case EventKind::kDetach:
         return detach(AttachEvent::of(event).endpoint.value);
       case EventKind::kMapDone:
@@ -55,7 +60,10 @@ class TopologyAt {
     for (const auto& [id, mappings] : mappings_) {
       TopologyState::Domain domain;
       domain.id = id;
-      domain.mapping_count = mappings.size();
+      const auto seen = seen_.find(id);
+      const bool known = seen != seen_.end() && seen->second;
+      if (known) domain.mapping_count = mappings.size();
+      if (!known && out_.because.empty()) out_.because = "how it began was not recorded";
       domain.truncated = mappings.size() > most;
       for (const auto& [first, mapping] : mappings) {
         if (domain.mappings.size() >= most) break;
@@ -96,11 +104,31 @@ class TopologyAt {
   const CellData& cell_;
   TopologyState& out_;
   std::map<std::uint32_t, std::uint32_t> domain_of_;
+  std::map<std::uint32_t, bool> seen_;  // Domains whose every event was seen.
   std::map<std::uint32_t, std::map<std::uint64_t, TopologyState::Mapping>> mappings_;
   std::map<std::uint32_t, std::vector<TopologyState::Region>> regions_;
 };
 
 }  // namespace
+
+// The newest moment before `at` (absolute) at which events are missing; nothing: there is none.
+static std::optional<Ticks> lost_before(const CellData& cell, Ticks at) {
+  std::optional<Ticks> newest;
+  const auto add = [&](Ticks end) { newest = std::max(newest.value_or(0), end); };
+  for (const KeptEvents::Gap& gap : cell.events->gaps()) {
+    if (gap.from < at) add(std::min(gap.to, at));
+  }
+  const auto& buckets = cell.pyramid.buckets;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    const Ticks from = cell.base.start() + (static_cast<Ticks>(i) << cell.pyramid.facts.shift);
+    if (from >= at) break;
+    // Of those times that are kept the gaps are known better.
+    if (buckets[i].gap != 0 && (from < cell.kept_from || from >= cell.kept_until)) {
+      add(std::min(at, from + cell.pyramid.width()));
+    }
+  }
+  return newest;
+}
 
 TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings) {
   TopologyState out;
@@ -108,11 +136,12 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
   const Ticks until = cell.base.ticks(at == std::numeric_limits<Nanos>::max() ? at : at + 1);
   const Checkpoint* from = cell.checkpoint(until);
   const Ticks begin = from == nullptr ? 0 : cell.base.start() + from->at;
+  const std::optional<Ticks> lost = lost_before(cell, until);
   TopologyAt state(cell, out);
   if (from != nullptr) {
     for (const AttachRecord& one :
          cell.pyramid.attached.subspan(from->attached.first, from->attached.count)) {
-      state.attach(one.endpoint, one.domain);
+      state.attach(one.endpoint, one.domain, !lost);
     }
     for (const MappingRecord& one :
          cell.pyramid.mappings.subspan(from->mappings.first, from->mappings.count)) {
@@ -123,16 +152,27 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
   }
   const bool kept = cell.kept_from <= begin && until <= cell.kept_until;
   if (kept && cell.events->count(begin, until) <= kMostTopologyEvents) {
+    bool doubted = !lost;
     cell.events->merge(begin, until, [&](std::uint16_t, const Event& event) {
+      if (!doubted && event.at >= *lost) {
+        state.doubt();
+        doubted = true;
+      }
       state.apply(event);
       return true;
     });
-  } else {
+    if (!doubted) state.doubt();
+    if (lost) out.because = "events were lost before";
+  } else if (from != nullptr) {
     // What is known is how it was then.
-    out.at = from == nullptr ? 0 : cell.base.since(from->at);
+    out.at = cell.base.since(from->at);
+    if (lost) state.doubt();
+    out.because = lost ? "events were lost before" : "no single event was kept since";
+  } else {
+    out.because = "no single event of this time was kept";
   }
   state.finish(most_mappings);
   return out;
 }
 
-}  // namespace violet::gui
+}  // namespace violet::query

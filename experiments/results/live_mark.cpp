@@ -18,7 +18,7 @@ constexpr const char* kFileName = "live.json";
 constexpr const char* kLiveSchema = "violet.live";
 constexpr int kLiveVersion = 1;
 
-// Nothing when there is no such process.
+// Nothing when there is no such process, or only what is left of it until its parent asks (a zombie).
 std::optional<std::uint64_t> start_time_of(std::int64_t pid) {
   const auto text = read_whole_file(fmt::format("/proc/{}/stat", pid));
   if (!text) return std::nullopt;
@@ -26,8 +26,10 @@ std::optional<std::uint64_t> start_time_of(std::int64_t pid) {
   const std::size_t name_end = text->rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
   std::istringstream fields(text->substr(name_end + 1));
-  std::string skipped;
-  for (int field = 3; field < 22; ++field) fields >> skipped;
+  std::string state, skipped;
+  fields >> state;
+  if (state == "Z" || state == "X") return std::nullopt;
+  for (int field = 4; field < 22; ++field) fields >> skipped;
   std::uint64_t start_time = 0;
   if (!(fields >> start_time)) return std::nullopt;
   return start_time;

@@ -65,9 +65,15 @@ class KilledRun {
   KilledRun& operator=(const KilledRun&) = delete;
   void kill() {
     if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
+    kill_unasked();
     ::waitpid(pid_, nullptr, 0);
     pid_ = 0;
+  }
+  // Dead, and nobody has asked how it ended: a zombie.
+  void kill_unasked() const {
+    ::kill(pid_, SIGKILL);
+    siginfo_t how{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOWAIT);
   }
 
  private:
@@ -97,6 +103,16 @@ TEST_F(LiveRuns, AKilledRunHasEndedAndWhatWasMappedStaysReadable) {
   ASSERT_EQ(observer.read(events), 1u);
   EXPECT_EQ(events[0].at, 42u);
   EXPECT_FALSE(SegmentView::attach(found->pid, found->fd));
+}
+
+TEST_F(LiveRuns, AZombieRunsNoMore) {
+  KilledRun run(folder_.path());
+  const auto found = find_live(folder_.path());
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_TRUE(is_running(*found));
+  run.kill_unasked();
+  EXPECT_FALSE(is_running(*found));
+  EXPECT_THAT(error(), HasSubstr("is gone"));
 }
 
 TEST_F(LiveRuns, AForeignFileIsAnErrorThatNamesIt) {

@@ -46,7 +46,7 @@ constexpr MetricInfo kCatalogue[] = {
      kLower,
      "invalidations that a reader held up for over 10 ms",
      {"stalls"}},
-    {"faults", "1", kLower, "translation faults that the device reported"},
+    {"faults", "1", kLower, "translation faults: accesses of endpoints that the engine refused"},
     {"lost_events", "1", kLower, "events that full rings dropped; exposure is not judged then"},
     // Exposure: what could still be reached after its unmap.
     {"always_mapped_bytes",

@@ -16,6 +16,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kFewRepetitions = 4;
+constexpr std::size_t kOutlierRepetitions = 8;
+constexpr double kOutlierShare =
+    0.02;  // Of the median: less is nearly constant, whatever its deviations.
 
 std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options) {
   const auto place = [&](const std::string& name) -> std::size_t {
@@ -137,7 +140,15 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
   }
 }
 
-void warn_about_values(const RunData& run, const Table& table, std::vector<std::string>& warnings) {
+bool worth_naming(const Outlier& outlier, const Samples& samples) {
+  return samples.values.size() >= kOutlierRepetitions &&
+         std::abs(outlier.value - median(samples.values)) >
+             kOutlierShare * std::abs(median(samples.values));
+}
+
+// One line for all cells that lack a metric for one reason.
+void note_values(const RunData& run, const Table& table, std::vector<std::string>& notes) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> missing;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
       const bool shown =
@@ -145,17 +156,26 @@ void warn_about_values(const RunData& run, const Table& table, std::vector<std::
                       [&](const Column& c) { return same_metric(c.name, samples.name); });
       if (!shown) continue;
       if (samples.values.empty()) {
-        warnings.push_back(fmt::format("{}: {} not available, because {}", cell.cell.label,
-                                       samples.name, samples.because));
+        missing[{samples.name, samples.because}].push_back(cell.cell.label);
       }
       for (const Outlier& outlier : outliers(samples.values)) {
-        warnings.push_back(
+        if (!worth_naming(outlier, samples)) continue;
+        notes.push_back(
             fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations)",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
                         samples.repetitions[outlier.index], outlier.deviations));
       }
     }
   }
+  for (const auto& [what, cells] : missing) {
+    notes.push_back(
+        fmt::format("{} not available, because {} ({})", what.first, what.second,
+                    cells.size() == 1 ? cells.front() : fmt::format("{} cells", cells.size())));
+  }
+}
+
+std::string warning_line(const std::string& text, const TextStyle& style) {
+  return painted("warning: " + printable(text), Tone::kWarning, style.colour) + "\n";
 }
 
 }  // namespace
@@ -187,13 +207,18 @@ std::vector<std::string> varying_axes(const RunData& run) {
 }
 
 Report report(const RunData& run, const ReportOptions& options) {
-  Report report{head_of(run), table_of(run, options), {}};
+  Report report{head_of(run), table_of(run, options), {}, {}};
+  for (const Note& note : run.notes) {
+    if (note.severity == "error") report.warnings.push_back("error: " + note.text);
+  }
   warn_about_repetitions(run, report.warnings);
   warn_about_host(run.manifest, report.warnings);
-  warn_about_values(run, report.table, report.warnings);
   for (const Note& note : run.notes) {
-    if (note.severity != "info") report.warnings.push_back(note.severity + ": " + note.text);
+    if (note.severity != "info" && note.severity != "error") {
+      report.warnings.push_back(note.severity + ": " + note.text);
+    }
   }
+  note_values(run, report.table, report.notes);
   return report;
 }
 
@@ -204,6 +229,7 @@ std::string render(const RunData& run, const Report& report, Format format,
     json["manifest"] = Json::parse(to_json(run.manifest));
     json["table"] = table_json(report.table);
     json["warnings"] = report.warnings;
+    json["notes"] = report.notes;
     return dump(json, 2);
   }
   if (format != Format::kText) return render(report.table, format, style);
@@ -211,8 +237,32 @@ std::string render(const RunData& run, const Report& report, Format format,
   for (const std::string& line : report.head) out += printable(line) + "\n";
   out += "\n" + render_text(report.table, style);
   if (!report.warnings.empty()) out += "\n";
+  for (const std::string& warning : report.warnings) out += warning_line(warning, style);
+  for (const std::string& note : report.notes) out += fmt::format("note: {}\n", printable(note));
+  return out;
+}
+
+std::string render_summary(const Report& report, const std::vector<Table>& tables,
+                           const ReadingOptions& options) {
+  std::string out;
+  for (const std::string& line : report.head) out += printable(line) + "\n";
+  for (const Table& table : tables) out += "\n" + render_text(table, options.style);
+  out +=
+      "\nMedians over the repetitions; ± is the larger side of the 95 % bootstrap interval of the "
+      "median.\n";
+  if (!report.warnings.empty()) out += "\n";
+  std::size_t said = 0;
   for (const std::string& warning : report.warnings) {
-    out += painted("warning: " + printable(warning), Tone::kWarning, style.colour) + "\n";
+    if (said == kMostWarnings && !options.notes) break;
+    out += warning_line(warning, options.style);
+    ++said;
+  }
+  if (options.notes) {
+    for (const std::string& note : report.notes) out += fmt::format("note: {}\n", printable(note));
+  } else if (const std::size_t more = report.warnings.size() - said + report.notes.size();
+             more > 0) {
+    out += fmt::format("{} more {}: ./violet report RUN --notes\n", more,
+                       more == 1 ? "note" : "notes");
   }
   return out;
 }

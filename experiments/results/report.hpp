@@ -2,7 +2,8 @@
 //
 // Threading: pure functions.
 // Invariants: whatever weakens the result is said: shared cores, dropped events, no governor,
-// unfinished repetitions, outliers. A missing number is shown as missing.
+// unfinished repetitions. A missing number is shown as missing. An outlier is named where there are repetitions
+// enough to call it one, and stays in.
 #pragma once
 
 #include <string>
@@ -19,15 +20,25 @@ struct ReportOptions {
 };
 
 struct Report {
-  std::vector<std::string> head;  // "plan demo (0badcafe), 12 cells, 5 repetitions"
-  Table table;                    // A row a cell, a column a metric.
-  std::vector<std::string> warnings;
+  std::vector<std::string> head;      // "plan demo (0badcafe), 12 cells, 5 repetitions"
+  Table table;                        // A row a cell, a column a metric: for programs.
+  std::vector<std::string> warnings;  // What changes what one may conclude, the gravest first.
+  std::vector<std::string> notes;     // What else is odd: outliers, what was not available.
 };
 
 Report report(const RunData& run, const ReportOptions& options = {});
-// The table alone for NDJSON and CSV.
+// For programs: the table, with all that is said beside it in JSON. As text, the table too.
 std::string render(const RunData& run, const Report& report, Format format,
                    const TextStyle& style = {});
+
+// For people: the head, the tables of a summary, and at most kMostWarnings warnings.
+inline constexpr std::size_t kMostWarnings = 6;
+struct ReadingOptions {
+  bool notes = false;  // Every warning and note.
+  TextStyle style = {};
+};
+std::string render_summary(const Report& report, const std::vector<Table>& tables,
+                           const ReadingOptions& options = {});
 
 // Axes with more than one value among the cells of a run.
 std::vector<std::string> varying_axes(const RunData& run);

@@ -24,7 +24,7 @@ class ResultsDatabase {
   Result<int> begin_repetition(const std::string& cell, std::uint32_t repetition, double start_s);
   Status finish_repetition(const RepetitionRecord& record);
   Status add_note(const Note& note);
-  // Folds the write-ahead log into the one file.
+  // Merges the write-ahead log into the one file.
   Status settle();
 
   Result<FinishedSet> finished();

@@ -53,6 +53,7 @@ struct Shown {
   std::string text;
   Tone tone = Tone::kPlain;
   bool right = false;
+  std::vector<std::string> more = {};  // Lines below the first.
 };
 
 std::string spread_of(const Quantity& q, double factor) {
@@ -78,12 +79,23 @@ Shown show(const Item& item, const Scale& scale, std::string_view unit) {
 }
 
 struct TextColumn {
-  std::string head;
+  std::vector<std::string> head;  // Lines.
   bool right = false;
   bool is_key = false;
   std::size_t width = 0;
   std::vector<Shown> items;
 };
+
+std::vector<std::string> head_lines(const Column& column) {
+  if (column.head.empty()) return {printable(column.name)};
+  std::vector<std::string> lines;
+  for (std::size_t from = 0; from <= column.head.size();) {
+    const std::size_t to = std::min(column.head.find('\n', from), column.head.size());
+    lines.push_back(printable(std::string_view(column.head).substr(from, to - from)));
+    from = to + 1;
+  }
+  return lines;
+}
 
 TextColumn lay_out(const Table& table, std::size_t index) {
   const Column& column = table.columns[index];
@@ -93,9 +105,16 @@ TextColumn lay_out(const Table& table, std::size_t index) {
     if (q != nullptr && q->value) values.push_back(*q->value);
   }
   const Scale scale = common_scale(values, column.unit);
-  TextColumn out{printable(column.name), !values.empty(), column.is_key, 0, {}};
-  if (!values.empty() && !scale.unit.empty()) out.head += fmt::format(" [{}]", scale.unit);
-  out.width = display_width(out.head);
+  TextColumn out{head_lines(column), !values.empty(), column.is_key, 0, {}};
+  if (!values.empty() && !scale.unit.empty()) {
+    const std::string unit = fmt::format("[{}]", scale.unit);
+    if (column.head.empty()) {
+      out.head.back() += " " + unit;
+    } else {
+      out.head.push_back(unit);
+    }
+  }
+  for (const std::string& line : out.head) out.width = std::max(out.width, display_width(line));
   for (const auto& row : table.rows) {
     out.items.push_back(show(row[index], scale, column.unit));
     out.width = std::max(out.width, display_width(out.items.back().text));
@@ -116,24 +135,88 @@ void append_line(std::string& out, const std::string& line) {
 }
 
 std::string block_of(const std::vector<const TextColumn*>& columns, std::size_t rows, bool colour) {
-  std::string out, head, rule;
+  std::string out, rule;
+  std::size_t lines = 0;
+  for (const TextColumn* column : columns) lines = std::max(lines, column->head.size());
+  for (std::size_t line = 0; line < lines; ++line) {
+    std::string head;
+    for (const TextColumn* column : columns) {
+      const bool there = line < column->head.size();
+      head += aligned(there ? column->head[line] : "", column->width, column->right) + kGap;
+    }
+    append_line(out, head);
+  }
   for (const TextColumn* column : columns) {
-    head += aligned(column->head, column->width, column->right) + kGap;
     for (std::size_t i = 0; i < column->width; ++i) rule += "─";
     rule += kGap;
   }
-  append_line(out, head);
   append_line(out, rule);
   for (std::size_t row = 0; row < rows; ++row) {
-    std::string line;
-    for (const TextColumn* column : columns) {
-      const Shown& item = column->items[row];
-      const bool right = item.right || column->right;
-      line += aligned(item.text, column->width, right, item.tone, colour) + kGap;
+    std::size_t more = 0;
+    for (const TextColumn* column : columns) more = std::max(more, column->items[row].more.size());
+    for (std::size_t part = 0; part <= more; ++part) {
+      std::string line;
+      for (const TextColumn* column : columns) {
+        const Shown& item = column->items[row];
+        const bool right = item.right || column->right;
+        const std::string text = part == 0                  ? item.text
+                                 : part <= item.more.size() ? item.more[part - 1]
+                                                            : "";
+        line += aligned(text, column->width, right, item.tone, colour) + kGap;
+      }
+      append_line(out, line);
     }
-    append_line(out, line);
   }
   return out;
+}
+
+constexpr std::size_t kLeastWrapped = 30;
+
+// The words of a text in lines; a word that is longer than a line stays whole.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    const std::size_t space = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, space);
+    text.remove_prefix(std::min(space + 1, text.size()));
+    std::string& line = lines.back();
+    if (!line.empty() && display_width(line) + 1 + display_width(word) > width) {
+      lines.emplace_back(word);
+    } else {
+      line += (line.empty() ? "" : " ") + std::string(word);
+    }
+  }
+  return lines;
+}
+
+bool wraps(const TextColumn& column) {
+  return !column.right && !column.is_key && column.width > kLeastWrapped;
+}
+
+// Wide columns of texts share what the others leave.
+void wrap_texts(std::vector<TextColumn>& columns, unsigned width) {
+  std::size_t all = 0, others = 0, wide = 0;
+  for (const TextColumn& column : columns) {
+    all += column.width + 2;
+    others += wraps(column) ? 2 : column.width + 2;
+    wide += wraps(column) ? 1 : 0;
+  }
+  if (width == 0 || wide == 0 || all <= width + 2) return;
+  if (others + wide * kLeastWrapped > width + 2) return;
+  const std::size_t share = (width + 2 - others) / wide;
+  for (TextColumn& column : columns) {
+    if (!wraps(column) || column.width <= share) continue;
+    column.width = 0;
+    for (const std::string& line : column.head) {
+      column.width = std::max(column.width, display_width(line));
+    }
+    for (Shown& item : column.items) {
+      auto lines = wrapped(item.text, share);
+      for (const auto& line : lines) column.width = std::max(column.width, display_width(line));
+      item.text = lines.front();
+      item.more.assign(lines.begin() + 1, lines.end());
+    }
+  }
 }
 
 // Groups of columns that fit the width, each led by the keys.
@@ -179,11 +262,12 @@ Result<Format> format_from(std::string_view name) {
 
 TextStyle style_for(int fd) {
   TextStyle style;
+  style.width = kPipeColumns;
   if (::isatty(fd) == 0) return style;
   const char* no_color = std::getenv("NO_COLOR");
   style.colour = no_color == nullptr || *no_color == '\0';
   winsize size{};
-  if (::ioctl(fd, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
+  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
   return style;
 }
 
@@ -247,6 +331,7 @@ std::string render_text(const Table& table, const TextStyle& style) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (table.columns[i].audience != Audience::kPrograms) columns.push_back(lay_out(table, i));
   }
+  wrap_texts(columns, style.width);
   std::string out = table.title.empty() ? std::string() : printable(table.title) + "\n\n";
   bool first = true;
   for (const auto& group : split(columns, style.width)) {
@@ -254,7 +339,12 @@ std::string render_text(const Table& table, const TextStyle& style) {
     first = false;
     out += block_of(group, table.rows.size(), style.colour);
   }
-  for (const std::string& note : table.notes) out += "\n" + printable(note);
+  for (const std::string& note : table.notes) {
+    for (const std::string& line :
+         wrapped(printable(note), style.width == 0 ? note.size() : style.width)) {
+      out += "\n" + line;
+    }
+  }
   if (!table.notes.empty()) out += '\n';
   return out;
 }

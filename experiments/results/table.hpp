@@ -44,6 +44,7 @@ struct Column {
   std::string unit = {};  // "ns", "s", "B", "<x>/s", "%", "1" or empty: see scale_of().
   bool is_key = false;    // Says what the row is about: repeated when a table is split.
   Audience audience = Audience::kAll;
+  std::string head = {};  // What people read instead of the name; a line break begins a new line.
 };
 
 struct Table {
@@ -58,9 +59,12 @@ Result<Format> format_from(std::string_view name);
 
 struct TextStyle {
   bool colour = false;
-  unsigned width = 0;  // Columns of the terminal; 0: no limit.
+  unsigned width =
+      0;  // Columns of the terminal; 0: no limit. Wide columns of texts are wrapped to fit.
 };
-// Colour only on a terminal and without NO_COLOR.
+// The width of a pipe, where a reader's window is not known.
+inline constexpr unsigned kPipeColumns = 100;
+// Colour only on a terminal and without NO_COLOR; as wide as the terminal.
 TextStyle style_for(int fd);
 
 std::string render(const Table& table, Format format, const TextStyle& style = {});

@@ -160,5 +160,28 @@ TEST(Tables, FormatsAreNamed) {
   EXPECT_EQ(format_from("xml").error().kind, ErrorKind::kUsage);
 }
 
+TEST(Tables, WrapTextsThatAreTooWide) {
+  Table table{"", {{"name", "", true}, {"what", ""}, {"why", ""}}, {}, {}};
+  const std::string words = "one two three four five six seven eight nine ten eleven twelve";
+  table.rows = {{Text{"a"}, Text{words}, Text{words}}, {Text{"b"}, Text{"short"}, Text{""}}};
+  const std::string text = render_text(table, {false, 80});
+  EXPECT_THAT(text, HasSubstr("twelve"));
+  std::size_t lines = 0;
+  for (std::size_t from = 0, to; (to = text.find('\n', from)) != std::string::npos; from = to + 1) {
+    EXPECT_LE(display_width(std::string_view(text).substr(from, to - from)), 80u);
+    ++lines;
+  }
+  EXPECT_EQ(lines, 2u + 2u + 1u) << text;
+  EXPECT_THAT(render_text(table, {false, 20}), HasSubstr(words)) << "too narrow to wrap";
+}
+
+TEST(Tables, AHeadMayHaveLines) {
+  Table table{
+      "", {{"name", "", true}, {"map.p50", "ns", false, Audience::kAll, "map\np50"}}, {}, {}};
+  table.rows = {{Text{"a"}, q(1500)}, {Text{"b"}, q(2500)}};
+  EXPECT_THAT(render_text(table, {}), StartsWith("name   map\n       p50\n      [µs]\n"));
+  EXPECT_THAT(render(table, Format::kCsv), HasSubstr("map.p50"));
+}
+
 }  // namespace
 }  // namespace violet::results

@@ -106,7 +106,7 @@ TEST_F(Interruption, AKilledRunKeepsWhatWasFinishedAndResumes) {
   for (const char* name : {"trace.events", "trace.pyramid"}) {
     EXPECT_TRUE(fs::exists(latest() / (std::string(name) + ".damaged"))) << name;
   }
-  EXPECT_TRUE(results::EventTrace::open(latest() / "trace.events"));
+  EXPECT_TRUE(EventTrace::open(latest() / "trace.events"));
 }
 
 TEST_F(Interruption, OneSignalEndsTheRunAfterTheRepetitionInHand) {

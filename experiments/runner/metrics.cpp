@@ -81,13 +81,13 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
 Snapshot Snapshot::of(Testbed& testbed) {
   const DeviceCounters& device = testbed.engine().counters();
   return {.guest = testbed.counters(),
-          .persistent = testbed.persistent_lives(),
+          .persistent = testbed.persistent_lifetimes(),
           .iotlb = testbed.iotlb_stats(),
           .polls = device.polls.value(),
           .useful_polls = device.useful_polls.value(),
           .parked = device.parked.value(),
           .stalls = device.stalls.value(),
-          .faults = device.faults_posted.value(),
+          .faults = testbed.engine().faults_reported(),
           .invalidations = device.invalidations.value(),
           .grace_periods = device.grace_periods.value()};
 }

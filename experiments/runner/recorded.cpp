@@ -19,7 +19,7 @@ void add_device_gauges(GaugeReadings& out, const DeviceCounters& device,
   engine(Gauge::kInvalidations, device.invalidations);
   engine(Gauge::kGracePeriods, device.grace_periods);
   engine(Gauge::kParked, device.parked);
-  engine(Gauge::kFaults, device.faults_posted);
+  out.add(Gauge::kFaults, kEngineLcore, device.faults());
 }
 
 }  // namespace violet

@@ -13,7 +13,7 @@ namespace violet {
 namespace {
 
 constexpr std::size_t kEventBatch = 4096;
-constexpr std::uint64_t kSliceNs = 10'000'000;  // Of events, given to a fold at once.
+constexpr std::uint64_t kSliceNs = 10'000'000;  // Of events, given to an aggregation at once.
 constexpr double kIntervalS = 0.5;  // Histograms are logged this often, so a kill loses less.
 
 void pin(std::thread& thread, unsigned cpu) {
@@ -36,7 +36,7 @@ results::HdrHistogram difference(const results::HdrHistogram& now,
 
 }  // namespace
 
-Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, results::EventTraceWriter* trace,
+Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, EventTraceWriter* trace,
                    const RecorderOptions& options)
     : recorded_(recorded),
       writer_(writer),
@@ -101,7 +101,7 @@ Status Recorder::stop() {
   return {};
 }
 
-void Recorder::feed(Fold& fold) const {
+void Recorder::aggregate_into(Aggregation& aggregation) const {
   // In slices of time, so that it never holds more than two of them. It is told that a slice is complete
   // one later, because the order within a ring is only about that of time (event.hpp).
   const Ticks slice = ns_to_ticks(kSliceNs);
@@ -118,7 +118,7 @@ void Recorder::feed(Fold& fold) const {
       const std::size_t end = gap[ring] < gaps.size() ? gaps[gap[ring]].at : events.size();
       std::size_t to = at[ring] + 1;
       while (to < end && events[to].at < until) ++to;
-      fold.take(rings_[ring]->lcore(), events.subspan(at[ring], to - at[ring]), lost);
+      aggregation.add(rings_[ring]->lcore(), events.subspan(at[ring], to - at[ring]), lost);
       at[ring] = to;
     }
     return at[ring] == events.size();
@@ -129,14 +129,14 @@ void Recorder::feed(Fold& fold) const {
   for (Ticks until = own.front().at + slice; !done; until += slice) {
     done = true;
     for (std::size_t ring = 0; ring < kRingCount; ++ring) done &= take_until(ring, until);
-    fold.advance(until - slice);
+    aggregation.advance(until - slice);
   }
   for (std::size_t ring = 0; ring < kRingCount; ++ring) {
     std::uint64_t lost = 0;
     for (; gap[ring] < gaps_[ring].size(); ++gap[ring]) lost += gaps_[ring][gap[ring]].lost;
-    if (lost > 0) fold.take(rings_[ring]->lcore(), {}, lost);
+    if (lost > 0) aggregation.add(rings_[ring]->lcore(), {}, lost);
   }
-  fold.finish();
+  aggregation.finish();
 }
 
 void Recorder::run() {

@@ -14,9 +14,9 @@
 // Limits: at most `max_events` are kept a ring; beyond that they count as dropped. The trace on disk
 // gets the events of at most `max_trace_events` of a repetition, the first ones.
 //
-// Why events are not folded here while they come in: on a machine with two CPUs this thread shares the
+// Why events are not aggregated here while they come in: on a machine with two CPUs this thread shares the
 // guest's, and every nanosecond that it spends is missing from what is measured. Copying an event takes
-// a few; folding takes ten times as much. The fold comes after the repetition.
+// a few; aggregating takes ten times as much. The aggregation comes after the repetition.
 #pragma once
 
 #include <array>
@@ -31,9 +31,9 @@
 
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/recorded.hpp"
+#include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/event_log.hpp"
 #include "experiments/trace/event_trace.hpp"
-#include "experiments/trace/fold.hpp"
 
 namespace violet {
 
@@ -50,7 +50,7 @@ struct RecorderOptions {
 class Recorder {
  public:
   // `writer` may be null: nothing is written then. `trace` may be null as well.
-  Recorder(Recorded& recorded, results::RunWriter* writer, results::EventTraceWriter* trace,
+  Recorder(Recorded& recorded, results::RunWriter* writer, EventTraceWriter* trace,
            const RecorderOptions& options);
   ~Recorder();
   Recorder(const Recorder&) = delete;
@@ -72,8 +72,8 @@ class Recorder {
 
   // Events of a ring, in order.
   std::span<const Event> events(RingIndex ring) const { return logs_[ring]->events(); }
-  // Folds what was recorded. Only after stop(), because it takes its time.
-  void feed(Fold& fold) const;
+  // Aggregates what was recorded. Only after stop(), because it takes its time.
+  void aggregate_into(Aggregation& aggregation) const;
   // Events of lcores that are missing from events().
   std::uint64_t dropped() const { return dropped_; }
 
@@ -100,11 +100,11 @@ class Recorder {
 
   Recorded& recorded_;
   results::RunWriter* writer_;
-  results::EventTraceWriter* trace_;
+  EventTraceWriter* trace_;
   RecorderOptions options_;
   LcoreRings rings_;
   std::array<std::unique_ptr<EventLog>, kRingCount> logs_;
-  std::array<results::MissingEvents, kRingCount> missing_;  // Since the ring's last block.
+  std::array<MissingEvents, kRingCount> missing_;  // Since the ring's last block.
   std::array<std::vector<Gap>, kRingCount> gaps_;
   std::array<std::uint64_t, kRingCount> dropped_before_{};
   std::array<std::uint64_t, kRingCount> dropped_seen_{};

@@ -2,7 +2,7 @@
 
 #include "engine/base/clock.hpp"
 #include "experiments/runner/metrics.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
@@ -59,10 +59,10 @@ class Loop {
 // What viewers see of the whole repetition, also of the events that the trace does not keep.
 Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup) {
   if (setup.trace == nullptr || setup.writer == nullptr) return {};
-  Fold fold({.ns_per_tick = ns_per_tick()});
-  recorder.feed(fold);
-  return results::append_pyramid(setup.writer->pyramid_path(), setup.recorder.cell,
-                                 setup.recorder.repetition, fold.pyramid());
+  Aggregation aggregation({.ns_per_tick = ns_per_tick()});
+  recorder.aggregate_into(aggregation);
+  return append_pyramid(setup.writer->pyramid_path(), setup.recorder.cell,
+                        setup.recorder.repetition, aggregation.pyramid());
 }
 
 }  // namespace

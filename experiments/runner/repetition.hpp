@@ -19,7 +19,7 @@ struct RepetitionSetup {
   const plans::RunSettings& run;
   RecorderOptions recorder;
   results::RunWriter* writer = nullptr;
-  results::EventTraceWriter* trace = nullptr;
+  EventTraceWriter* trace = nullptr;
   std::function<void()> tick = {};           // Progress; called about 20 times a second.
   std::function<void(Phase)> entered = {};   // A phase begins; outside of what is measured.
   const std::atomic<bool>* abort = nullptr;  // Set: leave at once, without a result.

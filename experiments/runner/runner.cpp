@@ -114,7 +114,7 @@ results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& option
   if (cores.oversubscribed) manifest.oversubscribed = cores.shared;
   manifest.injected_costs = injected_costs(plan);
   if (!eal.huge_pages()) {
-    manifest.hugepages = {"", "EAL found fewer free hugepages than it needs and runs without"};
+    manifest.hugepages = {"", eal.against_huge_pages()};
   }
   manifest.noise_floor = results::noise_history(options.runs_root, manifest).floor;
   return manifest;
@@ -283,7 +283,9 @@ class PlanRun {
 
   Status measure(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
     const auto position = static_cast<std::uint32_t>(&cell - plan_.cells.data());
-    status_ = {position, repetition, Phase::kStart, 0, cell.label};
+    status_ = {position, repetition, Phase::kStart, 0, cell.label, {}};
+    status_.step = {static_cast<std::uint32_t>(steps_done_ + 1),
+                    static_cast<std::uint32_t>(steps_)};
     tell_viewers(0);
     const Ticks began = now_ticks();
     const auto tick = [&] {
@@ -353,7 +355,7 @@ class PlanRun {
   Eal& eal_;
   results::RunWriter writer_;
   results::Progress progress_;
-  results::EventTraceWriter* trace_ = nullptr;
+  EventTraceWriter* trace_ = nullptr;
   std::unique_ptr<RunSegment> segment_;
   std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
   SegmentStatus status_;

@@ -130,11 +130,26 @@ TEST(Exposure, BounceAtFullSpeedLosesNoEvent) {
 }
 
 TEST(Exposure, StrategiesWithPoolsTakeNoMappingAway) {
-  const auto plan = plan_of(plan_text(
-      "strategy = ['bounce-dynamic', 'direct', 'off', 'lazy-single']\nworkload = ['net-rx', "
-      "'net-tx', 'nvme-4k', 'mapbench', 'trace:blk-randread-strict']",
-      kShort));
+  const auto plan =
+      plan_of(plan_text("strategy = ['bounce-dynamic', 'direct', 'off', 'lazy-single', "
+                        "'optimistic']\nworkload = ['net-rx', "
+                        "'net-tx', 'nvme-4k', 'mapbench', 'trace:blk-randread-strict']",
+                        kShort));
   for (const auto& cell : plan.cells) expect_sound(run_cell(plan, cell), cell.label);
+}
+
+// What protects refuses both strays of each operation; what does not, neither. The allowed access always gets through.
+TEST(Faults, StraysAreRefusedAndCountedWhereAStrategyProtects) {
+  const auto plan = plan_of(plan_text(
+      "workload = 'stray'\nplacement = ['sidecore', 'samecore']\n"
+      "strategy = ['strict', 'lazy-percpu', 'optimistic', 'bounce-dynamic', 'direct', 'off']",
+      "repetitions = 1\nwarmup_operations = 10\noperations = 500"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    const bool protects = cell.strategy != "direct" && cell.strategy != "off";
+    EXPECT_EQ(value_of(record, "data_errors"), 0) << cell.label;
+    EXPECT_EQ(value_of(record, "faults"), protects ? 1000 : 0) << cell.label;
+  }
 }
 
 // A full disk costs the trace, not the measurement.
@@ -149,7 +164,7 @@ TEST(Recording, ATraceThatCannotBeWrittenLeavesTheRecordWhole) {
                                   .seed = 1});
   ASSERT_TRUE(testbed) << testbed.error().message;
   const fs::path path = fs::path(testing::TempDir()) / "full.events";
-  auto trace = results::EventTraceWriter::open(path, {});
+  auto trace = EventTraceWriter::open(path, {});
   ASSERT_TRUE(trace) << trace.error().message;
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
@@ -240,7 +255,7 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
   const TestFolder folder;
   const auto path = folder.path() / "trace.events";
-  auto writer = results::EventTraceWriter::open(path, {ns_per_tick(), now_ticks(), 0});
+  auto writer = EventTraceWriter::open(path, {ns_per_tick(), now_ticks(), 0});
   auto testbed = Testbed::create({.eal = eal(cores),
                                   .cores = cores,
                                   .cell = plan.cells.front(),
@@ -257,7 +272,7 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   if (record) traced.record = *record;
   const auto stats = (*testbed)->iotlb_stats();
   traced.translations = stats.hits + stats.misses;
-  const auto trace = results::EventTrace::open(path);
+  const auto trace = EventTrace::open(path);
   EXPECT_TRUE(trace) << (trace ? "" : trace.error().message);
   for (std::size_t i = 0; i < trace->blocks().size(); ++i) {
     EXPECT_TRUE(trace->verify(i));

@@ -84,7 +84,7 @@ class Testbed final : public Recorded {
     std::uint64_t probes = 0, hits = 0, dropped = 0;
   };
   RogueTotals rogue() const;
-  PersistentTotals persistent_lives() { return guest_->persistent(now_ticks()); }
+  PersistentTotals persistent_lifetimes() { return guest_->persistent(now_ticks()); }
   // The guest's lcore polls the endpoints, and runs the engine.
   bool endpoints_shared() const { return !setup_.cores.endpoint.has_value(); }
   bool engine_on_guest_lcore() const { return setup_.cell.placement == "samecore"; }

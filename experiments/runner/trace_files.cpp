@@ -20,20 +20,20 @@ bool set_aside(const std::filesystem::path& path, const Error& why,
 
 }  // namespace
 
-Result<results::EventTraceWriter> open_trace_files(
-    const results::RunWriter& writer, const std::function<void(const std::string&)>& warn) {
+Result<EventTraceWriter> open_trace_files(const results::RunWriter& writer,
+                                          const std::function<void(const std::string&)>& warn) {
   std::error_code error;
   if (const auto path = writer.pyramid_path(); std::filesystem::exists(path, error)) {
-    const auto pyramids = results::PyramidFile::open(path);
+    const auto pyramids = PyramidFile::open(path);
     // One that cannot even be moved is found by the first append, which warns then.
     if (!pyramids) static_cast<void>(set_aside(path, pyramids.error(), warn));
   }
   const auto path = writer.trace_path();
-  const results::EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s()};
+  const EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s()};
   const bool there = std::filesystem::exists(path, error);
-  auto trace = results::EventTraceWriter::open(path, info);
+  auto trace = EventTraceWriter::open(path, info);
   if (trace || !there || !set_aside(path, trace.error(), warn)) return trace;
-  return results::EventTraceWriter::open(path, info);
+  return EventTraceWriter::open(path, info);
 }
 
 }  // namespace violet

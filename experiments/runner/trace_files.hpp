@@ -13,7 +13,7 @@
 
 namespace violet {
 
-Result<results::EventTraceWriter> open_trace_files(
-    const results::RunWriter& writer, const std::function<void(const std::string&)>& warn);
+Result<EventTraceWriter> open_trace_files(const results::RunWriter& writer,
+                                          const std::function<void(const std::string&)>& warn);
 
 }  // namespace violet

@@ -192,16 +192,13 @@ struct Tails {
 template <class I>
 Result<Tails> measure_tails(Lab& lab, const char* iotlb) {
   using Bed = DeviceBed<I>;
-  auto bed = Bed::make(iotlb, 4096);
-  if (!bed) return tl::unexpected<Error>(bed.error());
+  VIOLET_TRY(auto bed, Bed::make(iotlb, 4096));
   for (std::uint32_t page = 0; page < kChurnHotPages; ++page) {
-    if (!(*bed)->map(Churn::iova(page), Churn::phys(page))) return fail("a hot MAP was refused");
+    if (!bed->map(Churn::iova(page), Churn::phys(page))) return fail("a hot MAP was refused");
   }
-  Churner<Bed> churner(**bed);
-  if (auto launched = lab.eal->launch(1, [&] { churner.run(); }); !launched) {
-    return tl::unexpected<Error>(launched.error());
-  }
-  ChurnEndpoint<Bed> endpoint(**bed, lab.size(100'000, 1'000));
+  Churner<Bed> churner(*bed);
+  VIOLET_TRY(lab.eal->launch(1, [&] { churner.run(); }));
+  ChurnEndpoint<Bed> endpoint(*bed, lab.size(100'000, 1'000));
   Tails tails;
   bool right = true;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
@@ -237,26 +234,23 @@ bool has_hits(const Samples& p999) {
 
 Result<Findings> measure_churn(Lab& lab) {
   if (!lab.two_cpus()) return Findings{not_available("churn_tail", kNeedsTwoCpus)};
-  auto standard = measure_tails<DefaultIotlb>(lab, kDefaultIotlb);
-  if (!standard) return tl::unexpected<Error>(standard.error());
-  auto ranges = measure_tails<GenerationRangesIotlb>(lab, "generation-ranges");
-  if (!ranges) return tl::unexpected<Error>(ranges.error());
-  auto targeted = measure_tails<TargetedIotlb>(lab, "targeted-ack");
-  if (!targeted) return tl::unexpected<Error>(targeted.error());
-  if (!has_hits(standard->churned.hits_p999) || !has_hits(standard->quiet.hits_p999)) {
+  VIOLET_TRY(const auto standard, measure_tails<DefaultIotlb>(lab, kDefaultIotlb));
+  VIOLET_TRY(const auto ranges, measure_tails<GenerationRangesIotlb>(lab, "generation-ranges"));
+  VIOLET_TRY(const auto targeted, measure_tails<TargetedIotlb>(lab, "targeted-ack"));
+  if (!has_hits(standard.churned.hits_p999) || !has_hits(standard.quiet.hits_p999)) {
     return Findings{
         not_available("churn_tail", "in some repetition no batch of 16 hit throughout")};
   }
   return Findings{
       {"churn_tail",
-       {ratio(standard->churned.hits_p999, standard->quiet.hits_p999)},
-       fmt::format("{}; with generation-ranges {}; with targeted-ack {}", tails_text(*standard),
-                   tails_text(*ranges), tails_text(*targeted)),
+       {ratio(standard.churned.hits_p999, standard.quiet.hits_p999)},
+       fmt::format("{}; with generation-ranges {}; with targeted-ack {}", tails_text(standard),
+                   tails_text(ranges), tails_text(targeted)),
        fmt::format(
            "batches in which something missed are left out, and of those that hit throughout the "
            "slowest still wait {} longer for lines that the engine writes",
-           ns_text(kBatch * (results::median(standard->churned.hits_p999) -
-                             results::median(standard->quiet.hits_p999)))),
+           ns_text(kBatch * (results::median(standard.churned.hits_p999) -
+                             results::median(standard.quiet.hits_p999)))),
        fmt::format(
            "batches of {} translations of {} hot pages; p99.9 of the batches in which all hit, two "
            "clock reads taken off; IOTLB generation-domain, in which every UNMAP empties the "

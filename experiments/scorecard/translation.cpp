@@ -117,11 +117,10 @@ struct BareIotlb {
 
 template <class Bed>
 Result<std::unique_ptr<Bed>> populated(const Lookups& lookups) {
-  auto bed = Bed::make(kDefaultIotlb, lookups.sequence.size() + 64);
-  if (!bed) return bed;
+  VIOLET_TRY(auto bed, Bed::make(kDefaultIotlb, lookups.sequence.size() + 64));
   for (const std::uint64_t at : lookups.sequence) {
     const std::uint64_t first = at & ~(kPage - 1);
-    if (!(*bed)->map(first, lookups.phys[(first - lookups.base) / kPage])) {
+    if (!bed->map(first, lookups.phys[(first - lookups.base) / kPage])) {
       return fail("MAP {:#x} was refused", first);
     }
   }
@@ -149,23 +148,22 @@ struct Rivals {
 };
 
 Result<HitSamples> measure_hit_samples(Lab& lab, const Lookups& lookups, const Rivals& rivals) {
-  auto bed = populated<DefaultBed>(lookups);
-  if (!bed) return tl::unexpected<Error>(bed.error());
+  VIOLET_TRY(auto bed, populated<DefaultBed>(lookups));
   BareIotlb bare(lookups);
   const std::uint64_t expected = pass_array(lookups);
   const std::size_t rounds =
       std::max<std::size_t>(lab.size(1 << 18, 1 << 10) / lookups.sequence.size(), 1);
-  if (pass_bursts(lookups, **bed) != expected) return fail("a filling pass gave other addresses");
-  const std::uint64_t misses = (*bed)->stats().misses;
+  if (pass_bursts(lookups, *bed) != expected) return fail("a filling pass gave other addresses");
+  const std::uint64_t misses = bed->stats().misses;
   HitSamples samples;
   bool right = true;
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {  // The first warms up.
     if (i == 1) samples = {};
     right &= timed(samples.array, lookups, expected, rounds, [&] { return pass_array(lookups); });
     right &= timed(samples.device, lookups, expected, rounds,
-                   [&] { return pass_bursts(lookups, **bed); });
+                   [&] { return pass_bursts(lookups, *bed); });
     right &= timed(samples.single, lookups, expected, rounds,
-                   [&] { return pass_translate(lookups, **bed); });
+                   [&] { return pass_translate(lookups, *bed); });
     right &=
         timed(samples.bare, lookups, expected, rounds, [&] { return bare.pass_bursts(lookups); });
     right &=
@@ -179,7 +177,7 @@ Result<HitSamples> measure_hit_samples(Lab& lab, const Lookups& lookups, const R
     lab.tick();
   }
   if (!right) return fail("the arms of the hit benches gave different addresses");
-  if ((*bed)->stats().misses != misses) return fail("a hit bench missed");
+  if (bed->stats().misses != misses) return fail("a hit bench missed");
   return samples;
 }
 
@@ -203,28 +201,26 @@ Finding hit_finding(std::string_view key, const HitSamples& samples) {
 
 Result<Findings> measure_hits(Lab& lab) {
   const Lookups few(lab.size(4096, 256));
-  auto small = measure_hit_samples(lab, few, {});
-  if (!small) return tl::unexpected<Error>(small.error());
+  VIOLET_TRY(const auto small, measure_hit_samples(lab, few, {}));
   const Lookups many(lab.size(65536, 1024));
-  auto hash = DpdkHash::make(many);
-  if (!hash) return tl::unexpected<Error>(hash.error());
-  auto large =
-      measure_hit_samples(lab, many, {std::make_unique<IntervalTree>(many), std::move(*hash)});
-  if (!large) return tl::unexpected<Error>(large.error());
-  Findings found{hit_finding("hit_4k", *small), hit_finding("hit_64k", *large)};
+  VIOLET_TRY(auto hash, DpdkHash::make(many));
+  VIOLET_TRY(
+      const auto large,
+      measure_hit_samples(lab, many, {std::make_unique<IntervalTree>(many), std::move(hash)}));
+  Findings found{hit_finding("hit_4k", small), hit_finding("hit_64k", large)};
   found.push_back({"hit_vs_gtree",
-                   {ratio(large->tree, large->device)},
-                   fmt::format("{} in bursts vs {}; single calls {}", ns_text(large->device),
-                               ns_text(large->tree), ns_text(large->single)),
+                   {ratio(large.tree, large.device)},
+                   fmt::format("{} in bursts vs {}; single calls {}", ns_text(large.device),
+                               ns_text(large.tree), ns_text(large.single)),
                    fmt::format("the tree's lookup takes {} and the hit {}; hit_64k says of what",
-                               ns_text(large->tree), ns_text(large->device)),
+                               ns_text(large.tree), ns_text(large.device)),
                    ""});
   found.push_back({"hit_vs_rte_hash",
-                   {ratio(large->hash, large->device)},
-                   fmt::format("{} in bursts vs {}; single calls {}", ns_text(large->device),
-                               ns_text(large->hash), ns_text(large->single)),
+                   {ratio(large.hash, large.device)},
+                   fmt::format("{} in bursts vs {}; single calls {}", ns_text(large.device),
+                               ns_text(large.hash), ns_text(large.single)),
                    fmt::format("the hash lookup takes {} and the hit {}; hit_64k says of what",
-                               ns_text(large->hash), ns_text(large->device)),
+                               ns_text(large.hash), ns_text(large.device)),
                    "rte_hash_lookup_bulk_data(), 64 keys a call, CRC hash, half full"});
   return found;
 }
@@ -232,8 +228,7 @@ Result<Findings> measure_hits(Lab& lab) {
 Result<Findings> measure_miss(Lab& lab) {
   const Lookups lookups(lab.size(65536, 1024));
   // The IOTLB of which one UNMAP empties everything.
-  auto bed = populated<DefaultBed>(lookups);
-  if (!bed) return tl::unexpected<Error>(bed.error());
+  VIOLET_TRY(auto bed, populated<DefaultBed>(lookups));
   const IntervalTree tree(lookups);
   const std::uint64_t expected = pass_array(lookups);
   const std::uint64_t other = lookups.base - 16 * kPage;
@@ -245,10 +240,10 @@ Result<Findings> measure_miss(Lab& lab) {
   for (std::size_t i = 0; i < lab.repetitions() + 1; ++i) {
     if (i == 1) miss = gtree = {};
     // One UNMAP in the domain: its generation moves on and every cached entry is dead.
-    if (!(*bed)->map(other, 0) || !(*bed)->unmap(other)) return fail("a churn request was refused");
-    const std::uint64_t before = (*bed)->stats().misses;
-    right &= timed(miss, lookups, expected, 1, [&] { return pass_translate(lookups, **bed); });
-    misses += (*bed)->stats().misses - before;
+    if (!bed->map(other, 0) || !bed->unmap(other)) return fail("a churn request was refused");
+    const std::uint64_t before = bed->stats().misses;
+    right &= timed(miss, lookups, expected, 1, [&] { return pass_translate(lookups, *bed); });
+    misses += bed->stats().misses - before;
     ++passes;
     right &= timed(gtree, lookups, expected, 1, [&] { return tree.pass(lookups); });
     lab.tick();

@@ -122,11 +122,12 @@ Result<ViewerSamples> measure_viewer_samples(Lab& lab, unsigned cpu, unsigned fr
 std::string text_of(const ViewerSamples& samples, unsigned frames, std::string_view where) {
   const auto& seen = samples.totals;
   const double all = static_cast<double>(std::max<std::uint64_t>(seen.events + seen.lost, 1));
-  return fmt::format("{}, {} frames/s: {} M/s vs {} M/s, A/A {}; it folded {:.0f} % of the events",
-                     where, frames, results::three_digits(results::median(samples.watched) / 1e6),
-                     results::three_digits(results::median(samples.alone) / 1e6),
-                     results::three_digits(ratio(samples.again, samples.alone).value),
-                     100 * static_cast<double>(seen.events) / all);
+  return fmt::format(
+      "{}, {} frames/s: {} M/s vs {} M/s, A/A {}; it aggregated {:.0f} % of the events", where,
+      frames, results::three_digits(results::median(samples.watched) / 1e6),
+      results::three_digits(results::median(samples.alone) / 1e6),
+      results::three_digits(ratio(samples.again, samples.alone).value),
+      100 * static_cast<double>(seen.events) / all);
 }
 
 }  // namespace
@@ -147,8 +148,9 @@ Result<Findings> measure_viewer(Lab& lab) {
       {"viewer",
        {spare_ratio, ratio(shared.watched, shared.alone)},
        spare_text + "; " + text_of(shared, kSharedFrames, "on the guest's CPU"),
-       "the viewer takes the guest's CPU for copying and folding what 32 requests in flight leave",
-       "the application's data path in a process of its own (attach, observe, fold), without "
+       "the viewer takes the guest's CPU for copying and aggregating what 32 requests in flight "
+       "leave",
+       "the application's data path in a process of its own (attach, observe, aggregate), without "
        "drawing; "
        "events of the engine only"}};
 }

@@ -14,7 +14,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/telemetry/segment.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 
 namespace violet::scorecard {
 namespace {
@@ -51,7 +51,7 @@ class Attachment {
   Attachment(SegmentView view, unsigned frames_per_s)
       : view_(std::move(view)),
         period_ms_(static_cast<int>(1000 / frames_per_s)),
-        fold_({.ns_per_tick = view_.info().ns_per_tick}),
+        aggregation_({.ns_per_tick = view_.info().ns_per_tick}),
         batch_(1 << 14) {
     for (std::size_t i = 0; i < view_.rings().size(); ++i) observers_.push_back(view_.observe(i));
   }
@@ -67,8 +67,8 @@ class Attachment {
   void frame() {
     const Ticks now = now_ticks();
     for (std::size_t i = 0; i < observers_.size(); ++i) read(i);
-    fold_.advance(now);
-    fold_.pyramid();
+    aggregation_.advance(now);
+    aggregation_.pyramid();
     static_cast<void>(view_.status());
     ++totals_.frames;
   }
@@ -79,7 +79,8 @@ class Attachment {
       const std::uint64_t lost = observer.lost();
       const std::size_t count = observer.read(batch_);
       if (count == 0) break;
-      fold_.take(view_.rings()[ring].lcore, std::span(batch_).first(count), observer.lost() - lost);
+      aggregation_.add(view_.rings()[ring].lcore, std::span(batch_).first(count),
+                       observer.lost() - lost);
       totals_.events += count;
       left -= std::min<std::uint64_t>(left, count);
     }
@@ -87,7 +88,7 @@ class Attachment {
 
   SegmentView view_;
   int period_ms_;
-  Fold fold_;
+  Aggregation aggregation_;
   std::vector<Event> batch_;
   std::vector<RingObserver> observers_;
   ViewerProcess::Totals totals_;
@@ -95,7 +96,7 @@ class Attachment {
 
 [[noreturn]] void serve(pid_t run, int orders, int answers) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  step_back(kFoldingNice);
+  step_back(kAggregatingNice);
   Order order;
   while (receive(orders, order)) {
     move_to(order.cpu);

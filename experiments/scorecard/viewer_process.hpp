@@ -1,5 +1,5 @@
 // A viewer process does what the application does with a live run, without drawing: it maps the run's segment
-// through /proc, and so many times a second it copies what is new in every ring and folds it.
+// through /proc, and so many times a second it copies what is new in every ring and aggregates it.
 //
 // Threading: owner-only, lcore 0. start() forks, so it comes before EAL and before any other thread.
 // Invariants: the process ends with its parent, however that ends. It has the priority that the
@@ -19,7 +19,7 @@ class ViewerProcess {
  public:
   struct Totals {
     std::uint64_t frames = 0;
-    std::uint64_t events = 0;  // Copied and folded.
+    std::uint64_t events = 0;  // Copied and aggregated.
     std::uint64_t lost = 0;    // Overwritten before it came to them.
   };
 

@@ -43,6 +43,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(lazy_percpu)             \
   STRATEGY(lazy_single)             \
   STRATEGY(bounce_dynamic)          \
+  STRATEGY(optimistic)              \
   STRATEGY(direct)                  \
   STRATEGY(off)
 

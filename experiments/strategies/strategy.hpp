@@ -4,7 +4,7 @@
 // that per-CPU magazines and flush queues behave as on a real guest.
 // Invariants:
 //   An IOVA is not handed out again while any device could still translate its last use (the exposure ledger
-//   counts violations; the number must be 0).
+//   counts violations; the number must be 0), unless for the same page with the same rights (DmaMapping::kept).
 //   After unmap() of a strict strategy returns, no endpoint can reach the buffer.
 //   A failed map() leaves nothing mapped.
 //   What map_list() made is unmapped whole: all of it, in its order, in one unmap_list() (which may hold other

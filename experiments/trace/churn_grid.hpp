@@ -1,5 +1,5 @@
 // Churn of pages over time in a bounded number of cells: when there are too many, neighbours in time or
-// neighbours in address are folded together, whichever keeps the grid's shape.
+// neighbours in address are merged, whichever keeps the grid's shape.
 //
 // Threading: owner-only.
 // Invariants: column width >= what set_least_shift() said; cells and spans together stay below the limit
@@ -42,7 +42,7 @@ class ChurnGrid {
   bool crowded() const { return cells_.size() + spans_.size() > most_; }
   // Sorts; crowded() is exact then.
   void settle();
-  // Sorts, and folds together what is too much.
+  // Sorts, and merges what is too much.
   void tidy();
   // Begins with what another one has.
   void adopt(const ChurnGrid& other);

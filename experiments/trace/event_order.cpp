@@ -9,7 +9,7 @@ bool earlier(const Event& a, const Event& b) { return a.at < b.at; }
 
 }  // namespace
 
-EventQueue::Stream& EventQueue::stream_for(std::uint16_t lcore, Ticks first) {
+EventMerger::Stream& EventMerger::stream_for(std::uint16_t lcore, Ticks first) {
   Stream* latest = nullptr;
   for (Stream& stream : streams_) {
     if (stream.lcore != lcore) continue;
@@ -24,7 +24,7 @@ EventQueue::Stream& EventQueue::stream_for(std::uint16_t lcore, Ticks first) {
   return stream;
 }
 
-std::uint64_t EventQueue::take(std::uint16_t lcore, std::span<const Event> events) {
+std::uint64_t EventMerger::take(std::uint16_t lcore, std::span<const Event> events) {
   if (events.empty()) return 0;
   const bool sorted = std::is_sorted(events.begin(), events.end(), earlier);
   const Ticks first =
@@ -46,14 +46,14 @@ std::uint64_t EventQueue::take(std::uint16_t lcore, std::span<const Event> event
   return reordered;
 }
 
-void EventQueue::Stream::drop_to(const Event* at) {
+void EventMerger::Stream::drop_to(const Event* at) {
   head = static_cast<std::size_t>(at - events.data());
   if (head < events.size() / 2) return;
   events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(head));
   head = 0;
 }
 
-std::size_t EventQueue::size() const {
+std::size_t EventMerger::size() const {
   std::size_t total = 0;
   for (const Stream& stream : streams_) total += stream.events.size() - stream.head;
   return total;

@@ -4,7 +4,7 @@
 // Threading: owner-only.
 // Invariants: at the same instant what changes mappings comes first (EventTraits), then the streams in their order.
 // Events of one stream keep their order.
-// Limits: a stream that is not in order of time makes the result so; the queue raises its times. EventQueue has
+// Limits: a stream that is not in order of time makes the result so; the queue raises its times. EventMerger has
 // kMostStreams streams, EventGaps kMost gaps: beyond that the oldest two become one.
 #pragma once
 
@@ -64,8 +64,8 @@ void merge_events(std::span<MergeCursor> cursors, Ticks until, bool all, Refill&
   }
 }
 
-// Events that were taken and not yet merged.
-class EventQueue {
+// Events that were taken in and not yet merged by time.
+class EventMerger {
  public:
   static constexpr std::size_t kMostStreams = 64;
 

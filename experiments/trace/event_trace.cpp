@@ -13,7 +13,7 @@
 
 #include "engine/base/files.hpp"
 
-namespace violet::results {
+namespace violet {
 namespace {
 
 struct FileHeader {
@@ -195,4 +195,4 @@ std::uint64_t EventTrace::not_kept() const {
   return total;
 }
 
-}  // namespace violet::results
+}  // namespace violet

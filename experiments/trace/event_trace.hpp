@@ -26,7 +26,7 @@
 #include "engine/base/result.hpp"
 #include "engine/telemetry/event_bodies.hpp"
 
-namespace violet::results {
+namespace violet {
 
 inline constexpr std::uint32_t kEventTraceVersion = 2;
 inline constexpr std::size_t kMostBlockEvents = 65536;
@@ -40,7 +40,7 @@ struct EventTraceInfo {
 // What happened to events of a lcore since its last block, and did not make it into the file.
 struct MissingEvents {
   std::uint64_t dropped = 0;   // Lost by a full ring: nobody has seen them.
-  std::uint64_t not_kept = 0;  // Seen, counted and folded, but beyond what the trace keeps.
+  std::uint64_t not_kept = 0;  // Seen, counted and aggregated, but beyond what the trace keeps.
 };
 
 class EventTraceWriter {
@@ -97,4 +97,4 @@ class EventTrace {
   bool cut_short_ = false;
 };
 
-}  // namespace violet::results
+}  // namespace violet

@@ -7,7 +7,7 @@
 #include "experiments/trace/event_trace.hpp"
 
 using namespace violet;
-using namespace violet::results;
+using namespace violet;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<Event> aligned(size / sizeof(Event) + 1);

@@ -8,7 +8,7 @@
 #include "engine/base/files.hpp"
 #include "engine/base/test_folder_testing.hpp"
 
-namespace violet::results {
+namespace violet {
 namespace {
 
 namespace fs = std::filesystem;
@@ -107,4 +107,4 @@ TEST_F(EventTraces, DamageIsNamedWithItsOffset) {
 }
 
 }  // namespace
-}  // namespace violet::results
+}  // namespace violet

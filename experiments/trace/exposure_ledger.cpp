@@ -8,7 +8,7 @@
 
 #include "engine/base/flat_table.hpp"
 #include "engine/telemetry/event_bodies.hpp"
-#include "experiments/trace/life_tracker.hpp"
+#include "experiments/trace/lifetime_tracker.hpp"
 
 namespace violet {
 namespace {
@@ -16,10 +16,10 @@ namespace {
 constexpr std::int64_t kGranuleBytes = std::int64_t{1} << kGranuleShift4K;
 
 // As many as a life's number has room for: a result counts all there were.
-constexpr LifeLimits kAll{.pages = (std::size_t{1} << 30) - 1,
-                          .call_pages = (std::uint64_t{1} << 20) + 1,
-                          .mappings = ~std::size_t{0},
-                          .flights = ~std::size_t{0}};
+constexpr LifetimeLimits kAll{.pages = (std::size_t{1} << 30) - 1,
+                              .call_pages = (std::uint64_t{1} << 20) + 1,
+                              .mappings = ~std::size_t{0},
+                              .flights = ~std::size_t{0}};
 
 struct Judged {
   Ticks begin;
@@ -96,32 +96,33 @@ class StalePages {
   std::uint64_t reowned_pages_ = 0;
 };
 
-class Ledger : public LifeSink {
+class Ledger : public LifetimeSink {
  public:
   explicit Ledger(const ExposureInput& input);
   ExposureReport run();
 
   // What the tracker gives.
-  void page(const Life& life, std::uint64_t granule, int live, int stale, Ticks at);
-  void surely_stale(const Life& life, std::uint64_t granule, int by, Ticks at) {
-    stale_.lower.change(phys_page(life, granule), by, at);
+  void page(const Lifetime& lifetime, std::uint64_t granule, int live, int stale, Ticks at);
+  void surely_stale(const Lifetime& lifetime, std::uint64_t granule, int by, Ticks at) {
+    stale_.lower.change(phys_page(lifetime, granule), by, at);
   }
-  void unmapped(const Life&, Ticks) { matched_ = true; }
-  void window(const Life& life);
-  void reused(const Life&) { ++result_.iova_reuse_violations; }
+  void unmapped(const Lifetime&, Ticks) { matched_ = true; }
+  void window(const Lifetime& lifetime);
+  void reused(const Lifetime&) { ++result_.iova_reuse_violations; }
   void engine_mapped(const GranuleSpan& range);
   void engine_unmapped(const GranuleSpan& range);
   bool engine_has(const GranuleSpan& page) const;
-  void refused(const Life& life) {
-    if (judged(life.mapped)) ++result_.refused_maps;
+  void refused(const Lifetime& lifetime) {
+    if (judged(lifetime.mapped)) ++result_.refused_maps;
   }
 
  private:
-  static std::uint64_t phys_page(const Life& life, std::uint64_t granule) {
-    return life.phys_page + (granule - life.first);
+  static std::uint64_t phys_page(const Lifetime& lifetime, std::uint64_t granule) {
+    return lifetime.phys_page + (granule - lifetime.first);
   }
   bool judged(Ticks at) const { return at >= time_.begin && at <= time_.end; }
   void on_guest(const Event& event);
+  void hand_out(const DmaEvent& call, Ticks at);
   void change_live(const DmaEvent& call, std::int64_t sign, Ticks at);
   void report_censored(ExposureReport& report);
   ExposureReport report();
@@ -129,7 +130,7 @@ class Ledger : public LifeSink {
   const ExposureInput& input_;
   Judged time_;
   std::uint64_t lost_;
-  LifeTracker<Ledger> tracker_;
+  LifetimeTracker<Ledger> tracker_;
   std::unordered_map<std::uint32_t, std::map<std::uint64_t, std::uint64_t>>
       stored_;  // What the engine has mapped, by domain: first granule to last.
   Bounds<StalePages> stale_;
@@ -150,7 +151,7 @@ Ledger::Ledger(const ExposureInput& input)
   stale_.lower.judge(time_);
   stale_.upper.judge(time_);
   if (lost_ > 0) tracker_.lose();
-  LifeTable& table = tracker_.table();
+  LifetimeTable& table = tracker_.table();
   for (const auto& [endpoint, domain] : input.attached) {
     table.attach(endpoint.value, table.domain(domain.value));
   }
@@ -158,23 +159,23 @@ Ledger::Ledger(const ExposureInput& input)
 
 // --- The tracker's sink ---
 
-void Ledger::page(const Life& life, std::uint64_t granule, int live, int stale, Ticks at) {
-  if (stale != 0) stale_.upper.change(phys_page(life, granule), stale, at);
+void Ledger::page(const Lifetime& lifetime, std::uint64_t granule, int live, int stale, Ticks at) {
+  if (stale != 0) stale_.upper.change(phys_page(lifetime, granule), stale, at);
   if (live > 0) matched_ = true;
 }
 
-void Ledger::window(const Life& life) {
-  const Ticks u = life.unmapped;
+void Ledger::window(const Lifetime& lifetime) {
+  const Ticks u = lifetime.unmapped;
   if (!judged(u)) return;
-  windows_.lower.push_back(life.executed > u ? life.executed - u : 0);
-  windows_.upper.push_back(life.unreachable > u ? life.unreachable - u : 0);
+  windows_.lower.push_back(lifetime.executed > u ? lifetime.executed - u : 0);
+  windows_.upper.push_back(lifetime.unreachable > u ? lifetime.unreachable - u : 0);
 }
 
 // An address that comes back to the engine while an invalidation of it is in flight is reused too early.
 void Ledger::engine_mapped(const GranuleSpan& range) {
   stored_[range.domain][range.first] = range.last;
   if (lost_ > 0) return;  // That it was complete may be among the lost.
-  for (const LifeTable::Flight& flight : tracker_.table().flights) {
+  for (const LifetimeTable::Flight& flight : tracker_.table().flights) {
     const GranuleSpan& other = flight.range;
     if (other.domain != range.domain || other.first > range.last || range.first > other.last) {
       continue;
@@ -208,18 +209,22 @@ void Ledger::on_guest(const Event& event) {
   const DmaEvent call = DmaEvent::of(event);
   const bool map = event.kind == EventKind::kDmaMap;
   if (input_.persistent && call.persistent) return;
-  if (map) {
-    const std::uint64_t pages = GranuleExtent(call).pages;
-    for (std::uint64_t i = 0; i < pages; ++i) {
-      stale_.lower.hand_out(call.phys_page + i, event.at);
-      stale_.upper.hand_out(call.phys_page + i, event.at);
-    }
-    if (call.has_slack() && judged(event.at)) ++result_.slack_maps;
-  }
+  // A mapping that is taken over is no longer stale; what else leads to the page is.
+  if (map && !call.kept) hand_out(call, event.at);
+  if (map && call.has_slack() && judged(event.at)) ++result_.slack_maps;
   matched_ = call.persistent;
   if (!call.persistent) tracker_.apply(event);
+  if (map && call.kept) hand_out(call, event.at);
   if (call.persistent && !map && judged(event.at)) ++result_.persistent_unmaps;
   if (matched_) change_live(call, map ? 1 : -1, event.at);
+}
+
+void Ledger::hand_out(const DmaEvent& call, Ticks at) {
+  const std::uint64_t pages = GranuleExtent(call).pages;
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    stale_.lower.hand_out(call.phys_page + i, at);
+    stale_.upper.hand_out(call.phys_page + i, at);
+  }
 }
 
 // Live is what the guest has mapped by its own word: between its calls, whatever the engine did.
@@ -250,19 +255,19 @@ ExposureReport Ledger::run() {
 }
 
 void Ledger::report_censored(ExposureReport& report) {
-  LifeTable& table = tracker_.table();
-  std::vector<bool> seen(table.lives.size());
-  table.pages.for_each([&](std::uint64_t, const LifeTable::Page& page) {
-    const Life& life = table.lives[page.life];
-    if (!life.is(LifeRecord::kStale) || life.is(LifeRecord::kNoWindow)) return;
-    if (!judged(life.unmapped)) return;
+  LifetimeTable& table = tracker_.table();
+  std::vector<bool> seen(table.lifetimes.size());
+  table.pages.for_each([&](std::uint64_t, const LifetimeTable::Page& page) {
+    const Lifetime& lifetime = table.lifetimes[page.lifetime];
+    if (!lifetime.is(LifetimeRecord::kStale) || lifetime.is(LifetimeRecord::kNoWindow)) return;
+    if (!judged(lifetime.unmapped)) return;
     ++report.censored_pages;
-    if (seen[page.life]) return;
-    seen[page.life] = true;
+    if (seen[page.lifetime]) return;
+    seen[page.lifetime] = true;
     ++report.censored_unmaps;
     report.oldest_censored_ns =
         std::max(report.oldest_censored_ns,
-                 static_cast<double>(time_.end - life.unmapped) * input_.ns_per_tick);
+                 static_cast<double>(time_.end - lifetime.unmapped) * input_.ns_per_tick);
   });
 }
 

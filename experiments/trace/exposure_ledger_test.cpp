@@ -253,6 +253,64 @@ TEST(Exposure, T1_AnAddressHandedOutBeforeItsUnmapWasExecutedIsAViolation) {
   EXPECT_EQ(story.judge().iova_reuse_violations, 1u);
 }
 
+DmaEvent taken_over(DmaEvent call) {
+  call.kept = true;
+  return call;
+}
+
+TEST(Exposure, T1_AKeptMappingThatIsTakenOverEndsItsWindowAndIsNoViolation) {
+  Story story;
+  const auto a = buffer(0x1000, 0x80000, 2 * kPage);
+  story.map(100, a);
+  story.dma_unmap(200, a);
+  story.dma_map(250, taken_over(a));
+  story.dma_unmap(400, a);
+  story.executed(410, 0x1000, 2 * kPage);
+  story.completed(430, 0x1000, 2 * kPage);
+  story.input.begin = 100;
+  story.input.end = 1100;
+  const auto report = story.judge();
+  EXPECT_EQ(report.iova_reuse_violations, 0u);
+  EXPECT_EQ(report.unmaps, 2u);
+  EXPECT_EQ(report.window.lower.max_ns, 50);
+  EXPECT_EQ(report.window.lower.p50_ns, 10);
+  EXPECT_EQ(report.window.upper.p50_ns, 30);
+  EXPECT_DOUBLE_EQ(report.mean_stale_pages.upper, 2 * (50 + 30) / 1000.0);
+  EXPECT_DOUBLE_EQ(report.mean_live_pages, 2 * (100 + 150) / 1000.0);
+  EXPECT_EQ(report.reowned_pages, (Bounds<std::uint64_t>{0, 0}));
+  EXPECT_EQ(report.refused_maps, 0u);
+  EXPECT_EQ(report.censored_unmaps, 0u);
+  EXPECT_EQ(report.unmatched_events, 0u);
+}
+
+TEST(Exposure, T1_OnlyTheSamePageWithTheSameRightsIsTakenOver) {
+  auto other_rights = buffer(0x1000, 0x80000);
+  other_rights.granted = Permissions::kReadWrite;
+  for (const auto& other : {buffer(0x1000, 0x90000), other_rights}) {
+    Story story;
+    const auto a = buffer(0x1000, 0x80000);
+    story.map(100, a);
+    story.dma_unmap(200, a);
+    story.dma_map(250, taken_over(other));
+    story.dma_unmap(260, other);
+    EXPECT_EQ(story.judge().iova_reuse_violations, 1u);
+  }
+}
+
+TEST(Exposure, AnotherWayToAPageThatWasTakenOverIsReowned) {
+  Story story;
+  const auto a = buffer(0x1000, 0x80000);
+  const auto b = buffer(0x2000, 0x80000);
+  story.map(100, a);
+  story.map(110, b);
+  story.dma_unmap(200, a);
+  story.dma_unmap(210, b);
+  story.dma_map(250, taken_over(a));
+  const auto report = story.judge();
+  EXPECT_EQ(report.reowned_pages, (Bounds<std::uint64_t>{1, 1}));
+  EXPECT_EQ(report.censored_pages, 1u);
+}
+
 TEST(Exposure, T1_AMapElsewhereDuringAnInvalidationIsNone) {
   Story story;
   const auto a = buffer(0x1000, 0x80000);

@@ -18,7 +18,7 @@ class PageHistory {
  public:
   static constexpr std::size_t kMostRegions = std::size_t{1} << 18;
 
-  // Keys are those of LifeTable::key(). Whether it was mapped before.
+  // Keys are those of LifetimeTable::key(). Whether it was mapped before.
   bool map(std::uint64_t key) {
     Region* region = at(key);
     if (region == nullptr) return false;

@@ -13,7 +13,7 @@ constexpr std::uint64_t kProbeGranule = std::uint64_t{1} << kGranuleShift4K;
 constexpr Ticks kNever = ~Ticks{0};
 
 // A mapping over one granule that somebody probed.
-struct Life {
+struct Lifetime {
   Ticks mapped;             // The engine began to map it...
   Ticks returned = kNever;  // ... and the dma_map that wanted it returned.
   Ticks executed = kNever;
@@ -23,13 +23,13 @@ struct Life {
 
 enum class Expected { kHit, kMiss, kUncertain };
 
-Expected expected_of(const Life& life, Ticks at, Access access, Ticks slack) {
-  if (!allows(life.permissions, access)) return Expected::kMiss;
+Expected expected_of(const Lifetime& lifetime, Ticks at, Access access, Ticks slack) {
+  if (!allows(lifetime.permissions, access)) return Expected::kMiss;
   const auto before = [&](Ticks event) { return event != kNever && at + slack < event; };
   const auto after = [&](Ticks event) { return event != kNever && at > event + slack; };
-  if (before(life.mapped) || after(life.completed)) return Expected::kMiss;
-  const bool mapped = after(life.returned);
-  const bool gone = life.executed != kNever && !before(life.executed);
+  if (before(lifetime.mapped) || after(lifetime.completed)) return Expected::kMiss;
+  const bool mapped = after(lifetime.returned);
+  const bool gone = lifetime.executed != kNever && !before(lifetime.executed);
   return mapped && !gone ? Expected::kHit : Expected::kUncertain;
 }
 
@@ -51,15 +51,15 @@ class Comparison {
     for (const Event& event : input.probes) {
       if (event.kind != EventKind::kRogueProbe) continue;
       if (const Attachment* to = attachment(ProbeEvent::of(event).endpoint, event.at)) {
-        lives_[to->domain].try_emplace(ProbeEvent::of(event).iova.value / kProbeGranule);
+        lifetimes_[to->domain].try_emplace(ProbeEvent::of(event).iova.value / kProbeGranule);
       }
     }
     for (const Event& event : input.engine) note_mapping(event);
     for (const Event& event : input.guest) note_return(event);
     if (!input.guest.empty()) return;
-    for (auto& [domain, granules] : lives_) {
-      for (auto& [granule, lives] : granules) {
-        for (Life& life : lives) life.returned = life.mapped;
+    for (auto& [domain, granules] : lifetimes_) {
+      for (auto& [granule, lifetimes] : granules) {
+        for (Lifetime& lifetime : lifetimes) lifetime.returned = lifetime.mapped;
       }
     }
   }
@@ -74,7 +74,7 @@ class Comparison {
   }
 
  private:
-  using Granules = std::map<std::uint64_t, std::vector<Life>>;
+  using Granules = std::map<std::uint64_t, std::vector<Lifetime>>;
 
   void note_attachment(const Event& event) {
     const bool attach = event.kind == EventKind::kAttach;
@@ -96,8 +96,8 @@ class Comparison {
   template <class Function>
   void for_probed(std::uint32_t domain, std::uint64_t first, std::uint64_t last,
                   Function&& function) {
-    const auto found = lives_.find(domain);
-    if (found == lives_.end()) return;
+    const auto found = lifetimes_.find(domain);
+    if (found == lifetimes_.end()) return;
     Granules& granules = found->second;
     for (auto at = granules.lower_bound(first); at != granules.end() && at->first <= last; ++at) {
       function(at->second);
@@ -107,17 +107,17 @@ class Comparison {
   void note_mapping(const Event& event) {
     switch (event.kind) {
       case EventKind::kMapDone:
-        return for_mapped(MappingEvent::of(event), [&](std::vector<Life>& lives) {
-          lives.push_back(
+        return for_mapped(MappingEvent::of(event), [&](std::vector<Lifetime>& lifetimes) {
+          lifetimes.push_back(
               {.mapped = event.at,
                .permissions = MappingEvent::of(event).permissions & Permissions::kReadWrite});
         });
       case EventKind::kUnmapExecuted:
         return for_mapped(MappingEvent::of(event),
-                          [&](std::vector<Life>& lives) { execute(lives, event.at); });
+                          [&](std::vector<Lifetime>& lifetimes) { execute(lifetimes, event.at); });
       case EventKind::kUnmapCompleted:
         return for_mapped(MappingEvent::of(event),
-                          [&](std::vector<Life>& lives) { complete(lives, event.at); });
+                          [&](std::vector<Lifetime>& lifetimes) { complete(lifetimes, event.at); });
       case EventKind::kAttach:
         ++endpoints_[AttachEvent::of(event).domain.value];
         return;
@@ -143,25 +143,28 @@ class Comparison {
     const std::uint64_t first = call.iova.value;
     const std::uint64_t last = first + std::max(1u, call.bytes) - 1;
     for_probed(to->domain, first / kProbeGranule, last / kProbeGranule,
-               [&](std::vector<Life>& lives) {
-                 auto life = std::upper_bound(lives.begin(), lives.end(), event.at, began_later);
-                 if (life == lives.begin()) return;
-                 --life;
-                 life->returned = std::min(life->returned, event.at);
+               [&](std::vector<Lifetime>& lifetimes) {
+                 auto lifetime =
+                     std::upper_bound(lifetimes.begin(), lifetimes.end(), event.at, began_later);
+                 if (lifetime == lifetimes.begin()) return;
+                 --lifetime;
+                 lifetime->returned = std::min(lifetime->returned, event.at);
                });
   }
-  static bool began_later(Ticks at, const Life& life) { return at < life.mapped; }
+  static bool began_later(Ticks at, const Lifetime& lifetime) { return at < lifetime.mapped; }
 
-  // Lives of one granule follow one another: those still open are at the end.
-  static void execute(std::vector<Life>& lives, Ticks at) {
-    for (auto life = lives.rbegin(); life != lives.rend() && life->executed == kNever; ++life) {
-      life->executed = at;
+  // Lifetimes of one granule follow one another: those still open are at the end.
+  static void execute(std::vector<Lifetime>& lifetimes, Ticks at) {
+    for (auto lifetime = lifetimes.rbegin();
+         lifetime != lifetimes.rend() && lifetime->executed == kNever; ++lifetime) {
+      lifetime->executed = at;
     }
   }
   // A mapping that came after the execution is another one.
-  static void complete(std::vector<Life>& lives, Ticks at) {
-    for (auto life = lives.rbegin(); life != lives.rend() && life->completed == kNever; ++life) {
-      if (life->executed != kNever) life->completed = at;
+  static void complete(std::vector<Lifetime>& lifetimes, Ticks at) {
+    for (auto lifetime = lifetimes.rbegin();
+         lifetime != lifetimes.rend() && lifetime->completed == kNever; ++lifetime) {
+      if (lifetime->executed != kNever) lifetime->completed = at;
     }
   }
 
@@ -170,9 +173,9 @@ class Comparison {
     unsigned& endpoints = endpoints_[domain];
     if (endpoints > 0) --endpoints;
     if (endpoints > 0) return;
-    for_probed(domain, 0, ~std::uint64_t{0}, [&](std::vector<Life>& lives) {
-      execute(lives, at);
-      complete(lives, at);
+    for_probed(domain, 0, ~std::uint64_t{0}, [&](std::vector<Lifetime>& lifetimes) {
+      execute(lifetimes, at);
+      complete(lifetimes, at);
     });
   }
 
@@ -185,16 +188,17 @@ class Comparison {
     return false;
   }
 
-  Expected expectation(const std::vector<Life>& lives, Access access, Ticks at) const {
+  Expected expectation(const std::vector<Lifetime>& lifetimes, Access access, Ticks at) const {
     Expected expected = Expected::kMiss;
     // From the newest mapping that may have begun, back to the first that was surely gone.
-    auto life = std::upper_bound(lives.begin(), lives.end(), at + input_.slack, began_later);
-    while (life != lives.begin()) {
-      --life;
-      const Expected one = expected_of(*life, at, access, input_.slack);
+    auto lifetime =
+        std::upper_bound(lifetimes.begin(), lifetimes.end(), at + input_.slack, began_later);
+    while (lifetime != lifetimes.begin()) {
+      --lifetime;
+      const Expected one = expected_of(*lifetime, at, access, input_.slack);
       if (one == Expected::kHit) return one;
       if (one == Expected::kUncertain) expected = one;
-      if (life->completed != kNever && life->completed + input_.slack < at) break;
+      if (lifetime->completed != kNever && lifetime->completed + input_.slack < at) break;
     }
     return expected;
   }
@@ -209,8 +213,8 @@ class Comparison {
     const Expected expected =
         attachment_is_open(probe.endpoint, event.at)
             ? Expected::kUncertain
-            : expectation(lives_.at(to->domain).at(probe.iova.value / kProbeGranule), probe.access,
-                          event.at);
+            : expectation(lifetimes_.at(to->domain).at(probe.iova.value / kProbeGranule),
+                          probe.access, event.at);
     count(expected, probe.reached, result);
   }
 
@@ -235,7 +239,7 @@ class Comparison {
   const ProbeInput& input_;
   std::unordered_map<std::uint32_t, std::vector<Attachment>> attachments_;  // By endpoint.
   std::unordered_map<std::uint32_t, unsigned> endpoints_;                   // By domain.
-  std::unordered_map<std::uint32_t, Granules> lives_;                       // By domain.
+  std::unordered_map<std::uint32_t, Granules> lifetimes_;                   // By domain.
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 // P2 all arrays but the spans and what belongs to a checkpoint are sorted by their bucket, column or time. P3 times are ticks since `start`, but for
 // `start` itself. P4 what events lost are counted in `lost` and marked in `gap`.
 // Limits: kMostBuckets buckets and kMostCells cells a churn grid, whatever the length of the run; what
-// does not fit any more is folded together with its neighbour.
+// does not fit any more is merged with its neighbour.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace violet {
 inline constexpr std::size_t kMostBuckets = std::size_t{1} << 15;
 inline constexpr std::size_t kMostCells = std::size_t{1} << 19;
 inline constexpr std::size_t kTimedOperations = 4;  // Map, unmap, translate, fault.
-// Tall ones, balanced ones and wide ones: pages are folded together when there are more than so many bands
+// Tall ones, balanced ones and wide ones: pages are merged when there are more than so many bands
 // to a column of time.
 inline constexpr std::size_t kChurnGrids = 3;
 inline constexpr std::array<double, kChurnGrids> kBandsPerColumn{64, 0.5, 1.0 / 128};
@@ -112,7 +112,7 @@ struct ChurnGridShape {
 };
 
 // A dma_map's life so far. Granules are pages of 4 KiB.
-struct LifeRecord {
+struct LifetimeRecord {
   std::uint64_t first = 0;  // Granule.
   std::uint32_t pages = 0;
   std::uint32_t bytes = 0;
@@ -133,9 +133,9 @@ struct LifeRecord {
 };
 // A page of a life that is not simply reachable.
 struct PageRecord {
-  std::uint32_t life = 0;    // Position in its checkpoint.
-  std::uint32_t offset = 0;  // Page of the life.
-  std::uint32_t state = 0;   // 1 executed, 2 complete, 3 gone.
+  std::uint32_t lifetime = 0;  // Position in its checkpoint.
+  std::uint32_t offset = 0;    // Page of the life.
+  std::uint32_t state = 0;     // 1 executed, 2 complete, 3 gone.
   std::uint32_t flight =
       0;  // Of an executed page: position of its UNMAP among those of the checkpoint.
 };
@@ -162,7 +162,7 @@ struct Checkpoint {
     std::uint64_t first = 0, count = 0;
   };
   Ticks at = 0;
-  Slice lives, pages, flights, mappings, attached;
+  Slice lifetimes, pages, flights, mappings, attached;
 };
 
 struct ProbeRecord {
@@ -222,7 +222,7 @@ struct PyramidView {
   std::array<std::span<const ChurnSpan>, kChurnGrids> spans;
   std::span<const std::uint32_t> endpoints;  // Ids, by BinCell::endpoint.
   std::span<const Checkpoint> checkpoints;
-  std::span<const LifeRecord> lives;
+  std::span<const LifetimeRecord> lifetimes;
   std::span<const PageRecord> pages;
   std::span<const FlightRecord> flights;
   std::span<const MappingRecord> mappings;
@@ -246,7 +246,7 @@ struct Pyramid {
   std::array<std::vector<ChurnSpan>, kChurnGrids> spans;
   std::vector<std::uint32_t> endpoints;
   std::vector<Checkpoint> checkpoints;
-  std::vector<LifeRecord> lives;
+  std::vector<LifetimeRecord> lifetimes;
   std::vector<PageRecord> pages;
   std::vector<FlightRecord> flights;
   std::vector<MappingRecord> mappings;
@@ -273,7 +273,7 @@ inline PyramidView Pyramid::view() const {
   }
   view.endpoints = endpoints;
   view.checkpoints = checkpoints;
-  view.lives = lives;
+  view.lifetimes = lifetimes;
   view.pages = pages;
   view.flights = flights;
   view.mappings = mappings;

@@ -16,9 +16,9 @@
 
 #include "engine/base/file_descriptor.hpp"
 #include "engine/base/files.hpp"
-#include "experiments/trace/life_table.hpp"
+#include "experiments/trace/lifetime_table.hpp"
 
-namespace violet::results {
+namespace violet {
 namespace {
 
 constexpr unsigned kMostCheckedShift = 63;
@@ -65,25 +65,25 @@ bool inside(const Checkpoint::Slice& slice, std::size_t size) {
   return slice.first <= size && slice.count <= size - slice.first;
 }
 
-bool good_lives(std::span<const LifeRecord> lives) {
+bool good_lifetimes(std::span<const LifetimeRecord> lifetimes) {
   std::uint64_t pages = 0;
-  for (const LifeRecord& life : lives) {
-    if (life.pages == 0 || life.pages > LifeLimits().call_pages ||
-        life.first > kLastGranule - (life.pages - 1)) {
+  for (const LifetimeRecord& lifetime : lifetimes) {
+    if (lifetime.pages == 0 || lifetime.pages > LifetimeLimits().call_pages ||
+        lifetime.first > kLastGranule - (lifetime.pages - 1)) {
       return false;
     }
-    pages += life.pages;
+    pages += lifetime.pages;
   }
   // Persistent ones count as well, and may overlap.
-  return pages <= 4 * LifeLimits().pages;
+  return pages <= 4 * LifetimeLimits().pages;
 }
 
 bool good_checkpoint(const PyramidView& pyramid, const Checkpoint& at) {
-  if (!inside(at.lives, pyramid.lives.size()) || !inside(at.pages, pyramid.pages.size()) ||
+  if (!inside(at.lifetimes, pyramid.lifetimes.size()) || !inside(at.pages, pyramid.pages.size()) ||
       !inside(at.flights, pyramid.flights.size()) ||
       !inside(at.mappings, pyramid.mappings.size()) ||
       !inside(at.attached, pyramid.attached.size()) ||
-      !good_lives(pyramid.lives.subspan(at.lives.first, at.lives.count))) {
+      !good_lifetimes(pyramid.lifetimes.subspan(at.lifetimes.first, at.lifetimes.count))) {
     return false;
   }
   const auto pages = pyramid.pages.subspan(at.pages.first, at.pages.count);
@@ -91,7 +91,8 @@ bool good_checkpoint(const PyramidView& pyramid, const Checkpoint& at) {
   const auto flights = pyramid.flights.subspan(at.flights.first, at.flights.count);
   return std::all_of(pages.begin(), pages.end(),
                      [&](const PageRecord& page) {
-                       return page.life < at.lives.count && page.state >= 1 && page.state <= 3;
+                       return page.lifetime < at.lifetimes.count && page.state >= 1 &&
+                              page.state <= 3;
                      }) &&
          std::all_of(mappings.begin(), mappings.end(),
                      [](const MappingRecord& one) { return one.first <= one.last; }) &&
@@ -187,7 +188,7 @@ constexpr void for_arrays(View& view, Visit&& visit) {
   for (auto& spans : view.spans) visit(spans);
   visit(view.endpoints);
   visit(view.checkpoints);
-  visit(view.lives);
+  visit(view.lifetimes);
   visit(view.pages);
   visit(view.flights);
   visit(view.mappings);
@@ -366,4 +367,4 @@ Result<PyramidView> PyramidFile::read(std::size_t index) const {
   return fail("{}: offset {}: {}", path_.string(), section.offset, flaw);
 }
 
-}  // namespace violet::results
+}  // namespace violet

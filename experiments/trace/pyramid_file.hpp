@@ -24,7 +24,7 @@
 #include "engine/base/result.hpp"
 #include "experiments/trace/pyramid.hpp"
 
-namespace violet::results {
+namespace violet {
 
 inline constexpr std::uint32_t kPyramidVersion = 4;
 
@@ -60,4 +60,4 @@ class PyramidFile {
   bool cut_short_ = false;
 };
 
-}  // namespace violet::results
+}  // namespace violet

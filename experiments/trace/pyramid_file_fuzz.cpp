@@ -12,12 +12,12 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/files.hpp"
-#include "experiments/trace/fold.hpp"
-#include "experiments/trace/life_table.hpp"
+#include "experiments/trace/aggregation.hpp"
+#include "experiments/trace/lifetime_table.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 
 using namespace violet;
-using namespace violet::results;
+using namespace violet;
 
 namespace {
 
@@ -45,9 +45,9 @@ std::filesystem::path scratch() {
 
 // Of a section that is written today.
 std::string header_of_today() {
-  Fold fold({});
-  fold.finish();
-  VIOLET_CHECK(append_pyramid(scratch(), 0, 0, fold.pyramid()));
+  Aggregation aggregation({});
+  aggregation.finish();
+  VIOLET_CHECK(append_pyramid(scratch(), 0, 0, aggregation.pyramid()));
   const auto bytes = read_whole_file(scratch());
   std::filesystem::remove(scratch());
   VIOLET_CHECK(bytes.has_value());
@@ -89,9 +89,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     VIOLET_CHECK(!view->buckets.empty());
     for (const Checkpoint& checkpoint : view->checkpoints) {
-      LifeTable table;
+      LifetimeTable table;
       table.load(*view, checkpoint);
-      VIOLET_CHECK(table.lives.size() == checkpoint.lives.count);
+      VIOLET_CHECK(table.lifetimes.size() == checkpoint.lifetimes.count);
     }
   }
   return 0;

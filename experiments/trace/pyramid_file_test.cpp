@@ -8,9 +8,9 @@
 
 #include "engine/base/files.hpp"
 #include "engine/base/test_folder_testing.hpp"
-#include "experiments/trace/fold.hpp"
+#include "experiments/trace/aggregation.hpp"
 
-namespace violet::results::pyramid_file_test {
+namespace violet::pyramid_file_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -33,10 +33,10 @@ Pyramid some_pyramid(std::uint64_t calls) {
     events.push_back({at + 260, EventKind::kFault, 2, 0, 7, first, 0});
     events.push_back({at + 270, EventKind::kSample, 1, 0, 0, i * 10, 0});
   }
-  Fold fold({.ns_per_tick = 0.5, .most_buckets = 64, .most_cells = 512});
-  fold.take(1, events, 4);
-  fold.finish();
-  return fold.pyramid();
+  Aggregation aggregation({.ns_per_tick = 0.5, .most_buckets = 64, .most_cells = 512});
+  aggregation.add(1, events, 4);
+  aggregation.finish();
+  return aggregation.pyramid();
 }
 
 template <class T>
@@ -57,7 +57,7 @@ void expect_same(const PyramidView& a, const PyramidView& b) {
     expect_same(a.spans[i], b.spans[i]);
   }
   expect_same(a.checkpoints, b.checkpoints);
-  expect_same(a.lives, b.lives);
+  expect_same(a.lifetimes, b.lifetimes);
   expect_same(a.faults, b.faults);
   expect_same(a.probes, b.probes);
   expect_same(a.regions, b.regions);
@@ -183,11 +183,11 @@ TEST_F(PyramidFileTest, SectionsOfAnotherVersionOrLayoutAreNamed) {
 }
 
 TEST_F(PyramidFileTest, AnEmptyPyramidIsOne) {
-  Fold fold({});
-  fold.finish();
-  ASSERT_TRUE(append_pyramid(path(), 0, 0, fold.pyramid()));
+  Aggregation aggregation({});
+  aggregation.finish();
+  ASSERT_TRUE(append_pyramid(path(), 0, 0, aggregation.pyramid()));
   EXPECT_EQ(error(), "");
 }
 
 }  // namespace
-}  // namespace violet::results::pyramid_file_test
+}  // namespace violet::pyramid_file_test

@@ -22,7 +22,7 @@
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
-#include "experiments/guest/persistent_lives.hpp"
+#include "experiments/guest/persistent_lifetimes.hpp"
 #include "experiments/hdr/live_histogram.hpp"
 #include "experiments/strategies/strategy.hpp"
 
@@ -111,7 +111,7 @@ class Guest {
   std::uint32_t until_probe_;
   std::size_t next_delay_ = 0;
   RogueEndpoint* at_once_ = nullptr;  // Has a probe to make before the guest goes on.
-  PersistentLives persistent_;
+  PersistentLifetimes persistent_;
 };
 
 }  // namespace violet

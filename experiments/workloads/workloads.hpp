@@ -23,7 +23,8 @@ struct WorkloadInfo : RegistryEntry {
   WORKLOAD(net_rx)                 \
   WORKLOAD(net_tx)                 \
   WORKLOAD(nvme)                   \
-  WORKLOAD(mapbench)
+  WORKLOAD(mapbench)               \
+  WORKLOAD(stray)
 
 Registry<WorkloadInfo> workloads();
 

@@ -1,5 +1,7 @@
 #include "gui/app/frame_meter.hpp"
 
+#include <algorithm>
+
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
@@ -26,7 +28,9 @@ void FrameMeter::frame() {
 
 QString FrameMeter::rateText() const {
   if (smooth_ms_ <= 0) return {};
-  return QStringLiteral("%1 frames/s").arg(1000 / smooth_ms_, 0, 'f', 0);
+  // A picture that stands still must not keep the rate of its last frames.
+  const double ms = std::max(smooth_ms_, double(since_.nsecsElapsed()) / 1e6);
+  return QStringLiteral("%1 frames/s").arg(1000 / ms, 0, 'f', 0);
 }
 
 QString FrameMeter::summary() const {

@@ -13,10 +13,13 @@
 #include <QToolBar>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <filesystem>
 
 #include "engine/telemetry/segment.hpp"
+#include "experiments/query/watched_run.hpp"
 #include "gui/app/command_line.hpp"
 #include "gui/app/key_sheet.hpp"
+#include "gui/app/live_line.hpp"
 #include "gui/app/message_bar.hpp"
 #include "gui/app/palette.hpp"
 #include "gui/app/status_line.hpp"
@@ -24,6 +27,7 @@
 #include "gui/kit/export_view.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
+#include "gui/observe/cells_model.hpp"
 #include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {
@@ -32,7 +36,7 @@ namespace {
 
 QKeySequence ctrl(Qt::Key key) { return QKeySequence(Qt::CTRL | key); }
 
-std::optional<std::size_t> cell_called(const RunFeed& run, const QString& name) {
+std::optional<std::size_t> cell_called(const RunQueries& run, const QString& name) {
   const auto cells = run.cells();
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (QString::fromStdString(cells[i].label).contains(name)) return i;
@@ -50,6 +54,9 @@ MainWindow::MainWindow(bool remembers, QWidget* parent)
       messages_(new MessageBar(this)),
       status_(new StatusLine(&session_, this)),
       opening_([this](Opened answer) { opened(std::move(answer)); }),
+      recording_([this](Result<std::shared_ptr<RunQueries>> recording) {
+        recordingOpened(std::move(recording));
+      }),
       stepping_([this](std::optional<Nanos> at) {
         if (at) session_.setCursor(at);
       }) {
@@ -82,7 +89,6 @@ MainWindow::MainWindow(bool remembers, QWidget* parent)
        {&Session::cellChanged, &Session::cursorChanged, &Session::windowChanged}) {
     connect(&session_, signal, this, &MainWindow::showTime);
   }
-  connect(&session_, &Session::grew, this, [this] { grown_.restart(); });
   connect(&pull_timer_, &QTimer::timeout, this, &MainWindow::pull);
   pull_timer_.setInterval(kFocusedMs);
   resize(1280, 720);
@@ -168,58 +174,96 @@ void MainWindow::attachLive(const QString& path) { open(path, {}, true); }
 void MainWindow::open(const QString& path, const QString& cell, bool live) {
   status_->showMessage(tr("opening %1").arg(path), 3000);
   opening_.ask([path, cell, live] {
-    const std::string name = path.toStdString();
+    // Where runs/latest leads now: a moment later it may be another run.
+    std::error_code error;
+    const auto canonical = std::filesystem::canonical(path.toStdString(), error);
+    const std::string name = error ? path.toStdString() : canonical.string();
     auto run = live ? attach_live(name) : open_run(name);
     if (!run) return Opened{path, cell, live, tl::unexpected(run.error())};
-    return Opened{path, cell, live, std::shared_ptr<RunFeed>(std::move(*run))};
+    return Opened{path, cell, live, std::shared_ptr<RunQueries>(std::move(*run))};
   });
 }
 
 void MainWindow::opened(Opened answer) {
+  status_->clearMessage();  // It is not being opened any more, however that went.
   if (!answer.run) return emit session_.failed(QString::fromStdString(answer.run.error().message));
   const auto cell = cell_called(**answer.run, answer.cell);
   if (!answer.cell.isEmpty() && !cell) {
     return emit session_.failed(tr("%1 has no cell called \"%2\"").arg(answer.path, answer.cell));
   }
-  messages_->say({});
-  status_->clearMessage();
+  messages_->say(QString::fromStdString((*answer.run)->damage()));
   setWindowTitle(tr("%1 - Violet").arg(QString::fromStdString((*answer.run)->name())));
   session_.setRun(*answer.run, cell.value_or(0));
+  live_run_ = answer.live ? *answer.run : nullptr;
+  // Of a run without events there is nothing to observe.
+  const bool observes = tabs_->currentIndex() == 0;
+  if (observes && !(*answer.run)->no_cells_because().empty()) bringForward(tr("Compare"));
   if (answer.live) {
     step_back_all(kWatchingNice);
-    grown_.start();
     frame_meter_.start();
     pull_timer_.start();
   } else {
     pull_timer_.stop();
   }
-  showLive();
+  showLive((*answer.run)->progress());
 }
 
 void MainWindow::pull() {
   session_.pull();
-  std::string why;
-  if (session_.run() == nullptr || session_.run()->alive(&why)) return showLive();
-  pull_timer_.stop();
-  session_.setFollowing(false);
-  const QString ended = tr("The run has ended: %1").arg(QString::fromStdString(why));
-  const QString frames = frame_meter_.summary();
-  status_->showMessage(frames.isEmpty() ? ended : ended + QStringLiteral(" · ") + frames, 10000);
-  showLive();
+  if (session_.run() == nullptr) return;
+  const RunProgress progress = session_.run()->progress();
+  if (progress.state != RunProgress::State::kRunning) return runEnded(progress);
+  constexpr int kReadableMs = 250;  // Numbers that change faster cannot be read.
+  if (line_shown_.elapsed() >= kReadableMs) showLive(progress);
 }
 
-// Lag: how old the newest thing is that is shown. Drops: what the rings could not hold.
-void MainWindow::showLive() {
-  if (live_ == nullptr) return;
-  if (!pull_timer_.isActive()) return live_->clear();
-  const auto cell = session_.cell();
-  QString says = tr("live, lag %1, drops %2")
-                     .arg(durationText(double(grown_.elapsed()) * 1e6))
-                     .arg(cell ? cell->info().lost : 0);
-  if (const QString rate = frame_meter_.rateText(); !rate.isEmpty())
-    says += QStringLiteral(", ") + rate;
-  live_->setText(says);
+void MainWindow::runEnded(const RunProgress& progress) {
+  session_.pull();  // Cells that came with the last events.
+  pull_timer_.stop();
+  ended_ = progress;
+  showLive(progress);
+  recording_.ask([live = live_run_] { return open_watched(live); });
 }
+
+void MainWindow::recordingOpened(Result<std::shared_ptr<RunQueries>> recording) {
+  if (live_run_ == nullptr || session_.run() != live_run_.get()) return;  // Another one was opened.
+  const auto cells = live_run_->cells();
+  const QString newest = cells.empty() ? QString() : cellNames(cells).back();
+  QString says = endingText(ended_, newest);
+  if (!recording) {
+    says +=
+        tr(" Its recording cannot be opened, and what was seen stays until the window closes: %1")
+            .arg(qt(recording.error().message));
+  }
+  const QString damage = recording ? qt((*recording)->damage()) : QString();
+  if (!damage.isEmpty()) says += QLatin1Char(' ') + damage;
+  const QString frames = frame_meter_.summary();
+  const bool well = recording && damage.isEmpty() && ended_.how == "finished";
+  if (well)
+    status_->showMessage(frames.isEmpty() ? says : says + QStringLiteral(" ") + frames, 10000);
+  else
+    messages_->say(says);
+  if (recording) session_.continueWith(*recording);
+  live_run_.reset();
+}
+
+void MainWindow::showLive(const RunProgress& progress) {
+  if (live_ == nullptr) return;
+  line_shown_.start();
+  live_->setText(gui::liveLine(progress, session_.run() ? session_.run()->cell_count() : 0,
+                               session_.pinned()));
+  live_->setStyleSheet(isLate(progress) ? QStringLiteral("color: %1").arg(theme().bad.name())
+                                        : QString());
+  QString tip =
+      tr("Lag: the age of the newest moment that is shown. Drops: events that the run's "
+         "rings could not hold until they were read. A cell that was chosen is pinned; End "
+         "goes on with the newest.");
+  if (const QString rate = frame_meter_.rateText(); !rate.isEmpty())
+    tip += QLatin1Char('\n') + rate;
+  live_->setToolTip(tip);
+}
+
+QString MainWindow::liveLine() const { return live_->text(); }
 
 // One for each picture of the whole window, however many views it repaints.
 bool MainWindow::event(QEvent* event) {
@@ -314,17 +358,16 @@ std::vector<ActionRow> MainWindow::runActions() {
       {"run.follow",
        tr("Follow the run's end"),
        {QKeySequence(Qt::Key_End)},
-       tr("Live: the window's end stays at the newest event"),
+       tr("Live: the newest cell, and the window's end at its newest event"),
        group,
        [this] {
-         session_.setFollowing(!session_.following());
-         if (const auto cell = session_.cell(); cell && session_.following()) {
-           const Nanos end = cell->info().whole.to;
-           session_.setWindow({end - session_.window().length(), end});
-         }
+         if (session_.following() && !session_.pinned())
+           session_.setFollowing(false);
+         else
+           session_.followNewest();
        },
        [this] { return pull_timer_.isActive(); },
-       [this] { return session_.following(); }},
+       [this] { return session_.following() && !session_.pinned(); }},
       {"run.close",
        tr("Close the run"),
        {ctrl(Qt::Key_W)},
@@ -332,9 +375,10 @@ std::vector<ActionRow> MainWindow::runActions() {
        group,
        [this] {
          pull_timer_.stop();
+         live_run_.reset();
          session_.closeRun();
          setWindowTitle(tr("Violet"));
-         showLive();
+         showLive({});
        },
        has_run},
       {"view.export",

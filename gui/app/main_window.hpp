@@ -4,7 +4,8 @@
 // Threading: the main thread; runs are opened on the pool.
 // Invariants: Every command is a row of the action table. A run that cannot be opened gives a
 // message in the window and leaves what was open. A live run is read 60 times a second with the
-// focus and 20 times without, and nothing waits for it.
+// focus and 20 times without, and nothing waits for it. Once it is over its recording takes its
+// place by itself; a run that died is said to have died.
 #pragma once
 
 #include <QElapsedTimer>
@@ -48,7 +49,8 @@ class MainWindow : public QMainWindow {
   ObserveWorkspace* observe() const { return observe_; }
   QTabWidget* tabs() const { return tabs_; }
   QString message() const;
-  bool opening() const { return opening_.busy(); }
+  bool opening() const { return opening_.busy() || recording_.busy(); }
+  QString liveLine() const;
   // Of the live run that is shown, or was last.
   const FrameMeter& frameMeter() const { return frame_meter_; }
   // Makes the workspace if this is its first time.
@@ -72,7 +74,7 @@ class MainWindow : public QMainWindow {
   struct Opened {
     QString path, cell;
     bool live = false;
-    Result<std::shared_ptr<RunFeed>> run;
+    Result<std::shared_ptr<RunQueries>> run;
   };
   void makeTabs();
   void makeToolbar();
@@ -89,8 +91,10 @@ class MainWindow : public QMainWindow {
   void exportView();
   void focusFind();
   void pull();
+  void runEnded(const RunProgress& progress);
+  void recordingOpened(Result<std::shared_ptr<RunQueries>> recording);
   void showTime();
-  void showLive();
+  void showLive(const RunProgress& progress);
   void setDark(bool dark);
   void stepEvent(bool forward);
 
@@ -106,9 +110,12 @@ class MainWindow : public QMainWindow {
   QLabel *time_ = nullptr, *live_ = nullptr;
   QLineEdit* find_ = nullptr;
   QTimer pull_timer_;
-  QElapsedTimer grown_;
+  std::shared_ptr<RunQueries> live_run_;  // That is shown, until its recording is.
+  RunProgress ended_;                     // As it was then.
+  QElapsedTimer line_shown_;
   FrameMeter frame_meter_;
   Query<Opened> opening_;
+  Query<Result<std::shared_ptr<RunQueries>>> recording_;
   Query<std::optional<Nanos>> stepping_;
 };
 

@@ -16,7 +16,9 @@
 #include <QTest>
 #include <fstream>
 
+#include "experiments/query/run_fixture_testing.hpp"
 #include "experiments/query/tiny_run_testing.hpp"
+#include "experiments/trace/event_trace.hpp"
 #include "gui/app/frame_meter.hpp"
 #include "gui/app/key_sheet.hpp"
 #include "gui/app/palette.hpp"
@@ -26,6 +28,7 @@
 #include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 struct Stage {
@@ -162,6 +165,55 @@ TEST(MainWindow, ADamagedFileGivesAMessageAndLeavesTheRunOpen) {
   stage.window.openRun(QStringLiteral("/no/such/run"));
   ASSERT_TRUE(QTest::qWaitFor(
       [&] { return stage.window.message().contains(QStringLiteral("/no/such/run")); }));
+}
+
+TEST(MainWindow, AfterAFailedOpenNothingIsSaidToBeOpening) {
+  Stage stage;
+  auto* status = stage.window.findChild<StatusLine*>();
+  stage.window.openRun(QStringLiteral("/no/such/run"));
+  EXPECT_EQ(status->currentMessage(), QStringLiteral("opening /no/such/run"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !stage.window.message().isEmpty(); }));
+  EXPECT_EQ(status->currentMessage(), QString());
+  EXPECT_TRUE(status->text().contains(QStringLiteral("fake-run"))) << "that run is still open";
+}
+
+TEST(MainWindow, ARunWithoutATraceShowsItsResults) {
+  Stage stage;
+  const TestFolder folder;
+  const std::string run = write_fixture_run(folder.path(), every_place());
+  stage.window.openRun(QString::fromStdString(run));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.window.tabs()->currentIndex() == 1; }, 20000))
+      << stage.window.message().toStdString();
+  EXPECT_EQ(stage.window.message(), QString());
+  EXPECT_EQ(stage.session->cell(), nullptr);
+  Workspace* compare = stage.window.workspace(QStringLiteral("Compare"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return compare->settled(); }, 20000));
+  EXPECT_TRUE(compare->caption().contains(QStringLiteral("workload net-rx")))
+      << compare->caption().toStdString();
+}
+
+TEST(MainWindow, ATruncatedTraceIsSaidInTheWindow) {
+  Stage stage;
+  const TestFolder folder;
+  const auto file = folder.path() / "trace.events";
+  {
+    auto writer = EventTraceWriter::open(file, {0.5, 0, 0});
+    ASSERT_TRUE(writer);
+    std::vector<Event> events(3);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      events[i].at = 1000 + i;
+      events[i].kind = EventKind::kKick;
+    }
+    ASSERT_TRUE(writer->append(1, events));
+  }
+  std::ofstream(file, std::ios::binary | std::ios::app) << "BLCK half";
+  stage.window.openRun(QString::fromStdString(file.string()));
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return stage.window.message().contains(QStringLiteral("in the middle of a block")); },
+      20000))
+      << stage.window.message().toStdString();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session->cell() != nullptr; }, 20000));
+  EXPECT_FALSE(stage.window.message().isEmpty()) << "it stays";
 }
 
 TEST(MainWindow, WhatIsDroppedIsOpened) {

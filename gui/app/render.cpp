@@ -48,6 +48,20 @@ Status show_time(Session& session, const CommandLine& line) {
   return {};
 }
 
+bool has_no_events(MainWindow& window) {
+  const RunQueries* run = window.session()->run();
+  return run != nullptr && !run->no_cells_because().empty();
+}
+
+// What is drawn from results alone needs none.
+Status check_without_events(MainWindow& window, const CommandLine& line) {
+  const bool results =
+      line.render == "compare" || line.render == "experiment" || line.render == "window";
+  if (results && line.to_ns == 0) return {};
+  return fail("{}: {}; --render compare and --render experiment draw them",
+              window.session()->run()->path(), window.session()->run()->no_cells_because());
+}
+
 Status open_for_picture(MainWindow& window, const CommandLine& line) {
   if (line.run.empty()) return {};
   VIOLET_TRY(const std::string path, find_run(line.run, runs_folder()));
@@ -58,12 +72,14 @@ Status open_for_picture(MainWindow& window, const CommandLine& line) {
   window.openRun(QString::fromStdString(path), QString::fromStdString(line.cell));
   const Status waited = wait_for(
       [&] {
-        return !failure.isEmpty() || (!window.opening() && window.session()->cell() != nullptr);
+        return !failure.isEmpty() || (!window.opening() && (window.session()->cell() != nullptr ||
+                                                            has_no_events(window)));
       },
       "opening " + path);
   QObject::disconnect(connection);
   if (!waited) return waited;
   if (!failure.isEmpty()) return fail("{}", failure.toStdString());
+  if (has_no_events(window)) return check_without_events(window, line);
   return show_time(*window.session(), line);
 }
 
@@ -112,12 +128,7 @@ Status draw_window(MainWindow& window, const CommandLine& line) {
   return export_view(window, caption, QString::fromStdString(line.out), line.scale);
 }
 
-}  // namespace
-
-Status render(MainWindow& window, const CommandLine& line) {
-  window.resize(line.width, line.height);
-  window.show();
-  if (const Status opened = open_for_picture(window, line); !opened) return opened;
+Status draw_view(MainWindow& window, const CommandLine& line) {
   const QString name = QString::fromStdString(line.render);
   if (TimePanel* panel = window.observe()->panel(name)) return draw_panel(window, *panel, line);
   if (line.render == "window") return draw_window(window, line);
@@ -141,6 +152,18 @@ Status render(MainWindow& window, const CommandLine& line) {
   view->hide();
   view->setParent(&window);
   return written;
+}
+
+}  // namespace
+
+Status render(MainWindow& window, const CommandLine& line) {
+  window.resize(line.width, line.height);
+  window.show();
+  VIOLET_TRY(open_for_picture(window, line));
+  VIOLET_TRY(draw_view(window, line));
+  const RunQueries* run = window.session()->run();
+  if (run == nullptr || run->damage().empty()) return {};
+  return fail("{} was drawn, but not of a whole run: {}", line.out, run->damage());
 }
 
 }  // namespace violet::gui

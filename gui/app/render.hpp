@@ -10,7 +10,8 @@ namespace violet::gui {
 
 class MainWindow;
 
-// Opens the run, waits until everything that was asked is drawn, and writes the picture.
+// Opens the run, waits until everything that was asked is drawn, and writes the picture. Of a damaged
+// recording it is written as well, and the error says what is missing in it.
 Status render(MainWindow& window, const CommandLine& line);
 
 }  // namespace violet::gui

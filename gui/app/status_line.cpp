@@ -13,8 +13,10 @@ namespace violet::gui {
 
 namespace {
 
-double mean_of(const std::vector<Column>& columns) {
-  return columns.empty() || columns.front().count == 0 ? -1 : double(columns.front().mean);
+// Nothing where it is not known.
+std::optional<double> mean_of(const std::vector<Column>& columns) {
+  if (columns.empty() || !columns.front().known()) return std::nullopt;
+  return double(columns.front().mean);
 }
 
 struct Cores {
@@ -60,6 +62,7 @@ StatusLine::StatusLine(Session* session, QWidget* parent)
   connect(session, &Session::windowChanged, this, &StatusLine::ask);
   connect(session, &Session::grew, this, &StatusLine::ask);
   connect(session, &Session::cellChanged, this, [this] {
+    query_.cancel();  // It was about another cell.
     showRun();
     ask();
   });
@@ -89,26 +92,30 @@ void StatusLine::show(const Answer& answer) {
   const CellInfo info = session_->cell()->info();
   const bool polled = info.placement != "samecore";  // As the Engine panel says.
   for (const EngineColumns::Lcore& lcore : answer.engine.lcores) {
-    const double useful = mean_of(lcore.utilisation);
-    if (useful < 0 || !polled) continue;
+    const auto useful = mean_of(lcore.utilisation);
+    if (!useful || !polled) continue;
     lcores << tr("lcore %1 %2 %3 useful")
                   .arg(lcore.number)
-                  .arg(QString::fromStdString(lcore.role), percentText(useful));
+                  .arg(QString::fromStdString(lcore.role), percentText(*useful));
   }
   lcores_->setText(lcores.join(QStringLiteral("  ")));
-  double requests = 0;
-  for (const auto& type : answer.engine.requests_per_s) requests += std::max(0.0, mean_of(type));
-  const double calls = mean_of(answer.overview.operations_per_s);
-  QString rates = tr("%1 requests").arg(rateText(requests));
-  if (calls >= 0) {
-    rates +=
-        (info.calls_sampled ? tr(", %1 sampled calls") : tr(", %1 calls")).arg(rateText(calls));
+  QStringList rates;
+  std::optional<double> requests;
+  for (const auto& type : answer.engine.requests_per_s) {
+    if (const auto mean = mean_of(type)) requests = requests.value_or(0) + *mean;
   }
-  rate_->setText(rates);
-  const double hits = mean_of(answer.engine.hits_per_s),
-               misses = mean_of(answer.engine.misses_per_s);
-  const double lookups = std::max(0.0, hits) + std::max(0.0, misses);
-  hits_->setText(lookups > 0 ? tr("IOTLB %1").arg(percentText(std::max(0.0, hits) / lookups))
+  if (requests) rates << tr("%1 requests").arg(rateText(*requests));
+  if (const auto calls = mean_of(answer.overview.operations_per_s)) {
+    rates << (info.calls_sampled ? tr("%1 sampled calls") : tr("%1 calls")).arg(rateText(*calls));
+  }
+  rate_->setText(rates.join(QStringLiteral(", ")));
+  const Resolution& resolution = answer.overview.resolution;
+  rate_->setToolTip(resolution.exact() ? QString()
+                                       : tr("Rates of the %1 that the window touches")
+                                             .arg(durationText(double(resolution.about.length()))));
+  const auto hits = mean_of(answer.engine.hits_per_s), misses = mean_of(answer.engine.misses_per_s);
+  const double lookups = hits.value_or(0) + misses.value_or(0);
+  hits_->setText(lookups > 0 ? tr("IOTLB %1").arg(percentText(hits.value_or(0) / lookups))
                              : QString());
   drops_->setText(tr("drops %1").arg(info.lost));
   drops_->setStyleSheet(info.lost > 0 ? QStringLiteral("color: %1").arg(theme().stale.name())
@@ -117,7 +124,7 @@ void StatusLine::show(const Answer& answer) {
 }
 
 void StatusLine::showRun() {
-  const RunFeed* run = session_->run();
+  const RunQueries* run = session_->run();
   run_->setText(run != nullptr ? tr("run %1").arg(QString::fromStdString(run->name()))
                                : tr("no run"));
   run_->setToolTip(run != nullptr ? QString::fromStdString(run->path()) : QString());

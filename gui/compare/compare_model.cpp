@@ -1,11 +1,16 @@
 #include "gui/compare/compare_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <utility>
 
 #include "experiments/results/report.hpp"
+#include "experiments/results/samples.hpp"
+#include "experiments/results/statistics.hpp"
 
 namespace violet::gui {
 
@@ -18,14 +23,40 @@ namespace {
 constexpr const char* kRowMetrics[kLaneRows] = {"operations_per_s", "unmap.p99",
                                                 "mean_stale_pages"};
 
-Result<std::shared_ptr<RunFeed>> openFromDisk(const std::string& path) {
+Result<std::shared_ptr<RunQueries>> openFromDisk(const std::string& path) {
   VIOLET_TRY(auto run, open_run(path));
-  return std::shared_ptr<RunFeed>(std::move(run));
+  return std::shared_ptr<RunQueries>(std::move(run));
 }
 
 QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
 
 std::string strategyOf(const CellData& cell) { return results::axis_text(cell.cell, "strategy"); }
+
+// The line's steps are what they are, whatever the columns of the picture.
+std::vector<Column> onColumns(const PercentileLine& line, TimeWindow window, std::uint32_t count) {
+  std::vector<Column> columns(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const double share = (i + 0.5) / count;
+    const Column* step = line.at(window.from + static_cast<Nanos>(share * double(window.length())));
+    if (step != nullptr) columns[i] = *step;
+  }
+  return columns;
+}
+
+// Repetitions of a cell, those first whose throughput is nearest to the median.
+std::vector<std::uint32_t> byTypical(const CellData& cell) {
+  const results::Samples samples = results::samples_of(cell, kRowMetrics[0]);
+  if (samples.values.empty()) return {};
+  const double median = results::median(samples.values);
+  std::vector<std::pair<double, std::uint32_t>> order;
+  for (std::size_t i = 0; i < samples.values.size(); ++i) {
+    order.emplace_back(std::abs(samples.values[i] - median), samples.repetitions[i]);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<std::uint32_t> repetitions;
+  for (const auto& one : order) repetitions.push_back(one.second);
+  return repetitions;
+}
 
 LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
                                Operation operation) {
@@ -45,7 +76,15 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   query.operation = operation;
   query.columns = count;
   LatencyGrid latency = lane.trace->latency(query);
-  columns.rows[1] = std::move(latency.p99);
+  columns.rows[1] = onColumns(latency.lines[1], window, count);
+  columns.latency_step_ns = latency.lines[1].step_ns();
+  if (latency.because.empty()) {
+    latency.because = fmt::format("a 99th percentile takes {} calls", operations_for(99));
+  }
+  if (std::none_of(columns.rows[1].begin(), columns.rows[1].end(),
+                   [](const Column& column) { return column.known(); })) {
+    columns.rows[1].clear();
+  }
   columns.because[1] = QString::fromStdString(latency.because);
   return columns;
 }
@@ -56,40 +95,64 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
 struct CompareModel::OpenCells {
   Opener opener;
   std::atomic<bool> cancelled{false};
-  std::map<std::string, std::shared_ptr<RunFeed>> runs;
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<const CellFeed>> cells;
+  std::map<std::string, std::shared_ptr<RunQueries>> runs;
+  struct Key {
+    std::string path, id;
+    std::uint32_t repetition;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::map<Key, std::shared_ptr<const CellQueries>> cells;
 
   // Runs that are compared no longer are closed.
   void keepOnly(const std::vector<std::string>& paths) {
     const auto gone = [&paths](const std::string& path) {
       return std::find(paths.begin(), paths.end(), path) == paths.end();
     };
-    std::erase_if(cells, [&gone](const auto& one) { return gone(one.first.first); });
+    std::erase_if(cells, [&gone](const auto& one) { return gone(one.first.path); });
     std::erase_if(runs, [&gone](const auto& one) { return gone(one.first); });
   }
 
-  Result<std::shared_ptr<const CellFeed>> cell(const std::string& path, const std::string& id) {
-    const auto known = cells.find({path, id});
-    if (known != cells.end()) return known->second;
+  // The first of `wanted` repetitions that has events.
+  Result<std::shared_ptr<const CellQueries>> cell(const std::string& path, const std::string& id,
+                                                  const std::vector<std::uint32_t>& wanted) {
     auto run = runs.find(path);
     if (run == runs.end()) {
       VIOLET_TRY(auto opened, opener(path));
       run = runs.emplace(path, std::move(opened)).first;
     }
     const auto infos = run->second->cells();
-    const auto info = std::find_if(infos.begin(), infos.end(),
-                                   [&id](const CellInfo& one) { return one.cell_id == id; });
-    if (info == infos.end()) return fail("no events of this cell are in the run's trace");
+    auto info = infos.end();
+    for (const std::uint32_t repetition : wanted) {
+      info = std::find_if(infos.begin(), infos.end(), [&](const CellInfo& one) {
+        return one.cell_id == id && one.repetition == repetition;
+      });
+      if (info != infos.end()) break;
+    }
+    if (info == infos.end()) {
+      info = std::find_if(infos.begin(), infos.end(),
+                          [&id](const CellInfo& one) { return one.cell_id == id; });
+    }
+    if (info == infos.end()) {
+      const std::string why = run->second->no_cells_because();
+      return fail("{}", why.empty() ? "no events of this cell are in the run's trace" : why);
+    }
+    const Key key{path, id, info->repetition};
+    if (const auto known = cells.find(key); known != cells.end()) return known->second;
     OpenProgress progress;
     progress.context = &cancelled;
     progress.cancel = [](void* context) {
       return static_cast<std::atomic<bool>*>(context)->load(std::memory_order_relaxed);
     };
     auto trace = run->second->open_cell(static_cast<std::size_t>(info - infos.begin()), progress);
-    if (trace) cells[{path, id}] = *trace;
+    if (trace) cells[key] = *trace;
     return trace;
   }
 };
+
+QString Lane::shownName() const {
+  if (repetitions <= 1) return name;
+  return QStringLiteral("%1, rep. %2 of %3").arg(name).arg(repetition + 1).arg(repetitions);
+}
 
 CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
     : QObject(parent),
@@ -245,16 +308,21 @@ const CellData* CompareModel::cellOf(const Lane& lane) const {
 
 void CompareModel::askFeeds() {
   std::vector<std::string> paths;
+  std::vector<std::vector<std::uint32_t>> typical;
+  std::vector<std::size_t> counts;
   for (const Lane& lane : lanes_) {
+    const CellData* cell = cellOf(lane);
+    typical.push_back(cell != nullptr ? byTypical(*cell) : std::vector<std::uint32_t>());
+    counts.push_back(cell != nullptr ? cell->repetitions.size() : 0);
     const bool of_session = lane.run == 0 && !session_path_.isEmpty();
     paths.push_back(of_session ? session_path_.toStdString() : runs_[lane.run]->directory.string());
   }
-  open_.ask([open_cells = open_cells_, lanes = lanes_, paths] {
+  open_.ask([open_cells = open_cells_, lanes = lanes_, paths, typical, counts] {
     open_cells->keepOnly(paths);
     Opened opened{lanes};
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       Lane& lane = opened.lanes[i];
-      auto trace = open_cells->cell(paths[i], lane.cell_id);
+      auto trace = open_cells->cell(paths[i], lane.cell_id, typical[i]);
       if (!trace) {
         lane.because = text(trace.error().message);
         continue;
@@ -262,6 +330,8 @@ void CompareModel::askFeeds() {
       lane.trace = *trace;
       lane.because.clear();
       const CellInfo info = lane.trace->info();
+      lane.repetition = info.repetition;
+      lane.repetitions = std::max<std::size_t>(counts[i], info.repetition + 1);
       lane.origin = info.measured.from;
       lane.length = info.measured.length() > 0 ? info.measured.length() : info.whole.length();
     }

@@ -25,6 +25,7 @@
 #include "gui/model/session.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 // A row of the lock-step view.
 enum class LaneRow { kThroughput, kLatency, kStale, kCount };
@@ -34,10 +35,15 @@ struct Lane {
   std::size_t run = 0;  // Index among the runs.
   std::string cell_id;
   QString name, strategy, placement;
-  std::shared_ptr<const CellFeed> trace;  // Null: see `because`.
+  std::shared_ptr<const CellQueries> trace;  // Null: see `because`.
   QString because;
   Nanos origin = 0;  // Where measuring began.
   Nanos length = 0;  // Of the measured time.
+  // Of its repetitions (from 0) the one that is drawn: of those in the trace the one whose throughput is nearest
+  // to the median, which is what the table has.
+  std::uint32_t repetition = 0;
+  std::size_t repetitions = 0;  // 0: it is not open.
+  QString shownName() const;    // "strict, rep. 2 of 3"; of one repetition its name.
   bool operator==(const Lane& other) const { return run == other.run && cell_id == other.cell_id; }
 };
 
@@ -48,6 +54,7 @@ struct LaneColumns {
   struct Columns {
     std::array<std::vector<Column>, kLaneRows> rows;
     std::array<QString, kLaneRows> because;
+    double latency_step_ns = 0;  // What each 99th percentile is of; 0: there are none.
   };
   std::vector<Columns> lanes;
 };
@@ -56,7 +63,7 @@ class CompareModel : public QObject {
   Q_OBJECT
  public:
   static constexpr std::size_t kMostLanes = 3;
-  using Opener = std::function<Result<std::shared_ptr<RunFeed>>(const std::string&)>;
+  using Opener = std::function<Result<std::shared_ptr<RunQueries>>(const std::string&)>;
 
   explicit CompareModel(Session& session, Opener opener = {}, QObject* parent = nullptr);
   ~CompareModel() override;

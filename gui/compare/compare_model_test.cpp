@@ -9,6 +9,7 @@
 #include "experiments/query/run_fixture_testing.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class CompareModelTest : public testing::Test {
@@ -20,9 +21,9 @@ class CompareModelTest : public testing::Test {
     for (const FixtureCell& cell : cells) run_->add(cell.strategy, cell.workload, cell.placement);
   }
   CompareModel::Opener opener() {
-    return [this](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
+    return [this](const std::string& path) -> Result<std::shared_ptr<RunQueries>> {
       if (path != path_) return fail("{}: no trace", path);
-      return std::shared_ptr<RunFeed>(run_);
+      return std::shared_ptr<RunQueries>(run_);
     };
   }
   static void settle(CompareModel& model) {
@@ -70,9 +71,31 @@ TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
   EXPECT_GT(model.differences().size(), 2u);
 }
 
+// The table has the median of all repetitions; what is drawn beside it is one of them, and named.
+TEST_F(CompareModelTest, ALaneIsTheRepetitionNearestToTheMedian) {
+  path_ = write_fixture_run(folder_.path(), {{"strict"}, {"lazy-percpu"}}, 5);
+  run_ = std::make_shared<FakeRun>();
+  run_->directory = path_;
+  for (const char* strategy : {"strict", "lazy-percpu"}) {
+    for (const std::uint32_t repetition : {0u, 1u, 2u, 3u, 4u}) {
+      // Of lazy-percpu the trace has lost the one in the middle.
+      if (repetition == 2 && strategy == std::string("lazy-percpu")) continue;
+      run_->add(strategy, "net-rx")->about.repetition = repetition;
+    }
+  }
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  settle(model);
+  ASSERT_EQ(model.lanes().size(), 2u);
+  EXPECT_EQ(model.lanes()[0].repetition, 2u);
+  EXPECT_EQ(model.lanes()[0].shownName(), model.lanes()[0].name + ", rep. 3 of 5");
+  const std::uint32_t second = model.lanes()[1].repetition;
+  EXPECT_TRUE(second == 1 || second == 3) << second;
+}
+
 TEST_F(CompareModelTest, WithoutATraceTheResultsAreStillShown) {
   open(every_place());
-  CompareModel model(session_, [](const std::string& path) -> Result<std::shared_ptr<RunFeed>> {
+  CompareModel model(session_, [](const std::string& path) -> Result<std::shared_ptr<RunQueries>> {
     return fail("{}/trace.events: cut off at 12", path);
   });
   session_.setRun(run_);

@@ -14,6 +14,7 @@
 #include "gui/kit/theme.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class CompareViewTest : public testing::Test {
@@ -34,8 +35,8 @@ class CompareViewTest : public testing::Test {
       file.write(QByteArray(9000, '?'));
     }
     view_ = std::make_unique<CompareView>(
-        session_, [this](const std::string&) -> Result<std::shared_ptr<RunFeed>> {
-          return std::shared_ptr<RunFeed>(run_);
+        session_, [this](const std::string&) -> Result<std::shared_ptr<RunQueries>> {
+          return std::shared_ptr<RunQueries>(run_);
         });
     view_->resize(1280, 720);
     view_->show();
@@ -191,6 +192,24 @@ TEST(PlaneLayoutTest, LabelsNeverOverlap) {
         if (!dot.label.isNull()) labels.push_back(dot.label);
       }
       EXPECT_GT(labels.size(), 0u);
+      // No name is dropped: it stands beside its point, or in the list.
+      for (const auto& dot : layout.dots) {
+        const bool listed =
+            std::any_of(layout.list.begin(), layout.list.end(),
+                        [&](const auto& entry) { return entry.index == dot.index; });
+        EXPECT_EQ(listed, dot.number > 0);
+        EXPECT_TRUE(listed || !dot.label.isNull());
+      }
+      int hidden = 0;
+      for (const auto& entry : layout.list) {
+        hidden += entry.box.isNull() ? 1 : 0;
+        if (entry.box.isNull()) continue;
+        EXPECT_GT(entry.box.top(), layout.plot.bottom());
+        for (const auto& other : layout.list) {
+          EXPECT_TRUE(&other == &entry || !entry.box.intersects(other.box));
+        }
+      }
+      EXPECT_EQ(hidden, layout.unlisted) << "and the list says how many it has no room for";
       for (std::size_t i = 0; i < labels.size(); ++i) {
         EXPECT_GE(labels[i].left(), layout.plot.left());
         EXPECT_LE(labels[i].right(), layout.plot.right());

@@ -302,7 +302,7 @@ bool CompareView::eventFilter(QObject* object, QEvent* event) {
 bool CompareView::settled() const { return model_.settled(); }
 
 QString CompareView::caption() const {
-  const RunFeed* open = model_.session().run();
+  const RunQueries* open = model_.session().run();
   if (model_.runs().empty()) {  // Not read yet.
     return open ? tr("run %1").arg(QString::fromStdString(open->name())) : QString();
   }

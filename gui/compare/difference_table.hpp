@@ -10,6 +10,7 @@
 #include "experiments/query/differences.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 class DifferenceTable : public QAbstractTableModel {
   Q_OBJECT

@@ -7,6 +7,7 @@
 #include "experiments/query/run_fixture_testing.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 TEST(DifferenceTable, DifferencesHaveVerdicts) {

@@ -15,7 +15,7 @@ constexpr std::uint8_t kDirectionBits = 3;  // Of the status of a DMA event.
 // The DMA-API calls of a cell, one after another.
 class CallStream {
  public:
-  explicit CallStream(const CellFeed& cell) : cell_(cell), window_(compared(cell.info())) {
+  explicit CallStream(const CellQueries& cell) : cell_(cell), window_(compared(cell.info())) {
     filter_.operations = {Operation::kMap, Operation::kUnmap};
   }
 
@@ -51,7 +51,7 @@ class CallStream {
     return !lines_.empty();
   }
 
-  const CellFeed& cell_;
+  const CellQueries& cell_;
   TimeWindow window_;
   Filter filter_;
   std::vector<EventLine> lines_;
@@ -88,7 +88,7 @@ QString callText(const DmaCall& call) {
       .arg(call.endpoint, 0, 16);
 }
 
-Divergence findDivergence(const CellFeed& first, const CellFeed& second, std::uint64_t most,
+Divergence findDivergence(const CellQueries& first, const CellQueries& second, std::uint64_t most,
                           const std::function<bool()>& cancelled) {
   if (first.info().lost > 0) return unknown(whyItEnded(first.info()));
   if (second.info().lost > 0) return unknown(whyItEnded(second.info()));

@@ -18,9 +18,10 @@
 #include <functional>
 #include <optional>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 struct DmaCall {
   bool map = true;
@@ -48,7 +49,7 @@ struct Divergence {
   QString because;                       // Why the comparison ended where it did.
 };
 
-Divergence findDivergence(const CellFeed& first, const CellFeed& second,
+Divergence findDivergence(const CellQueries& first, const CellQueries& second,
                           std::uint64_t most = 1'000'000,
                           const std::function<bool()>& cancelled = {});
 // "the same in the first 48,213 calls"; names are those of the cells.

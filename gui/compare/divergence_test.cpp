@@ -5,6 +5,7 @@
 #include "experiments/query/fake_run_testing.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 EventLine call(std::uint64_t number, Nanos at, EventKind kind, std::uint32_t bytes,

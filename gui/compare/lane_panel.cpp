@@ -39,12 +39,28 @@ QString LanePanel::title() const {
     case LaneRow::kThroughput:
       return logarithmic() ? tr("Throughput (operations per second, log)")
                            : tr("Throughput (operations per second)");
-    case LaneRow::kLatency:
-      return model_.latency() == Operation::kMap ? tr("Map latency, 99th percentile (log)")
-                                                 : tr("Unmap latency, 99th percentile (log)");
+    case LaneRow::kLatency: {
+      const QString what = model_.latency() == Operation::kMap
+                               ? tr("Map latency, 99th percentile")
+                               : tr("Unmap latency, 99th percentile");
+      return what + stepsText() + tr(" (log)");
+    }
     default:
       return tr("Stale pages (unmapped, still reachable)");
   }
+}
+
+// Over how much time each percentile is taken: lanes with fewer calls need longer steps.
+QString LanePanel::stepsText() const {
+  double least = 0, most = 0;
+  for (const LaneColumns::Columns& lane : model_.columns().lanes) {
+    if (lane.latency_step_ns <= 0) continue;
+    least = least == 0 ? lane.latency_step_ns : std::min(least, lane.latency_step_ns);
+    most = std::max(most, lane.latency_step_ns);
+  }
+  if (most == 0) return {};
+  return least == most ? tr(" per %1").arg(durationText(most))
+                       : tr(" per %1 to %2").arg(durationText(least), durationText(most));
 }
 
 const std::vector<Column>* LanePanel::columnsOf(std::size_t lane) const {
@@ -128,7 +144,7 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
     for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
       const auto mark =
           styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
-      const QString name = model_.lanes()[i].name;
+      const QString name = model_.lanes()[i].shownName();
       text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark});
     }
     if (model_.noise(row_) > 0) {
@@ -160,7 +176,7 @@ std::vector<double> LanePanel::valuesOf(std::size_t lane) const {
   const double nothing = std::numeric_limits<double>::quiet_NaN();
   double last = nothing;
   for (const Column& column : *columns) {
-    const bool seen = column.count > 0 || row_ == LaneRow::kThroughput;
+    const bool seen = column.known() || row_ == LaneRow::kThroughput;
     if (column.gap || (!seen && row_ == LaneRow::kLatency)) {
       last = nothing;
     } else if (seen) {
@@ -258,10 +274,10 @@ QString LanePanel::describe(const QPointF& at) const {
     const Column& column = (*columns)[index];
     const QString value = column.gap                     ? tr("events were lost")
                           : row_ == LaneRow::kThroughput ? rateText(column.mean)
-                          : column.count == 0            ? tr("nothing here")
+                          : !column.known()              ? tr("nothing here")
                           : row_ == LaneRow::kLatency    ? durationText(column.mean)
                                                       : tr("%1 pages").arg(countText(column.mean));
-    lines << QStringLiteral("%1: %2").arg(model_.lanes()[lane].name, value);
+    lines << QStringLiteral("%1: %2").arg(model_.lanes()[lane].shownName(), value);
   }
   return lines.join(QLatin1Char('\n'));
 }

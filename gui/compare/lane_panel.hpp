@@ -26,6 +26,7 @@ class LanePanel : public TimePanel {
   std::vector<double> valuesOf(std::size_t lane) const;
   bool lowest() const { return row_ == LaneRow::kStale; }
   QString title() const;
+  QString stepsText() const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
   void paintNoise(QPainter& painter, const Frame& frame) const;
   void paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const;

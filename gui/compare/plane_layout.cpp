@@ -10,6 +10,7 @@ namespace {
 constexpr double kLeft = 64, kRight = 12, kTop = 52, kBottom = 56;
 constexpr double kPlace = 84, kMark = 7;
 constexpr double kLabelHeight = 15;
+constexpr double kListEdge = 10, kListGap = 4, kMostList = 0.3;
 constexpr double kNear = 18;  // A label this close needs no line to its point.
 
 bool uses(const Plane& plane, PlanePoint::Place place) {
@@ -137,25 +138,60 @@ void placeLabels(const Plane& plane, const QFont& font, PlaneLayout& layout) {
   std::stable_sort(order.begin(), order.end(), [&plane](const auto* a, const auto* b) {
     return plane.points[a->index].front > plane.points[b->index].front;
   });
-  for (auto* dot : order) {
-    const QString text = QString::fromStdString(plane.points[dot->index].name);
+  const auto place = [&](PlaneLayout::Dot& dot, const QString& text) {
     const double width = metrics.horizontalAdvance(text) + 4;
-    for (const QRectF& box : candidates(dot->at, width)) {
+    for (const QRectF& box : candidates(dot.at, width)) {
       const bool free = std::none_of(taken.begin(), taken.end(), [&box](const QRectF& other) {
         return other.intersects(box.adjusted(-1, -1, 1, 1));
       });
       if (!free || !layout.plot.adjusted(2, -12, -2, 0).contains(box)) continue;
-      dot->label = box;
-      dot->leader = !box.adjusted(-kNear, -kNear, kNear, kNear).contains(dot->at);
+      dot.label = box;
+      dot.leader = !box.adjusted(-kNear, -kNear, kNear, kNear).contains(dot.at);
       taken.push_back(box);
-      break;
+      return true;
     }
+    return false;
+  };
+  int number = 0;
+  for (auto* dot : order) {
+    if (place(*dot, QString::fromStdString(plane.points[dot->index].name))) continue;
+    dot->number = ++number;
+    place(*dot, QString::number(number));
   }
 }
 
-}  // namespace
+// "1 lazy-percpu samecore   2 strict": in rows across `area`, of `most` height and a row for how many more there
+// are; returns their height.
+double placeList(const Plane& plane, const QRectF& area, double most, const QFont& font,
+                 PlaneLayout& layout) {
+  const QFontMetricsF metrics(font);
+  layout.list.clear();
+  for (const auto& dot : layout.dots) {
+    if (dot.number > 0) layout.list.push_back({dot.index, dot.number, {}});
+  }
+  std::sort(layout.list.begin(), layout.list.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  double x = area.left() + kListEdge, y = area.top();
+  for (auto& entry : layout.list) {
+    const double width = metrics.horizontalAdvance(listText(plane, entry)) + 14;
+    if (x > area.left() + kListEdge && x + width > area.right()) {
+      x = area.left() + kListEdge;
+      y += kLabelHeight;
+    }
+    if (y + kLabelHeight - area.top() > most) {
+      ++layout.unlisted;
+      continue;
+    }
+    entry.box = QRectF(x, y, std::min(width, area.right() - x), kLabelHeight);
+    x += width;
+  }
+  if (layout.unlisted > 0) {
+    layout.more = QRectF(area.left() + kListEdge, y, area.width() - kListEdge, kLabelHeight);
+  }
+  return layout.list.empty() ? 0 : y + kLabelHeight - area.top();
+}
 
-PlaneLayout layOutPlane(const Plane& plane, const QRectF& area, const QFont& font) {
+PlaneLayout layOutAbove(const Plane& plane, const QRectF& area, const QFont& font) {
   PlaneLayout layout;
   layout.plot = area.adjusted(kLeft, kTop, -kRight, -kBottom);
   if (layout.plot.width() < 2 * kPlace || layout.plot.height() < 40) return layout;
@@ -165,6 +201,27 @@ PlaneLayout layOutPlane(const Plane& plane, const QRectF& area, const QFont& fon
   layout.dots = placeDots(plane, layout);
   placeLabels(plane, font, layout);
   return layout;
+}
+
+}  // namespace
+
+QString listText(const Plane& plane, const PlaneLayout::ListEntry& entry) {
+  return QStringLiteral("%1 %2")
+      .arg(entry.number)
+      .arg(QString::fromStdString(plane.points[entry.index].name));
+}
+
+PlaneLayout layOutPlane(const Plane& plane, const QRectF& area, const QFont& font) {
+  double below = 0;
+  // With room for a list the plot is lower, and the list may become longer.
+  for (int turn = 0; turn < 4; ++turn) {
+    PlaneLayout layout = layOutAbove(plane, area.adjusted(0, 0, 0, -below), font);
+    const QRectF room(area.left(), area.bottom() - below, area.width(), below);
+    const double wanted = placeList(plane, room, area.height() * kMostList, font, layout);
+    if (wanted <= below || turn == 3) return layout;
+    below = wanted + kListGap;
+  }
+  return {};
 }
 
 }  // namespace violet::gui

@@ -92,6 +92,17 @@ void PlaneView::paint(QPainter& painter, const QRectF& area) const {
   paintAxes(painter, layout, area);
   paintFront(painter, layout);
   for (const auto& dot : layout.dots) paintDot(painter, layout, dot);
+  painter.setFont(labelFont());
+  painter.setPen(theme().text);
+  for (const auto& entry : layout.list) {
+    painter.drawText(entry.box, Qt::AlignLeft | Qt::AlignVCenter,
+                     QFontMetricsF(painter.font())
+                         .elidedText(listText(plane_, entry), Qt::ElideRight, entry.box.width()));
+  }
+  if (layout.unlisted > 0) {
+    painter.drawText(layout.more, Qt::AlignLeft | Qt::AlignVCenter,
+                     tr("and %1 more: point at them").arg(layout.unlisted));
+  }
   painter.restore();
 }
 
@@ -109,6 +120,9 @@ void PlaneView::paintPlaces(QPainter& painter, const PlaneLayout& layout) const 
     painter.setPen(theme().muted);
     painter.drawText(QRectF(one.place->left(), one.place->bottom() + 4, one.place->width(), 28),
                      Qt::AlignHCenter | Qt::AlignTop, one.text);
+    // Its points are side by side, and that is all.
+    painter.drawText(QRectF(one.place->left(), one.place->top() + 2, one.place->width(), 14),
+                     Qt::AlignHCenter | Qt::AlignTop, tr("no x scale"));
   }
 }
 
@@ -240,13 +254,18 @@ void PlaneView::paintDot(QPainter& painter, const PlaneLayout&, const PlaneLayou
   painter.fillRect(dot.label, behind);
   painter.setFont(labelFont());
   painter.setPen(theme().text);
-  painter.drawText(dot.label, Qt::AlignCenter, QString::fromStdString(point.name));
+  painter.drawText(
+      dot.label, Qt::AlignCenter,
+      dot.number > 0 ? QString::number(dot.number) : QString::fromStdString(point.name));
 }
 
 // ---- the mouse
 
 int PlaneView::pointAt(const QPointF& at) const {
   const PlaneLayout layout = layOutPlane(plane_, QRectF(rect()), labelFont());
+  for (const auto& entry : layout.list) {
+    if (entry.box.contains(at)) return static_cast<int>(entry.index);
+  }
   int nearest = -1;
   double best = kReach;
   for (const auto& dot : layout.dots) {

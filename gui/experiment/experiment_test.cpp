@@ -14,6 +14,7 @@
 #include "gui/experiment/plan_editor.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class ExperimentViewTest : public testing::Test {
@@ -138,6 +139,89 @@ TEST_F(ExperimentViewTest, AnOpenedRunShowsItsPlanAndItsCells) {
   EXPECT_EQ(view_->process().finishedSteps(), view_->process().steps());
   view_->showRunOf(folder_.path());  // No plan there: nothing changes.
   EXPECT_EQ(view_->process().directory(), run_);
+}
+
+// A cell of the same settings is no result of this plan: its run was longer, shorter, or of other cores.
+TEST_F(ExperimentViewTest, APlanThatWasNeverRunIsPlanned) {
+  QString error;
+  ASSERT_TRUE(writeText(places_.bundled + "/smoke.toml", "[plan]\nname = \"another\"\n", error));
+  open();
+  view_->showRunOf(run_);
+  ASSERT_TRUE(QTest::qWaitFor(
+      [this] {
+        return view_->settled() && view_->matrix().state(0) == RunMatrix::CellState::kDone;
+      },
+      20000));
+  view_->showPlan("smoke");
+  untilChecked();
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->settled(); }, 20000));
+  const RunMatrix& matrix = view_->matrix();
+  ASSERT_EQ(matrix.rowCount(), 2);
+  for (int row = 0; row < 2; ++row) {
+    EXPECT_EQ(matrix.state(row), RunMatrix::CellState::kPlanned);
+    EXPECT_EQ(matrix.index(row, RunMatrix::kDone).data().toString(), "0 / 2");
+    EXPECT_EQ(matrix.index(row, RunMatrix::kThroughput).data().toString(), "");
+    EXPECT_TRUE(matrix.index(row, RunMatrix::kState)
+                    .data(Qt::ToolTipRole)
+                    .toString()
+                    .contains("same settings"));
+  }
+  EXPECT_FALSE(matrix.ofThisPlan());
+  EXPECT_EQ(matrix.similar(), 2);
+  EXPECT_TRUE(shownTexts().contains("is of another plan and has 2 of these cells"))
+      << shownTexts().toStdString();
+  view_->showPlan(run_ + "/plan.toml");
+  untilChecked();
+  ASSERT_TRUE(QTest::qWaitFor(
+      [this] {
+        return view_->settled() && view_->matrix().state(0) == RunMatrix::CellState::kDone;
+      },
+      20000));
+}
+
+TEST_F(ExperimentViewTest, ARunWithSettingsShowsItsResolvedPlan) {
+  QString error;
+  ASSERT_TRUE(writeText(run_ + "/resolved.json",
+                        R"({"run":{"repetitions":3},"overrides":["run.repetitions=3"]})", error));
+  open();
+  view_->showRunOf(run_);
+  ASSERT_TRUE(QTest::qWaitFor(
+      [this] {
+        return view_->settled() && view_->matrix().state(0) == RunMatrix::CellState::kPartly;
+      },
+      20000));
+  EXPECT_EQ(view_->matrix().index(0, RunMatrix::kDone).data().toString(), "2 / 3");
+  EXPECT_EQ(view_->process().steps(), 6);
+  EXPECT_EQ(view_->process().finishedSteps(), 4);
+  EXPECT_EQ(view_->check().overrides(), QStringList("run.repetitions=3"));
+  ASSERT_TRUE(view_->check().verdict());
+  EXPECT_EQ(view_->check().verdict()->repetitions, 3);
+  EXPECT_TRUE(shownTexts().contains("2 cells, 3 repetitions each")) << shownTexts().toStdString();
+  EXPECT_TRUE(shownTexts().contains("--set run.repetitions=3")) << shownTexts().toStdString();
+}
+
+TEST_F(ExperimentViewTest, ARunOfAnotherProcessIsReadUntilItEnds) {
+  const std::vector<FixtureCell> cells{{"strict"}};
+  const TestFolder folder;
+  auto writer = results::RunWriter::create(fixture_setup(folder.path(), cells));
+  ASSERT_TRUE(writer);
+  const auto measure = [&](std::uint32_t repetition) {
+    EXPECT_TRUE(writer->begin_repetition(cells[0].id(), repetition));
+    EXPECT_TRUE(writer->finish_repetition(fixture_record(cells[0], repetition)));
+  };
+  measure(0);
+  QString error;
+  ASSERT_TRUE(writeText(QString::fromStdString(writer->directory().string()) + "/resolved.json",
+                        R"({"run":{"repetitions":2}})", error));
+  open();
+  view_->showRunOf(QString::fromStdString(writer->directory().string()));
+  const auto done = [this] { return view_->matrix().index(0, RunMatrix::kDone).data().toString(); };
+  ASSERT_TRUE(
+      QTest::qWaitFor([&] { return view_->matrix().rowCount() == 1 && done() == "1 / 2"; }, 20000));
+  measure(1);
+  ASSERT_TRUE(writer->close("finished"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return done() == "2 / 2"; }, 20000));
+  EXPECT_TRUE(QTest::qWaitFor([this] { return shownTexts().contains("finished"); }, 20000));
 }
 
 TEST_F(ExperimentViewTest, AMissingProgramIsSaidInTheWindow) {

@@ -28,7 +28,8 @@ namespace violet::gui {
 namespace {
 
 enum PlanRole { kPathRole = Qt::UserRole };
-constexpr int kSecondMs = 500;  // The countdown's step.
+constexpr int kSecondMs = 500;    // The countdown's step.
+constexpr int kGrowingMs = 2000;  // Between looks at a run of another process.
 constexpr int kPlanHeight = 26;
 
 QLabel* heading(const QString& text) {
@@ -90,6 +91,8 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
     showVerdict();
     showRun();
   });
+  growing_.setInterval(kGrowingMs);
+  connect(&growing_, &QTimer::timeout, this, &ExperimentView::readResults);
   second_.setInterval(kSecondMs);
   connect(&second_, &QTimer::timeout, this, &ExperimentView::showRun);
   fillPlans();
@@ -224,7 +227,10 @@ void ExperimentView::fillPlans() {
     plans_->addItem(item);
   };
   if (!adopted_plan_.isEmpty()) {
-    add(tr("this run"), adopted_plan_, tr("The plan that the opened run was started with"));
+    const QString tip = tr("The plan that the opened run was started with");
+    const QString settings = settingArguments(adopted_overrides_).join(QLatin1Char(' '));
+    add(tr("this run"), adopted_plan_,
+        settings.isEmpty() ? tip : tip + QLatin1Char('\n') + settings);
   }
   for (const PlanFile& plan : listPlans(places_)) {
     add(plan.bundled ? plan.name : tr("%1 (mine)").arg(plan.name), plan.path, plan.description);
@@ -263,9 +269,15 @@ void ExperimentView::edited() {
                        : path_ == adopted_plan_ ? tr("Plan of the run")
                                                 : QFileInfo(path_).fileName();
   plan_title_->setText(changed ? tr("%1 (edited)").arg(name) : name);
-  if (text == check_.text()) return;  // Colours of the text are changes too.
-  check_.setText(text);
+  const QStringList overrides = overridesOfShown();
+  // Colours of the text are changes too.
+  if (text == check_.text() && overrides == check_.overrides()) return;
+  check_.setText(text, overrides);
   showVerdict();
+}
+
+QStringList ExperimentView::overridesOfShown() const {
+  return !path_.isEmpty() && path_ == adopted_plan_ ? adopted_overrides_ : QStringList();
 }
 
 void ExperimentView::revert() {
@@ -311,10 +323,13 @@ QString ExperimentView::planWords() const {
     const auto count = verdict->problems.size();
     return coloured(count == 1 ? tr("1 problem") : tr("%1 problems").arg(count), theme().bad);
   }
-  const QString words = tr("%L1 cells, %2 repetitions each, about %3")
-                            .arg(verdict->cells.size())
-                            .arg(verdict->repetitions)
-                            .arg(waitText(verdict->estimated_s));
+  QString words = tr("%L1 cells, %2 repetitions each, about %3")
+                      .arg(verdict->cells.size())
+                      .arg(verdict->repetitions)
+                      .arg(waitText(verdict->estimated_s));
+  if (!check_.overrides().isEmpty()) {
+    words += tr(", with %1").arg(settingArguments(check_.overrides()).join(QLatin1Char(' ')));
+  }
   return coloured(
       verdict->notes.isEmpty() ? words : words + QLatin1Char('\n') + verdict->notes.join('\n'),
       theme().text);
@@ -330,11 +345,12 @@ void ExperimentView::showVerdict() {
       problems_->addItem(place + problem.message);
     }
     editor_->setProblems(verdict->problems);
-    if (verdict->valid && !process_.running()) {
-      matrix_->setPlan(verdict->cells, verdict->repetitions);
-      // The run that is shown was of this very plan: its results come back.
-      if (!process_.directory().isEmpty()) readResults();
+    // The cells of the adopted run are those that its results name.
+    if (verdict->valid && !process_.running() && !showsAdopted()) {
+      matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash);
     }
+    // If the run that is shown was of this very plan, its results come back.
+    if (!process_.running() && !process_.directory().isEmpty()) readResults();
   }
   problems_->setVisible(verdict && !verdict->problems.empty());
   showRun();
@@ -349,8 +365,9 @@ void ExperimentView::startRun() {
   running_plan_ = run_folder_.filePath(verdict->name + QStringLiteral(".toml"));
   if (!writeText(running_plan_, check_.text(), error)) return emit says(error);
   run_trouble_.clear();
-  matrix_->setPlan(verdict->cells, verdict->repetitions);
-  process_.start(running_plan_);
+  matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash);
+  running_overrides_ = check_.overrides();
+  process_.start(running_plan_, running_overrides_);
   second_.start();
 }
 
@@ -358,6 +375,7 @@ void ExperimentView::showRunOf(const QString& run_directory) {
   const QString plan = run_directory + QStringLiteral("/plan.toml");
   if (process_.running() || !QFileInfo::exists(plan)) return;  // A bare trace file has no plan.
   running_plan_ = adopted_plan_ = plan;
+  running_overrides_ = adopted_overrides_ = overridesOf(run_directory);
   run_trouble_.clear();
   process_.adopt(run_directory, {}, 0, 0);
   fillPlans();
@@ -370,7 +388,7 @@ void ExperimentView::stopRun() { process_.stop(); }
 void ExperimentView::resumeRun() {
   if (!process_.canResume()) return;
   run_trouble_.clear();
-  process_.resume(running_plan_, process_.directory());
+  process_.resume(running_plan_, process_.directory(), running_overrides_);
   second_.start();
 }
 
@@ -391,6 +409,12 @@ QString ExperimentView::runWords() const {
       words += tr(" · aborting");
     }
     return words;
+  }
+  if (!matrix_->ofThisPlan()) {
+    const QString other = tr("planned; the open run, %1, is of another plan").arg(run);
+    if (matrix_->similar() == 0) return other;
+    return other + tr(" and has %1 of these cells with the same settings: \"this run\" shows them")
+                       .arg(matrix_->similar());
   }
   if (process_.outcome() == QLatin1String("interrupted")) {
     return tr("interrupted; Resume goes on where it stopped · %1").arg(run);
@@ -413,8 +437,9 @@ void ExperimentView::showRun() {
   stop_->setEnabled(running && process_.state() != State::kAborting);
   stop_->setText(process_.state() == State::kRunning || !running ? tr("Stop") : tr("Abort"));
   resume_->setEnabled(process_.canResume());
-  open_->setEnabled(!running && matrix_->anythingDone() && !process_.directory().isEmpty());
-  bar_->setValue(static_cast<int>(process_.share() * 1000));
+  const bool results = matrix_->anythingDone() || matrix_->similar() > 0;
+  open_->setEnabled(!running && results && !process_.directory().isEmpty());
+  bar_->setValue(matrix_->ofThisPlan() || running ? static_cast<int>(process_.share() * 1000) : 0);
   const bool older = !running && check_.verdict() && !valid && matrix_->rowCount() > 0;
   const QString count = tr("Cells (%L1)").arg(matrix_->rowCount());
   run_title_->setText(older ? tr("%1 of the last plan without problems").arg(count) : count);
@@ -432,18 +457,36 @@ void ExperimentView::readResults() {
   });
 }
 
+// Of all cells; as many as were measured where the run does not say.
+static int plannedRepetitions(const results::RunData& run) {
+  const auto planned = run.run_settings.find("repetitions");
+  const int each =
+      planned == run.run_settings.end() ? 0 : QString::fromStdString(planned->second).toInt();
+  int all = 0;
+  for (const results::CellData& cell : run.cells) {
+    all += std::max(each, static_cast<int>(cell.repetitions.size()));
+  }
+  return all;
+}
+
 void ExperimentView::resultsRead(const Results& run) {
   if (*run) {
     run_trouble_.clear();
+    if (showsAdopted() && !process_.running()) matrix_->setPlanOf(**run);
     matrix_->setResults(**run);
     if (adopted() && !process_.running()) {
-      const int each = matrix_->repetitions(), cells = static_cast<int>((*run)->cells.size());
       int finished = 0;
       for (const results::CellData& cell : (*run)->cells) {
         finished += static_cast<int>(cell.repetitions.size());
       }
       process_.adopt(process_.directory(), QString::fromStdString((*run)->manifest.outcome),
-                     finished, cells * each);
+                     finished, plannedRepetitions(**run));
+    }
+    // Another process goes on with it; when it ends this is the last look.
+    if (adopted() && process_.outcome() == QLatin1String("running")) {
+      growing_.start();
+    } else {
+      growing_.stop();
     }
   } else {
     run_trouble_ = QString::fromStdString(run->error().message);

@@ -3,7 +3,7 @@
 //
 // Threading: the main thread.
 // Invariants: Only a plan without problems can be started. What is shown as measured was read from
-// the run directory.
+// the run directory of a run of the very plan that is shown.
 #pragma once
 
 #include <QHash>
@@ -67,6 +67,11 @@ class ExperimentView : public Workspace {
   void showRun();
   void resultsRead(const Results& run);
   bool adopted() const { return !running_plan_.isEmpty() && running_plan_ == adopted_plan_; }
+  // The plan in the editor is that of the adopted run, as it is.
+  bool showsAdopted() const {
+    return adopted() && path_ == adopted_plan_ && !drafts_.contains(path_);
+  }
+  QStringList overridesOfShown() const;
   QString runWords() const;
   QString planWords() const;
 
@@ -76,8 +81,10 @@ class ExperimentView : public Workspace {
   RunMatrix* matrix_;
   Query<Results> read_;
   QTimer second_;
+  QTimer growing_;        // An adopted run that another process is still measuring.
   QString running_plan_;  // The file that the process was given.
   QString adopted_plan_;  // The plan.toml of a run that was not started here.
+  QStringList running_overrides_, adopted_overrides_;  // What they were given with --set.
   QTemporaryDir run_folder_;
   QString run_trouble_;
   QString path_, original_;

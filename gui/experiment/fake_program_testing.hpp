@@ -14,6 +14,7 @@ namespace violet::gui {
 // `run FILE --dry-run ...` checks: a plan with the word "wrong" has a problem, and with the word "late" a file `began`
 // is made beside the script and the verdict waits for a file `go` there. `run FILE --progress=json`
 // measures two steps in `directory`; the second one lasts until SIGINT when the plan has the word "long".
+// A plan with the word "another" has the hash c0ffee00, one with --set run.repetitions=3 has three, others have 0badcafe.
 inline QString fakeProgram(const QTemporaryDir& folder, const QString& directory) {
   const QString path = folder.filePath("violet-fake");
   QFile file(path);
@@ -32,7 +33,11 @@ case "$*" in
     echo '{"schema":"violet.dry_run","version":1,"problems":[{"where":"x:3:5","line":3,"column":5,"message":"key wrong: did you mean right?"},{"where":"","line":null,"column":null,"message":"no place"}]}'
     exit 2
   fi
-  echo '{"schema":"violet.dry_run","version":1,"problems":[],"plan":{"name":"t","hash":"0badcafe"},"repetitions":2,"estimated_s":7.5,"cells":[{"id":"strict.net-rx.sidecore","label":"strategy=strict"},{"id":"off.net-rx.sidecore","label":"strategy=off"}],"notes":[]}'
+  hash=0badcafe
+  repetitions=2
+  if grep -q another "$plan"; then hash=c0ffee00; fi
+  case "$*" in *"--set run.repetitions=3"*) hash=5e75e75e; repetitions=3 ;; esac
+  echo '{"schema":"violet.dry_run","version":1,"problems":[],"plan":{"name":"t","hash":"'$hash'"},"repetitions":'$repetitions',"estimated_s":7.5,"cells":[{"id":"strict.net-rx.sidecore","label":"strategy=strict"},{"id":"off.net-rx.sidecore","label":"strategy=off"}],"notes":[]}'
   exit 0 ;;
 esac
 say() { echo "{\"schema\":\"violet.progress\",\"version\":1,\"event\":\"$1\",\"finished\":$2,\"steps\":2,\"share\":$3,\"remaining_s\":9$4}" >&2; }

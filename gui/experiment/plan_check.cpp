@@ -59,6 +59,12 @@ PlanVerdict verdictOf(const QByteArray& printed, const QByteArray& words) {
   return verdict;
 }
 
+QStringList settingArguments(const QStringList& overrides) {
+  QStringList arguments;
+  for (const QString& one : overrides) arguments << QStringLiteral("--set") << one;
+  return arguments;
+}
+
 PlanCheck::PlanCheck(PlanPlaces places, QObject* parent)
     : QObject(parent), places_(std::move(places)) {
   quiet_.setSingleShot(true);
@@ -73,8 +79,9 @@ PlanCheck::~PlanCheck() {
   process_->waitForFinished(kCheckPatienceMs);
 }
 
-void PlanCheck::setText(const QString& text) {
+void PlanCheck::setText(const QString& text, const QStringList& overrides) {
   text_ = text;
+  overrides_ = overrides;
   verdict_.reset();
   quiet_.start();
 }
@@ -85,6 +92,7 @@ void PlanCheck::start() {
   if (!folder_.isValid()) return deliver(failed(folder_.errorString()));
   if (!writeText(file(), text_, error)) return deliver(failed(error));
   checked_text_ = text_;
+  checked_overrides_ = overrides_;
   process_ = new QProcess(this);
   auto environment = QProcessEnvironment::systemEnvironment();
   environment.insert(QStringLiteral("VIOLET_ROOT"), places_.root);
@@ -94,8 +102,9 @@ void PlanCheck::start() {
     if (what == QProcess::FailedToStart) finish();
   });
   process_->start(places_.program,
-                  {QStringLiteral("run"), file(), QStringLiteral("--dry-run"),
-                   QStringLiteral("--format"), QStringLiteral("json")},
+                  QStringList{QStringLiteral("run"), file(), QStringLiteral("--dry-run"),
+                              QStringLiteral("--format"), QStringLiteral("json")} +
+                      settingArguments(overrides_),
                   QIODevice::ReadOnly);
 }
 
@@ -103,7 +112,7 @@ void PlanCheck::finish() {
   QProcess* done = process_;
   process_ = nullptr;
   done->deleteLater();
-  if (checked_text_ != text_) {
+  if (checked_text_ != text_ || checked_overrides_ != overrides_) {
     if (!quiet_.isActive()) start();
     return;  // It is about an older text.
   }

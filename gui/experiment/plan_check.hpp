@@ -1,5 +1,5 @@
 // A plan check lets the program that would run a plan judge it while it is written: `violet run
-// FILE --dry-run`.
+// FILE --dry-run`, with the --set of the run that the plan belongs to.
 //
 // Threading: the main thread; the program is a process of its own.
 // Invariants: At most one check runs; of the texts that come while it does only the newest is
@@ -40,6 +40,8 @@ struct PlanVerdict {
   QStringList notes;
   QString failure;  // The program could not be asked: why.
 };
+// "--set X" for each of them.
+QStringList settingArguments(const QStringList& overrides);
 // Of what the program printed; a text that is none of its documents is a failure.
 PlanVerdict verdictOf(const QByteArray& json, const QByteArray& words);
 
@@ -51,8 +53,10 @@ class PlanCheck : public QObject {
   explicit PlanCheck(PlanPlaces places, QObject* parent = nullptr);
   ~PlanCheck() override;
 
-  void setText(const QString& text);
+  // `overrides`: "run.repetitions=2" as given to --set.
+  void setText(const QString& text, const QStringList& overrides = {});
   const QString& text() const { return text_; }
+  const QStringList& overrides() const { return overrides_; }
   const std::optional<PlanVerdict>& verdict() const { return verdict_; }
   bool busy() const { return process_ != nullptr || quiet_.isActive(); }
   // The file that holds the text that was checked last.
@@ -71,6 +75,7 @@ class PlanCheck : public QObject {
   QTimer quiet_;
   QProcess* process_ = nullptr;
   QString text_, checked_text_;
+  QStringList overrides_, checked_overrides_;
   std::optional<PlanVerdict> verdict_;
 };
 

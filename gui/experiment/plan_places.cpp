@@ -7,6 +7,7 @@
 #include <QRegularExpression>
 #include <QSaveFile>
 #include <QStandardPaths>
+#include <nlohmann/json.hpp>
 
 namespace violet::gui {
 namespace {
@@ -69,6 +70,20 @@ std::vector<PlanFile> listPlans(const PlanPlaces& places) {
 QString planName(const QString& text) { return valueOf(text, QStringLiteral("name")); }
 QString planDescription(const QString& text) {
   return valueOf(text, QStringLiteral("description"));
+}
+
+QStringList overridesOf(const QString& run_directory) {
+  QFile file(run_directory + QStringLiteral("/resolved.json"));
+  if (!file.open(QIODevice::ReadOnly)) return {};
+  const QByteArray bytes = file.readAll();
+  const auto resolved = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  const auto found = resolved.is_object() ? resolved.find("overrides") : resolved.end();
+  if (found == resolved.end() || !found->is_array()) return {};
+  QStringList overrides;
+  for (const auto& one : *found) {
+    if (one.is_string()) overrides << QString::fromStdString(one.get<std::string>());
+  }
+  return overrides;
 }
 
 bool readText(const QString& path, QString& text, QString& error) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <QString>
+#include <QStringList>
 #include <vector>
 
 namespace violet::gui {
@@ -30,6 +31,9 @@ std::vector<PlanFile> listPlans(const PlanPlaces& places);
 // The name and the description that a plan's text gives itself; empty where it gives none.
 QString planName(const QString& text);
 QString planDescription(const QString& text);
+
+// What a run was given with --set beside its plan.toml, as its resolved.json says; none where there is none.
+QStringList overridesOf(const QString& run_directory);
 
 // At most 1 MiB, which is also the program's limit; nothing where the file cannot be read.
 bool readText(const QString& path, QString& text, QString& error);

@@ -37,41 +37,86 @@ QString waitText(double seconds) { return QString::fromStdString(results::durati
 
 RunMatrix::RunMatrix(QObject* parent) : QAbstractTableModel(parent) {}
 
-void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions) {
+void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions, const QString& hash) {
   beginResetModel();
   rows_.clear();
-  for (PlannedCell& cell : cells) rows_.push_back({std::move(cell), 0, {}, {}});
+  for (PlannedCell& cell : cells) {
+    Row row;
+    row.cell = std::move(cell);
+    rows_.push_back(std::move(row));
+  }
   repetitions_ = repetitions;
+  hash_ = hash;
+  of_this_plan_ = true;  // Until a run is looked at.
   current_.clear();
   endResetModel();
 }
 
+// As many repetitions as the plan says; where it cannot be read, as any cell has.
+void RunMatrix::setPlanOf(const RunData& run) {
+  std::vector<PlannedCell> cells;
+  int repetitions = 0;
+  for (const CellData& cell : run.cells) {
+    cells.push_back(
+        {QString::fromStdString(cell.cell.id), QString::fromStdString(cell.cell.label)});
+    repetitions = std::max(repetitions, static_cast<int>(cell.repetitions.size()));
+  }
+  if (const auto planned = run.run_settings.find("repetitions");
+      planned != run.run_settings.end()) {
+    bool good = false;
+    const int number = QString::fromStdString(planned->second).toInt(&good);
+    if (good) repetitions = number;
+  }
+  const QString hash = QString::fromStdString(run.manifest.plan_hash);
+  const bool same =
+      hash == hash_ && repetitions == repetitions_ &&
+      std::equal(rows_.begin(), rows_.end(), cells.begin(), cells.end(),
+                 [](const Row& row, const PlannedCell& cell) { return row.cell.id == cell.id; });
+  if (!same) setPlan(std::move(cells), repetitions, hash);
+}
+
+void RunMatrix::fill(Row& row, const CellData& data) {
+  row.done = static_cast<int>(data.repetitions.size());
+  for (std::size_t i = 0; i < kMetrics; ++i) {
+    const auto samples = results::samples_of(data, kMetricNames[i]);
+    if (samples.values.empty()) {
+      row.values[i] = {{}, QString::fromStdString("not available, because " + samples.because)};
+      continue;
+    }
+    const auto median = results::median_estimate(samples.values, 1);  // Of finished ones.
+    QString exact = QStringLiteral("%1, median of %2 repetitions")
+                        .arg(QString::number(median.value, 'g', 12))
+                        .arg(median.samples);
+    if (median.interval) {
+      exact += QStringLiteral("\n95 % interval %1 to %2")
+                   .arg(quantityText(median.interval->low, samples.unit),
+                        quantityText(median.interval->high, samples.unit));
+    }
+    row.values[i] = {shortText(median.value, samples.unit), exact};
+  }
+}
+
+int RunMatrix::similar() const {
+  return static_cast<int>(
+      std::count_if(rows_.begin(), rows_.end(), [](const Row& row) { return row.similar > 0; }));
+}
+
 void RunMatrix::setResults(const RunData& run) {
+  of_this_plan_ = QString::fromStdString(run.manifest.plan_hash) == hash_;
+  for (Row& row : rows_) row = {row.cell, 0, 0, {}, {}, {}};
   for (const CellData& data : run.cells) {
     const QString id = QString::fromStdString(data.cell.id);
     const auto row = std::find_if(rows_.begin(), rows_.end(),
                                   [&id](const Row& one) { return one.cell.id == id; });
     if (row == rows_.end()) continue;
-    row->done = static_cast<int>(data.repetitions.size());
-    for (std::size_t i = 0; i < kMetrics; ++i) {
-      const auto samples = results::samples_of(data, kMetricNames[i]);
-      if (samples.values.empty()) {
-        row->values[i] = {{}, QString::fromStdString("not available, because " + samples.because)};
-        continue;
-      }
-      const auto median = results::median_estimate(samples.values, 1);  // Of finished ones.
-      QString exact = QStringLiteral("%1, median of %2 repetitions")
-                          .arg(QString::number(median.value, 'g', 12))
-                          .arg(median.samples);
-      if (median.interval) {
-        exact += QStringLiteral("\n95 % interval %1 to %2")
-                     .arg(quantityText(median.interval->low, samples.unit),
-                          quantityText(median.interval->high, samples.unit));
-      }
-      row->values[i] = {shortText(median.value, samples.unit), exact};
+    if (of_this_plan_) {
+      fill(*row, data);
+    } else {
+      row->similar = static_cast<int>(data.repetitions.size());
+      row->similar_in = QString::fromStdString(run.manifest.run_id);
     }
   }
-  for (Row& row : rows_) row.error.clear();
+  if (!of_this_plan_) return refresh();
   for (const results::Note& note : run.notes) {
     if (note.severity != "error") continue;
     for (Row& row : rows_) {
@@ -130,6 +175,14 @@ QString RunMatrix::text(const Row& row, int index, int column) const {
 
 QString RunMatrix::tip(const Row& row, int column) const {
   if (column == kCell) return row.cell.label + QLatin1Char('\n') + row.cell.id;
+  if (column == kState && row.similar > 0) {
+    return QStringLiteral(
+               "not measured with this plan; %1 has %2 repetitions of a cell with the same "
+               "settings, "
+               "made by another plan")
+        .arg(row.similar_in)
+        .arg(row.similar);
+  }
   if (column == kState) return row.error;
   if (column < kThroughput) return {};
   return row.values[static_cast<std::size_t>(column - kThroughput)].exact;

@@ -3,7 +3,8 @@
 //
 // Threading: the main thread; a RunData is read elsewhere and handed over.
 // Invariants: A median is of finished repetitions only, and says of how many. What was not
-// measured is an empty field with its reason as tool tip.
+// measured is an empty field with its reason as tool tip. Results are those of the very plan that is shown: of a
+// run whose resolved plan has another hash, cells of the same settings are similar, and stay planned.
 #pragma once
 
 #include <QAbstractTableModel>
@@ -36,10 +37,16 @@ class RunMatrix : public QAbstractTableModel {
   enum class CellState { kPlanned, kRunning, kPartly, kDone, kFailed };
 
   explicit RunMatrix(QObject* parent = nullptr);
-  // A new plan: nothing is measured.
-  void setPlan(std::vector<PlannedCell> cells, int repetitions);
-  // What is in the run directory now. Cells that the plan does not have are ignored.
+  // A new plan: nothing is measured. `hash`: of the plan with every default and override resolved.
+  void setPlan(std::vector<PlannedCell> cells, int repetitions, const QString& hash);
+  // The plan that a run was made with.
+  void setPlanOf(const results::RunData& run);
+  // What is in the run directory now.
   void setResults(const results::RunData& run);
+  // Whether the run that was given last was made with the plan that is shown.
+  bool ofThisPlan() const { return of_this_plan_; }
+  // Cells that another plan's run has measured with the same settings.
+  int similar() const;
   // The cell at work; empty: none.
   void setCurrent(const QString& cell, int repetition);
 
@@ -60,15 +67,20 @@ class RunMatrix : public QAbstractTableModel {
   struct Row {
     PlannedCell cell;
     int done = 0;
+    int similar = 0;     // Repetitions of a cell with the same settings in a run of another plan,
+    QString similar_in;  // and the run.
     QString error;
     std::array<Value, kMetrics> values;
   };
   QString text(const Row& row, int index, int column) const;
   QString tip(const Row& row, int column) const;
+  void fill(Row& row, const results::CellData& data);
   void refresh();
 
   std::vector<Row> rows_;
   int repetitions_ = 0;
+  QString hash_;
+  bool of_this_plan_ = true;
   QString current_;
   int current_repetition_ = 0;
 };

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gui/experiment/json_fields.hpp"
+#include "gui/experiment/plan_check.hpp"
 
 namespace violet::gui {
 namespace {
@@ -38,17 +39,20 @@ RunProcess::~RunProcess() {
   process_->waitForFinished(kAbortPatienceMs);
 }
 
-bool RunProcess::start(const QString& plan_file) {
+bool RunProcess::start(const QString& plan_file, const QStringList& overrides) {
   if (running()) return false;
   directory_.clear();
-  return launch({QStringLiteral("run"), plan_file, QStringLiteral("--progress=json")});
+  return launch(QStringList{QStringLiteral("run"), plan_file, QStringLiteral("--progress=json")} +
+                settingArguments(overrides));
 }
 
-bool RunProcess::resume(const QString& plan_file, const QString& run_directory) {
+bool RunProcess::resume(const QString& plan_file, const QString& run_directory,
+                        const QStringList& overrides) {
   if (running()) return false;
   directory_ = run_directory;
-  return launch({QStringLiteral("run"), plan_file, QStringLiteral("--progress=json"),
-                 QStringLiteral("--resume"), run_directory});
+  return launch(QStringList{QStringLiteral("run"), plan_file, QStringLiteral("--progress=json"),
+                            QStringLiteral("--resume"), run_directory} +
+                settingArguments(overrides));
 }
 
 qint64 RunProcess::processId() const { return process_ != nullptr ? process_->processId() : 0; }

@@ -27,9 +27,11 @@ class RunProcess : public QObject {
   ~RunProcess() override;
 
   // False when one is running. The plan's file may go once started() or failed() came.
-  bool start(const QString& plan_file);
-  // Goes on with an interrupted run of the same plan.
-  bool resume(const QString& plan_file, const QString& run_directory);
+  // `overrides`: what is given to --set.
+  bool start(const QString& plan_file, const QStringList& overrides = {});
+  // Goes on with an interrupted run of the same plan and overrides.
+  bool resume(const QString& plan_file, const QString& run_directory,
+              const QStringList& overrides = {});
   void stop();
   // A run that was measured elsewhere, to be looked at, and resumed when it was interrupted. `outcome` as in its
   // manifest. False while one of ours is running.

@@ -13,6 +13,7 @@
 #include "gui/experiment/run_matrix.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 class RunProcessTest : public testing::Test {
@@ -110,7 +111,8 @@ TEST(RunMatrix, FillsAsRepetitionsFinish) {
   const QAbstractItemModelTester tester(&matrix,
                                         QAbstractItemModelTester::FailureReportingMode::Fatal);
   matrix.setPlan(
-      {{"strict.net-rx.sidecore", "strategy=strict"}, {"off.net-rx.sidecore", "strategy=off"}}, 2);
+      {{"strict.net-rx.sidecore", "strategy=strict"}, {"off.net-rx.sidecore", "strategy=off"}}, 2,
+      "0badcafe");
   EXPECT_EQ(matrix.state(0), RunMatrix::CellState::kPlanned);
   EXPECT_FALSE(matrix.anythingDone());
   for (const FixtureCell& cell : cells) {

@@ -205,6 +205,7 @@ TEST_P(Looks, NothingIsCutOff) {
   for_each_step([&](const QString& name) {
     const auto points = fitting_points(view->area(), model().frame());
     EXPECT_TRUE(points.has_value()) << name.toStdString();
+    EXPECT_EQ(workspace_.size(), GetParam()) << name.toStdString() << " wants more room";
     for (const QLabel* label : workspace_.findChildren<QLabel*>()) {
       if (!label->isVisible() || label->text().isEmpty()) continue;
       const int needs =

@@ -22,15 +22,7 @@ double largest(const std::vector<Score>& scores, std::size_t measure) {
 }
 
 // A strategy has its colour everywhere.
-QColor colour_of(const Score& score) {
-  static constexpr const char* kStrategies[] = {"strict", "lazy", "bounce", "optimistic", "direct"};
-  for (const char* strategy : kStrategies) {
-    if (score.name.find(strategy) != std::string::npos) {
-      return theme().of_strategy(QString::fromLatin1(strategy));
-    }
-  }
-  return theme().muted;
-}
+QColor colour_of(const Score& score) { return theme().of_strategy(qt(score.strategy)); }
 
 struct Board {
   QRectF inside;

@@ -9,9 +9,10 @@
 #include <QString>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 // Values to pixels, linear or logarithmic. `from_px` may be larger than `to_px` (y grows upwards).
 struct Scale {

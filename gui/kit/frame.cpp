@@ -236,7 +236,7 @@ void draw_columns(QPainter& painter, const Frame& frame, TimeWindow window,
     const double left = x_of(double(i)), right = x_of(double(i) + 1);
     if (column.gap)
       draw_gap(painter, QRectF(left, frame.plot.top(), right - left, frame.plot.height()));
-    if (column.count == 0) {
+    if (!column.known()) {
       pen_down = pen_down && style.between == Between::kHeld && !column.gap;
       if (pen_down) line.lineTo(right, line.currentPosition().y());
       continue;

@@ -192,7 +192,7 @@ int known_strategy(const QString& name) {
   static const QHash<QString, int> known = {
       {"strict", 0},         {"lazy-percpu", 1}, {"lazy", 1},
       {"bounce-dynamic", 2}, {"bounce", 2},      {"lazy-single", 3},
-      {"direct", 4},         {"never-free", 5},  {"off", 6}};
+      {"direct", 4},         {"optimistic", 5},  {"off", 6}};
   return known.value(name, -1);
 }
 

@@ -13,11 +13,12 @@
 #include <QString>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 class QApplication;
 
 namespace violet::gui {
+using namespace query;
 
 struct Theme {
   bool dark = true;

@@ -73,6 +73,8 @@ TEST(Theme, AStrategyHasOneColour) {
   EXPECT_EQ(theme().of_strategy("strict"), theme().of_strategy("strict"));
   EXPECT_NE(theme().of_strategy("strict"), theme().of_strategy("lazy-percpu"));
   EXPECT_NE(theme().of_strategy("lazy-percpu"), theme().of_strategy("bounce-dynamic"));
+  EXPECT_NE(theme().of_strategy("bounce-dynamic"), theme().of_strategy("optimistic"));
+  EXPECT_NE(theme().of_strategy("direct"), theme().of_strategy("optimistic"));
 }
 
 TEST(HeatMap, MoreIsFurtherFromTheBackground) {

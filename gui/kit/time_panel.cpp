@@ -22,6 +22,8 @@ TimePanel::TimePanel(QWidget* parent) : QWidget(parent) {
 void TimePanel::setWindow(TimeWindow window) {
   if (window == window_) return;
   window_ = window;
+  if (told_) QToolTip::hideText();  // It was about what has moved away.
+  told_ = false;
   update();
 }
 
@@ -129,6 +131,7 @@ void TimePanel::mouseMoveEvent(QMouseEvent* event) {
   const bool inside = plotRect().adjusted(0, -2, 1, 2).contains(event->position());
   emit cursorWanted(inside ? std::optional(timeAt(event->position().x())) : std::nullopt);
   const QString says = inside ? describe(event->position()) : QString();
+  told_ = !says.isEmpty();
   if (says.isEmpty())
     QToolTip::hideText();
   else

@@ -69,6 +69,7 @@ class TimePanel : public QWidget {
   QPointF pressed_, last_;
   TimeWindow pressed_window_;
   bool moved_ = false;
+  bool told_ = false;  // A tool tip of this panel was shown last.
 };
 
 }  // namespace violet::gui

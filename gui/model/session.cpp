@@ -42,19 +42,46 @@ Session::~Session() {
   if (opening_state_) opening_state_->cancelled.store(true, std::memory_order_relaxed);
 }
 
-void Session::setRun(std::shared_ptr<RunFeed> run, std::size_t first_cell) {
+void Session::setRun(std::shared_ptr<RunQueries> run, std::size_t first_cell) {
   closeRun();
   run_ = std::move(run);
+  cells_seen_ = run_ ? run_->cell_count() : 0;
   emit runChanged();
   if (!run_) return;
-  if (run_->cells().empty() && run_->alive()) return;  // pull() opens the first one that comes.
-  if (run_->cells().empty()) {
+  if (live()) return openNewest();
+  // There is nothing to open; what else the run has, the other workspaces show.
+  if (cells_seen_ == 0 && !run_->no_cells_because().empty()) return;
+  if (cells_seen_ == 0) {
     emit failed(
         tr("%1 has no cell with a trace: run it again with tracing on, or wait for its first cell")
             .arg(QString::fromStdString(run_->name())));
     return;
   }
-  openCell(first_cell);
+  open(first_cell, false);
+}
+
+bool Session::live() const {
+  return run_ && run_->progress().state == RunProgress::State::kRunning;
+}
+
+void Session::continueWith(std::shared_ptr<RunQueries> recording) {
+  // The cell that is in view, or that was about to come into it.
+  const auto live = run_ ? run_->cells() : std::vector<CellInfo>{};
+  const auto cells = recording->cells();
+  if (!wanted_cell_ || *wanted_cell_ >= live.size()) return setRun(std::move(recording));
+  const CellInfo& wanted = live[*wanted_cell_];
+  const auto found = std::find_if(cells.begin(), cells.end(), [&](const CellInfo& one) {
+    return one.cell_id == wanted.cell_id && one.repetition == wanted.repetition;
+  });
+  if (found == cells.end()) return setRun(std::move(recording));
+  const auto index = static_cast<std::size_t>(found - cells.begin());
+  const bool in_view = cell_ && cell_index_ == wanted_cell_;
+  run_ = std::move(recording);
+  cells_seen_ = cells.size();
+  pinned_ = false;
+  if (in_view) cell_index_ = index;
+  emit runChanged();
+  open(index, in_view);
 }
 
 void Session::closeRun() {
@@ -66,7 +93,9 @@ void Session::closeRun() {
   run_.reset();
   cell_.reset();
   cell_index_.reset();
-  following_ = false;
+  wanted_cell_.reset();
+  cells_seen_ = 0;
+  following_ = pinned_ = false;
   cursor_.reset();
   window_ = {};
   setPage({});
@@ -77,6 +106,17 @@ void Session::closeRun() {
 
 void Session::openCell(std::size_t index) {
   if (!run_) return;
+  pinned_ = live();
+  open(index, false);
+}
+
+// The newest one that there is, unless it is open, or being opened.
+void Session::openNewest() {
+  if (cells_seen_ > 0 && wanted_cell_ != cells_seen_ - 1) open(cells_seen_ - 1, false);
+}
+
+void Session::open(std::size_t index, bool keeps_choice) {
+  wanted_cell_ = index;
   if (opening_state_) opening_state_->cancelled.store(true, std::memory_order_relaxed);
   auto state = std::make_shared<Opening>();
   opening_state_ = state;
@@ -85,7 +125,7 @@ void Session::openCell(std::size_t index) {
   // Results come back as events of the application object, which outlives the pool's work; `state`
   // says whether this session still wants them.
   const std::weak_ptr<Opening> wanted = state;
-  QThreadPool::globalInstance()->start([this, wanted, state, run = run_, index] {
+  QThreadPool::globalInstance()->start([this, wanted, state, run = run_, index, keeps_choice] {
     OpenProgress progress;
     progress.context = state.get();
     progress.report = [](void* context, double share) {
@@ -94,17 +134,17 @@ void Session::openCell(std::size_t index) {
     progress.cancel = [](void* context) {
       return static_cast<Opening*>(context)->cancelled.load(std::memory_order_relaxed);
     };
-    auto result =
-        std::make_shared<Result<std::shared_ptr<const CellFeed>>>(run->open_cell(index, progress));
+    auto result = std::make_shared<Result<std::shared_ptr<const CellQueries>>>(
+        run->open_cell(index, progress));
     QMetaObject::invokeMethod(
         QCoreApplication::instance(),
-        [this, state, result, index] {
+        [this, state, result, index, keeps_choice] {
           if (state->cancelled.load(std::memory_order_relaxed)) return;
           opening_state_.reset();
           opening_.reset();
           emit openingChanged();
           if (*result)
-            opened(**result, index);
+            opened(**result, index, keeps_choice);
           else
             emit failed(QString::fromStdString(result->error().message));
         },
@@ -124,19 +164,25 @@ void Session::watchOpening(const std::weak_ptr<Opening>& wanted) {
   });
 }
 
-void Session::opened(std::shared_ptr<const CellFeed> cell, std::size_t index) {
+void Session::opened(std::shared_ptr<const CellQueries> cell, std::size_t index,
+                     bool keeps_choice) {
+  const bool followed = following_;
   cell_ = std::move(cell);
   cell_index_ = index;
   const CellInfo info = cell_->info();
   version_ = cell_->version();
   following_ = info.live;
-  cursor_.reset();
-  page_.reset();
-  page_at_.reset();
-  filter_ = {};
-  selected_time_.reset();
+  if (!keeps_choice) {
+    cursor_.reset();
+    page_.reset();
+    page_at_.reset();
+    filter_ = {};
+    selected_time_.reset();
+  }
   follow_length_ = kFollowed;
-  if (info.live)
+  if (keeps_choice && !followed)
+    window_ = clamped(window_);
+  else if (info.live)
     window_ = clamped({info.whole.to - kFollowed, info.whole.to});
   else
     window_ = clamped(info.measured.length() > 0 ? info.measured : info.whole);
@@ -243,22 +289,33 @@ void Session::tick() {
   if (at >= end - 1) setPlaying(false);
 }
 
-void Session::setFollowing(bool on) { following_ = on && cell_ && cell_->info().live; }
+void Session::setFollowing(bool on) {
+  following_ = on && cell_ && cell_->info().live;
+  if (!on) pinned_ = live();
+}
+
+void Session::followNewest() {
+  if (!live()) return;
+  pinned_ = false;
+  if (cells_seen_ > 0 && cell_index_ != cells_seen_ - 1) return openNewest();
+  setFollowing(true);
+  if (!following_) return;
+  const Nanos end = cell_->info().whole.to;
+  setWindow({end - window_.length(), end});
+}
 
 void Session::pull() {
   if (!run_) return;
-  const std::size_t cells_before = run_->cells().size();
   run_->pull();
-  const std::size_t cells_now = run_->cells().size();
-  if (cells_now != cells_before) {
+  // Compared with what was there at the last pull and not before this one: cells come at any time.
+  const std::size_t cells = run_->cell_count();
+  if (cells != cells_seen_) {
+    cells_seen_ = cells;
     emit cellsChanged();
-    // Who follows a run goes on to its next cell.
-    if (following_ && cell_) return openCell(cells_now - 1);
   }
-  if (!cell_) {
-    if (cells_now > 0 && !opening_) openCell(cells_now - 1);
-    return;
-  }
+  if (!pinned_ || !cell_) openNewest();
+  emit pulled();
+  if (!cell_) return;
   const std::uint64_t version = cell_->version();
   if (version == version_) return;
   version_ = version;

@@ -5,7 +5,8 @@
 // Threading: the main thread.
 // Invariants: The window lies inside the cell's `whole` and is at least kShortestWindow long.
 // Every change is signalled once, after it has happened. A selection is a Filter and a time range;
-// clearing it clears both.
+// clearing it clears both. Of a live run the newest cell is shown, whether or not it has ended
+// meanwhile, until a cell is pinned: by choosing one, or by going back in time.
 #pragma once
 
 #include <QObject>
@@ -14,9 +15,10 @@
 #include <optional>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 class Session : public QObject {
   Q_OBJECT
@@ -27,14 +29,19 @@ class Session : public QObject {
   explicit Session(QObject* parent = nullptr);
   ~Session() override;
 
-  // Takes a run; a cell of it is opened in the background (openingChanged, then cellChanged).
-  void setRun(std::shared_ptr<RunFeed> run, std::size_t first_cell = 0);
+  // Takes a run; a cell of it is opened in the background (openingChanged, then cellChanged). Of a
+  // live run it is the newest, once there is one.
+  void setRun(std::shared_ptr<RunQueries> run, std::size_t first_cell = 0);
+  // The recording of the live run that is shown: its cell stays in view until the recorded one is
+  // open, and what was chosen (window, selection, page, cursor) stays altogether.
+  void continueWith(std::shared_ptr<RunQueries> recording);
   void closeRun();
-  RunFeed* run() const { return run_.get(); }
+  RunQueries* run() const { return run_.get(); }
+  // As the user chose: of a live run this one stays.
   void openCell(std::size_t index);
   std::optional<std::size_t> cellIndex() const { return cell_index_; }
   // Null while nothing is open.
-  std::shared_ptr<const CellFeed> cell() const { return cell_; }
+  std::shared_ptr<const CellQueries> cell() const { return cell_; }
   // While a cell is being opened: 0..1.
   std::optional<double> opening() const { return opening_; }
 
@@ -60,9 +67,13 @@ class Session : public QObject {
   void setPlaying(bool on);
   double speed() const { return speed_; }  // Cell seconds a wall-clock second.
   void setSpeed(double speed);
-  // Live: the window's end follows the run, from cell to cell.
+  // Live: the window's end follows the cell that grows. Off pins the cell as well.
   bool following() const { return following_; }
   void setFollowing(bool on);
+  // Live: a new cell does not take the place of this one.
+  bool pinned() const { return pinned_; }
+  // Live: to the newest cell, and on with the run.
+  void followNewest();
   // Live: looks for new events; called by a timer of the application.
   void pull();
 
@@ -72,7 +83,8 @@ class Session : public QObject {
   void openingChanged();
   void failed(const QString& message);
   void cellChanged();
-  void grew();  // The live cell has more to show.
+  void grew();    // The live cell has more to show.
+  void pulled();  // Of a live run, whatever of it has changed.
   void windowChanged();
   void cursorChanged();
   void selectionChanged();
@@ -83,13 +95,18 @@ class Session : public QObject {
   struct Opening;
   void tick();
   void watchOpening(const std::weak_ptr<Opening>& wanted);
-  void opened(std::shared_ptr<const CellFeed> cell, std::size_t index);
+  void open(std::size_t index, bool keeps_choice);
+  void openNewest();
+  void opened(std::shared_ptr<const CellQueries> cell, std::size_t index, bool keeps_choice);
+  bool live() const;
   void moveWindow(TimeWindow window);
   TimeWindow clamped(TimeWindow window) const;
 
-  std::shared_ptr<RunFeed> run_;
+  std::shared_ptr<RunQueries> run_;
   std::optional<std::size_t> cell_index_;
-  std::shared_ptr<const CellFeed> cell_;
+  std::shared_ptr<const CellQueries> cell_;
+  std::optional<std::size_t> wanted_cell_;  // That is open, or being opened, or could not be.
+  std::size_t cells_seen_ = 0;
   std::shared_ptr<Opening> opening_state_;
   std::optional<double> opening_;
   TimeWindow window_;
@@ -99,7 +116,7 @@ class Session : public QObject {
   std::optional<Iova> page_;
   std::optional<Nanos> page_at_;
   double speed_ = 0.1;
-  bool following_ = false;
+  bool following_ = false, pinned_ = false;
   std::uint64_t version_ = 0;
   Nanos follow_length_ = kFollowed;
   class PlayTimer;

@@ -8,6 +8,7 @@
 #include "experiments/query/fake_run_testing.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 constexpr Nanos kWhole = 1'000'000'000;
@@ -128,15 +129,34 @@ TEST(Session, PlayingMovesTheCursorAndStopsAtTheEnd) {
   EXPECT_EQ(o.session.cursor(), kWhole - 1);
 }
 
-TEST(Session, ALiveCellIsFollowedAtTheLengthThatWasChosen) {
+// A live run whose cells begin and end when the test says so.
+struct Live {
   Session session;
-  auto run = std::make_shared<FakeRun>();
-  const auto cell = std::make_shared<GrowingCell>();
-  run->held.push_back(cell);
-  cell->about.live = true;
-  cell->about.whole = {0, 500'000'000};
-  session.setRun(run);
-  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  std::shared_ptr<FakeRun> run = std::make_shared<FakeRun>();
+  Live() { run->says.state = RunProgress::State::kRunning; }
+  std::shared_ptr<GrowingCell> begin() {
+    auto cell = std::make_shared<GrowingCell>();
+    cell->about.cell_id = std::to_string(run->held.size());
+    cell->about.live = true;
+    cell->about.whole = {0, 500'000'000};
+    run->held.push_back(cell);
+    return cell;
+  }
+  static void end(const std::shared_ptr<GrowingCell>& cell) {
+    cell->about.live = false;
+    ++cell->grown;
+  }
+  bool shows(std::size_t index) {
+    return QTest::qWaitFor([&] { return session.cell() && session.cellIndex() == index; });
+  }
+};
+
+TEST(Session, ALiveCellIsFollowedAtTheLengthThatWasChosen) {
+  Live live;
+  Session& session = live.session;
+  const auto cell = live.begin();
+  session.setRun(live.run);
+  ASSERT_TRUE(live.shows(0));
   EXPECT_TRUE(session.following());
   EXPECT_EQ(session.window(), (TimeWindow{0, 500'000'000})) << "all there is";
   const auto grow_to = [&](Nanos end) {
@@ -157,27 +177,135 @@ TEST(Session, ALiveCellIsFollowedAtTheLengthThatWasChosen) {
   EXPECT_EQ(session.window(), before);
 }
 
-TEST(Session, WhoFollowsALiveRunGoesOnToItsNextCell) {
-  Session session;
-  auto run = std::make_shared<FakeRun>();
-  const auto begin = [&run] {
-    const auto cell = std::make_shared<GrowingCell>();
-    cell->about.live = true;
-    cell->about.whole = {0, 500'000'000};
-    run->held.push_back(cell);
-  };
-  begin();
-  session.setRun(run);
-  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
-  run->next = begin;
+// Cells come while nobody pulls: from a thread of the run's own.
+TEST(Session, EveryNewCellOfALiveRunIsShownWheneverItCame) {
+  Live live;
+  live.session.setRun(live.run);
+  QSignalSpy news(&live.session, &Session::cellsChanged);
+  for (std::size_t i = 0; i < 6; ++i) {
+    const auto cell = live.begin();
+    live.session.pull();
+    ASSERT_TRUE(live.shows(i)) << i;
+    EXPECT_EQ(std::size_t(news.count()), i + 1);
+    live.end(cell);
+    live.session.pull();
+  }
+  EXPECT_FALSE(live.session.pinned());
+}
+
+TEST(Session, ACellThatHasEndedBeforeItIsOpenDoesNotEndTheFollowing) {
+  Live live;
+  live.session.setRun(live.run);
+  live.end(live.begin());
+  live.session.pull();
+  ASSERT_TRUE(live.shows(0));
+  EXPECT_FALSE(live.session.following()) << "this cell does not grow";
+  live.begin();
+  live.session.pull();
+  ASSERT_TRUE(live.shows(1));
+  EXPECT_TRUE(live.session.following());
+}
+
+TEST(Session, SeveralNewCellsAtOnceShowTheNewest) {
+  Live live;
+  live.session.setRun(live.run);
+  for (int i = 0; i < 4; ++i) live.end(live.begin());
+  live.session.pull();
+  ASSERT_TRUE(live.shows(3));
+}
+
+TEST(Session, AChosenCellIsPinnedUntilTheNewestIsWantedAgain) {
+  Live live;
+  Session& session = live.session;
+  live.end(live.begin());
+  live.begin();
+  session.setRun(live.run);
+  ASSERT_TRUE(live.shows(1));
+  session.openCell(0);
+  ASSERT_TRUE(live.shows(0));
+  EXPECT_TRUE(session.pinned());
+  live.begin();
   session.pull();
-  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cellIndex() == 1u; }));
-  EXPECT_TRUE(session.following());
-  session.setFollowing(false);
-  run->next = begin;
-  session.pull();
-  EXPECT_EQ(session.cellIndex(), 1u);
   EXPECT_FALSE(session.opening());
+  EXPECT_EQ(session.cellIndex(), 0u);
+  session.followNewest();
+  ASSERT_TRUE(live.shows(2));
+  EXPECT_FALSE(session.pinned());
+  EXPECT_TRUE(session.following());
+  live.begin();
+  session.pull();
+  ASSERT_TRUE(live.shows(3));
+}
+
+TEST(Session, GoingBackInTimePinsTheCell) {
+  Live live;
+  live.begin();
+  live.session.setRun(live.run);
+  ASSERT_TRUE(live.shows(0));
+  live.session.setFollowing(false);
+  EXPECT_TRUE(live.session.pinned());
+  live.begin();
+  live.session.pull();
+  EXPECT_EQ(live.session.cellIndex(), 0u);
+  EXPECT_FALSE(live.session.opening());
+}
+
+TEST(Session, ARecordedRunPinsNothing) {
+  Opened o;
+  o.session.openCell(1);
+  o.session.setFollowing(false);
+  EXPECT_FALSE(o.session.pinned());
+  o.session.followNewest();
+  EXPECT_FALSE(o.session.following());
+}
+
+std::shared_ptr<FakeRun> recording_of(const Live& live) {
+  auto recording = std::make_shared<FakeRun>();
+  recording->add("another", "nic");  // Which the viewer came too late for.
+  for (const auto& seen : live.run->held) {
+    auto cell = recording->add("recorded", "nic");
+    cell->about.cell_id = seen->about.cell_id;
+  }
+  return recording;
+}
+
+TEST(Session, TheRecordingShowsTheSameCellAsItWasChosen) {
+  Live live;
+  Session& session = live.session;
+  live.end(live.begin());
+  live.begin();
+  session.setRun(live.run);
+  ASSERT_TRUE(live.shows(1));
+  session.openCell(0);
+  ASSERT_TRUE(live.shows(0));
+  session.setWindow({200'000'000, 300'000'000});
+  session.select(TimeWindow{210'000'000, 220'000'000}, {});
+  session.setPage(Iova{0x1000}, 5);
+  session.setCursor(250'000'000);
+  const auto seen = session.cell();
+  session.continueWith(recording_of(live));
+  EXPECT_EQ(session.cell(), seen) << "until the recorded one is open";
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != seen; }));
+  EXPECT_EQ(session.cell()->info().strategy, "recorded");
+  EXPECT_EQ(session.cellIndex(), 1u);
+  EXPECT_EQ(session.window(), (TimeWindow{200'000'000, 300'000'000}));
+  EXPECT_EQ(session.selectedTime(), (TimeWindow{210'000'000, 220'000'000}));
+  EXPECT_EQ(session.page(), Iova{0x1000});
+  EXPECT_EQ(session.cursor(), 250'000'000);
+}
+
+TEST(Session, WhoFollowedSeesAllThatWasMeasuredOfTheLastCell) {
+  Live live;
+  const auto cell = live.begin();
+  live.session.setRun(live.run);
+  ASSERT_TRUE(live.shows(0));
+  live.session.zoom(0.1, 1);
+  live.end(cell);
+  live.session.pull();
+  live.session.continueWith(recording_of(live));
+  ASSERT_TRUE(live.shows(1));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !live.session.opening(); }));
+  EXPECT_EQ(live.session.window(), kMeasured);
 }
 
 TEST(Session, ClosingARunLeavesNothing) {

@@ -114,4 +114,35 @@ QString permissionsText(Permissions permissions) {
   return mmio != 0 ? text + QStringLiteral(" MMIO") : text;
 }
 
+QString resolutionNote(const Resolution& resolution, TimeWindow asked, double visible_ns) {
+  if (!resolution.bin || double(*resolution.bin) <= visible_ns) return {};
+  const QString bin = durationText(double(*resolution.bin));
+  return resolution.hides(asked.length()) ? QStringLiteral(", no statement below %1 here").arg(bin)
+                                          : QStringLiteral(", in steps of %1").arg(bin);
+}
+
+QString aboutText(const Resolution& resolution, TimeWindow asked) {
+  constexpr double kAlike = 1.1;
+  const double about = double(resolution.about.length());
+  if (resolution.exact() || about <= kAlike * double(asked.length())) {
+    return QStringLiteral("in this window");
+  }
+  return QStringLiteral("in the %1 around it").arg(durationText(about));
+}
+
+QString repetitionText(const CellInfo& cell) {
+  return QStringLiteral("repetition %1").arg(cell.repetition + 1);
+}
+
+QString mappingsText(const TopologyState::Domain& domain) {
+  if (!domain.mapping_count) {
+    return domain.truncated
+               ? QStringLiteral("mappings not known, more than %L1 seen")
+                     .arg(domain.mappings.size())
+               : QStringLiteral("mappings not known, %L1 seen").arg(domain.mappings.size());
+  }
+  return *domain.mapping_count == 1 ? QStringLiteral("1 mapping")
+                                    : QStringLiteral("%L1 mappings").arg(*domain.mapping_count);
+}
+
 }  // namespace violet::gui

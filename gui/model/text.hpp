@@ -8,9 +8,10 @@
 #include <cstdint>
 #include <string>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 QString addressText(std::uint64_t address);  // 0x0000_ffff_e000
 QString idText(std::uint32_t id);            // "0x28": of an endpoint.
@@ -24,6 +25,15 @@ QString percentText(double share);    // 0..1 -> "99.2 %"
 // "1.23 ms" for a value of a metric of a run's results.
 QString quantityText(double value, const std::string& unit);
 QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"
+// Behind a title, of an answer that is coarser than `visible_ns`: ", in steps of 51.2 µs", or that nothing is
+// said of so short a window. Empty: finer than that.
+QString resolutionNote(const Resolution& resolution, TimeWindow asked, double visible_ns);
+// "in this window", or "in the 102 µs around it" where the answer is about more than was asked for.
+QString aboutText(const Resolution& resolution, TimeWindow asked);
+// "repetition 2": people count from one.
+QString repetitionText(const CellInfo& cell);
+// "256 mappings", "1 mapping", "mappings not known, 12 seen".
+QString mappingsText(const TopologyState::Domain& domain);
 // A whole 64-bit space has one byte more than 64 bits count.
 double bytesIn(const IovaRange& range);
 // A text of a room without Qt, which is UTF-8.

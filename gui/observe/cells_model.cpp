@@ -89,8 +89,11 @@ namespace {
 
 QString tip_of(const CellInfo& cell) {
   QStringList lines{QString::fromStdString(cell.label)};
-  lines << QStringLiteral("repetition %1, %2 events").arg(cell.repetition).arg(cell.events);
+  lines << QStringLiteral("%1, %2 events").arg(repetitionText(cell)).arg(cell.events);
   if (cell.live) lines << QStringLiteral("live: still growing");
+  if (cell.unrecorded) {
+    lines << QStringLiteral("seen live and not recorded: gone when this window closes");
+  }
   if (cell.lost > 0) lines << QStringLiteral("%1 events were lost").arg(cell.lost);
   if (cell.cut_short) lines << QStringLiteral("the file ends in the middle of a block");
   if (!cell.notice.empty()) lines << QString::fromStdString(cell.notice);
@@ -118,7 +121,7 @@ QVariant CellsModel::data(const QModelIndex& index, int role) const {
     case kLabel:
       return names_[index.row()] + state_of(cell);
     case kRepetition:
-      return cell.repetition;
+      return cell.repetition + 1;
     case kEvents:
       return countText(double(cell.events));
     default:

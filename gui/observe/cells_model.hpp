@@ -9,9 +9,10 @@
 #include <QStringList>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 class CellsModel : public QAbstractTableModel {
   Q_OBJECT

@@ -26,9 +26,14 @@ std::uint32_t rows_of(const ChurnAxis::Band& band, int height) {
   return static_cast<std::uint32_t>(std::clamp(std::min(pages, pixels), 1.0, 4096.0));
 }
 
-std::size_t column_of(const ChurnAsk& ask, const ChurnQuery& query, double x) {
-  const double column = x * query.columns / std::max(1, ask.columns);
-  return static_cast<std::size_t>(std::clamp(column, 0.0, double(query.columns) - 1));
+// The column of a grid that holds the middle of the picture's pixel; nothing beside the grid.
+std::optional<std::size_t> column_of(const ChurnAsk& ask, const ChurnQuery& query, double x) {
+  const double length = double(ask.window.length()), own = double(query.window.length());
+  const double at =
+      double(ask.window.from - query.window.from) + (x + 0.5) / std::max(1, ask.columns) * length;
+  const double column = at / std::max(own, 1.0) * query.columns;
+  if (column < 0 || column >= query.columns) return std::nullopt;
+  return static_cast<std::size_t>(column);
 }
 
 class Painter {
@@ -40,7 +45,6 @@ class Painter {
     const ChurnAsk& ask = picture_.ask;
     const ChurnAxis::Band& band = ask.bands[number];
     const ChurnGrid& grid = picture_.grids[number];
-    holders_ = picture_.holders[number].data();
     const double bottom = ask.height * (1 - band.from), top = ask.height * (1 - band.to);
     const int first = std::max(0, static_cast<int>(std::floor(top + 0.5)));
     const int last = std::min(ask.height, static_cast<int>(std::floor(bottom + 0.5)));
@@ -57,17 +61,17 @@ class Painter {
     auto* pixels = reinterpret_cast<QRgb*>(picture_.image.scanLine(y));
     const std::size_t start = std::size_t{row} * grid.query.columns;
     for (int x = 0; x < picture_.ask.columns; ++x) {
-      const std::size_t at = column_of(picture_.ask, grid.query, x);
-      pixels[x] = pixel(x, y, grid, start + at, start + holders_[at]);
+      if (const auto at = column_of(picture_.ask, grid.query, x))
+        pixels[x] = pixel(x, y, grid, start + *at);
     }
   }
 
-  QRgb pixel(int x, int y, const ChurnGrid& grid, std::size_t index, std::size_t holder) const {
+  QRgb pixel(int x, int y, const ChurnGrid& grid, std::size_t index) const {
     QRgb colour = qRgba(0, 0, 0, 0);
     const ChurnAsk& ask = picture_.ask;
     const auto& counts = ask.colour == ChurnColour::kReuses ? grid.reuses : grid.operations;
-    if (counts[holder] > 0) {
-      colour = heat_colour(std::clamp(picture_.scale.share(counts[holder]), 0.0, 1.0), ask.dark);
+    if (counts[index] > 0) {
+      colour = heat_colour(std::clamp(picture_.scale.share(counts[index]), 0.0, 1.0), ask.dark);
     } else if (ask.live && grid.live[index] > 0) {
       colour = over(colour, theme_.map, 0.14 + 0.16 * std::sqrt(double(grid.live[index])));
     }
@@ -90,50 +94,28 @@ class Painter {
 
   ChurnPicture& picture_;
   const Theme& theme_;
-  const std::uint32_t* holders_ = nullptr;
 };
 
 }  // namespace
-
-std::vector<std::uint32_t> churn_holders(const ChurnGrid& grid) {
-  std::vector<std::uint32_t> holders(grid.query.columns), filled;
-  for (std::uint32_t x = 0; x < grid.query.columns; ++x) {
-    holders[x] = x;
-    bool some = false;
-    for (std::size_t at = x; at < grid.operations.size() && !some; at += grid.query.columns) {
-      some = grid.operations[at] > 0;
-    }
-    if (some) filled.push_back(x);
-  }
-  if (grid.exact || filled.size() < 2) return holders;
-  std::vector<std::uint32_t> steps;
-  for (std::size_t i = 1; i < filled.size(); ++i) steps.push_back(filled[i] - filled[i - 1]);
-  std::nth_element(steps.begin(), steps.begin() + std::ptrdiff_t(steps.size() / 2), steps.end());
-  const std::uint32_t usual = steps[steps.size() / 2];
-  for (std::size_t i = 0; i < filled.size(); ++i) {
-    const std::uint32_t next = i + 1 < filled.size() ? filled[i + 1] : grid.query.columns;
-    // A longer pause is a pause of the run.
-    const std::uint32_t end = std::min(next, filled[i] + usual + 1);
-    for (std::uint32_t x = filled[i]; x < end; ++x) holders[x] = filled[i];
-  }
-  return holders;
-}
 
 namespace {
 
 // Sums over times as short as one turn through a ring beat with it. What is a sum anyway may be one over
 // some pixels.
-ChurnGrid grid_of(const CellFeed& trace, ChurnQuery query) {
+ChurnGrid grid_of(const CellQueries& trace, ChurnQuery query) {
   constexpr std::uint32_t kOver = 4;
   ChurnGrid grid = trace.churn(query);
-  if (grid.exact || query.columns < 4 * kOver) return grid;
+  if (grid.resolution.exact() || grid.query.columns < query.columns / kOver ||
+      query.columns < 4 * kOver) {
+    return grid;
+  }
   query.columns /= kOver;
   return trace.churn(query);
 }
 
 }  // namespace
 
-ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask) {
+ChurnPicture draw_churn(const CellQueries& trace, const ChurnAsk& ask) {
   ChurnPicture picture;
   picture.ask = ask;
   picture.image = QImage(std::max(1, ask.columns), std::max(1, ask.height),
@@ -147,18 +129,34 @@ ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask) {
     query.filter.range.reset();
     picture.grids.push_back(grid_of(trace, query));
     const ChurnGrid& grid = picture.grids.back();
-    picture.holders.push_back(churn_holders(grid));
+    if (picture.grids.size() == 1 ||
+        grid.resolution.bin.value_or(0) > picture.resolution.bin.value_or(0)) {
+      picture.resolution = grid.resolution;
+    }
     const HeatScale scale =
         HeatScale::of(ask.colour == ChurnColour::kReuses ? grid.reuses : grid.operations);
     if (scale.most >= picture.scale.most) picture.scale = scale;
     for (std::size_t x = 0; x < picture.gap.size(); ++x) {
-      if (grid.gap[column_of(ask, grid.query, double(x))]) picture.gap[x] = true;
+      const auto at = column_of(ask, grid.query, double(x));
+      if (at && grid.gap[*at]) picture.gap[x] = true;
     }
   }
   Painter painter(picture);
   for (std::size_t i = 0; i < ask.bands.size(); ++i) painter.band(i);
   return picture;
 }
+
+namespace {
+
+// In a row that is lower than the summary's bands stand the calls of the whole band.
+IovaRange counted_range(const ChurnGrid& grid, const IovaRange& row) {
+  const std::uint64_t band = grid.band_bytes;
+  if (grid.resolution.exact() || band <= ChurnAxis::kPage) return row;
+  if ((band & (band - 1)) != 0) return IovaRange::all();
+  return {{row.first.value & ~(band - 1)}, {row.last.value | (band - 1)}};
+}
+
+}  // namespace
 
 std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, double y_from_bottom) {
   const double share = y_from_bottom / std::max(1, picture.ask.height);
@@ -171,10 +169,16 @@ std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, dou
     const double rows = query.rows;
     point.row = static_cast<std::uint32_t>(
         std::clamp((share - band.from) / (band.to - band.from) * rows, 0.0, rows - 1));
-    point.column = static_cast<std::uint32_t>(column_of(picture.ask, query, x));
+    const auto column = column_of(picture.ask, query, x);
+    if (!column) return std::nullopt;
+    point.column = static_cast<std::uint32_t>(*column);
     point.index = std::size_t{point.row} * query.columns + point.column;
-    point.counts = std::size_t{point.row} * query.columns + picture.holders[i][point.column];
-    point.range = churn_row(query, point.row);
+    const double step = double(query.window.length()) / query.columns;
+    const auto edge = [&](double number) {
+      return query.window.from + static_cast<Nanos>(std::llround(number * step));
+    };
+    point.time = {edge(double(*column)), edge(double(*column) + 1)};
+    point.range = counted_range(picture.grids[i], churn_row(query, point.row));
     return point;
   }
   return std::nullopt;

@@ -4,17 +4,19 @@
 // Threading: pure; runs on the pool.
 // Invariants: A band of addresses is one question, of at most a row a pixel. A pixel in which a
 // page was stale for any time shows the alarm colour in its hatching; a pixel without never does.
+// A column of a grid is drawn as wide as it is: several pixels where the answer is no finer.
 #pragma once
 
 #include <QImage>
 #include <memory>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 #include "gui/kit/heat_map.hpp"
 #include "gui/model/churn_axis.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 enum class ChurnColour : std::uint8_t { kCalls, kReuses };
 
@@ -32,24 +34,22 @@ struct ChurnPicture {
   ChurnAsk ask;
   QImage image;                  // columns x height.
   std::vector<ChurnGrid> grids;  // One a band: for the tool tip.
-  // For each grid and column, the column that holds its counts: a grid that is coarser than the
-  // pixels puts the counts of many columns into the first of them.
-  std::vector<std::vector<std::uint32_t>> holders;
   std::vector<bool> gap;
   HeatScale scale;
   double stale_share = 0;  // Of the squares with anything in them.
+  // Of the coarsest grid.
+  Resolution resolution;
 };
 
-ChurnPicture draw_churn(const CellFeed& trace, const ChurnAsk& ask);
-
-std::vector<std::uint32_t> churn_holders(const ChurnGrid& grid);
+ChurnPicture draw_churn(const CellQueries& trace, const ChurnAsk& ask);
 
 // The place in a grid under a point of its picture; nothing in a break.
 struct ChurnPoint {
   std::size_t band = 0, index = 0;
   std::uint32_t column = 0, row = 0;
-  std::size_t counts = 0;  // The index that holds its counts.
-  IovaRange range;
+  TimeWindow time;  // What the square is about,
+  IovaRange
+      range;  // and the addresses whose calls it counts: no fewer than the summary tells apart.
 };
 std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, double y_from_bottom);
 // What a row of the grid covers.

@@ -135,7 +135,7 @@ void ChurnView::pick(const QPointF& at) {
   const Nanos from = timeAt(std::floor(at.x())),
               to = std::max(timeAt(std::floor(at.x()) + 1), from + 1);
   Filter filter;
-  filter.range = point->range;
+  filter.range = churn_row(picture_.grids[point->band].query, point->row);
   page_.ask([trace = cell(), filter, window = TimeWindow{from, to}, page = *address & ~0xfffull] {
     const auto lines = trace->events(window, filter, 0, 1);
     if (lines.empty()) return std::optional(PageAt{page, window.from});
@@ -149,7 +149,13 @@ FrameText ChurnView::frameText() const {
   text.title = colour_ == ChurnColour::kReuses
                    ? tr("Churn: maps of pages used before, by IOVA (hex)")
                    : tr("Churn: map and unmap calls by IOVA (hex)");
-  text.title += sampledNote() + keptNote();
+  // How fine it is comes before what a reader of this panel knows.
+  const QString coarse = coarseNote(picture_.resolution);
+  if (!coarse.isEmpty()) {
+    text.title = colour_ == ChurnColour::kReuses ? tr("Churn, reuses by IOVA (hex)")
+                                                 : tr("Churn by IOVA (hex)");
+  }
+  text.title += coarse + sampledNote();
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
   if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
@@ -209,10 +215,9 @@ void ChurnView::paintOutlines(QPainter& painter, const Frame& frame) const {
     const ChurnAxis::Band& band = picture_.ask.bands[b];
     const double row_height = (band.to - band.from) * frame.plot.height() / grid.query.rows;
     if (row_height < 5) continue;
-    const double step = frame.plot.width() / grid.query.columns;
     const TimeWindow drawn = grid.query.window;
     const double left = frame.x.pixel(double(drawn.from));
-    const double scale = (frame.x.pixel(double(drawn.to)) - left) / frame.plot.width();
+    const double step = (frame.x.pixel(double(drawn.to)) - left) / grid.query.columns;
     for (std::uint32_t row = 0; row < grid.query.rows; ++row) {
       const float* live = grid.live.data() + std::size_t{row} * grid.query.columns;
       const double bottom = std::floor(yOf(frame.plot, band.from) - row * row_height) + 0.5;
@@ -220,7 +225,7 @@ void ChurnView::paintOutlines(QPainter& painter, const Frame& frame) const {
         std::uint32_t end = x;
         while (end < grid.query.columns && live[end] > 0) ++end;
         if (end > x) {
-          const double from = left + x * step * scale, to = left + end * step * scale;
+          const double from = left + x * step, to = left + end * step;
           painter.drawRect(QRectF(from, bottom - std::floor(row_height) + 1, to - from,
                                   std::floor(row_height) - 2));
         }
@@ -293,14 +298,18 @@ QString ChurnView::describe(const QPointF& at) const {
   const auto found = churn_point(picture_, at.x() - plot.left(), plot.bottom() - at.y());
   if (!found) return {};
   const ChurnGrid& grid = picture_.grids[found->band];
-  QString says =
-      timeText(timeAt(at.x())) + QLatin1Char('\n') + addressText(found->range.first.value);
+  QString says = timeText(timeAt(at.x()));
+  const double pixel = double(picture_.ask.window.length()) / std::max(1, picture_.ask.columns);
+  if (double(found->time.length()) > 1.5 * pixel) {
+    says += tr("\nin the %1 around it").arg(durationText(double(found->time.length())));
+  }
+  says += QLatin1Char('\n') + addressText(found->range.first.value);
   if (found->range.size_minus_one() >= ChurnAxis::kPage) {
     says += tr(" and %1 after it").arg(bytesText(double(found->range.size_minus_one()) + 1));
   }
   says += tr("\n%1 calls, %2 of them map a page again")
-              .arg(grid.operations[found->counts])
-              .arg(grid.reuses[found->counts]);
+              .arg(grid.operations[found->index])
+              .arg(grid.reuses[found->index]);
   if (grid.live[found->index] > 0) {
     says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->index])));
   }

@@ -9,9 +9,10 @@
 #include <set>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 class EndpointsModel : public QAbstractListModel {
   Q_OBJECT

@@ -16,12 +16,12 @@ constexpr std::size_t kLanes = 6;               // The last one holds the faults
 constexpr double kLabels = Frame::kBottom - 6;  // Below the last one shown.
 
 bool any(const std::vector<Column>& columns) {
-  return std::any_of(columns.begin(), columns.end(), [](const Column& c) { return c.count > 0; });
+  return std::any_of(columns.begin(), columns.end(), [](const Column& c) { return c.known(); });
 }
 double highest(const std::vector<Column>& columns) {
   double most = 0;
   for (const Column& column : columns) {
-    if (column.count > 0) most = std::max(most, double(column.mean));
+    if (column.known()) most = std::max(most, double(column.mean));
   }
   return most;
 }
@@ -43,18 +43,24 @@ QList<qreal> dash_of(std::size_t below) {
   return below == 1 ? QList<qreal>{6, 6} : QList<qreal>{3, 9};
 }
 
-// Single events over a pixel each are a fringe: over some pixels they are a rate. Columns without any
-// count as zero, because every event was seen.
+// Single events over a pixel each are a fringe: over some pixels they are a rate.
 void smooth(std::vector<Column>& columns) {
   constexpr std::size_t kOver = 6;
   for (std::size_t first = 0; first < columns.size(); first += kOver) {
     const std::size_t end = std::min(first + kOver, columns.size());
-    double sum = 0;
-    for (std::size_t i = first; i < end; ++i) sum += double(columns[i].mean);
+    double sum = 0, known = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      if (!columns[i].known() || columns[i].gap) continue;
+      sum += double(columns[i].mean);
+      ++known;
+    }
     for (std::size_t i = first; i < end; ++i) {
       Column& column = columns[i];
-      column.count = column.gap ? 0 : std::max<std::uint64_t>(1, column.count);
-      column.low = column.mean = column.high = static_cast<float>(sum / double(end - first));
+      if (!column.known() || column.gap) {
+        column = {0, 0, 0, 0, column.gap};
+        continue;
+      }
+      column.low = column.mean = column.high = static_cast<float>(sum / known);
     }
   }
 }
@@ -119,6 +125,9 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
     lanes[0].series.push_back(
         {tr("lcore %1 %2").arg(lcore.number).arg(QString::fromStdString(lcore.role)),
          t.strategies[i % t.strategies.size()], &lcore.utilisation});
+  }
+  if (session()->filter().range || !session()->filter().endpoints.empty()) {
+    lanes[0].title += tr(", of all addresses and endpoints: the engine is not divided by them");
   }
   lanes[4] = {tr("Queue depth (requests in flight)"),
               Unit::kCount,
@@ -227,7 +236,7 @@ std::size_t EngineView::twins(const Lane& lane, std::size_t index) {
 std::optional<double> EngineView::Series::mean() const {
   double sum = 0, seen = 0;
   for (const Column& column : *columns) {
-    if (column.count == 0) continue;
+    if (!column.known()) continue;
     sum += double(column.mean);
     ++seen;
   }
@@ -279,8 +288,8 @@ std::size_t EngineView::laneAt(double y) const {
 }
 
 QString EngineView::describe(const QPointF& at) const {
-  if (!(answer_.engine.window == window())) return {};
   const Nanos time = timeAt(at.x());
+  if (!answer_.engine.window.contains(time)) return {};
   QString says = timeText(time);
   const std::size_t number = laneAt(at.y());
   if (number + 1 == kLanes) {
@@ -294,14 +303,12 @@ QString EngineView::describe(const QPointF& at) const {
         .arg(near->endpoint, 0, 16)
         .arg(reason_text(near->reason), addressText(near->address));
   }
-  const QRectF plot = plotRect();
-  const double share = std::clamp((at.x() - plot.left()) / plot.width(), 0.0, 0.999999);
   const auto all = lanes();
   for (const Series& series : all[number].series) {
     if (series.columns->empty()) continue;
     const Column& column =
-        (*series.columns)[static_cast<std::size_t>(share * double(series.columns->size()))];
-    if (column.count == 0) continue;
+        (*series.columns)[columnAt(answer_.engine.window, series.columns->size(), time)];
+    if (!column.known()) continue;
     says += QStringLiteral("\n%1 %2").arg(series.name,
                                           unit_text(all[number].unit, double(column.mean)));
   }

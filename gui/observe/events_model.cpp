@@ -3,165 +3,16 @@
 #include <algorithm>
 #include <limits>
 
+#include "experiments/query/event_text.hpp"
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
 
-QString eventKindText(EventKind kind) {
-  switch (kind) {
-    case EventKind::kNone:
-      break;
-    case EventKind::kMapDone:
-      return QStringLiteral("MAP done");
-    case EventKind::kUnmapExecuted:
-      return QStringLiteral("UNMAP executed");
-    case EventKind::kUnmapCompleted:
-      return QStringLiteral("UNMAP completed");
-    case EventKind::kAttach:
-      return QStringLiteral("ATTACH");
-    case EventKind::kDetach:
-      return QStringLiteral("DETACH");
-    case EventKind::kFault:
-      return QStringLiteral("fault");
-    case EventKind::kInvalidationStalled:
-      return QStringLiteral("invalidation waits");
-    case EventKind::kDmaMap:
-      return QStringLiteral("dma_map");
-    case EventKind::kDmaUnmap:
-      return QStringLiteral("dma_unmap");
-    case EventKind::kFlush:
-      return QStringLiteral("flush");
-    case EventKind::kKick:
-      return QStringLiteral("kick");
-    case EventKind::kTranslate:
-      return QStringLiteral("translate");
-    case EventKind::kRogueProbe:
-      return QStringLiteral("rogue probe");
-    case EventKind::kCopy:
-      return QStringLiteral("copy");
-    case EventKind::kMark:
-      return QStringLiteral("mark");
-    case EventKind::kSample:
-      return QStringLiteral("sample");
-    case EventKind::kEndpoint:
-      return QStringLiteral("endpoint");
-    case EventKind::kMapTarget:
-      return QStringLiteral("MAP target");
-    case EventKind::kAccess:
-      return QStringLiteral("DMA");
-  }
-  return QStringLiteral("unknown");
-}
-
+QString eventKindText(EventKind kind) { return QString::fromUtf8(kind_text(kind)); }
+QString eventDetail(const Event& event) { return qt(detail_text(event)); }
 std::optional<std::uint64_t> eventAddress(const Event& event) {
-  switch (event.kind) {
-    case EventKind::kMapDone:
-    case EventKind::kUnmapExecuted:
-    case EventKind::kUnmapCompleted:
-    case EventKind::kFault:
-    case EventKind::kDmaMap:
-    case EventKind::kDmaUnmap:
-    case EventKind::kTranslate:
-    case EventKind::kRogueProbe:
-    case EventKind::kCopy:
-    case EventKind::kMapTarget:
-    case EventKind::kAccess:
-      return event.a;
-    default:
-      return std::nullopt;
-  }
-}
-
-namespace {
-
-// How kDmaMap and kDmaUnmap carry a mapping: see EventKind.
-QString dma_detail(const Event& event) {
-  const auto granted = static_cast<Permissions>(event.status >> 2 & 3);
-  const bool persistent = (event.status & 1u << 5) != 0;
-  return QStringLiteral("%1, %2, buffer page 0x%3%4")
-      .arg(bytesText(double(event.b & 0xffffffffu)), permissionsText(granted))
-      .arg(event.b >> 32, 0, 16)
-      .arg(persistent ? QStringLiteral(", stays mapped") : QString());
-}
-
-QString extent_detail(const Event& event) { return bytesText(double(event.b - event.a) + 1); }
-
-QString word_of(std::uint8_t status, std::initializer_list<const char*> words) {
-  return status < words.size() ? QString::fromLatin1(words.begin()[status])
-                               : QStringLiteral("status %1").arg(status);
-}
-
-bool owned_by_endpoint(EventKind kind) {
-  switch (kind) {
-    case EventKind::kAttach:
-    case EventKind::kDetach:
-    case EventKind::kFault:
-    case EventKind::kDmaMap:
-    case EventKind::kDmaUnmap:
-    case EventKind::kTranslate:
-    case EventKind::kRogueProbe:
-    case EventKind::kEndpoint:
-    case EventKind::kAccess:
-      return true;
-    default:
-      return false;
-  }
-}
-
-QString owner_text(const Event& event) {
-  if (owned_by_endpoint(event.kind)) return QStringLiteral("endpoint 0x%1").arg(event.id, 0, 16);
-  switch (event.kind) {
-    case EventKind::kMapDone:
-    case EventKind::kUnmapExecuted:
-    case EventKind::kUnmapCompleted:
-    case EventKind::kMapTarget:
-      return QStringLiteral("domain %1").arg(event.id);
-    case EventKind::kInvalidationStalled:
-      return QStringLiteral("reader %1").arg(event.id);
-    default:
-      return {};
-  }
-}
-
-}  // namespace
-
-QString eventDetail(const Event& event) {
-  switch (event.kind) {
-    case EventKind::kMapDone:
-      return extent_detail(event) + QStringLiteral(", ") +
-             permissionsText(static_cast<Permissions>(event.status));
-    case EventKind::kUnmapExecuted:
-    case EventKind::kUnmapCompleted:
-      return extent_detail(event);
-    case EventKind::kAttach:
-    case EventKind::kDetach:
-      return QStringLiteral("domain %1").arg(event.a);
-    case EventKind::kFault:
-      return word_of(event.status, {"reason unknown", "no domain", "no mapping"});
-    case EventKind::kDmaMap:
-    case EventKind::kDmaUnmap:
-      return dma_detail(event);
-    case EventKind::kFlush:
-      return QStringLiteral("%1 entries released").arg(event.a);
-    case EventKind::kTranslate:
-      return word_of(event.status, {"hit", "miss", "fault"}) + QStringLiteral(", ") +
-             bytesText(double(event.b));
-    case EventKind::kRogueProbe:
-      return word_of(event.status, {"denied", "reached memory"});
-    case EventKind::kCopy:
-      return bytesText(double(event.b));
-    case EventKind::kMapTarget:
-      return QStringLiteral("guest memory at 0x%1").arg(event.b, 0, 16);
-    case EventKind::kAccess:
-      return word_of(event.status & 3, {"", "read", "written"}) +
-             QStringLiteral(" %1, ").arg(bytesText(double(event.b))) +
-             word_of(event.status >> 2,
-                     {"done", "no domain", "no mapping", "no memory there", "reserved"});
-    case EventKind::kMark:
-      return word_of(event.status, {"start", "measuring", "taking down", "end"});
-    default:
-      return {};
-  }
+  const auto iova = address_of(event);
+  return iova ? std::optional(iova->value) : std::nullopt;
 }
 
 EventsModel::EventsModel(QObject* parent)
@@ -169,7 +20,7 @@ EventsModel::EventsModel(QObject* parent)
       counting_([this](std::uint64_t count) { counted(count); }),
       paging_([this](Answer answer) { arrived(std::move(answer)); }) {}
 
-void EventsModel::setSource(std::shared_ptr<const CellFeed> cell, TimeWindow window,
+void EventsModel::setSource(std::shared_ptr<const CellQueries> cell, TimeWindow window,
                             const Filter& filter) {
   cell_ = std::move(cell);
   window_ = window;
@@ -237,7 +88,7 @@ QVariant EventsModel::display(const EventLine& line, int column) const {
     case kKind:
       return eventKindText(line.event.kind);
     case kOwner:
-      return owner_text(line.event);
+      return qt(owner_text(line.event));
     case kAddress: {
       const auto address = eventAddress(line.event);
       return address ? addressText(*address) : QString();
@@ -247,7 +98,7 @@ QVariant EventsModel::display(const EventLine& line, int column) const {
     case kDetail:
       return eventDetail(line.event);
     case kLcore:
-      return QString::number(line.lcore);
+      return line.lcore == kRecorderLcore ? QStringLiteral("rec.") : QString::number(line.lcore);
     default:
       return {};
   }

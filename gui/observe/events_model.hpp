@@ -1,7 +1,7 @@
 // The events model offers the events of a cell as a table of any length: only the lines that are
 // looked at are asked for, in pages, off the main thread, and kept in a small cache.
 //
-// Threading: the main thread; CellFeed is asked on the pool.
+// Threading: the main thread; CellQueries is asked on the pool.
 // Invariants: At most kPages pages are held. A line that is not here yet shows an ellipsis and is
 // asked for once. A change of cell, window or filter forgets every page.
 // Limits: the first 2^31 - 1 events of a window.
@@ -13,10 +13,11 @@
 #include <memory>
 #include <optional>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 #include "gui/model/query.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 QString eventKindText(EventKind kind);  // "dma_map", "UNMAP executed" ...
 // What the event says in words: "4 KiB, R/W, buffer page 0x1f3".
@@ -33,7 +34,7 @@ class EventsModel : public QAbstractTableModel {
 
   explicit EventsModel(QObject* parent = nullptr);
 
-  void setSource(std::shared_ptr<const CellFeed> cell, TimeWindow window, const Filter& filter);
+  void setSource(std::shared_ptr<const CellQueries> cell, TimeWindow window, const Filter& filter);
   // The line, if it is here.
   std::optional<EventLine> line(int row) const;
   bool settled() const { return !counting_.busy() && !paging_.busy(); }
@@ -57,7 +58,7 @@ class EventsModel : public QAbstractTableModel {
   void want(std::uint64_t page) const;
   QVariant display(const EventLine& line, int column) const;
 
-  std::shared_ptr<const CellFeed> cell_;
+  std::shared_ptr<const CellQueries> cell_;
   TimeWindow window_;
   Filter filter_;
   std::uint64_t source_ = 0;

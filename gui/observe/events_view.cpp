@@ -2,8 +2,10 @@
 
 #include <QHeaderView>
 #include <QLabel>
+#include <QSignalBlocker>
 #include <QStyledItemDelegate>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
@@ -81,7 +83,13 @@ EventsView::EventsView(Session* session, QWidget* parent)
     : QWidget(parent),
       session_(session),
       title_(new QLabel(this)),
-      table_(make_table(&model_, this)) {
+      table_(make_table(&model_, this)),
+      locating_([this](std::uint64_t row) {
+        const QSignalBlocker quiet(table_->selectionModel());  // The cursor stays where it was put.
+        const QModelIndex index = model_.index(static_cast<int>(row), 0);
+        table_->selectRow(index.row());
+        table_->scrollTo(index, QAbstractItemView::PositionAtCenter);
+      }) {
   setAccessibleName(tr("Events"));
   setObjectName(QStringLiteral("Events"));
   title_->setFont(text_font(9, true));
@@ -104,6 +112,7 @@ EventsView::EventsView(Session* session, QWidget* parent)
     if (!later_.isActive()) later_.start(kLiveLinesMs);  // Lines that jump faster cannot be read.
   });
   connect(&model_, &QAbstractItemModel::modelReset, this, &EventsView::retitle);
+  connect(&model_, &QAbstractItemModel::modelReset, this, &EventsView::locate);
   connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this,
           &EventsView::current);
   connect(table_, &QTableView::activated, this, [this](const QModelIndex& index) {
@@ -122,15 +131,36 @@ void EventsView::refresh() {
                    session_->filter());
 }
 
+void EventsView::showTime(Nanos at) {
+  wanted_ = at;
+  if (settled()) locate();  // Else the lines are on their way.
+}
+
+void EventsView::locate() {
+  const auto cell = session_->cell();
+  if (!wanted_ || !cell || later_.isActive()) return;
+  const TimeWindow shown = session_->selectedTime().value_or(session_->window());
+  const Nanos at = *std::exchange(wanted_, std::nullopt);
+  if (!shown.contains(at)) return;
+  locating_.ask([cell, before = TimeWindow{shown.from, at}, filter = session_->filter()] {
+    return before.length() > 0 ? cell->count_events(before, filter) : 0;
+  });
+}
+
 void EventsView::retitle() {
   const auto cell = session_->cell();
   QString text = tr("Events: %1").arg(countText(model_.rowCount()));
   if (cell) {
     const CellInfo info = cell->info();
     const TimeWindow shown = session_->selectedTime().value_or(session_->window());
-    if (info.kept_events < info.events && shown.to > info.kept_until) {
-      text += tr(", kept one by one until %1").arg(timeText(info.kept_until));
-    }
+    const bool behind = info.kept_events < info.events && shown.to > info.kept_until;
+    // None are here; how many there were is not known.
+    const bool none = behind && shown.from >= info.kept_until;
+    const QString until = timeText(info.kept_until);
+    if (behind)
+      text =
+          none ? tr("Events: none kept after %1").arg(until) : tr("%1, until %2").arg(text, until);
+    title_->setToolTip(behind ? tr("Events are kept one by one until %1").arg(until) : QString());
   }
   title_->setText(text);
 }

@@ -20,7 +20,9 @@ class EventsView : public QWidget {
   explicit EventsView(Session* session, QWidget* parent = nullptr);
   EventsModel* model() { return &model_; }
   QTableView* table() const { return table_; }
-  bool settled() const { return !later_.isActive() && model_.settled(); }
+  bool settled() const { return !later_.isActive() && model_.settled() && !locating_.busy(); }
+  // Scrolls to the first event at or after that moment, once the lines of the window are there.
+  void showTime(Nanos at);
 
  protected:
   void showEvent(QShowEvent* event) override;
@@ -29,11 +31,14 @@ class EventsView : public QWidget {
   void refresh();
   void retitle();
   void current(const QModelIndex& index);
+  void locate();
 
   Session* session_;
   EventsModel model_;
   QLabel* title_;
   QTableView* table_;
+  std::optional<Nanos> wanted_;  // To be scrolled to.
+  Query<std::uint64_t> locating_;
   QTimer later_;  // While panning, the table waits for the end of the movement.
 };
 

@@ -20,17 +20,17 @@ constexpr double kProbeRow = 14;
 std::vector<Column> mean_line(const ExposureColumns& answer) {
   constexpr std::size_t kOver = 12;
   std::vector<Column> line = answer.stale_pages;
-  if (answer.unmaps < line.size() / 4) return line;
+  if (!answer.unmaps || answer.unmaps->count < line.size() / 4) return line;
   for (std::size_t first = 0; first < line.size(); first += kOver) {
     const std::size_t end = std::min(first + kOver, line.size());
     double sum = 0, seen = 0;
     for (std::size_t i = first; i < end; ++i) {
-      if (line[i].count == 0) continue;
+      if (!line[i].known()) continue;
       sum += double(line[i].mean);
       ++seen;
     }
     for (std::size_t i = first; i < end; ++i) {
-      if (line[i].count > 0) line[i].mean = static_cast<float>(sum / seen);
+      if (line[i].known()) line[i].mean = static_cast<float>(sum / seen);
     }
   }
   return line;
@@ -38,8 +38,9 @@ std::vector<Column> mean_line(const ExposureColumns& answer) {
 }  // namespace
 
 ExposureView::ExposureView(Session* session, QWidget* parent)
-    : ObserveView(session, tr("Exposure"), parent), query_([this](ExposureColumns answer) {
-        answer_ = std::move(answer);
+    : ObserveView(session, tr("Exposure"), parent), query_([this](Answer answer) {
+        answer_ = std::move(answer.window);
+        selected_ = std::move(answer.selected);
         mean_ = mean_line(answer_);
         update();
         emit answered();
@@ -49,14 +50,19 @@ ExposureView::ExposureView(Session* session, QWidget* parent)
 }
 
 void ExposureView::ask() {
-  query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
-    return trace->exposure(window, columns);
+  ExposureQuery query{session()->window(), columns(), session()->filter()};
+  query.filter.operations.clear();
+  query_.ask([trace = cell(), query, selected = session()->selectedTime()] {
+    Answer answer;
+    answer.window = trace->exposure(query);
+    answer.selected = selected ? trace->exposure({*selected, 1, query.filter}) : answer.window;
+    return answer;
   });
 }
 
 void ExposureView::forget() {
   query_.cancel();
-  answer_ = {};
+  answer_ = selected_ = {};
   mean_.clear();
   emit answered();
 }
@@ -74,7 +80,7 @@ QRectF ExposureView::plotRect() const {
 double ExposureView::most() const {
   double high = 0;
   for (const Column& column : answer_.stale_pages) {
-    if (column.count > 0) high = std::max(high, double(column.high));
+    if (column.known()) high = std::max(high, double(column.high));
   }
   return high;
 }
@@ -85,31 +91,46 @@ void ExposureView::paint(QPainter& painter, const QRectF& area) {
   const QRectF below(area.left(), staleArea(area).bottom(), area.width(),
                      area.bottom() - staleArea(area).bottom());
   QString title = tr("Time from the return of dma_unmap until nothing reaches the page (log)");
-  if (answer_.unmaps > 0) {
-    title += tr(": p50 %1, p99 %2")
-                 .arg(durationText(exposureWindowPercentile(answer_, 50)),
-                      durationText(exposureWindowPercentile(answer_, 99)));
+  const ExposureColumns::Unmaps none, &unmaps = answer_.unmaps ? *answer_.unmaps : none;
+  for (const double percent : {50.0, 99.0}) {
+    const auto ns = unmaps.percentile(percent);
+    if (ns) title += tr(", p%1 %2").arg(percent).arg(durationText(*ns));
   }
   draw_distribution(
       painter, below,
-      {title, answer_.window_histogram, answer_.zero_windows, tr("none"), theme().stale,
-       answer_.persistent > 0 ? tr("No window ends: %1 unmaps leave the page mapped by design")
-                                    .arg(countText(double(answer_.persistent)))
-                              : tr("No unmap returned in this window")});
+      {title, unmaps.histogram, unmaps.zero_windows, tr("none"), theme().stale, noWindow()});
   painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
+}
+
+// Why the distribution is empty.
+QString ExposureView::noWindow() const {
+  if (!answer_.unmaps) return tr("Not available: ") + QString::fromStdString(answer_.because);
+  if (answer_.unmaps->persistent > 0) {
+    return tr("No window ends: %1 unmaps leave the page mapped by design")
+        .arg(countText(double(answer_.unmaps->persistent)));
+  }
+  return tr("No unmap returned %1").arg(aboutText(answer_.unmaps->resolution, window()));
+}
+
+// What the numbers are about, where that is not all of the window.
+QString ExposureView::narrowed() const {
+  const Filter& filter = answer_.query.filter;
+  if (filter.range) return tr(", of the selected addresses");
+  return filter.endpoints.empty() ? QString() : tr(", of the selected endpoints");
 }
 
 void ExposureView::paintStale(QPainter& painter, const QRectF& area) {
   const Theme& t = theme();
   FrameText text;
-  text.title = tr("Exposure: unmapped and still reachable (pages)") + keptNote();
+  text.title = tr("Exposure: unmapped and still reachable (pages)") + narrowed();
+  if (answer_.unmaps) text.title += coarseNote(answer_.unmaps->resolution);
   if (most() > 0) {
     QColor pale = t.stale;
     pale.setAlphaF(0.35f);
     text.legend = {{tr("mean"), t.stale, LegendEntry::Mark::kLine},
                    {tr("lowest to highest"), pale, LegendEntry::Mark::kBox}};
   }
-  if (answer_.probes > 0) {
+  if (answer_.probes && answer_.probes->count > 0) {
     text.legend.push_back({tr("rogue probe read memory"), t.stale, LegendEntry::Mark::kDot});
     text.legend.push_back({tr("denied"), t.muted, LegendEntry::Mark::kTick});
   }
@@ -132,27 +153,30 @@ void ExposureView::paintLevel(QPainter& painter, const Frame& frame) const {
   if (onlyPersistent()) return;
   const auto& columns = answer_.stale_pages;
   if (most() > 0) {
-    draw_columns(painter, frame, answer_.window, columns, theme().stale, {.line = false});
-    draw_columns(painter, frame, answer_.window, mean_, theme().stale,
+    draw_columns(painter, frame, answer_.query.window, columns, theme().stale, {.line = false});
+    draw_columns(painter, frame, answer_.query.window, mean_, theme().stale,
                  {.spread = false, .width = 1.6});
     return;
   }
-  const double step = double(answer_.window.length()) / std::max<double>(1, double(columns.size()));
+  const double step =
+      double(answer_.query.window.length()) / std::max<double>(1, double(columns.size()));
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].gap || columns[i].count == 0) continue;
-    const double left = frame.x.pixel(double(answer_.window.from) + double(i) * step);
-    const double right = frame.x.pixel(double(answer_.window.from) + double(i + 1) * step);
+    if (columns[i].gap || !columns[i].known()) continue;
+    const double left = frame.x.pixel(double(answer_.query.window.from) + double(i) * step);
+    const double right = frame.x.pixel(double(answer_.query.window.from) + double(i + 1) * step);
     painter.fillRect(QRectF(left, frame.plot.bottom() - 4, right - left + 0.5, 4), theme().good);
   }
 }
 
-bool ExposureView::onlyPersistent() const { return answer_.persistent > 0 && answer_.unmaps == 0; }
+bool ExposureView::onlyPersistent() const {
+  return answer_.unmaps && answer_.unmaps->persistent > 0 && answer_.unmaps->count == 0;
+}
 
 void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
   painter.save();
   painter.setRenderHint(QPainter::Antialiasing);
   const double y = frame.plot.top() + kProbeRow / 2;
-  for (const ExposureColumns::Probe& probe : answer_.stale_probes) {
+  for (const ExposureColumns::Probe& probe : answer_.shown_probes) {
     const double x = frame.x.pixel(double(probe.at));
     if (probe.reached) {
       painter.setPen(Qt::NoPen);
@@ -169,39 +193,57 @@ void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
 // What the picture says, for those who see it for the first time.
 ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double room) const {
   const Theme& t = theme();
+  if (!answer_.unmaps || !answer_.pages) {
+    return {tr("Not available: ") + QString::fromStdString(answer_.because), t.muted, true};
+  }
+  const ExposureColumns::Unmaps& unmaps = *answer_.unmaps;
   if (onlyPersistent()) {
     return {tr("Not counted: pages stay mapped by design (%1 unmaps recorded)")
-                .arg(countText(double(answer_.persistent))),
+                .arg(countText(double(unmaps.persistent))),
             t.muted, true};
   }
-  if (answer_.peak_stale_pages == 0) {
-    const bool lost = cell()->info().lost > 0;
-    if (lost && answer_.unmaps == 0)
-      return {tr("Events were lost: no unmap was seen whole"), t.muted, true};
-    if (lost) {
-      return {
-          tr("Zero in the %1 unmaps that were seen whole").arg(countText(double(answer_.unmaps))),
-          t.good, true};
-    }
-    if (answer_.unmaps == 1)
-      return {tr("Zero: the unmap returned after its page was unreachable"), t.good, true};
-    if (answer_.unmaps == 0) return {tr("No page was unmapped in this window"), t.muted, true};
-    return {tr("Zero: each of %1 unmaps returned after its page was unreachable")
-                .arg(countText(double(answer_.unmaps))),
+  return answer_.pages->peak_stale == 0 ? zeroVerdict(unmaps) : staleVerdict(metrics, room);
+}
+
+// A zero is said of the time that was counted, which may be longer than the window.
+ExposureView::Verdict ExposureView::zeroVerdict(const ExposureColumns::Unmaps& unmaps) const {
+  const Theme& t = theme();
+  const QString where = aboutText(unmaps.resolution, window());
+  const bool lost = cell()->info().lost > 0;
+  if (lost && unmaps.count == 0)
+    return {tr("Events were lost: no unmap was seen whole"), t.muted, true};
+  if (lost) {
+    return {tr("Zero in the %1 unmaps that were seen whole").arg(countText(double(unmaps.count))),
             t.good, true};
   }
-  // What matters first stays when there is no room for the rest.
-  std::vector<QString> clauses{
-      tr("mean %1, peak %2 pages")
-          .arg(countText(answer_.mean_stale_pages), countText(answer_.peak_stale_pages))};
-  if (answer_.hits > 0) {
+  if (unmaps.count == 0) return {tr("No page was unmapped %1").arg(where), t.muted, true};
+  const bool around = where != tr("in this window");
+  const QString which = around ? where + QLatin1Char(' ') : QString();
+  if (unmaps.count == 1)
+    return {tr("Zero: the unmap %1returned after its page was unreachable").arg(which), t.good,
+            true};
+  return {tr("Zero: each of %1 unmaps %2returned after its page was unreachable")
+              .arg(countText(double(unmaps.count)), which),
+          t.good, true};
+}
+
+// What matters first stays when there is no room for the rest.
+ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, double room) const {
+  const ExposureColumns::Pages& pages = *answer_.pages;
+  const QString where = aboutText(pages.resolution, window());
+  QString first =
+      tr("mean %1, peak %2 pages").arg(countText(pages.mean_stale), countText(pages.peak_stale));
+  if (where != tr("in this window")) first = where + QStringLiteral(": ") + first;
+  std::vector<QString> clauses{first};
+  if (answer_.probes && answer_.probes->hits > 0) {
     clauses.push_back(tr("%1 of %2 probes read memory")
-                          .arg(countText(double(answer_.hits)), countText(double(answer_.probes))));
+                          .arg(countText(double(answer_.probes->hits)),
+                               countText(double(answer_.probes->count))));
   }
-  if (answer_.unmaps > 0) {
-    clauses.push_back(tr("reachable for p50 %1, p99 %2")
-                          .arg(durationText(exposureWindowPercentile(answer_, 50)),
-                               durationText(exposureWindowPercentile(answer_, 99))));
+  const auto median = answer_.unmaps->percentile(50), high = answer_.unmaps->percentile(99);
+  if (median && high) {
+    clauses.push_back(
+        tr("reachable for p50 %1, p99 %2").arg(durationText(*median), durationText(*high)));
   }
   QString says = clauses[0];
   for (std::size_t i = 1; i < clauses.size(); ++i) {
@@ -209,11 +251,15 @@ ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double
     if (metrics.horizontalAdvance(longer) > room) break;
     says = longer;
   }
-  return {says, t.text, false};
+  return {says, theme().text, false};
+}
+
+QString ExposureView::verdictText() const {
+  return cell() ? verdict(QFontMetricsF(text_font(9)), width()).text : QString();
 }
 
 void ExposureView::paintVerdict(QPainter& painter, const Frame& frame) const {
-  if (answer_.stale_pages.empty() || !cell()) return;
+  if (answer_.query.window.length() <= 0 || !cell()) return;
   const Verdict says =
       verdict(QFontMetricsF(text_font(9), painter.device()), frame.plot.width() - 24);
   painter.save();
@@ -233,19 +279,21 @@ void ExposureView::paintVerdict(QPainter& painter, const Frame& frame) const {
 
 QString ExposureView::describe(const QPointF& at) const {
   const auto columns = answer_.stale_pages.size();
-  if (columns == 0 || !(answer_.window == window())) return {};
-  const QRectF plot = plotRect();
-  const double share = std::clamp((at.x() - plot.left()) / plot.width(), 0.0, 0.999999);
-  const Column& column = answer_.stale_pages[static_cast<std::size_t>(share * double(columns))];
-  QString says = timeText(timeAt(at.x()));
+  const Nanos time = timeAt(at.x());
+  if (columns == 0 || !answer_.query.window.contains(time)) return {};
+  const Column& column = answer_.stale_pages[columnAt(answer_.query.window, columns, time)];
+  QString says = timeText(time);
   if (column.gap) says += tr("\nevents were lost here");
-  if (column.count > 0) {
-    says += tr("\n%1 stale pages on average, %2 to %3")
-                .arg(double(column.mean), 0, 'g', 3)
-                .arg(double(column.low), 0, 'g', 6)
-                .arg(double(column.high), 0, 'g', 6);
+  if (!column.known()) return says;
+  const Resolution& resolution = answer_.pages->resolution;
+  if (resolution.bin &&
+      double(*resolution.bin) > double(answer_.query.window.length()) / double(columns)) {
+    says += tr("\nin the %1 around it:").arg(durationText(double(*resolution.bin)));
   }
-  return says;
+  return says + tr("\n%1 stale pages on average, %2 to %3")
+                    .arg(double(column.mean), 0, 'g', 3)
+                    .arg(double(column.low), 0, 'g', 6)
+                    .arg(double(column.high), 0, 'g', 6);
 }
 
 }  // namespace violet::gui

@@ -16,6 +16,10 @@ class ExposureView : public ObserveView {
 
   void paint(QPainter& painter, const QRectF& area) override;
   const ExposureColumns& exposure() const { return answer_; }
+  // Of the selected time, or of the window.
+  const ExposureColumns& selected() const { return selected_; }
+  // The words in the plot.
+  QString verdictText() const;
 
  signals:
   void answered();
@@ -36,6 +40,10 @@ class ExposureView : public ObserveView {
   };
   // In at most `room` pixels, where it is a list of numbers.
   Verdict verdict(const QFontMetricsF& metrics, double room) const;
+  Verdict zeroVerdict(const ExposureColumns::Unmaps& unmaps) const;
+  Verdict staleVerdict(const QFontMetricsF& metrics, double room) const;
+  QString noWindow() const;
+  QString narrowed() const;
   bool onlyPersistent() const;
   void paintLevel(QPainter& painter, const Frame& frame) const;
   void paintProbes(QPainter& painter, const Frame& frame) const;
@@ -43,9 +51,12 @@ class ExposureView : public ObserveView {
   double most() const;
   static QRectF staleArea(const QRectF& area);
 
-  ExposureColumns answer_;
+  struct Answer {
+    ExposureColumns window, selected;
+  };
+  ExposureColumns answer_, selected_;
   std::vector<Column> mean_;
-  Query<ExposureColumns> query_;
+  Query<Answer> query_;
 };
 
 }  // namespace violet::gui

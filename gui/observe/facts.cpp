@@ -19,8 +19,27 @@ Fact time_fact(const QString& name, Nanos at, Fact::Tone tone) {
   return {name, timeText(at), exact_ns(double(at)), tone};
 }
 
+// "p99", or how many operations are too few for it.
+Fact percentile_fact(const QString& name, double percent, std::optional<double> ns,
+                     std::uint64_t of) {
+  if (ns) return duration_fact(name, *ns);
+  return {name, QStringLiteral("not known of %1").arg(countText(double(of))),
+          QStringLiteral("%1 are needed for it").arg(operations_for(percent)), Fact::Tone::kMuted};
+}
+
+// What numbers of the summary are about; nothing where it is what was asked for.
+void append_about(Facts& facts, const Resolution& resolution) {
+  if (!resolution.bin) return;
+  facts.push_back({QStringLiteral("Of"),
+                   QStringLiteral("%1 to %2")
+                       .arg(timeText(resolution.about.from), timeText(resolution.about.to)),
+                   QStringLiteral("from the summary, in steps of %1")
+                       .arg(durationText(double(*resolution.bin))),
+                   Fact::Tone::kMuted});
+}
+
 // From the call's return to the moment when nothing could translate the page any more.
-Fact window_fact(const PageLife::Life& life) {
+Fact window_fact(const PageLifetimes::Lifetime& life) {
   const Nanos window = *life.unreachable - *life.unmapped;
   if (window <= 0) {
     return {QStringLiteral("Unreachable"), QStringLiteral("before the call returned"),
@@ -30,12 +49,16 @@ Fact window_fact(const PageLife::Life& life) {
           exact_ns(double(window)), Fact::Tone::kStale};
 }
 
-void append_end(Facts& facts, const PageLife::Life& life) {
+// Until when it is known that something has not happened.
+QString not_by(const PageLifetimes& page) {
+  const bool all = page.searched.to == std::numeric_limits<Nanos>::max();
+  return all ? QStringLiteral("not by the end of the trace")
+             : QStringLiteral("not by %1").arg(timeText(page.searched.to));
+}
+
+void append_end(Facts& facts, const PageLifetimes& page, const PageLifetimes::Lifetime& life) {
   if (!life.unmapped) {
-    facts.push_back({QStringLiteral("Unmapped"),
-                     QStringLiteral("not by the end of the trace"),
-                     {},
-                     Fact::Tone::kMuted});
+    facts.push_back({QStringLiteral("Unmapped"), not_by(page), {}, Fact::Tone::kMuted});
     return;
   }
   facts.push_back(time_fact(QStringLiteral("Unmapped"), *life.unmapped, Fact::Tone::kUnmap));
@@ -47,14 +70,11 @@ void append_end(Facts& facts, const PageLife::Life& life) {
   } else if (life.unreachable) {
     facts.push_back(window_fact(life));
   } else {
-    facts.push_back({QStringLiteral("Unreachable"),
-                     QStringLiteral("not by the end of the trace"),
-                     {},
-                     Fact::Tone::kStale});
+    facts.push_back({QStringLiteral("Unreachable"), not_by(page), {}, Fact::Tone::kStale});
   }
 }
 
-void append_life(Facts& facts, const PageLife::Life& life) {
+void append_life(Facts& facts, const PageLifetimes& page, const PageLifetimes::Lifetime& life) {
   facts.push_back(time_fact(QStringLiteral("Mapped"), life.mapped, Fact::Tone::kMap));
   facts.push_back(
       {QStringLiteral("For"), QStringLiteral("%1, %2, endpoint 0x%3")
@@ -65,7 +85,7 @@ void append_life(Facts& facts, const PageLife::Life& life) {
                    life.translations == 0
                        ? QStringLiteral("none seen (sampled)")
                        : QStringLiteral("%1 seen (sampled)").arg(life.translations)});
-  append_end(facts, life);
+  append_end(facts, page, life);
   if (life.map_ns != 0)
     facts.push_back(duration_fact(QStringLiteral("dma_map took"), double(life.map_ns)));
   if (life.unmap_ns != 0) {
@@ -81,22 +101,35 @@ void append_life(Facts& facts, const PageLife::Life& life) {
 
 }  // namespace
 
-Facts pageFacts(const PageLife& life) {
+Facts pageFacts(const PageLifetimes& life) {
   Facts facts{{QStringLiteral("Page"), addressText(life.page)}};
-  if (life.lives.empty()) {
+  const bool all = life.searched.to == std::numeric_limits<Nanos>::max() && life.searched.from <= 0;
+  const QString where =
+      QStringLiteral("%1 to %2").arg(timeText(life.searched.from), timeText(life.searched.to));
+  if (life.lifetimes.empty()) {
     facts.push_back({QStringLiteral("Life"),
-                     QStringLiteral("never mapped in this trace"),
+                     all ? QStringLiteral("never mapped in this trace")
+                         : QStringLiteral("not known: single events are kept from %1").arg(where),
                      {},
                      Fact::Tone::kMuted});
     return facts;
   }
-  const std::size_t shown = life.current.value_or(life.lives.size() - 1);
+  const bool known = life.searched.contains(life.at), later = life.at >= life.searched.to;
+  const std::size_t shown = life.current.value_or(later ? life.lifetimes.size() - 1 : 0);
   facts.push_back(
       {QStringLiteral("Life"), QStringLiteral("%1 of %2%3")
                                    .arg(shown + 1)
-                                   .arg(life.lives.size())
+                                   .arg(life.lifetimes.size())
                                    .arg(life.truncated ? QStringLiteral(" or more") : QString())});
-  append_life(facts, life.lives[shown]);
+  if (!life.current) {
+    facts.push_back(
+        {QStringLiteral("At this time"),
+         known ? QStringLiteral("not mapped yet; below is its first life")
+               : QStringLiteral("not known; below is the nearest life that is"),
+         all ? QString() : QStringLiteral("single events were looked through from %1").arg(where),
+         Fact::Tone::kMuted});
+  }
+  append_life(facts, life, life.lifetimes[shown]);
   return facts;
 }
 
@@ -111,60 +144,82 @@ Facts latencyFacts(const LatencyGrid& grid) {
   }
   Facts facts{
       {QStringLiteral("Operations"), countText(double(grid.count)), QString::number(grid.count)}};
-  facts.push_back(duration_fact(QStringLiteral("Shortest"), grid.min_ns));
-  facts.push_back(duration_fact(QStringLiteral("Median"), grid.percentile(50)));
+  append_about(facts, grid.resolution);
+  if (grid.min_ns <= grid.clock_step_ns) {
+    facts.push_back(
+        {QStringLiteral("Shortest"), QStringLiteral("below a clock step"),
+         QStringLiteral("the clock ticks every %1 ns").arg(grid.clock_step_ns, 0, 'f', 2)});
+  } else {
+    facts.push_back(duration_fact(QStringLiteral("Shortest"), grid.min_ns));
+  }
+  facts.push_back(percentile_fact(QStringLiteral("Median"), 50, grid.percentile(50), grid.count));
   facts.push_back(duration_fact(QStringLiteral("Mean"), grid.mean_ns));
   for (const double percent : {90.0, 99.0, 99.9, 99.99}) {
-    facts.push_back(duration_fact(QStringLiteral("p%1").arg(percent), grid.percentile(percent)));
+    facts.push_back(percentile_fact(QStringLiteral("p%1").arg(percent), percent,
+                                    grid.percentile(percent), grid.count));
   }
   facts.push_back(duration_fact(QStringLiteral("Longest"), grid.max_ns));
   return facts;
 }
 
-double exposureWindowPercentile(const ExposureColumns& exposure, double percent) {
-  if (exposure.unmaps == 0) return std::numeric_limits<double>::quiet_NaN();
-  const double rank = std::ceil(percent / 100 * double(exposure.unmaps));
-  double seen = double(exposure.zero_windows);
-  if (seen >= rank) return 0;
-  for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
-    seen += double(exposure.window_histogram[bin]);
-    if (seen >= rank) return std::sqrt(LatencyBins::low(bin) * LatencyBins::low(bin + 1));
+namespace {
+
+void append_unmaps(Facts& facts, const ExposureColumns::Unmaps& unmaps) {
+  facts.push_back(
+      {QStringLiteral("Unmaps"), countText(double(unmaps.count)), QString::number(unmaps.count)});
+  if (unmaps.count > 0) {
+    facts.push_back({QStringLiteral("Without a window"),
+                     percentText(double(unmaps.zero_windows) / double(unmaps.count)),
+                     QString::number(unmaps.zero_windows)});
+    for (const double percent : {50.0, 99.0}) {
+      facts.push_back(percentile_fact(QStringLiteral("Window p%1").arg(percent), percent,
+                                      unmaps.percentile(percent), unmaps.count));
+    }
   }
-  return LatencyBins::low(LatencyBins::kCount);
+  if (unmaps.persistent > 0) {
+    facts.push_back({QStringLiteral("Mapped by design"), countText(double(unmaps.persistent)),
+                     QString::number(unmaps.persistent)});
+  }
+  if (unmaps.open > 0) {
+    facts.push_back({QStringLiteral("Open at the end"), countText(double(unmaps.open)),
+                     QString::number(unmaps.open), Fact::Tone::kStale});
+  }
 }
+
+}  // namespace
 
 Facts exposureFacts(const ExposureColumns& exposure) {
   Facts facts;
-  facts.push_back({QStringLiteral("Stale pages, mean"), countText(exposure.mean_stale_pages),
-                   QString::number(exposure.mean_stale_pages),
-                   exposure.peak_stale_pages > 0 ? Fact::Tone::kStale : Fact::Tone::kPlain});
-  facts.push_back({QStringLiteral("Stale pages, peak"), countText(exposure.peak_stale_pages)});
-  facts.push_back({QStringLiteral("Unmaps"), countText(double(exposure.unmaps)),
-                   QString::number(exposure.unmaps)});
-  if (exposure.unmaps > 0) {
-    facts.push_back({QStringLiteral("Without a window"),
-                     percentText(double(exposure.zero_windows) / double(exposure.unmaps)),
-                     QString::number(exposure.zero_windows)});
-    for (const double percent : {50.0, 99.0}) {
-      facts.push_back(duration_fact(QStringLiteral("Window p%1").arg(percent),
-                                    exposureWindowPercentile(exposure, percent)));
-    }
+  const Fact unknown{QStringLiteral("Exposure"),
+                     QStringLiteral("not available: ") + QString::fromStdString(exposure.because),
+                     {},
+                     Fact::Tone::kMuted};
+  if (!exposure.pages || !exposure.unmaps) facts.push_back(unknown);
+  if (exposure.pages) {
+    const ExposureColumns::Pages& pages = *exposure.pages;
+    append_about(facts, pages.resolution);
+    facts.push_back({QStringLiteral("Stale pages, mean"), countText(pages.mean_stale),
+                     QString::number(pages.mean_stale),
+                     pages.peak_stale > 0 ? Fact::Tone::kStale : Fact::Tone::kPlain});
+    facts.push_back({QStringLiteral("Stale pages, peak"), countText(pages.peak_stale)});
   }
-  if (exposure.persistent > 0) {
-    facts.push_back({QStringLiteral("Mapped by design"), countText(double(exposure.persistent)),
-                     QString::number(exposure.persistent)});
+  if (exposure.unmaps) append_unmaps(facts, *exposure.unmaps);
+  const QString probes = QStringLiteral("Rogue probes");
+  if (!exposure.probes) {
+    facts.push_back({probes,
+                     QStringLiteral("not available: ") + QString::fromStdString(exposure.because),
+                     {},
+                     Fact::Tone::kMuted});
+  } else if (exposure.probes->count == 0) {
+    facts.push_back({probes, QStringLiteral("none in this window")});
+  } else {
+    facts.push_back({probes,
+                     QStringLiteral("%1, %2 reached memory")
+                         .arg(exposure.probes->count)
+                         .arg(exposure.probes->hits),
+                     {},
+                     exposure.probes->hits > 0 ? Fact::Tone::kStale : Fact::Tone::kPlain});
   }
-  if (exposure.open > 0) {
-    facts.push_back({QStringLiteral("Open at the end"), countText(double(exposure.open)),
-                     QString::number(exposure.open), Fact::Tone::kStale});
-  }
-  facts.push_back(
-      {QStringLiteral("Rogue probes"),
-       exposure.probes == 0
-           ? QStringLiteral("none in this window")
-           : QStringLiteral("%1, %2 reached memory").arg(exposure.probes).arg(exposure.hits),
-       {},
-       exposure.hits > 0 ? Fact::Tone::kStale : Fact::Tone::kPlain});
   return facts;
 }
 

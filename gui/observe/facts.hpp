@@ -3,16 +3,19 @@
 // the accessible description.
 //
 // Threading: pure functions.
-// Invariants: A value that was not measured says so; it is never shown as zero.
+// Invariants: A value that was not measured says so; it is never shown as zero. A percentile of too few
+// operations is not shown, as in every plot (operations_for()). What is about another time than was asked for
+// says which.
 #pragma once
 
 #include <QAbstractTableModel>
 #include <QString>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 struct Fact {
   enum class Tone { kPlain, kMap, kUnmap, kStale, kFault, kMuted };
@@ -22,11 +25,9 @@ struct Fact {
 };
 using Facts = std::vector<Fact>;
 
-Facts pageFacts(const PageLife& life);
+Facts pageFacts(const PageLifetimes& life);
 Facts latencyFacts(const LatencyGrid& grid);
 Facts exposureFacts(const ExposureColumns& exposure);
-// Of the histogram of windows, zero windows included; NaN when there are none.
-double exposureWindowPercentile(const ExposureColumns& exposure, double percent);
 
 class FactsModel : public QAbstractTableModel {
   Q_OBJECT

@@ -13,75 +13,11 @@ namespace violet::gui {
 namespace {
 constexpr double kTallLatency = 340;  // For a distribution below.
 
-// Of `counts` operations, with the place inside the bin taken as even.
-double percentile_of(const TimeHistogram& counts, std::uint64_t count, double percent) {
-  const double rank = percent / 100 * double(count);
-  double seen = 0;
-  for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
-    const double here = double(counts[bin]);
-    if (here > 0 && seen + here >= rank) {
-      const double low = LatencyBins::low(bin), high = LatencyBins::low(bin + 1);
-      return low * std::pow(high / low, (rank - seen) / here);
-    }
-    seen += here;
-  }
-  return LatencyBins::low(LatencyBins::kCount);
-}
+QString lineName(const PercentileLine& line) { return QStringLiteral("p%1").arg(line.percent); }
 
-struct Piece {
-  TimeHistogram sum{};
-  std::uint64_t count = 0;
-  std::uint32_t from = 0;
-};
-
-void close_piece(const Piece& piece, std::uint32_t end, double percent, std::vector<Column>& line) {
-  const auto ns = static_cast<float>(percentile_of(piece.sum, piece.count, percent));
-  for (std::uint32_t x = piece.from; x < end; ++x) {
-    line[x].count = piece.count;
-    line[x].low = line[x].mean = line[x].high = ns;
-  }
-}
-
-// The higher the percentile, the more operations it takes to know it: a step of the line spans as many
-// columns as hold `wanted` of them, and at least `pixels`. What is left over joins the last step.
-std::vector<Column> percentile_line(const LatencyGrid& grid, double percent, std::uint64_t wanted,
-                                    std::uint32_t pixels) {
-  const std::uint32_t columns = grid.query.columns;
-  std::vector<Column> line(columns);
-  Piece piece;
-  std::optional<Piece> last;
-  const auto close = [&](std::uint32_t end, bool gap) {
-    const bool enough = piece.count >= wanted && end - piece.from >= pixels;
-    if (enough) {
-      close_piece(piece, end, percent, line);
-      last = piece;
-      piece = {};
-      piece.from = end;
-    } else if (gap && last && piece.count > 0) {
-      for (std::size_t bin = 0; bin < piece.sum.size(); ++bin) last->sum[bin] += piece.sum[bin];
-      last->count += piece.count;
-      close_piece(*last, end, percent, line);
-    }
-    if (!gap) return;
-    last.reset();
-    piece = {};
-  };
-  for (std::uint32_t x = 0; x < columns; ++x) {
-    if (grid.gap[x]) {
-      close(x, true);
-      line[x].gap = true;
-      piece.from = x + 1;
-      continue;
-    }
-    for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
-      const std::uint32_t count = grid.counts[std::size_t{x} * LatencyBins::kCount + bin];
-      piece.sum[bin] += count;
-      piece.count += count;
-    }
-    close(x + 1, false);
-  }
-  close(columns, true);
-  return line;
+bool isKnown(const PercentileLine& line) {
+  return std::any_of(line.steps.begin(), line.steps.end(),
+                     [](const Column& step) { return step.known(); });
 }
 
 QImage heat_of(const LatencyGrid& grid, BinRange bins, const HeatScale& scale, bool dark) {
@@ -131,7 +67,7 @@ void LatencyView::setOperation(Operation operation) {
   emit operationChanged();
 }
 
-LatencyView::Answer LatencyView::answer(const CellFeed& trace, const LatencyQuery& query,
+LatencyView::Answer LatencyView::answer(const CellQueries& trace, const LatencyQuery& query,
                                         std::optional<TimeWindow> selected, bool dark) {
   Answer result;
   result.grid = trace.latency(query);
@@ -146,9 +82,6 @@ LatencyView::Answer LatencyView::answer(const CellFeed& trace, const LatencyQuer
   if (!bins) return result;
   result.bins = *bins;
   result.scale = HeatScale::of(result.grid.counts);
-  result.p50 = percentile_line(result.grid, 50, 20, 2);
-  result.p99 = percentile_line(result.grid, 99, 300, 4);
-  result.p999 = percentile_line(result.grid, 99.9, 3000, 8);
   result.image = heat_of(result.grid, *bins, result.scale, dark);
   return result;
 }
@@ -179,15 +112,38 @@ QRectF LatencyView::plotRect() const {
       .adjusted(Frame::kLeft, Frame::kTop, -Frame::kRight, -Frame::kBottom);
 }
 
+// The lines that are drawn, each with its step.
+std::vector<LegendEntry> LatencyView::legend() const {
+  constexpr LegendEntry::Mark kMarks[] = {LegendEntry::Mark::kLine, LegendEntry::Mark::kDashed,
+                                          LegendEntry::Mark::kDotted};
+  std::vector<LegendEntry> entries;
+  for (std::size_t i = 0; i < answer_.grid.lines.size(); ++i) {
+    const PercentileLine& line = answer_.grid.lines[i];
+    if (!isKnown(line)) continue;
+    entries.push_back(
+        {tr("%1 / %2").arg(lineName(line), durationText(line.step_ns())), theme().text, kMarks[i]});
+  }
+  return entries;
+}
+
+QString LatencyView::whatIsSelected() const {
+  const Filter& filter = session()->filter();
+  const bool time = session()->selectedTime().has_value();
+  QStringList parts;
+  if (time) parts << tr("time");
+  if (filter.range) parts << tr("addresses");
+  if (!filter.endpoints.empty()) parts << tr("endpoints");
+  if (parts.isEmpty()) return tr("window");
+  const QString what = tr("selected %1").arg(parts.join(tr(" and ")));
+  return time ? what : tr("window, %1").arg(what);
+}
+
 Frame LatencyView::frameOf(const QRectF& area) const {
   FrameText text;
-  text.title =
-      tr("Latency of %1 calls (log)").arg(operationText(operation_)) + sampledNote() + keptNote();
+  text.title = tr("Latency of %1 calls (log)").arg(operationText(operation_)) + sampledNote() +
+               coarseNote(answer_.grid.resolution);
   text.unit = Unit::kNanoseconds;
-  const QColor line = theme().text;
-  text.legend = {{QStringLiteral("p50"), line, LegendEntry::Mark::kLine},
-                 {QStringLiteral("p99"), line, LegendEntry::Mark::kDashed},
-                 {QStringLiteral("p99.9"), line, LegendEntry::Mark::kDotted}};
+  text.legend = legend();
   const bool some = answer_.grid.count > 0;
   const Scale y{some ? LatencyBins::low(answer_.bins.first) : 100,
                 some ? LatencyBins::low(answer_.bins.last + 1) : 100000, 0, 0, true};
@@ -200,20 +156,21 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
   const QRectF below(area.left(), heatArea(area).bottom(), area.width(),
                      area.bottom() - heatArea(area).bottom());
   const LatencyGrid& shown = answer_.selected;
-  const QString where = session()->selectedTime() ? tr("selection") : tr("window");
-  const QString numbers =
-      shown.count == 0
-          ? QString()
-          : tr(": n %1, p50 %2, p99 %3, p99.9 %4")
-                .arg(countText(double(shown.count)), durationText(shown.percentile(50)),
-                     durationText(shown.percentile(99)), durationText(shown.percentile(99.9)));
-  draw_distribution(painter, below,
-                    {tr("Latency of %1 in the %2%3").arg(operationText(operation_), where, numbers),
-                     shown.histogram,
-                     0,
-                     {},
-                     theme().of(operation_),
-                     QString::fromStdString(shown.because)});
+  QString numbers;
+  if (shown.count > 0) numbers = tr(": n %1").arg(countText(double(shown.count)));
+  for (const PercentileLine& line : shown.lines) {
+    if (const auto ns = shown.percentile(line.percent)) {
+      numbers += QStringLiteral(", %1 %2").arg(lineName(line), durationText(*ns));
+    }
+  }
+  draw_distribution(
+      painter, below,
+      {tr("Latency of %1 in the %2%3").arg(operationText(operation_), whatIsSelected(), numbers),
+       shown.histogram,
+       0,
+       {},
+       theme().of(operation_),
+       QString::fromStdString(shown.because)});
   painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
 }
 
@@ -228,7 +185,8 @@ void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
       if (!busy() && cell()) {
         draw_note(painter, frame.plot,
                   grid.because.empty()
-                      ? tr("No %1 in this window").arg(operationText(operation_))
+                      ? tr("No %1 %2")
+                            .arg(operationText(operation_), aboutText(grid.resolution, window()))
                       : tr("Not available: ") + QString::fromStdString(grid.because));
       }
       return;
@@ -244,9 +202,9 @@ void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
                  QRectF(left + double(i) * step, frame.plot.top(), step, frame.plot.height()));
       }
     }
-    paintLine(painter, frame, answer_.p999, 1.2, Qt::DotLine);
-    paintLine(painter, frame, answer_.p99, 1.2, Qt::DashLine);
-    paintLine(painter, frame, answer_.p50, 1.6, Qt::SolidLine);
+    paintLine(painter, frame, grid.lines[2], 1.2, Qt::DotLine);
+    paintLine(painter, frame, grid.lines[1], 1.2, Qt::DashLine);
+    paintLine(painter, frame, grid.lines[0], 1.6, Qt::SolidLine);
   });
   const QRectF row(area.left(), area.top(), area.width() - Frame::kRight, Frame::kTop);
   Frame title = frame;
@@ -256,20 +214,19 @@ void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
   draw_title(painter, title);
 }
 
-void LatencyView::paintLine(QPainter& painter, const Frame& frame,
-                            const std::vector<Column>& columns, double width,
-                            Qt::PenStyle style) const {
-  const TimeWindow drawn = answer_.grid.query.window;
-  const double step = double(drawn.length()) / std::max<double>(1, double(columns.size()));
+void LatencyView::paintLine(QPainter& painter, const Frame& frame, const PercentileLine& line,
+                            double width, Qt::PenStyle style) const {
+  const auto& columns = line.steps;
+  const double step = line.step_ns();
   QPainterPath path;
   bool down = false;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].count == 0) {
+    if (!columns[i].known()) {
       down = false;
       continue;
     }
-    const double left = frame.x.pixel(double(drawn.from) + double(i) * step);
-    const double right = frame.x.pixel(double(drawn.from) + double(i + 1) * step);
+    const double left = frame.x.pixel(double(line.window.from) + double(i) * step);
+    const double right = frame.x.pixel(double(line.window.from) + double(i + 1) * step);
     const double y = frame.y.pixel(double(columns[i].mean));
     if (!down)
       path.moveTo(left, y);
@@ -292,26 +249,26 @@ void LatencyView::paintLine(QPainter& painter, const Frame& frame,
 
 QString LatencyView::describe(const QPointF& at) const {
   const LatencyGrid& grid = answer_.grid;
-  if (grid.count == 0 || !(grid.query.window == window())) return {};
+  const Nanos time = timeAt(at.x());
+  if (grid.count == 0 || !grid.query.window.contains(time)) return {};
   const Frame frame = frameOf(heatArea(QRectF(rect())));
-  const double ns = frame.y.value(at.y());
-  const double share = (at.x() - frame.plot.left()) / std::max(1.0, frame.plot.width());
-  const auto column = static_cast<std::size_t>(
-      std::clamp(share * double(grid.query.columns), 0.0, double(grid.query.columns) - 1));
-  const std::size_t bin = LatencyBins::of(ns);
-  QString says = timeText(timeAt(at.x()));
+  const std::size_t column = columnAt(grid.query.window, grid.query.columns, time);
+  const std::size_t bin = LatencyBins::of(frame.y.value(at.y()));
+  QString says = timeText(time);
+  if (grid.resolution.bin) {
+    says += tr("\nin the %1 around it")
+                .arg(durationText(double(grid.query.window.length()) / grid.query.columns));
+  }
   says += tr("\n%1 to %2: %3 calls")
               .arg(durationText(LatencyBins::low(bin)), durationText(LatencyBins::low(bin + 1)))
               .arg(grid.counts[column * LatencyBins::kCount + bin]);
-  const auto line = [&](const char* name, const std::vector<Column>& columns) {
-    if (columns[column].count == 0) return;
-    says += QStringLiteral("\n%1 %2 (%3 ns)")
-                .arg(QString::fromLatin1(name), durationText(double(columns[column].mean)))
-                .arg(double(columns[column].mean), 0, 'f', 0);
-  };
-  line("p50", answer_.p50);
-  line("p99", answer_.p99);
-  line("p99.9", answer_.p999);
+  for (const PercentileLine& line : grid.lines) {
+    const Column* step = line.at(time);
+    if (step == nullptr || !step->known()) continue;
+    says += tr("\n%1 of %2: %3 (%4 ns)")
+                .arg(lineName(line), durationText(line.step_ns()), durationText(double(step->mean)))
+                .arg(double(step->mean), 0, 'f', 0);
+  }
   return says;
 }
 

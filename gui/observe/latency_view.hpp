@@ -23,6 +23,8 @@ class LatencyView : public ObserveView {
   const LatencyGrid& grid() const { return answer_.grid; }
   // Of the selected time, or of the window.
   const LatencyGrid& selected() const { return answer_.selected; }
+  QString whatIsSelected()
+      const;  // "window", "selected time and addresses": what selected() is of.
 
   static QString operationText(Operation operation);
 
@@ -44,14 +46,14 @@ class LatencyView : public ObserveView {
     QImage image;
     HeatScale scale;
     BinRange bins;
-    std::vector<Column> p50, p99, p999;  // Over some pixels each: a line and not a fringe.
   };
-  static Answer answer(const CellFeed& trace, const LatencyQuery& query,
+  static Answer answer(const CellQueries& trace, const LatencyQuery& query,
                        std::optional<TimeWindow> selected, bool dark);
   void paintHeat(QPainter& painter, const QRectF& area);
-  void paintLine(QPainter& painter, const Frame& frame, const std::vector<Column>& columns,
-                 double width, Qt::PenStyle style) const;
+  void paintLine(QPainter& painter, const Frame& frame, const PercentileLine& line, double width,
+                 Qt::PenStyle style) const;
   Frame frameOf(const QRectF& area) const;
+  std::vector<LegendEntry> legend() const;
   static QRectF heatArea(const QRectF& area);
 
   Operation operation_ = Operation::kUnmap;

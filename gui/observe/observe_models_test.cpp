@@ -13,6 +13,7 @@
 #include "gui/observe/facts.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 constexpr auto kFatal = QAbstractItemModelTester::FailureReportingMode::Fatal;
@@ -131,27 +132,35 @@ QString value_of(const Facts& facts, const QString& name) {
 }
 
 TEST(Facts, APageThatOutlivedItsUnmapSaysForHowLong) {
-  PageLife life;
+  PageLifetimes life;
   life.page = 0xffffe000;
-  PageLife::Life one;
+  PageLifetimes::Lifetime one;
   one.mapped = 1'203'100'000;
   one.unmapped = 1'204'000'000;
   one.unreachable = 1'204'003'100;
   one.bytes = 4096;
   one.granted = Permissions::kReadWrite;
-  life.lives = {one};
+  life.lifetimes = {one};
   life.current = 0;
+  life.searched = {0, std::numeric_limits<Nanos>::max()};
   const Facts facts = pageFacts(life);
   EXPECT_EQ(value_of(facts, "Stale for"), "≤ 3.1 µs");
   EXPECT_EQ(value_of(facts, "Mapped"), "00:01.203 100");
   EXPECT_TRUE(value_of(facts, "dma_map took").isEmpty()) << "not measured is not zero";
-  life.lives[0].unreachable = 1'203'999'000;
+  life.lifetimes[0].unreachable = 1'203'999'000;
   EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "before the call returned");
-  life.lives[0].unreachable.reset();
+  life.lifetimes[0].unreachable.reset();
   EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "not by the end of the trace");
-  life.lives.clear();
+  life.searched.to = 1'300'000'000;
+  EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "not by 00:01.300 000")
+      << "what happened behind the last kept event is not known";
+  life.searched.to = std::numeric_limits<Nanos>::max();
+  life.lifetimes.clear();
   life.current.reset();
   EXPECT_EQ(value_of(pageFacts(life), "Life"), "never mapped in this trace");
+  life.searched.to = 5'000'000;
+  EXPECT_EQ(value_of(pageFacts(life), "Life"),
+            "not known: single events are kept from 00:00.000 000 to 00:00.005 000");
 }
 
 TEST(Facts, MissingLatenciesSayWhy) {
@@ -163,15 +172,61 @@ TEST(Facts, MissingLatenciesSayWhy) {
 }
 
 TEST(Facts, ZeroWindowsCountAsZero) {
+  ExposureColumns::Unmaps unmaps;
+  unmaps.count = unmaps.zero_windows = 300;
+  EXPECT_EQ(unmaps.percentile(99), 0);
+  unmaps.count = 600;
+  unmaps.histogram[LatencyBins::of(1000)] = 300;
+  EXPECT_EQ(unmaps.percentile(50), 0);
+  ASSERT_TRUE(unmaps.percentile(99));
+  EXPECT_NEAR(*unmaps.percentile(99), 1000, 120);
+  EXPECT_FALSE(ExposureColumns::Unmaps().percentile(50));
+}
+
+TEST(Facts, APercentileOfTooFewIsNotKnown) {
+  LatencyGrid grid;
+  grid.count = grid.histogram[LatencyBins::of(1000)] = 10;
+  grid.min_ns = grid.mean_ns = grid.max_ns = 1000;
+  grid.clock_step_ns = 0.39;
+  const Facts facts = latencyFacts(grid);
+  EXPECT_EQ(value_of(facts, "Median"), "1 µs");
+  for (const char* name : {"p90", "p99", "p99.9", "p99.99"}) {
+    EXPECT_EQ(value_of(facts, name), "not known of 10") << name;
+  }
+}
+
+TEST(Facts, AClockStepIsTheShortestThatIsKnown) {
+  LatencyGrid grid;
+  grid.count = grid.histogram[0] = 10;
+  grid.min_ns = grid.clock_step_ns = 0.39;
+  grid.mean_ns = grid.max_ns = 5;
+  EXPECT_EQ(value_of(latencyFacts(grid), "Shortest"), "below a clock step");
+  grid.min_ns = 1.2;
+  EXPECT_EQ(value_of(latencyFacts(grid), "Shortest"), "1.2 ns");
+}
+
+TEST(Facts, WhatTheSummarySaysNamesItsTime) {
   ExposureColumns exposure;
-  exposure.unmaps = 10;
-  exposure.zero_windows = 10;
-  EXPECT_EQ(exposureWindowPercentile(exposure, 99), 0);
-  exposure.unmaps = 20;
-  exposure.window_histogram[LatencyBins::of(1000)] = 10;
-  EXPECT_EQ(exposureWindowPercentile(exposure, 50), 0);
-  EXPECT_NEAR(exposureWindowPercentile(exposure, 99), 1000, 120);
-  EXPECT_TRUE(std::isnan(exposureWindowPercentile({}, 50)));
+  const Resolution coarse{{50'000, 100'000}, 50'000};
+  exposure.query.window = {60'000, 70'000};
+  exposure.pages = ExposureColumns::Pages{coarse, 2, 5};
+  exposure.unmaps.emplace().resolution = coarse;
+  exposure.unmaps->count = 181;
+  exposure.probes.emplace().resolution = coarse;
+  const Facts facts = exposureFacts(exposure);
+  EXPECT_EQ(value_of(facts, "Of"), "00:00.000 050 to 00:00.000 100");
+  EXPECT_EQ(value_of(facts, "Unmaps"), "181");
+  EXPECT_EQ(value_of(facts, "Window p99"), "not known of 181");
+}
+
+TEST(Facts, ExposureThatIsNotKnownIsNotZero) {
+  ExposureColumns exposure;
+  exposure.because = "single events are not kept here";
+  const Facts facts = exposureFacts(exposure);
+  EXPECT_EQ(value_of(facts, "Exposure"), "not available: single events are not kept here");
+  EXPECT_EQ(value_of(facts, "Unmaps"), "");
+  EXPECT_EQ(value_of(facts, "Stale pages, mean"), "");
+  EXPECT_EQ(value_of(facts, "Rogue probes"), "not available: single events are not kept here");
 }
 
 TEST(FactsModel, LinesChangeInPlace) {

@@ -9,6 +9,7 @@
 #include <QSettings>
 #include <QTableView>
 #include <QTest>
+#include <QToolTip>
 #include <QWheelEvent>
 
 #include "experiments/query/tiny_run_testing.hpp"
@@ -24,6 +25,7 @@
 #include "gui/observe/selection_panel.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 constexpr Nanos kMs = TinyCell::kMs;
@@ -187,7 +189,8 @@ TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
   Stage strict(0);
   ExposureView flat(&strict.session);
   show(flat);
-  EXPECT_EQ(flat.exposure().peak_stale_pages, 0);
+  ASSERT_TRUE(flat.exposure().pages);
+  EXPECT_EQ(flat.exposure().pages->peak_stale, 0);
   const QImage image = plot_of(flat);
   const QColor middle = theme().stale;
   int above = 0;
@@ -198,8 +201,9 @@ TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
   Stage lazy;
   ExposureView saw(&lazy.session);
   show(saw);
-  EXPECT_GT(saw.exposure().peak_stale_pages, 0);
-  EXPECT_EQ(saw.exposure().hits, 1u);
+  ASSERT_TRUE(saw.exposure().pages && saw.exposure().probes);
+  EXPECT_GT(saw.exposure().pages->peak_stale, 0);
+  EXPECT_EQ(saw.exposure().probes->hits, 1u);
 }
 
 TEST(Exposure, ZeroIsABroadLineAndNotTheAlarmColour) {
@@ -212,6 +216,130 @@ TEST(Exposure, ZeroIsABroadLineAndNotTheAlarmColour) {
   for (int x = 0; x < image.width(); ++x)
     good += image.pixelColor(x, image.height() - 1) == theme().good;
   EXPECT_EQ(good, image.width());
+}
+
+// Behind the last event that was kept one by one: bins of 10 ms, in which 20 pages are unmapped each.
+class CoarseCell : public TinyCell {
+ public:
+  static constexpr Nanos kBin = 10 * kMs;
+  using TinyCell::TinyCell;
+  static TimeWindow bins(TimeWindow window) {
+    return {window.from / kBin * kBin, (window.to + kBin - 1) / kBin * kBin};
+  }
+  ExposureColumns exposure(const ExposureQuery& query) const override {
+    if (query.filter.range) {
+      ExposureColumns unknown;
+      unknown.query = query;
+      unknown.because = "single events are not kept here";
+      return unknown;
+    }
+    ExposureColumns answer = TinyCell::exposure({bins(query.window), 1, {}});
+    answer.query = query;
+    answer.stale_pages.assign(query.columns, answer.stale_pages[0]);
+    for (Resolution* one : {&answer.pages->resolution, &answer.unmaps->resolution}) {
+      *one = {bins(query.window), kBin};
+    }
+    return answer;
+  }
+  ChurnGrid churn(const ChurnQuery& query) const override {
+    ChurnQuery coarse = query;
+    coarse.window = bins(query.window);
+    coarse.columns = static_cast<std::uint32_t>(coarse.window.length() / kBin);
+    ChurnGrid grid = TinyCell::churn(coarse);
+    grid.resolution = {coarse.window, kBin};
+    grid.band_bytes = 16 * 4096;
+    return grid;
+  }
+};
+
+TEST(Coarse, AShortWindowIsNotSaidToBeEmpty) {
+  for (const Nanos stale_for : {Nanos{0}, 5 * kMs}) {
+    Session session;
+    const auto cell = std::make_shared<CoarseCell>(stale_for);
+    session.setRun(std::make_shared<TinyRun>(std::vector<std::shared_ptr<TinyCell>>{cell}));
+    ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+    ExposureView exposure(&session);
+    show(exposure);
+    session.setWindow({103 * kMs, 103 * kMs + 500'000});
+    ASSERT_TRUE(QTest::qWaitFor([&] { return exposure.settled(); }));
+    const QString says = exposure.verdictText();
+    EXPECT_TRUE(says.contains("in the 10 ms around it")) << says.toStdString();
+    EXPECT_FALSE(says.contains("in this window")) << says.toStdString();
+    EXPECT_FALSE(says.startsWith("No page was unmapped")) << says.toStdString();
+  }
+}
+
+TEST(Coarse, ABinIsDrawnAtItsWidthAndPointedAtAsAWhole) {
+  const CoarseCell cell;
+  ChurnAsk ask;
+  ask.window = {103 * kMs, 103 * kMs + 500'000};
+  ask.bands = {{IovaRange::of(TinyCell::kBase, TinyCell::kPages * 4096), 0, 1}};
+  ask.columns = 600;
+  ask.height = 64;
+  const ChurnPicture picture = draw_churn(cell, ask);
+  EXPECT_TRUE(picture.resolution.hides(ask.window.length()));
+  const auto left = churn_point(picture, 0, 10), right = churn_point(picture, 599, 10);
+  ASSERT_TRUE(left && right);
+  EXPECT_EQ(left->index, right->index)
+      << "one bin from edge to edge, and no calls at the left alone";
+  EXPECT_EQ(left->time, (TimeWindow{100 * kMs, 110 * kMs}));
+  EXPECT_EQ(left->range.size_minus_one() + 1, 16 * 4096u)
+      << "as many pages as the bin counts together";
+  const QRgb first = picture.image.pixel(0, 30);
+  for (int x = 1; x < 600; ++x) {
+    ASSERT_EQ(qAlpha(picture.image.pixel(x, 30)), qAlpha(first)) << x;
+  }
+}
+
+TEST(Selection, EveryPanelObeysAnAddressRange) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  ExposureView exposure(&stage.session);
+  SelectionPanel panel(&stage.session, &latency, &exposure);
+  show(latency);
+  show(exposure);
+  const std::uint64_t calls = latency.selected().count, unmaps = exposure.selected().unmaps->count;
+  Filter filter;
+  filter.range = IovaRange::of(TinyCell::kBase, 8 * 4096);
+  stage.session.select({}, filter);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return latency.settled() && exposure.settled(); }));
+  EXPECT_LT(latency.selected().count, calls / 4);
+  EXPECT_GT(latency.selected().count, 0u);
+  EXPECT_LT(exposure.exposure().unmaps->count, unmaps / 4);
+  EXPECT_GT(exposure.exposure().unmaps->count, 0u);
+  EXPECT_EQ(latency.whatIsSelected(), "window, selected addresses");
+  stage.session.select(TimeWindow{50 * kMs, 100 * kMs}, filter);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return latency.settled() && exposure.settled(); }));
+  EXPECT_EQ(latency.whatIsSelected(), "selected time and addresses");
+  EXPECT_LT(exposure.selected().unmaps->count, exposure.exposure().unmaps->count)
+      << "the numbers are of the selected time, and not of the window";
+}
+
+TEST(Selection, APanelThatCannotObeySaysWhy) {
+  Session session;
+  const auto cell = std::make_shared<CoarseCell>();
+  session.setRun(std::make_shared<TinyRun>(std::vector<std::shared_ptr<TinyCell>>{cell}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  ExposureView exposure(&session);
+  show(exposure);
+  Filter filter;
+  filter.range = IovaRange::of(TinyCell::kBase, 8 * 4096);
+  session.select({}, filter);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return exposure.settled(); }));
+  EXPECT_EQ(exposure.verdictText(), "Not available: single events are not kept here");
+}
+
+TEST(Views, AToolTipGoesWhenTheWindowMoves) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  show(latency);
+  QMouseEvent over(QEvent::MouseMove, {400, 120}, latency.mapToGlobal(QPointF(400, 120)),
+                   Qt::NoButton, Qt::NoButton, {});
+  QCoreApplication::sendEvent(&latency, &over);
+  ASSERT_TRUE(QToolTip::isVisible());
+  stage.session.zoom(0.5);
+  EXPECT_TRUE(QTest::qWaitFor([] { return !QToolTip::isVisible(); }))
+      << QToolTip::text().toStdString();
 }
 
 TEST(Engine, ALowPanelShowsTheFirstLanesAndSaysHowManyThereAre) {
@@ -288,6 +416,24 @@ TEST(Find, GoesToAddressesTimesAndEvents) {
   EXPECT_EQ(stage.session.cursor(), 120 * kMs);
   observe.find(QStringLiteral("fault"));
   ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session.cursor() == 200 * kMs; }));
+  EXPECT_LE(stage.session.window().length(), 2 * kMs) << "close enough to see it";
+  const auto row = [&] { return observe.events()->table()->selectionModel()->selectedRows(); };
+  ASSERT_TRUE(QTest::qWaitFor([&] { return observe.events()->settled() && row().size() == 1; }));
+  observe.events()->model()->line(row()[0].row());
+  ASSERT_TRUE(
+      QTest::qWaitFor([&] { return observe.events()->model()->line(row()[0].row()).has_value(); }));
+  EXPECT_EQ(observe.events()->model()->line(row()[0].row())->at, 200 * kMs);
+}
+
+TEST(Find, ATimeWithoutASpaceIsSaid) {
+  QSettings().clear();
+  Stage stage;
+  ObserveWorkspace observe(&stage.session, false);
+  QStringList said;
+  QObject::connect(&observe, &Workspace::says, [&](const QString& text) { said << text; });
+  observe.find(QStringLiteral("150ms"));
+  EXPECT_EQ(stage.session.cursor(), 150 * kMs);
+  EXPECT_EQ(said, QStringList("at 00:00.150 000"));
 }
 
 TEST(Observe, EveryWidgetWithFocusHasAName) {

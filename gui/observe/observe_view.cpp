@@ -44,18 +44,25 @@ std::uint32_t ObserveView::columns() const {
   return static_cast<std::uint32_t>(std::max(1.0, plotRect().width()));
 }
 
-QString ObserveView::keptNote() const {
+QString ObserveView::coarseNote(const Resolution& resolution) const {
   const auto trace = session_->cell();
   if (!trace) return {};
+  const QString note = resolutionNote(resolution, window(), double(window().length()) / columns());
   const CellInfo info = trace->info();
-  if (info.kept_events >= info.events || window().from < info.kept_until) return {};
-  return tr(", from the summary: single events end at %1").arg(timeText(info.kept_until));
+  const bool behind = info.kept_events < info.events && window().to > info.kept_until;
+  if (note.isEmpty() || !behind) return note;
+  return note + tr(": single events end at %1").arg(timeText(info.kept_until));
 }
 
 QString ObserveView::sampledNote() const {
   const auto trace = session_->cell();
   if (!trace || !trace->info().calls_sampled) return {};
   return tr(", of mappings that stay a sample");
+}
+
+std::size_t ObserveView::columnAt(TimeWindow drawn, std::size_t count, Nanos at) {
+  const double share = double(at - drawn.from) / std::max(1.0, double(drawn.length()));
+  return static_cast<std::size_t>(std::clamp(share * double(count), 0.0, double(count) - 1));
 }
 
 ObserveView::Ask ObserveView::present() const {

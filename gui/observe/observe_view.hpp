@@ -28,7 +28,7 @@ class ObserveView : public TimePanel {
  protected:
   // What a picture depends on besides what the subclass adds with `extra`.
   struct Ask {
-    const CellFeed* cell = nullptr;
+    const CellQueries* cell = nullptr;
     std::uint64_t version = 0;
     TimeWindow window;
     std::optional<TimeWindow> selected;
@@ -40,13 +40,14 @@ class ObserveView : public TimePanel {
   };
 
   Session* session() const { return session_; }
-  std::shared_ptr<const CellFeed> cell() const { return session_->cell(); }
+  std::shared_ptr<const CellQueries> cell() const { return session_->cell(); }
   std::uint32_t columns() const;
-  // For the title, where the window lies behind the last event that was kept by itself: the summary
-  // has no finer detail there.
-  QString keptNote() const;
+  // For the title, where an answer is coarser than a pixel: how fine it is, and where single events end.
+  QString coarseNote(const Resolution& resolution) const;
   // Behind a title that counts calls: whether there is a sample of them only; empty: all of them.
   QString sampledNote() const;
+  // Which of `count` columns over `drawn` holds a moment.
+  static std::size_t columnAt(TimeWindow drawn, std::size_t count, Nanos at);
   // Puts the question; called on the main thread with a cell.
   virtual void ask() = 0;
   virtual bool busy() const = 0;

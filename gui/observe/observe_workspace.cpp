@@ -116,7 +116,7 @@ void ObserveWorkspace::arrange() {
 
 // Shares of the room there is: known once the workspace is shown.
 void ObserveWorkspace::sizeDocks() {
-  const auto dock = [this](QWidget* content) {
+  const auto dock = [](QWidget* content) {
     return qobject_cast<QDockWidget*>(content->parentWidget());
   };
   const int width = docks_->width(), height = docks_->height();
@@ -184,6 +184,12 @@ void ObserveWorkspace::showState() {
     state_->showError(tr("This could not be opened"), failure_,
                       tr("Nothing was changed. Open another run with Ctrl+O, or drop one here."),
                       tr("Open another run"), [this] { emit wantsOpen(); });
+  } else if (session_->run() != nullptr && !session_->run()->no_cells_because().empty()) {
+    state_->showEmpty(
+        tr("There are no events to look at"),
+        tr("%1: %2.").arg(QString::fromStdString(session_->run()->name()),
+                          QString::fromStdString(session_->run()->no_cells_because())),
+        tr("Open another run"), [this] { emit wantsOpen(); });
   } else if (session_->run() != nullptr) {
     state_->showEmpty(tr("Waiting for the first cell"),
                       tr("The run has not recorded anything so far."));
@@ -208,10 +214,10 @@ QString ObserveWorkspace::caption() const {
   const auto cell = session_->cell();
   if (!cell) return {};
   const CellInfo info = cell->info();
-  return tr("Violet, run %1, cell %2, repetition %3, %4 to %5")
-      .arg(QString::fromStdString(info.run_id), QString::fromStdString(info.label))
-      .arg(info.repetition)
-      .arg(timeText(session_->window().from), timeText(session_->window().to));
+  return tr("Violet, run %1, cell %2, %3, %4 to %5")
+      .arg(QString::fromStdString(info.run_id), QString::fromStdString(info.label),
+           repetitionText(info), timeText(session_->window().from),
+           timeText(session_->window().to));
 }
 
 TimePanel* ObserveWorkspace::panel(const QString& name) const {
@@ -415,9 +421,9 @@ void ObserveWorkspace::find(const QString& what) {
                          : unit == QLatin1String("ns") ? 1
                                                        : 1e3;
     const auto at = static_cast<Nanos>(match.captured(1).toDouble() * scale);
-    const Nanos half = session_->window().length() / 2;
-    session_->setWindow({at - half, at + half});
-    return session_->setCursor(at);
+    goTo(at);
+    emit says(tr("at %1").arg(timeText(at)));
+    return;
   }
   const auto match = address.match(what);
   bool ok = false;
@@ -430,6 +436,18 @@ void ObserveWorkspace::find(const QString& what) {
     return findAddress(value);
   }
   findEvent(what.trimmed());
+}
+
+// In a window that is short enough to see what is there.
+void ObserveWorkspace::goTo(Nanos at) {
+  constexpr Nanos kMost = 2'000'000;
+  const TimeWindow window = session_->window();
+  if (!window.contains(at) || window.length() > kMost) {
+    const Nanos half = std::min(window.length(), kMost) / 2;
+    session_->setWindow({at - half, at + half});
+  }
+  session_->setCursor(at);
+  events_->showTime(at);
 }
 
 void ObserveWorkspace::findAddress(std::uint64_t address) {
@@ -457,18 +475,14 @@ void ObserveWorkspace::found(const Found& answer) {
     return;
   }
   const Nanos at = answer.line->at;
-  if (!session_->window().contains(at)) {
-    const Nanos half = session_->window().length() / 2;
-    session_->setWindow({at - half, at + half});
-  }
-  session_->setCursor(at);
+  goTo(at);
   if (const auto address = eventAddress(answer.line->event)) {
     session_->setPage(Iova{*address & ~0xfffull}, at);
   }
   emit says(tr("%1 at %2").arg(eventKindText(answer.line->event.kind), timeText(at)));
 }
 
-std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words) {
+std::optional<EventLine> find_event(const CellQueries& trace, Nanos from, const QString& words) {
   constexpr std::size_t kAtOnce = 8192;
   const TimeWindow rest{from, trace.info().whole.to};
   for (std::uint64_t first = 0;; first += kAtOnce) {

@@ -72,6 +72,7 @@ class ObserveWorkspace : public Workspace {
   std::vector<ActionRow> goActions();
   std::vector<ActionRow> viewActions();
   std::vector<ActionRow> panelActions();
+  void goTo(Nanos at);
   void findAddress(std::uint64_t address);
   void findEvent(const QString& words);
 
@@ -105,6 +106,6 @@ class ObserveWorkspace : public Workspace {
 };
 
 // The nearest event from `from` on whose kind's name contains `words`.
-std::optional<EventLine> find_event(const CellFeed& trace, Nanos from, const QString& words);
+std::optional<EventLine> find_event(const CellQueries& trace, Nanos from, const QString& words);
 
 }  // namespace violet::gui

@@ -15,7 +15,7 @@ constexpr double kGrip = 5;
 double highest_of(const std::vector<Column>& columns, float Column::*what) {
   double most = 0;
   for (const Column& column : columns) {
-    if (column.count > 0) most = std::max(most, double(column.*what));
+    if (column.known()) most = std::max(most, double(column.*what));
   }
   return most;
 }
@@ -130,7 +130,7 @@ void OverviewStrip::paintStale(QPainter& painter, const Frame& frame) const {
   const double step = double(answer_.window.length()) / double(answer_.stale_pages.size());
   for (std::size_t i = 0; i < answer_.stale_pages.size(); ++i) {
     const Column& column = answer_.stale_pages[i];
-    if (column.count == 0 || column.high <= 0) continue;
+    if (!column.known() || column.high <= 0) continue;
     const double left = frame.x.pixel(double(answer_.window.from) + double(i) * step);
     const double right = frame.x.pixel(double(answer_.window.from) + double(i + 1) * step);
     const double height = std::max(1.0, double(column.high) / most * frame.plot.height() / 2);

@@ -36,7 +36,7 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
       cdf_(new DistributionChart(DistributionPart::kCdf, tr("CDF"), this)),
       numbers_(new FactsTable(tr("Numbers"), this)),
       exposure_facts_(new FactsTable(tr("Exposure"), this)),
-      page_([this](PageLife life) { page_facts_->setFacts(pageFacts(life)); }) {
+      page_([this](PageLifetimes life) { page_facts_->setFacts(pageFacts(life)); }) {
   setAccessibleName(tr("Selection"));
   setObjectName(QStringLiteral("Selection"));
   tabs_->setDocumentMode(true);
@@ -59,7 +59,7 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
   connect(latency, &LatencyView::answered, this, &SelectionPanel::showLatency);
   connect(latency, &LatencyView::operationChanged, this, &SelectionPanel::showLatency);
   connect(exposure, &ExposureView::answered, this,
-          [this] { exposure_facts_->setFacts(exposureFacts(exposure_->exposure())); });
+          [this] { exposure_facts_->setFacts(exposureFacts(exposure_->selected())); });
   connect(&Themes::instance(), &Themes::changed, this, &SelectionPanel::showLatency);
   askPage();
   showLatency();
@@ -75,14 +75,14 @@ void SelectionPanel::askPage() {
     return;
   }
   const Nanos at = session_->pageAt().value_or(session_->window().from);
-  page_.ask([cell, page = *page, at] { return cell->page_life(page, at); });
+  page_.ask([cell, page = *page, at] { return cell->page_lifetimes(page, at); });
 }
 
 void SelectionPanel::showLatency() {
   const LatencyGrid& grid = latency_->selected();
-  latency_title_->setText(tr("Latency of %1, %2")
-                              .arg(LatencyView::operationText(latency_->operation()),
-                                   session_->selectedTime() ? tr("selection") : tr("window")));
+  latency_title_->setText(
+      tr("Latency of %1, %2")
+          .arg(LatencyView::operationText(latency_->operation()), latency_->whatIsSelected()));
   numbers_->setFacts(latencyFacts(grid));
   const QColor colour = theme().of(latency_->operation());
   const QString note = grid.because.empty()

@@ -42,7 +42,7 @@ class SelectionPanel : public QWidget {
   DistributionChart* cdf_;
   FactsTable* numbers_;
   FactsTable* exposure_facts_;
-  Query<PageLife> page_;
+  Query<PageLifetimes> page_;
 };
 
 }  // namespace violet::gui

@@ -8,6 +8,7 @@
 #include <QTableView>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
@@ -101,6 +102,8 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   column->addWidget(domains_, 1);
   connect(session, &Session::runChanged, this, &SidePanel::refreshCells);
   connect(session, &Session::cellsChanged, this, &SidePanel::refreshCells);
+  // The cell that is open stays open, and marked.
+  connect(session, &Session::failed, this, &SidePanel::refreshCells);
   connect(session, &Session::cellChanged, this, [this] {
     refreshCells();
     askTopology();
@@ -109,9 +112,11 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   live_.setInterval(kLiveNumbersMs);
   connect(&live_, &QTimer::timeout, this, [this] {
     refreshCells();
-    askTopology();
+    if (std::exchange(grown_, false)) askTopology();
   });
-  connect(session, &Session::grew, this, [this] {
+  connect(session, &Session::grew, this, [this] { grown_ = true; });
+  // Also the numbers of cells that are not shown change, and whether they have ended.
+  connect(session, &Session::pulled, this, [this] {
     if (!live_.isActive()) live_.start();
   });
   connect(session, &Session::selectionChanged, this,
@@ -158,9 +163,13 @@ void SidePanel::showTopology(const TopologyState& state) {
   endpoints_.setTopology(state);
   QStringList lines;
   for (const TopologyState::Domain& domain : state.domains) {
-    lines
-        << tr("domain %1: %2 mappings").arg(domain.id).arg(countText(double(domain.mapping_count)));
+    // It was asked for their number only.
+    lines << tr("domain %1: %2")
+                 .arg(domain.id)
+                 .arg(domain.mapping_count ? mappingsText(domain) : tr("mappings not known"));
   }
+  if (!state.because.empty())
+    lines << tr("(at %1: %2)").arg(timeText(state.at), QString::fromStdString(state.because));
   domains_->setText(lines.isEmpty() ? tr("none") : lines.join(QLatin1Char('\n')));
 }
 

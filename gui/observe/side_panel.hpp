@@ -37,6 +37,7 @@ class SidePanel : public QWidget {
   QListView* endpoints_list_;
   QLabel *domains_heading_, *domains_;
   QTimer live_;
+  bool grown_ = false;
   Query<TopologyState> topology_;
 };
 

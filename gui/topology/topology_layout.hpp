@@ -16,10 +16,11 @@
 #include <optional>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 #include "gui/model/address_axis.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 struct TopologyLayout {
   struct EndpointBox {

@@ -197,7 +197,7 @@ void TopologyPicture::paintDomain(QPainter& painter, const TopologyLayout& layou
   painter.drawText(inner, Qt::AlignTop | Qt::AlignLeft, tr("Domain %1").arg(domain.id));
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
-  QString says = tr("%L1 mappings").arg(domain.mapping_count);
+  QString says = mappingsText(domain);
   says += domain.truncated ? tr(", first %L1 drawn").arg(domain.mappings.size())
                            : QStringLiteral(", ") + bytesText(mappedBytes(domain));
   drawText(painter, inner, Qt::AlignBottom | Qt::AlignLeft, says);

@@ -69,7 +69,7 @@ QString TopologyTable::kindText(const Row& row) const {
       break;
   }
   const auto& domain = state_.domains[row.owner];
-  const QString all = QStringLiteral("domain, %L1 mappings").arg(domain.mapping_count);
+  const QString all = QStringLiteral("domain, ") + mappingsText(domain);
   return domain.truncated
              ? all + QStringLiteral(" (the first %L1 below)").arg(domain.mappings.size())
              : all;

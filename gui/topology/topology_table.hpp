@@ -12,9 +12,10 @@
 #include <optional>
 #include <vector>
 
-#include "experiments/query/feed.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::gui {
+using namespace query;
 
 // Roles of all tables that a RowFilter can search by address.
 enum RowRole { kSortRole = Qt::UserRole, kFirstRole, kLastRole };

@@ -41,6 +41,24 @@ TEST(TopologyTable, HasARowForEverything) {
   EXPECT_EQ(table.rowCount(), 0);
 }
 
+TEST(TopologyTable, AnUnknownNumberIsNotZero) {
+  TopologyTable table;
+  TopologyState state;
+  state.domains.resize(2);
+  state.domains[0].id = 1;
+  state.domains[1].id = 2;
+  state.domains[1].mapping_count = 0;
+  table.setState(state);
+  const auto kind = [&](int row) {
+    return table.index(row, TopologyTable::kKind).data().toString();
+  };
+  EXPECT_EQ(kind(0), "domain, mappings not known, 0 seen");
+  EXPECT_EQ(kind(1), "domain, 0 mappings");
+  state.domains[0].mapping_count = 1;
+  table.setState(state);
+  EXPECT_EQ(kind(0), "domain, 1 mapping");
+}
+
 TEST(TopologyTable, SaysWhereItWasCutShort) {
   TopologyTable table;
   TopologyState state = smallState();

@@ -16,6 +16,7 @@
 #include "gui/topology/topology_view.hpp"
 
 namespace violet::gui {
+using namespace query;
 namespace {
 
 TopologyState stateWith(std::size_t endpoints, std::size_t domains, std::size_t mappings) {

@@ -234,6 +234,16 @@ void TopologyView::showTopology(TopologyState state) {
   showState();
 }
 
+QString TopologyView::momentText(const TopologyState& state) const {
+  const QString where = session_.cursor() ? tr("the cursor") : tr("the end of the window");
+  const QString because = QString::fromStdString(state.because);
+  QString says = !because.isEmpty() && state.at < asked() - 1
+                     ? tr("%1, the newest state known before %2").arg(timeText(state.at), where)
+                     : tr("at %1, %2").arg(where, timeText(state.at));
+  if (!because.isEmpty()) says += tr(" (%1)").arg(because);
+  return says;
+}
+
 void TopologyView::showState() {
   const auto& state = table_model_->state();
   const bool has_run = session_.cell() != nullptr;
@@ -258,9 +268,8 @@ void TopologyView::showState() {
     }
     pages_->setCurrentIndex(viot_loaded_ ? 1 : 0);
   } else {
-    at_->setText(!has_run            ? QString()
-                 : session_.cursor() ? tr("at the cursor, %1").arg(timeText(state.at))
-                                     : tr("at the end of the window, %1").arg(timeText(state.at)));
+    at_->setText(has_run ? momentText(state) : QString());
+    at_->setToolTip(at_->text());
     const bool any = !state.endpoints.empty() || !state.domains.empty();
     if (session_.opening() && !has_run) {
       state_page_->showLoading(tr("The run is being opened"), *session_.opening());
@@ -269,6 +278,10 @@ void TopologyView::showState() {
                              tr("Open a run to see its endpoints, domains and mappings, or a VIOT "
                                 "table."),
                              tr("Open VIOT…"), [this] { chooseViot(); });
+    } else if (!any && !state.because.empty()) {
+      state_page_->showEmpty(tr("Not known at this time"),
+                             tr("What is attached and mapped cannot be said: %1.")
+                                 .arg(QString::fromStdString(state.because)));
     } else if (!any) {
       state_page_->showEmpty(tr("Nothing is attached at this time"),
                              tr("Move the cursor to a later time: endpoints are attached when the "
@@ -356,10 +369,9 @@ QString TopologyView::caption() const {
   if (viot_) return QFileInfo(viot_path_).fileName();
   if (!session_.cell()) return {};
   const CellInfo info = session_.cell()->info();
-  return tr("run %1, %2, repetition %3, topology at %4")
-      .arg(QString::fromStdString(info.run_id), QString::fromStdString(info.label))
-      .arg(info.repetition + 1)
-      .arg(timeText(table_model_->state().at));
+  return tr("run %1, %2, %3, topology at %4")
+      .arg(QString::fromStdString(info.run_id), QString::fromStdString(info.label),
+           repetitionText(info), timeText(table_model_->state().at));
 }
 
 Workspace* make_topology(Session& session, QWidget* parent) {

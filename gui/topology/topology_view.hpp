@@ -53,6 +53,7 @@ class TopologyView : public Workspace {
   void rowChosen();
   void search(const QString& needle);
   Nanos asked() const;
+  QString momentText(const TopologyState& state) const;
 
   Session& session_;
   Query<TopologyState> ask_;

@@ -1,0 +1,59 @@
+#include "engine/base/huge_pages.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace violet {
+namespace {
+
+std::uint64_t count_of(const std::filesystem::path& path) {
+  std::uint64_t count = 0;
+  std::ifstream(path) >> count;
+  return count;
+}
+
+}  // namespace
+
+bool huge_pages_allowed() {
+  const char* const forbidden = std::getenv("VIOLET_NO_HUGEPAGES");
+  return forbidden == nullptr || std::string_view(forbidden).empty() ||
+         std::string_view(forbidden) == "0";
+}
+
+std::uint64_t available_huge_page_bytes(const std::filesystem::path& pools) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& pool : std::filesystem::directory_iterator(pools, error)) {
+    const std::string name = pool.path().filename();  // hugepages-2048kB
+    const auto digits = name.find_first_of("0123456789");
+    if (digits == std::string::npos) continue;
+    // A reserved page is free until its owner touches it, and then it is his.
+    const auto free = count_of(pool.path() / "free_hugepages");
+    const auto reserved = count_of(pool.path() / "resv_hugepages");
+    if (free <= reserved) continue;
+    bytes += (free - reserved) * std::strtoull(name.c_str() + digits, nullptr, 10) * 1024;
+  }
+  return bytes;
+}
+
+std::span<std::byte> map_huge_pages(std::uint64_t bytes) {
+  constexpr int kTwoMiB = 21 << MAP_HUGE_SHIFT;
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | kTwoMiB, -1, 0);
+  if (at == MAP_FAILED) return {};
+  // EINVAL: a kernel before 5.14, which cannot be asked.
+  if (::madvise(at, bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
+    const int reason = errno;
+    ::munmap(at, bytes);
+    errno = reason;
+    return {};
+  }
+  return {static_cast<std::byte*>(at), bytes};
+}
+
+}  // namespace violet

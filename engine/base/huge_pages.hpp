@@ -1,0 +1,29 @@
+// Huge pages back large memories with fewer TLB entries: whether the user allows them, how many the host has left,
+// and memory on them that is known to be there.
+//
+// Threading: pure functions over the environment and the file system.
+// Invariants: what map_huge_pages() returns can be touched: a limit of a cgroup (hugetlb.*.max) or a NUMA policy
+// would otherwise show as SIGBUS at the first touch, long after mmap() has said yes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace violet {
+
+inline constexpr std::uint64_t kHugePageBytes = std::uint64_t{2} << 20;
+
+// False when VIOLET_NO_HUGEPAGES is set to anything but the empty text or 0.
+bool huge_pages_allowed();
+
+// Bytes in free hugepages of all sizes that no process has reserved.
+std::uint64_t available_huge_page_bytes(
+    const std::filesystem::path& pools = "/sys/kernel/mm/hugepages");
+
+// Zeroed memory on hugepages of 2 MiB, every page of it touched; `bytes` is a multiple of kHugePageBytes. Empty,
+// with the reason in errno, when there is none. The caller unmaps it.
+std::span<std::byte> map_huge_pages(std::uint64_t bytes);
+
+}  // namespace violet

@@ -1,0 +1,150 @@
+// The views' tables beside the answers that they were made of, and what a command line may say wrong.
+#include <gtest/gtest.h>
+
+#include "experiments/cli/show_views.hpp"
+#include "experiments/query/tiny_run_testing.hpp"
+
+namespace violet::cli {
+namespace {
+
+using query::TinyCell;
+using results::Quantity;
+using results::Table;
+using results::Text;
+
+constexpr query::Nanos kMs = TinyCell::kMs;
+
+Result<Table> table_of(std::string_view name, const query::CellQueries& cell, ViewRequest request) {
+  for (const View& view : views()) {
+    if (view.name == name) return view.table(cell, request);
+  }
+  return fail("there is no view {}", name);
+}
+
+ViewRequest all_of(const query::CellQueries& cell) {
+  ViewRequest request;
+  request.window = cell.info().whole;
+  request.columns = 4;
+  return request;
+}
+
+const Quantity& number_at(const Table& table, std::size_t row, std::size_t column) {
+  return std::get<Quantity>(table.rows.at(row).at(column));
+}
+std::string text_at(const Table& table, std::size_t row, std::size_t column) {
+  return std::get<Text>(table.rows.at(row).at(column)).text;
+}
+
+TEST(Show, LatencyIsTheQuerys) {
+  const TinyCell cell;
+  const auto table = table_of("latency", cell, all_of(cell));
+  ASSERT_TRUE(table) << table.error().message;
+  const auto grid = cell.latency({cell.info().whole, query::Operation::kMap, 1, {}});
+  EXPECT_EQ(text_at(*table, 0, 0), "map");
+  EXPECT_EQ(number_at(*table, 0, 1).value, static_cast<double>(grid.count));
+  EXPECT_EQ(number_at(*table, 0, 2).value, grid.mean_ns);
+  EXPECT_EQ(number_at(*table, 0, 3).value, grid.percentile(50));
+  // 320 calls do not support the last per mille, and translations were not timed.
+  EXPECT_FALSE(number_at(*table, 0, 5).value);
+  EXPECT_NE(number_at(*table, 0, 5).because.find("fewer than"), std::string::npos);
+  EXPECT_FALSE(number_at(*table, 2, 1).value);
+  EXPECT_EQ(number_at(*table, 2, 1).because, "this run did not time translations");
+}
+
+TEST(Show, ExposureIsTheQuerys) {
+  const TinyCell cell;
+  const auto table = table_of("exposure", cell, all_of(cell));
+  ASSERT_TRUE(table) << table.error().message;
+  const auto answer = cell.exposure({cell.info().whole, 1, {}});
+  ASSERT_TRUE(answer.pages && answer.unmaps && answer.probes);
+  EXPECT_EQ(number_at(*table, 0, 1).value, answer.pages->mean_stale);
+  EXPECT_EQ(number_at(*table, 2, 1).value, static_cast<double>(answer.unmaps->count));
+  EXPECT_EQ(number_at(*table, 8, 1).value, static_cast<double>(answer.probes->count));
+  EXPECT_EQ(number_at(*table, 9, 1).value, 1);
+}
+
+TEST(Show, TimelineHasAStepARow) {
+  const TinyCell cell;
+  const auto table = table_of("timeline", cell, all_of(cell));
+  ASSERT_TRUE(table) << table.error().message;
+  const auto overview = cell.overview(cell.info().whole, 4);
+  ASSERT_EQ(table->rows.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(number_at(*table, i, 1).value,
+              static_cast<double>(overview.operations_per_s[i].mean));
+  }
+  EXPECT_DOUBLE_EQ(*number_at(*table, 1, 0).value, 0.1);
+}
+
+TEST(Show, EventsAreInWords) {
+  const TinyCell cell;
+  ViewRequest request = all_of(cell);
+  request.window = {200 * kMs, 201 * kMs};
+  const auto table = table_of("events", cell, request);
+  ASSERT_TRUE(table) << table.error().message;
+  bool fault = false;
+  for (std::size_t row = 0; row < table->rows.size(); ++row) {
+    if (text_at(*table, row, 3) != "fault") continue;
+    fault = true;
+    EXPECT_EQ(text_at(*table, row, 4), "endpoint 0x30");
+    EXPECT_EQ(text_at(*table, row, 5), "0x1000");
+    EXPECT_EQ(text_at(*table, row, 7), "no mapping");
+    EXPECT_FALSE(number_at(*table, row, 6).value) << "a fault is not timed";
+  }
+  EXPECT_TRUE(fault);
+}
+
+TEST(Show, ChurnIsAPictureForPeopleAndTidyForPrograms) {
+  const TinyCell cell;
+  ViewRequest request = all_of(cell);
+  request.rows = 8;
+  const auto picture = table_of("churn", cell, request);
+  ASSERT_TRUE(picture);
+  EXPECT_EQ(picture->rows.size(), 8u);
+  EXPECT_EQ(text_at(*picture, 7, 0), "0xffff0000") << "the lowest address is at the bottom";
+  EXPECT_EQ(text_at(*picture, 0, 1).size(), 64u);
+  request.people = false;
+  const auto tidy = table_of("churn", cell, request);
+  ASSERT_TRUE(tidy);
+  EXPECT_EQ(tidy->rows.size(), 8u * 4u);
+  double calls = 0;
+  for (std::size_t row = 0; row < tidy->rows.size(); ++row)
+    calls += *number_at(*tidy, row, 2).value;
+  EXPECT_EQ(calls, 2 * 320);
+}
+
+TEST(Show, APageHasItsLifetimes) {
+  const TinyCell cell;
+  ViewRequest request = all_of(cell);
+  EXPECT_FALSE(table_of("page", cell, request)) << "of which page?";
+  request.range = IovaRange::of(TinyCell::kBase, 1);
+  const auto table = table_of("page", cell, request);
+  ASSERT_TRUE(table);
+  ASSERT_EQ(table->rows.size(), 5u);
+  EXPECT_EQ(number_at(*table, 0, 3).value, 5e6);
+  EXPECT_EQ(text_at(*table, 0, 5), "R/W");
+}
+
+TEST(Show, TimesAreReadWithTheirUnit) {
+  EXPECT_EQ(time_from("150ms"), 150 * kMs);
+  EXPECT_EQ(time_from("1.5s"), 1500 * kMs);
+  EXPECT_EQ(time_from("20us"), 20'000);
+  EXPECT_EQ(time_from("7ns"), 7);
+  for (const char* wrong : {"", "5", "ms", "-1ms", "1 ms", "1e30s", "nans", "infs", "1m"}) {
+    EXPECT_FALSE(time_from(wrong)) << wrong;
+  }
+}
+
+TEST(Show, RangesAreReadWithTheirLimits) {
+  EXPECT_EQ(range_from("0x1000-0x1fff"), (IovaRange{{0x1000}, {0x1fff}}));
+  EXPECT_EQ(range_from("0x1000+4096"), (IovaRange{{0x1000}, {0x1fff}}));
+  EXPECT_EQ(range_from("0x1000"), (IovaRange{{0x1000}, {0x1000}}));
+  EXPECT_EQ(range_from("0-0xffffffffffffffff"), IovaRange::all());
+  for (const char* wrong : {"", "0x", "0x2000-0x1000", "0x1000+0", "0xffffffffffffffff+2", "x",
+                            "1-", "0x10000000000000000", "-5"}) {
+    EXPECT_FALSE(range_from(wrong)) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace violet::cli

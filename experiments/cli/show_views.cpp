@@ -1,0 +1,377 @@
+#include "experiments/cli/show_views.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "experiments/query/event_text.hpp"
+
+namespace violet::cli {
+namespace {
+
+using query::CellQueries;
+using query::Nanos;
+using results::Audience;
+using results::Item;
+using results::Quantity;
+using results::Table;
+using results::Text;
+
+double seconds(Nanos at) { return static_cast<double>(at) / 1e9; }
+std::string time_text(Nanos at) { return results::with_unit(seconds(at), "s"); }
+std::string window_text(query::TimeWindow window) {
+  return fmt::format("{} to {}", time_text(window.from), time_text(window.to));
+}
+
+Quantity number(double value, std::string unit = {}) {
+  Quantity made{value};
+  made.unit = std::move(unit);
+  return made;
+}
+Quantity number(std::uint64_t value) { return number(static_cast<double>(value)); }
+Quantity unknown(std::string because) {
+  Quantity made;
+  made.because = std::move(because);
+  return made;
+}
+
+// One number of a step of time.
+Quantity of_step(const std::vector<query::Column>& steps, std::size_t i, float query::Column::*part,
+                 const std::string& because) {
+  if (i >= steps.size()) return unknown(because.empty() ? "not recorded" : because);
+  if (steps[i].known()) return number(static_cast<double>(steps[i].*part));
+  return unknown(steps[i].gap ? "events were lost here" : "nothing is known of this step");
+}
+
+query::Filter filter_of(const ViewRequest& request) {
+  query::Filter filter;
+  filter.range = request.range;
+  return filter;
+}
+
+// How fine an answer is, where it is coarser than its events.
+void note_resolution(Table& table, const query::Resolution& resolution, const char* what) {
+  if (resolution.exact()) return;
+  table.notes.push_back(fmt::format("{}: whole bins of {}, {}; nothing is said of shorter times",
+                                    what, time_text(*resolution.bin),
+                                    window_text(resolution.about)));
+}
+
+Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request) {
+  const auto overview = cell.overview(request.window, request.columns);
+  const auto exposure = cell.exposure({request.window, request.columns, {}});
+  Table table;
+  table.columns = {{"from", "s", true},
+                   {"operations", "1/s"},
+                   {"stale pages, mean", "1"},
+                   {"stale pages, most", "1"},
+                   {"mapped pages, mean", "1"}};
+  for (std::size_t i = 0; i < request.columns; ++i) {
+    const Nanos from =
+        request.window.from + static_cast<Nanos>(static_cast<double>(request.window.length()) *
+                                                 static_cast<double>(i) / request.columns);
+    table.rows.push_back({number(seconds(from)),
+                          of_step(overview.operations_per_s, i, &query::Column::mean, {}),
+                          of_step(exposure.stale_pages, i, &query::Column::mean, exposure.because),
+                          of_step(exposure.stale_pages, i, &query::Column::high, exposure.because),
+                          of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
+  }
+  note_resolution(table, overview.resolution, "operations");
+  if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
+  return table;
+}
+
+// --- latency ---
+
+Quantity percentile_of(const query::LatencyGrid& grid, double percent) {
+  if (const auto value = grid.percentile(percent)) return number(*value);
+  return unknown(fmt::format("fewer than {} operations", query::operations_for(percent)));
+}
+
+Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request) {
+  static constexpr std::array kNames = {"map", "unmap", "translate", "fault"};
+  static_assert(kNames.size() == query::kOperations);
+  Table table;
+  table.columns = {{"operation", {}, true}, {"count", "1"},  {"mean", "ns"},     {"p50", "ns"},
+                   {"p99", "ns"},           {"p99.9", "ns"}, {"shortest", "ns"}, {"longest", "ns"}};
+  for (std::size_t i = 0; i < query::kOperations; ++i) {
+    const auto operation = static_cast<query::Operation>(i);
+    const auto grid = cell.latency({request.window, operation, 1, filter_of(request)});
+    std::vector<Item> row = {Text{kNames[i]}};
+    if (grid.count == 0) {
+      const std::string because = grid.because.empty() ? "none in this window" : grid.because;
+      row.push_back(grid.because.empty() ? number(std::uint64_t{0}) : unknown(because));
+      while (row.size() < table.columns.size()) row.push_back(unknown(because));
+    } else {
+      row.insert(row.end(), {number(grid.count), number(grid.mean_ns), percentile_of(grid, 50),
+                             percentile_of(grid, 99), percentile_of(grid, 99.9)});
+      row.push_back(
+          grid.min_ns > grid.clock_step_ns
+              ? number(grid.min_ns)
+              : unknown(fmt::format("below a step of the clock ({:.1f} ns)", grid.clock_step_ns)));
+      row.push_back(number(grid.max_ns));
+      note_resolution(table, grid.resolution, kNames[i]);
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+// --- exposure ---
+
+Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request) {
+  const auto answer = cell.exposure({request.window, 1, filter_of(request)});
+  const std::string because = answer.because.empty() ? "not recorded" : answer.because;
+  Table table;
+  table.columns = {{"what", {}, true}, {"value", {}}};
+  const auto add = [&](const char* what, Quantity value, const char* unit = "1") {
+    value.unit = unit;
+    table.rows.push_back({Text{what}, std::move(value)});
+  };
+  const auto& pages = answer.pages;
+  add("stale pages, mean", pages ? number(pages->mean_stale) : unknown(because));
+  add("stale pages, most", pages ? number(pages->peak_stale) : unknown(because));
+  const auto& unmaps = answer.unmaps;
+  const auto count = [&](auto part) { return unmaps ? number((*unmaps).*part) : unknown(because); };
+  using Unmaps = query::ExposureColumns::Unmaps;
+  add("unmaps with a window", count(&Unmaps::count));
+  add("of those, of no length", count(&Unmaps::zero_windows));
+  add("unmaps that end nothing by design", count(&Unmaps::persistent));
+  add("unmaps not executed by the end", count(&Unmaps::open));
+  for (const double percent : {50.0, 99.0}) {
+    const auto value = unmaps ? unmaps->percentile(percent) : std::nullopt;
+    const auto why =
+        unmaps ? fmt::format("fewer than {} windows", query::operations_for(percent)) : because;
+    add(percent == 50 ? "window, p50" : "window, p99", value ? number(*value) : unknown(why), "ns");
+  }
+  const auto& probes = answer.probes;
+  add("rogue probes at unmapped addresses", probes ? number(probes->count) : unknown(because));
+  add("of those, reached memory", probes ? number(probes->hits) : unknown(because));
+  if (pages) note_resolution(table, pages->resolution, "pages");
+  if (unmaps) note_resolution(table, unmaps->resolution, "windows");
+  return table;
+}
+
+// --- churn ---
+
+IovaRange used_range(const CellQueries& cell) {
+  const auto used = cell.used_ranges().ranges;
+  return used.empty() ? IovaRange::all() : IovaRange{used.front().first, used.back().last};
+}
+
+std::uint64_t row_address(const query::ChurnQuery& query, std::uint32_t row) {
+  const long double size = static_cast<long double>(query.range.size_minus_one()) + 1;
+  return query.range.first.value + static_cast<std::uint64_t>(size / query.rows * row);
+}
+
+// A character for each cell: how often it was mapped or unmapped, on a logarithmic scale.
+Table churn_picture(const query::ChurnGrid& grid) {
+  static constexpr std::string_view kShades = " .:-=+*#%@";
+  const auto& query = grid.query;
+  const std::uint32_t most =
+      grid.operations.empty() ? 0
+                              : *std::max_element(grid.operations.begin(), grid.operations.end());
+  Table table;
+  table.columns = {{"from address", {}, true}, {window_text(query.window), {}}};
+  for (std::uint32_t row = query.rows; row-- > 0;) {
+    std::string line;
+    for (std::uint32_t column = 0; column < query.columns; ++column) {
+      const std::size_t at = std::size_t{row} * query.columns + column;
+      const std::uint32_t count = grid.operations[at];
+      const double share = count == 0 ? 0 : std::log1p(count) / std::log1p(most);
+      char shade = kShades[static_cast<std::size_t>(std::ceil(share * (kShades.size() - 1)))];
+      if (count == 0 && grid.stale[at] > 0) shade = '~';
+      if (grid.gap[column]) shade = '?';
+      line += shade;
+    }
+    table.rows.push_back({Text{fmt::format("{:#x}", row_address(query, row))}, Text{line}});
+  }
+  table.notes.push_back(
+      fmt::format("calls of dma_map and dma_unmap in {} of {}: '{}' none to '{}' {}; '~' stale "
+                  "only; '?' events lost",
+                  time_text(query.window.length() / std::max<Nanos>(1, query.columns)),
+                  "addresses of a row", kShades.front(), kShades.back(), most));
+  note_resolution(table, grid.resolution, "calls");
+  return table;
+}
+
+Result<Table> churn_table(const CellQueries& cell, const ViewRequest& request) {
+  const IovaRange range = request.range.value_or(used_range(cell));
+  const std::uint32_t columns = request.people ? std::max(request.columns, 64u) : request.columns;
+  const auto grid = cell.churn({request.window, range, columns, request.rows, {}});
+  if (request.people) return churn_picture(grid);
+  Table table;
+  table.columns = {{"from", "s", true}, {"address", {}, true}, {"operations", "1"},
+                   {"reuses", "1"},     {"mapped share", "1"}, {"stale share", "1"}};
+  const auto& query = grid.query;
+  const double step = seconds(query.window.length()) / std::max(1u, query.columns);
+  for (std::size_t at = 0; at < grid.operations.size(); ++at) {
+    const auto column = static_cast<std::uint32_t>(at % query.columns);
+    const auto row = static_cast<std::uint32_t>(at / query.columns);
+    const auto value = [&](double known) {
+      return grid.gap[column] ? unknown("events were lost here") : number(known);
+    };
+    table.rows.push_back({number(seconds(query.window.from) + step * column),
+                          Text{fmt::format("{:#x}", row_address(query, row))},
+                          value(grid.operations[at]), value(grid.reuses[at]),
+                          value(double{grid.live[at]}), value(double{grid.stale[at]})});
+  }
+  return table;
+}
+
+// --- lists ---
+
+Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) {
+  const auto filter = filter_of(request);
+  const auto info = cell.info();
+  Table table;
+  table.columns = {{"number", {}, true}, {"at", "s"},     {"lcore", {}},  {"event", {}},
+                   {"owner", {}},        {"address", {}}, {"took", "ns"}, {"detail", {}}};
+  for (const auto& line : cell.events(request.window, filter, 0, request.limit)) {
+    const auto address = query::address_of(line.event);
+    table.rows.push_back(
+        {Text{fmt::format("{}", line.number)}, number(seconds(line.at)),
+         Text{line.lcore == kRecorderLcore ? "recorder" : fmt::format("{}", line.lcore)},
+         Text{query::kind_text(line.event.kind)}, Text{query::owner_text(line.event)},
+         Text{address ? fmt::format("{:#x}", address->value) : std::string()},
+         line.took_ns == 0 ? unknown("not measured") : number(line.took_ns),
+         Text{query::detail_text(line.event)}});
+  }
+  const auto fitting = cell.count_events(request.window, filter);
+  table.notes.push_back(fmt::format("{} of {} events that were kept one by one (--limit)",
+                                    table.rows.size(), fitting));
+  if (request.window.to > info.kept_until && info.kept_events < info.events) {
+    table.notes.push_back(
+        fmt::format("behind {} events were counted and not kept", time_text(info.kept_until)));
+  }
+  return table;
+}
+
+Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
+  if (!request.range) {
+    return fail(ErrorKind::kUsage, "of which page? give --iova ADDRESS, for example --iova {:#x}",
+                used_range(cell).first.value);
+  }
+  const auto answer = cell.page_lifetimes({request.range->first.value & ~std::uint64_t{4095}},
+                                          request.window.from, request.limit);
+  Table table;
+  table.columns = {{"mapped", "s", true}, {"unmapped", "s"}, {"unreachable", "s"},
+                   {"window", "ns"},      {"bytes", "B"},    {"rights", {}},
+                   {"endpoint", {}},      {"probes", "1"},   {"reached", "1"}};
+  const auto moment = [](const std::optional<Nanos>& at, const char* because) {
+    return at ? number(seconds(*at)) : unknown(because);
+  };
+  for (const auto& life : answer.lifetimes) {
+    const bool ended = life.unmapped && life.unreachable;
+    table.rows.push_back(
+        {number(seconds(life.mapped)), moment(life.unmapped, "still mapped at the end"),
+         moment(life.unreachable,
+                life.persistent ? "stays reachable by design" : "still reachable at the end"),
+         ended ? number(static_cast<double>(std::max<Nanos>(0, *life.unreachable - *life.unmapped)))
+               : unknown("not ended"),
+         number(std::uint64_t{life.bytes}), Text{query::permissions_text(life.granted)},
+         Text{fmt::format("{:#x}", life.endpoint)}, number(life.probes), number(life.probe_hits)});
+  }
+  table.title = fmt::format("lifetimes of the page at {:#x}", answer.page);
+  if (answer.truncated) {
+    table.notes.push_back(
+        fmt::format("not all: what was looked through is {}", window_text(answer.searched)));
+  }
+  return table;
+}
+
+Result<Table> topology_table(const CellQueries& cell, const ViewRequest& request) {
+  const auto state = cell.topology(request.window.to - 1, 1);
+  Table table;
+  table.title = fmt::format("at {}", time_text(state.at));
+  table.columns = {
+      {"endpoint", {}, true}, {"domain", {}}, {"mappings", "1"}, {"reserved regions", "1"}};
+  for (const auto& endpoint : state.endpoints) {
+    const auto domain = std::find_if(state.domains.begin(), state.domains.end(),
+                                     [&](const auto& one) { return endpoint.domain == one.id; });
+    Quantity mappings = unknown("not attached");
+    if (endpoint.domain) mappings = unknown(state.because.empty() ? "not known" : state.because);
+    if (domain != state.domains.end() && domain->mapping_count) {
+      mappings = number(*domain->mapping_count);
+    }
+    table.rows.push_back({Text{fmt::format("{:#x}", endpoint.id)},
+                          Text{endpoint.domain ? fmt::format("{}", *endpoint.domain) : "none"},
+                          std::move(mappings), number(std::uint64_t{endpoint.regions.size()})});
+  }
+  if (!state.because.empty()) table.notes.push_back(state.because);
+  return table;
+}
+
+constexpr std::array kViews = {
+    View{"timeline", "operations, stale and mapped pages over time", false, &timeline_table},
+    View{"churn", "what was mapped and unmapped, address over time", true, &churn_table},
+    View{"latency", "how long maps, unmaps and translations took", true, &latency_table},
+    View{"exposure", "stale pages, windows of unmaps, rogue probes", true, &exposure_table},
+    View{"events", "single events in words", true, &events_table},
+    View{"page", "the lifetimes of the page at --iova", true, &page_table},
+    View{"topology", "endpoints, domains and their mappings at --to", false, &topology_table},
+};
+
+}  // namespace
+
+std::span<const View> views() { return kViews; }
+
+results::Table cells_table(const query::RunQueries& run) {
+  Table table;
+  table.columns = {{"cell", {}, true}, {"repetition", {}},       {"label", {}}, {"measured", "s"},
+                   {"events", "1"},    {"kept one by one", "1"}, {"lost", "1"}};
+  std::size_t number_of = 0;
+  for (const auto& cell : run.cells()) {
+    table.rows.push_back({Text{fmt::format("{}", ++number_of)},
+                          Text{fmt::format("{}", cell.repetition)}, Text{cell.label},
+                          number(seconds(cell.measured.length())), number(cell.events),
+                          number(cell.kept_events), number(cell.lost)});
+    if (!cell.notice.empty())
+      table.notes.push_back(fmt::format("cell {}: {}", number_of, cell.notice));
+  }
+  return table;
+}
+
+Result<query::Nanos> time_from(const std::string& text) {
+  static constexpr std::array<std::pair<std::string_view, double>, 4> kUnits = {
+      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  for (const auto& [unit, ns] : kUnits) {
+    if (error == std::errc() && unit == std::string_view(rest, end) && value >= 0 &&
+        value * ns < 1e18) {
+      return static_cast<Nanos>(value * ns);
+    }
+  }
+  return fail(ErrorKind::kUsage, "'{}' is no time: write it as 150ms, 1.5s, 20us or 7ns", text);
+}
+
+Result<IovaRange> range_from(const std::string& text) {
+  const auto address = [](std::string_view part) -> std::optional<std::uint64_t> {
+    int base = 10;
+    if (part.starts_with("0x") || part.starts_with("0X")) part.remove_prefix(2), base = 16;
+    std::uint64_t value = 0;
+    const auto [rest, error] = std::from_chars(part.data(), part.data() + part.size(), value, base);
+    if (error != std::errc() || rest != part.data() + part.size()) return std::nullopt;
+    return value;
+  };
+  const std::size_t at = text.find_first_of("-+");
+  const auto first = address(std::string_view(text).substr(0, at));
+  std::optional<std::uint64_t> last = first;
+  if (first && at != std::string::npos) {
+    last = address(std::string_view(text).substr(at + 1));
+    if (last && text[at] == '+') {
+      last = *last == 0 || *last - 1 > ~*first ? std::nullopt : std::optional(*first + (*last - 1));
+    }
+  }
+  if (first && last && *first <= *last) return IovaRange{{*first}, {*last}};
+  return fail(ErrorKind::kUsage,
+              "'{}' is no range of addresses: write it as 0x1000-0x1fff, 0x1000+4096 or 0x1000",
+              text);
+}
+
+}  // namespace violet::cli

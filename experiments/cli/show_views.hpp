@@ -1,0 +1,44 @@
+// A view's table holds what the application shows of one cell, for a terminal or another program.
+//
+// Threading: pure functions over a CellQueries.
+// Invariants: what the query does not know is "n/a" with its reason, and never 0. Limits: one table a view; a view
+// that does not look at addresses says so (`by_address`).
+// Units: as queries.hpp, but times of programs are seconds.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "experiments/query/queries.hpp"
+#include "experiments/results/table.hpp"
+
+namespace violet::cli {
+
+struct ViewRequest {
+  query::TimeWindow window;
+  std::optional<IovaRange> range;
+  std::uint32_t columns = 20;  // Steps of time, at least 1.
+  std::uint32_t rows = 24;     // Bands of addresses, at least 1.
+  std::size_t limit = 40;      // Lines of a list.
+  bool people = true;          // Text; else a table for programs, one observation a row.
+};
+
+struct View {
+  const char* name;
+  const char* line;  // What it shows.
+  bool by_address;   // Whether it obeys `range`.
+  Result<results::Table> (*table)(const query::CellQueries&, const ViewRequest&);
+};
+// In the order of the help.
+std::span<const View> views();
+
+// The run's cells, numbered from 1 as `show --cell` takes them.
+results::Table cells_table(const query::RunQueries& run);
+
+// "150ms", "1.5s", "20us", "7ns": since the repetition began. Error: what it is not.
+Result<query::Nanos> time_from(const std::string& text);
+// "0x1000-0x1fff", "0x1000+8192" or one address.
+Result<IovaRange> range_from(const std::string& text);
+
+}  // namespace violet::cli

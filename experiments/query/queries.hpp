@@ -1,0 +1,392 @@
+// A CellQueries answers a view's questions about one cell, a screenful each: from the level-of-detail
+// pyramid and, where the window is short enough, from the events themselves. A recorded run, a live one
+// and a replay answer through the same interface; no view ever holds events.
+//
+// Threading: a CellQueries may be asked from any thread, several at once; answers are plain values.
+// Invariants: F1 the cost of an answer depends on the columns, rows or lines that were asked for and not on the
+// length of the run. F2 what was lost is marked (gap, missing), never interpolated. F3 an answer says what time
+// it is about and how fine it is (Resolution). F4 what is not known is absent (std::optional, Column::known())
+// and has a reason; zero is a number that was counted.
+// Units: times are nanoseconds since the repetition began (its kStart mark); latencies are nanoseconds.
+// Limits: time windows are half-open [from, to).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.hpp"
+#include "engine/telemetry/event_bodies.hpp"
+
+namespace violet::query {
+
+using Nanos = std::int64_t;
+
+struct TimeWindow {
+  Nanos from = 0;
+  Nanos to = 0;
+  Nanos length() const { return to - from; }
+  bool contains(Nanos at) const { return from <= at && at < to; }
+  bool operator==(const TimeWindow&) const = default;
+};
+
+// Whose operations count.
+enum class Operation : std::uint8_t { kMap, kUnmap, kTranslate, kFault, kCount };
+inline constexpr std::size_t kOperations = static_cast<std::size_t>(Operation::kCount);
+
+// What narrows an answer; empty parts narrow nothing.
+struct Filter {
+  std::optional<IovaRange> range;
+  std::vector<EndpointId> endpoints;
+  std::vector<Operation> operations;
+  bool empty() const { return !range && endpoints.empty() && operations.empty(); }
+  bool operator==(const Filter&) const = default;
+};
+
+// One cell of the plan in one repetition: what a tab of the application shows.
+struct CellInfo {
+  std::string run_id;
+  std::string cell_id;
+  std::string label;
+  std::uint32_t repetition = 0;
+  std::string strategy, workload, placement, iotlb, store;  // Empty where the run does not say.
+  TimeWindow whole;               // From the first mark to the last event.
+  TimeWindow measured;            // What the results are about; inside `whole`.
+  std::uint64_t events = 0;       // Seen by the pyramid.
+  std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
+  Nanos kept_until = 0;           // Events after this are in the pyramid only.
+  std::uint64_t lost = 0;         // Dropped by full rings.
+  bool live = false;              // Still growing.
+  // Calls on mappings that stay mapped by design: of their events there is a sample only
+  // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
+  bool calls_sampled = false;
+  bool cut_short = false;   // The file ends in the middle of a block.
+  bool unrecorded = false;  // Seen live and in no file: gone with who has seen it.
+  std::string notice;       // What else a reader should know; empty: nothing.
+};
+
+// A plotted line's column: what happened between two pixels.
+struct Column {
+  std::uint64_t count = 0;  // Samples or operations in it.
+  float low = 0, mean = 0, high = 0;
+  bool gap = false;   // Events were lost here.
+  bool seen = false;  // All of it was looked at: a count of 0 is a zero.
+  // Else nothing is said: neither zero nor anything else.
+  bool known() const { return count > 0 || seen; }
+};
+
+// What an answer is about. One that was read from the events is about the window that was asked for. One
+// from the summary is about whole bins of it, all that the window touches: it may reach beyond the window,
+// and when in a bin something happened is not known.
+struct Resolution {
+  TimeWindow about;
+  std::optional<Nanos> bin;  // Nothing: event by event.
+  bool exact() const { return !bin; }
+  // Whether nothing is said of times as short as that.
+  bool hides(Nanos length) const { return bin && length < *bin; }
+};
+
+// How many operations it takes to know a percentile: three lie beyond it, as a rule. The same for every
+// line, number and table.
+std::uint64_t operations_for(double percent);
+
+// ---- overview and engine
+
+struct Overview {
+  TimeWindow window;
+  std::vector<Column> operations_per_s;  // dma_map and dma_unmap calls.
+  std::vector<Column> stale_pages;
+  Resolution resolution;  // Of the coarser one.
+};
+
+struct EngineColumns {
+  TimeWindow window;
+  struct Lcore {
+    std::uint16_t number = 0;
+    std::string role;                 // "engine", "guest", "endpoints"
+    std::vector<Column> utilisation;  // Useful polls / polls, 0..1. Empty: it does not poll.
+  };
+  std::vector<Lcore> lcores;
+  std::vector<Column> queue_depth;                    // Requests in flight.
+  std::array<std::vector<Column>, 5> requests_per_s;  // ATTACH, DETACH, MAP, UNMAP, PROBE.
+  std::vector<Column> hits_per_s, misses_per_s;
+  std::vector<Column> invalidations_per_s, grace_periods_per_s, parked_per_s;
+  std::vector<Column> kicks_per_s, flushes_per_s;
+  // Operations of the workload; empty: not sampled. Calls on mappings that stay are not all events, so
+  // that these cannot be counted from them.
+  std::vector<Column> workload_per_s;
+  Resolution
+      resolution;  // Of kicks and flushes; all others are samples, which carry their own times.
+};
+
+struct FaultLine {
+  Nanos at = 0;
+  std::uint32_t endpoint = 0;
+  std::uint8_t reason = 0;  // protocol::FaultReason
+  std::uint64_t address = 0;
+};
+
+// ---- churn
+
+// Rows are IOVA bands, columns time; row 0 is the lowest address. From the summary the answer has its own
+// window and columns in `query`: whole bins, none narrower than a bin, all that the window touches.
+struct ChurnQuery {
+  TimeWindow window;
+  IovaRange range = IovaRange::all();
+  std::uint32_t columns = 1, rows = 1;
+  Filter filter;
+};
+struct ChurnGrid {
+  ChurnQuery query;
+  // columns * rows, row-major.
+  std::vector<std::uint32_t> operations;  // dma_map and dma_unmap calls that touch the cell.
+  // Of those maps, of a page that was mapped before; counts where the map begins.
+  std::vector<std::uint32_t> reuses;
+  std::vector<float> live;   // Share of the cell's time in which some page of it was mapped, 0..1.
+  std::vector<float> stale;  // The same for: unmapped and still reachable.
+  std::vector<bool> gap;     // A column each.
+  Resolution resolution;
+  // What the summary tells apart: calls are counted by so many bytes, aligned, and stand in every row of
+  // them. A page where nothing was merged.
+  std::uint64_t band_bytes = 4096;
+};
+// Where the run's addresses are: what "fit" shows. Nothing for a run without mappings.
+struct UsedRanges {
+  std::vector<IovaRange> ranges;  // Ascending, merged where less than 2 MiB apart.
+};
+
+struct PageLifetimes {
+  std::uint64_t page = 0;  // IOVA of its first byte.
+  Nanos at = 0;            // As asked.
+  struct Lifetime {
+    Nanos mapped = 0;
+    std::optional<Nanos> unmapped;     // The guest's call returned.
+    std::optional<Nanos> executed;     // The engine began to remove it.
+    std::optional<Nanos> unreachable;  // Nothing could translate it any more (at the latest).
+    std::uint32_t bytes = 0;
+    std::uint64_t phys_page = 0;
+    Permissions granted = Permissions::kNone;
+    std::uint32_t endpoint = 0;
+    bool persistent = false;
+    std::uint64_t map_ns = 0, unmap_ns = 0;    // 0: not measured.
+    std::uint64_t translations = 0;            // Seen (sampled): see `translations_sampled`.
+    std::uint64_t probes = 0, probe_hits = 0;  // By the rogue endpoint.
+  };
+  std::vector<Lifetime> lifetimes;  // In order; the one at the asked time is `current`.
+  // Nothing: it was not mapped before that moment, or the moment is not `searched`.
+  std::optional<std::size_t> current;
+  bool truncated =
+      false;  // More lives than were asked for, or not all that happened was looked through.
+  TimeWindow searched;  // What was looked through: of other times nothing is said.
+};
+
+// ---- latency
+
+// Logarithmic bins: bin b covers [low(b), low(b + 1)) nanoseconds, eight to an octave from 8 ns to 2^33.
+struct LatencyBins {
+  static constexpr unsigned kPerOctave = 8;
+  static constexpr unsigned kFirstOctave = 3;
+  static constexpr unsigned kOctaves = 30;
+  static constexpr std::size_t kCount = kPerOctave * kOctaves;
+  static std::size_t of(double ns);
+  static double low(std::size_t bin);
+};
+
+struct LatencyQuery {
+  TimeWindow window;
+  Operation operation = Operation::kMap;
+  std::uint32_t columns = 1;
+  Filter filter;
+};
+// A percentile over time, in steps that the window and the number of operations decide, and not the columns of
+// a picture. A step that holds too few operations for its percentile is not known.
+struct PercentileLine {
+  double percent = 50;
+  TimeWindow window;          // Of all steps; may reach beyond the window that was asked for.
+  std::vector<Column> steps;  // `mean` is the value.
+  double step_ns() const {
+    return steps.empty() ? 0 : static_cast<double>(window.length()) / double(steps.size());
+  }
+  // The step that holds the moment; null outside of them.
+  const Column* at(Nanos when) const;
+};
+struct LatencyGrid {
+  // With the answer's own window and columns, as ChurnQuery.
+  LatencyQuery query;
+  std::vector<std::uint32_t> counts;  // columns * LatencyBins::kCount, column after column.
+  std::vector<bool> gap;
+  std::array<PercentileLine, 3> lines{{{50, {}, {}}, {99, {}, {}}, {99.9, {}, {}}}};
+  // Of `resolution.about`: what histogram, CDF and numbers show.
+  Resolution resolution;
+  std::array<std::uint64_t, LatencyBins::kCount> histogram{};
+  std::uint64_t count = 0;
+  double min_ns = 0, max_ns = 0, mean_ns = 0;
+  double clock_step_ns = 0;  // Durations of no more than that say only that they were short.
+  // From the histogram; nothing where there are too few operations for it.
+  std::optional<double> percentile(double percent) const;
+  std::string because;  // Why there is nothing: "this run did not time translations".
+};
+
+// ---- exposure
+
+struct ExposureQuery {
+  TimeWindow window;
+  std::uint32_t columns = 1;
+  Filter filter;  // Its operations narrow nothing.
+};
+struct ExposureColumns {
+  ExposureQuery query;
+  std::vector<Column> stale_pages;  // Empty: see `because`.
+  std::vector<Column> live_pages;
+  struct Pages {
+    Resolution resolution;
+    double mean_stale = 0, peak_stale = 0;
+  };
+  std::optional<Pages> pages;
+  // Windows of the unmaps that returned in `resolution.about`: time from return to unreachable. Without those
+  // of no length, for which a logarithm has no place: histogram and zero_windows together are `count`.
+  struct Unmaps {
+    Resolution resolution;
+    std::array<std::uint64_t, LatencyBins::kCount> histogram{};
+    std::uint64_t count = 0;         // With a window, 0 included.
+    std::uint64_t zero_windows = 0;  // Of those: unreachable before the call returned.
+    std::uint64_t persistent = 0;    // Unmaps that end nothing by design.
+    std::uint64_t open = 0;          // Not executed by the end.
+    // Nothing where there are too few windows for it.
+    std::optional<double> percentile(double percent) const;
+  };
+  std::optional<Unmaps> unmaps;
+  // Rogue probes at unmapped addresses; `shown` is thinned to one a column and kind.
+  struct Probe {
+    Nanos at;
+    std::uint64_t address;
+    bool reached;
+  };
+  struct Probes {
+    Resolution resolution;
+    std::uint64_t count = 0, hits = 0;
+  };
+  std::vector<Probe> shown_probes;
+  std::optional<Probes> probes;
+  std::string because;  // Why something of all this is not known.
+};
+
+// ---- events and topology
+
+struct EventLine {
+  std::uint64_t number = 0;  // Among the kept events of the cell, in order of time.
+  Nanos at = 0;
+  Event event{};
+  std::uint16_t lcore = 0;
+  std::uint64_t took_ns = 0;  // 0: not measured.
+};
+
+struct TopologyState {
+  Nanos at = 0;  // Of what is shown: earlier than asked where no event was kept since.
+  struct Region {
+    IovaRange range;
+    std::uint8_t kind = 0;  // protocol::RegionKind
+  };
+  struct Mapping {
+    IovaRange range;
+    Permissions permissions = Permissions::kNone;
+    Nanos since = 0;
+  };
+  struct Endpoint {
+    std::uint32_t id = 0;
+    std::optional<std::uint32_t> domain;
+    std::vector<Region> regions;
+  };
+  struct Domain {
+    std::uint32_t id = 0;
+    std::vector<Mapping> mappings;  // Ascending; those that were seen.
+    // Nothing: not known, because events that may have changed it were not seen.
+    std::optional<std::uint64_t> mapping_count;
+    bool truncated = false;  // `mappings` holds the first ones only.
+  };
+  std::vector<Endpoint> endpoints;
+  std::vector<Domain> domains;
+  std::string because;  // Why something is not known; empty: all of it is.
+};
+
+class CellQueries {
+ public:
+  virtual ~CellQueries() = default;
+  // Changes while the cell is live.
+  virtual CellInfo info() const = 0;
+  // Grows whenever an answer may have changed; constant for a recorded run.
+  virtual std::uint64_t version() const = 0;
+
+  virtual Overview overview(TimeWindow window, std::uint32_t columns) const = 0;
+  virtual ChurnGrid churn(const ChurnQuery& query) const = 0;
+  virtual UsedRanges used_ranges() const = 0;
+  virtual PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t most = 64) const = 0;
+  virtual LatencyGrid latency(const LatencyQuery& query) const = 0;
+  virtual ExposureColumns exposure(const ExposureQuery& query) const = 0;
+  virtual EngineColumns engine(TimeWindow window, std::uint32_t columns) const = 0;
+  virtual std::vector<FaultLine> faults(TimeWindow window, std::size_t most) const = 0;
+  // How many kept events fit, and some of them.
+  virtual std::uint64_t count_events(TimeWindow window, const Filter& filter) const = 0;
+  virtual std::vector<EventLine> events(TimeWindow window, const Filter& filter,
+                                        std::uint64_t first, std::size_t most) const = 0;
+  virtual TopologyState topology(Nanos at, std::size_t most_mappings = 10000) const = 0;
+};
+
+// A run with its cells. Cells are opened on demand: opening one may take seconds when its pyramid has to
+// be built, so it reports progress (0..1) and stops when `cancel` says so.
+struct OpenProgress {
+  void (*report)(void* context, double share) = [](void*, double) {};
+  bool (*cancel)(void* context) = [](void*) { return false; };
+  void* context = nullptr;
+};
+
+// How far a run is that somebody watches.
+struct RunProgress {
+  enum class State : std::uint8_t {
+    kRecorded,  // Nothing more will come.
+    kRunning,   // Or it has ended and not all that it left has been sorted.
+    kEnded,     // It said so itself; all that it left is here.
+    kDied,      // Its process is gone without a word; all that it left is here.
+  };
+  State state = State::kRecorded;
+  std::string how;  // It ended: "finished", "interrupted", "failed"; or what is known of its death.
+  struct Step {
+    std::uint32_t number = 1, of = 1;  // From 1; a step is a repetition of a cell.
+  };
+  std::optional<Step> step;           // Nothing: it does not say.
+  std::optional<double> remaining_s;  // Nothing: too early to tell, or over.
+  // How old the newest moment is up to which all is shown. Nothing: no cell goes on, so that nothing can be late.
+  std::optional<double> lag_s;
+  std::uint64_t lost = 0;  // Events of all cells that could not be read since it is watched.
+};
+
+class RunQueries {
+ public:
+  virtual ~RunQueries() = default;
+  virtual std::string name() const = 0;  // Directory name, or the live run's id.
+  virtual std::string path() const = 0;
+  // What of the recording is lost, and what still works; empty: nothing is lost.
+  virtual std::string damage() const { return {}; }
+  // Why the run has no cells and will have none; empty: it has, or may get some.
+  virtual std::string no_cells_because() const { return {}; }
+  // One for each cell and repetition that has a trace, in order of time. Grows while live.
+  virtual std::vector<CellInfo> cells() const = 0;
+  virtual Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
+                                                               const OpenProgress& progress) = 0;
+  // How many cells there are; unlike cells() cheap at any time.
+  virtual std::size_t cell_count() const { return cells().size(); }
+  virtual RunProgress progress() const { return {}; }
+  // Of a live run: takes what was recorded since the last call. Never waits for the run.
+  virtual void pull() {}
+};
+
+// A run directory, or a trace.events file by itself. Errors name the file and the place. A run that recorded
+// no events opens without cells: its results are read elsewhere (results/run_directory.hpp).
+Result<std::unique_ptr<RunQueries>> open_run(const std::string& path);
+// A run that is going on, by its directory. Error when nothing runs there.
+Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory);
+
+}  // namespace violet::query

@@ -1,0 +1,316 @@
+#include "experiments/results/summary.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/report.hpp"
+#include "experiments/results/samples.hpp"
+
+namespace violet::results {
+namespace {
+
+constexpr std::size_t kKeyColumns = 32, kTitleColumns = 96, kBarColumns = 10;
+
+// What people read instead of a metric's name: a line break begins the next line of a head.
+std::string head_of(const std::string& name) {
+  static const std::pair<const char*, const char*> kHeads[] = {
+      {"operations_per_s", "operations"},        {"requests_per_operation", "requests\nper op."},
+      {"kicks_per_operation", "kicks\nper op."}, {"bytes_copied_per_operation", "copied\nper op."},
+      {"mean_stale_pages", "stale\npages"},      {"exposure_window.p50", "window\np50"},
+      {"exposure_window.p99", "window\np99"},    {"iotlb_hit_rate", "IOTLB\nhits"},
+  };
+  for (const auto& [metric, head] : kHeads) {
+    if (name == metric) return head;
+  }
+  std::string head = name;
+  const std::size_t dot = head.rfind('.');
+  if (dot != std::string::npos && head.find(".p") == std::string::npos) head[dot] = '\n';
+  if (const std::size_t p = head.find(".p"); p != std::string::npos) head[p] = '\n';
+  return head;
+}
+
+// As samples_of(), and the mean of a histogram as "<histogram>.mean".
+Samples find_samples(const CellData& cell, const std::string& name) {
+  Samples samples = samples_of(cell, name);
+  if (!samples.values.empty() || !name.ends_with(".mean")) return samples;
+  const std::string histogram = name.substr(0, name.size() - 5);
+  for (const RepetitionRecord& record : cell.repetitions) {
+    for (const NamedHistogram& one : record.histograms) {
+      if (one.name != histogram || one.histogram.total() == 0) continue;
+      samples.name = name;
+      samples.unit = one.unit;
+      samples.better = one.better;
+      samples.values.push_back(one.histogram.mean());
+      samples.repetitions.push_back(record.repetition);
+    }
+  }
+  return samples;
+}
+
+using Cells = std::vector<const CellData*>;
+
+// Whether the metric says anything about one of the cells: a column of zeros only takes room.
+bool says_something(const Cells& cells, const std::string& name) {
+  return std::any_of(cells.begin(), cells.end(), [&](const CellData* cell) {
+    const Samples samples = find_samples(*cell, name);
+    return !samples.values.empty() && median(samples.values) != 0;
+  });
+}
+
+bool has(const Cells& cells, const std::string& name) {
+  return std::any_of(cells.begin(), cells.end(), [&](const CellData* cell) {
+    return !find_samples(*cell, name).values.empty();
+  });
+}
+
+Cells all_cells(const RunData& run) {
+  Cells cells;
+  for (const CellData& cell : run.cells) cells.push_back(&cell);
+  return cells;
+}
+
+// How fast; what a map and an unmap cost, their means too because a deferred unmap is paid by a later map;
+// what that needs; what it exposes.
+std::vector<std::string> answers(const Cells& cells) {
+  const bool copies = says_something(cells, "bytes_copied_per_operation");
+  const bool kicks = says_something(cells, "kicks_per_operation");
+  std::vector<std::string> names = {"operations_per_s", "map.p50", "map.mean"};
+  if (!copies) names.emplace_back("map.p99");
+  names.insert(names.end(), {"unmap.p50", "unmap.mean"});
+  if (!copies && !kicks) names.emplace_back("unmap.p99");
+  names.emplace_back("requests_per_operation");
+  if (kicks) names.emplace_back("kicks_per_operation");
+  if (copies) names.emplace_back("bytes_copied_per_operation");
+  if (!copies || !kicks) names.emplace_back("mean_stale_pages");
+  std::erase_if(names, [&](const std::string& name) { return !has(cells, name); });
+  if (names.size() > SummaryOptions::kMostMetrics) names.resize(SummaryOptions::kMostMetrics);
+  return names;
+}
+
+Result<std::vector<std::string>> metrics_of(const Cells& cells, const SummaryOptions& options) {
+  if (options.metrics.empty()) return answers(cells);
+  std::vector<std::string> known, names;
+  std::set<std::string> seen;
+  for (const CellData* cell : cells) {
+    for (const Samples& samples : samples_of(*cell)) {
+      if (seen.insert(samples.name).second) known.push_back(samples.name);
+    }
+  }
+  for (const std::string& asked : options.metrics) {
+    if (asked == "all") {
+      names.insert(names.end(), known.begin(), known.end());
+      continue;
+    }
+    const bool there = has(cells, asked) ||
+                       std::any_of(known.begin(), known.end(),
+                                   [&](const auto& name) { return same_metric(name, asked); });
+    if (!there) {
+      return fail(ErrorKind::kUsage,
+                  "the run has no metric '{}': ./violet list metrics says what there are", asked);
+    }
+    names.push_back(asked);
+  }
+  return names;
+}
+
+// --- Which cells stand in one table ---
+
+struct Group {
+  std::string title;
+  Cells cells;
+};
+
+std::vector<Group> groups_of(const RunData& run, const std::vector<std::string>& axes) {
+  std::vector<Group> groups;
+  for (const CellData& cell : run.cells) {
+    std::string title;
+    for (const char* axis : {"workload", "placement"}) {
+      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) continue;
+      title += fmt::format("{}{} {}", title.empty() ? "" : ", ", axis, axis_text(cell.cell, axis));
+    }
+    auto at = std::find_if(groups.begin(), groups.end(),
+                           [&](const Group& group) { return group.title == title; });
+    if (at == groups.end()) at = groups.insert(groups.end(), {title, {}});
+    at->cells.push_back(&cell);
+  }
+  return groups;
+}
+
+const CellData* baseline_of(const Cells& cells, const std::string& words) {
+  const auto at = std::find_if(cells.begin(), cells.end(), [&](const CellData* cell) {
+    return words.empty() ? axis_text(cell->cell, "strategy") == "strict"
+                         : cell->cell.label.find(words) != std::string::npos;
+  });
+  return at == cells.end() ? nullptr : *at;
+}
+
+double sort_key(const CellData& cell, const std::string& metric) {
+  const Samples samples = find_samples(cell, metric);
+  if (samples.values.empty()) return std::numeric_limits<double>::infinity();
+  return samples.better == Better::kHigher ? -median(samples.values) : median(samples.values);
+}
+
+// --- Cells of a table ---
+
+Quantity value_of(const CellData& cell, const std::string& metric, bool spread,
+                  std::uint64_t seed) {
+  const Samples samples = find_samples(cell, metric);
+  if (samples.values.empty()) return {{}, {}, samples.because};
+  if (!spread) return {median(samples.values)};
+  return quantity(median_estimate(samples.values, seed));
+}
+
+// "1.80×": green or red where the interval of the ratio leaves no doubt of the direction.
+Text relative(const CellData& cell, const CellData& baseline, const std::string& metric,
+              std::uint64_t seed) {
+  if (&cell == &baseline) return {"1", Tone::kFaint};
+  const Samples ours = find_samples(cell, metric), theirs = find_samples(baseline, metric);
+  const bool pairs = ours.repetitions == theirs.repetitions;
+  const auto ratio = median_ratio(theirs.values, ours.values,
+                                  pairs ? Pairing::kInterleaved : Pairing::kIndependent, seed);
+  if (!ratio) return {"n/a", Tone::kFaint};
+  const bool higher_is_better = ours.better != Better::kLower;
+  Text text{three_digits(ratio->value) + "×"};
+  if (ratio->interval && ratio->interval->low > 1) {
+    text.tone = higher_is_better ? Tone::kGood : Tone::kBad;
+  }
+  if (ratio->interval && ratio->interval->high < 1) {
+    text.tone = higher_is_better ? Tone::kBad : Tone::kGood;
+  }
+  return text;
+}
+
+std::string bar_of(double share) {
+  static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const auto eighths = static_cast<std::size_t>(std::lround(share * kBarColumns * 8));
+  std::string bar;
+  for (std::size_t i = 0; i < eighths / 8; ++i) bar += "█";
+  return bar + kEighths[eighths % 8];
+}
+
+void add_bars(Table& table, const Cells& cells, const std::string& metric) {
+  double most = 0;
+  std::vector<double> values;
+  for (const CellData* cell : cells) {
+    const Samples samples = find_samples(*cell, metric);
+    values.push_back(samples.values.empty() ? 0 : median(samples.values));
+    most = std::max(most, values.back());
+  }
+  table.columns.push_back({"", "", false, Audience::kPeople});
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    table.rows[i].push_back(Text{most > 0 ? bar_of(values[i] / most) : std::string()});
+  }
+}
+
+std::string unit_of(const Cells& cells, const std::string& metric) {
+  for (const CellData* cell : cells) {
+    const Samples samples = find_samples(*cell, metric);
+    if (!samples.values.empty()) return samples.unit;
+  }
+  return {};
+}
+
+Table table_of(const RunData& run, const Group& group, const std::vector<std::string>& keys,
+               const std::vector<std::string>& metrics, const SummaryOptions& options) {
+  const std::uint64_t seed = run.manifest.seed;
+  const CellData* baseline = baseline_of(group.cells, options.baseline);
+  const bool relates = baseline != nullptr && group.cells.size() > 1 && !metrics.empty();
+  Table table{shortened(group.title, kTitleColumns), {}, {}, {}};
+  std::string relation = "to\n";
+  if (relates) {
+    const std::string strategy = axis_text(baseline->cell, "strategy");
+    relation += options.baseline.empty() ? strategy : "baseline";
+  }
+  for (const std::string& key : keys) table.columns.push_back({key, "", true});
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    table.columns.push_back(
+        {metrics[i], unit_of(group.cells, metrics[i]), false, Audience::kAll, head_of(metrics[i])});
+    if (i == 0 && relates)
+      table.columns.push_back({"relative", "", false, Audience::kAll, relation});
+  }
+  for (const CellData* cell : group.cells) {
+    std::vector<Item> row;
+    for (const std::string& key : keys) {
+      const std::string text = key == "cell" ? cell->cell.label : axis_text(cell->cell, key);
+      row.push_back(Text{shortened(text, kKeyColumns)});
+    }
+    for (std::size_t i = 0; i < metrics.size(); ++i) {
+      row.push_back(value_of(*cell, metrics[i], i == 0, seed));
+      if (i == 0 && relates) row.push_back(relative(*cell, *baseline, metrics[i], seed));
+    }
+    table.rows.push_back(std::move(row));
+  }
+  if (options.bars && !metrics.empty()) add_bars(table, group.cells, metrics.front());
+  return table;
+}
+
+// A row a metric and a column a cell; numbers carry their units.
+Table transposed(const Table& from, std::size_t keys) {
+  Table table{from.title, {{"metric", "", true}}, {}, from.notes};
+  for (const auto& row : from.rows) {
+    std::string name;
+    for (std::size_t i = 0; i < keys; ++i) {
+      name += (name.empty() ? "" : ", ") + std::get<Text>(row[i]).text;
+    }
+    table.columns.push_back({name, ""});
+  }
+  for (std::size_t i = keys; i < from.columns.size(); ++i) {
+    if (from.columns[i].name.empty()) continue;  // Bars.
+    std::vector<Item> row = {Text{from.columns[i].name}};
+    for (const auto& cell : from.rows) {
+      Item item = cell[i];
+      if (auto* number = std::get_if<Quantity>(&item)) number->unit = from.columns[i].unit;
+      row.push_back(std::move(item));
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string shortened(const std::string& text, std::size_t columns) {
+  const std::string clean = printable(text);
+  const std::size_t width = display_width(clean);
+  if (width <= columns) return clean;
+  const std::size_t front = columns / 3;  // Ends differ more often than beginnings.
+  const std::string head = first_columns(clean, front);
+  const std::size_t back = columns - display_width(head) - 1;
+  std::string tail = clean.substr(head.size());
+  while (display_width(tail) > back) {
+    tail.erase(0, 1);  // And what continues the character.
+    while (!tail.empty() && (static_cast<unsigned char>(tail[0]) & 0xc0) == 0x80) tail.erase(0, 1);
+  }
+  return head + "…" + tail;
+}
+
+Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& options) {
+  std::vector<std::string> keys = varying_axes(run);
+  auto groups = groups_of(run, keys);
+  std::erase_if(keys,
+                [](const std::string& axis) { return axis == "workload" || axis == "placement"; });
+  if (keys.empty()) keys = {"cell"};
+  VIOLET_TRY(const auto metrics, metrics_of(all_cells(run), options));
+  if (!options.sort.empty()) VIOLET_TRY(metrics_of(all_cells(run), {.metrics = {options.sort}}));
+  std::vector<Table> tables;
+  bool related = options.baseline.empty();
+  for (Group& group : groups) {
+    related = related || baseline_of(group.cells, options.baseline) != nullptr;
+    if (!options.sort.empty()) {
+      std::stable_sort(group.cells.begin(), group.cells.end(), [&](const auto* a, const auto* b) {
+        return sort_key(*a, options.sort) < sort_key(*b, options.sort);
+      });
+    }
+    const Table table = table_of(run, group, keys, metrics, options);
+    tables.push_back(options.transpose ? transposed(table, keys.size()) : table);
+  }
+  if (!related) return fail(ErrorKind::kUsage, "no cell is called '{}'", options.baseline);
+  return tables;
+}
+
+}  // namespace violet::results

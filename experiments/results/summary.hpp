@@ -1,0 +1,35 @@
+// A summary answers what a reader asks of a run first, in tables of a few metrics that fit a terminal: how fast,
+// what a map and an unmap cost, what that needs and what it exposes.
+//
+// Threading: pure functions.
+// Invariants: cells that are compared by eye stand in one table: one for each workload and placement. Every number is a
+// median over the repetitions, and a missing one is "n/a". Limits: without `metrics` at most kMostMetrics.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/results/run_directory.hpp"
+#include "experiments/results/table.hpp"
+
+namespace violet::results {
+
+struct SummaryOptions {
+  static constexpr std::size_t kMostMetrics = 8;
+
+  // As samples_of(), and "map.mean". Empty: what answers; "all": every one.
+  std::vector<std::string> metrics = {};
+  // Words of a cell's label; empty: the strict cell of each table, if there is one.
+  std::string baseline = {};
+  std::string sort = {};   // A metric, best first; empty: the plan's order.
+  bool transpose = false;  // A row a metric and a column a cell.
+  bool bars = false;       // A bar of the first metric behind each row.
+};
+
+// Errors: a metric that no cell has, a baseline that no cell of any table matches.
+Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& options = {});
+
+// At most `columns` wide, with an ellipsis in the middle of what is longer.
+std::string shortened(const std::string& text, std::size_t columns);
+
+}  // namespace violet::results

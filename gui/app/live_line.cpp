@@ -1,0 +1,71 @@
+#include "gui/app/live_line.hpp"
+
+#include <QObject>
+#include <QStringList>
+
+#include "experiments/results/progress.hpp"
+#include "gui/model/text.hpp"
+
+namespace violet::gui {
+
+namespace {
+
+QString stepText(const RunProgress& progress) {
+  if (!progress.step) return QObject::tr("live");
+  return QObject::tr("cell %L1 of %L2").arg(progress.step->number).arg(progress.step->of);
+}
+
+}  // namespace
+
+QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned) {
+  switch (progress.state) {
+    case RunProgress::State::kRecorded:
+      return {};
+    case RunProgress::State::kEnded:
+      return QObject::tr("run %1").arg(qt(progress.how));
+    case RunProgress::State::kDied:
+      return QObject::tr("run died");
+    case RunProgress::State::kRunning:
+      break;
+  }
+  QStringList parts{stepText(progress)};
+  if (progress.remaining_s)
+    parts << QObject::tr("%1 left").arg(qt(results::duration_text(*progress.remaining_s)));
+  if (progress.lag_s)
+    parts << QObject::tr("lag %1").arg(durationText(*progress.lag_s * 1e9));
+  else
+    parts << (cells == 0 ? QObject::tr("no cell yet") : QObject::tr("between cells"));
+  parts << QObject::tr("drops %L1").arg(progress.lost);
+  if (pinned) parts << QObject::tr("pinned");
+  return parts.join(QStringLiteral(" · "));
+}
+
+bool isLate(const RunProgress& progress) {
+  return progress.state == RunProgress::State::kDied ||
+         (progress.lag_s && *progress.lag_s > kLateS);
+}
+
+QString endingText(const RunProgress& progress, const QString& cell) {
+  if (progress.state == RunProgress::State::kDied) {
+    QString where = cell.isEmpty() ? QObject::tr("before its first cell") : cell;
+    if (progress.step && !cell.isEmpty())
+      where = QObject::tr("in %1, %2").arg(stepText(progress), cell);
+    return QObject::tr(
+               "The run died %1: %2. Cells that had ended are whole, and what was recorded of the "
+               "last one "
+               "stays; ./violet run PLAN --resume measures the rest.")
+        .arg(where, qt(progress.how));
+  }
+  if (progress.how == "finished")
+    return QObject::tr("The run has finished; this is its recording.");
+  if (progress.how == "interrupted") {
+    return QObject::tr(
+        "The run was interrupted; this is the recording of what it had measured. ./violet run PLAN "
+        "--resume goes on.");
+  }
+  return QObject::tr(
+             "The run has %1: its log.txt says why. This is the recording of what it had measured.")
+      .arg(qt(progress.how));
+}
+
+}  // namespace violet::gui
