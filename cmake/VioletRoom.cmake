@@ -91,15 +91,6 @@ function(violet_optimise_lightly target)
   endif()
 endfunction()
 
-# A test's own lines under a sanitizer: clang compiles them in half the time without optimisation (g++ does not).
-function(violet_optimise_test target)
-  if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    target_compile_options(${target} PRIVATE -O0)
-  else()
-    violet_optimise_lightly(${target})
-  endif()
-endfunction()
-
 # The headers that every test includes, compiled once for each set of compiler flags: plain, dpdk, qt.
 function(violet_test_headers target flags)
   if(NOT TARGET violet_test_headers_${flags})
@@ -107,10 +98,10 @@ function(violet_test_headers target flags)
     file(CONFIGURE OUTPUT ${empty} CONTENT "// Carries the precompiled headers of tests.\n")
     add_library(violet_test_headers_${flags} OBJECT ${empty})
     target_link_libraries(violet_test_headers_${flags} PRIVATE GTest::gtest GTest::gmock violet::rapidcheck ${ARGN})
-    violet_optimise_test(violet_test_headers_${flags})
+    violet_optimise_lightly(violet_test_headers_${flags})
     target_precompile_headers(violet_test_headers_${flags} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <rapidcheck.h>)
   endif()
-  violet_optimise_test(${target})
+  violet_optimise_lightly(${target})
   target_precompile_headers(${target} REUSE_FROM violet_test_headers_${flags})
 endfunction()
 
