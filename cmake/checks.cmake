@@ -20,9 +20,6 @@ if(TARGET violet_gui)
   # Names of the programs and not targets: where the build left them out, the test says so and is skipped.
   violet_check(gui_window slow gui/app/xvfb_window_test.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/violet_gui
                ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/synthetic_trace ${CMAKE_BINARY_DIR}/window.png)
-  violet_check(gui_live slow gui/app/live_window_test.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/violet
-               ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/gui_app_tests)
-  set_tests_properties(gui_live PROPERTIES RUN_SERIAL ON TIMEOUT 1800)
 endif()
 
 # Real guests, where there is a program to run them.

@@ -31,7 +31,7 @@ constexpr const char* kPlan = R"(
 name = "live"
 description = "short cells of every kind"
 [axes]
-workload = ["net-rx", "nvme"]
+workload = ["net-rx", "nvme-4k"]
 strategy = ["strict", "lazy-percpu"]
 placement = ["samecore", "sidecore"]
 [run]
@@ -108,9 +108,10 @@ struct Watched {
       if (session->cellIndex()) shown.push_back(*session->cellIndex());
     });
   }
+  // The window has said how the run ended; the run itself may know it a moment earlier.
   bool over() const {
     return session->run() != nullptr && !window.opening() && !session->opening() &&
-           session->run()->progress().state != RunProgress::State::kRunning;
+           window.liveLine().startsWith(QStringLiteral("run "));
   }
   bool waitForEnd() {
     return QTest::qWaitFor([this] { return over(); }, kPatienceMs);
@@ -148,7 +149,7 @@ void expect_every_cell(const std::vector<CellInfo>& seen, const std::vector<Cell
     if (was.lost == 0)
       EXPECT_EQ(was.events, cell.events) << cell.label;
     else
-      EXPECT_LT(was.events, cell.events) << cell.label << ", lost " << was.lost;
+      EXPECT_LE(was.events, cell.events) << cell.label << ", lost " << was.lost;
     ::testing::Test::RecordProperty(cell.label + " events, lost",
                                     std::to_string(was.events) + ", " + std::to_string(was.lost));
   }
