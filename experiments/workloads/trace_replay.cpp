@@ -16,39 +16,65 @@ using datasets::TraceOp;
 using datasets::TraceRecord;
 
 // Which guest page stands for a page of the source. Runs of neighbouring pages stay runs; a page is
-// left out between two runs, so that what was apart does not become adjacent.
+// left out between two runs, so that what was apart does not become adjacent. Its memory grows with the runs, not
+// with the maps.
 class PageMap {
  public:
   explicit PageMap(std::span<const TraceRecord> records) {
+    std::size_t compact_at = kCompactAt;
     for (const auto& record : records) {
       if (record.op != TraceOp::kMap) continue;
+      const std::uint64_t first = record.page / GuestPages::kPageBytes;
       const std::uint64_t last = (record.page + record.bytes - 1) / GuestPages::kPageBytes;
-      for (auto page = record.page / GuestPages::kPageBytes; page <= last; ++page) {
-        sources_.push_back(page);
-      }
+      if (!runs_.empty() && first >= runs_.back().first && last <= runs_.back().last) continue;
+      runs_.push_back({first, last, 0});
+      if (runs_.size() < compact_at) continue;
+      join_runs();
+      compact_at = std::max(kCompactAt, runs_.size() * 2);
     }
-    std::sort(sources_.begin(), sources_.end());
-    sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
-    targets_.reserve(sources_.size());
-    for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (i > 0) pages_ += sources_[i] == sources_[i - 1] + 1 ? 1 : 2;
-      targets_.push_back(pages_);
+    join_runs();
+    for (auto& run : runs_) {
+      if (pages_ > 0) ++pages_;
+      run.target = pages_;
+      pages_ += run.last - run.first + 1;
     }
-    if (!sources_.empty()) ++pages_;
   }
 
   std::uint64_t pages() const { return pages_; }
   // Byte offset in the replay's memory of a source address that some map covers.
   std::uint64_t offset_of(std::uint64_t address) const {
-    const auto page =
-        std::lower_bound(sources_.begin(), sources_.end(), address / GuestPages::kPageBytes);
-    return targets_[static_cast<std::size_t>(page - sources_.begin())] * GuestPages::kPageBytes +
+    const auto page = address / GuestPages::kPageBytes;
+    const auto after =
+        std::upper_bound(runs_.begin(), runs_.end(), page,
+                         [](std::uint64_t value, const Run& run) { return value < run.first; });
+    const Run& run = *std::prev(after);
+    return (run.target + (page - run.first)) * GuestPages::kPageBytes +
            address % GuestPages::kPageBytes;
   }
 
  private:
-  std::vector<std::uint64_t> sources_;
-  std::vector<std::uint64_t> targets_;
+  static constexpr std::size_t kCompactAt = 1 << 16;
+
+  struct Run {
+    std::uint64_t first, last;  // Page numbers of the source, inclusive.
+    std::uint64_t target;       // Page number here of the first one.
+  };
+
+  void join_runs() {
+    std::sort(runs_.begin(), runs_.end(),
+              [](const Run& a, const Run& b) { return a.first < b.first; });
+    std::size_t kept = 0;
+    for (const Run& run : runs_) {
+      if (kept > 0 && run.first <= runs_[kept - 1].last + 1) {
+        runs_[kept - 1].last = std::max(runs_[kept - 1].last, run.last);
+      } else {
+        runs_[kept++] = run;
+      }
+    }
+    runs_.resize(kept);
+  }
+
+  std::vector<Run> runs_;
   std::uint64_t pages_ = 0;
 };
 

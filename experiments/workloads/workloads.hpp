@@ -36,7 +36,8 @@ struct ReplayOptions {
 
 // Endpoint i of the guest must be a replay endpoint for every endpoint i of the trace.
 std::unique_ptr<Workload> make_trace_replay(datasets::Trace trace, const ReplayOptions& options);
-// Guest memory that a replay needs for its buffers, in bytes.
+// Guest memory that a replay needs for its buffers, in bytes: a page of the source takes one, however often it is
+// mapped.
 std::uint64_t replay_memory_bytes(const datasets::Trace& trace);
 
 }  // namespace violet
