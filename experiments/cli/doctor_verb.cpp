@@ -20,6 +20,7 @@
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/table.hpp"
+#include "experiments/runner/cpu_quota.hpp"
 
 namespace violet::cli {
 namespace {
@@ -74,6 +75,20 @@ Finding clock_source() {
   }
   return {"clock", "no invariant TSC is reported",
           "exposure windows between lcores may be wrong by the counters' drift", false};
+}
+
+Finding quota() {
+  const auto quota = cpu_quota();
+  const auto allowed = static_cast<double>(allowed_cpus().size());
+  if (!quota) return {"CPU quota", "none", "the CPUs are there all the time"};
+  const std::string state = fmt::format("{:.3g} CPUs, by {}", quota->cpus, quota->group);
+  if (quota->cpus >= allowed) return {"CPU quota", state, "no less than the CPUs that are usable"};
+  return {"CPU quota", state,
+          fmt::format("below the {} usable CPUs: polling lcores use it up and the run stands still "
+                      "for the rest "
+                      "of each period; results count these (throttled_periods)",
+                      allowed),
+          false};
 }
 
 Finding huge_pages() {
@@ -223,6 +238,7 @@ int doctor_verb(const Places& places, results::Format format) {
   const std::vector<Finding> findings = {
       {"machine", host.cpu_model.text(), host.kernel.text()},
       cpus(),
+      quota(),
       clock_source(),
       huge_pages(),
       memory(),
