@@ -230,6 +230,24 @@ TEST(Comparing, DifferentHostsAndCostsAreSaid) {
   EXPECT_THAT(warnings, Contains(HasSubstr("b: guest and endpoint share CPU 1")));
 }
 
+TEST(Comparing, MemoryOnOtherPagesIsSaid) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  const auto stamp = [](RunData& run, double percent) {
+    for (auto& record : run.cells[0].repetitions) {
+      record.metrics.push_back(Metric{"guest_memory_hugepages", "%", percent, {}});
+    }
+  };
+  stamp(runs[0], 100);  // The other is from before this was stored.
+  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings,
+              Not(Contains(HasSubstr("memory of the guest"))));
+  stamp(runs[1], 0);
+  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings,
+              Contains(HasSubstr("memory of the guest differs: hugepages / 4 KiB pages")));
+  stamp(runs[0], 0);
+  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings,
+              Contains(HasSubstr("hugepages and 4 KiB pages / 4 KiB pages")));
+}
+
 TEST(Comparing, MachineFormatsHaveNumbers) {
   const std::vector<RunData> runs{run_of("a", 1, {"off"}), run_of("b", 0.7, {"off"})};
   const auto comparison = compare(runs, {{"operations_per_s"}, {}, {}, 1});

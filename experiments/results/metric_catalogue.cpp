@@ -31,6 +31,10 @@ constexpr MetricInfo kCatalogue[] = {
     {"data_errors", "1", kLower, "operations that carried wrong data"},
     {"disk_bytes", "B", kNeither, "bytes that a real guest's disk moved"},
     {"nic_bytes", "B", kNeither, "bytes that a real guest's network card moved"},
+    // What it ran on.
+    {"guest_memory_hugepages", "%", kNeither, "the guest's memory that lies on hugepages"},
+    {"eal_memory_hugepages", "%", kNeither, "DPDK's own memory that lies on hugepages"},
+    {"throttled_periods", "1", kLower, "periods in which a cgroup's CPU quota stopped the run"},
     // What the device did.
     {"iotlb_hit_rate", "%", kHigher, "translations that the IOTLBs answered"},
     {"engine_utilisation", "%", kNeither, "polls of the device that found something to do"},

@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <string_view>
+#include <utility>
 
 namespace violet::results {
 namespace {
@@ -46,6 +49,20 @@ void warn_about_plans(const RunData& a, const RunData& b, std::vector<std::strin
   }
 }
 
+// "hugepages", "4 KiB pages", or both where the repetitions differ; empty: not known.
+std::string pages_text(const CellData& cell, std::string_view metric) {
+  bool huge = false, small = false;
+  for (const RepetitionRecord& record : cell.repetitions) {
+    for (const Metric& one : record.metrics) {
+      if (one.name != metric || !one.value) continue;
+      (*one.value > 0 ? huge : small) = true;
+    }
+  }
+  if (huge && small) return "hugepages and 4 KiB pages";
+  if (huge) return "hugepages";
+  return small ? "4 KiB pages" : "";
+}
+
 void warn_about_hosts(const Manifest& a, const Manifest& b, std::vector<std::string>& warnings) {
   warn_if_different("host", a.host.text(), b.host.text(), warnings);
   warn_if_different("CPU", a.cpu_model.text(), b.cpu_model.text(), warnings);
@@ -59,6 +76,25 @@ void warn_about_hosts(const Manifest& a, const Manifest& b, std::vector<std::str
   for (const Manifest* manifest : {&a, &b}) {
     for (const std::string& text : manifest->oversubscribed) {
       warnings.push_back(fmt::format("{}: {}", manifest->run_id, text));
+    }
+  }
+}
+
+// Of each cell that both have: what its memory lay on. Runs from before this was stored say nothing.
+void warn_about_memory(const RunData& a, const RunData& b, std::vector<std::string>& warnings) {
+  constexpr std::pair<const char*, const char*> kMemories[] = {
+      {"guest_memory_hugepages", "memory of the guest"},
+      {"eal_memory_hugepages", "memory of DPDK"}};
+  for (const auto& [metric, what] : kMemories) {
+    for (const CellData& mine : a.cells) {
+      const auto theirs = std::find_if(b.cells.begin(), b.cells.end(), [&](const CellData& cell) {
+        return cell.cell.id == mine.cell.id;
+      });
+      if (theirs == b.cells.end()) continue;
+      const std::string first = pages_text(mine, metric), second = pages_text(*theirs, metric);
+      if (first.empty() || second.empty() || first == second) continue;
+      warnings.push_back(
+          fmt::format("{}: {} differs: {} / {}", mine.cell.label, what, first, second));
     }
   }
 }
@@ -80,6 +116,7 @@ std::vector<std::string> differences_between(const RunData& baseline, const RunD
   std::vector<std::string> warnings;
   warn_about_hosts(baseline.manifest, contender.manifest, warnings);
   warn_about_plans(baseline, contender, warnings);
+  warn_about_memory(baseline, contender, warnings);
   return warnings;
 }
 
