@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/runner/cpu_quota.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 
 namespace violet {
@@ -37,13 +38,28 @@ void add_guest(Metrics& metrics, const Measurement& m) {
   metrics.push_back(measured("bounce_fallbacks", delta(a.bounce_fallbacks, b.bounce_fallbacks)));
 }
 
-void add_engine(Metrics& metrics, const Measurement& m) {
+// What the cell's memory lies on, and what the host took from it: two cells that differ here are no like for like.
+void add_host(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
+  metrics.push_back(measured("guest_memory_hugepages", testbed.guest_on_huge_pages() ? 100 : 0));
+  metrics.push_back(measured("eal_memory_hugepages", testbed.eal_on_huge_pages() ? 100 : 0));
+  if (m.before.throttled && m.after.throttled) {
+    metrics.push_back(
+        measured("throttled_periods", delta(*m.after.throttled, *m.before.throttled)));
+  } else {
+    metrics.push_back(
+        results::not_measured("throttled_periods", "no cgroup of this process counts them"));
+  }
+}
+
+void add_engine(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
   const Snapshot& a = m.after;
   const Snapshot& b = m.before;
   const double hits = delta(a.iotlb.hits, b.iotlb.hits);
   const double misses = delta(a.iotlb.misses, b.iotlb.misses);
-  metrics.push_back(measured_ratio("iotlb_hit_rate", 100 * hits, hits + misses,
-                                   "nothing was looked up: the endpoints bypass the IOMMU"));
+  // Where the workload makes none, the lookups are all the rogue endpoint's.
+  const double lookups = testbed.has_accesses() ? hits + misses : 0;
+  metrics.push_back(
+      measured_ratio("iotlb_hit_rate", 100 * hits, lookups, testbed.why_no_lookup()));
   metrics.push_back(measured_ratio("engine_utilisation",
                                    100 * delta(a.useful_polls, b.useful_polls),
                                    delta(a.polls, b.polls), "the engine was not polled"));
@@ -69,6 +85,10 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
   add(testbed.dma_errors(), "DMA operations of the endpoints failed");
   add(m.after.guest.failed_requests - m.before.guest.failed_requests, "requests failed");
   add(m.after.guest.map_failures - m.before.guest.map_failures, "dma_map calls failed");
+  if (m.before.throttled && m.after.throttled) {
+    add(*m.after.throttled - *m.before.throttled,
+        "periods in which the cgroup's CPU quota stopped the run");
+  }
   for (const auto& name : testbed.engine().stalled_readers()) {
     record.warnings.push_back(
         fmt::format("reader {} held up an invalidation for over 10 ms", name));
@@ -89,7 +109,8 @@ Snapshot Snapshot::of(Testbed& testbed) {
           .stalls = device.stalls.value(),
           .faults = testbed.engine().faults_reported(),
           .invalidations = device.invalidations.value(),
-          .grace_periods = device.grace_periods.value()};
+          .grace_periods = device.grace_periods.value(),
+          .throttled = throttled_periods()};
 }
 
 results::RepetitionRecord to_record(const Measurement& measurement, Testbed& testbed,
@@ -103,7 +124,8 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
       measured("operations_per_s", static_cast<double>(measurement.operations) / seconds));
   metrics.back().unit = fmt::format("{}/s", testbed.workload().unit());
   add_guest(metrics, measurement);
-  add_engine(metrics, measurement);
+  add_engine(metrics, measurement, testbed);
+  add_host(metrics, measurement, testbed);
   metrics.push_back(measured("data_errors", static_cast<double>(testbed.workload().data_errors())));
   metrics.push_back(measured("rogue_dropped_probes", static_cast<double>(testbed.rogue().dropped)));
   metrics.push_back(measured("lost_events", static_cast<double>(recorder.dropped())));

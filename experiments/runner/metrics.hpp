@@ -3,6 +3,8 @@
 // Threading: plain values and pure functions, on the guest lcore.
 #pragma once
 
+#include <optional>
+
 #include "experiments/results/records.hpp"
 #include "experiments/runner/recorder.hpp"
 #include "experiments/runner/testbed.hpp"
@@ -23,6 +25,7 @@ struct Snapshot {
   std::uint64_t faults = 0;
   std::uint64_t invalidations = 0;
   std::uint64_t grace_periods = 0;
+  std::optional<std::uint64_t> throttled;  // Of the cgroup; empty: nobody counts.
 };
 
 struct Measurement {

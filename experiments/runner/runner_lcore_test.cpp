@@ -6,9 +6,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <thread>
 
+#include "datasets/importers.hpp"
+#include "datasets/trace_reader.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/plans/plan.hpp"
@@ -189,6 +192,101 @@ TEST(Replay, AnImportedTraceIsReplayedByItsPath) {
   const fs::path bundled = kRoot / "datasets/bundled/net-rx-strict.vtrace.zst";
   const auto plan = plan_of(plan_text("workload = 'trace:" + bundled.string() + "'", kShort));
   expect_sound(run_cell(plan, plan.cells.front()), "by path");
+}
+
+// A log of `maps` pairs of MAP and UNMAP of one buffer, imported; the trace's path. Without accesses.
+std::string trace_of_one_buffer(const fs::path& folder, std::uint64_t bytes, int maps, bool timed) {
+  std::string log = timed ? "7@1.000000:" : "";
+  log += "virtio_iommu_attach domain=1 endpoint=32\n";
+  const auto line = [&](int micros, const std::string& what) {
+    if (timed) log += fmt::format("7@2.{:06d}:", micros);
+    log += fmt::format("virtio_iommu_{} domain=1 virt_start=0x40000000 virt_end={:#x}", what,
+                       0x40000000 + bytes - 1);
+  };
+  for (int i = 0; i < maps; ++i) {
+    line(i * 20, "map");
+    log += " phys_start=0x40000000 flags=3\n";
+    line(i * 20 + 10, "unmap");
+    log += "\n";
+  }
+  const auto path = folder / "one.log";
+  std::ofstream(path) << log;
+  const auto report = datasets::import_trace(path.string(), folder.string());
+  EXPECT_TRUE(report) << (report ? "" : report.error().message);
+  return report ? report->trace : std::string();
+}
+
+TEST(Replay, MemoryIsThatOfDistinctPagesNotOfMaps) {
+  const TestFolder folder;
+  const auto trace = trace_of_one_buffer(folder.path(), 64u << 20, 1000, true);
+  const auto opened = datasets::open_trace(trace);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(replay_memory_bytes(*opened), 64u << 20);
+  rusage before{}, after{};
+  getrusage(RUSAGE_SELF, &before);
+  for (int i = 0; i < 3; ++i) EXPECT_GT(replay_memory_bytes(*opened), 0u);
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 << 10) << "KiB";  // One page a map: 125 MiB.
+}
+
+TEST(Replay, BuffersThatDoNotFitAreRefusedWithFigures) {
+  const TestFolder folder;
+  const auto trace = trace_of_one_buffer(folder.path(), 64u << 20, 2, true);
+  const auto plan = plan_of(plan_text("workload = 'trace:" + trace + "'", kShort) +
+                            "[limits]\nguest_memory_mib = 100\n");
+  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
+  const auto testbed = Testbed::create({.eal = eal(cores),
+                                        .cores = cores,
+                                        .cell = plan.cells.front(),
+                                        .limits = plan.limits,
+                                        .dataset_dir = (kRoot / "datasets").string()});
+  ASSERT_FALSE(testbed);
+  EXPECT_EQ(testbed.error().kind, ErrorKind::kUsage);
+  for (const char* part :
+       {"64 MiB of distinct pages", "the guest has 100 MiB", "limits.guest_memory_mib=128"}) {
+    EXPECT_NE(testbed.error().message.find(part), std::string::npos) << testbed.error().message;
+  }
+}
+
+TEST(Replay, ATraceWithoutAccessesSaysSoAndNotThatItsDevicesBypass) {
+  const TestFolder folder;
+  const auto trace = trace_of_one_buffer(folder.path(), 4096, 50, true);
+  const auto plan =
+      plan_of(plan_text("strategy = ['lazy-percpu', 'off']\nworkload = 'trace:" + trace + "'",
+                        "repetitions = 1\noperations = 20\nwarmup_operations = 1"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    for (const auto& metric : record.metrics) {
+      if (metric.name != "iotlb_hit_rate") continue;
+      EXPECT_FALSE(metric.value.has_value());
+      EXPECT_EQ(metric.because, "the trace has no accesses");
+    }
+  }
+}
+
+TEST(Replay, ATraceWithoutTimesCannotBePaced) {
+  const TestFolder folder;
+  const auto trace = trace_of_one_buffer(folder.path(), 4096, 3, false);
+  const auto plan = plan_of(plan_text("pace = 'paced'\nworkload = 'trace:" + trace + "'", kShort));
+  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
+  const auto testbed = Testbed::create({.eal = eal(cores),
+                                        .cores = cores,
+                                        .cell = plan.cells.front(),
+                                        .limits = plan.limits,
+                                        .dataset_dir = (kRoot / "datasets").string()});
+  ASSERT_FALSE(testbed);
+  EXPECT_NE(testbed.error().message.find("no pace to keep"), std::string::npos);
+}
+
+// What a cell's memory lay on is in its record, wherever the fallback is.
+TEST(Memory, WhatItLiesOnIsStampedIntoTheRecord) {
+  const auto plan = plan_of(plan_text("strategy = 'strict'", "repetitions = 1\noperations = 100"));
+  const auto record = run_cell(plan, plan.cells.front());
+  const bool huge = value_of(record, "guest_memory_hugepages") == 100;
+  const auto said = std::find_if(
+      record.warnings.begin(), record.warnings.end(),
+      [](const std::string& text) { return text.starts_with("the guest's 256 MiB lie on 4 KiB"); });
+  EXPECT_EQ(said == record.warnings.end(), huge);
 }
 
 // NOMEM for a MAP reaches the guest as a fault of its device, and opens no window.

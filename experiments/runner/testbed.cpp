@@ -5,6 +5,7 @@
 #include "dataplane/dma/engine_port.hpp"
 #include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
+#include "engine/base/huge_pages.hpp"
 #include "experiments/runner/cell_device.hpp"
 
 namespace violet {
@@ -55,6 +56,14 @@ Status Testbed::make_workload() {
     VIOLET_TRY(auto trace, datasets::open_by_name(setup_.dataset_dir, cell.dataset));
     kinds_.assign(std::max<std::size_t>(trace.endpoints().size(), 1), EndpointKind::kReplay);
     replay_bytes_ = replay_memory_bytes(trace);
+    no_accesses_ = trace.header().access_records == 0;
+    if (cell.pace == plans::Pace::kPaced && trace.header().time_resolution_ns == 0) {
+      return fail(
+          ErrorKind::kUsage,
+          "trace {} tells the order of events and not their times, so it has no pace to keep; "
+          "set pace = \"closed\"",
+          cell.dataset);
+    }
     workload_ =
         make_trace_replay(std::move(trace), {cell.pace == plans::Pace::kPaced, cell.pace_scale});
     return {};
@@ -66,12 +75,22 @@ Status Testbed::make_workload() {
 }
 
 Status Testbed::make_memory() {
-  // Rings, requests, pools and buffers of the generators fit in 64 MiB beside a trace's pages.
-  const std::uint64_t wanted =
-      std::max(setup_.limits.guest_memory_mib << 20, replay_bytes_ + (std::uint64_t{64} << 20));
-  constexpr std::uint64_t kHugePage = 2u << 20;
-  const std::uint64_t bytes = (wanted + kHugePage - 1) / kHugePage * kHugePage;
+  // Rings, requests and pools fit in this much beside a trace's pages.
+  constexpr std::uint64_t kBesideMib = 64;
+  const std::uint64_t mib = setup_.limits.guest_memory_mib;
+  const std::uint64_t replay_mib = (replay_bytes_ + (1u << 20) - 1) >> 20;
+  if (replay_bytes_ > 0 && replay_mib + kBesideMib > mib) {
+    return fail(ErrorKind::kUsage,
+                "trace {} maps {} MiB of distinct pages and rings and pools take {} MiB, but the "
+                "guest has {} "
+                "MiB: --set limits.guest_memory_mib={}",
+                setup_.cell.dataset, replay_mib, kBesideMib, mib, replay_mib + kBesideMib);
+  }
+  const std::uint64_t bytes = ((mib << 20) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   VIOLET_TRY(memory_.allocate({0}, bytes, GuestMemory::Backing::kHugePages));
+  if (!guest_on_huge_pages()) {
+    warnings_.push_back(fmt::format("the guest's {} MiB lie on {}", mib, memory_.backing_name()));
+  }
   pages_ = std::make_unique<GuestPages>(memory_);
   return {};
 }
@@ -236,6 +255,12 @@ IotlbReaderStats Testbed::iotlb_stats() const {
     sum.refused_fills += stats.refused_fills;
   }
   return sum;
+}
+
+const char* Testbed::why_no_lookup() const {
+  if (no_accesses_) return "the trace has no accesses";
+  if (setup_.cell.strategy == "off") return "the endpoints bypass the IOMMU";
+  return "no device accessed memory through the IOMMU";
 }
 
 std::uint64_t Testbed::dma_errors() const {

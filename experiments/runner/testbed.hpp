@@ -13,6 +13,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/eal/eal.hpp"
@@ -78,7 +79,13 @@ class Testbed final : public Recorded {
   GaugeReadings gauges() const override;
   // Steps of the workload so far; any thread.
   std::uint64_t operations() const { return operations_.value(); }
-  IotlbReaderStats iotlb_stats() const;  // Of all endpoints together.
+  IotlbReaderStats iotlb_stats() const;                // Of all endpoints together.
+  bool has_accesses() const { return !no_accesses_; }  // False: of a trace that has none.
+  const char* why_no_lookup() const;                   // The reason, where these are all zero.
+  bool eal_on_huge_pages() const { return setup_.eal.huge_pages(); }
+  bool guest_on_huge_pages() const {
+    return memory_.backing_name() == std::string_view("hugepages");
+  }
   std::uint64_t dma_errors() const;
   struct RogueTotals {
     std::uint64_t probes = 0, hits = 0, dropped = 0;
@@ -160,6 +167,7 @@ class Testbed final : public Recorded {
   std::atomic<bool> stop_endpoints_{false};
   bool endpoints_running_ = false;
   std::uint64_t replay_bytes_ = 0;
+  bool no_accesses_ = false;  // Of the trace.
 };
 
 }  // namespace violet
