@@ -1,4 +1,4 @@
-// The SHA-256 (FIPS 180-4) of a run of bytes, in lower-case hex, is what a manifest says of a file.
+// A SHA-256 (FIPS 180-4), in lower-case hex, identifies the bytes of a file in a manifest.
 //
 // Threading: pure function.
 #pragma once

@@ -1,5 +1,5 @@
-// A DMA port over a real device: translate through the reader's IOTLB, check the guest's memory table,
-// copy.
+// An engine port moves an endpoint's data over a real device: each op is translated through the
+// reader's IOTLB, checked against the guest's memory table, and copied.
 //
 // Threading: open_port() is set-up; a port belongs to the lcore that runs the endpoint, which is one reader
 // of the device.

@@ -1,4 +1,5 @@
-// Eal starts DPDK's environment abstraction layer for us: the user never types an EAL argument.
+// The EAL object starts DPDK's environment abstraction layer with arguments of its own: the user
+// never types one.
 //
 // With hugepages: --in-memory. Without: --no-huge and --no-shconf (DPDK 22.11 refuses --no-huge and --in-memory
 // together). Either way it leaves no file or folder behind. No PCI, no telemetry socket, its log only from warnings

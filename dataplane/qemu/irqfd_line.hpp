@@ -1,7 +1,7 @@
 // An irqfd line raises a function's INTx interrupt through KVM, by the two eventfds that QEMU's proxy hands over.
 //
 // Threading: owner-only, the thread of its function.
-// Invariants: the interrupt is level-triggered: once the guest has ended it, KVM lowers the line and tells us by the
+// Invariants: the interrupt is level-triggered: once the guest has ended it, KVM lowers the line and signals the
 // second eventfd (its resampler), and it is raised again only if there is still a reason.
 // Limits: before connect() there is no line, and nothing happens.
 #pragma once

@@ -4,7 +4,7 @@
 // Threading: owner-only.
 // Invariants: a file is mapped once, as a whole, and stays mapped until the object ends, so an address that
 // was handed out stays good across every sync(). A file that could shrink is refused, because an access
-// beyond its end would kill us.
+// beyond its end would end this process.
 // Limits: kMaxFiles files.
 #pragma once
 

@@ -3,7 +3,7 @@
 //
 // Threading: owner-only: the lcore of the port.
 // Invariants: what the driver wrote is read once. Those of device_ring.hpp hold; a ring that the
-// IOMMU does not let us at is broken too. The available index is read before the entries it covers and
+// IOMMU refuses access to is broken too. The available index is read before the entries it covers and
 // the used index written after them (fences; partners: the driver's barriers).
 // Limits: kMaxSegments a chain, 2^32 - 1 bytes a direction. No event index: the driver is never asked for
 // kicks, and says by a flag whether it wants interrupts.
@@ -37,7 +37,7 @@ class DmaChain {
   std::uint64_t writable() const { return writable_; }
 
   // Fills in one op for each segment that bytes [from, from + bytes) of the readable or writable part
-  // touch, with `buffer` on our side; returns how many. The range lies in the part; `ops` has room for
+  // touch, with `buffer` in the device's memory; returns how many. The range lies in the part; `ops` has room for
   // every segment of a chain.
   std::size_t plan(Access access, std::uint64_t from, std::uint32_t bytes, std::byte* buffer,
                    std::span<DmaOp> ops) const;

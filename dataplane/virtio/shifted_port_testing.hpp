@@ -1,5 +1,5 @@
-// A shifted port serves tests of devices as their DMA port: all of guest memory is mapped somewhere else, but for
-// pages that fault.
+// A shifted port maps all of guest memory at a fixed distance, but for pages that fault: a DMA port
+// for tests of devices.
 //
 // Threading: tests only.
 #pragma once

@@ -4,7 +4,7 @@
 // Threading: owner-only, as pci_function.hpp says; kicks() may be read from anywhere.
 // Invariants: nothing of the driver's is followed before DRIVER_OK or without bus mastering, but that a device
 // which polls says so in a ring when the driver enables it. The device status reads 0 only when a reset has
-// ended. A feature that was not offered, or no VERSION_1, leaves FEATURES_OK off. A kick is counted, and the device told of it when the driver is ready.
+// ended. A feature that was not offered, or no VERSION_1, leaves FEATURES_OK off. A kick is counted, and handed to the device when the driver is ready.
 // Limits: kMaxQueues queues; no legacy interface, no queue reset, no notification data.
 #pragma once
 

@@ -1,4 +1,5 @@
-// The layout of virtio-pci gives its numbers (VIRTIO 1.2, section 4.1), and where things lie in our BAR.
+// The virtio-pci layout gives the transport's constants (VIRTIO 1.2, section 4.1) and the place of
+// each structure in the BAR.
 //
 // Threading: constants.
 #pragma once

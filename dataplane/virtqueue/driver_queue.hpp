@@ -53,7 +53,7 @@ class DriverQueue {
   virtual std::size_t add(std::span<const DriverBuffer> buffers) = 0;
   // Makes everything added since the last publish() available.
   virtual void publish() = 0;
-  // After publish(): does the device want to be told? Costs a full barrier.
+  // After publish(): does the device want a kick? Costs a full barrier.
   virtual bool needs_kick() = 0;
   // Takes up to out.size() used buffers.
   virtual std::size_t pop_used(std::span<UsedBuffer> out) = 0;

@@ -237,7 +237,7 @@ class RingFuzzer {
       case 4:
         make_chain();
         break;
-      case 5: {  // What the driver wishes to be told.
+      case 5: {  // Which notifications the driver wants.
         const bool split = format_ == RingFormat::kSplit;
         std::byte* const area = hosts_[0] + layout_.driver.value;
         const auto wish = input_.take<std::uint32_t>() & 0x3807f;

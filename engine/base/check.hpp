@@ -1,5 +1,5 @@
-// Assertions for bugs. VIOLET_CHECK stays in release builds; VIOLET_DCHECK, for the hot path, is
-// compiled in only with VIOLET_DEBUG_CHECKS (the dev and sanitizer presets).
+// An assertion stops the program at a bug. VIOLET_CHECK stays in release builds; VIOLET_DCHECK, for
+// the hot path, is compiled in only with VIOLET_DEBUG_CHECKS (the dev and sanitizer presets).
 //
 // Threading: anywhere.
 #pragma once

@@ -1,4 +1,5 @@
-// Time stamps: the processor's invariant counter where there is one, the steady clock elsewhere.
+// A clock gives time stamps: those of the processor's invariant counter where there is one, of the
+// steady clock elsewhere.
 //
 // Threading: now_ticks() from anywhere; the calibration runs once, at the first conversion, and
 // takes about 20 ms.

@@ -1,4 +1,4 @@
-// Owns one file descriptor.
+// A file descriptor is closed when its owner ends.
 //
 // Threading: owner-only.
 // Invariants: what is owned is closed once. Limits: errors of close() are not reported.

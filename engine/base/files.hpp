@@ -1,4 +1,4 @@
-// Whole files in and out, with errors that name the file.
+// A file is read or written as a whole; every error names it.
 //
 // Threading: pure functions over the file system.
 #pragma once

@@ -1,4 +1,4 @@
-// A hash table of small values under 64-bit keys: open addressing, linear probing, no tombstones.
+// A flat table maps 64-bit keys to small values: open addressing, linear probing, no tombstones.
 //
 // Threading: owner-only.
 // Invariants: a pointer to a value is good until the next insert or erase. The load stays below 3/4.

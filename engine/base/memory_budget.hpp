@@ -1,4 +1,5 @@
-// A limit on the memory that one guest can make the engine hold: what does not fit answers NOMEM.
+// A memory budget limits what one guest can make the engine hold; a request that does not fit is
+// answered with NOMEM.
 //
 // Threading: owner-only (the engine thread of the device that the budget belongs to).
 #pragma once

@@ -1,12 +1,13 @@
-// Grace periods: how the engine learns that every reader has let go of what it removed (C1, C5, C6).
+// A quiescence opens grace periods: when one has passed, every reader has let go of what the engine
+// removed before it (C1, C5, C6).
 //
 // A reader (an endpoint lcore) is online only while it translates and copies. In between it is
 // offline, so a run-to-completion lcore that waits for its own UNMAP never waits for itself.
 //
 // Threading: start(), passed() and laggard() belong to the engine thread; online(), quiescent() and
 // offline() to the reader whose id they name. Set-up (add_reader) happens before either runs.
-// Invariants: Q1 passed(t) is true only when every reader was offline or quiescent at some moment
-// after start() returned t. Q2 tokens grow; passed(t) implies passed(s) for s < t. Q3 nothing blocks.
+// Invariants: passed(t) is true only when every reader was offline or quiescent at some moment
+// after start() returned t. Tokens grow; passed(t) implies passed(s) for s < t. Nothing blocks.
 // What the engine wrote before start() is visible to every reader section that begins after the
 // grace period that start() opened has passed, and to sections that begin after start().
 #pragma once

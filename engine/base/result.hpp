@@ -1,5 +1,5 @@
-// Result<T>: how set-up and host failures are reported outside the hot path. A guest's mistake is a
-// reply status instead, a bug is an assertion, overload is a busy status or a drop counter.
+// A result holds a value or the error of set-up or host, outside the hot path. A guest's mistake is
+// a reply status instead, a bug an assertion, overload a busy status or a drop counter.
 //
 // Threading: plain values.
 #pragma once

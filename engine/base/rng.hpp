@@ -1,5 +1,5 @@
-// A small seeded generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64), so that a
-// seed gives the same history on every host and library.
+// A random generator gives the same numbers for a seed on every host and with every library
+// (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64).
 //
 // Threading: owner-only.
 #pragma once

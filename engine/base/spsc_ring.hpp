@@ -1,4 +1,4 @@
-// A bounded single-producer single-consumer ring of trivially copyable items.
+// An SPSC ring hands trivially copyable items from one producer to one consumer and never grows.
 //
 // Threading: push from one thread, pop from one other.
 // Invariants: items come out in order; a full ring refuses and the caller counts the drop; nothing

@@ -1,4 +1,4 @@
-// A folder of its own for a test, removed at its end.
+// A test folder belongs to one test and is removed at its end.
 #pragma once
 
 #include <stdlib.h>

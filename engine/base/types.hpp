@@ -1,4 +1,4 @@
-// Addresses, identifiers and ranges: one strong type for each thing that must not be mixed up.
+// A strong type keeps each kind of address, identifier and range from being taken for another.
 //
 // Threading: plain values.
 // Limits: IovaRange is inclusive at both ends, unlike every other range of the project, because the
@@ -26,7 +26,7 @@ using GuestPhys = StrongValue<struct GuestPhysTag, std::uint64_t>;
 using DomainId = StrongValue<struct DomainIdTag, std::uint32_t>;
 using EndpointId = StrongValue<struct EndpointIdTag, std::uint32_t>;
 // One incarnation of a domain. Ids come back when a guest re-creates a domain; tags never do while a
-// device lives, so a cache entry of a dead domain can match nothing.
+// device lives, so a cache entry of a destroyed domain can match nothing.
 using DomainTag = StrongValue<struct DomainTagTag, std::uint32_t>;
 
 // [first, last], both inclusive; first <= last for every range that exists.

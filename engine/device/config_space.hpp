@@ -1,5 +1,5 @@
-// Feature negotiation and the config space, with the three forms of bypass that follow from them: 40 bytes, and
-// the topology behind them where that is offered.
+// The configuration space holds what device and driver agree on: the features, the three forms of
+// bypass that follow from them, 40 bytes, and the topology behind these where it is offered.
 //
 // Threading: everything belongs to the engine thread, except unattached_bypass(), which any reader
 // may call.

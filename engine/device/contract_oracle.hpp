@@ -1,6 +1,7 @@
-// The device's contract in its plainest form: one request at a time, lists searched from end to end,
-// nothing published, cached or deferred. What the device answers, and what an endpoint may reach, is
-// compared with it. It reads the wire by offsets of its own and shares no code with the device.
+// The contract oracle answers as the specification says, in the plainest form: one request at a
+// time, lists searched from end to end, nothing published, cached or deferred. Tests compare with
+// its answers those of the device, and what an endpoint may reach. The oracle reads the wire by
+// offsets of its own and shares no code with the device.
 //
 // Threading: owner-only.
 // Limits: slow; models every limit except memory.

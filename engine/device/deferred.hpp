@@ -4,7 +4,7 @@
 // Threading: the engine thread only.
 // Invariants: requests that name the same domain or endpoint run in the order they came; others
 // overtake. An ATTACH also names the domain that its endpoint will leave, which the ATTACHes ahead of
-// it decide: the next one of an endpoint is told when one has run. Memory is allocated at construction.
+// it decide: the next one of an endpoint gets its keys anew when one has run. Memory is allocated at construction.
 // Limits: capacity is fixed; the caller takes no more from the queue than fits.
 #pragma once
 

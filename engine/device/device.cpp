@@ -112,7 +112,7 @@ unsigned Device::poll(unsigned budget) {
   }
   flush();
   work += post_faults();
-  work += bury(served);
+  work += free_retired(served);
   work += collect_garbage(served);
   watch_for_stall();
   check_rings();
@@ -274,7 +274,7 @@ void Device::unpark(const Parked& parked) {
   if (Domain* domain = parked.unmapping; domain != nullptr) {
     if (--domain->invalidations_in_flight == 0) domain->invalidating.clear();
   }
-  if (parked.dying != nullptr) condemn(parked.dying);
+  if (parked.retired != nullptr) retire(parked.retired);
   counters_.unparked.add();
   counters_.statuses[parked.completion.status].add();
   give_back(parked.completion, &parked);

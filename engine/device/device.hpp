@@ -108,7 +108,7 @@ class Device {
   unsigned poll(unsigned budget);
   // Something is unfinished that only further polls can finish, even if no request arrives.
   bool wants_poll() const {
-    return resetting_ || !parked_.empty() || !deferred_.empty() || !dying_.empty() ||
+    return resetting_ || !parked_.empty() || !deferred_.empty() || !retired_.empty() ||
            !garbage_.empty() || has_faults();
   }
   std::size_t requests_in_hand() const { return parked_.size() + deferred_.size(); }
@@ -135,7 +135,7 @@ class Device {
   static constexpr unsigned kFaultLimit = 32;      // Faults posted in one poll.
   static constexpr unsigned kReclaimFloor = 32;    // Pieces of garbage freed in one poll, at least.
   static constexpr unsigned kReclaimNext = 8;      // Of each further store of that poll.
-  static constexpr std::size_t kDeadFloor = 64;    // Dead domains beyond limits.domains.
+  static constexpr std::size_t kRetiredFloor = 64;  // Dead domains beyond limits.domains.
   static constexpr std::size_t kMaxStallNames = 1000;
   // What one costs: itself and its store, what the allocator adds for their alignment, its place in the
   // list.
@@ -200,13 +200,13 @@ class Device {
   void publish(Endpoint& endpoint, Domain* domain);
   void leave(Endpoint& endpoint);
   void join(Endpoint& endpoint, Domain& domain);
-  void condemn(Domain* domain) {
+  void retire(Domain* domain) {
     set_slicing(*domain, false);
-    dying_.push(domain);
+    retired_.push(domain);
   }
   void destroy(Domain* domain);
   void add_garbage(Domain& domain);
-  unsigned bury(unsigned executed);
+  unsigned free_retired(unsigned executed);
   unsigned collect_garbage(unsigned executed);
   bool reclaim(Domain& domain, std::uint32_t pieces);
   void finish_reset();
@@ -273,7 +273,7 @@ class Device {
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   IdTable<Endpoint*> endpoint_table_;
   std::vector<std::unique_ptr<Domain>>
-      all_domains_;                // Live, dying and awaiting their last reclaim.
+      all_domains_;                // Live, retired and awaiting their last reclaim.
   IdTable<Domain*> domains_;       // Live ones.
   Domain* last_domain_ = nullptr;  // The answer of the last find_domain().
   std::uint32_t next_tag_ = 1;
@@ -282,7 +282,7 @@ class Device {
   ParkedRing parked_;
   DeferredList deferred_;
   Parked parking_;  // What a handler's kPark is about.
-  DomainFifo<&Domain::next_dying> dying_;
+  DomainFifo<&Domain::next_retired> retired_;
   DomainFifo<&Domain::next_garbage> garbage_;
 
   std::uint32_t removals_left_ = 0;  // Mappings that UNMAPs may still remove in this poll.
@@ -295,7 +295,7 @@ class Device {
   Quiescence::Token reset_grace_ = 0;
   Ticks reset_since_ = 0;
   bool reset_stall_reported_ = false;
-  std::vector<Domain*> condemned_;  // By a reset whose grace period has not passed.
+  std::vector<Domain*> retired_at_reset_;  // By a reset whose grace period has not passed.
   std::vector<std::pair<EndpointId, DomainId>> left_at_reset_;  // For their events, after that.
   InvalidationToken last_invalidation_ = kNoInvalidation;
 

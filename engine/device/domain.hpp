@@ -117,9 +117,9 @@ struct Domain {
   bool slicing = false;      // An UNMAP is half done: nothing else may update the store.
   bool has_garbage = false;  // In the list of stores to reclaim.
   bool emptied = false;      // Dead, and nothing is mapped: goes with its last garbage.
-  UnmapCursor burial;        // How far the dismantling of a dead domain got.
+  UnmapCursor teardown;      // How far the dismantling of a dead domain got.
   Domain* next_garbage = nullptr;
-  Domain* next_dying = nullptr;
+  Domain* next_retired = nullptr;
 };
 
 struct Endpoint {

@@ -1,5 +1,5 @@
-// The two queues as plain vectors, with a driver's side to write requests and read answers: for tests,
-// fuzzing and the simulation.
+// Fake queues keep requests and events in plain vectors, with a driver's side to write requests and
+// read answers: for tests, fuzzing and the simulation.
 //
 // Threading: owner-only.
 // Invariants: checks the device's side of Queue.2 (a token comes back once) and that nothing is written

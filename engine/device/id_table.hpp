@@ -1,5 +1,5 @@
-// A hash table from a 32-bit id to a small value: open addressing, linear probing, one flat array
-// that is allocated at construction.
+// An id table maps 32-bit ids to small values: open addressing, linear probing, one flat array that
+// is allocated at construction.
 //
 // Threading: owner-only.
 // Invariants: at most `capacity` entries (the caller counts), so that half the slots stay empty and a

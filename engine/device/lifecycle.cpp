@@ -1,8 +1,8 @@
 // Domains and attachments from creation to the last freed byte, and reset.
 //
-// A domain is: live (in domains_) -> parked with the request that took its last endpoint -> dying
+// A domain is: live (in domains_) -> parked with the request that took its last endpoint -> retired
 // (its store is emptied a slice a poll) -> garbage (its memory passes its grace periods) -> destroyed.
-// It is charged to the budget until then. The dead are buried as fast as requests are served, and an
+// It is charged to the budget until then. The dead are freed as fast as requests are served, and an
 // ATTACH that would make too many of them waits.
 #include <algorithm>
 #include <bit>
@@ -27,7 +27,7 @@ bool Device::must_wait_for_room(const Endpoint& first) const {
     return true;
   }
   const std::size_t dead = all_domains_.size() - domains_.size();
-  return dead >= settings_.limits.domains + kDeadFloor && has_room_for_domain(first);
+  return dead >= settings_.limits.domains + kRetiredFloor && has_room_for_domain(first);
 }
 
 // Null when a limit is reached.
@@ -67,7 +67,7 @@ void Device::leave(Endpoint& endpoint) {
   if (--domain.endpoints > 0) return;
   domains_.erase(domain.id.value);
   if (last_domain_ == &domain) last_domain_ = nullptr;
-  parking_.dying = &domain;
+  parking_.retired = &domain;
   if (domain.bypass) return;
   parking_.invalidation = last_invalidation_ = iotlb_->invalidate_domain(domain.tag);
   counters_.invalidations.add();
@@ -100,24 +100,24 @@ void Device::add_garbage(Domain& domain) {
 
 // The oldest dead domains: at least as many as may have died of the requests just executed, and one
 // slice of mappings in all.
-unsigned Device::bury(unsigned executed) {
-  unsigned buried = 0;
+unsigned Device::free_retired(unsigned executed) {
+  unsigned freed = 0;
   std::uint32_t left = settings_.unmap_slice;
-  for (; buried <= executed && left > 0 && !dying_.empty(); ++buried) {
-    Domain* domain = dying_.front();
+  for (; freed <= executed && left > 0 && !retired_.empty(); ++freed) {
+    Domain* domain = retired_.front();
     if (domain->store && domain->store->mapping_count() > 0) {
       if (!domain->store->try_begin_update()) break;
-      const std::uint64_t before = domain->burial.removed;
-      const auto status = domain->store->unmap(input_range_, domain->burial, left);
+      const std::uint64_t before = domain->teardown.removed;
+      const auto status = domain->store->unmap(input_range_, domain->teardown, left);
       domain->store->end_update();
-      if (status == UnmapStatus::kMore) return buried + 1;
-      left -= static_cast<std::uint32_t>(domain->burial.removed - before);
+      if (status == UnmapStatus::kMore) return freed + 1;
+      left -= static_cast<std::uint32_t>(domain->teardown.removed - before);
     }
-    dying_.pop();
+    retired_.pop();
     domain->emptied = true;
     add_garbage(*domain);
   }
-  return buried;
+  return freed;
 }
 
 // An attempt at each of the stores that have waited longest.
@@ -154,7 +154,7 @@ void Device::reset() {
   needs_reset_ = false;
   deferred_.drain([](const auto& /*entry*/) {});
   parked_.drain([&](const Parked& parked) {
-    if (parked.dying != nullptr) condemned_.push_back(parked.dying);
+    if (parked.retired != nullptr) retired_at_reset_.push_back(parked.retired);
   });
   for (auto& endpoint : endpoints_) {
     if (probe_.on() && endpoint->domain != nullptr) {
@@ -162,10 +162,11 @@ void Device::reset() {
     }
     publish(*endpoint, nullptr);
   }
-  domains_.for_each([&](std::uint32_t /*id*/, Domain* domain) { condemned_.push_back(domain); });
+  domains_.for_each(
+      [&](std::uint32_t /*id*/, Domain* domain) { retired_at_reset_.push_back(domain); });
   domains_.clear();
   last_domain_ = nullptr;
-  for (Domain* domain : condemned_) set_slicing(*domain, false);
+  for (Domain* domain : retired_at_reset_) set_slicing(*domain, false);
   // Tags never come back, so what caches hold of the old domains can match nothing; what a reader is
   // in the middle of is what the grace period is for.
   reset_grace_ = quiescence_.start();
@@ -180,8 +181,8 @@ void Device::finish_reset() {
   if (!quiescence_.passed(reset_grace_)) return;
   // Nobody waits for the invalidations of the forgotten requests any more, but the IOTLB does.
   if (last_invalidation_ != kNoInvalidation && !iotlb_->completed(last_invalidation_)) return;
-  for (Domain* domain : condemned_) condemn(domain);
-  condemned_.clear();
+  for (Domain* domain : retired_at_reset_) retire(domain);
+  retired_at_reset_.clear();
   for (const auto& [endpoint, domain] : left_at_reset_) {
     probe_.record(AttachEvent{endpoint, domain}.event(EventKind::kDetach, ticks_()));
   }

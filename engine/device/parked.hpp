@@ -32,7 +32,7 @@ struct Parked {
   Ticks since = 0;
   Domain* unmapping = nullptr;  // An UNMAP of this domain...
   IovaRange range{};            // ...of this range.
-  Domain* dying = nullptr;      // A domain that this request left without endpoints.
+  Domain* retired = nullptr;    // A domain that this request left without endpoints.
 };
 
 class ParkedRing {

@@ -1,4 +1,4 @@
-// Context ids: 12 bits that stand for (domain incarnation, generation) in a reader's entries, as an
+// A context id stands for (domain incarnation, generation) in a reader's entries, by 12 bits, as an
 // ASID or PCID stands for an address space in a processor's TLB.
 //
 // The 32-bit tag and the 64-bit generation do not fit in an entry, so the reader keeps them once per
@@ -9,7 +9,7 @@
 // Invariants:
 //   Context.1 at most one (tag, generation) is current under an id.
 //   Context.2 an id is given out again only after every slot of the arrays was swept since it was retired, so
-//      no entry of its previous life is left: wrap-around is impossible, not unlikely. Retired
+//      no entry of its previous use is left: wrap-around is impossible, not unlikely. Retired
 //      ids queue in order; renew() takes one from the front and sweeps a kMinRetired-th of the
 //      arrays. At most kContexts ids are current, so the queue never holds fewer than
 //      kMinRetired + 1, and an id that joins it waits for at least kMinRetired further renewals:

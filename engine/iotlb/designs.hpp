@@ -1,5 +1,5 @@
-// The switch from an IOTLB to its type, for the few places that need it: where a reader's half is
-// compiled for each design.
+// A visit calls a function with an IOTLB under its own type, in the few places that compile a
+// reader's half for each design.
 //
 // Threading: set-up.
 // Invariants: the object is of the type that design() says, or derived from it.

@@ -1,8 +1,8 @@
-// A fixed table of generation counters, found by the domain tag.
+// A generation counter belongs to a domain and is found by its tag, in a table of fixed size.
 //
 // Threading: the engine bumps, everybody reads; see GenerationCounter.
 // Invariants: a tag always has the same counter.
-// Limits: two tags that share a counter (kCounters apart) die together: more is lost than must be,
+// Limits: two tags that share a counter (kCounters apart) are invalidated together: more is lost than must be,
 // never less. One cache line a counter, 64 KiB in all.
 #pragma once
 

@@ -1,4 +1,5 @@
-// generation-device: one counter for the device; every invalidation empties every reader's cache.
+// The IOTLB generation-device keeps one counter for the device; every invalidation empties every
+// reader's cache.
 //
 // The cheapest invalidation there is (one locked add) and the dearest aftermath: under a strict guest
 // each UNMAP costs every endpoint its whole working set. What a "flush all" IOMMU command costs.

@@ -1,5 +1,6 @@
-// generation-domain: a counter per domain; an invalidation empties what the readers cached of its
-// domain and of the few that share its counter. What a domain-selective IOTLB flush costs.
+// The IOTLB generation-domain keeps a counter for each domain; an invalidation empties what the
+// readers cached of its domain and of the few that share its counter. What a domain-selective IOTLB
+// flush costs.
 //
 // Threading, memory order, wrap-around: generation_iotlb.hpp. Sharing: domain_generations.hpp.
 #pragma once

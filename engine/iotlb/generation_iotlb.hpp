@@ -1,5 +1,6 @@
-// Private arrays whose entries die by generation: what generation_device.hpp and generation_domain.hpp
-// share. The policy says which counter a domain has.
+// A generation IOTLB invalidates the entries of private arrays by counting up a generation: the
+// base of generation_device.hpp and generation_domain.hpp. The policy says which counter a domain
+// has.
 //
 // Threading: as iotlb.hpp. The counters are written by the engine and read by all.
 //

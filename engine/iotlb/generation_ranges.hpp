@@ -1,6 +1,7 @@
-// generation-ranges: a counter per domain, as in generation-domain, whose cache line also names the ranges
-// of the last few invalidations. A reader that is a few behind drops just those pages and goes on with the
-// rest; one that is further behind, or meets a large range, loses the domain.
+// The IOTLB generation-ranges keeps a counter for each domain, as generation-domain does, whose
+// cache line also names the ranges of the last few invalidations. A reader that is a few behind
+// drops just those pages and goes on with the rest; one that is further behind, or meets a large
+// range, loses the domain.
 //
 // The engine's cost is that of generation-domain, one line written, and nothing waits for a reader to
 // acknowledge; the reader's is the line that it reads anyway, and a probe a page.

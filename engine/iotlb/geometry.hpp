@@ -1,5 +1,5 @@
-// Where an address lives in a set-associative array, and what of a translation one entry can hold:
-// the arithmetic that all designs share.
+// A geometry says which slots of a set-associative array an address may use, and what of a
+// translation one entry can hold: the arithmetic that all designs share.
 //
 // Every page has a home slot: `slot = (page ^ salt(domain)) & (entries - 1)`. The high bits of the slot
 // name the set, the low bits the way that is tried first. Linux hands IOVAs out densely, so a densely

@@ -1,6 +1,6 @@
-// The engine's broadcast of invalidations: one ring, written once per invalidation, read by every
-// reader at its own pace. Nobody waits: the engine overwrites what a slow reader has not read, and that
-// reader finds out and forgets everything.
+// An invalidation log broadcasts the engine's invalidations: one ring, written once for each of
+// them, read by every reader at its own pace. Nobody waits: the engine overwrites what a slow
+// reader has not read, and that reader finds out and forgets everything.
 //
 // One ring for all, not one for each reader: posting costs the engine the same for 1 and for 64
 // readers, and a reader that never comes back costs nothing.

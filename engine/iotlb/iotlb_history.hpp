@@ -1,5 +1,6 @@
-// The oracle plays a history that is given as bytes on one IOTLB design, with several readers and
-// domains, against plain maps, and says what went wrong. Tests, properties and the fuzzer share it.
+// An IOTLB history plays calls that are given as bytes on one design and on an oracle of plain
+// maps, with several readers and domains, and says what went wrong. Tests, properties and the
+// fuzzer share it.
 //
 // A lookup may always miss. A hit must be what the domain maps now, or what an invalidation that is not
 // complete() yet removed: never anything older (Iotlb.1, Iotlb.4), never a mix, never more rights (C3).

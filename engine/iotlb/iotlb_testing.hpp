@@ -1,4 +1,4 @@
-// Addresses and a domain that the tests of this room share.
+// Test values give the tests of this room the same addresses and the same domain.
 #pragma once
 
 #include <cstdint>

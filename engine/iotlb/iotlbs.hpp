@@ -1,6 +1,6 @@
-// The registry of IOTLB designs: what devices, plans, tests and benches choose from by name. A new
-// design is one header that fulfils IotlbCache, one value of IotlbDesign, one line in iotlbs.cpp and one
-// in designs.hpp; the compiler and a test miss what is forgotten.
+// The registry of IOTLB designs makes an IOTLB by the name that a device, plan, test or bench
+// gives. A new design is one header that fulfils IotlbCache, one value of IotlbDesign, one line in
+// iotlbs.cpp and one in designs.hpp; the compiler and a test miss what is forgotten.
 //
 // Threading: immutable.
 #pragma once

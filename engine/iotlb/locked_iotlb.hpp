@@ -1,6 +1,6 @@
-// locked: the baseline, in the manner of DPDK 22.11's vhost IOTLB (lib/vhost/iotlb.c): one
-// reader-writer lock, a sorted list searched from the front, 2048 entries, random eviction. Written
-// anew from that description; what it is compared with should be what people run.
+// The IOTLB locked keeps one sorted list behind a reader-writer lock: the baseline, in the manner
+// of DPDK 22.11's vhost IOTLB (lib/vhost/iotlb.c), searched from the front, 2048 entries, random
+// eviction. Written anew from that description; what it is compared with should be what people run.
 //
 // Threading: as iotlb.hpp, but lookup() takes a shared lock and fill() an exclusive one, so readers
 // may wait for each other (IotlbInfo::wait_free_hits is false). The engine does not (C5): it only tries

@@ -1,4 +1,5 @@
-// The private set-associative array: one reader's translations of one region size, 16 bytes an entry.
+// A page array holds one reader's translations of one region size: set-associative, 16 bytes an
+// entry.
 //
 // An entry is two words: key = page | context id (context_table.hpp), data = distance | permissions
 // (geometry.hpp). Equality of the one key word decides a hit: it names the region exactly, and the

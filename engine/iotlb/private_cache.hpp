@@ -1,5 +1,6 @@
-// One reader's own translations: contexts, the array of granules, the array of 2 MiB regions, and
-// the reader's counters. The designs with private arrays differ only in the generation they pass in.
+// A private cache holds one reader's translations: contexts, the array of granules, the array of 2
+// MiB regions, and the reader's counters. The designs with private arrays differ only in the
+// generation they pass in.
 //
 // Threading: owner-only; stats() from any thread.
 // Invariants: lookup(tag, generation, ...) returns only what was filled under exactly that tag and

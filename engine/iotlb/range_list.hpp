@@ -1,4 +1,5 @@
-// The sorted list of locked_iotlb.hpp: translations of any length, found by walking from the front.
+// A range list keeps translations of any length in order and finds one by walking from the front;
+// locked_iotlb.hpp caches in it.
 //
 // Threading: none of its own; the owner holds a lock.
 // Invariants: ordered by (domain tag, first address); at most `capacity` nodes, allocated once; when full,

@@ -1,4 +1,4 @@
-// The readers of one IOTLB: stable in memory, found by the engine by index.
+// A reader table holds the readers of one IOTLB, stable in memory; the engine finds them by index.
 //
 // Threading: add() during set-up, before the engine or any reader runs; at() then from the engine.
 // Limits: max_readers of the configuration.

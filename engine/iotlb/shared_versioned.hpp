@@ -1,5 +1,6 @@
-// shared-versioned: one table for all readers, with a sequence number in every entry; what one endpoint
-// walked, the others hit. Small invalidations name their entries, large ones bump the generation of the domain.
+// The IOTLB shared-versioned keeps one table for all readers, with a sequence number in every
+// entry; what one endpoint walked, the others hit. Small invalidations name their entries, large
+// ones bump the generation of the domain.
 //
 // Threading: as iotlb.hpp. The table: versioned_table.hpp. Generations: written by the engine, read by all.
 //

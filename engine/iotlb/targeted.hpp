@@ -1,5 +1,6 @@
-// targeted-ack: private arrays; the engine broadcasts each range in a log, and every reader drops
-// exactly the entries that it names and acknowledges. What a queued invalidation with a wait costs.
+// The IOTLB targeted-ack keeps private arrays; the engine broadcasts each range in a log, and every
+// reader drops exactly the entries that it names and acknowledges. What a queued invalidation with
+// a wait costs.
 //
 // Threading: as iotlb.hpp.
 // Invariants: Targeted.1 a lookup() first applies every invalidation that it can see in the log, so it never

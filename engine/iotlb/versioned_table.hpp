@@ -1,5 +1,5 @@
-// The shared set-associative table of shared_versioned.hpp: any reader finds and stores, the engine removes.
-// 32 bytes an entry: a sequence word and three words that it protects.
+// A versioned table is set-associative and shared by all readers of an IOTLB: any of them finds and
+// stores, the engine removes. 32 bytes an entry: a sequence word and three words that it protects.
 //
 // Threading: find(), version() and store() from any reader; remove() and scrub() from the engine.
 // Invariants:

@@ -1,4 +1,4 @@
-// Request types, statuses and fault reasons have the specification's names here, for people.
+// The specification's names stand for request types, statuses and fault reasons in every text.
 //
 // Threading: pure functions. Limits: a number that the specification does not define has a name that says so.
 #pragma once

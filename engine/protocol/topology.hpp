@@ -3,7 +3,7 @@
 // (Linux series "iommu/virtio: Add topology definitions", version 3 of August 2020): an array of items of 16 bytes
 // that resemble the nodes of VIOT.
 //
-// Two things are ours, because the places of the draft were taken later by BYPASS_CONFIG: the feature is bit 23, the
+// Two things differ from the draft, because the places of the draft were taken later by BYPASS_CONFIG: the feature is bit 23, the
 // last of the device type, and not bit 6; and topo_config follows the 40 bytes of today's configuration instead of
 // lying where `bypass` is. A driver that does not know the feature never looks there.
 //

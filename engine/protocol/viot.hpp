@@ -1,5 +1,5 @@
-// VIOT is the ACPI table that says which endpoints are behind which virtio-iommu (ACPI 6.5, section 5.2.31;
-// the layout is ACPICA's actbl3.h): parsed from bytes that nobody vouches for, and built for guests and
+// VIOT is the ACPI table that says which endpoints are behind which virtio-iommu (ACPI 6.5, section
+// 5.2.31; the layout is ACPICA's actbl3.h): parsed from untrusted bytes, and built for guests and
 // tests.
 //
 // Threading: pure functions; a table is a plain value.

@@ -1,4 +1,4 @@
-// Wire structures read from bytes that lie anywhere.
+// A wire structure is read from bytes of any alignment.
 //
 // Threading: pure functions.
 #pragma once

@@ -1,5 +1,5 @@
-// Guest memory whose pages are handed out once and never again: what is written to a page after the
-// request that took it away was answered is a broken promise (C1), whatever the reason.
+// Canary memory hands out each guest page once and never again: a write to a page after the answer
+// to the request that unmapped it breaks C1, whatever the reason.
 //
 // Threading: owner-only.
 // Limits: pages are numbers; no bytes are moved, a copy is the check that it may happen.

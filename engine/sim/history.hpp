@@ -1,4 +1,4 @@
-// The last steps of a simulation and how it failed, for the person who replays the seed.
+// A history keeps the last steps of a simulation and how it failed, for whoever replays the seed.
 //
 // Threading: owner-only.
 #pragma once

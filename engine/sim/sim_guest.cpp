@@ -75,14 +75,14 @@ void SimGuest::send_attach(Sent& sent, std::vector<std::byte>& bytes) {
   wire.flags = now_.type == 0 && rng_.below(10) == 0 ? protocol::kAttachBypass : 0;
   bytes = to_bytes(wire);
   const auto from = oracle_.domain_of(endpoint);
-  const std::uint64_t left = lifetime_of(from);
+  const std::uint64_t left = incarnation_of(from);
   const bool existed = oracle_.has_domain(domain);
   sent.expected = oracle_.execute(bytes, 4);
   if (sent.expected.status != protocol::Status::kOk || from == domain) return;
   if (!existed) {
-    lifetimes_[domain] = next_life_;
-    if (wire.flags != 0) bypass_lives_.insert(next_life_);
-    ++next_life_;
+    incarnations_[domain] = next_incarnation_;
+    if (wire.flags != 0) bypass_incarnations_.insert(next_incarnation_);
+    ++next_incarnation_;
   }
   change_attachment(sent, endpoint, left, domain);
 }
@@ -95,7 +95,7 @@ void SimGuest::send_detach(Sent& sent, std::vector<std::byte>& bytes) {
   wire.domain = now_.type == 0 && from && rng_.below(8) != 0 ? *from : any_domain();
   wire.endpoint = endpoint;
   bytes = to_bytes(wire);
-  const std::uint64_t left = lifetime_of(from);
+  const std::uint64_t left = incarnation_of(from);
   sent.expected = oracle_.execute(bytes, 4);
   if (sent.expected.status != protocol::Status::kOk) return;
   change_attachment(sent, endpoint, left, std::nullopt);
@@ -110,7 +110,7 @@ void SimGuest::change_attachment(Sent& sent, std::uint32_t endpoint, std::uint64
   EndpointState& state = endpoints_[endpoint];
   ++state.changes;
   ++state.changes_in_flight;
-  if (to) ++state.allowed[lifetime_of(to)];
+  if (to) ++state.allowed[incarnation_of(to)];
 }
 
 void SimGuest::send_map(Sent& sent, std::vector<std::byte>& bytes) {
@@ -120,9 +120,10 @@ void SimGuest::send_map(Sent& sent, std::vector<std::byte>& bytes) {
   const std::uint64_t first = rng_.below(shape_.pages) * kPageBytes;
   const std::uint32_t domain = any_domain();
   const auto flags = static_cast<std::uint32_t>(rng_.below(6) == 0 ? rng_.below(4) : 3);
-  const std::uint64_t life = lifetime_of(domain);
+  const std::uint64_t incarnation = incarnation_of(domain);
   sent.mapping = next_mapping_++;
-  const std::uint64_t phys = memory_.hand_out(count, {first, sent.mapping, life, flags, false});
+  const std::uint64_t phys =
+      memory_.hand_out(count, {first, sent.mapping, incarnation, flags, false});
   wire.domain = domain;
   wire.virt_start = first;
   wire.virt_end = first + count * kPageBytes - 1;
@@ -131,7 +132,7 @@ void SimGuest::send_map(Sent& sent, std::vector<std::byte>& bytes) {
   bytes = to_bytes(wire);
   sent.expected = oracle_.execute(bytes, 4);
   if (sent.expected.status == protocol::Status::kOk) {
-    mappings_[{life, first}] = {sent.mapping, wire.virt_end, phys, flags};
+    mappings_[{incarnation, first}] = {sent.mapping, wire.virt_end, phys, flags};
   } else {
     memory_.poison(phys, count * kPageBytes);  // A refused MAP gives nobody anything.
   }
@@ -143,8 +144,9 @@ void SimGuest::send_unmap(Sent& sent, std::vector<std::byte>& bytes) {
   const std::uint32_t domain = any_domain();
   std::uint64_t first = rng_.below(shape_.pages) * kPageBytes;
   std::uint64_t last = first + (1 + rng_.below(8)) * kPageBytes - 1;
-  const auto near = mappings_.lower_bound({lifetime_of(domain), first});
-  if (near != mappings_.end() && near->first.first == lifetime_of(domain) && rng_.below(4) != 0) {
+  const auto near = mappings_.lower_bound({incarnation_of(domain), first});
+  if (near != mappings_.end() && near->first.first == incarnation_of(domain) &&
+      rng_.below(4) != 0) {
     first = near->first.second;
     last = near->second.last;
   }
@@ -156,17 +158,17 @@ void SimGuest::send_unmap(Sent& sent, std::vector<std::byte>& bytes) {
   wire.virt_start = first;
   wire.virt_end = last;
   bytes = to_bytes(wire);
-  const std::uint64_t life = lifetime_of(domain);
+  const std::uint64_t incarnation = incarnation_of(domain);
   sent.expected = oracle_.execute(bytes, 4);
-  take_removed(sent, life);
+  take_removed(sent, incarnation);
 }
 
-void SimGuest::take_removed(Sent& sent, std::uint64_t life) {
+void SimGuest::take_removed(Sent& sent, std::uint64_t incarnation) {
   for (const auto& gone : oracle_.removed()) {
-    const Key key{life, gone.first};
+    const Key key{incarnation, gone.first};
     mappings_.at(key).leaving = true;
     // Another mapping may take its place before this one's pages are poisoned: out of the index.
-    const Key parked{next_life_++, gone.first};
+    const Key parked{next_incarnation_++, gone.first};
     mappings_[parked] = mappings_.at(key);
     mappings_.erase(key);
     sent.removed.push_back(parked);
@@ -221,7 +223,7 @@ void SimGuest::forget_everything(std::uint64_t features) {
   sent_.clear();
   planned_.clear();
   while (!mappings_.empty()) poison(mappings_.begin()->first);
-  lifetimes_.clear();
+  incarnations_.clear();
   for (auto& [id, state] : endpoints_) state = EndpointState{{}, state.changes + 1, 0};
   oracle_.reset();
   oracle_.negotiate(features);
@@ -231,12 +233,13 @@ SimGuest::Certain SimGuest::certain(std::uint32_t endpoint, std::uint64_t iova) 
   const EndpointState& state = endpoints_.at(endpoint);
   const auto domain = oracle_.domain_of(endpoint);
   if (resetting_ || state.changes_in_flight > 0 || !domain) return {};
-  const std::uint64_t life = lifetime_of(domain);
-  auto it = mappings_.upper_bound({life, iova});
+  const std::uint64_t incarnation = incarnation_of(domain);
+  auto it = mappings_.upper_bound({incarnation, iova});
   if (it == mappings_.begin()) return {};
   --it;
   const auto& [key, mapping] = *it;
-  if (key.first != life || mapping.last < iova || !mapping.done || mapping.leaving) return {};
+  if (key.first != incarnation || mapping.last < iova || !mapping.done || mapping.leaving)
+    return {};
   return {mapping.number, state.changes, mapping.phys + (iova - key.second), mapping.flags};
 }
 
@@ -247,14 +250,15 @@ bool SimGuest::may_use(std::uint32_t endpoint, std::uint64_t domain_life) const 
 
 bool SimGuest::may_bypass(std::uint32_t endpoint) const {
   const auto& allowed = endpoints_.at(endpoint).allowed;
-  return std::any_of(allowed.begin(), allowed.end(),
-                     [&](const auto& life) { return bypass_lives_.count(life.first) != 0; });
+  return std::any_of(allowed.begin(), allowed.end(), [&](const auto& incarnation) {
+    return bypass_incarnations_.count(incarnation.first) != 0;
+  });
 }
 
-std::uint64_t SimGuest::lifetime_of(std::optional<std::uint32_t> domain) const {
+std::uint64_t SimGuest::incarnation_of(std::optional<std::uint32_t> domain) const {
   if (!domain) return 0;
-  const auto it = lifetimes_.find(*domain);
-  return it != lifetimes_.end() ? it->second : 0;
+  const auto it = incarnations_.find(*domain);
+  return it != incarnations_.end() ? it->second : 0;
 }
 
 std::uint32_t SimGuest::any_domain() {

@@ -1,4 +1,4 @@
-// The guest of a simulation: sends random requests, several in flight, and knows at every moment
+// The guest of a simulation sends random requests, several in flight, and knows at every moment
 // which memory an endpoint may still touch and what it must find.
 //
 // What it knows comes from the oracle, which executes each request at the moment it is sent: the device
@@ -89,7 +89,7 @@ class SimGuest {
     bool leaving = false;  // Its UNMAP, or its domain's end, was sent.
   };
   struct EndpointState {
-    std::map<std::uint64_t, int> allowed;  // Lives of domains, with how many reasons.
+    std::map<std::uint64_t, int> allowed;  // Incarnations of domains, with how many reasons.
     std::uint64_t changes = 0;             // ATTACH and DETACH sent.
     unsigned changes_in_flight = 0;
   };
@@ -99,7 +99,7 @@ class SimGuest {
     std::uint64_t mapping = 0;   // Of a MAP.
     std::vector<Key> removed;    // To be poisoned with the answer.
     std::uint32_t endpoint = 0;  // Of a successful change of attachment,
-    std::uint64_t left = 0;      // and the life that it left.
+    std::uint64_t left = 0;      // and the incarnation that it left.
     bool changed = false;
   };
 
@@ -109,10 +109,10 @@ class SimGuest {
   void send_unmap(Sent& sent, std::vector<std::byte>& bytes);
   void change_attachment(Sent& sent, std::uint32_t endpoint, std::uint64_t from,
                          std::optional<std::uint32_t> to);
-  void take_removed(Sent& sent, std::uint64_t life);
+  void take_removed(Sent& sent, std::uint64_t incarnation);
   void settle(const Sent& sent);
   void poison(const Key& key);
-  std::uint64_t lifetime_of(std::optional<std::uint32_t> domain) const;
+  std::uint64_t incarnation_of(std::optional<std::uint32_t> domain) const;
   void plan_removal();
   std::uint8_t next_type();
   std::uint32_t any_domain();
@@ -124,9 +124,9 @@ class SimGuest {
   CanaryMemory& memory_;
   Rng& rng_;
   ContractOracle oracle_;
-  std::map<std::uint32_t, Sent> sent_;                // By token.
-  std::map<std::uint32_t, std::uint64_t> lifetimes_;  // Domain id to its present life.
-  std::set<std::uint64_t> bypass_lives_;
+  std::map<std::uint32_t, Sent> sent_;                   // By token.
+  std::map<std::uint32_t, std::uint64_t> incarnations_;  // Domain id to its present incarnation.
+  std::set<std::uint64_t> bypass_incarnations_;
   std::map<Key, Mapping> mappings_;
   std::map<std::uint32_t, EndpointState> endpoints_;
   // What a removal sends next, and what is being sent; type 0: nothing is planned, all is chosen.
@@ -139,7 +139,7 @@ class SimGuest {
   std::deque<Planned> planned_;
   Planned now_;
   bool resetting_ = false;
-  std::uint64_t next_life_ = 1;
+  std::uint64_t next_incarnation_ = 1;
   std::uint64_t next_mapping_ = 1;
   Counts counts_;
 };

@@ -1,5 +1,5 @@
-// A domain store as an ordered map of intervals (absl::btree_map) whose readers take a short lock:
-// the baseline that the lock-free stores are measured against.
+// An interval store keeps a domain's mappings in an ordered map (absl::btree_map) whose readers
+// take a short lock: the baseline that the lock-free stores are measured against.
 //
 // The key is a mapping's last address, so the mapping that holds an address, if any, is simply the
 // first whose key is not below it.

@@ -1,5 +1,5 @@
-// The reference store: std::map and nothing clever, so that reading it is enough to believe it.
-// Tests, the fuzzer and the simulation compare the production stores with it.
+// The oracle store is a std::map and nothing clever, so that reading its code is enough to believe
+// it. Tests, the fuzzer and the simulation compare the production stores with it.
 //
 // Threading: owner-only, translate() included; the one store that may not be shared with readers.
 // Invariants: those of domain_store.hpp. Extents are whole mappings.

@@ -1,4 +1,5 @@
-// The nodes of the radix table, the encoding of their slots, and the pool that they come from.
+// A radix node is an array of encoded slots, one level of the radix table; a pool hands nodes out
+// and takes them back.
 //
 // Threading: slots are written by the engine and read by any online reader; everything else of a
 // node and the whole pool belong to the engine thread.

@@ -1,6 +1,6 @@
-// A domain store as a radix table with large entries whose readers take no lock: nine bits a level,
-// the lowest level one granule a slot, and a slot of a higher level either a child or one large
-// entry.
+// A radix store keeps a domain's mappings in a radix table with large entries whose readers take no
+// lock: nine bits a level, the lowest level one granule a slot, and a slot of a higher level either
+// a child or one large entry.
 //
 // A mapping is the run of entries from the one marked first to the one marked last, so whether an
 // UNMAP would split a mapping (D33) is decided at its two ends, however much lies between.

@@ -1,4 +1,4 @@
-// The lock of a store with locked readers: readers share, the engine tries and never waits.
+// A reader gate locks a store: readers share it, the engine tries and never waits.
 //
 // Threading: enter() and leave() by any reader; try_close() and open() by the engine thread.
 // Invariants:

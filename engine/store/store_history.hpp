@@ -1,6 +1,6 @@
-// Histories of MAP and UNMAP that are run on a store and on the oracle side by side: the engine of
-// the random tests and of the fuzzer. Where the choices come from (a seed, a file of the fuzzer) is
-// the caller's business.
+// A store history runs MAP and UNMAP on a store and on the oracle side by side, for the random
+// tests and the fuzzer. Where the choices come from (a seed, a file of the fuzzer) is the caller's
+// business.
 //
 // Threading: owner-only.
 // Invariants: History.1 after every operation both stores gave the same status, the same number of

@@ -1,5 +1,5 @@
-// The registry of domain stores: what devices, plans, tests and benches choose from by name. A new
-// store is its files and one line in stores.cpp.
+// The registry of domain stores makes a store by the name that a device, plan, test or bench gives.
+// A new store is its files and one line in stores.cpp.
 //
 // Threading: immutable.
 #pragma once

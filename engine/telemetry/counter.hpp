@@ -1,4 +1,4 @@
-// Numbers that one thread changes and any other may look at.
+// A counter is changed by one thread and read by any other.
 //
 // Threading: one writer, any number of readers.
 // Invariants: the writer pays a plain add; a reader sees an untorn value, a moment old at most.

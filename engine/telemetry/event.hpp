@@ -1,8 +1,7 @@
-// Events: what lcores leave behind for whoever looks. They are of fixed size and without pointers, so that the
-// same bytes serve a file and shared memory. Which lcore it was is said by the ring, or the block of a file,
-// that holds the event.
-// What an event says beside its kind and its time is read and written through the body of its kind: see
-// event_bodies.hpp.
+// An event records what happened on an lcore, in 32 bytes without pointers, so that the same bytes
+// serve a file and shared memory. The ring, or the block of a file, that holds the event names the
+// lcore. What an event says beside its kind and its time is read and written through the body of
+// its kind: see event_bodies.hpp.
 //
 // Threading: plain values.
 // Limits: times are ticks of clock.hpp.

@@ -1,6 +1,5 @@
-// Bodies: what the events of a kind say beside their kind and their time. Who writes an event fills in the body
-// and calls event(); who reads one asks the body's of(). Nobody else needs to know in which field an event keeps
-// what.
+// An event body names the fields of one kind of event. A writer fills in the body and calls
+// event(); a reader calls the body's of(). No other code knows which field of an event holds what.
 //     probe.record(AttachEvent{endpoint, domain}.event(EventKind::kAttach, now));
 //     if (event.kind == EventKind::kAttach) use(AttachEvent::of(event).domain);
 //

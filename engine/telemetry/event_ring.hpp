@@ -1,16 +1,17 @@
-// The ring between an lcore and the recorder, and the way in which somebody else may watch it.
+// An event ring carries events from an lcore to the recorder; an observer reads along without
+// either of them noticing.
 //
 //     lcore --Probe::record()--> EventRing --drain()--> recorder
 //                                    \--RingObserver::read()--> a viewer, in this process or another
 //
 // Threading: EventRing::record() by one producer (the lcore), drain() by one consumer (the recorder); a
 // RingObserver belongs to its thread, and there may be any number of them.
-// Invariants: Q1 nobody waits: a full ring drops the event and counts it. Q2 an observer writes nothing, so
+// Invariants: nobody waits: a full ring drops the event and counts it. An observer writes nothing, so
 // it can neither slow the producer nor make room for it; what was overwritten before or while it copied
-// is counted as lost and never returned. Q3 events come out in the order in which they were recorded.
+// is counted as lost and never returned. Events come out in the order in which they were recorded.
 // Limits: capacity is rounded up to a power of two. An observer sees the last capacity - 1 events.
 //
-// Why an observer never returns a torn event (Q2). The producer writes event t into slot t % capacity
+// Why an observer never returns a torn event. The producer writes event t into slot t % capacity
 // after its store of tail = t, and stores the slot's words with release. If the observer's acquire load
 // of a word of event i's slot yields a word of a later event t >= i + capacity, then the producer's store
 // of tail = t happened before; the observer's load of the tail after the copy yields t or more, and it

@@ -1,5 +1,5 @@
-// The shared memory of a run: a header, what the run is doing, and the rings of its lcores, in a memfd that
-// a viewer in another process maps read-only through /proc/<pid>/fd/<n>.
+// A segment shares a run with viewers: a header, what the run is doing, and the rings of its
+// lcores, in a memfd that another process maps read-only through /proc/<pid>/fd/<n>.
 //
 //     header 8 KiB   magic, version, sizes, process, clock, names, the directory of the rings
 //                    status: what runs now, under a sequence lock
@@ -7,9 +7,9 @@
 //
 // Threading: RunSegment::set_status() by one thread; each ring as event_ring.hpp says. A SegmentView belongs
 // to its thread. Everything else in the header is written before anybody can find the segment.
-// Invariants: G1 the run never waits for, looks at or knows a viewer. G2 a view trusts nothing: every size
+// Invariants: the run never waits for, looks at or knows a viewer. A view trusts nothing: every size
 // and offset is checked against the file before it is used, and a file that could shrink is refused,
-// because touching what is gone would kill the viewer. G3 nothing is left behind: the kernel frees the
+// because touching what is gone would kill the viewer. Nothing is left behind: the kernel frees the
 // memory when the run and its last viewer are gone, however they ended.
 // Limits: kMostRings rings; names longer than their fields are cut off, a longer directory is an error.
 #pragma once
@@ -114,7 +114,7 @@ class SegmentView {
   const std::vector<RingPlace>& rings() const { return rings_; }
   // From the oldest event that is still there. The view outlives the observer.
   RingObserver observe(std::size_t ring) const;
-  // Nothing when the run kept changing it while we looked: look again later.
+  // Nothing when the run changed it during each attempt: ask again later.
   std::optional<SegmentStatus> status() const noexcept;
 
  private:

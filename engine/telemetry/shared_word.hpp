@@ -1,6 +1,6 @@
-// Words of memory that several threads or processes look at while one of them writes: every access is an
-// atomic of 64 bits, so that nothing is torn and nothing is a data race, in memory that was not made as
-// atomics (a mapped segment).
+// A shared word is read by several threads or processes while one of them writes it: every access
+// is an atomic of 64 bits, so that nothing is torn and nothing is a data race, in memory that was
+// not made as atomics (a mapped segment).
 //
 // Threading: anywhere; the orders are the caller's, with their partners named there.
 // Limits: 8-byte aligned words. Loads are also right on a mapping that is read-only.

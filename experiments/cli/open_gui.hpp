@@ -1,4 +1,4 @@
-// The application is opened on a run from here, where there is a display to open it on.
+// The application opens a run where there is a display.
 //
 // Threading: the main thread.
 #pragma once

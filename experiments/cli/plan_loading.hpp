@@ -1,4 +1,4 @@
-// A plan is found, checked and resolved here for the verbs that take one.
+// Plan loading finds, checks and resolves the plan that a verb names.
 //
 // Threading: pure functions on files.
 #pragma once

@@ -1,11 +1,12 @@
-// Mappings that outlive their unmap by design (DmaMapping::persistent), counted instead of recorded:
-// they open no window, and a bounce strategy makes millions of them a second, more than event
-// rings hold. What is recorded of them is a bounded sample for people to look at.
+// A persistent lifetime is that of a mapping which outlives its unmap by design
+// (DmaMapping::persistent). Such lifetimes open no window and are counted, because a bounce
+// strategy makes millions of them a second, more than event rings hold; a bounded sample of them is
+// recorded for people to look at.
 //
 // Threading: owner-only: the guest lcore.
-// Invariants: every life is in the totals, whether it left events or not; a map that left an event is
+// Invariants: every lifetime is in the totals, whether it left events or not; a map that left an event is
 // followed by an unmap that does.
-// Limits: kEventsPerWindow lives leave events in a window of a millisecond. Two live mappings whose
+// Limits: kEventsPerWindow lifetimes leave events in a window of a millisecond. Two live mappings whose
 // addresses share a slot may leave an unpaired event.
 #pragma once
 

@@ -1,5 +1,5 @@
-// A request's bytes beside the wire layout, field by field: where each lies, what it is called,
-// what it says. And the short names that pictures use.
+// A message layout names the fields of a request's bytes: where each lies, what it is called, what
+// it says. It also gives the short names that pictures use.
 //
 // Threading: pure functions.
 // Invariants: the fields of a message follow each other without gaps and cover all its bytes;

@@ -2,9 +2,9 @@
 // what the simulation then does.
 //
 // Threading: immutable.
-// Invariants: L1 no right answer is written down: each choice says what would have to be seen in
-// the snapshots before and after the step, and exactly one of them is (lessons_test.cpp). L2
-// numbers in texts are taken from the snapshot.
+// Invariants: no right answer is written down: each choice says what would have to be seen in
+// the snapshots before and after the step, and exactly one of them is (lessons_test.cpp).
+// Numbers in texts are taken from the snapshot.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// The registry of lessons. A new lesson is one file lesson_x.cpp and a line here and in lessons().
+// The registry of lessons lists the lessons in their order. A new lesson is one file lesson_x.cpp,
+// its declaration below and a line in lessons().
 //
 // Threading: pure functions; lessons() is immutable.
 #pragma once

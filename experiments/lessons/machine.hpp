@@ -1,5 +1,5 @@
-// The real engine behind one store and one IOTLB, cut where a lesson wants to stop: between the
-// request and the poll, and between any two parts of an endpoint's access.
+// A machine runs the real device with one store and one IOTLB and stops where a lesson wants:
+// between a request and the poll, and between any two parts of an endpoint's access.
 //
 // Threading: owner-only.
 // Invariants: nothing is computed here that the engine computes: every answer is Device's. What its features and config

@@ -1,4 +1,4 @@
-// The numbers beside the picture: what the simulation has counted, and what its clock assumes.
+// The numbers of a step show what the simulation has counted and what its clock assumes.
 //
 // Threading: pure functions over plain values.
 #pragma once

@@ -1,5 +1,5 @@
-// A snapshot as boxes of short lines: what the widget draws, and the same in words for those who
-// cannot see it.
+// A picture shows a snapshot as boxes of short lines, for the widget to draw, and says the same in
+// words for those who cannot see it.
 //
 // Threading: pure functions over plain values.
 // Invariants: every line comes from the snapshot; stale lines, and only those, are Tone::kStale.

@@ -1,8 +1,9 @@
-// Plays a lesson: forwards by one step, backwards by running it again from the start.
+// A player steps through a lesson: forwards by one step, backwards by running the lesson again from
+// the start.
 //
 // Threading: owner-only.
-// Invariants: P1 the frame of step n is read from a scene that has just run steps 0 to n and is
-// then thrown away, so looking changes nothing and going back is exact. P2 at() < count().
+// Invariants: the frame of step n is read from a scene that has just run steps 0 to n and is
+// then thrown away, so looking changes nothing and going back is exact. There is always a frame: at() < count().
 #pragma once
 
 #include <cstddef>

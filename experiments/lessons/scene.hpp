@@ -1,4 +1,4 @@
-// A scene is a stage with its guest, and what a lesson tells about them: the thing that a lesson's steps act on.
+// A scene joins a stage, its guest and the lesson's notes on both; the steps of a lesson act on it.
 //
 // Threading: owner-only.
 // Invariants: the same steps on a new scene of the same engine give the same snapshots.
@@ -50,7 +50,7 @@ class Scene {
   void score(Score score) { scores_.push_back(std::move(score)); }
   std::vector<Score>& scores() { return scores_; }
 
-  // M2: for a scene that is thrown away.
+  // For a scene that is thrown away: lookups count and apply invalidations (machine.hpp).
   Snapshot look();
 
  private:

@@ -53,7 +53,7 @@ struct Snapshot {
   bool shows_disk = false;         // The disk takes part.
   std::uint64_t records_read = 0;  // By the driver.
   std::vector<Score> scores;
-  std::uint64_t violations = 0;  // G3
+  std::uint64_t violations = 0;  // Of C1; see Stage::violations().
 
   const AccessView& nic() const { return accesses[kNic]; }
   const AccessView& disk() const { return accesses[kDisk]; }

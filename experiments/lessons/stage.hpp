@@ -7,8 +7,8 @@
 // somebody has called go_on(). The call stands on the stack all that time; no thread waits.
 //
 // Threading: owner-only.
-// Invariants: G1 the clock moves only by the labelled costs of `Costs`, which are assumptions of
-// the lessons, not measurements. G2 moves() is what happened since begin_step(), in order. G3
+// Invariants: the clock moves only by the labelled costs of `Costs`, which are assumptions of
+// the lessons, not measurements. What happened since begin_step() is in moves(), in order.
 // violations() counts every translation or copied byte that a completed UNMAP should have prevented
 // (C1); it stays 0.
 #pragma once
@@ -36,8 +36,8 @@ namespace violet::lessons {
 enum class Moment : std::uint8_t {
   kNever,
   kBeforeRequest,  // It is about to write a request.
-  kWritten,        // The request is in the ring; nobody has been told.
-  kWaiting         // It has told whom it had to tell and begins to spin.
+  kWritten,        // The request is in the ring; no kick was sent.
+  kWaiting         // The kick, if one was wanted, is sent, and the spinning begins.
 };
 
 class Stage final : public Doorbell, public SpinHook, private RingListener {
@@ -98,7 +98,7 @@ class Stage final : public Doorbell, public SpinHook, private RingListener {
   // Ranges that lessons asked about: where look() looks.
   const std::vector<IovaRange>& ranges() const { return ranges_; }
   void watch(IovaRange range);
-  // M2: for a stage that is thrown away.
+  // For a stage that is thrown away: lookups count and apply invalidations (machine.hpp).
   MachineView look();
   std::uint64_t violations() const { return violations_; }
   // The last UNMAP of the address was answered, and no MAP since.

@@ -29,7 +29,7 @@ class RingListener {
   virtual ~RingListener() = default;
   virtual void before_request() = 0;  // It is about to write one.
   virtual void written(const RequestView& request) = 0;
-  virtual void published() = 0;  // The engine can see what was written; nobody has been told.
+  virtual void published() = 0;  // The engine can see what was written; no kick was sent.
   virtual void read(const RequestView& request) = 0;
 };
 

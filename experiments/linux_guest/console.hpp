@@ -2,7 +2,7 @@
 //
 // Threading: owner-only; the lines come on a thread of the console's own.
 // Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file.
-// Limits: a line longer than kLongestLine is cut there; keys beyond kMostKeys are not heard.
+// Limits: a line longer than kLongestLine is cut there; keys beyond kMostKeys are ignored.
 #pragma once
 
 #include <functional>

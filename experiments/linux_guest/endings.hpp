@@ -1,4 +1,5 @@
-// Endings are what ends a guest besides itself: SIGINT, SIGTERM and the end of its time, as descriptors to poll.
+// An ending stops a guest from outside: SIGINT, SIGTERM or the end of its time, each a descriptor
+// to poll.
 //
 // Threading: the main thread.
 #pragma once

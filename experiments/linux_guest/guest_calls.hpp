@@ -1,16 +1,16 @@
-// Guest calls reconstructs the DMA-API calls of a real guest, as far as they can be seen from outside: events of the
-// guest's ring, made of what the engine left in its own while it ran the guest's requests.
+// The guest's DMA-API calls are reconstructed from outside: events of the guest's ring are made
+// from those that the engine recorded in its own ring while it ran the guest's requests.
 //
 //     engine's ring --observe--> GuestCalls --kDmaMap, kDmaUnmap, kKick--> guest's ring
 //
 // Threading: the lcore that polls the engine, which also is the producer of both rings.
-// Invariants: C1 one kDmaMap a MAP, one kDmaUnmap a mapping that went: which MAPs were one call the guest
-// does not say. C2 no window that is computed from these events is shorter than the true one. A strict
+// Invariants: one kDmaMap a MAP, one kDmaUnmap a mapping that went: which MAPs were one call the guest
+// does not say. No window that is computed from these events is shorter than the true one. A strict
 // unmap returns after its UNMAP is complete (drivers/iommu/virtio-iommu.c spins for it) and is stamped with
 // that time; a lazy one returns when its UNMAP is in the ring or later, and is stamped with the beginning
 // of the last poll that left the ring empty, when it was not there yet. C3 `took` is 0: how long a call took
 // the guest cannot be seen.
-// Limits: C2 needs a driver whose descriptor chains are well formed, as Linux's are: a poll that meets others may leave
+// Limits: that needs a driver whose descriptor chains are well formed, as Linux's are: a poll that meets others may leave
 // requests in the ring unseen. The windows of a lazy guest are too long by up to the time between two polls; with an engine
 // that is polled only after kicks, by up to the time between two kicks.
 #pragma once

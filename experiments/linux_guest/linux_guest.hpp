@@ -1,5 +1,5 @@
-// A Linux guest runs in stock QEMU, from start to end; its IOMMU is the engine, its disk and its network card are
-// endpoints of ours.
+// A Linux guest runs in stock QEMU, from start to end; its IOMMU is the engine, its disk and its
+// network card are endpoints behind it.
 //
 // Threading: run() on the main thread, once in a process (it starts EAL). It sleeps there; the functions
 // are polled on an lcore of their own.
@@ -21,7 +21,7 @@ namespace violet::linux_guest {
 // What a guest can do (init.sh).
 //   verify   writes its disk and reads it back, sends to itself over the network card, compares
 //   rebind   the same around taking the disk from its driver and giving it back, twice
-//   reboot   the same in two lives
+//   reboot   the same before and after a reboot
 //   boot     nothing
 //   fio      random reads and writes of 4 KiB on the disk
 //   iperf3   TCP to itself over the network card

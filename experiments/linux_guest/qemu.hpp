@@ -1,4 +1,4 @@
-// QEMU runs as a child process: its command line for a guest whose IOMMU and devices are ours, its start and end.
+// QEMU runs as a child process: its command line for a guest whose IOMMU and devices are served by Violet, its start and end.
 //
 // Threading: the main thread.
 // Invariants: the child dies with the thread that started it (PR_SET_PDEATHSIG); stop() leaves no process

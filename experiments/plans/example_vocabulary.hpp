@@ -1,5 +1,6 @@
-// A vocabulary for tests and the fuzzer, with the names that the bundled plans use. The real one comes
-// from the registries and must cover the bundled plans too; the runner's tests check that.
+// An example vocabulary gives tests and the fuzzer the names that the bundled plans use. The real
+// vocabulary comes from the registries and must cover the bundled plans too; the runner's tests
+// check that.
 #pragma once
 
 #include "experiments/plans/vocabulary.hpp"

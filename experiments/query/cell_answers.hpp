@@ -1,4 +1,4 @@
-// A CellQueries over CellData: hands each question to the function that answers it.
+// Cell answers pass each question of CellQueries to the function over CellData that answers it.
 //
 // Threading: as CellQueries; who derives from it says with hold() for how long the data stays as it is.
 #pragma once

@@ -1,7 +1,7 @@
 // CellData holds the events and the pyramid of one cell, and chooses which of them answers a query.
 //
 // Threading: immutable while queries run.
-// Invariants: C1 a query reads at most kMostScanned events, or replays at most kMostReplayed of them from a
+// Invariants: a query reads at most kMostScanned events, or replays at most kMostReplayed of them from a
 // checkpoint; what is longer is answered by the pyramid.
 #pragma once
 

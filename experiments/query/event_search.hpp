@@ -1,7 +1,7 @@
-// Finds events by time, address, endpoint and operation: counting them, and fetching the n-th.
+// An event search counts events by time, address, endpoint and operation, and fetches the n-th.
 //
 // Threading: any; several questions at once.
-// Invariants: V1 counts are exact. V2 lines come in order of time; their numbers are KeptEvents'.
+// Invariants: counts are exact. Lines come in order of time; their numbers are KeptEvents'.
 // Limits: a filtered count of more events than kMostScanned reads them all the first time that filter is
 // used, and remembers how many each block has (4 bytes a block, the last few filters).
 #pragma once

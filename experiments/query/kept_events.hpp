@@ -1,7 +1,8 @@
-// The events of a cell that can be looked at one by one, in the blocks in which they were recorded.
+// Kept events are those of a cell that can be read one by one, in the blocks in which they were
+// recorded.
 //
 // Threading: add() and drop() by one thread while nobody else looks; everything else from any thread.
-// Invariants: K1 streams are in order of time as far as the recorded blocks are. K2 the number of an
+// Invariants: streams are in order of time as far as the recorded blocks are. The number of an
 // event (see number_of) counts all events with an earlier time, and those of the same time by stream and
 // place.
 // Limits: the events outlive the object; a block costs 40 bytes.

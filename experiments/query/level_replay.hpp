@@ -42,7 +42,7 @@ void load_state(const CellData& cell, const CellData::ReplayFrom& from,
   tracker.begin_at(from.checkpoint != nullptr ? cell.pyramid.facts.start + from.checkpoint->at : 0);
 }
 
-// visit(life, granule, live, stale) for all pages of the state.
+// visit(lifetime, granule, live, stale) for all pages of the state.
 template <class Visit>
 void for_state(const LifetimeTable& table, Visit&& visit) {
   for (std::uint32_t id = 0; id < table.lifetimes.size(); ++id) {

@@ -1,8 +1,9 @@
-// A cell that is still growing: its newest events in a bounded buffer, everything in a pyramid.
+// A live cell grows while it is asked: its newest events are in a bounded buffer, all of them in a
+// pyramid.
 //
 // Threading: advance() and end() by one thread (the live run's worker); questions from any.
-// Invariants: B1 at most kMostKept events and one block are kept. B2 a question sees all of an advance() or
-// nothing of it; version() grows after each advance(). B3 info() waits for nobody who aggregates or asks.
+// Invariants: at most kMostKept events and one block are kept. A question sees all of an advance() or
+// nothing of it; version() grows after each advance(). A call of info() waits for nobody who aggregates or asks.
 #pragma once
 
 #include <atomic>

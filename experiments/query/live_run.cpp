@@ -111,7 +111,7 @@ void LiveRun::copy_ring(std::size_t ring, std::size_t& budget) {
   if (count == 0 && fresh == 0) return;
   budget -= std::max<std::size_t>(count, 1);  // A loss is work, too: a pull must end.
   told_read_to_end_[ring] = read_to_end_[ring];
-  LiveSorter::Taken taken{ring, {}, fresh, read_to_end_[ring]};
+  LiveSorter::RingBatch taken{ring, {}, fresh, read_to_end_[ring]};
   taken.events.assign(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(count));
   pulled_.push_back(std::move(taken));
 }
@@ -159,7 +159,7 @@ void LiveRun::pull() {
   const auto after = source_->status();
   if (after) status_ = after;
   {
-    // All at once: half of a pull would tell the time of one ring and hide the events of another (A4).
+    // All at once: half of a pull would tell the time of one ring and hide the events of another.
     const std::lock_guard lock(mutex_);
     waiting_ += allowed - budget;
     queue_.insert(queue_.end(), std::make_move_iterator(pulled_.begin()),
@@ -207,9 +207,9 @@ void LiveRun::work() {
   } plan{this};
   step_back(kAggregatingNice);
   LiveSorter sorter(source_->info(), source_->rings(), missed(), &Plan::name, &plan);
-  std::size_t most_waiting = 0;  // A2; 0: not known.
+  std::size_t most_waiting = 0;  // 0: not known.
   while (true) {
-    std::vector<LiveSorter::Taken> taken;
+    std::vector<LiveSorter::RingBatch> taken;
     std::optional<SegmentStatus> said;
     std::string why_cut;
     bool at_end = false;

@@ -1,13 +1,14 @@
-// A run that goes on, watched from outside: pull() copies what is new, a worker sorts it into cells.
+// A live run reads a run from outside while it goes on: pull() copies new events, a worker sorts
+// them into cells.
 //
 //     LiveSource --pull(), main thread--> queue --worker: LiveSorter--> LiveCell (events, pyramid) <-- questions
 //
 // Threading: pull(), progress(), cells() and open_cell() from one thread (the main one); cells as LiveCell.
-// Invariants: A1 pull() copies at most kMostAPull events and never waits. A2 what waits for the worker is
+// Invariants: pull() copies at most kMostAPull events and never waits. What waits for the worker is
 // bounded by what it does in kMostLagS, and by kMostWaiting events: beyond that nothing is read, and what
-// the rings then overwrite is counted as lost. So a viewer that gets little of a CPU shows less, not later. A3 the
-// run is only read. A4 nothing is shown past a time for which a ring may still hold events that were not read.
-// A5 a run that is over is said to be so once all that it left has been sorted, so that every number is final then.
+// the rings then overwrite is counted as lost. So a viewer that gets little of a CPU shows less, not later. The
+// run is only read. Nothing is shown past a time for which a ring may still hold events that were not read.
+// A run that is over is said to be so once all that it left has been sorted, so that every number is final then.
 // Limits: events are shown once the recorder has said what time it is, a few tens of milliseconds later.
 #pragma once
 
@@ -88,13 +89,13 @@ class LiveRun : public RunQueries {
   std::vector<bool> read_to_end_;       // Rings, in this pull.
   std::vector<bool> told_read_to_end_;  // What the worker knows of that.
   std::vector<Event> buffer_;
-  std::vector<LiveSorter::Taken> pulled_;     // In this pull.
-  std::optional<SegmentStatus> status_;       // The last that could be read.
-  std::optional<LiveSource::Ending> ending_;  // Once the process is gone.
+  std::vector<LiveSorter::RingBatch> pulled_;  // In this pull.
+  std::optional<SegmentStatus> status_;        // The last that could be read.
+  std::optional<LiveSource::Ending> ending_;   // Once the process is gone.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;
-  std::vector<LiveSorter::Taken> queue_;
+  std::vector<LiveSorter::RingBatch> queue_;
   std::optional<SegmentStatus> said_;  // While all of the queue was read; see LiveSorter::sort().
   std::size_t waiting_ = 0;
   std::size_t most_waiting_ = kMostAPull;

@@ -29,7 +29,7 @@ Ticks LiveSorter::skew() const { return static_cast<Ticks>(kSkewNs / info_.ns_pe
 
 // --- What the rings gave ---
 
-void LiveSorter::take(Taken part) {
+void LiveSorter::take(RingBatch part) {
   Waiting& waiting = waiting_[part.ring];
   const bool recorder = rings_[part.ring].role == RingRole::kRecorder;
   if (recorder && part.lost_before > 0 && !in_gap_) {
@@ -97,16 +97,16 @@ void LiveSorter::end_gap(const std::optional<CellKey>& cell) {
   newest_ = cell;
 }
 
-void LiveSorter::sort(std::vector<Taken> taken, const std::optional<SegmentStatus>& now,
+void LiveSorter::sort(std::vector<RingBatch> taken, const std::optional<SegmentStatus>& now,
                       Cells& fresh) {
   bool recorder_read = true;
-  for (Taken& part : taken) take(std::move(part));
+  for (RingBatch& part : taken) take(std::move(part));
   Ticks known = recorder_;
   bool all_read = true;
   for (std::size_t i = 0; i < waiting_.size(); ++i) {
     if (!waiting_[i].behind) continue;
     all_read = false;
-    known = std::min(known, *waiting_[i].behind);  // S5
+    known = std::min(known, *waiting_[i].behind);
     if (rings_[i].role == RingRole::kRecorder) recorder_read = false;
   }
   if (now) said_ = now;

@@ -1,17 +1,17 @@
-// A live sorter splits what a run's rings gave into cells, in order of time: the half of a live run that its
-// worker has, without the thread.
+// A live sorter splits the events of a run's rings into cells, in order of time: what the worker of
+// a live run does, without the thread.
 //
-//     rings --LiveRun::pull()--> Taken --sort()--> LiveCell, LiveCell, ...
+//     rings --LiveRun::pull()--> RingBatch --sort()--> LiveCell, LiveCell, ...
 //
 // The recorder's marks say where a cell begins and ends (Phase). Each is a border, and a border is crossed once
 // nothing of the cell before it can still be in a ring: at once where every ring was read to its end after the
 // mark was, and otherwise when what is known of all rings is later than the mark.
 //
 // Threading: owner-only; the cells that it hands out as LiveCell says.
-// Invariants: S1 what lies between a cell's first mark and its kEnd mark, both included, is that cell's, however
-// the rings were read. S2 what lies between two cells is nobody's, as it is nobody's in the recording. S3 a cell
-// ends with its kEnd mark and not with the next cell. S4 a mark that was lost is made up for by the next one,
-// or by what the run says it does; the cell is then told that its beginning is missing. S5 nothing is shown past
+// Invariants: what lies between a cell's first mark and its kEnd mark, both included, is that cell's, however
+// the rings were read. What lies between two cells is nobody's, as it is nobody's in the recording. A cell
+// ends with its kEnd mark and not with the next cell. A mark that was lost is made up for by the next one,
+// or by what the run says it does; the cell then says that its beginning is missing. Nothing is shown past
 // a time for which a ring may still hold events that were not read.
 // Limits: events that an lcore took the time of more than kSkewNs before it recorded them count where the cell
 // then is.
@@ -33,7 +33,7 @@ class LiveSorter {
  public:
   // Of one ring. The recorder's ring is read to its end before any other: `all` of another ring then says that
   // it holds nothing older than the recorder's newest event.
-  struct Taken {
+  struct RingBatch {
     std::size_t ring = 0;
     std::vector<Event> events;
     std::uint64_t lost_before = 0;
@@ -54,8 +54,8 @@ class LiveSorter {
 
   // Sorts in; cells that begin are appended to `fresh`. `now` is what the run said it does, before the rings were
   // read as well as after it; nothing: that changed meanwhile, or could not be read.
-  void sort(std::vector<Taken> taken, const std::optional<SegmentStatus>& now, Cells& fresh);
-  // Nothing comes any more; `why_cut` is told to a cell whose kEnd mark never came.
+  void sort(std::vector<RingBatch> taken, const std::optional<SegmentStatus>& now, Cells& fresh);
+  // Nothing comes any more; `why_cut` goes to a cell whose kEnd mark never came.
   void end(const std::string& why_cut, Cells& fresh);
 
   // Everything before it is shown; nothing: the recorder has said nothing so far.
@@ -84,7 +84,7 @@ class LiveSorter {
     CellKey cell;
   };
 
-  void take(Taken part);
+  void take(RingBatch part);
   void note(const Event& event);
   void note_mark(const Event& event);
   void end_gap(const std::optional<CellKey>& cell);
@@ -113,7 +113,7 @@ class LiveSorter {
   bool began_ = false;                 // The gap at the very beginning is over.
   std::shared_ptr<LiveCell> current_;
   Ticks current_start_ = 0;
-  Ticks recorder_ = 0;  // The newest time that the recorder told.
+  Ticks recorder_ = 0;  // The newest time among the recorder's events.
   std::optional<Ticks> shown_until_;
 };
 

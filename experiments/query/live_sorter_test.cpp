@@ -42,7 +42,7 @@ SegmentStatus doing(std::uint32_t cell, std::uint32_t repetition = 0) {
 struct Sorted {
   explicit Sorted(std::vector<bool> missed = {false, false, false}, double ns_per_tick = 1)
       : sorter({.ns_per_tick = ns_per_tick}, kPlaces, missed, &name_of, nullptr) {}
-  void sort(std::vector<LiveSorter::Taken> taken, std::optional<SegmentStatus> now = doing(0)) {
+  void sort(std::vector<LiveSorter::RingBatch> taken, std::optional<SegmentStatus> now = doing(0)) {
     sorter.sort(std::move(taken), now, cells);
   }
   void end(const std::string& why = "cut") { sorter.end(why, cells); }
@@ -66,12 +66,12 @@ class Reader {
 
   // The recorder's ring first. `held_back` of a ring's events stay in it, because the pull's budget ends there.
   void pull(const std::array<std::size_t, kRings>& happened, unsigned held_back = 0) {
-    std::vector<LiveSorter::Taken> taken;
+    std::vector<LiveSorter::RingBatch> taken;
     bool more = true;
     constexpr std::array<std::size_t, kRings> kOrder{kRecorder, kEngine, kGuest};
     for (std::size_t i = 0; i < kRings; ++i) {
       const std::size_t ring = kOrder[i];
-      LiveSorter::Taken part{ring, {}, 0, true};
+      LiveSorter::RingBatch part{ring, {}, 0, true};
       // Without the recorder's word the others are not looked at.
       if (more) part.events = fresh(ring, happened[i]);
       part.all = more;

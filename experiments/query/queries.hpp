@@ -3,9 +3,9 @@
 // and a replay answer through the same interface; no view ever holds events.
 //
 // Threading: a CellQueries may be asked from any thread, several at once; answers are plain values.
-// Invariants: F1 the cost of an answer depends on the columns, rows or lines that were asked for and not on the
-// length of the run. F2 what was lost is marked (gap, missing), never interpolated. F3 an answer says what time
-// it is about and how fine it is (Resolution). F4 what is not known is absent (std::optional, Column::known())
+// Invariants: the cost of an answer depends on the columns, rows or lines that were asked for and not on the
+// length of the run. What was lost is marked (gap, missing), never interpolated. An answer says what time
+// it is about and how fine it is (Resolution). What is not known is absent (std::optional, Column::known())
 // and has a reason; zero is a number that was counted.
 // Units: times are nanoseconds since the repetition began (its kStart mark); latencies are nanoseconds.
 // Limits: time windows are half-open [from, to).
@@ -179,7 +179,7 @@ struct PageLifetimes {
   // Nothing: it was not mapped before that moment, or the moment is not `searched`.
   std::optional<std::size_t> current;
   bool truncated =
-      false;  // More lives than were asked for, or not all that happened was looked through.
+      false;  // More lifetimes than were asked for, or not all that happened was looked through.
   TimeWindow searched;  // What was looked through: of other times nothing is said.
 };
 

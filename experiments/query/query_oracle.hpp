@@ -1,5 +1,5 @@
-// Answers to a feed's questions by brute force: all events in order, page by page, nothing clever. What the
-// tests compare with.
+// The query oracle answers a view's questions by brute force: all events in order, page by page,
+// nothing clever. Tests compare with its answers.
 //
 // Threading: plain values.
 // Limits: judges as the exposure ledger does, for histories without lost events.
@@ -156,7 +156,7 @@ class QueryOracle {
   std::map<std::uint32_t, std::uint32_t> domain_of_;
   std::set<std::pair<std::uint32_t, std::uint64_t>> ever_;
   std::vector<OracleLifetime> lifetimes_;
-  std::vector<std::size_t> open_;  // Lives that something may still happen to.
+  std::vector<std::size_t> open_;  // Lifetimes that something may still happen to.
 };
 
 }  // namespace violet::query

@@ -1,4 +1,5 @@
-// A made-up run as a trace in memory, its feed, and its oracle, for the tests.
+// A query rig holds a synthetic run as a trace in memory, with its queries and its oracle, for the
+// tests.
 //
 // Threading: owner-only.
 #pragma once

@@ -95,9 +95,9 @@ class Horizon {
   std::vector<Ticks> first_after_;
 };
 
-Result<std::unique_ptr<Aggregation>> fold_cell(const EventTrace& trace, const TraceCell& cell,
-                                               AggregationOptions options, bool verify,
-                                               const OpenProgress& progress) {
+Result<std::unique_ptr<Aggregation>> aggregate_cell(const EventTrace& trace, const TraceCell& cell,
+                                                    AggregationOptions options, bool verify,
+                                                    const OpenProgress& progress) {
   options.ns_per_tick = trace.info().ns_per_tick;
   auto aggregation = std::make_unique<Aggregation>(options);
   const Horizon horizon(trace, cell.blocks);
@@ -129,7 +129,7 @@ std::string axis(const results::CellRecord& cell, std::string_view name) {
 }
 
 // What a reader has to know of a cell whose stored pyramid was of no use.
-std::string folded_instead(const std::string& why, const TraceCell& cell) {
+std::string aggregated_instead(const std::string& why, const TraceCell& cell) {
   std::string notice = why + "; what is shown was computed from the events instead";
   if (cell.not_kept > 0) notice += ", of which the trace keeps the first only";
   return notice;
@@ -338,12 +338,12 @@ Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t in
   if (stored) {
     opened->keep(*pyramids_, *stored);
   } else {
-    auto aggregation = fold_cell(*trace_, cell, bounds_, verify_, progress);
+    auto aggregation = aggregate_cell(*trace_, cell, bounds_, verify_, progress);
     if (!aggregation) return tl::unexpected<Error>(aggregation.error());
     opened->keep(std::move(*aggregation));
   }
   trace_->give_back_pages();
-  opened->finish(cell, with_notice(index, why.empty() ? why : folded_instead(why, cell)));
+  opened->finish(cell, with_notice(index, why.empty() ? why : aggregated_instead(why, cell)));
   return std::shared_ptr<const CellQueries>(std::move(opened));
 }
 

@@ -1,9 +1,10 @@
-// A run that has ended (or is looked at as if it had): its trace, mapped, and its stored pyramids.
+// A recorded run answers from files: its mapped trace and its stored pyramids. The run has ended,
+// or is read as if it had.
 //
 // Threading: as RunQueries; cells() also while a cell is being opened. Cells are immutable once opened and outlive the run.
-// Invariants: D1 opening a run reads the headers of its files and no events. D2 a cell without a stored
+// Invariants: opening a run reads the headers of its files and no events. A cell without a stored
 // pyramid gets one in memory when it is opened, and so does one whose stored pyramid is damaged or not
-// its own: its notice says so from then on. D3 what the results have and the recording has not is in damage().
+// its own: its notice says so from then on. What the results have and the recording has not is in damage().
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// A plausible life of a guest, made up and the same for the same seed: endpoints that map, use and unmap
-// buffers under one of three strategies, an engine that follows, a rogue that probes, a recorder that
-// marks and samples. For benches, tests and for trying the application without a run.
+// A synthetic run makes up the events of a guest, the same for the same seed: endpoints that map,
+// use and unmap buffers under one of three strategies, an engine that follows, a rogue that probes,
+// a recorder that marks and samples. For benches, tests and for trying the application without a
+// run.
 //
 // Threading: owner-only. The sink is called from run().
 // Invariants: batches are of one lcore each, in order of time, as the recorder would have taken them.

@@ -1,13 +1,13 @@
-// A watched run is what there is to see of a run once somebody has watched it to its end: its recording, and the
-// cells that only the watcher has.
+// A watched run joins the recording of a run with the cells that only its viewer has, once the
+// viewer has watched it to its end.
 //
 //     recording: the first repetition of every cell --+
 //                                                     +--> one list, in order of time
 //     live: every repetition that was seen -----------+
 //
 // Threading: as RunQueries; immutable.
-// Invariants: W1 a cell of the recording is shown from there, because it is whole there; but of a run that died
-// the one that has more events is, because the recording may lack the last moments. W2 no cell that was shown
+// Invariants: a cell of the recording is shown from there, because it is whole there; but of a run that died
+// the one that has more events is, because the recording may lack the last moments. No cell that was shown
 // live disappears.
 // Limits: cells that only the watcher has are gone with it: CellInfo::unrecorded says so.
 #pragma once

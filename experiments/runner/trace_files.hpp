@@ -2,7 +2,7 @@
 //
 // Threading: by the run's thread, before it measures.
 // Invariants: results do not depend on these files. One that a resumed run finds damaged is set aside as
-// <name>.damaged and begins anew; `warn` is told.
+// <name>.damaged and begins anew; `warn` is called with its name.
 #pragma once
 
 #include <functional>

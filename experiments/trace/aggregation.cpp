@@ -67,7 +67,7 @@ struct Aggregation::State : LifetimeSink {
   void note_lost(std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost);
   void apply_gaps(bool all);
   void start(const Event& first);
-  void aggregation(const Event& event);
+  void apply(const Event& event);
   void add_dma(const Event& event);
   void add_probe(const Event& event);
   void restore(const Event& event);
@@ -168,7 +168,7 @@ void Aggregation::State::checkpoint(Ticks at) {
   checkpoint_next = pyramid.facts.events + checkpoint_every;
 }
 
-void Aggregation::State::aggregation(const Event& event) {
+void Aggregation::State::apply(const Event& event) {
   if (!started) start(event);
   const Ticks at = relative(event.at);
   if (at < now) ++pyramid.facts.reordered;
@@ -303,7 +303,7 @@ void Aggregation::State::note_attached(const AttachEvent& attached) {
 }
 
 void Aggregation::State::merge(Ticks to, bool all) {
-  queue.merge(to, all, [this](std::uint16_t, const Event& event) { aggregation(event); });
+  queue.merge(to, all, [this](std::uint16_t, const Event& event) { apply(event); });
   until = std::max(until, to);
   pyramid.facts.end = now;
   pyramid.facts.untracked = tracker.table().untracked;

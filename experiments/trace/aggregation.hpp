@@ -1,13 +1,13 @@
-// Aggregates the events of one cell and repetition into a Pyramid while they come in.
+// An aggregation turns the events of one cell and repetition into a Pyramid while they come in.
 //
 //   add(lcore, events)      what a ring or a block of a file held
 //   advance(until)           nobody will bring an event before `until` any more: merge and aggregate up to it
 //   finish()                 merge and aggregate the rest
 //
 // Threading: owner-only.
-// Invariants: N1 memory is bounded whatever the run's length, but for what was taken and not advanced
-// over. N2 what is aggregated depends on the events and their times, not on how they were cut into calls.
-// N3 the judgement of what is stale is the exposure ledger's, with the end of reachability at its latest.
+// Invariants: memory is bounded whatever the run's length, but for what was taken and not advanced
+// over. What is aggregated depends on the events and their times, not on how they were cut into calls.
+// The judgement of what is stale is the exposure ledger's, with the end of reachability at its latest.
 // Limits: streams of one lcore may overlap (several rings); events that come later than they should
 // count at the time that was advanced to, and in PyramidFacts::reordered.
 #pragma once

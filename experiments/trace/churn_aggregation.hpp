@@ -1,5 +1,5 @@
-// Aggregates what happens to single pages into the churn grids: operations, and for how long a page was live or
-// stale in each column of time.
+// A churn aggregation adds what happens to single pages to the churn grids: operations, and for how
+// long a page was live or stale in each column of time.
 //
 // Threading: owner-only. Precondition: calls come in time order; times are ticks since the start.
 // Limits: memory grows with the pages that are live or stale at once and with those touched in a column.

@@ -1,5 +1,6 @@
-// Churn of pages over time in a bounded number of cells: when there are too many, neighbours in time or
-// neighbours in address are merged, whichever keeps the grid's shape.
+// A churn grid counts what happens to pages over time in a bounded number of cells: when there are
+// too many, neighbours in time or neighbours in address are merged, whichever keeps the grid's
+// shape.
 //
 // Threading: owner-only.
 // Invariants: column width >= what set_least_shift() said; cells and spans together stay below the limit

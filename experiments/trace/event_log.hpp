@@ -1,6 +1,6 @@
-// The events of one ring and one repetition in memory, in order. It reserves addresses for all that it may
-// hold and takes memory as it fills: a vector that doubles would copy hundreds of megabytes while the
-// rings overflow.
+// An event log holds the events of one ring and one repetition in memory, in order. It reserves
+// addresses for all that it may hold and takes memory as it fills: a vector that doubles would copy
+// hundreds of megabytes while the rings overflow.
 //
 // Threading: owner-only.
 // Limits: `capacity` events; what is beyond is refused.

@@ -1,5 +1,5 @@
-// The order of events brings those of several lcores into one order of time: a merge of streams, a queue that takes
-// what rings or blocks held, and the times in which events are missing.
+// An event order puts the events of several lcores into one order of time: a merge of streams, a
+// queue of pieces of rings or blocks, and the gaps in which events are missing.
 //
 // Threading: owner-only.
 // Invariants: at the same instant what changes mappings comes first (EventTraits), then the streams in their order.
@@ -123,7 +123,7 @@ class EventGaps {
     next_end_ = std::min(next_end_, to);
   }
 
-  // Whether events may be missing in a life from `from` to `to`.
+  // Whether events may be missing in a lifetime from `from` to `to`.
   bool touch(Ticks from, Ticks to) const {
     const auto gap = after(from);
     return gap != gaps_.end() && gap->from <= to;

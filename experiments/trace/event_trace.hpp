@@ -1,4 +1,5 @@
-// trace.events: the telemetry events of a run in checksummed blocks, each of one lcore.
+// An event trace stores the telemetry events of a run (trace.events) in checksummed blocks, each of
+// one lcore.
 //
 //   header  64 bytes   magic "VIOLEVT1", version, bytes per event, ns per tick, ticks and epoch at start
 //   block   32 bytes   magic "BLCK", number of events, events dropped before them, CRC-32 of the events,
@@ -7,8 +8,8 @@
 // Little-endian, as the machine that wrote it.
 //
 // Threading: a writer is owner-only; a reader is immutable and may be shared.
-// Invariants: E1 every block is with the kernel when append() returns. E2 a file cut short by a kill is
-// read up to its last whole block, and says so; a damaged header is an error with its offset. E3 opening
+// Invariants: every block is with the kernel when append() returns. A file cut short by a kill is
+// read up to its last whole block, and says so; a damaged header is an error with its offset. Opening
 // looks at headers alone, so its time does not depend on the events; verify() tells whether a
 // block's events are those that were written.
 // Limits: 65536 events a block; a reader maps the file and copies nothing. Version 2 only: version 1 had

@@ -86,7 +86,7 @@ TEST_F(EventTraces, DamageIsNamedWithItsOffset) {
   write(10);
   poke(second + 32 + 100, 'x');
   const auto trace = EventTrace::open(path_);
-  ASSERT_TRUE(trace) << trace.error().message;  // E3: nothing but the headers was looked at.
+  ASSERT_TRUE(trace) << trace.error().message;  // Nothing but the headers was looked at.
   EXPECT_TRUE(trace->verify(0));
   const Status damaged = trace->verify(1);
   ASSERT_FALSE(damaged);

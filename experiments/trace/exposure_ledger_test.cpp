@@ -147,7 +147,7 @@ TEST(Exposure, L1_OneUnmapEndsSeveralMaps) {
   EXPECT_EQ(report.peak_stale_pages.upper, 2u);
 }
 
-TEST(Exposure, ReusedAddressesKeepTheirLivesApart) {
+TEST(Exposure, ReusedAddressesKeepTheirLifetimesApart) {
   Story story;
   const auto a = buffer(0x1000, 0x80000);
   for (Ticks t = 0; t < 10; ++t) {

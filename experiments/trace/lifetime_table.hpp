@@ -1,9 +1,9 @@
-// The state under LifetimeTracker: which dma_maps are alive or still reachable, page by page, which UNMAPs are
-// in flight, what the engine has mapped and which endpoint is in which domain. Can be written down as a
-// checkpoint and be read back.
+// A lifetime table holds the state of a LifetimeTracker: which dma_maps are live or still
+// reachable, page by page, which UNMAPs are in flight, what the engine has mapped and which
+// endpoint is in which domain. It is saved as a checkpoint and loaded from one.
 //
 // Threading: owner-only.
-// Invariants: a page of a domain belongs to one life at a time, the newest; a life is kept until it is
+// Invariants: a page of a domain belongs to one lifetime at a time, the newest; a lifetime is kept until it is
 // unmapped and the last of its pages is complete.
 // Limits: LifetimeLimits, and kMostDomains domains.
 #pragma once
@@ -73,7 +73,7 @@ class LifetimeTable {
   };
   struct Flight {
     GranuleSpan range;
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> pages;  // Key, life.
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> pages;  // Key, lifetime.
   };
   struct Mapping {
     std::uint64_t first, last;
@@ -116,7 +116,7 @@ class LifetimeTable {
   // `by` took over the mapping that the last unmap of the page left in place: the same page with the same rights, and
   // nothing is handed out too early.
   bool continues(Page last, std::uint64_t granule, const Lifetime& by) const;
-  // A life's complete pages, which are kept for an unmap that is not to come.
+  // A lifetime's complete pages, which are kept for an unmap that is not to come.
   void forget_complete(std::uint32_t id);
   Flight new_flight(const GranuleSpan& range);
   void free_flight(Flight flight);
@@ -140,7 +140,7 @@ class LifetimeTable {
   }
 
   void push_persistent(const Lifetime& lifetime);
-  // The life that was there last, taken out; kNoLifetime when there is none.
+  // The lifetime that was there last, taken out; kNoLifetime when there is none.
   std::uint32_t pop_persistent(std::uint32_t endpoint, std::uint64_t granule);
   void map_range(std::uint32_t domain, const Mapping& mapping);
   void unmap_range(const GranuleSpan& range, std::uint64_t first, std::uint64_t last);
@@ -152,7 +152,7 @@ class LifetimeTable {
   void load(const PyramidView& pyramid, const Checkpoint& checkpoint);
 
   FlatTable<Page> pages;
-  FlatTable<std::uint32_t> persistent;  // Lives without pages, by persistent_key().
+  FlatTable<std::uint32_t> persistent;  // Lifetimes without pages, by persistent_key().
   FlatTable<Mapping> mappings;
   std::vector<Lifetime> lifetimes;
   std::vector<Flight> flights;
@@ -175,20 +175,20 @@ class LifetimeTable {
 // What a tracker gives to a sink. A sink derives from this one and hides what it wants to know.
 struct LifetimeSink {
   using Lifetime = LifetimeTable::Lifetime;
-  // Before a life begins; may set its tag.
+  // Before a lifetime begins; may set its tag.
   void tag(Lifetime&) {}
   // A page became (+1) or ceased to be (-1) live or stale, with the end of reachability at its latest.
   void page(const Lifetime&, std::uint64_t /*granule*/, int /*live*/, int /*stale*/, Ticks) {}
   // The same for stale, with the end of reachability at its earliest: when the UNMAP was executed.
   void surely_stale(const Lifetime&, std::uint64_t /*granule*/, int /*by*/, Ticks) {}
-  // The guest's unmap of a life that is not persistent returned.
+  // The guest's unmap of a lifetime that is not persistent returned.
   void unmapped(const Lifetime&, Ticks) {}
-  // A life ended: from its unmap to life.unreachable (at the latest) or life.executed (at the earliest), if that is
+  // A lifetime ended: from its unmap to its unreachable (at the latest) or its executed (at the earliest), if that is
   // later.
   void window(const Lifetime&) {}
   // It was unmapped and will never have one.
   void no_window(const Lifetime&) {}
-  // The address was handed out again before the UNMAP of its last life was executed, though no event was lost.
+  // The address was handed out again before the UNMAP of its last lifetime was executed, though no event was lost.
   void reused(const Lifetime&) {}
 
   // What the engine has mapped, and has no more.
@@ -196,7 +196,7 @@ struct LifetimeSink {
   void engine_unmapped(const GranuleSpan&) {}
   // Whether the engine can have mapped a page that a dma_map returned; what it refused is never stale.
   bool engine_has(const GranuleSpan&) const { return true; }
-  // It has none of a life's pages.
+  // It has none of a lifetime's pages.
   void refused(const Lifetime&) {}
 };
 

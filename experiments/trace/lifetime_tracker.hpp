@@ -1,14 +1,14 @@
-// A life tracker follows every dma_map from the guest's call to the moment at which nothing can reach it any more,
-// and gives a sink what changes. Exposure is judged here and nowhere else: the ledger adds up what it is given, and so
-// do the pyramid and the queries.
+// A lifetime tracker follows every dma_map from the guest's call to the moment at which nothing can
+// reach it any more, and gives a sink what changes. Exposure is judged here and nowhere else: the
+// ledger adds up what it is given, and so do the pyramid and the queries.
 //
 // Threading: owner-only. Precondition: events come in the order of event_order.hpp.
 // Invariants:
-//   A page of a domain belongs to one life at a time, the newest. A life is over when its unmap returned and the last
+//   A page of a domain belongs to one lifetime at a time, the newest. A lifetime is over when its unmap returned and the last
 //   of its pages is complete; one UNMAP may end several lifetimes, a lifetime may take several UNMAPs.
 //   Mappings that outlive their unmap by design (DmaEvent::persistent) are live between the calls and never stale.
-//   With lost events a life may never end; what replaces it ends it without a window. What ended a life, and the
-//   beginning of the next, may be among the lost: a life with events missing in its time has no window, and is not
+//   With lost events a lifetime may never end; what replaces it ends it without a window. What ended a lifetime, and the
+//   beginning of the next, may be among the lost: a lifetime with events missing in its time has no window, and is not
 //   stale beyond that.
 // Limits: those of LifetimeTable.
 #pragma once
@@ -240,7 +240,7 @@ class LifetimeTracker {
       table_.pages.erase(key);
       if (!reachable) continue;
       --lifetime.not_executed;
-      complete_page(id, granule, at);  // The last one frees the life.
+      complete_page(id, granule, at);  // The last one frees the lifetime.
     }
     if (over) finish(id);
   }
@@ -253,7 +253,7 @@ class LifetimeTracker {
     execute_page(table_.lifetimes[id], granule, at);
     complete_page(id, granule, at);
   }
-  // The address is handed out again while its last life is not over.
+  // The address is handed out again while its last lifetime is not over.
   void replace(Page old, std::uint64_t granule, Ticks at) {
     Lifetime& lifetime = table_.lifetimes[old.lifetime];
     if (!lifetime.is(LifetimeRecord::kUnmapped)) {
@@ -354,7 +354,7 @@ class LifetimeTracker {
     table_.flights.erase(found);
     for (const auto& [key, id] : flight.pages) {
       Page* there = table_.pages.find(key);
-      // The address may have a new life by now, if the guest did what it must not.
+      // The address may have a new lifetime by now, if the guest did what it must not.
       if (there != nullptr && there->lifetime == id) {
         if (table_.lifetimes[id].is(LifetimeRecord::kUnmapped)) {
           table_.pages.erase(key);

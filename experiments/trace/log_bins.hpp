@@ -1,5 +1,5 @@
-// Logarithmic bins for times: bin b covers [low(b), low(b + 1)) nanoseconds, eight to an octave from
-// 8 ns to 2^33 ns; what lies outside counts in the first or the last bin.
+// Logarithmic bins divide durations: bin b covers [low(b), low(b + 1)) nanoseconds, eight to an
+// octave from 8 ns to 2^33 ns; what lies outside counts in the first or the last bin.
 //
 // Threading: pure functions.
 // Limits: a value that is taken for its bin's middle is off by at most 4.5 %.

@@ -1,5 +1,5 @@
-// The second opinion on the exposure ledger: a rogue endpoint tried addresses and saw which of them
-// reached memory; the engine's events say which of them should have.
+// Probe agreement compares the rogue endpoint's probes with the engine's events: which addresses
+// reached memory, and which should have. It checks the exposure ledger independently.
 //
 // Threading: pure functions.
 // Invariants: a probe whose answer the events leave open is counted as uncertain, never as agreement.

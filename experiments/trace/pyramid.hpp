@@ -3,9 +3,9 @@
 // the events behind them can be replayed. Plain arrays: the same bytes serve memory and a file.
 //
 // Threading: plain values.
-// Invariants: P1 bucket i covers [start + i * width, start + (i + 1) * width), width = 2^shift ticks.
-// P2 all arrays but the spans and what belongs to a checkpoint are sorted by their bucket, column or time. P3 times are ticks since `start`, but for
-// `start` itself. P4 what events lost are counted in `lost` and marked in `gap`.
+// Invariants: bucket i covers [start + i * width, start + (i + 1) * width), width = 2^shift ticks.
+// All arrays but the spans and what belongs to a checkpoint are sorted by their bucket, column or time. Times are ticks since `start`, but for
+// `start` itself. What events lost are counted in `lost` and marked in `gap`.
 // Limits: kMostBuckets buckets and kMostCells cells a churn grid, whatever the length of the run; what
 // does not fit any more is merged with its neighbour.
 #pragma once
@@ -111,7 +111,7 @@ struct ChurnGridShape {
   std::uint32_t page_shift = 0;  // A band is 2^page_shift pages high.
 };
 
-// A dma_map's life so far. Granules are pages of 4 KiB.
+// A dma_map's lifetime so far. Granules are pages of 4 KiB.
 struct LifetimeRecord {
   std::uint64_t first = 0;  // Granule.
   std::uint32_t pages = 0;
@@ -131,10 +131,10 @@ struct LifetimeRecord {
   bool persistent() const { return DmaEvent::of_status(status).persistent; }
   Permissions granted() const { return DmaEvent::of_status(status).granted; }
 };
-// A page of a life that is not simply reachable.
+// A page of a lifetime that is not simply reachable.
 struct PageRecord {
   std::uint32_t lifetime = 0;  // Position in its checkpoint.
-  std::uint32_t offset = 0;    // Page of the life.
+  std::uint32_t offset = 0;    // Page of the lifetime.
   std::uint32_t state = 0;     // 1 executed, 2 complete, 3 gone.
   std::uint32_t flight =
       0;  // Of an executed page: position of its UNMAP among those of the checkpoint.
@@ -201,7 +201,7 @@ struct PyramidFacts {
   std::uint64_t events = 0;
   std::uint64_t lost = 0;
   std::uint64_t reordered = 0;  // Came later than its lcore's order or the skew allows.
-  std::uint64_t untracked = 0;  // Mappings beyond what is tracked: counted, but without a life.
+  std::uint64_t untracked = 0;  // Mappings beyond what is tracked: counted, but without a lifetime.
   std::uint64_t unmatched = 0;  // Unmaps of what was never seen mapped.
   std::uint64_t faults_thinned = 1;  // One in so many faults is in `faults`.
   std::uint32_t shift = 0;

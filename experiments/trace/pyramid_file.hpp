@@ -1,4 +1,5 @@
-// trace.pyramid: the stored pyramids of a run, one section for each cell and repetition.
+// A pyramid file stores the pyramids of a run (trace.pyramid), one section for each cell and
+// repetition.
 //
 //   section  64 bytes  magic "VIOPYRA1", version, cell (position in the plan), repetition, CRC-32
 //                      and bytes of the payload, layout, CRC-32 of this header; then the payload: a
@@ -7,8 +8,8 @@
 // and repetition the later one counts.
 //
 // Threading: append_pyramid() from one process at a time; a PyramidFile is immutable and may be shared.
-// Invariants: Y1 a section is appended whole or, when the writer is killed, is cut short and ignored.
-// Y2 whatever the bytes, reading ends in an error that names the file and the offset or in a pyramid whose
+// Invariants: a section is appended whole or, when the writer is killed, is cut short and ignored.
+// Whatever the bytes, reading ends in an error that names the file and the offset or in a pyramid whose
 // positions are all in range and whose arrays are sorted.
 // Limits: sections of another version or layout are not read; what they say is in the events as well, as
 // far as the trace keeps them.

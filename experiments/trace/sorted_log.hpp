@@ -1,5 +1,5 @@
-// Keeps a vector sorted and free of duplicates while additions come nearly in order: they are appended,
-// and now and then sorted into the end of it.
+// A sorted log keeps a vector sorted and free of duplicates while additions come nearly in order:
+// they are appended and, now and then, sorted into its end.
 //
 // Threading: owner-only.
 // Invariants: up to sorted() items are in order, and no two of them are the same cell.

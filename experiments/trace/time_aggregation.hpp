@@ -1,5 +1,6 @@
-// Aggregates what needs no page into buckets of time: counts, latencies with their histograms, levels, gauges,
-// windows, gaps, probes and faults. Owns the time axis: when a run outgrows its buckets, neighbours merge.
+// A time aggregation adds what needs no page to buckets of time: counts, latencies with their
+// histograms, levels, gauges, windows, gaps, probes and faults. It owns the time axis: when a run
+// outgrows its buckets, neighbours merge.
 //
 // Threading: owner-only. Precondition: calls come in time order, but for windows and gaps, which may lie
 // in the past; times are ticks since the start.

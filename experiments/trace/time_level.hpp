@@ -1,4 +1,5 @@
-// A number of things over time: its integral and its peak inside an interval.
+// A time level is a number that changes over time, with its integral and its peak inside an
+// interval.
 //
 // Threading: plain value. Precondition: moves come in time order.
 #pragma once

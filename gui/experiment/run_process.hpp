@@ -3,7 +3,7 @@
 // Threading: the main thread.
 // Invariants: One run at a time. The first stop() lets the repetition in hand finish, the second
 // aborts it; both leave a run that can be resumed. The process never outlives this object, nor
-// this program: the kernel interrupts it when we die.
+// this program: the kernel interrupts it when this program ends.
 #pragma once
 
 #include <QElapsedTimer>

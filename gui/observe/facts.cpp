@@ -101,12 +101,12 @@ void append_life(Facts& facts, const PageLifetimes& page, const PageLifetimes::L
 
 }  // namespace
 
-Facts pageFacts(const PageLifetimes& life) {
-  Facts facts{{QStringLiteral("Page"), addressText(life.page)}};
-  const bool all = life.searched.to == std::numeric_limits<Nanos>::max() && life.searched.from <= 0;
+Facts pageFacts(const PageLifetimes& page) {
+  Facts facts{{QStringLiteral("Page"), addressText(page.page)}};
+  const bool all = page.searched.to == std::numeric_limits<Nanos>::max() && page.searched.from <= 0;
   const QString where =
-      QStringLiteral("%1 to %2").arg(timeText(life.searched.from), timeText(life.searched.to));
-  if (life.lifetimes.empty()) {
+      QStringLiteral("%1 to %2").arg(timeText(page.searched.from), timeText(page.searched.to));
+  if (page.lifetimes.empty()) {
     facts.push_back({QStringLiteral("Life"),
                      all ? QStringLiteral("never mapped in this trace")
                          : QStringLiteral("not known: single events are kept from %1").arg(where),
@@ -114,22 +114,22 @@ Facts pageFacts(const PageLifetimes& life) {
                      Fact::Tone::kMuted});
     return facts;
   }
-  const bool known = life.searched.contains(life.at), later = life.at >= life.searched.to;
-  const std::size_t shown = life.current.value_or(later ? life.lifetimes.size() - 1 : 0);
+  const bool known = page.searched.contains(page.at), later = page.at >= page.searched.to;
+  const std::size_t shown = page.current.value_or(later ? page.lifetimes.size() - 1 : 0);
   facts.push_back(
       {QStringLiteral("Life"), QStringLiteral("%1 of %2%3")
                                    .arg(shown + 1)
-                                   .arg(life.lifetimes.size())
-                                   .arg(life.truncated ? QStringLiteral(" or more") : QString())});
-  if (!life.current) {
+                                   .arg(page.lifetimes.size())
+                                   .arg(page.truncated ? QStringLiteral(" or more") : QString())});
+  if (!page.current) {
     facts.push_back(
         {QStringLiteral("At this time"),
-         known ? QStringLiteral("not mapped yet; below is its first life")
-               : QStringLiteral("not known; below is the nearest life that is"),
+         known ? QStringLiteral("not mapped yet; below is its first page")
+               : QStringLiteral("not known; below is the nearest page that is"),
          all ? QString() : QStringLiteral("single events were looked through from %1").arg(where),
          Fact::Tone::kMuted});
   }
-  append_life(facts, life, life.lifetimes[shown]);
+  append_life(facts, page, page.lifetimes[shown]);
   return facts;
 }
 

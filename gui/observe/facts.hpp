@@ -25,7 +25,7 @@ struct Fact {
 };
 using Facts = std::vector<Fact>;
 
-Facts pageFacts(const PageLifetimes& life);
+Facts pageFacts(const PageLifetimes& page);
 Facts latencyFacts(const LatencyGrid& grid);
 Facts exposureFacts(const ExposureColumns& exposure);
 

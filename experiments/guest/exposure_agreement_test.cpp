@@ -9,7 +9,7 @@
 #include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/exposure_ledger.hpp"
 
-namespace violet::fold_agreement_test {
+namespace violet::exposure_agreement_test {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
@@ -262,4 +262,4 @@ TEST(FoldAgreement, LostEventsLeaveNoMoreWindowsThanTheLedgerSees) {
 }
 
 }  // namespace
-}  // namespace violet::fold_agreement_test
+}  // namespace violet::exposure_agreement_test
