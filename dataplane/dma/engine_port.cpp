@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
-#include "dataplane/virtqueue/region_cache.hpp"
+#include "dataplane/virtqueue/guest_memory.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/device/reader_path.hpp"
 #include "engine/iotlb/designs.hpp"

@@ -7,13 +7,10 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -64,13 +61,12 @@ std::string reason_against_huge_pages(const EalOptions& options) {
   }
   // EAL cannot be asked twice: once it has failed, it does not start again in this process.
   const auto tried = map_huge_pages(wanted);
-  if (tried.empty()) {
+  if (!tried) {
     return fmt::format(
         "{} MiB of hugepages are free, but taking {} fails ({}): see hugetlb limits of the "
         "cgroup and numactl",
-        available >> 20, options.memory_mib, std::strerror(errno));
+        available >> 20, options.memory_mib, tried.error().message);
   }
-  ::munmap(tried.data(), tried.size());
   return {};
 }
 

@@ -15,7 +15,7 @@
 #include <span>
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
-#include "dataplane/virtqueue/region_cache.hpp"
+#include "dataplane/virtqueue/guest_memory.hpp"
 #include "dataplane/virtqueue/ring_fault.hpp"
 #include "engine/base/aligned_array.hpp"
 #include "engine/device/queues.hpp"

@@ -19,8 +19,8 @@
 #include <span>
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
+#include "dataplane/virtqueue/guest_memory.hpp"
 #include "dataplane/virtqueue/queue_layout.hpp"
-#include "dataplane/virtqueue/region_cache.hpp"
 #include "engine/base/aligned_array.hpp"
 #include "engine/base/check.hpp"
 

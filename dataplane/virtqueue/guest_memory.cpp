@@ -3,8 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "engine/base/check.hpp"
@@ -20,23 +18,14 @@ constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) {
   return (bytes + (unit - 1)) / unit * unit;
 }
 
-std::span<std::byte> map_anonymous(std::uint64_t bytes) {
-  void* const at =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) return {};
-  return {static_cast<std::byte*>(at), bytes};
+Result<MappedMemory> map_anonymous(std::uint64_t bytes) {
+  return MappedMemory::map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
 }
 
-// 4 KiB pages that start on a 2 MiB boundary, because transparent hugepages need one.
-std::span<std::byte> map_huge_aligned(std::uint64_t bytes) {
-  const auto wide = map_anonymous(bytes + kHugePage);
-  if (wide.empty()) return {};
-  const auto start = reinterpret_cast<std::uintptr_t>(wide.data());
-  const std::uint64_t lead = round_up(start, kHugePage) - start;
-  if (lead > 0) ::munmap(wide.data(), lead);
-  const auto tail = wide.subspan(lead + bytes);
-  if (!tail.empty()) ::munmap(tail.data(), tail.size());
-  return wide.subspan(lead, bytes);
+// Where in `memory` the first `bytes` on a 2 MiB boundary are, which transparent hugepages need.
+std::span<std::byte> huge_aligned(const MappedMemory& memory, std::uint64_t bytes) {
+  const auto start = reinterpret_cast<std::uintptr_t>(memory.bytes().data());
+  return memory.bytes().subspan(round_up(start, kHugePage) - start, bytes);
 }
 
 bool wraps(GuestPhys start, std::uint64_t bytes) {
@@ -50,8 +39,6 @@ bool overlap(const GuestMemory::Region& a, const GuestMemory::Region& b) {
 
 }  // namespace
 
-GuestMemory::~GuestMemory() { release(); }
-
 GuestMemory::GuestMemory(GuestMemory&& other) noexcept
     : regions_(std::exchange(other.regions_, {})),
       owned_(std::exchange(other.owned_, {})),
@@ -59,19 +46,12 @@ GuestMemory::GuestMemory(GuestMemory&& other) noexcept
       advised_(std::exchange(other.advised_, false)) {}
 
 GuestMemory& GuestMemory::operator=(GuestMemory&& other) noexcept {
-  if (this == &other) return *this;
-  release();
-  regions_ = std::exchange(other.regions_, {});
-  owned_ = std::exchange(other.owned_, {});
-  all_huge_ = std::exchange(other.all_huge_, true);
-  advised_ = std::exchange(other.advised_, false);
+  GuestMemory taken(std::move(other));
+  std::swap(regions_, taken.regions_);
+  std::swap(owned_, taken.owned_);
+  std::swap(all_huge_, taken.all_huge_);
+  std::swap(advised_, taken.advised_);
   return *this;
-}
-
-void GuestMemory::release() noexcept {
-  for (const auto& span : owned_) ::munmap(span.data(), span.size());
-  owned_.clear();
-  regions_.clear();
 }
 
 Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backing) {
@@ -80,24 +60,31 @@ Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backi
   }
   const bool wants_huge =
       backing == Backing::kHugePages && bytes >= kHugePage && huge_pages_allowed();
-  std::span<std::byte> host;
-  if (wants_huge) host = map_huge_pages(round_up(bytes, kHugePage));
-  const bool huge = !host.empty();
-  if (!huge && wants_huge) host = map_huge_aligned(round_up(bytes, kPage));
-  if (host.empty()) host = map_anonymous(round_up(bytes, kPage));
-  if (host.empty()) {
+  if (wants_huge) {
+    if (auto memory = map_huge_pages(round_up(bytes, kHugePage))) {
+      const auto host = memory->bytes();
+      return own(start, bytes, std::move(*memory), host);
+    }
+  }
+  // 4 KiB pages: room for the boundary costs addresses and no memory.
+  auto memory = map_anonymous(round_up(bytes, kPage) + (wants_huge ? kHugePage : 0));
+  if (!memory) {
     return fail(ErrorKind::kEnvironment, "no memory for {} bytes of guest memory: {}", bytes,
-                std::strerror(errno));
+                memory.error().message);
   }
-  if (auto added = add_region({start, bytes, host.data()}); !added) {
-    ::munmap(host.data(), host.size());
-    return added;
-  }
-  if (wants_huge && !huge) {
+  const auto host = wants_huge ? huge_aligned(*memory, round_up(bytes, kPage)) : memory->bytes();
+  VIOLET_TRY(own(start, bytes, std::move(*memory), host));
+  all_huge_ = false;
+  if (wants_huge) {
     advised_ = ::madvise(host.data(), host.size(), MADV_HUGEPAGE) == 0 || advised_;
   }
-  all_huge_ = all_huge_ && huge;
-  owned_.push_back(host);
+  return {};
+}
+
+Status GuestMemory::own(GuestPhys start, std::uint64_t bytes, MappedMemory memory,
+                        std::span<std::byte> host) {
+  VIOLET_TRY(add_region({start, bytes, host.data()}));
+  owned_.push_back(std::move(memory));
   return {};
 }
 

@@ -9,11 +9,13 @@
 // and every regions() span valid.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 #include "engine/base/types.hpp"
 
@@ -34,7 +36,6 @@ class GuestMemory {
   enum class Backing { kAnonymous, kHugePages };
 
   GuestMemory() = default;
-  ~GuestMemory();
   GuestMemory(GuestMemory&&) noexcept;
   GuestMemory& operator=(GuestMemory&&) noexcept;
 
@@ -54,12 +55,68 @@ class GuestMemory {
   const char* backing_name() const;
 
  private:
-  void release() noexcept;
+  // Takes `memory`, of which `host` is the part that the guest sees.
+  Status own(GuestPhys start, std::uint64_t bytes, MappedMemory memory, std::span<std::byte> host);
 
   std::vector<Region> regions_;  // Sorted by start.
-  std::vector<std::span<std::byte>> owned_;
+  std::vector<MappedMemory> owned_;
   bool all_huge_ = true;
   bool advised_ = false;
+};
+
+// Finds host pointers as GuestMemory::host() does, with the last region remembered: most guests have one region of
+// memory that matters, so the table is searched once and then a subtraction and two compares do. Owner-only: each
+// queue side has its own. The memory must outlive it; after its regions were replaced, refresh() comes first.
+class RegionCache {
+ public:
+  explicit RegionCache(const GuestMemory& memory) : memory_(&memory) { refresh(); }
+
+  void refresh() noexcept {
+    regions_ = memory_->regions();
+    last_ = regions_.empty() ? GuestMemory::Region{{0}, 0, nullptr} : regions_.front();
+  }
+
+  std::byte* host(GuestPhys at, std::uint64_t bytes) noexcept {
+    if (std::byte* const found = within(last_, at, bytes)) [[likely]] {
+      return found;
+    }
+    return search(at, bytes);
+  }
+
+  // The same for the first of the bytes, and how many of them lie in the same region: regions may
+  // adjoin. Null when the first does not lie in any.
+  std::byte* host_part(GuestPhys at, std::uint64_t& bytes) noexcept {
+    if (std::byte* const all = within(last_, at, bytes)) [[likely]] {
+      return all;
+    }
+    std::byte* const found = search(at, 1);
+    if (found == nullptr) return nullptr;
+    bytes = std::min(bytes, last_.bytes - (at.value - last_.start.value));
+    return found;
+  }
+
+ private:
+  static std::byte* within(const GuestMemory::Region& region, GuestPhys at,
+                           std::uint64_t bytes) noexcept {
+    const std::uint64_t offset = at.value - region.start.value;
+    if (offset >= region.bytes || bytes > region.bytes - offset) return nullptr;
+    return region.host + offset;
+  }
+
+  // Bounded by GuestMemory::kMaxRegions.
+  std::byte* search(GuestPhys at, std::uint64_t bytes) noexcept {
+    for (const GuestMemory::Region& region : regions_) {
+      if (std::byte* const found = within(region, at, bytes)) {
+        last_ = region;
+        return found;
+      }
+    }
+    return nullptr;
+  }
+
+  const GuestMemory* memory_;
+  std::span<const GuestMemory::Region> regions_;
+  GuestMemory::Region last_{{0}, 0, nullptr};
 };
 
 }  // namespace violet

@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "dataplane/virtqueue/region_cache.hpp"
 #include "engine/base/huge_pages.hpp"
 #include "engine/base/rng.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -41,19 +42,15 @@ std::uint64_t available_huge_page_bytes(const std::filesystem::path& pools) {
   return bytes;
 }
 
-std::span<std::byte> map_huge_pages(std::uint64_t bytes) {
+Result<MappedMemory> map_huge_pages(std::uint64_t bytes) {
   constexpr int kTwoMiB = 21 << MAP_HUGE_SHIFT;
-  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | kTwoMiB, -1, 0);
-  if (at == MAP_FAILED) return {};
+  VIOLET_TRY(auto memory, MappedMemory::map(bytes, PROT_READ | PROT_WRITE,
+                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | kTwoMiB));
   // EINVAL: a kernel before 5.14, which cannot be asked.
-  if (::madvise(at, bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
-    const int reason = errno;
-    ::munmap(at, bytes);
-    errno = reason;
-    return {};
+  if (::madvise(memory.bytes().data(), bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
+    return fail("{}", std::strerror(errno));
   }
-  return {static_cast<std::byte*>(at), bytes};
+  return memory;
 }
 
 }  // namespace violet

@@ -6,10 +6,11 @@
 // would otherwise show as SIGBUS at the first touch, long after mmap() has said yes.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <span>
+
+#include "engine/base/mapped_memory.hpp"
+#include "engine/base/result.hpp"
 
 namespace violet {
 
@@ -22,8 +23,8 @@ bool huge_pages_allowed();
 std::uint64_t available_huge_page_bytes(
     const std::filesystem::path& pools = "/sys/kernel/mm/hugepages");
 
-// Zeroed memory on hugepages of 2 MiB, every page of it touched; `bytes` is a multiple of kHugePageBytes. Empty,
-// with the reason in errno, when there is none. The caller unmaps it.
-std::span<std::byte> map_huge_pages(std::uint64_t bytes);
+// Zeroed memory on hugepages of 2 MiB, every page of it touched; `bytes` is a multiple of kHugePageBytes. The
+// error's message is the kernel's reason alone.
+Result<MappedMemory> map_huge_pages(std::uint64_t bytes);
 
 }  // namespace violet

@@ -1,7 +1,6 @@
 #include "engine/base/huge_pages.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -44,10 +43,14 @@ TEST(HugePages, AreForbiddenByTheEnvironment) {
 
 TEST(HugePages, WhatIsMappedCanBeTouched) {
   const auto memory = map_huge_pages(kHugePageBytes);
-  if (memory.empty()) GTEST_SKIP() << "this host has no hugepage left";
-  memory.front() = memory.back() = std::byte{1};
-  ::munmap(memory.data(), memory.size());
-  EXPECT_TRUE(map_huge_pages(std::uint64_t{1} << 46).empty());  // And a refusal is no memory.
+  if (!memory) GTEST_SKIP() << "no hugepage on this host: " << memory.error().message;
+  memory->bytes().front() = memory->bytes().back() = std::byte{1};
+}
+
+TEST(HugePages, MoreThanAHostHasIsRefused) {
+  const auto refused = map_huge_pages(std::uint64_t{1} << 46);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, std::strerror(ENOMEM));
 }
 
 }  // namespace
