@@ -4,7 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,7 +14,16 @@
 namespace violet {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNames = {"samecore", "kick-thread", "sidecore"};
+std::span<const PlacementInfo> entries() {
+  static const PlacementInfo kPlacements[] = {
+      {{"sidecore", "an lcore of its own polls the queue; no kick is needed"},
+       PlacementKind::kSidecore},
+      {{"samecore", "polled inline on the guest's core at each kick"}, PlacementKind::kSamecore},
+      {{"kick-thread", "an lcore that sleeps until a kick wakes it"}, PlacementKind::kKickThread},
+  };
+  return kPlacements;
+}
+
 // A grace period takes microseconds. A reader that takes longer is preempted or stuck: do not burn the
 // core for it.
 constexpr std::uint64_t kPatienceNs = 2'000'000;
@@ -23,13 +32,11 @@ constexpr timespec kNap{0, 100'000};
 
 }  // namespace
 
-std::string_view to_text(PlacementKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
+Registry<PlacementInfo> placements() { return {"placement", entries()}; }
 
-std::optional<PlacementKind> placement_from(std::string_view name) {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<PlacementKind>(i);
-  }
-  return std::nullopt;
+std::string_view to_text(PlacementKind kind) {
+  const auto entry = std::ranges::find(entries(), kind, &PlacementInfo::kind);
+  return entry->name;
 }
 
 Placement::Placement(Eal& eal, Device& device, QueueControl& requests, PlacementKind kind,

@@ -18,20 +18,24 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/virtqueue/device_queue.hpp"
+#include "engine/base/registry.hpp"
 #include "engine/device/device.hpp"
 
 namespace violet {
 
 enum class PlacementKind : std::uint8_t { kSamecore, kKickThread, kSidecore };
 
+struct PlacementInfo : RegistryEntry {
+  PlacementKind kind;
+};
+
+Registry<PlacementInfo> placements();
 std::string_view to_text(PlacementKind kind);
-std::optional<PlacementKind> placement_from(std::string_view name);
 
 struct InjectedCosts {
   std::uint64_t exit_ns =

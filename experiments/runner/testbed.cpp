@@ -168,13 +168,13 @@ Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
 
 Status Testbed::start() {
   const plans::Cell& cell = setup_.cell;
-  const auto kind = placement_from(cell.placement);
-  if (!kind) return fail(ErrorKind::kUsage, "no placement is called '{}'", cell.placement);
-  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *requests_, *kind,
+  VIOLET_TRY(const auto* const chosen, placements().require(cell.placement));
+  const PlacementKind kind = chosen->kind;
+  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *requests_, kind,
                                            InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
                                            kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);
-  const bool samecore = *kind == PlacementKind::kSamecore;
+  const bool samecore = kind == PlacementKind::kSamecore;
   transport_ = std::make_unique<Transport>(*placement_, *engine_);
   VIOLET_TRY(placement_->start());
   VIOLET_TRY(driver_, VirtioIommuDriver::create({.pages = *pages_,

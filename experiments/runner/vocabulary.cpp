@@ -1,5 +1,6 @@
 #include "experiments/runner/vocabulary.hpp"
 
+#include "dataplane/placement/placement.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 #include "engine/store/stores.hpp"
@@ -30,11 +31,7 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
   plans::Vocabulary words;
   words.strategies = entries_of(strategies());
   words.iovas = entries_of(iova_allocators());
-  words.placements = {
-      {"sidecore", "an lcore of its own polls the queue; no kick is needed", {}},
-      {"samecore", "polled inline on the guest's core at each kick", {}},
-      {"kick-thread", "an lcore that sleeps until a kick wakes it", {}},
-  };
+  words.placements = entries_of(placements());
   words.stores = entries_of(stores());
   words.iotlbs = entries_of(iotlbs());
   words.replacements = entries_of(iotlb_replacements());
