@@ -136,7 +136,7 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   add("stale pages, most", pages ? number(pages->peak_stale) : unknown(because));
   const auto& unmaps = answer.unmaps;
   const auto count = [&](auto part) { return unmaps ? number((*unmaps).*part) : unknown(because); };
-  using Unmaps = query::ExposureColumns::Unmaps;
+  using Unmaps = query::ExposureUnmaps;
   add("unmaps with a window", count(&Unmaps::count));
   add("of those, of no length", count(&Unmaps::zero_windows));
   add("unmaps that end nothing by design", count(&Unmaps::persistent));

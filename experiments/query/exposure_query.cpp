@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kMostFollowed = 150'000;
 
 struct WindowSink : LifetimeSink {
-  WindowSink(const CellData& of, const ExposureQuery& query, ExposureColumns::Unmaps& into)
+  WindowSink(const CellData& of, const ExposureQuery& query, ExposureUnmaps& into)
       : cell(of), asked(query), out(into) {}
   bool wants(const LifetimeTable::Lifetime& lifetime) const {
     const auto& range = asked.filter.range;
@@ -49,7 +49,7 @@ struct WindowSink : LifetimeSink {
   }
   const CellData& cell;
   const ExposureQuery& asked;
-  ExposureColumns::Unmaps& out;
+  ExposureUnmaps& out;
 };
 
 bool touches(const Filter& filter, const Event& event) {
@@ -59,7 +59,7 @@ bool touches(const Filter& filter, const Event& event) {
 
 // False when windows are still open where the looking had to end.
 bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from,
-                    const ExposureQuery& query, ExposureColumns::Unmaps& out) {
+                    const ExposureQuery& query, ExposureUnmaps& out) {
   WindowSink sink(cell, query, out);
   LifetimeTracker<WindowSink> tracker(sink);
   load_state(cell, from, tracker);
@@ -87,8 +87,8 @@ bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from,
   return out.open == 0 || (complete && seen_all);
 }
 
-ExposureColumns::Unmaps windows_from_pyramid(const CellData& cell, TimeWindow window) {
-  ExposureColumns::Unmaps out;
+ExposureUnmaps windows_from_pyramid(const CellData& cell, TimeWindow window) {
+  ExposureUnmaps out;
   out.resolution = resolution_of_buckets(cell, window);
   const auto& cells = cell.pyramid.windows;
   auto next = cells.begin();
@@ -107,10 +107,10 @@ ExposureColumns::Unmaps windows_from_pyramid(const CellData& cell, TimeWindow wi
 }
 
 // Nothing where the window's unmaps of some pages cannot be replayed.
-std::optional<ExposureColumns::Unmaps> unmaps_of(const CellData& cell, const ExposureQuery& query,
-                                                 bool fine) {
+std::optional<ExposureUnmaps> unmaps_of(const CellData& cell, const ExposureQuery& query,
+                                        bool fine) {
   const auto from = replay_pages(cell, query.window, fine, query.filter);
-  ExposureColumns::Unmaps exact;
+  ExposureUnmaps exact;
   exact.resolution.about = query.window;
   if (from && replay_windows(cell, *from, query, exact)) return exact;
   if (!narrows_pages(query.filter)) return windows_from_pyramid(cell, query.window);
@@ -126,7 +126,7 @@ void probes_of(const CellData& cell, const ExposureQuery& query, const Columns& 
   const auto& range = query.filter.range;
   std::unordered_set<std::uint64_t> drawn;
   const bool all_known = cell.pyramid.facts.probes_thinned == 0;
-  ExposureColumns::Probes counted{{query.window, {}}, 0, 0};
+  ExposureProbes counted{{query.window, {}}, 0, 0};
   for (const ProbeRecord& probe : cell.pyramid.probes) {
     const Nanos at = cell.base.since(probe.at);
     if (!query.window.contains(at) || (range && !range->contains(Iova{probe.address}))) continue;
@@ -155,7 +155,7 @@ void probes_of(const CellData& cell, const ExposureQuery& query, const Columns& 
 
 }  // namespace
 
-std::optional<double> ExposureColumns::Unmaps::percentile(double percent) const {
+std::optional<double> ExposureUnmaps::percentile(double percent) const {
   if (count < operations_for(percent)) return std::nullopt;
   const double rank = std::ceil(percent / 100 * static_cast<double>(count));
   double seen = static_cast<double>(zero_windows);

@@ -57,10 +57,9 @@ struct LevelSink : LifetimeSink {
   Track stale, live;
 };
 
-ExposureColumns::Pages replayed_levels(const CellData& cell, const CellData::ReplayFrom& from,
-                                       TimeWindow window, const Columns& columns,
-                                       const Filter& filter, std::vector<Column>& stale,
-                                       std::vector<Column>& live) {
+ExposurePages replayed_levels(const CellData& cell, const CellData::ReplayFrom& from,
+                              TimeWindow window, const Columns& columns, const Filter& filter,
+                              std::vector<Column>& stale, std::vector<Column>& live) {
   LevelSink sink(cell, window, columns, filter);
   LifetimeTracker<LevelSink> tracker(sink);
   load_state(cell, from, tracker);
@@ -89,11 +88,10 @@ ExposureColumns::Pages replayed_levels(const CellData& cell, const CellData::Rep
   return {{window, {}}, length > 0 ? sink.stale.integral() / length : 0, sink.stale.peak()};
 }
 
-ExposureColumns::Pages levels_from_pyramid(const CellData& cell, TimeWindow window,
-                                           const Columns& columns, std::vector<Column>& stale,
-                                           std::vector<Column>& live) {
+ExposurePages levels_from_pyramid(const CellData& cell, TimeWindow window, const Columns& columns,
+                                  std::vector<Column>& stale, std::vector<Column>& live) {
   LevelColumns stale_columns(columns), live_columns(columns);
-  ExposureColumns::Pages totals;
+  ExposurePages totals;
   totals.resolution = resolution_of_buckets(cell, window);
   double integral = 0, time = 0;
   const double ns_per_tick = cell.base.ns_per_tick();
@@ -142,13 +140,12 @@ std::string why_no_replay(const CellData& cell, TimeWindow window) {
       kMostScanned);
 }
 
-std::optional<ExposureColumns::Pages> levels_of(const CellData& cell, TimeWindow window,
-                                                const Columns& columns, const Filter& filter,
-                                                std::vector<Column>& stale,
-                                                std::vector<Column>& live) {
+std::optional<ExposurePages> levels_of(const CellData& cell, TimeWindow window,
+                                       const Columns& columns, const Filter& filter,
+                                       std::vector<Column>& stale, std::vector<Column>& live) {
   const auto from = replay_pages(cell, window, cell.fine(columns), filter);
   if (!from && narrows_pages(filter)) return std::nullopt;
-  const ExposureColumns::Pages totals =
+  const ExposurePages totals =
       from ? replayed_levels(cell, *from, window, columns, filter, stale, live)
            : levels_from_pyramid(cell, window, columns, stale, live);
   mark_gaps(cell, window, columns, stale);

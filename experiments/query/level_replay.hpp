@@ -26,10 +26,9 @@ std::optional<CellData::ReplayFrom> replay_pages(const CellData& cell, TimeWindo
 std::string why_no_replay(const CellData& cell, TimeWindow window);
 
 // Nothing for some pages only where they cannot be replayed; the columns are empty then.
-std::optional<ExposureColumns::Pages> levels_of(const CellData& cell, TimeWindow window,
-                                                const Columns& columns, const Filter& filter,
-                                                std::vector<Column>& stale,
-                                                std::vector<Column>& live);
+std::optional<ExposurePages> levels_of(const CellData& cell, TimeWindow window,
+                                       const Columns& columns, const Filter& filter,
+                                       std::vector<Column>& stale, std::vector<Column>& live);
 
 // --- Replaying from a checkpoint ---
 

@@ -237,40 +237,45 @@ struct ExposureQuery {
   std::uint32_t columns = 1;
   Filter filter;  // Its operations narrow nothing.
 };
+// Pages that were live or stale, over time.
+struct ExposurePages {
+  Resolution resolution;
+  double mean_stale = 0, peak_stale = 0;
+};
+
+// Windows of the unmaps that returned in `resolution.about`: time from return to unreachable. Without those
+// of no length, for which a logarithm has no place: histogram and zero_windows together are `count`.
+struct ExposureUnmaps {
+  Resolution resolution;
+  std::array<std::uint64_t, LatencyBins::kCount> histogram{};
+  std::uint64_t count = 0;         // With a window, 0 included.
+  std::uint64_t zero_windows = 0;  // Of those: unreachable before the call returned.
+  std::uint64_t persistent = 0;    // Unmaps that end nothing by design.
+  std::uint64_t open = 0;          // Not executed by the end.
+  // Nothing where there are too few windows for it.
+  std::optional<double> percentile(double percent) const;
+};
+
+// A rogue endpoint's try at an unmapped address.
+struct ExposureProbe {
+  Nanos at;
+  std::uint64_t address;
+  bool reached;
+};
+
+struct ExposureProbes {
+  Resolution resolution;
+  std::uint64_t count = 0, hits = 0;
+};
+
 struct ExposureColumns {
   ExposureQuery query;
   std::vector<Column> stale_pages;  // Empty: see `because`.
   std::vector<Column> live_pages;
-  struct Pages {
-    Resolution resolution;
-    double mean_stale = 0, peak_stale = 0;
-  };
-  std::optional<Pages> pages;
-  // Windows of the unmaps that returned in `resolution.about`: time from return to unreachable. Without those
-  // of no length, for which a logarithm has no place: histogram and zero_windows together are `count`.
-  struct Unmaps {
-    Resolution resolution;
-    std::array<std::uint64_t, LatencyBins::kCount> histogram{};
-    std::uint64_t count = 0;         // With a window, 0 included.
-    std::uint64_t zero_windows = 0;  // Of those: unreachable before the call returned.
-    std::uint64_t persistent = 0;    // Unmaps that end nothing by design.
-    std::uint64_t open = 0;          // Not executed by the end.
-    // Nothing where there are too few windows for it.
-    std::optional<double> percentile(double percent) const;
-  };
-  std::optional<Unmaps> unmaps;
-  // Rogue probes at unmapped addresses; `shown` is thinned to one a column and kind.
-  struct Probe {
-    Nanos at;
-    std::uint64_t address;
-    bool reached;
-  };
-  struct Probes {
-    Resolution resolution;
-    std::uint64_t count = 0, hits = 0;
-  };
-  std::vector<Probe> shown_probes;
-  std::optional<Probes> probes;
+  std::optional<ExposurePages> pages;
+  std::optional<ExposureUnmaps> unmaps;
+  std::vector<ExposureProbe> shown_probes;  // Thinned to one a column and kind.
+  std::optional<ExposureProbes> probes;
   std::string because;  // Why something of all this is not known.
 };
 

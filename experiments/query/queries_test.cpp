@@ -261,7 +261,7 @@ TEST(Percentiles, TakeThreeOperationsBeyondThem) {
   grid.min_ns = grid.max_ns = 1000;
   EXPECT_EQ(grid.percentile(50), 1000);
   EXPECT_FALSE(grid.percentile(99.99)) << "of ten operations nobody knows it";
-  ExposureColumns::Unmaps unmaps;
+  ExposureUnmaps unmaps;
   unmaps.count = unmaps.zero_windows = 10;
   EXPECT_EQ(unmaps.percentile(50), 0);
   EXPECT_FALSE(unmaps.percentile(99));

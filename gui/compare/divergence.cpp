@@ -10,7 +10,6 @@ namespace violet::gui {
 namespace {
 
 constexpr std::size_t kChunk = 16384;
-constexpr std::uint8_t kDirectionBits = 3;  // Of the status of a DMA event.
 
 // The DMA-API calls of a cell, one after another.
 class CallStream {
@@ -25,10 +24,10 @@ class CallStream {
       const EventLine& line = lines_[at_++];
       const EventKind kind = line.event.kind;
       if (kind != EventKind::kDmaMap && kind != EventKind::kDmaUnmap) continue;
-      thinned_ |= DmaEvent::of(line.event).persistent;
-      return DmaCall{kind == EventKind::kDmaMap, line.event.id,
-                     static_cast<std::uint32_t>(line.event.b),
-                     static_cast<std::uint8_t>(line.event.status & kDirectionBits), line.at};
+      const auto call = DmaEvent::of(line.event);
+      thinned_ |= call.persistent;
+      return DmaCall{kind == EventKind::kDmaMap, call.endpoint.value, call.bytes,
+                     static_cast<std::uint8_t>(call.needed), line.at};
     }
   }
 
@@ -84,7 +83,7 @@ QString callText(const DmaCall& call) {
                                            "both ways"};
   return QStringLiteral("%1 %2 %3 (0x%4)")
       .arg(call.map ? QStringLiteral("map") : QStringLiteral("unmap"), bytesText(call.bytes),
-           QString::fromLatin1(directions[call.direction & kDirectionBits]))
+           QString::fromLatin1(directions[call.direction]))
       .arg(call.endpoint, 0, 16);
 }
 

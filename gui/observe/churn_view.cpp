@@ -138,8 +138,9 @@ void ChurnView::pick(const QPointF& at) {
   filter.range = churn_row(picture_.grids[point->band].query, point->row);
   page_.ask([trace = cell(), filter, window = TimeWindow{from, to}, page = *address & ~0xfffull] {
     const auto lines = trace->events(window, filter, 0, 1);
-    if (lines.empty()) return std::optional(PageAt{page, window.from});
-    return std::optional(PageAt{lines.front().event.a & ~0xfffull, lines.front().at});
+    const auto used = lines.empty() ? std::nullopt : addresses_of(lines.front().event);
+    if (!used) return std::optional(PageAt{page, window.from});
+    return std::optional(PageAt{used->first.value & ~0xfffull, lines.front().at});
   });
 }
 

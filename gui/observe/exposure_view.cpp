@@ -91,7 +91,7 @@ void ExposureView::paint(QPainter& painter, const QRectF& area) {
   const QRectF below(area.left(), staleArea(area).bottom(), area.width(),
                      area.bottom() - staleArea(area).bottom());
   QString title = tr("Time from the return of dma_unmap until nothing reaches the page (log)");
-  const ExposureColumns::Unmaps none, &unmaps = answer_.unmaps ? *answer_.unmaps : none;
+  const ExposureUnmaps none, &unmaps = answer_.unmaps ? *answer_.unmaps : none;
   for (const double percent : {50.0, 99.0}) {
     const auto ns = unmaps.percentile(percent);
     if (ns) title += tr(", p%1 %2").arg(percent).arg(durationText(*ns));
@@ -176,7 +176,7 @@ void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
   painter.save();
   painter.setRenderHint(QPainter::Antialiasing);
   const double y = frame.plot.top() + kProbeRow / 2;
-  for (const ExposureColumns::Probe& probe : answer_.shown_probes) {
+  for (const ExposureProbe& probe : answer_.shown_probes) {
     const double x = frame.x.pixel(double(probe.at));
     if (probe.reached) {
       painter.setPen(Qt::NoPen);
@@ -196,7 +196,7 @@ ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double
   if (!answer_.unmaps || !answer_.pages) {
     return {tr("Not available: ") + QString::fromStdString(answer_.because), t.muted, true};
   }
-  const ExposureColumns::Unmaps& unmaps = *answer_.unmaps;
+  const ExposureUnmaps& unmaps = *answer_.unmaps;
   if (onlyPersistent()) {
     return {tr("Not counted: pages stay mapped by design (%1 unmaps recorded)")
                 .arg(countText(double(unmaps.persistent))),
@@ -206,7 +206,7 @@ ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double
 }
 
 // A zero is said of the time that was counted, which may be longer than the window.
-ExposureView::Verdict ExposureView::zeroVerdict(const ExposureColumns::Unmaps& unmaps) const {
+ExposureView::Verdict ExposureView::zeroVerdict(const ExposureUnmaps& unmaps) const {
   const Theme& t = theme();
   const QString where = aboutText(unmaps.resolution, window());
   const bool lost = cell()->info().lost > 0;
@@ -229,7 +229,7 @@ ExposureView::Verdict ExposureView::zeroVerdict(const ExposureColumns::Unmaps& u
 
 // What matters first stays when there is no room for the rest.
 ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, double room) const {
-  const ExposureColumns::Pages& pages = *answer_.pages;
+  const ExposurePages& pages = *answer_.pages;
   const QString where = aboutText(pages.resolution, window());
   QString first =
       tr("mean %1, peak %2 pages").arg(countText(pages.mean_stale), countText(pages.peak_stale));

@@ -40,7 +40,7 @@ class ExposureView : public ObserveView {
   };
   // In at most `room` pixels, where it is a list of numbers.
   Verdict verdict(const QFontMetricsF& metrics, double room) const;
-  Verdict zeroVerdict(const ExposureColumns::Unmaps& unmaps) const;
+  Verdict zeroVerdict(const ExposureUnmaps& unmaps) const;
   Verdict staleVerdict(const QFontMetricsF& metrics, double room) const;
   QString noWindow() const;
   QString narrowed() const;

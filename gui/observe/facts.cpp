@@ -164,7 +164,7 @@ Facts latencyFacts(const LatencyGrid& grid) {
 
 namespace {
 
-void append_unmaps(Facts& facts, const ExposureColumns::Unmaps& unmaps) {
+void append_unmaps(Facts& facts, const ExposureUnmaps& unmaps) {
   facts.push_back(
       {QStringLiteral("Unmaps"), countText(double(unmaps.count)), QString::number(unmaps.count)});
   if (unmaps.count > 0) {
@@ -196,7 +196,7 @@ Facts exposureFacts(const ExposureColumns& exposure) {
                      Fact::Tone::kMuted};
   if (!exposure.pages || !exposure.unmaps) facts.push_back(unknown);
   if (exposure.pages) {
-    const ExposureColumns::Pages& pages = *exposure.pages;
+    const ExposurePages& pages = *exposure.pages;
     append_about(facts, pages.resolution);
     facts.push_back({QStringLiteral("Stale pages, mean"), countText(pages.mean_stale),
                      QString::number(pages.mean_stale),

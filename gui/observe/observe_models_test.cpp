@@ -172,7 +172,7 @@ TEST(Facts, MissingLatenciesSayWhy) {
 }
 
 TEST(Facts, ZeroWindowsCountAsZero) {
-  ExposureColumns::Unmaps unmaps;
+  ExposureUnmaps unmaps;
   unmaps.count = unmaps.zero_windows = 300;
   EXPECT_EQ(unmaps.percentile(99), 0);
   unmaps.count = 600;
@@ -180,7 +180,7 @@ TEST(Facts, ZeroWindowsCountAsZero) {
   EXPECT_EQ(unmaps.percentile(50), 0);
   ASSERT_TRUE(unmaps.percentile(99));
   EXPECT_NEAR(*unmaps.percentile(99), 1000, 120);
-  EXPECT_FALSE(ExposureColumns::Unmaps().percentile(50));
+  EXPECT_FALSE(ExposureUnmaps().percentile(50));
 }
 
 TEST(Facts, APercentileOfTooFewIsNotKnown) {
@@ -209,7 +209,7 @@ TEST(Facts, WhatTheSummarySaysNamesItsTime) {
   ExposureColumns exposure;
   const Resolution coarse{{50'000, 100'000}, 50'000};
   exposure.query.window = {60'000, 70'000};
-  exposure.pages = ExposureColumns::Pages{coarse, 2, 5};
+  exposure.pages = ExposurePages{coarse, 2, 5};
   exposure.unmaps.emplace().resolution = coarse;
   exposure.unmaps->count = 181;
   exposure.probes.emplace().resolution = coarse;
