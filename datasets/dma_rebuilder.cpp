@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "datasets/iommu_cutter.hpp"
+#include "engine/base/page_cutter.hpp"
 
 namespace violet::datasets {
 namespace {
@@ -377,7 +377,7 @@ bool DmaRebuilder::is_one_unmap(std::size_t first, std::size_t count) const {
   auto at = start;
   for (std::size_t i = first; i < first + count; ++i) {
     if (at == end) return false;
-    const auto cut_end = at + first_cut(at, at, end - at);
+    const auto cut_end = at + next_cut(kEveryPageSize4K, at, at, end - at);
     const auto& pieces = removals_[i].pieces;
     const auto reached = std::find_if(pieces.begin(), pieces.end(), [cut_end](const Piece& piece) {
       return piece.end() - 1 >= cut_end - 1;
@@ -413,7 +413,8 @@ bool DmaRebuilder::is_one_map(std::span<const Piece> pieces) const {
       run += pieces[next++].bytes;
     }
     for (; first < next; run -= pieces[first++].bytes) {
-      if (first_cut(pieces[first].iova, pieces[first].phys, run) != pieces[first].bytes)
+      if (next_cut(kEveryPageSize4K, pieces[first].iova, pieces[first].phys, run) !=
+          pieces[first].bytes)
         return false;
     }
   }

@@ -10,6 +10,7 @@
 // Limits: memory grows with the number of maps (5 bytes each) and of live mappings.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -25,6 +26,11 @@
 #include "datasets/trace_writer.hpp"
 
 namespace violet::datasets {
+
+// Linux allocates IOVA ranges aligned to their size rounded up to a power of two.
+constexpr bool could_be_allocated(std::uint64_t iova, std::uint64_t bytes) {
+  return bytes - 1 < std::uint64_t{1} << 62 && (iova & (std::bit_ceil(bytes) - 1)) == 0;
+}
 
 class DmaRebuilder {
  public:

@@ -1,10 +1,10 @@
-// The small parts: cutter, clock, mode meter, sha256, and the bundled traces.
+// The small parts: clock, mode meter, sha256, and the bundled traces.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "datasets/iommu_cutter.hpp"
+#include "datasets/dma_rebuilder.hpp"
 #include "datasets/manifest.hpp"
 #include "datasets/reuse_meter.hpp"
 #include "datasets/sha256.hpp"
@@ -17,44 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::vector<std::uint64_t> cuts(std::uint64_t iova, std::uint64_t phys, std::uint64_t bytes) {
-  std::vector<std::uint64_t> all;
-  while (bytes > 0) {
-    const auto cut = first_cut(iova, phys, bytes);
-    all.push_back(cut >> 10);
-    iova += cut, phys += cut, bytes -= cut;
-  }
-  return all;
-}
-
-TEST(Cutter, CutsAtAlignmentsThatBothAddressesShare) {
-  EXPECT_THAT(cuts(0x10000, 0x20000, 0x3000), ElementsAre(8, 4));
-  EXPECT_THAT(cuts(0x10000, 0x20000, 0x17000), ElementsAre(64, 16, 8, 4));
-  EXPECT_THAT(cuts(0x1000, 0x1000, 0x2000), ElementsAre(8));  // no room for the larger page
-  EXPECT_THAT(cuts(0x1000, 0x1000, 0x4000), ElementsAre(4, 8, 4));
-}
-
-TEST(Cutter, DoesNotCutWhatCannotUseALargerPage) {
-  EXPECT_THAT(cuts(0x10000, 0x21000, 0x3000), ElementsAre(12));
-  EXPECT_THAT(cuts(0x10000, 0x21000, 0x17000), ElementsAre(92));
-}
-
-// The reference's table: random page-aligned physical address, naturally aligned IOVA.
-TEST(Cutter, MeanNumberOfMapsIsTheReferences) {
-  const auto mean = [](std::uint64_t pages) {
-    std::size_t total = 0;
-    for (std::uint64_t page = 0; page < 1024; ++page) {
-      total += cuts(std::uint64_t{1} << 30, page << 12, pages << 12).size();
-    }
-    return static_cast<double>(total) / 1024;
-  };
-  for (const std::uint64_t pages : {1U, 2U, 4U, 8U, 16U, 512U})
-    EXPECT_EQ(mean(pages), 1.0) << pages;
-  for (const std::uint64_t pages : {3U, 5U, 9U, 17U, 33U})
-    EXPECT_NEAR(mean(pages), 1.5, 0.1) << pages;
-}
-
-TEST(Cutter, AllocationsAreAlignedToTheirSize) {
+TEST(DmaRebuilder, AllocationsAreAlignedToTheirSize) {
   EXPECT_TRUE(could_be_allocated(0x4000, 0x3000));
   EXPECT_FALSE(could_be_allocated(0x2000, 0x3000));
   EXPECT_FALSE(could_be_allocated(0, 0));  // the whole space

@@ -64,6 +64,14 @@ constexpr Permissions operator&(Permissions a, Permissions b) {
   return static_cast<Permissions>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
 }
 
+// What one MAP request makes: every address of `range` translates to phys + (address - range.first).
+struct Mapping {
+  IovaRange range;
+  GuestPhys phys;
+  Permissions permissions;
+  bool operator==(const Mapping&) const = default;
+};
+
 // What an endpoint wants to do; the values are those of Permissions so that one mask decides.
 enum class Access : std::uint8_t { kRead = 1, kWrite = 2 };
 

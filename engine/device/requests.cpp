@@ -81,16 +81,15 @@ protocol::Status Device::check_map(const protocol::MapRequest& request, Domain*&
   if (domain == nullptr) return Status::kNoEnt;
   // D28
   if (domain->bypass) return Status::kInval;
+  const auto& [range, phys, permissions] = request.mapping;
   // R16 broken; the specification names no status.
-  if (request.virt_end < request.virt_start) return Status::kInval;
+  if (range.last < range.first) return Status::kInval;
   // D24
-  const std::uint64_t edges =
-      request.virt_start.value | request.phys_start.value | (request.virt_end.value + 1);
+  const std::uint64_t edges = range.first.value | phys.value | (range.last.value + 1);
   if ((edges & granule_mask_) != 0) return Status::kRange;
   // R8 broken, and a physical range that wraps.
-  const IovaRange range{request.virt_start, request.virt_end};
   if (!input_range_.contains(range)) return Status::kRange;
-  if (range.size_minus_one() > ~request.phys_start.value) return Status::kRange;
+  if (range.size_minus_one() > ~phys.value) return Status::kRange;
   // D46: the specification names no status.
   return domain->reserved.overlaps(range) ? Status::kInval : Status::kOk;
 }
@@ -100,13 +99,12 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   using protocol::Status;
   Domain* domain = nullptr;
   if (const Status status = check_map(request, domain); status != Status::kOk) return reply(status);
-  const IovaRange range{request.virt_start, request.virt_end};
+  const auto& [range, phys, permissions] = request.mapping;
   Ticks began = 0;  // No access finds it earlier than this.
   const auto mapped = domain->with_store([&](auto& store) -> std::optional<MapStatus> {
     if (!store.try_begin_update()) return std::nullopt;
     if (probe_.on()) began = ticks_();
-    const auto status =
-        store.map({range, request.phys_start, static_cast<Permissions>(request.flags)});
+    const auto status = store.map(request.mapping);
     store.end_update();
     return status;
   });
@@ -115,10 +113,9 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   if (mapped == MapStatus::kOverlap) return reply(Status::kInval);
   if (mapped == MapStatus::kNoMemory) return reply(Status::kNoMem);
   if (probe_.on()) {
-    const auto permissions = static_cast<Permissions>(request.flags);
     probe_.record(MappingEvent{domain->id, range, permissions}.event(EventKind::kMapDone, began));
     if (settings_.record_targets) {
-      const TargetEvent target{domain->id, range.first, request.phys_start,
+      const TargetEvent target{domain->id, range.first, phys,
                                static_cast<std::uint8_t>(request.flags)};
       probe_.record(target.event(began));
     }
@@ -139,9 +136,9 @@ Device::Verdict Device::run(const protocol::UnmapRequest& request, ReplyTo /*to*
   // D32
   if (domain->bypass) return reply(Status::kInval);
   // The specification is silent: a range that is none is refused.
-  if (request.virt_end < request.virt_start) return reply(Status::kInval);
+  if (request.range.last < request.range.first) return reply(Status::kInval);
   // R8 broken is tolerated: nothing is mapped beyond input_range, which is D34.
-  const IovaRange asked{request.virt_start, request.virt_end};
+  const IovaRange asked = request.range;
   if (!asked.overlaps(input_range_)) return removed(*domain, asked, 0);
   return remove(
       *domain, {std::max(asked.first, input_range_.first), std::min(asked.last, input_range_.last)},

@@ -31,15 +31,13 @@ struct DetachRequest {  // D20: its reserved bytes are ignored, so they are not 
 };
 struct MapRequest {
   DomainId domain;
-  Iova virt_start;
-  Iova virt_end;  // Inclusive, and not yet known to be >= virt_start.
-  GuestPhys phys_start;
-  std::uint32_t flags;
+  Mapping
+      mapping;  // Its range is not yet known to be ordered; its permissions are those of `flags`.
+  std::uint32_t flags;  // All of them, the unknown ones too.
 };
 struct UnmapRequest {
   DomainId domain;
-  Iova virt_start;
-  Iova virt_end;  // Inclusive, and not yet known to be >= virt_start.
+  IovaRange range;  // Not yet known to be ordered.
   bool reserved_is_zero;
 };
 struct ProbeRequest {  // D35: its reserved bytes are ignored, so they are not kept.
@@ -69,10 +67,14 @@ inline AttachRequest typed(const Attach& wire) {
 }
 inline DetachRequest typed(const Detach& wire) { return {{wire.domain}, {wire.endpoint}}; }
 inline MapRequest typed(const Map& wire) {
-  return {{wire.domain}, {wire.virt_start}, {wire.virt_end}, {wire.phys_start}, wire.flags};
+  return {{wire.domain},
+          {{{wire.virt_start}, {wire.virt_end}},
+           {wire.phys_start},
+           static_cast<Permissions>(wire.flags & (kMapRead | kMapWrite | kMapMmio))},
+          wire.flags};
 }
 inline UnmapRequest typed(const Unmap& wire) {
-  return {{wire.domain}, {wire.virt_start}, {wire.virt_end}, all_zero(wire.reserved)};
+  return {{wire.domain}, {{wire.virt_start}, {wire.virt_end}}, all_zero(wire.reserved)};
 }
 inline ProbeRequest typed(const Probe& wire) { return {{wire.endpoint}}; }
 

@@ -23,9 +23,8 @@ TEST(Decode, MapCarriesEveryField) {
   wire.flags = 5;
   const auto request = std::get<MapRequest>(decode(bytes_of(wire)));
   EXPECT_EQ(request.domain, DomainId{7});
-  EXPECT_EQ(request.virt_start, Iova{0x1000});
-  EXPECT_EQ(request.virt_end, Iova{0x1fff});
-  EXPECT_EQ(request.phys_start, GuestPhys{0xabc000});
+  const Mapping expected{{{0x1000}, {0x1fff}}, {0xabc000}, Permissions::kRead | Permissions::kMmio};
+  EXPECT_EQ(request.mapping, expected);
   EXPECT_EQ(request.flags, 5u);
 }
 

@@ -35,14 +35,6 @@
 
 namespace violet {
 
-// What one MAP request created.
-struct Mapping {
-  IovaRange range;
-  GuestPhys phys;
-  Permissions permissions;
-  bool operator==(const Mapping&) const = default;
-};
-
 // The answer of a lookup: every address of `extent` translates to phys + (address - extent.first)
 // with the same permissions and belongs to the same mapping. `extent` contains the address asked
 // for and may be smaller than the mapping, but is at least one granule.

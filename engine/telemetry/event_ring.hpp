@@ -19,6 +19,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -28,9 +30,43 @@
 #include "engine/base/check.hpp"
 #include "engine/base/types.hpp"
 #include "engine/telemetry/event_bodies.hpp"
-#include "engine/telemetry/shared_word.hpp"
 
 namespace violet {
+
+// --- Words that several threads or processes read while one of them writes ---
+// Every access is an atomic of 64 bits, so that nothing is torn and nothing is a data race in memory that was not
+// made as atomics (a mapped segment). The orders are the caller's. Loads are right on a read-only mapping, too.
+
+using Word = std::uint64_t;
+static_assert(std::atomic_ref<Word>::is_always_lock_free);
+
+inline Word load_word(const Word& word, std::memory_order order) noexcept {
+  // Before C++26 atomic_ref takes no const; a lock-free load writes nothing.
+  return std::atomic_ref<Word>(const_cast<Word&>(word)).load(order);
+}
+inline void store_word(Word& word, Word value, std::memory_order order) noexcept {
+  std::atomic_ref<Word>(word).store(value, order);
+}
+
+// A trivially copyable thing as words.
+template <class T>
+using WordsOf = std::array<Word, sizeof(T) / sizeof(Word)>;
+
+template <class T>
+T load_words(const Word* from, std::memory_order order) noexcept {
+  static_assert(sizeof(T) % sizeof(Word) == 0);
+  WordsOf<T> words;
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = load_word(from[i], order);
+  return std::bit_cast<T>(words);
+}
+template <class T>
+void store_words(Word* to, const T& value, std::memory_order order) noexcept {
+  static_assert(sizeof(T) % sizeof(Word) == 0);
+  const auto words = std::bit_cast<WordsOf<T>>(value);
+  for (std::size_t i = 0; i < words.size(); ++i) store_word(to[i], words[i], order);
+}
+
+// --- The ring ---
 
 // What a ring's storage begins with; the events follow. All zero is an empty ring.
 struct RingState {
@@ -202,10 +238,6 @@ class Probe {
   explicit Probe(EventRing* ring) : ring_(ring) {}
 
   bool on() const noexcept { return ring_ != nullptr; }
-  void record(Ticks at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
-              std::uint8_t status = 0, Ticks took = 0) const noexcept {
-    if (ring_ != nullptr) ring_->record({at, kind, status, pack_ticks(took), id, a, b});
-  }
   void record(const Event& event) const noexcept {
     if (ring_ != nullptr) ring_->record(event);
   }

@@ -29,10 +29,11 @@ Status DmaDomain::attach(EndpointId endpoint) {
   VIOLET_TRY(driver_.attach(id_, endpoint, false));
   if (endpoints_++ > 0) return {};
   Status replayed;
-  mappings_.for_each([&](std::uint64_t pfn, const Mapping& mapping) {
+  mappings_.for_each([&](std::uint64_t pfn, const Mapped& mapped) {
     if (!replayed) return;
-    replayed = driver_.map_now(id_, IovaRange::of(pfn << shift_, mapping.granules << shift_),
-                               {mapping.phys_pfn << shift_}, mapping.permissions);
+    replayed = driver_.map_now(id_, {IovaRange::of(pfn << shift_, mapped.granules << shift_),
+                                     {mapped.phys_pfn << shift_},
+                                     mapped.permissions});
   });
   return replayed;
 }
@@ -45,25 +46,27 @@ Status DmaDomain::detach(EndpointId endpoint) {
 
 // --- iommu_map() and iommu_unmap() ---
 
-bool DmaDomain::map_one(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions) {
+bool DmaDomain::map_one(const Mapping& mapping) {
   if (endpoints_ > 0) {
-    if (!driver_.add_map(id_, IovaRange::of(iova.value, bytes), phys, permissions)) return false;
+    if (!driver_.add_map(id_, mapping)) return false;
     if (!options_.sync_map && !driver_.sync()) return false;
   }
-  [[maybe_unused]] const bool fresh =
-      mappings_.insert(iova.value >> shift_, {bytes >> shift_, phys.value >> shift_, permissions})
-          .second;
+  const auto& [range, phys, permissions] = mapping;
+  const Mapped mapped{(range.size_minus_one() >> shift_) + 1, phys.value >> shift_, permissions};
+  [[maybe_unused]] const bool fresh = mappings_.insert(range.first.value >> shift_, mapped).second;
   VIOLET_DCHECK(fresh);
   return true;
 }
 
-bool DmaDomain::add_range(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions) {
+bool DmaDomain::add_range(const Mapping& mapping) {
+  const auto& [range, phys, permissions] = mapping;
+  const std::uint64_t bytes = range.size_minus_one() + 1;
   std::uint64_t done = 0;
   while (done < bytes) {
-    const std::uint64_t cut =
-        next_cut(page_size_mask_, iova.value + done, phys.value + done, bytes - done);
-    if (!map_one({iova.value + done}, {phys.value + done}, cut, permissions)) {
-      if (done > 0) remove_range(iova, done);
+    const std::uint64_t at = range.first.value + done;
+    const std::uint64_t cut = next_cut(page_size_mask_, at, phys.value + done, bytes - done);
+    if (!map_one({IovaRange::of(at, cut), {phys.value + done}, permissions})) {
+      if (done > 0) remove_range(range.first, done);
       return false;
     }
     done += cut;
@@ -77,9 +80,9 @@ std::uint64_t DmaDomain::unmap_cut(std::uint64_t iova, std::uint64_t bytes) {
   std::uint64_t removed = 0;
   while (removed < bytes) {
     const std::uint64_t pfn = (iova + removed) >> shift_;
-    const Mapping* mapping = mappings_.find(pfn);
-    if (mapping == nullptr) break;
-    removed += mapping->granules << shift_;
+    const Mapped* mapped = mappings_.find(pfn);
+    if (mapped == nullptr) break;
+    removed += mapped->granules << shift_;
     mappings_.erase(pfn);
   }
   if (removed > 0 && endpoints_ > 0) driver_.add_unmap(id_, IovaRange::of(iova, removed));
@@ -113,24 +116,20 @@ std::optional<Iova> DmaDomain::allocate_iova(std::uint64_t granules, unsigned cp
   return Iova{*pfn << shift_};
 }
 
-std::optional<Iova> DmaDomain::map(DmaBuffer buffer, Permissions permissions, unsigned cpu) {
-  Iova iova{};
-  if (!map_list({&buffer, 1}, permissions, cpu, {&iova, 1})) return std::nullopt;
-  return iova;
-}
-
 // iommu_map_sg(): segments that follow one another in memory become one range before it is cut.
-bool DmaDomain::map_segments(Iova at, std::span<const DmaBuffer> buffers, Permissions permissions) {
+bool DmaDomain::map_segments(Iova at, std::span<const DmaMapping> list) {
+  const Permissions permissions = permissions_of(list.front().direction);
   std::uint64_t mapped = 0;
   std::uint64_t phys = 0;
   std::uint64_t bytes = 0;
   const auto map_pending = [&] {
     if (bytes == 0) return true;
-    if (!add_range({at.value + mapped}, {phys}, bytes, permissions)) return false;
+    if (!add_range({IovaRange::of(at.value + mapped, bytes), {phys}, permissions})) return false;
     mapped += bytes;
     return true;
   };
-  for (const DmaBuffer& buffer : buffers) {
+  for (const DmaMapping& one : list) {
+    const DmaBuffer& buffer = one.buffer;
     const std::uint64_t first = buffer.phys.value & ~(granule_ - 1);
     const std::uint64_t length = granules_of(buffer) << shift_;
     if (bytes > 0 && first == phys + bytes) {
@@ -149,23 +148,23 @@ bool DmaDomain::map_segments(Iova at, std::span<const DmaBuffer> buffers, Permis
   return false;
 }
 
-bool DmaDomain::map_list(std::span<const DmaBuffer> buffers, Permissions permissions, unsigned cpu,
-                         std::span<Iova> out) {
-  VIOLET_DCHECK(!buffers.empty() && out.size() == buffers.size());
+bool DmaDomain::map(std::span<DmaMapping> list, unsigned cpu) {
+  VIOLET_DCHECK(!list.empty());
   std::uint64_t granules = 0;
-  for (const DmaBuffer& buffer : buffers) granules += granules_of(buffer);
+  for (const DmaMapping& mapping : list) granules += granules_of(mapping.buffer);
   const auto first = allocate_iova(granules, cpu);
   if (!first) return false;
-  if (!map_segments(*first, buffers, permissions)) {
+  if (!map_segments(*first, list)) {
     // Without an answer the device may have kept something: then the address is not freed.
     if (driver_.sync()) free_iova(*first, granules, cpu);
     return false;
   }
   if (options_.sync_map && !driver_.sync()) return false;
   std::uint64_t at = first->value;
-  for (std::size_t i = 0; i < buffers.size(); ++i) {
-    out[i] = {at + offset_of(buffers[i].phys.value)};
-    at += granules_of(buffers[i]) << shift_;
+  for (DmaMapping& mapping : list) {
+    mapping.iova = {at + offset_of(mapping.buffer.phys.value)};
+    mapping.granted = permissions_of(mapping.direction);
+    at += granules_of(mapping.buffer) << shift_;
   }
   return true;
 }

@@ -2,8 +2,8 @@
 // allocates addresses, cuts buffers into MAP requests, and syncs once for each buffer or list.
 //
 // Threading: owner-only: the guest lcore.
-// Invariants: map() and map_list() that fail leave nothing mapped. What is mapped together is
-// unmapped together: unmap() gets the address and the granules of one map() or map_list().
+// Invariants: a map() that fails leaves nothing mapped. What is mapped together is unmapped together: unmap() gets
+// the address and the granules of one map().
 // Limits: buffers of a list are laid out one behind another, each on granules of its own; the 4 GiB
 // segment boundary of the kernel's sg lists is not modelled.
 #pragma once
@@ -14,9 +14,9 @@
 #include <span>
 
 #include "engine/base/flat_table.hpp"
+#include "engine/base/page_cutter.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/iova_allocator.hpp"
-#include "experiments/guest/page_cutter.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
 
 namespace violet {
@@ -52,13 +52,10 @@ class DmaDomain {
   }
   std::uint64_t offset_of(std::uint64_t address) const { return address & (granule_ - 1); }
 
-  // dma_map: an address for the buffer, mapped and synced.
-  std::optional<Iova> map(DmaBuffer buffer, Permissions permissions, unsigned cpu);
-  // dma_map_sg: addresses of all buffers, behind one another, with one sync at the end.
-  bool map_list(std::span<const DmaBuffer> buffers, Permissions permissions, unsigned cpu,
-                std::span<Iova> out);
-  // Queues the UNMAPs for [first, first + granules), of a map() or map_list(). Neither syncs nor
-  // frees the address.
+  // dma_map and dma_map_sg: addresses for the buffers of one direction, behind one another, with one sync at the
+  // end. Fills in `iova` and `granted`.
+  bool map(std::span<DmaMapping> list, unsigned cpu);
+  // Queues the UNMAPs for [first, first + granules), of one map(). Neither syncs nor frees the address.
   void unmap(Iova first, std::uint64_t granules);
   void free_iova(Iova first, std::uint64_t granules, unsigned cpu) {
     iovas_->free(first.value >> shift_, granules, cpu);
@@ -66,17 +63,17 @@ class DmaDomain {
   std::optional<Iova> allocate_iova(std::uint64_t granules, unsigned cpu);
 
   // iommu_map() and iommu_unmap() without the allocator, for identity maps and pools. add_range()
-  // queues the MAPs of a contiguous range, or queues nothing that stays.
-  bool add_range(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions);
+  // queues the MAPs that `mapping` takes, or queues nothing that stays.
+  bool add_range(const Mapping& mapping);
   void remove_range(Iova iova, std::uint64_t bytes);
   bool sync() { return driver_.sync(); }
 
  private:
-  bool map_segments(Iova at, std::span<const DmaBuffer> buffers, Permissions permissions);
-  bool map_one(Iova iova, GuestPhys phys, std::uint64_t bytes, Permissions permissions);
+  bool map_segments(Iova at, std::span<const DmaMapping> list);
+  bool map_one(const Mapping& mapping);
   std::uint64_t unmap_cut(std::uint64_t iova, std::uint64_t bytes);
 
-  struct Mapping {
+  struct Mapped {  // By one MAP request.
     std::uint64_t granules = 0;
     std::uint64_t phys_pfn = 0;
     Permissions permissions = {};
@@ -95,7 +92,7 @@ class DmaDomain {
   unsigned endpoints_ = 0;
   // By the first granule of a MAP request. The kernel keeps an interval tree; an exact match is all that the DMA
   // API needs.
-  FlatTable<Mapping> mappings_;
+  FlatTable<Mapped> mappings_;
 };
 
 }  // namespace violet

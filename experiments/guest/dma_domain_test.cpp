@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/base/rng.hpp"
 #include "experiments/guest/mock_guest.hpp"
 
@@ -29,6 +31,18 @@ class Domain : public testing::Test {
     for (const auto& logged : guest->device.log()) count += logged.type == type ? 1 : 0;
     return count;
   }
+  std::optional<Iova> map(DmaBuffer buffer) {
+    DmaMapping mapping{{}, buffer, DmaDirection::kToDevice, 0};
+    if (!domain->map({&mapping, 1}, 0)) return std::nullopt;
+    return mapping.iova;
+  }
+  bool map_list(std::span<const DmaBuffer> buffers, DmaDirection direction, std::span<Iova> out) {
+    std::vector<DmaMapping> list;
+    for (const DmaBuffer& buffer : buffers) list.push_back({{}, buffer, direction, 0});
+    if (!domain->map(list, 0)) return false;
+    std::ranges::transform(list, out.begin(), &DmaMapping::iova);
+    return true;
+  }
   std::unique_ptr<MockGuest> guest;
   std::unique_ptr<DmaDomain> domain;
 };
@@ -36,7 +50,7 @@ class Domain : public testing::Test {
 TEST_F(Domain, MapKeepsTheOffsetAndCoversWholeGranules) {
   build();
   const DmaBuffer buffer{{0x10000 + 4000}, 200};
-  const auto iova = domain->map(buffer, Permissions::kRead, 0);
+  const auto iova = map(buffer);
   ASSERT_TRUE(iova);
   EXPECT_EQ(iova->value & 0xfff, 4000u);
   EXPECT_EQ(domain->granules_of(buffer), 2u);
@@ -49,14 +63,14 @@ TEST_F(Domain, MapKeepsTheOffsetAndCoversWholeGranules) {
 TEST_F(Domain, SyncMapIsOneKickForSeveralMaps) {
   build();
   // 12 KiB, at a multiple of 8 KiB: two MAPs (linux-dma.md 3.4).
-  ASSERT_TRUE(domain->map({{0x12000}, 3 * kPage}, Permissions::kRead, 0));
+  ASSERT_TRUE(map({{0x12000}, 3 * kPage}));
   EXPECT_EQ(requests(Type::kMap), 2u);
   EXPECT_EQ(guest->counters.kicks, 1u);
 }
 
 TEST_F(Domain, BeforeSyncMapEveryMapWasSynced) {
   build({}, {.sync_map = false});
-  ASSERT_TRUE(domain->map({{0x12000}, 3 * kPage}, Permissions::kRead, 0));
+  ASSERT_TRUE(map({{0x12000}, 3 * kPage}));
   EXPECT_EQ(requests(Type::kMap), 2u);
   EXPECT_EQ(guest->counters.kicks, 2u);
 }
@@ -66,7 +80,7 @@ TEST_F(Domain, AdjacentSegmentsMergeBeforeTheyAreCut) {
   const DmaBuffer list[] = {
       {{0x20000}, kPage}, {{0x21000}, kPage}, {{0x22000}, 2 * kPage}, {{0x40000}, kPage}};
   Iova out[4];
-  ASSERT_TRUE(domain->map_list(list, Permissions::kReadWrite, 0, out));
+  ASSERT_TRUE(map_list(list, DmaDirection::kBidirectional, out));
   EXPECT_EQ(requests(Type::kMap), 2u);  // 16 KiB in one, then 4 KiB.
   EXPECT_EQ(guest->counters.syncs, 1u);
   for (int i = 0; i < 4; ++i) {
@@ -79,7 +93,7 @@ TEST_F(Domain, OneUnmapCoversSeveralMaps) {
   // Two pages that are not adjacent, under one 8 KiB-aligned address: 2 MAPs, 1 UNMAP.
   const DmaBuffer list[] = {{{0x20000}, kPage}, {{0x30000}, kPage}};
   Iova out[2];
-  ASSERT_TRUE(domain->map_list(list, Permissions::kRead, 0, out));
+  ASSERT_TRUE(map_list(list, DmaDirection::kToDevice, out));
   domain->unmap(out[0], 2);
   ASSERT_TRUE(domain->sync());
   EXPECT_EQ(requests(Type::kMap), 2u);
@@ -90,7 +104,7 @@ TEST_F(Domain, OneUnmapCoversSeveralMaps) {
 TEST_F(Domain, UnmapExtendsToWholeMappings) {
   build();
   // One MAP of 12 KiB (odd physical page), cut for UNMAP at 8 KiB: the driver extends it.
-  const auto iova = domain->map({{0x11000}, 3 * kPage}, Permissions::kRead, 0);
+  const auto iova = map({{0x11000}, 3 * kPage});
   domain->unmap(*iova, 3);
   ASSERT_TRUE(domain->sync());
   ASSERT_EQ(requests(Type::kMap), 1u);
@@ -103,23 +117,23 @@ TEST_F(Domain, PciTriesBelow4GFirstAndGivesUpForGood) {
   options.device.input_range = IovaRange::all();
   build(options);
   EXPECT_TRUE(domain->below_4g());
-  EXPECT_LT(domain->map({{0}, kPage}, Permissions::kRead, 0)->value, std::uint64_t{1} << 32);
+  EXPECT_LT(map({{0}, kPage})->value, std::uint64_t{1} << 32);
   EXPECT_FALSE(domain->allocate_iova(0x100000, 0) == std::nullopt);  // 4 GiB: does not fit below.
   EXPECT_FALSE(domain->below_4g());
-  EXPECT_GE(domain->map({{0}, 33 * kPage}, Permissions::kRead, 0)->value, std::uint64_t{1} << 32);
+  EXPECT_GE(map({{0}, 33 * kPage})->value, std::uint64_t{1} << 32);
 }
 
 TEST_F(Domain, ForceDacNeverTriesBelow4G) {
   build({}, {.force_dac = true});
-  EXPECT_GE(domain->map({{0}, kPage}, Permissions::kRead, 0)->value, std::uint64_t{1} << 32);
+  EXPECT_GE(map({{0}, kPage})->value, std::uint64_t{1} << 32);
 }
 
 TEST_F(Domain, DmaMaskLimitsAddresses) {
   build({}, {.dma_mask = 0xffff});
   for (int i = 0; i < 15; ++i) {
-    EXPECT_LE(domain->map({{0}, kPage}, Permissions::kRead, 0)->value, 0xffffu);
+    EXPECT_LE(map({{0}, kPage})->value, 0xffffu);
   }
-  EXPECT_FALSE(domain->map({{0}, kPage}, Permissions::kRead, 0));
+  EXPECT_FALSE(map({{0}, kPage}));
 }
 
 TEST_F(Domain, AttachReplaysWhatIsMapped) {
@@ -127,7 +141,8 @@ TEST_F(Domain, AttachReplaysWhatIsMapped) {
   MockGuest local(options);
   DmaDomain identity(*local.driver, DomainId{2}, *make_iova_allocator("rbtree", IovaConfig{}),
                      local.counters, {});
-  ASSERT_TRUE(identity.add_range({0x100000}, {0x100000}, 0x200000, Permissions::kReadWrite));
+  ASSERT_TRUE(
+      identity.add_range({IovaRange::of(0x100000, 0x200000), {0x100000}, Permissions::kReadWrite}));
   EXPECT_EQ(local.device.log().size(), 0u);
   ASSERT_TRUE(identity.attach(kEndpoint));
   EXPECT_EQ(local.device.translate(kEndpoint, {0x2fffff}, Access::kWrite), GuestPhys{0x2fffff});
@@ -137,9 +152,9 @@ TEST_F(Domain, AttachReplaysWhatIsMapped) {
 TEST_F(Domain, BrokenDriverFailsAMapAndKeepsTheAddressTaken) {
   build();
   guest->device.stop();
-  EXPECT_FALSE(domain->map({{0}, kPage}, Permissions::kRead, 0));
+  EXPECT_FALSE(map({{0}, kPage}));
   EXPECT_TRUE(guest->driver->broken());
-  EXPECT_FALSE(domain->map({{0}, kPage}, Permissions::kRead, 0));
+  EXPECT_FALSE(map({{0}, kPage}));
 }
 
 TEST_F(Domain, RandomListsAgreeWithTheDevice) {
@@ -160,7 +175,7 @@ TEST_F(Domain, RandomListsAgreeWithTheDevice) {
                                   1 + std::uint32_t(rng.below(rng.chance(0.9) ? 9000 : 300000))});
         }
         made.iovas.resize(made.buffers.size());
-        ASSERT_TRUE(domain->map_list(made.buffers, Permissions::kRead, 0, made.iovas));
+        ASSERT_TRUE(map_list(made.buffers, DmaDirection::kToDevice, made.iovas));
         live.push_back(std::move(made));
       } else {
         const auto victim = rng.below(live.size());

@@ -20,8 +20,10 @@ std::uint32_t id_of(const R& request) {
 
 template <class R>
 IovaRange range_of(const R& request) {
-  if constexpr (requires { request.virt_start; }) {
-    return {request.virt_start, request.virt_end};
+  if constexpr (requires { request.mapping; }) {
+    return request.mapping.range;
+  } else if constexpr (requires { request.range; }) {
+    return request.range;
   } else {
     return {};
   }
@@ -113,11 +115,10 @@ Reply MockDevice::run(const protocol::MapRequest& request, const Request&) {
   const auto domain = domains_.find(request.domain.value);
   if (domain == domains_.end()) return Reply::kNoEnt;
   const std::uint64_t granule = options_.page_size_mask & (~options_.page_size_mask + 1);
-  const std::uint64_t misaligned =
-      request.virt_start.value | request.phys_start.value | (request.virt_end.value + 1);
+  const auto& [range, phys, permissions] = request.mapping;
+  const std::uint64_t misaligned = range.first.value | phys.value | (range.last.value + 1);
   if (domain->second.bypass) return Reply::kInval;
   if ((misaligned & (granule - 1)) != 0) return Reply::kRange;
-  const IovaRange range{request.virt_start, request.virt_end};
   for (const auto& region : options_.reserved) {
     if (region.range.overlaps(range)) return Reply::kInval;
   }
@@ -126,15 +127,14 @@ Reply MockDevice::run(const protocol::MapRequest& request, const Request&) {
   if (above != mappings.begin() && std::prev(above)->second.range.overlaps(range)) {
     return Reply::kInval;
   }
-  mappings[range.first.value] = {range, request.phys_start,
-                                 static_cast<Permissions>(request.flags & 3)};
+  mappings[range.first.value] = {range, phys, permissions & Permissions::kReadWrite};
   return Reply::kOk;
 }
 
 Reply MockDevice::run(const protocol::UnmapRequest& request, const Request&) {
   const auto domain = domains_.find(request.domain.value);
   if (domain == domains_.end()) return Reply::kNoEnt;
-  const IovaRange range{request.virt_start, request.virt_end};
+  const IovaRange range = request.range;
   auto& mappings = domain->second.mappings;
   auto first = mappings.upper_bound(range.first.value);
   if (first != mappings.begin()) {

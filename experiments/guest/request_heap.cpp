@@ -3,7 +3,11 @@
 namespace violet {
 
 RequestHeap::RequestHeap(GuestPhys phys, std::byte* host, std::size_t slots)
-    : phys_(phys), host_(host), sequence_(slots + 1, 0) {
+    : host_(host), sequence_(slots + 1, 0) {
+  for (Slot slot = 0; slot <= slots; ++slot) {
+    const GuestPhys readable{phys.value + offset(slot)};
+    buffers_.push_back({readable, {readable.value + kWritableAt}, 0, 0, slot});
+  }
   free_.reserve(slots);
   for (std::size_t i = slots; i-- > 0;) free_.push_back(static_cast<Slot>(i));
 }

@@ -44,9 +44,9 @@ class RequestHeap {
   // The request that is with the device for longest.
   std::optional<Slot> oldest() const;
 
-  // Stores the device-readable part and clears the tail; returns what the ring wants to know.
+  // Stores the device-readable part and clears the tail; returns the slot's buffer with their lengths.
   template <class Wire>
-  DriverBuffer write(Slot slot, const Wire& request, std::uint32_t writable);
+  const DriverBuffer& write(Slot slot, const Wire& request, std::uint32_t writable);
   const std::byte* readable(Slot slot) const { return host_ + offset(slot); }
   // The device-writable part.
   const std::byte* writable(Slot slot) const { return host_ + offset(slot) + kWritableAt; }
@@ -59,25 +59,23 @@ class RequestHeap {
   // The probe slot is the last and may be longer.
   std::size_t offset(Slot slot) const { return std::size_t{slot} * kSlotBytes; }
 
-  GuestPhys phys_;
   std::byte* host_;
+  std::vector<DriverBuffer> buffers_;  // Of the slots, where each lies in guest memory.
   std::vector<Slot> free_;
   std::vector<std::uint64_t> sequence_;  // 0: not in flight.
 };
 
 template <class Wire>
-DriverBuffer RequestHeap::write(Slot slot, const Wire& request, std::uint32_t writable) {
+const DriverBuffer& RequestHeap::write(Slot slot, const Wire& request, std::uint32_t writable) {
   static_assert(sizeof(Wire) <= kWritableAt);
   const std::size_t at = offset(slot);
   __builtin_memcpy(host_ + at, &request, sizeof(request));
   // A device that says OK without writing a status must not look as if it had.
   __builtin_memset(host_ + at + kWritableAt + writable - sizeof(protocol::Tail), 0xff,
                    sizeof(protocol::Tail));
-  return {.readable = {phys_.value + at},
-          .writable = {phys_.value + at + kWritableAt},
-          .readable_bytes = sizeof(Wire),
-          .writable_bytes = writable,
-          .cookie = slot};
+  buffers_[slot].readable_bytes = sizeof(Wire);
+  buffers_[slot].writable_bytes = writable;
+  return buffers_[slot];
 }
 
 }  // namespace violet

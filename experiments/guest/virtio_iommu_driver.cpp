@@ -26,6 +26,12 @@ constexpr std::uint64_t kUnderstood =
 
 protocol::Head head_of(Type type) { return {static_cast<std::uint8_t>(type), {}}; }
 
+protocol::Map map_request(DomainId domain, const Mapping& mapping) {
+  return {head_of(Type::kMap),       domain.value,
+          mapping.range.first.value, mapping.range.last.value,
+          mapping.phys.value,        static_cast<std::uint32_t>(mapping.permissions)};
+}
+
 DeviceFacts facts_from(const protocol::Config& config, std::uint64_t features) {
   DeviceFacts facts;
   facts.features = features;
@@ -58,10 +64,10 @@ Status check_facts(const DeviceFacts& facts) {
 
 struct Describe {
   FailedRequest operator()(const protocol::MapRequest& r) const {
-    return {Type::kMap, {}, r.domain.value, {r.virt_start, r.virt_end}};
+    return {Type::kMap, {}, r.domain.value, r.mapping.range};
   }
   FailedRequest operator()(const protocol::UnmapRequest& r) const {
-    return {Type::kUnmap, {}, r.domain.value, {r.virt_start, r.virt_end}};
+    return {Type::kUnmap, {}, r.domain.value, r.range};
   }
   FailedRequest operator()(const protocol::AttachRequest& r) const {
     return {Type::kAttach, {}, r.domain.value, {}};
@@ -118,8 +124,7 @@ Result<std::unique_ptr<VirtioIommuDriver>> VirtioIommuDriver::create(
 
 template <class Wire>
 bool VirtioIommuDriver::add_in(Slot slot, const Wire& request, std::uint32_t writable) {
-  const DriverBuffer buffer = heap_.write(slot, request, writable);
-  const std::size_t added = env_.queue.add({&buffer, 1});
+  const std::size_t added = env_.queue.add({&heap_.write(slot, request, writable), 1});
   VIOLET_DCHECK(added == 1);
   if (added == 0) return false;
   env_.queue.publish();  // Visible now, as after virtqueue_add(); only the kick is left to sync().
@@ -145,11 +150,9 @@ bool VirtioIommuDriver::add(const Wire& request) {
   return add_in(heap_.take(), request, kTailBytes);
 }
 
-bool VirtioIommuDriver::add_map(DomainId domain, IovaRange range, GuestPhys phys,
-                                Permissions permissions) {
+bool VirtioIommuDriver::add_map(DomainId domain, const Mapping& mapping) {
   ++env_.counters.map_requests;
-  return add(protocol::Map{head_of(Type::kMap), domain.value, range.first.value, range.last.value,
-                           phys.value, static_cast<std::uint32_t>(permissions)});
+  return add(map_request(domain, mapping));
 }
 
 bool VirtioIommuDriver::add_unmap(DomainId domain, IovaRange range) {
@@ -200,13 +203,9 @@ Status VirtioIommuDriver::detach(DomainId domain, EndpointId endpoint) {
   return answer(status, "DETACH of endpoint", endpoint.value);
 }
 
-Status VirtioIommuDriver::map_now(DomainId domain, IovaRange range, GuestPhys phys,
-                                  Permissions permissions) {
+Status VirtioIommuDriver::map_now(DomainId domain, const Mapping& mapping) {
   ++env_.counters.map_requests;
-  const auto status =
-      send(protocol::Map{head_of(Type::kMap), domain.value, range.first.value, range.last.value,
-                         phys.value, static_cast<std::uint32_t>(permissions)});
-  return answer(status, "MAP in domain", domain.value);
+  return answer(send(map_request(domain, mapping)), "MAP in domain", domain.value);
 }
 
 Result<protocol::ParsedProperties> VirtioIommuDriver::probe(EndpointId endpoint) {

@@ -89,12 +89,12 @@ class VirtioIommuDriver {
   Status detach(DomainId domain, EndpointId endpoint);
   // R5. An empty list when the device has no PROBE.
   Result<protocol::ParsedProperties> probe(EndpointId endpoint);
-  Status map_now(DomainId domain, IovaRange range, GuestPhys phys, Permissions permissions);
+  Status map_now(DomainId domain, const Mapping& mapping);
   // config.bypass: what an endpoint that is attached to nothing may do.
   Status set_global_bypass(bool on);
 
   // --- Asynchronous; false when the driver is broken ---
-  bool add_map(DomainId domain, IovaRange range, GuestPhys phys, Permissions permissions);
+  bool add_map(DomainId domain, const Mapping& mapping);
   bool add_unmap(DomainId domain, IovaRange range);
   // Kicks and waits for everything in flight.
   bool sync();

@@ -44,7 +44,7 @@ TEST_P(Driver, SyncKicksOnceAndWaitsForEverything) {
   ASSERT_TRUE(guest.driver->attach(kDomain, kEndpoint, false));
   const auto kicks = guest.counters.kicks;
   for (std::uint64_t i = 1; i <= 5; ++i) {
-    ASSERT_TRUE(guest.driver->add_map(kDomain, page(i), {i << 12}, Permissions::kRead));
+    ASSERT_TRUE(guest.driver->add_map(kDomain, {page(i), {i << 12}, Permissions::kRead}));
   }
   EXPECT_EQ(guest.counters.kicks, kicks);
   ASSERT_TRUE(guest.driver->sync());
@@ -73,7 +73,7 @@ TEST_P(Driver, FullRingSyncsOnTheSpot) {
   EXPECT_EQ(capacity, o.features.indirect ? 16u : 8u);
   const auto syncs = guest.counters.syncs;
   for (std::uint64_t i = 1; i <= 2 * capacity + 1; ++i) {
-    ASSERT_TRUE(guest.driver->add_map(kDomain, page(i), {i << 12}, Permissions::kRead));
+    ASSERT_TRUE(guest.driver->add_map(kDomain, {page(i), {i << 12}, Permissions::kRead}));
   }
   EXPECT_EQ(guest.counters.syncs, syncs + 2);
   EXPECT_EQ(guest.driver->stats().ring_full, 2u);
@@ -97,7 +97,7 @@ TEST_P(Driver, AFailedSynchronousRequestDoesNotHideOthers) {
   MockGuest guest(options());
   ASSERT_TRUE(guest.driver->attach(kDomain, kEndpoint, false));
   guest.device.fail_next(Type::kMap, Reply::kNoMem);
-  guest.driver->add_map(kDomain, page(3), {0}, Permissions::kRead);
+  guest.driver->add_map(kDomain, {page(3), {0}, Permissions::kRead});
   ASSERT_TRUE(guest.driver->attach(kDomain, EndpointId{1}, false));
   EXPECT_EQ(guest.driver->stats().failures_by_status[std::size_t(Reply::kNoMem)], 1u);
   EXPECT_EQ(to_text(*guest.driver->last_failure()), "MAP of domain 1, 0x3000-0x3fff: NOMEM");
@@ -144,7 +144,7 @@ TEST_P(Driver, ADeviceThatNeverAnswersIsNamedAndNotWaitedFor) {
   MockGuest guest(options());
   ASSERT_TRUE(guest.driver->attach(kDomain, kEndpoint, false));
   guest.device.stop();
-  ASSERT_TRUE(guest.driver->add_map(kDomain, page(9), {0}, Permissions::kRead));
+  ASSERT_TRUE(guest.driver->add_map(kDomain, {page(9), {0}, Permissions::kRead}));
   ASSERT_TRUE(guest.driver->add_unmap(kDomain, page(8)));
   EXPECT_FALSE(guest.driver->sync());
   ASSERT_FALSE(guest.driver->health());
@@ -153,7 +153,7 @@ TEST_P(Driver, ADeviceThatNeverAnswersIsNamedAndNotWaitedFor) {
             std::string::npos)
       << why;
   // Broken for good: refuses everything without waiting.
-  EXPECT_FALSE(guest.driver->add_map(kDomain, page(9), {0}, Permissions::kRead));
+  EXPECT_FALSE(guest.driver->add_map(kDomain, {page(9), {0}, Permissions::kRead}));
   EXPECT_FALSE(guest.driver->sync());
   EXPECT_FALSE(guest.driver->attach(kDomain, kEndpoint, false));
   EXPECT_FALSE(guest.driver->probe(kEndpoint));

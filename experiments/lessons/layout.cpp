@@ -240,10 +240,11 @@ std::string request_summary(Bytes readable) {
       return fmt::format("DETACH {:#x}, domain {}", r.endpoint.value, r.domain.value);
     }
     std::string operator()(const protocol::MapRequest& r) const {
-      return fmt::format("MAP {:#x} \u2192 {:#x}", r.virt_start.value, r.phys_start.value);
+      return fmt::format("MAP {:#x} \u2192 {:#x}", r.mapping.range.first.value,
+                         r.mapping.phys.value);
     }
     std::string operator()(const protocol::UnmapRequest& r) const {
-      return fmt::format("UNMAP {:#x}", r.virt_start.value);
+      return fmt::format("UNMAP {:#x}", r.range.first.value);
     }
     std::string operator()(const protocol::ProbeRequest& r) const {
       return fmt::format("PROBE {:#x}", r.endpoint.value);
@@ -278,14 +279,13 @@ std::string rights_text(Permissions permissions) {
 std::optional<IovaRange> unmapped_range(Bytes readable) {
   const auto request = protocol::decode(readable);
   const auto* unmap = std::get_if<protocol::UnmapRequest>(&request);
-  return unmap != nullptr ? std::optional(IovaRange{unmap->virt_start, unmap->virt_end})
-                          : std::nullopt;
+  return unmap != nullptr ? std::optional(unmap->range) : std::nullopt;
 }
 
 std::optional<IovaRange> mapped_range(Bytes readable) {
   const auto request = protocol::decode(readable);
   const auto* map = std::get_if<protocol::MapRequest>(&request);
-  return map != nullptr ? std::optional(IovaRange{map->virt_start, map->virt_end}) : std::nullopt;
+  return map != nullptr ? std::optional(map->mapping.range) : std::nullopt;
 }
 
 }  // namespace violet::lessons

@@ -106,10 +106,10 @@ void Stage::written(const RequestView& request) {
   const auto decoded = protocol::decode(request.readable);
   const auto* map = std::get_if<protocol::MapRequest>(&decoded);
   if (map == nullptr) return;
-  const IovaRange range{map->virt_start, map->virt_end};
+  const auto& [range, phys, permissions] = map->mapping;
   watch(range);
   const std::uint64_t pages = range.size_minus_one() / kPageBytes + 1;
-  if (pages <= kMostPoolPages) memory_.name_unnamed(map->phys_start, pages, "pool slot");
+  if (pages <= kMostPoolPages) memory_.name_unnamed(phys, pages, "pool slot");
 }
 
 void Stage::read(const RequestView& request) {

@@ -58,8 +58,7 @@ void add_engine(Metrics& metrics, const Measurement& m, const Testbed& testbed) 
   const double misses = delta(a.iotlb.misses, b.iotlb.misses);
   // Where the workload makes none, the lookups are all the rogue endpoint's.
   const double lookups = testbed.has_accesses() ? hits + misses : 0;
-  metrics.push_back(
-      measured_ratio("iotlb_hit_rate", 100 * hits, lookups, testbed.why_no_lookup()));
+  metrics.push_back(measured_ratio("iotlb_hit_rate", 100 * hits, lookups, testbed.why_no_lookup()));
   metrics.push_back(measured_ratio("engine_utilisation",
                                    100 * delta(a.useful_polls, b.useful_polls),
                                    delta(a.polls, b.polls), "the engine was not polled"));

@@ -30,9 +30,9 @@
 #include <vector>
 
 #include "experiments/results/run_directory.hpp"
+#include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
 #include "experiments/trace/aggregation.hpp"
-#include "experiments/trace/event_log.hpp"
 #include "experiments/trace/event_trace.hpp"
 
 namespace violet {

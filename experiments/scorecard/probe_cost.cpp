@@ -30,7 +30,8 @@ template <bool kWithEvent>
     x ^= x << 17;
     if constexpr (kWithEvent) {
       if (emitter.probe.on()) {
-        emitter.probe.record(emitter.ticks(), EventKind::kMapDone, 1, x, x + 4095);
+        emitter.probe.record(
+            MappingEvent{{1}, {{x}, {x + 4095}}}.event(EventKind::kMapDone, emitter.ticks()));
       }
     }
     asm volatile("" : "+r"(x) : : "memory");  // Same code around the event in every arm.

@@ -94,24 +94,7 @@ Status MappedStrategy::open(std::uint16_t endpoint) {
 }
 
 bool MappedStrategy::do_map(std::span<DmaMapping> out, unsigned cpu, bool /*coherent*/) {
-  DmaDomain& domain = *domains_[out[0].endpoint];
-  const Permissions permissions = permissions_of(out[0].direction);
-  if (out.size() == 1) {
-    const auto iova = domain.map(out[0].buffer, permissions, cpu);
-    if (!iova) return false;
-    out[0].iova = *iova;
-    out[0].granted = permissions;
-    return true;
-  }
-  list_buffers_.clear();
-  for (const DmaMapping& mapping : out) list_buffers_.push_back(mapping.buffer);
-  list_iovas_.resize(out.size());
-  if (!domain.map_list(list_buffers_, permissions, cpu, list_iovas_)) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i].iova = list_iovas_[i];
-    out[i].granted = permissions;
-  }
-  return true;
+  return domains_[out[0].endpoint]->map(out, cpu);
 }
 
 void MappedStrategy::do_unmap(std::span<const DmaMapping> mappings, unsigned cpu,

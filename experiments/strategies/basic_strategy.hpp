@@ -79,8 +79,6 @@ class MappedStrategy : public BasicStrategy {
   Status open(std::uint16_t endpoint);
 
   std::vector<std::unique_ptr<DmaDomain>> domains_;
-  std::vector<DmaBuffer> list_buffers_;
-  std::vector<Iova> list_iovas_;
 };
 
 }  // namespace violet

@@ -99,8 +99,8 @@ std::optional<BouncePool::Slot> BouncePool::acquire(unsigned size_class, Permiss
 bool BouncePool::map_fresh(const Slot& slot) {
   const Entry& entry = classes_[slot.size_class].entries[slot.index];
   mapped_bytes_ += bytes(slot.size_class);
-  return domain_.add_range(slot.iova, entry.phys, bytes(slot.size_class), entry.permissions) &&
-         domain_.sync();
+  const auto range = IovaRange::of(slot.iova.value, bytes(slot.size_class));
+  return domain_.add_range({range, entry.phys, entry.permissions}) && domain_.sync();
 }
 
 void BouncePool::release(const Slot& slot) {

@@ -63,7 +63,7 @@ class Direct final : public MappedStrategy {
         return fail("guest memory at {:#x} lies outside the device's input range", from);
       }
       VIOLET_TRY(
-          context_.driver.map_now(domain(endpoint).id(), range, {from}, Permissions::kReadWrite));
+          context_.driver.map_now(domain(endpoint).id(), {range, {from}, Permissions::kReadWrite}));
       bytes += to - from;
     }
     mapped_bytes_ = std::max(mapped_bytes_, bytes);

@@ -1,4 +1,4 @@
-#include "experiments/trace/event_log.hpp"
+#include "experiments/runner/event_log.hpp"
 
 #include <gtest/gtest.h>
 

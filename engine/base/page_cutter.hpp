@@ -9,6 +9,9 @@
 
 namespace violet {
 
+// Every power of two from 4 KiB is a page size: what QEMU's device offers.
+inline constexpr std::uint64_t kEveryPageSize4K = ~std::uint64_t{0xfff};
+
 // The bytes that the next driver call covers. Preconditions: bytes >= 1 granule; iova, phys and bytes
 // are multiples of the granule, the lowest bit of page_size_mask. Unmapping passes iova as phys.
 constexpr std::uint64_t next_cut(std::uint64_t page_size_mask, std::uint64_t iova,

@@ -1,4 +1,4 @@
-#include "experiments/guest/page_cutter.hpp"
+#include "engine/base/page_cutter.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 namespace violet {
 namespace {
 
-constexpr std::uint64_t kAll4K = ~std::uint64_t{0xfff};  // QEMU
+constexpr std::uint64_t kAll4K = kEveryPageSize4K;  // QEMU
 constexpr std::uint64_t k4K2M = std::uint64_t{1} << 12 | std::uint64_t{1}
                                                              << 21;  // cloud-hypervisor
 
@@ -76,6 +76,19 @@ TEST(PageCutter, UsesTheLargePageWhereBothAddressesAgree) {
   EXPECT_EQ(cuts(k4K2M, 9 * kM, 33 * kM, 6 * kM), (std::vector<std::uint64_t>{kM, 4 * kM, kM}));
   // Addresses that differ within the large page never meet a boundary together.
   EXPECT_EQ(cuts(k4K2M, 8 * kM, 33 * kM, 6 * kM), (std::vector<std::uint64_t>{6 * kM}));
+}
+
+TEST(PageCutter, CutsAtAlignmentsThatBothAddressesShare) {
+  constexpr std::uint64_t kK = 1024;
+  EXPECT_EQ(cuts(kAll4K, 0x10000, 0x20000, 0x3000), (std::vector<std::uint64_t>{8 * kK, 4 * kK}));
+  EXPECT_EQ(cuts(kAll4K, 0x10000, 0x20000, 0x17000),
+            (std::vector<std::uint64_t>{64 * kK, 16 * kK, 8 * kK, 4 * kK}));
+  // There is no room for the larger page.
+  EXPECT_EQ(cuts(kAll4K, 0x1000, 0x1000, 0x2000), (std::vector<std::uint64_t>{8 * kK}));
+  EXPECT_EQ(cuts(kAll4K, 0x1000, 0x1000, 0x4000),
+            (std::vector<std::uint64_t>{4 * kK, 8 * kK, 4 * kK}));
+  // A larger page can never be used.
+  EXPECT_EQ(cuts(kAll4K, 0x10000, 0x21000, 0x17000), (std::vector<std::uint64_t>{92 * kK}));
 }
 
 TEST(PageCutter, EndOfTheAddressSpaceDoesNotWrap) {
