@@ -5,6 +5,8 @@
 // Limits: the key kNoKey is not for use; values are trivially copyable.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -17,7 +19,11 @@ class FlatTable {
  public:
   static constexpr std::uint64_t kNoKey = ~std::uint64_t{0};
 
-  FlatTable() { grow(); }
+  // Allocates room for `capacity` entries: up to that many, no call allocates.
+  explicit FlatTable(std::size_t capacity = 47)
+      : slots_(std::bit_ceil(std::max<std::size_t>(capacity * 4 / 3 + 1, 2))),
+        mask_(slots_.size() - 1),
+        shift_(static_cast<unsigned>(64 - std::countr_zero(slots_.size()))) {}
 
   std::size_t size() const { return size_; }
   Value* find(std::uint64_t key) {
@@ -54,6 +60,10 @@ class FlatTable {
     }
     slots_[hole].key = kNoKey;
   }
+  void clear() {
+    for (Slot& slot : slots_) slot = {};
+    size_ = 0;
+  }
   template <class Visit>
   void for_each(Visit&& visit) {
     for (Slot& slot : slots_) {
@@ -77,10 +87,10 @@ class FlatTable {
     return static_cast<std::size_t>((key ^ key >> 32) * 0x9e3779b97f4a7c15ull >> shift_);
   }
   void grow() {
-    std::vector<Slot> old(slots_.empty() ? 64 : slots_.size() * 2);
+    std::vector<Slot> old(slots_.size() * 2);
     old.swap(slots_);
     mask_ = slots_.size() - 1;
-    shift_ = old.empty() ? 64 - 6 : shift_ - 1;
+    --shift_;
     size_ = 0;
     for (const Slot& slot : old) {
       if (slot.key != kNoKey) insert(slot.key, slot.value);
@@ -88,8 +98,8 @@ class FlatTable {
   }
 
   std::vector<Slot> slots_;
-  std::size_t mask_ = 0;
-  unsigned shift_ = 0;
+  std::size_t mask_;
+  unsigned shift_;
   std::size_t size_ = 0;
 };
 

@@ -19,6 +19,28 @@ TEST(FlatTable, FindsWhatWasInsertedUntilItIsErased) {
   EXPECT_EQ(table.size(), 0u);
 }
 
+TEST(FlatTable, RoomIsTakenOnce) {
+  for (std::size_t capacity = 0; capacity < 300; ++capacity) {
+    FlatTable<std::uint64_t> table(capacity);
+    EXPECT_EQ(table.find(1), nullptr);
+    if (capacity == 0) continue;
+    // A pointer stays where it is as long as nothing is allocated.
+    const std::uint64_t* const first = table.insert(0, 7).first;
+    for (std::uint64_t key = 1; key < capacity; ++key) table.insert(key, key);
+    ASSERT_EQ(table.find(0), first) << capacity;
+    ASSERT_EQ(table.size(), capacity);
+  }
+}
+
+TEST(FlatTable, ClearForgetsAll) {
+  FlatTable<std::uint64_t> table;
+  for (std::uint64_t key = 0; key < 100; ++key) table.insert(key, key);
+  table.clear();
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table.find(5), nullptr);
+  EXPECT_TRUE(table.insert(5, 9).second);
+}
+
 TEST(FlatTable, RandomHistoriesAgreeWithAMap) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);

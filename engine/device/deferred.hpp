@@ -15,9 +15,9 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/flat_table.hpp"
 #include "engine/base/types.hpp"
 #include "engine/device/domain.hpp"
-#include "engine/device/id_table.hpp"
 #include "engine/protocol/request.hpp"
 #include "engine/store/domain_store.hpp"
 
@@ -143,8 +143,7 @@ class DeferredList {
   template <class Visit>
   void for_each_key(const Keys& keys, Visit&& visit) {
     for (unsigned i = 0; i < keys.domain_count; ++i) {
-      Waiting* waiting = waiting_.find(keys.domains[i].value);
-      visit(waiting != nullptr ? *waiting : *waiting_.insert(keys.domains[i].value, {}));
+      visit(*waiting_.insert(keys.domains[i].value, {}).first);
     }
   }
 
@@ -213,7 +212,7 @@ class DeferredList {
   }
 
   std::vector<Node> nodes_;
-  IdTable<Waiting> waiting_;  // By domain id; an entry lives while its count is above zero.
+  FlatTable<Waiting> waiting_;  // By domain id; an entry lives while its count is above zero.
   std::uint64_t scan_ = 0;
   std::uint64_t attachment_blocked_in_ = 0;
   std::size_t attachments_ = 0;  // Entries with an endpoint: ATTACH and DETACH.

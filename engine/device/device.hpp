@@ -29,13 +29,13 @@
 #include <vector>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/flat_table.hpp"
 #include "engine/base/memory_budget.hpp"
 #include "engine/device/config.hpp"
 #include "engine/device/config_space.hpp"
 #include "engine/device/counters.hpp"
 #include "engine/device/deferred.hpp"
 #include "engine/device/domain.hpp"
-#include "engine/device/id_table.hpp"
 #include "engine/device/parked.hpp"
 #include "engine/device/queues.hpp"
 #include "engine/device/reader.hpp"
@@ -271,10 +271,10 @@ class Device {
   std::size_t next_reader_ = 0;  // Whose faults were taken last.
 
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  IdTable<Endpoint*> endpoint_table_;
+  FlatTable<Endpoint*> endpoint_table_;
   std::vector<std::unique_ptr<Domain>>
       all_domains_;                // Live, retired and awaiting their last reclaim.
-  IdTable<Domain*> domains_;       // Live ones.
+  FlatTable<Domain*> domains_;     // Live ones.
   Domain* last_domain_ = nullptr;  // The answer of the last find_domain().
   std::uint32_t next_tag_ = 1;
   const std::vector<std::byte> zeros_;  // probe_size of them.

@@ -163,7 +163,7 @@ void Device::reset() {
     publish(*endpoint, nullptr);
   }
   domains_.for_each(
-      [&](std::uint32_t /*id*/, Domain* domain) { retired_at_reset_.push_back(domain); });
+      [&](std::uint64_t /*id*/, Domain* domain) { retired_at_reset_.push_back(domain); });
   domains_.clear();
   last_domain_ = nullptr;
   for (Domain* domain : retired_at_reset_) set_slicing(*domain, false);
