@@ -61,7 +61,7 @@ struct DmaQueueTest : testing::Test {
   }
   void expect_returned(RingFault fault) {
     EXPECT_FALSE(queue->take(chain));
-    EXPECT_FALSE(queue->broken()) << ring_fault_name(queue->fault());
+    EXPECT_FALSE(queue->broken()) << to_text(queue->fault());
     EXPECT_EQ(queue->counters().of(fault), 1u);
     EXPECT_EQ(queue->counters().returned.value(), 1u);
     queue->publish();

@@ -64,7 +64,7 @@ class HostilePacked : public testing::Test {
   void expect_broken(RingFault fault) {
     EXPECT_EQ(pop(), 0u);
     EXPECT_TRUE(queue_->broken());
-    EXPECT_EQ(queue_->fault(), fault) << ring_fault_name(queue_->fault());
+    EXPECT_EQ(queue_->fault(), fault) << to_text(queue_->fault());
     EXPECT_EQ(queue_->counters().of(fault), 1u);
     for (unsigned i = 0; i < layout_.size; ++i)
       EXPECT_FALSE(is_used(i)) << "left alone, slot " << i;
@@ -74,12 +74,12 @@ class HostilePacked : public testing::Test {
   // The chain of `slots` descriptors at slot 0 comes back with length 0 and the queue goes on behind it.
   void expect_returned(RingFault fault, std::uint16_t id, unsigned slots) {
     EXPECT_EQ(pop(), 0u);
-    EXPECT_FALSE(queue_->broken()) << ring_fault_name(queue_->fault());
+    EXPECT_FALSE(queue_->broken()) << to_text(queue_->fault());
     ASSERT_TRUE(is_used(0));
     EXPECT_EQ(ring::word_low(word(0)), id);
     EXPECT_EQ(ring::word_length(word(0)), 0u);
     EXPECT_EQ(ring::word_high(word(0)) & kWrite, 0) << "no length is meant";
-    EXPECT_EQ(queue_->counters().of(fault), 1u) << ring_fault_name(fault);
+    EXPECT_EQ(queue_->counters().of(fault), 1u) << to_text(fault);
     EXPECT_EQ(queue_->counters().returned.value(), 1u);
     good_pair(slots, 3);
     EXPECT_EQ(pop(), 1u) << "the queue goes on";

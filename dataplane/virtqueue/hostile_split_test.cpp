@@ -76,7 +76,7 @@ class HostileSplit : public testing::Test {
   void expect_broken(RingFault fault) {
     EXPECT_EQ(pop(), 0u);
     EXPECT_TRUE(queue_->broken());
-    EXPECT_EQ(queue_->fault(), fault) << ring_fault_name(queue_->fault());
+    EXPECT_EQ(queue_->fault(), fault) << to_text(queue_->fault());
     EXPECT_EQ(queue_->counters().of(fault), 1u);
     expect_silent();
   }
@@ -97,7 +97,7 @@ class HostileSplit : public testing::Test {
     ASSERT_EQ(used_index(), 1);
     EXPECT_EQ(used(0).id, head);
     EXPECT_EQ(used(0).length, 0u);
-    EXPECT_EQ(queue_->counters().of(fault), 1u) << ring_fault_name(fault);
+    EXPECT_EQ(queue_->counters().of(fault), 1u) << to_text(fault);
     EXPECT_EQ(queue_->counters().returned.value(), 1u);
     good_pair(0);
     offer(0);

@@ -2,7 +2,7 @@
 
 namespace violet {
 
-const char* ring_fault_name(RingFault fault) {
+const char* to_text(RingFault fault) {
   static constexpr std::array<const char*, kRingFaults> kNames = {
       "none",
       "available index jumped",

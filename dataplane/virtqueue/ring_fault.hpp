@@ -48,7 +48,7 @@ constexpr bool breaks_ring(RingFault fault) {
 }
 
 // A few words for a status line: "available index jumped".
-const char* ring_fault_name(RingFault fault);
+const char* to_text(RingFault fault);
 
 struct RingCounters {
   std::array<Counter, kRingFaults> faults;

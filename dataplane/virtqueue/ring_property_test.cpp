@@ -163,7 +163,7 @@ class History {
       if (testing::Test::HasFailure()) return;
     }
     EXPECT_EQ(driver_.in_flight(), 0u);
-    EXPECT_FALSE(device_.broken()) << ring_fault_name(device_.fault());
+    EXPECT_FALSE(device_.broken()) << to_text(device_.fault());
     EXPECT_EQ(popped_, number_);
     EXPECT_EQ(collected_, number_);
   }

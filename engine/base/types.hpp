@@ -64,6 +64,12 @@ constexpr Permissions operator&(Permissions a, Permissions b) {
   return static_cast<Permissions>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
 }
 
+// "R/W", "R", "W" or "-", with " MMIO" behind it.
+constexpr const char* to_text(Permissions permissions) {
+  constexpr const char* kTexts[] = {"-", "R", "W", "R/W", "- MMIO", "R MMIO", "W MMIO", "R/W MMIO"};
+  return kTexts[static_cast<std::uint8_t>(permissions) & 7];
+}
+
 // What one MAP request makes: every address of `range` translates to phys + (address - range.first).
 struct Mapping {
   IovaRange range;

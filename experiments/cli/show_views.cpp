@@ -235,7 +235,7 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
     table.rows.push_back(
         {Text{fmt::format("{}", line.number)}, number(seconds(line.at)),
          Text{line.lcore == kRecorderLcore ? "recorder" : fmt::format("{}", line.lcore)},
-         Text{query::kind_text(line.event.kind)}, Text{query::owner_text(line.event)},
+         Text{query::to_text(line.event.kind)}, Text{query::owner_text(line.event)},
          Text{address ? fmt::format("{:#x}", address->value) : std::string()},
          line.took_ns == 0 ? unknown("not measured") : number(line.took_ns),
          Text{query::detail_text(line.event)}});
@@ -272,7 +272,7 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
                 life.persistent ? "stays reachable by design" : "still reachable at the end"),
          ended ? number(static_cast<double>(std::max<Nanos>(0, *life.unreachable - *life.unmapped)))
                : unknown("not ended"),
-         number(std::uint64_t{life.bytes}), Text{query::permissions_text(life.granted)},
+         number(std::uint64_t{life.bytes}), Text{to_text(life.granted)},
          Text{fmt::format("{:#x}", life.endpoint)}, number(life.probes), number(life.probe_hits)});
   }
   table.title = fmt::format("lifetimes of the page at {:#x}", answer.page);

@@ -264,16 +264,9 @@ std::string status_name(std::optional<protocol::Status> status) {
 std::string fault_summary(Bytes record) {
   const auto fault = protocol::parse_fault(record);
   if (!fault) return "damaged";
-  return fmt::format("{:#x} {} {:#x}", fault->endpoint.value, fault->write ? "W" : "R",
-                     fault->address.value_or(Iova{}).value);
-}
-
-std::string rights_text(Permissions permissions) {
-  const bool read = allows(permissions, Access::kRead);
-  const bool write = allows(permissions, Access::kWrite);
-  if (read && write) return "R/W";
-  if (read) return "R";
-  return write ? "W" : "-";
+  const std::string address =
+      fault->address ? fmt::format("{:#x}", fault->address->value) : "no address";
+  return fmt::format("{:#x} {} {}", fault->endpoint.value, fault->write ? "W" : "R", address);
 }
 
 std::optional<IovaRange> unmapped_range(Bytes readable) {

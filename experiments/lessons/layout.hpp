@@ -49,7 +49,6 @@ std::string request_summary(std::span<const std::byte> readable);  // "MAP 0xfff
 Tone request_tone(std::span<const std::byte> readable);
 std::string status_name(std::optional<protocol::Status> status);
 std::string fault_summary(std::span<const std::byte> record);  // "0x28 W 0xfffff000"
-std::string rights_text(Permissions permissions);              // "R/W", "R", "W", "-"
 // What an UNMAP or a MAP is about; nothing for other requests.
 std::optional<IovaRange> unmapped_range(std::span<const std::byte> readable);
 std::optional<IovaRange> mapped_range(std::span<const std::byte> readable);

@@ -22,7 +22,7 @@ void measure(Scene& scene, const std::string& strategy, Placement placement,
              unsigned buffers = kManyBuffers) {
   const TrialResult result =
       run_trial(scene, {.strategy = strategy, .placement = placement, .buffers = buffers});
-  scene.score({fmt::format("{}, {}", strategy, placement_name(placement)),
+  scene.score({fmt::format("{}, {}", strategy, to_text(placement)),
                strategy,
                {count("exits", result.guest.kicks), count("waits", result.guest.syncs),
                 time("time for one buffer", static_cast<std::uint64_t>(result.ns_a_buffer)),

@@ -21,7 +21,7 @@ std::string range_text(const IovaRange& range) {
 }
 
 std::string target_text(GuestPhys phys, Permissions permissions) {
-  return fmt::format("\u2192 {:#x}  {}", phys.value, rights_text(permissions));
+  return fmt::format("\u2192 {:#x}  {}", phys.value, to_text(permissions));
 }
 
 // Keeps the newest rows and says how many are left out.

@@ -33,7 +33,7 @@ GuestCounters less(GuestCounters counters, const GuestCounters& before) {
 
 }  // namespace
 
-const char* placement_name(Placement placement) {
+const char* to_text(Placement placement) {
   return placement == Placement::kSamecore ? "samecore" : "sidecore";
 }
 

@@ -32,6 +32,6 @@ struct TrialResult {
 
 // Restarts the scene and leaves it as it is once the timers have run out.
 TrialResult run_trial(Scene& scene, const Trial& trial);
-const char* placement_name(Placement placement);
+const char* to_text(Placement placement);
 
 }  // namespace violet::lessons

@@ -69,10 +69,9 @@ TEST_P(EveryStrategy, GivesTheSameNumbersEachTime) {
 
 INSTANTIATE_TEST_SUITE_P(Strategies, EveryStrategy, testing::ValuesIn(cases()),
                          [](const auto& tried) {
-                           std::string name = tried.param.strategy + "_" +
-                                              tried.param.engine.store + "_" +
-                                              tried.param.engine.iotlb + "_" +
-                                              placement_name(tried.param.placement);
+                           std::string name =
+                               tried.param.strategy + "_" + tried.param.engine.store + "_" +
+                               tried.param.engine.iotlb + "_" + to_text(tried.param.placement);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

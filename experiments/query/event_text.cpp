@@ -20,9 +20,9 @@ std::string mapping_size(const MappingEvent& body) {
 }
 
 std::string dma_detail(const DmaEvent& body) {
-  return fmt::format("{}, {}, buffer page {:#x}{}{}", size_text(body.bytes),
-                     permissions_text(body.granted), body.phys_page,
-                     body.persistent ? ", stays mapped" : "", body.kept ? ", mapping kept" : "");
+  return fmt::format("{}, {}, buffer page {:#x}{}{}", size_text(body.bytes), to_text(body.granted),
+                     body.phys_page, body.persistent ? ", stays mapped" : "",
+                     body.kept ? ", mapping kept" : "");
 }
 
 std::string access_detail(const AccessEvent& body) {
@@ -60,7 +60,7 @@ std::string sample_detail(const SampleEvent& body) {
 
 }  // namespace
 
-const char* kind_text(EventKind kind) {
+const char* to_text(EventKind kind) {
   switch (kind) {
     case EventKind::kNone:
       break;
@@ -125,7 +125,7 @@ std::string detail_text(const Event& event) {
   switch (event.kind) {
     case EventKind::kMapDone:
       return fmt::format("{}, {}", mapping_size(MappingEvent::of(event)),
-                         permissions_text(MappingEvent::of(event).permissions));
+                         to_text(MappingEvent::of(event).permissions));
     case EventKind::kUnmapExecuted:
     case EventKind::kUnmapCompleted:
       return mapping_size(MappingEvent::of(event));
@@ -165,14 +165,6 @@ std::optional<Iova> address_of(const Event& event) {
   if (event.kind == EventKind::kEndpoint) return std::nullopt;  // A region, or that there is none.
   const auto range = addresses_of(event);
   return range ? std::optional(range->first) : std::nullopt;
-}
-
-std::string permissions_text(Permissions permissions) {
-  const bool reads = allows(permissions, Access::kRead);
-  const bool writes = allows(permissions, Access::kWrite);
-  std::string text = reads && writes ? "R/W" : reads ? "R" : writes ? "W" : "-";
-  if ((permissions & Permissions::kMmio) != Permissions::kNone) text += " MMIO";
-  return text;
 }
 
 std::string size_text(double bytes) {

@@ -11,13 +11,12 @@
 
 namespace violet::query {
 
-const char* kind_text(EventKind kind);        // "dma_map", "UNMAP executed", "unknown"
+const char* to_text(EventKind kind);          // "dma_map", "UNMAP executed", "unknown"
 std::string owner_text(const Event& event);   // "endpoint 0x28", "domain 1"; empty: nobody's.
 std::string detail_text(const Event& event);  // "4 KiB, R/W, buffer page 0x1f3"
 // The event's first address; nothing for kinds that have none.
 std::optional<Iova> address_of(const Event& event);
 
-std::string permissions_text(Permissions permissions);  // "R/W", "R", "W", "-", "R MMIO"
 std::string size_text(double bytes);  // "4 KiB", "1.5 MiB", three significant digits
 
 }  // namespace violet::query

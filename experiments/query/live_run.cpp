@@ -6,6 +6,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/files.hpp"
+#include "engine/base/result.hpp"
 #include "experiments/query/recorded_run.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
@@ -290,12 +291,10 @@ class SegmentSource : public LiveSource {
 }  // namespace
 
 Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory) {
-  const auto live = results::find_live(run_directory);
-  if (!live) return tl::unexpected<Error>(live.error());
-  auto view = SegmentView::attach(live->pid, live->fd);
-  if (!view) return tl::unexpected<Error>(view.error());
+  VIOLET_TRY(const auto live, results::find_live(run_directory));
+  VIOLET_TRY(auto view, SegmentView::attach(live.pid, live.fd));
   return std::unique_ptr<RunQueries>(std::make_unique<LiveRun>(
-      std::make_unique<SegmentSource>(std::move(*view), *live), cells_of_plan(run_directory)));
+      std::make_unique<SegmentSource>(std::move(view), live), cells_of_plan(run_directory)));
 }
 
 }  // namespace violet::query

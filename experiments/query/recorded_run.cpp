@@ -10,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/base/result.hpp"
 #include "experiments/query/cell_answers.hpp"
 
 namespace violet::query {
@@ -103,8 +104,9 @@ Result<std::unique_ptr<Aggregation>> aggregate_cell(const EventTrace& trace, con
   const Horizon horizon(trace, cell.blocks);
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < cell.blocks.size(); ++i) {
-    const Status sound = verify ? trace.verify(cell.blocks[i]) : Status();
-    if (!sound) return tl::unexpected<Error>(sound.error());
+    if (verify) {
+      VIOLET_TRY(trace.verify(cell.blocks[i]));
+    }
     const auto& block = trace.blocks()[cell.blocks[i]];
     aggregation->add(block.lcore, block.events, block.dropped_before);
     aggregation->advance(horizon.after(i));
@@ -172,10 +174,9 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::open(const std::string& path) 
   if (!fs::exists(file, error)) {
     return directory ? without_trace(path) : fail("{}: is not there", path);
   }
-  auto trace = EventTrace::open(file);
-  if (!trace) return tl::unexpected<Error>(trace.error());
+  VIOLET_TRY(auto trace, EventTrace::open(file));
   const fs::path canonical = fs::canonical(given, error), named = error ? given : canonical;
-  auto run = over(std::move(*trace), named.filename().string());
+  auto run = over(std::move(trace), named.filename().string());
   run->path_ = named.string();
   const fs::path pyramids = file.parent_path() / "trace.pyramid";
   if (fs::exists(pyramids, error)) {
@@ -338,9 +339,8 @@ Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t in
   if (stored) {
     opened->keep(*pyramids_, *stored);
   } else {
-    auto aggregation = aggregate_cell(*trace_, cell, bounds_, verify_, progress);
-    if (!aggregation) return tl::unexpected<Error>(aggregation.error());
-    opened->keep(std::move(*aggregation));
+    VIOLET_TRY(auto aggregation, aggregate_cell(*trace_, cell, bounds_, verify_, progress));
+    opened->keep(std::move(aggregation));
   }
   trace_->give_back_pages();
   opened->finish(cell, with_notice(index, why.empty() ? why : aggregated_instead(why, cell)));
@@ -348,9 +348,8 @@ Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t in
 }
 
 Result<std::unique_ptr<RunQueries>> open_run(const std::string& path) {
-  auto run = RecordedRun::open(path);
-  if (!run) return tl::unexpected<Error>(run.error());
-  return std::unique_ptr<RunQueries>(std::move(*run));
+  VIOLET_TRY(auto run, RecordedRun::open(path));
+  return std::unique_ptr<RunQueries>(std::move(run));
 }
 
 namespace {

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/result.hpp"
 #include "experiments/query/synthetic_run.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/trace/aggregation.hpp"
@@ -103,7 +104,7 @@ Result<Ticks> write_cell(const Arguments& arguments, const SyntheticOptions& opt
     aggregation.finish();
     status = append_pyramid(pyramid, options.cell, options.repetition, aggregation.pyramid());
   }
-  if (!status) return tl::unexpected<Error>(status.error());
+  VIOLET_TRY(std::move(status));
   return end;
 }
 
@@ -127,10 +128,8 @@ Status write_run(const Arguments& arguments) {
   if (strategies.empty()) return fail("no strategy is called {}", arguments.only);
   const auto cells = static_cast<std::uint32_t>(setup.cells.size());
   const fs::path root = setup.root;
-  auto writer = results::RunWriter::create(std::move(setup));
-  if (!writer) return tl::unexpected<Error>(writer.error());
-  auto trace = EventTraceWriter::open(writer->trace_path(), {kNsPerTick, 0, 0});
-  if (!trace) return tl::unexpected<Error>(trace.error());
+  VIOLET_TRY(auto writer, results::RunWriter::create(std::move(setup)));
+  VIOLET_TRY(auto trace, EventTraceWriter::open(writer.trace_path(), {kNsPerTick, 0, 0}));
   Ticks start = 1'000'000'000;
   for (std::uint32_t i = 0; i < cells; ++i) {
     SyntheticOptions options;
@@ -140,14 +139,14 @@ Status write_run(const Arguments& arguments) {
     options.cell = i;
     options.start = start;
     options.lose_some = options.strategy == SyntheticStrategy::kLazy;
-    const auto end = write_cell(arguments, options, *trace, writer->directory() / "trace.pyramid");
-    if (!end) return tl::unexpected<Error>(end.error());
-    start = *end + 200'000'000;
+    VIOLET_TRY(const auto end,
+               write_cell(arguments, options, trace, writer.directory() / "trace.pyramid"));
+    start = end + 200'000'000;
   }
-  const Status closed = writer->close("finished");
+  const Status closed = writer.close("finished");
   if (!closed) return closed;
   std::error_code error;
-  fs::rename(writer->directory(), out, error);
+  fs::rename(writer.directory(), out, error);
   if (!error) fs::remove_all(root, error);
   if (error) return fail("{}: cannot be made: {}", out.string(), error.message());
   return {};

@@ -240,7 +240,7 @@ Status Testbed::finish() {
   placement_->stop();
   if (engine_->needs_reset()) {
     return fail("the device wants a reset: its request ring broke ({})",
-                ring_fault_name(requests_->fault()));
+                to_text(requests_->fault()));
   }
   return driver_->health();
 }

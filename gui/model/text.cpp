@@ -104,14 +104,7 @@ QString quantityText(double value, const std::string& unit) {
 }
 
 QString permissionsText(Permissions permissions) {
-  const bool reads = allows(permissions, Access::kRead),
-             writes = allows(permissions, Access::kWrite);
-  QString text = reads && writes ? QStringLiteral("R/W")
-                 : reads         ? QStringLiteral("R")
-                 : writes        ? QStringLiteral("W")
-                                 : QStringLiteral("-");
-  const auto mmio = static_cast<std::uint8_t>(permissions & Permissions::kMmio);
-  return mmio != 0 ? text + QStringLiteral(" MMIO") : text;
+  return QString::fromLatin1(to_text(permissions));
 }
 
 QString resolutionNote(const Resolution& resolution, TimeWindow asked, double visible_ns) {

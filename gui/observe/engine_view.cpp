@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "engine/protocol/names.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
 
@@ -134,7 +135,6 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
               1,
               {{tr("depth"), t.strategies[0], &e.queue_depth}},
               tr("Not available: the run recorded no queue depth")};
-  static const char* const kTypes[] = {"ATTACH", "DETACH", "MAP", "UNMAP", "PROBE"};
   const QColor colours[] = {t.copy, t.muted, t.map, t.unmap, t.fault};
   lanes[1] = {tr("Requests by type (per second)"),
               Unit::kPerSecond,
@@ -144,7 +144,9 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
   for (const std::size_t i :
        {std::size_t{2}, std::size_t{3}, std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
     if (i == 2 || i == 3 || highest(e.requests_per_s[i]) > 0) {
-      lanes[1].series.push_back({QString::fromLatin1(kTypes[i]), colours[i], &e.requests_per_s[i]});
+      lanes[1].series.push_back(
+          {QString::fromLatin1(protocol::to_text(static_cast<protocol::Type>(i + 1))), colours[i],
+           &e.requests_per_s[i]});
     }
   }
   lanes[2] = {tr("IOTLB (lookups per second)"),

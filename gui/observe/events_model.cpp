@@ -8,7 +8,7 @@
 
 namespace violet::gui {
 
-QString eventKindText(EventKind kind) { return QString::fromUtf8(kind_text(kind)); }
+QString eventKindText(EventKind kind) { return QString::fromUtf8(to_text(kind)); }
 QString eventDetail(const Event& event) { return qt(detail_text(event)); }
 std::optional<std::uint64_t> eventAddress(const Event& event) {
   const auto iova = address_of(event);
