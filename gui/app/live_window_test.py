@@ -16,6 +16,9 @@ from xvfb_window_test import Screen, skip
 
 ROUNDS = 3
 PATIENCE_S = 900
+# The programs get a home of their own; the kernels stay where they were built.
+GUEST_CACHE = os.environ.get("VIOLET_GUEST_CACHE") or str(
+    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "violet/guest")
 
 
 class Busy:
@@ -55,7 +58,7 @@ def main(arguments):
     with tempfile.TemporaryDirectory() as folder:
         screen = Screen(folder)
         environment = dict(os.environ, DISPLAY=screen.display, HOME=folder, XDG_CONFIG_HOME=folder,
-                           QT_QPA_PLATFORM="xcb", VIOLET_PROGRAM=program, VIOLET_ROOT=os.getcwd())
+                           VIOLET_GUEST_CACHE=GUEST_CACHE, QT_QPA_PLATFORM="xcb", VIOLET_PROGRAM=program, VIOLET_ROOT=os.getcwd())
         try:
             plans = "LiveWindow.*:-*Guest*"
             for number in range(1, ROUNDS + 1):
