@@ -9,6 +9,7 @@
 #include "dataplane/virtio/block_device.hpp"
 #include "dataplane/virtio/virtio_pci.hpp"
 #include "dataplane/virtio/virtio_pci_layout.hpp"
+#include "engine/base/fuzz_bytes_testing.hpp"
 
 using namespace violet;
 using namespace violet::virtio;
@@ -44,26 +45,8 @@ struct NoMessages final : MessageSink {
   bool send(std::uint64_t address, std::uint32_t /*data*/) override { return (address & 1) == 0; }
 };
 
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : left_(data, size) {}
-  bool empty() const { return left_.empty(); }
-  template <class T>
-  T take() {
-    // Not memcpy of as many bytes as there are: g++ 12 drops the zero before one of 0 or 1 bytes.
-    std::uint64_t value = 0;
-    const std::size_t bytes = std::min(sizeof(T), left_.size());
-    for (std::size_t i = 0; i < bytes; ++i) value |= std::uint64_t{left_[i]} << (8 * i);
-    left_ = left_.subspan(bytes);
-    return static_cast<T>(value);
-  }
-
- private:
-  std::span<const std::uint8_t> left_;
-};
-
 struct Guest {
-  explicit Guest(Input bytes) : input(bytes) {
+  explicit Guest(FuzzBytes bytes) : input(bytes) {
     set(0x10, 4, kBar);
     set(0x04, 2, 6);
     common(layout::kChosenSelect, 4, 1);
@@ -110,7 +93,7 @@ struct Guest {
     }
   }
 
-  Input input;
+  FuzzBytes input;
   SmallPort port;
   std::unique_ptr<Disk> disk = Disk::in_memory(16 * Disk::kSector).value();
   BlockDevice device{port, *disk, "fuzz"};
@@ -122,7 +105,7 @@ struct Guest {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Guest guest(Input(data, size));
+  Guest guest(FuzzBytes(data, size));
   while (!guest.input.empty()) guest.step();
   guest.function.poll(8);
   return 0;

@@ -20,33 +20,13 @@
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 #include "engine/base/check.hpp"
+#include "engine/base/fuzz_bytes_testing.hpp"
 
 namespace violet {
 
-// The input as a stream of small numbers; zeros when it is used up.
-class FuzzInput {
- public:
-  FuzzInput(const std::uint8_t* data, std::size_t size) : data_(data, size) {}
-
-  bool empty() const { return data_.empty(); }
-  template <class T>
-  T take() {
-    // Not memcpy of as many bytes as there are: g++ 12 drops the zero before one of 0 or 1 bytes.
-    std::uint64_t value = 0;
-    const std::size_t bytes = std::min(sizeof(T), data_.size());
-    for (std::size_t i = 0; i < bytes; ++i) value |= std::uint64_t{data_[i]} << (8 * i);
-    data_ = data_.subspan(bytes);
-    return static_cast<T>(value);
-  }
-  std::uint32_t below(std::uint32_t bound) { return take<std::uint16_t>() % bound; }
-
- private:
-  std::span<const std::uint8_t> data_;
-};
-
 class RingFuzzer {
  public:
-  RingFuzzer(RingFormat format, FuzzInput input) : format_(format), input_(input) {
+  RingFuzzer(RingFormat format, FuzzBytes input) : format_(format), input_(input) {
     const std::uint8_t shape = input_.take<std::uint8_t>();
     const bool split = format == RingFormat::kSplit;
     const std::uint32_t size = split ? 1u << (shape & 7) : 1u + (shape & 63);
@@ -309,7 +289,7 @@ class RingFuzzer {
   }
 
   RingFormat format_;
-  FuzzInput input_;
+  FuzzBytes input_;
   RingFeatures features_;
   QueueLayout layout_;
   std::uint64_t ring_bytes_ = 0;
@@ -325,7 +305,7 @@ class RingFuzzer {
 };
 
 inline int fuzz_ring(RingFormat format, const std::uint8_t* data, std::size_t size) {
-  FuzzInput input(data, size);
+  FuzzBytes input(data, size);
   const bool events = input.take<std::uint8_t>() % 4 == 0;
   RingFuzzer fuzzer(format, input);
   if (events) {
