@@ -1,13 +1,9 @@
 #include "engine/base/mapped_memory.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include "engine/base/file_descriptor.hpp"
 
 namespace violet {
 
@@ -22,27 +18,11 @@ Result<MappedMemory> MappedMemory::map(std::size_t bytes, int protection, int fl
   return MappedMemory({static_cast<std::byte*>(data), bytes});
 }
 
-Result<MappedMemory> MappedMemory::of_file(const std::filesystem::path& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0) {
-    return fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
-  }
-  auto mapped = map(static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.get());
-  if (!mapped) return fail("{}: cannot be mapped: {}", path.string(), mapped.error().message);
-  return mapped;
-}
-
 Status MappedMemory::resize(std::size_t bytes) {
   void* data = ::mremap(bytes_.data(), bytes_.size(), bytes, MREMAP_MAYMOVE);
   if (data == MAP_FAILED) return fail("{}", std::strerror(errno));
   bytes_ = {static_cast<std::byte*>(data), bytes};
   return {};
-}
-
-void MappedMemory::give_back_pages() const {
-  if (bytes_.empty()) return;
-  static_cast<void>(::madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED));
 }
 
 }  // namespace violet

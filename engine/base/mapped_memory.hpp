@@ -1,12 +1,11 @@
 // Mapped memory belongs to its owner from mmap(2) to munmap(2): the pages of a file, or anonymous ones.
 //
-// Threading: owner-only, but for bytes() and give_back_pages(): any thread that may read the memory.
+// Threading: owner-only, but for bytes(): any thread that may read the memory.
 // Invariants: what is mapped is unmapped once; a moved mapping stays at its address.
 // Limits: no bytes is an empty mapping and no error.
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <utility>
 
@@ -26,15 +25,10 @@ class MappedMemory {
 
   // `protection`, `flags` and `fd` are those of mmap(2). The error's message is the kernel's reason alone.
   static Result<MappedMemory> map(std::size_t bytes, int protection, int flags, int fd = -1);
-  // All of a file, to read. Errors name it.
-  static Result<MappedMemory> of_file(const std::filesystem::path& path);
 
   std::span<std::byte> bytes() const { return bytes_; }
   // As mremap(2), which may move it. The error's message is the kernel's reason alone.
   Status resize(std::size_t bytes);
-  // Pages that were looked at count as this process's memory until they are given back; anybody may be reading them
-  // meanwhile: they come again from the kernel's cache. For files that are only read.
-  void give_back_pages() const;
 
  private:
   explicit MappedMemory(std::span<std::byte> bytes) : bytes_(bytes) {}

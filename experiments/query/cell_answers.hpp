@@ -15,7 +15,11 @@ class CellAnswers : public CellQueries {
   template <class Ask>
   auto held(Ask&& ask) const {
     const std::shared_ptr<void> holding = hold();
-    return ask(data());
+    const CellData* asked = &data();
+    auto answer = ask(*asked);
+    // What was found damaged on the way is not there any more: what was read of it is no answer.
+    while (asked != &data()) answer = ask(*(asked = &data()));
+    return answer;
   }
 
  public:
@@ -61,7 +65,7 @@ class CellAnswers : public CellQueries {
   }
 
  protected:
-  // Keeps data() as it is while the result lives.
+  // Keeps data() as it is while the result lives, but that it may become another one: the same cell without events.
   virtual std::shared_ptr<void> hold() const = 0;
   virtual const CellData& data() const = 0;
 

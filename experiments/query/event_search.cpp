@@ -5,8 +5,6 @@
 namespace violet::query {
 namespace {
 
-constexpr std::size_t kSearchBlocksBetween = 2048;  // That pages are given back.
-
 std::uint32_t count_matches(std::span<const Event> events, const EventMatcher& matches) {
   return static_cast<std::uint32_t>(std::count_if(events.begin(), events.end(), matches));
 }
@@ -67,10 +65,11 @@ std::shared_ptr<EventSearch::Matches> EventSearch::matches_of(const CellData& ce
                                                               const Filter& filter) const {
   const std::lock_guard lock(mutex_);
   for (const auto& one : known_) {
-    if (one->filter == filter) return one;
+    if (one->filter == filter && one->of == cell.events) return one;
   }
   auto fresh = std::make_shared<Matches>();
   fresh->filter = filter;
+  fresh->of = cell.events;
   for (const KeptEvents::Stream& stream : cell.events->streams()) {
     fresh->counts.emplace_back(stream.blocks.size(), kUnknown);
   }
@@ -84,25 +83,25 @@ std::uint64_t EventSearch::count(const CellData& cell, Ticks from, Ticks to,
   std::uint64_t total = 0;
   const auto& streams = cell.events->streams();
   for (std::size_t i = 0; i < streams.size(); ++i) {
-    const std::uint64_t begin = KeptEvents::lower_bound(streams[i], from);
-    const std::uint64_t end = KeptEvents::lower_bound(streams[i], to);
+    const std::uint64_t begin = cell.events->lower_bound(streams[i], from);
+    const std::uint64_t end = cell.events->lower_bound(streams[i], to);
     if (begin >= end) continue;
     for (std::size_t index = KeptEvents::block_of(streams[i], begin);
          index < streams[i].blocks.size() && streams[i].blocks[index].before < end; ++index) {
       const KeptEvents::Block& block = streams[i].blocks[index];
       const std::uint64_t from_place = std::max(begin, block.before);
       const std::uint64_t to_place = std::min(end, block.before + block.count);
-      const std::span<const Event> events(block.events + (from_place - block.before),
-                                          static_cast<std::size_t>(to_place - from_place));
-      if (events.size() < block.count || known == nullptr) {
-        total += count_matches(events, matches);
+      const auto matching = [&] {
+        const HeldEvents held = cell.events->hold(block);
+        return count_matches(held.events.subspan(from_place - block.before, to_place - from_place),
+                             matches);
+      };
+      if (to_place - from_place < block.count || known == nullptr) {
+        total += matching();
         continue;
       }
       std::uint32_t& remembered = known->counts[i][index];
-      if (remembered == kUnknown) {
-        remembered = count_matches(events, matches);
-        if (index % kSearchBlocksBetween == 0) cell.events->give_back();
-      }
+      if (remembered == kUnknown) remembered = matching();
       total += remembered;
     }
   }

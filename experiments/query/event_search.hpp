@@ -46,6 +46,7 @@ class EventSearch {
   // How many events of each block match.
   struct Matches {
     Filter filter;
+    const KeptEvents* of = nullptr;
     std::mutex mutex;
     std::vector<std::vector<std::uint32_t>> counts;  // By stream and block.
   };

@@ -23,15 +23,26 @@ void KeptEvents::add(std::uint16_t lcore, std::span<const Event> events,
     if (lost_before > 0) stream_for(lcore, ~Ticks{0}).lost += lost_before;
     return;
   }
-  Stream& stream = stream_for(lcore, events.front().at);
+  add_block(lcore, {events.data(), 0, events.size(), 0, events.front().at, events.back().at},
+            lost_before);
+}
+
+void KeptEvents::add_stored(std::uint16_t lcore, std::size_t stored, std::uint64_t count,
+                            Ticks first, Ticks last, std::uint64_t lost_before) {
+  if (count == 0) return add(lcore, {}, lost_before);
+  add_block(lcore, {nullptr, stored, count, 0, first, last}, lost_before);
+}
+
+void KeptEvents::add_block(std::uint16_t lcore, const Block& block, std::uint64_t lost_before) {
+  Stream& stream = stream_for(lcore, block.first);
   stream.lost += lost_before;
   if (stream.lost > 0) {
     const Ticks from = stream.blocks.empty() ? 0 : stream.blocks.back().last;
-    gaps_.push_back({from, events.front().at, std::exchange(stream.lost, 0)});
+    gaps_.push_back({from, block.first, std::exchange(stream.lost, 0)});
   }
-  stream.blocks.push_back(
-      {events.data(), events.size(), stream.end, events.front().at, events.back().at});
-  stream.end += events.size();
+  stream.blocks.push_back(block);
+  stream.blocks.back().before = stream.end;
+  stream.end += block.count;
 }
 
 void KeptEvents::drop(const Event* events) {
@@ -48,16 +59,18 @@ std::uint64_t KeptEvents::size() const {
   return total;
 }
 
-std::uint64_t KeptEvents::lower_bound(const Stream& stream, Ticks at) {
+std::uint64_t KeptEvents::lower_bound(const Stream& stream, Ticks at) const {
   // Nothing comes after the last moment there is.
   if (at == ~Ticks{0}) return stream.end;
   const auto block = std::partition_point(stream.blocks.begin(), stream.blocks.end(),
                                           [at](const Block& one) { return one.last < at; });
   if (block == stream.blocks.end()) return stream.end;
-  const auto* end = block->events + block->count;
-  const auto* found =
-      std::partition_point(block->events, end, [at](const Event& event) { return event.at < at; });
-  return block->before + static_cast<std::uint64_t>(found - block->events);
+  // Nobody has to look into a block that lies behind.
+  if (block->first >= at) return block->before;
+  const HeldEvents held = hold(*block);
+  const auto found = std::partition_point(held.events.begin(), held.events.end(),
+                                          [at](const Event& event) { return event.at < at; });
+  return block->before + static_cast<std::uint64_t>(found - held.events.begin());
 }
 
 std::uint64_t KeptEvents::count(Ticks from, Ticks to) const {
@@ -76,21 +89,22 @@ std::size_t KeptEvents::block_of(const Stream& stream, std::uint64_t position) {
   return static_cast<std::size_t>(after - stream.blocks.begin()) - 1;
 }
 
-const Event& KeptEvents::at(const Stream& stream, std::uint64_t position) {
+Event KeptEvents::at(const Stream& stream, std::uint64_t position) const {
   const Block& block = stream.blocks[block_of(stream, position)];
-  return block.events[position - block.before];
+  return hold(block).events[position - block.before];
 }
 
-std::span<const Event> KeptEvents::piece_at(const Stream& stream, std::uint64_t position,
-                                            std::uint64_t end) {
+HeldEvents KeptEvents::piece_at(const Stream& stream, std::uint64_t position,
+                                std::uint64_t end) const {
   const Block& block = stream.blocks[block_of(stream, position)];
   const std::uint64_t skip = position - block.before;
-  return {block.events + skip,
-          static_cast<std::size_t>(std::min(end - position, block.count - skip))};
+  HeldEvents held = hold(block);
+  held.events = held.events.subspan(skip, std::min(end - position, block.count - skip));
+  return held;
 }
 
 std::uint64_t KeptEvents::number_of(std::size_t stream, std::uint64_t position) const {
-  const Ticks at = KeptEvents::at(streams_[stream], position).at;
+  const Ticks at = this->at(streams_[stream], position).at;
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     if (i == stream) {

@@ -1,17 +1,17 @@
-// Kept events are those of a cell that can be read one by one, in the blocks in which they were
-// recorded.
+// Kept events are those of a cell that can be read one by one, in the blocks in which they were recorded: in memory,
+// or in a source that brings a block when it is read.
 //
 // Threading: add() and drop() by one thread while nobody else looks; everything else from any thread.
 // Invariants: streams are in order of time as far as the recorded blocks are. The number of an
 // event (see number_of) counts all events with an earlier time, and those of the same time by stream and
 // place.
-// Limits: the events outlive the object; a block costs 40 bytes.
+// Limits: events in memory and the source outlive the object; a block costs 48 bytes.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -20,10 +20,25 @@
 
 namespace violet::query {
 
+// Events that stay where they are while this lives.
+struct HeldEvents {
+  std::span<const Event> events;
+  std::shared_ptr<const void> holder;
+};
+
+class EventSource {
+ public:
+  virtual ~EventSource() = default;
+  // As many as the block has. A source that cannot bring them any more gives others and says so to whoever asked: what
+  // was made of them is no answer then.
+  virtual HeldEvents hold(std::size_t block) const = 0;
+};
+
 class KeptEvents {
  public:
   struct Block {
-    const Event* events;
+    const Event* events;  // Null: with the source,
+    std::size_t stored;   // under this number.
     std::uint64_t count;
     std::uint64_t before;  // Events of the stream before it, dropped ones included.
     Ticks first, last;
@@ -42,13 +57,14 @@ class KeptEvents {
     std::uint64_t lost;
   };
 
+  // `source` is for add_stored().
+  explicit KeptEvents(const EventSource* source = nullptr) : source_(source) {}
+
   // Without events it only notes what was lost.
   void add(std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost_before);
-  // What lets go of the memory behind the events that were read (they come again when they are read again).
-  void set_give_back(std::function<void()> give_back) { give_back_ = std::move(give_back); }
-  void give_back() const {
-    if (give_back_) give_back_();
-  }
+  // Block `stored` of the source: `count` events, the first and the last of them at those times.
+  void add_stored(std::uint16_t lcore, std::size_t stored, std::uint64_t count, Ticks first,
+                  Ticks last, std::uint64_t lost_before);
   // Forgets the block whose events begin there, its stream's oldest.
   void drop(const Event* events);
 
@@ -56,12 +72,16 @@ class KeptEvents {
   const std::vector<Gap>& gaps() const { return gaps_; }
   std::uint64_t size() const;
   // Position of the first event at or after `at`.
-  static std::uint64_t lower_bound(const Stream& stream, Ticks at);
+  std::uint64_t lower_bound(const Stream& stream, Ticks at) const;
   // How many lie in [from, to).
   std::uint64_t count(Ticks from, Ticks to) const;
   // How many came before it.
   std::uint64_t number_of(std::size_t stream, std::uint64_t position) const;
-  static const Event& at(const Stream& stream, std::uint64_t position);
+  Event at(const Stream& stream, std::uint64_t position) const;
+  HeldEvents hold(const Block& block) const {
+    if (block.events == nullptr) return source_->hold(block.stored);
+    return {{block.events, static_cast<std::size_t>(block.count)}, nullptr};
+  }
   // Index of the block that has it.
   static std::size_t block_of(const Stream& stream, std::uint64_t position);
 
@@ -71,9 +91,9 @@ class KeptEvents {
     for (const Stream& stream : streams_) {
       const std::uint64_t begin = lower_bound(stream, from), end = lower_bound(stream, to);
       for (std::uint64_t position = begin; position < end;) {
-        const auto piece = piece_at(stream, position, end);
-        if (!visit(stream.lcore, piece)) return;
-        position += piece.size();
+        const HeldEvents piece = piece_at(stream, position, end);
+        if (!visit(stream.lcore, piece.events)) return;
+        position += piece.events.size();
       }
     }
   }
@@ -94,11 +114,13 @@ class KeptEvents {
       end.push_back(std::max(next.back(), lower_bound(stream, to)));
     }
     std::vector<std::uint64_t> place = next;
+    std::vector<HeldEvents> held(streams_.size());
     merge_events(
         std::span<MergeCursor>(cursors), 0, true,
         [&](std::size_t i, MergeCursor& cursor) {
           if (next[i] >= end[i]) return;
-          const auto piece = piece_at(streams_[i], next[i], end[i]);
+          held[i] = piece_at(streams_[i], next[i], end[i]);
+          const std::span<const Event> piece = held[i].events;
           cursor = {piece.data(), piece.data() + piece.size()};
           next[i] += piece.size();
         },
@@ -108,11 +130,11 @@ class KeptEvents {
  private:
   static constexpr std::size_t kMostStreams = 64;
   Stream& stream_for(std::uint16_t lcore, Ticks first);
-  static std::span<const Event> piece_at(const Stream& stream, std::uint64_t position,
-                                         std::uint64_t end);
+  void add_block(std::uint16_t lcore, const Block& block, std::uint64_t lost_before);
+  HeldEvents piece_at(const Stream& stream, std::uint64_t position, std::uint64_t end) const;
+  const EventSource* source_;
   std::vector<Stream> streams_;
   std::vector<Gap> gaps_;
-  std::function<void()> give_back_;
 };
 
 }  // namespace violet::query

@@ -27,8 +27,9 @@ void store_pyramid(const QueryRig& rig, std::uint32_t cell = 0) {
   const auto trace = EventTrace::open(rig.file());
   ASSERT_TRUE(trace);
   Aggregation aggregation({.ns_per_tick = trace->info().ns_per_tick});
-  for (const auto& block : trace->blocks()) {
-    aggregation.add(block.lcore, block.events, block.dropped_before);
+  for (std::size_t i = 0; i < trace->blocks().size(); ++i) {
+    const auto& block = trace->blocks()[i];
+    aggregation.add(block.lcore, trace->read(i).value(), block.dropped_before);
   }
   aggregation.finish();
   ASSERT_TRUE(append_pyramid(rig.folder() + "/trace.pyramid", cell, 0, aggregation.pyramid()));
@@ -363,6 +364,139 @@ TEST(RecordedRun, DamageAndForeignFilesAreNamed) {
   EXPECT_FALSE(open_run(rig.folder() + "/nothing"));
 }
 
+// As a disk would damage it: bytes of a block's events become zeros.
+void zero_events(const std::string& file, std::uint64_t offset, std::size_t bytes = 512) {
+  std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
+  out.seekp(static_cast<std::streamoff>(offset));
+  const std::string zeros(bytes, '\0');
+  out.write(zeros.data(), static_cast<std::streamsize>(zeros.size()));
+}
+
+// The offset of the middle block of the guest.
+EventTrace::Block middle_block(const std::string& file) {
+  const auto trace = EventTrace::open(file).value();
+  std::vector<EventTrace::Block> blocks;
+  for (const auto& block : trace.blocks()) {
+    if (block.lcore != kRecorderLcore && block.count > 20) blocks.push_back(block);
+  }
+  return blocks.at(blocks.size() / 2);
+}
+
+// Strict leaves no page exposed, whatever of its events was damaged; the stored pyramid knows that.
+TEST(RecordedRun, DamagedEventsAreNotDrawn) {
+  SyntheticOptions options = lazy(200'000);
+  options.strategy = SyntheticStrategy::kStrict;
+  const QueryRig rig(options);
+  store_pyramid(rig);
+  const auto block = middle_block(rig.file());
+  zero_events(rig.file(), block.offset + 32 + 64);
+  const auto run = open_run(rig.file());
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ((*run)->damage(), "");
+  const auto cell = (*run)->open_cell(0, {});
+  ASSERT_TRUE(cell) << cell.error().message;
+  const CellInfo info = (*cell)->info();
+  const std::string named = fmt::format("{}: offset {}: the checksum of {} events does not fit",
+                                        rig.file(), block.offset, block.count);
+  EXPECT_NE(info.notice.find(named), std::string::npos) << info.notice;
+  EXPECT_NE((*run)->damage().find(named), std::string::npos) << (*run)->damage();
+  EXPECT_EQ((*run)->cells().front().notice, info.notice);
+  const Nanos at = rig.base().nanos(block.first);
+  EXPECT_LE(info.kept_until, at);
+  EXPECT_GT(info.kept_until, 0);
+  // Of what came later, no more than the blocks before it hold: other lcores', a little ahead.
+  std::uint64_t ahead = 0;
+  const auto trace = EventTrace::open(rig.file());
+  ASSERT_TRUE(trace);
+  for (std::size_t i = 0; trace->blocks()[i].offset < block.offset; ++i) {
+    const auto events = trace->read(i);
+    ASSERT_TRUE(events);
+    for (const Event& event : *events) ahead += rig.base().nanos(event.at) >= at ? 1 : 0;
+  }
+  EXPECT_EQ((*cell)->count_events({at, info.whole.to}, {}), ahead);
+  // Both sides of the damage, and over it, at any width.
+  for (const Nanos width : {Nanos{2'000}, Nanos{200'000}, info.whole.to}) {
+    const TimeWindow window{std::max<Nanos>(0, at - width), at + width};
+    const ChurnGrid grid = (*cell)->churn({window, IovaRange::all(), 40, 40, {}});
+    for (const float share : grid.stale) EXPECT_EQ(share, 0);
+    const ExposureColumns exposure = (*cell)->exposure({window, 40, {}});
+    ASSERT_TRUE(exposure.pages && exposure.unmaps);
+    EXPECT_EQ(exposure.pages->peak_stale, 0);
+    if (window.to > info.kept_until) {
+      EXPECT_FALSE(exposure.pages->resolution.exact());
+    }
+  }
+  // Before it, events are still looked at one by one.
+  const TimeWindow early{0, info.kept_until / 8};
+  EXPECT_GT((*cell)->count_events(early, {}), 100u);
+}
+
+TEST(RecordedRun, WithoutASummaryADamagedCellDoesNotOpen) {
+  const QueryRig rig(lazy(20'000));
+  const auto block = middle_block(rig.file());
+  zero_events(rig.file(), block.offset + 32);
+  const auto run = open_run(rig.file());
+  ASSERT_TRUE(run);
+  const auto cell = (*run)->open_cell(0, {});
+  ASSERT_FALSE(cell);
+  EXPECT_NE(cell.error().message.find(fmt::format("offset {}: ", block.offset)), std::string::npos);
+}
+
+// Whatever block it hits: the first, the last, one of the recorder's.
+TEST(RecordedRun, NoDamagedBlockIsUsed) {
+  const QueryRig rig(lazy(20'000));
+  store_pyramid(rig);
+  const std::string good = *read_whole_file(rig.file());
+  const auto trace = EventTrace::open(rig.file());
+  ASSERT_TRUE(trace);
+  for (const auto& block : trace->blocks()) {
+    if (block.count == 0) continue;
+    for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{block.count} * 32 - 32}) {
+      std::ofstream(rig.file(), std::ios::binary | std::ios::trunc) << good;
+      zero_events(rig.file(), block.offset + 32 + at, 8);  // The time of its first, or last, event.
+      if (*read_whole_file(rig.file()) == good) continue;
+      const auto run = open_run(rig.file());
+      ASSERT_TRUE(run);
+      const std::string named = fmt::format("offset {}: the checksum", block.offset);
+      std::string said = (*run)->damage();
+      if (!(*run)->cells().empty()) {
+        const auto cell = (*run)->open_cell(0, {});
+        said += cell ? (*cell)->info().notice : cell.error().message;
+      }
+      EXPECT_NE(said.find(named), std::string::npos) << block.offset << " " << said;
+    }
+  }
+}
+
+TEST(RecordedRun, WhatGoesBadWhileItIsLookedAtIsNoAnswer) {
+  const QueryRig rig(lazy(120'000));
+  store_pyramid(rig);
+  auto trace = EventTrace::open(rig.file());
+  ASSERT_TRUE(trace);
+  const auto blocks = std::make_shared<BlockCache>(std::move(*trace), 1);  // Keeps one block.
+  const auto found = std::make_shared<FoundDamage>();
+  std::vector<Error> damaged;
+  const TraceCell traced = cells_of(blocks->trace(), &damaged).front();
+  const auto stored = PyramidFile::open(rig.folder() + "/trace.pyramid")->read(0);
+  ASSERT_TRUE(stored);
+  RecordedCell cell(blocks, found, traced.blocks, traced.kept_until);
+  cell.keep(*stored);
+  cell.finish({});
+  const TimeWindow window{0, cell.info().whole.to / 50};
+  ASSERT_GT(cell.count_events(window, {}), 500u);
+  ASSERT_TRUE(cell.overview(window, 10).resolution.exact());
+  EXPECT_EQ(cell.version(), 1u);
+  std::filesystem::resize_file(rig.file(), 100);
+  const Overview overview = cell.overview(window, 10);
+  EXPECT_FALSE(overview.resolution.exact());
+  EXPECT_EQ(cell.version(), 2u);
+  EXPECT_NE(cell.info().notice.find("has been cut off"), std::string::npos) << cell.info().notice;
+  EXPECT_NE(found->text().find("has been cut off"), std::string::npos);
+  EXPECT_EQ(cell.count_events(window, {}), 0u);
+  EXPECT_TRUE(cell.events(window, {}, 0, 10).empty());
+  EXPECT_GT(cell.exposure({cell.info().whole, 50, {}}).unmaps->count, 1000u);
+}
+
 // The notice of the first cell once it is open, which it is whatever the pyramid beside it says.
 std::string notice_of_opened(const QueryRig& rig, std::uint64_t unmaps) {
   const auto run = open_run(rig.file());
@@ -533,6 +667,33 @@ TEST_F(RunWithATrace, D3_AlsoWhereItEndsBetweenTwoBlocks) {
   ASSERT_TRUE(run);
   EXPECT_NE((*run)->damage().find("no events are left of "), std::string::npos)
       << (*run)->damage() << (*run)->cells().size();
+}
+
+// The blocks of the cell whose first mark is gone look like the cell's before it.
+TEST_F(RunWithATrace, ACellWhoseMarkIsDamagedIsNobodyElses) {
+  const auto whole = EventTrace::open(trace());
+  ASSERT_TRUE(whole);
+  const auto before = open_run(run_);
+  ASSERT_TRUE(before);
+  const std::uint64_t events = (*before)->cells()[0].events;
+  std::size_t marks = 0;
+  for (std::size_t i = 0; i < whole->blocks().size(); ++i) {
+    const auto& block = whole->blocks()[i];
+    const auto held = whole->read(i);
+    for (const Event& event : *held) {
+      if (event.kind != EventKind::kMark || MarkEvent::of(event).phase != Phase::kStart) continue;
+      if (++marks == 2) zero_events(trace().string(), block.offset + 32, 8);
+    }
+  }
+  ASSERT_EQ(marks, 4u);
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  EXPECT_NE((*run)->damage().find("the checksum of "), std::string::npos) << (*run)->damage();
+  EXPECT_NE((*run)->damage().find("no events are left of strategy=lazy-percpu"), std::string::npos);
+  ASSERT_EQ((*run)->cells().size(), 3u);
+  ASSERT_GT((*run)->cells()[0].events, events);
+  EXPECT_FALSE((*run)->open_cell(0, {})) << "there is no summary that could stand for it";
+  EXPECT_TRUE((*run)->open_cell(2, {}));
 }
 
 TEST_F(RunWithATrace, WithoutTheTraceItOpensAndSaysThatThereIsNone) {

@@ -373,8 +373,9 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   const auto trace = EventTrace::open(path);
   EXPECT_TRUE(trace) << (trace ? "" : trace.error().message);
   for (std::size_t i = 0; i < trace->blocks().size(); ++i) {
-    EXPECT_TRUE(trace->verify(i));
-    for (const Event& event : trace->blocks()[i].events) {
+    const auto read = trace->read(i);
+    EXPECT_TRUE(read) << (read ? "" : read.error().message);
+    for (const Event& event : *read) {
       traced.events.emplace_back(trace->blocks()[i].lcore, event);
     }
   }

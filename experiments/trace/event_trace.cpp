@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -33,20 +34,40 @@ struct BlockHeader {
   std::uint64_t dropped_before = 0;
   std::uint32_t crc = 0;
   std::uint16_t lcore = 0;
-  std::uint16_t reserved = 0;
+  std::uint16_t check = 0;
   std::uint64_t not_kept_before = 0;
 };
 static_assert(sizeof(BlockHeader) == 32);
-
-// Events are 32 bytes and so are headers, so every event of a mapped file is aligned.
-static_assert(alignof(Event) <= 32 && sizeof(FileHeader) % alignof(Event) == 0);
-
-constexpr std::size_t kBlocksBetween = 2048;  // About a quarter of a gigabyte.
 
 std::uint32_t events_checksum(std::span<const Event> events) {
   const auto bytes = std::as_bytes(events);
   return static_cast<std::uint32_t>(
       ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+}
+
+// Of all of a block's header but itself; never 0.
+std::uint16_t header_check(BlockHeader header) {
+  header.check = 0;
+  const auto crc = static_cast<std::uint32_t>(
+      ::crc32(0, reinterpret_cast<const Bytef*>(&header), sizeof header));
+  const auto folded = static_cast<std::uint16_t>(crc ^ (crc >> 16));
+  return folded == 0 ? std::uint16_t{1} : folded;
+}
+
+Status check_block(const BlockHeader& header, std::uint64_t at, const std::string& name) {
+  if (std::memcmp(header.magic, BlockHeader().magic, sizeof header.magic) != 0 ||
+      header.events > kMostBlockEvents) {
+    return fail("{}: offset {}: no block of events begins here", name, at);
+  }
+  if (header.check != 0 && header.check != header_check(header)) {
+    return fail("{}: offset {}: the header of this block of events is damaged", name, at);
+  }
+  return {};
+}
+
+template <class T>
+std::span<std::byte> bytes_in(T& object) {
+  return std::as_writable_bytes(std::span(&object, 1));
 }
 
 template <class T>
@@ -74,28 +95,27 @@ Status check_header(const FileHeader& header, const std::string& name) {
   return {};
 }
 
-// Removes a block that a killed writer left unfinished.
-Status repair(int fd, const std::filesystem::path& path) {
+// Where the last whole block ends: a killed writer may have left an unfinished one behind it.
+Result<std::uint64_t> end_of_blocks(const std::filesystem::path& path) {
   VIOLET_TRY(const EventTrace trace, EventTrace::open(path));
-  std::uint64_t end = sizeof(FileHeader);
-  for (const auto& block : trace.blocks()) end += sizeof(BlockHeader) + block.events.size_bytes();
-  if (::ftruncate(fd, static_cast<off_t>(end)) == 0) return {};
-  return fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
+  if (trace.blocks().empty()) return sizeof(FileHeader);
+  const auto& last = trace.blocks().back();
+  return last.offset + sizeof(BlockHeader) + last.count * sizeof(Event);
 }
 
 }  // namespace
 
 Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& path,
                                                 const EventTraceInfo& info) {
-  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (!file.valid()) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  VIOLET_TRY(FileDescriptor file, open_own_file(path, O_RDWR | O_CREAT | O_APPEND));
   const int fd = file.get();
   EventTraceWriter writer(std::move(file), path);
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fail("{}: {}", path.string(), std::strerror(errno));
   // Less than a header is a writer that was killed at once.
   if (static_cast<std::size_t>(status.st_size) >= sizeof(FileHeader)) {
-    VIOLET_TRY(repair(fd, path));
+    VIOLET_TRY(const std::uint64_t end, end_of_blocks(path));
+    VIOLET_TRY(writer.cut_back(end));
     return writer;
   }
   if (::ftruncate(fd, 0) != 0) return fail("{}: {}", path.string(), std::strerror(errno));
@@ -104,6 +124,7 @@ Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& pat
   header.started_ticks = info.started_ticks;
   header.started_epoch_s = info.started_epoch_s;
   VIOLET_TRY(write_all(fd, bytes_of(header), path));
+  writer.end_ = sizeof header;
   return writer;
 }
 
@@ -119,67 +140,106 @@ Status EventTraceWriter::append(std::uint16_t lcore, std::span<const Event> even
     header.crc = events_checksum(part);
     header.lcore = lcore;
     header.not_kept_before = std::exchange(before.not_kept, 0);
-    VIOLET_TRY(write_all(file_.get(), bytes_of(header), path_));
+    header.check = header_check(header);
     const auto* body = reinterpret_cast<const char*>(part.data());
-    VIOLET_TRY(write_all(file_.get(), {body, part.size_bytes()}, path_));
+    VIOLET_TRY(append_block(bytes_of(header), {body, part.size_bytes()}));
   } while (!events.empty());
   return {};
 }
 
+Status EventTraceWriter::append_block(std::string_view header, std::string_view events) {
+  if (failed_) return tl::unexpected<Error>(*failed_);
+  Status written = write_all(file_.get(), header, path_);
+  if (written) written = write_all(file_.get(), events, path_);
+  if (written) {
+    end_ += header.size() + events.size();
+    return {};
+  }
+  failed_ = written.error();
+  static_cast<void>(cut_back(end_));  // A reader takes an unfinished last block for what it is.
+  return written;
+}
+
+Status EventTraceWriter::cut_back(std::uint64_t end) {
+  if (::ftruncate(file_.get(), static_cast<off_t>(end)) != 0) {
+    return fail("{}: cannot be cut: {}", path_.string(), std::strerror(errno));
+  }
+  end_ = end;
+  return {};
+}
+
 Result<EventTrace> EventTrace::open(const std::filesystem::path& path) {
-  VIOLET_TRY(MappedMemory mapped, MappedMemory::of_file(path));
-  const std::span<const std::byte> bytes = mapped.bytes();
-  EventTrace trace(std::move(mapped), bytes, path.string());
+  VIOLET_TRY(FileDescriptor file, open_regular_file(path));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return fail("{}: {}", path.string(), std::strerror(errno));
+  EventTrace trace(std::move(file), {}, static_cast<std::uint64_t>(status.st_size), path.string());
   VIOLET_TRY(trace.index());
   return trace;
 }
 
-Result<EventTrace> EventTrace::over(std::span<const std::byte> bytes, std::string name) {
-  EventTrace trace(MappedMemory(), bytes, std::move(name));
+Result<EventTrace> EventTrace::over(std::span<const std::byte> bytes, std::string name,
+                                    Checksums checksums) {
+  EventTrace trace(FileDescriptor(), bytes, bytes.size(), std::move(name));
+  trace.checksums_ = checksums;
   VIOLET_TRY(trace.index());
   return trace;
+}
+
+bool EventTrace::copy(std::uint64_t offset, std::span<std::byte> into) const {
+  if (file_.valid()) return read_at(file_.get(), offset, into) == into.size();
+  if (offset > bytes_.size() || into.size() > bytes_.size() - offset) return false;
+  if (!into.empty()) std::memcpy(into.data(), bytes_.data() + offset, into.size());
+  return true;
+}
+
+std::optional<Ticks> EventTrace::time_at(std::uint64_t offset) const {
+  Ticks at = 0;
+  static_assert(offsetof(Event, at) == 0);
+  if (!copy(offset, bytes_in(at))) return std::nullopt;
+  return at;
 }
 
 Status EventTrace::index() {
   FileHeader header;
-  if (bytes_.size() < sizeof header) return fail("{}: too short for an event trace", name_);
-  std::memcpy(&header, bytes_.data(), sizeof header);
+  if (!copy(0, bytes_in(header))) return fail("{}: too short for an event trace", name_);
   VIOLET_TRY(check_header(header, name_));
   info_ = {header.ns_per_tick, header.started_ticks, header.started_epoch_s};
-  for (std::size_t at = sizeof header; at < bytes_.size();) {
+  for (std::uint64_t at = sizeof header; at < size_;) {
     BlockHeader block;
-    cut_short_ = bytes_.size() - at < sizeof block;
+    cut_short_ = !copy(at, bytes_in(block));
     if (cut_short_) return {};
-    std::memcpy(&block, bytes_.data() + at, sizeof block);
-    if (std::memcmp(block.magic, BlockHeader().magic, sizeof block.magic) != 0 ||
-        block.events > kMostBlockEvents) {
-      return fail("{}: offset {}: no block of events begins here", name_, at);
-    }
-    const std::size_t body = at + sizeof block, length = block.events * sizeof(Event);
-    cut_short_ = bytes_.size() - body < length;
+    VIOLET_TRY(check_block(block, at, name_));
+    const std::uint64_t body = at + sizeof block, length = block.events * sizeof(Event);
+    cut_short_ = size_ - body < length;
     if (cut_short_) return {};
-    const std::span events(reinterpret_cast<const Event*>(bytes_.data() + body), block.events);
-    // The kernel maps more around each header than was asked for.
-    if (blocks_.size() % kBlocksBetween == kBlocksBetween - 1) give_back_pages();
-    blocks_.push_back(
-        {events, block.dropped_before, block.not_kept_before, block.crc, block.lcore});
+    const auto first = block.events == 0 ? 0 : time_at(body);
+    const auto last = block.events == 0 ? 0 : time_at(body + length - sizeof(Event));
+    cut_short_ = !first || !last;
+    if (cut_short_) return {};
+    blocks_.push_back({at, block.dropped_before, block.not_kept_before, *first, *last, block.events,
+                       block.crc, block.lcore});
     at = body + length;
   }
   return {};
 }
 
-Status EventTrace::verify(std::size_t block) const {
-  const Block& checked = blocks_[block];
-  if (events_checksum(checked.events) == checked.checksum) return {};
-  const auto* first = reinterpret_cast<const std::byte*>(checked.events.data());
-  return fail("{}: offset {}: the checksum of {} events does not fit", name_,
-              static_cast<std::size_t>(first - bytes_.data()) - sizeof(BlockHeader),
-              checked.events.size());
+Result<std::vector<Event>> EventTrace::read(std::size_t block) const {
+  const Block& wanted = blocks_[block];
+  std::vector<Event> events(wanted.count);
+  if (!copy(wanted.offset + sizeof(BlockHeader), std::as_writable_bytes(std::span(events)))) {
+    return fail("{}: offset {}: a block of {} events that was there has been cut off", name_,
+                wanted.offset, wanted.count);
+  }
+  if (checksums_ == Checksums::kVerified && events_checksum(events) != wanted.checksum) {
+    return fail("{}: offset {}: the checksum of {} events does not fit", name_, wanted.offset,
+                wanted.count);
+  }
+  return events;
 }
 
 std::uint64_t EventTrace::events() const {
   std::uint64_t total = 0;
-  for (const Block& block : blocks_) total += block.events.size();
+  for (const Block& block : blocks_) total += block.count;
   return total;
 }
 

@@ -1,6 +1,8 @@
 #include "experiments/trace/pyramid_file.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -175,6 +177,7 @@ struct ArrayEntry {
 };
 
 constexpr std::size_t kAlign = 64;
+constexpr std::uint64_t kMostSectionBytes = std::uint64_t{1} << 30;
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) & ~(kAlign - 1); }
 
 // The arrays in the order of the directory.
@@ -251,8 +254,12 @@ std::string payload_of(const PyramidView& view) {
   return payload;
 }
 
+bool read_bytes(int fd, std::uint64_t offset, void* into, std::size_t size) {
+  return read_at(fd, offset, {static_cast<std::byte*>(into), size}) == size;
+}
+
 // The state of a file that a killed writer may have left in the middle of a section: where to go on.
-Result<std::uint64_t> end_of(const std::filesystem::path& path) {
+Result<std::uint64_t> end_of_sections(const std::filesystem::path& path) {
   VIOLET_TRY(const PyramidFile file, PyramidFile::open(path));
   if (file.sections().empty()) return 0;
   const auto& last = file.sections().back();
@@ -261,8 +268,15 @@ Result<std::uint64_t> end_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
-                      std::uint32_t repetition, const Pyramid& pyramid) {
+Result<PyramidWriter> PyramidWriter::open(const std::filesystem::path& path) {
+  VIOLET_TRY(FileDescriptor file, open_own_file(path, O_RDWR | O_CREAT | O_APPEND));
+  PyramidWriter writer(std::move(file), path);
+  VIOLET_TRY(const std::uint64_t end, end_of_sections(path));
+  VIOLET_TRY(writer.cut_back(end));
+  return writer;
+}
+
+Status PyramidWriter::append(std::uint32_t cell, std::uint32_t repetition, const Pyramid& pyramid) {
   const std::string payload = payload_of(pyramid.view());
   SectionHeader header;
   header.cell = cell;
@@ -271,27 +285,44 @@ Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
   header.layout = kLayout;
   header.crc = checksum(payload.data(), payload.size());
   header.header_crc = checksum(header);
-  const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (!file.valid()) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
-  VIOLET_TRY(const std::uint64_t end, end_of(path));
-  if (::ftruncate(file.get(), static_cast<off_t>(end)) != 0) {
-    return fail("{}: cannot be repaired: {}", path.string(), std::strerror(errno));
+  Status written =
+      write_all(file_.get(), {reinterpret_cast<const char*>(&header), sizeof header}, path_);
+  if (written) written = write_all(file_.get(), payload, path_);
+  if (written) {
+    end_ += sizeof header + payload.size();
+  } else {
+    static_cast<void>(cut_back(end_));
   }
-  VIOLET_TRY(write_all(file.get(), {reinterpret_cast<const char*>(&header), sizeof header}, path));
-  return write_all(file.get(), payload, path);
+  return written;
+}
+
+Status PyramidWriter::cut_back(std::uint64_t end) {
+  if (::ftruncate(file_.get(), static_cast<off_t>(end)) != 0) {
+    return fail("{}: cannot be cut: {}", path_.string(), std::strerror(errno));
+  }
+  end_ = end;
+  return {};
+}
+
+Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
+                      std::uint32_t repetition, const Pyramid& pyramid) {
+  VIOLET_TRY(PyramidWriter writer, PyramidWriter::open(path));
+  return writer.append(cell, repetition, pyramid);
 }
 
 Result<PyramidFile> PyramidFile::open(const std::filesystem::path& path) {
-  VIOLET_TRY(MappedMemory mapped, MappedMemory::of_file(path));
-  const std::span<const std::byte> bytes = mapped.bytes();
-  const std::size_t size = bytes.size();
   PyramidFile file;
   file.path_ = path;
-  for (std::size_t at = 0; at < size;) {
+  VIOLET_TRY(file.file_, open_regular_file(path));
+  struct stat status {};
+  if (::fstat(file.file_.get(), &status) != 0) {
+    return fail("{}: {}", path.string(), std::strerror(errno));
+  }
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  for (std::uint64_t at = 0; at < size;) {
     SectionHeader header;
-    file.cut_short_ = size - at < sizeof header;
+    file.cut_short_ = !read_bytes(file.file_.get(), at, &header, sizeof header);
     if (file.cut_short_) break;
-    std::memcpy(&header, bytes.data() + at, sizeof header);
     const SectionHeader ours;
     if (std::memcmp(header.magic, ours.magic, sizeof ours.magic) != 0) {
       return fail("{}: offset {}: no pyramid begins here", path.string(), at);
@@ -305,7 +336,6 @@ Result<PyramidFile> PyramidFile::open(const std::filesystem::path& path) {
                               header.version, header.layout});
     at += sizeof header + header.bytes;
   }
-  file.mapped_ = std::make_shared<const MappedMemory>(std::move(mapped));
   return file;
 }
 
@@ -317,7 +347,7 @@ std::optional<std::size_t> PyramidFile::find(std::uint32_t cell, std::uint32_t r
   return std::nullopt;
 }
 
-Result<PyramidView> PyramidFile::read(std::size_t index) const {
+Result<StoredPyramid> PyramidFile::read(std::size_t index) const {
   const Section& section = sections_[index];
   if (section.version != kPyramidVersion) {
     return fail("{}: offset {}: a pyramid of version {}, this program reads version {}",
@@ -327,7 +357,19 @@ Result<PyramidView> PyramidFile::read(std::size_t index) const {
     return fail("{}: offset {}: a pyramid whose arrays are laid out as in another build",
                 path_.string(), section.offset);
   }
-  const std::byte* payload = mapped_->bytes().data() + section.offset + sizeof(SectionHeader);
+  if (section.bytes > kMostSectionBytes) {
+    return fail("{}: offset {}: a pyramid of {} bytes", path_.string(), section.offset,
+                section.bytes);
+  }
+  auto memory = MappedMemory::map(section.bytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+  if (!memory) return fail("{}: {}", path_.string(), memory.error().message);
+  const std::byte* payload = memory->bytes().data();
+  if (!read_bytes(file_.get(), section.offset + sizeof(SectionHeader), memory->bytes().data(),
+                  section.bytes)) {
+    return fail("{}: offset {}: a pyramid that was there has been cut off", path_.string(),
+                section.offset);
+  }
   if (checksum(payload, section.bytes) != section.crc) {
     return fail("{}: offset {}: the checksum of the pyramid does not fit", path_.string(),
                 section.offset);
@@ -344,7 +386,7 @@ Result<PyramidView> PyramidFile::read(std::size_t index) const {
            entry.offset <= section.bytes &&
            entry.count <= (section.bytes - entry.offset) / item_bytes;
   };
-  PyramidView view;
+  StoredPyramid view;
   sound = fits(directory[0], sizeof view.facts) && directory[0].count == 1;
   if (sound) std::memcpy(&view.facts, payload + directory[0].offset, sizeof view.facts);
   std::size_t next = 1;
@@ -363,6 +405,7 @@ Result<PyramidView> PyramidFile::read(std::size_t index) const {
                 section.offset);
   }
   const std::string flaw = flaw_of(view);
+  view.memory = std::make_shared<const MappedMemory>(*std::move(memory));
   if (flaw.empty()) return view;
   return fail("{}: offset {}: {}", path_.string(), section.offset, flaw);
 }

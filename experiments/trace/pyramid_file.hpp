@@ -7,11 +7,13 @@
 // Little-endian, as the machine that wrote it. Sections follow one another; of two for the same cell
 // and repetition the later one counts.
 //
-// Threading: append_pyramid() from one process at a time; a PyramidFile is immutable and may be shared.
+// Threading: a writer is owner-only, one at a time; a PyramidFile and what was read from it are immutable and
+// may be shared.
 // Invariants: a section is appended whole or, when the writer is killed, is cut short and ignored.
 // Whatever the bytes, reading ends in an error that names the file and the offset or in a pyramid whose
-// positions are all in range and whose arrays are sorted.
-// Limits: sections of another version or layout are not read; what they say is in the events as well, as
+// positions are all in range and whose arrays are sorted. A section is copied and then checked: whoever changes or
+// cuts the file afterwards changes nothing of what was read.
+// Limits: a gibibyte a section. Sections of another version or layout are not read; what they say is in the events as well, as
 // far as the trace keeps them.
 #pragma once
 
@@ -19,8 +21,10 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "engine/base/file_descriptor.hpp"
 #include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
 #include "experiments/trace/pyramid.hpp"
@@ -29,8 +33,33 @@ namespace violet {
 
 inline constexpr std::uint32_t kPyramidVersion = 4;
 
+class PyramidWriter {
+ public:
+  // Goes on behind the last whole section.
+  static Result<PyramidWriter> open(const std::filesystem::path& path);
+  // What does not fit on the disk is not left there in part.
+  Status append(std::uint32_t cell, std::uint32_t repetition, const Pyramid& pyramid);
+  // Where the last section ends.
+  std::uint64_t end() const { return end_; }
+  // Gives up what lies behind an earlier end().
+  Status cut_back(std::uint64_t end);
+
+ private:
+  PyramidWriter(FileDescriptor file, std::filesystem::path path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+  FileDescriptor file_;
+  std::filesystem::path path_;
+  std::uint64_t end_ = 0;
+};
+
+// One section, for who has no more.
 Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
                       std::uint32_t repetition, const Pyramid& pyramid);
+
+// A pyramid that was read. Copies look at the same memory.
+struct StoredPyramid : PyramidView {
+  std::shared_ptr<const MappedMemory> memory;
+};
 
 class PyramidFile {
  public:
@@ -44,19 +73,18 @@ class PyramidFile {
     std::uint32_t layout = 0;  // Of the arrays.
   };
 
-  // Maps the file and reads the headers only.
+  // Reads the headers only.
   static Result<PyramidFile> open(const std::filesystem::path& path);
 
   const std::vector<Section>& sections() const { return sections_; }
   bool cut_short() const { return cut_short_; }
   // The newest.
   std::optional<std::size_t> find(std::uint32_t cell, std::uint32_t repetition) const;
-  // Checks the section and looks into it. The view lives as long as this object or a copy of it.
-  Result<PyramidView> read(std::size_t section) const;
+  Result<StoredPyramid> read(std::size_t section) const;
 
  private:
   std::filesystem::path path_;
-  std::shared_ptr<const MappedMemory> mapped_;
+  FileDescriptor file_;
   std::vector<Section> sections_;
   bool cut_short_ = false;
 };

@@ -34,6 +34,8 @@ namespace violet::gui {
 
 namespace {
 
+constexpr int kDamageMs = 500;  // Between two looks for it.
+
 QKeySequence ctrl(Qt::Key key) { return QKeySequence(Qt::CTRL | key); }
 
 std::optional<std::size_t> cell_called(const RunQueries& run, const QString& name) {
@@ -89,6 +91,9 @@ MainWindow::MainWindow(bool remembers, QWidget* parent)
        {&Session::cellChanged, &Session::cursorChanged, &Session::windowChanged}) {
     connect(&session_, signal, this, &MainWindow::showTime);
   }
+  connect(&session_, &Session::cellChanged, this, &MainWindow::sayDamage);
+  connect(&damage_timer_, &QTimer::timeout, this, &MainWindow::sayDamage);
+  damage_timer_.start(kDamageMs);
   connect(&pull_timer_, &QTimer::timeout, this, &MainWindow::pull);
   pull_timer_.setInterval(kFocusedMs);
   resize(1280, 720);
@@ -191,7 +196,8 @@ void MainWindow::opened(Opened answer) {
   if (!answer.cell.isEmpty() && !cell) {
     return emit session_.failed(tr("%1 has no cell called \"%2\"").arg(answer.path, answer.cell));
   }
-  messages_->say(QString::fromStdString((*answer.run)->damage()));
+  damage_ = (*answer.run)->damage();
+  messages_->say(qt(damage_));
   setWindowTitle(tr("%1 - Violet").arg(QString::fromStdString((*answer.run)->name())));
   session_.setRun(*answer.run, cell.value_or(0));
   live_run_ = answer.live ? *answer.run : nullptr;
@@ -206,6 +212,15 @@ void MainWindow::opened(Opened answer) {
     pull_timer_.stop();
   }
   showLive((*answer.run)->progress());
+}
+
+// Damage is found when a cell is opened, or when its events are looked at.
+void MainWindow::sayDamage() {
+  if (session_.run() == nullptr) return;
+  const std::string now = session_.run()->damage();
+  if (now == damage_ || now.empty()) return;
+  damage_ = now;
+  messages_->say(qt(now));
 }
 
 void MainWindow::pull() {

@@ -94,6 +94,7 @@ class MainWindow : public QMainWindow {
   void runEnded(const RunProgress& progress);
   void recordingOpened(Result<std::shared_ptr<RunQueries>> recording);
   void showTime();
+  void sayDamage();
   void showLive(const RunProgress& progress);
   void setDark(bool dark);
   void stepEvent(bool forward);
@@ -110,6 +111,8 @@ class MainWindow : public QMainWindow {
   QLabel *time_ = nullptr, *live_ = nullptr;
   QLineEdit* find_ = nullptr;
   QTimer pull_timer_;
+  QTimer damage_timer_;
+  std::string damage_;                    // Of the run that is shown, as the bar has said it.
   std::shared_ptr<RunQueries> live_run_;  // That is shown, until its recording is.
   RunProgress ended_;                     // As it was then.
   QElapsedTimer line_shown_;
