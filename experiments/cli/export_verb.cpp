@@ -1,10 +1,13 @@
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <vector>
 
+#include "engine/base/files.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/run_directory.hpp"
@@ -12,23 +15,46 @@
 namespace violet::cli {
 namespace {
 
+constexpr std::uint64_t kMostLogBytes = std::uint64_t{256} << 20;
+
+Status put(std::string_view piece) {
+  if (std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()) return {};
+  return fail("stdout could not be written");
+}
+
+// What is printed of a file of a run: a file that its maker could read himself, and that ends.
+Status put_log(const std::filesystem::path& log) {
+  VIOLET_TRY(const FileDescriptor file, open_regular_file(log, Links::kRefused));
+  std::vector<std::byte> piece(1 << 16);
+  for (std::uint64_t at = 0;;) {
+    const std::size_t got = read_at(file.get(), at, piece);
+    if (got == 0) return {};
+    at += got;
+    if (at > kMostLogBytes) {
+      return fail("{}: longer than {} MiB: no histogram log", log.string(), kMostLogBytes >> 20);
+    }
+    VIOLET_TRY(put({reinterpret_cast<const char*>(piece.data()), got}));
+  }
+}
+
 // All histogram logs of a run, one behind another with the cell as a comment.
-Result<std::string> hdr_logs(const std::filesystem::path& run) {
-  std::string all;
+Status put_logs(const std::filesystem::path& run) {
   std::vector<std::filesystem::path> logs;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(run / "hlog", error)) {
-    if (entry.path().extension() == ".hlog") logs.push_back(entry.path());
+  if (std::filesystem::is_symlink(run / "hlog", error)) {
+    return fail("{}: is a link, which may lead anywhere", (run / "hlog").string());
+  }
+  for (std::filesystem::directory_iterator at(run / "hlog", error), end; !error && at != end;
+       at.increment(error)) {
+    if (at->path().extension() == ".hlog") logs.push_back(at->path());
   }
   std::sort(logs.begin(), logs.end());
   if (logs.empty()) return fail("{} has no histogram logs", run.string());
   for (const auto& log : logs) {
-    std::ifstream file(log, std::ios::binary);
-    if (!file) return fail("{} cannot be read", log.string());
-    all += fmt::format("#[Cell: {}]\n", log.stem().string());
-    all.append(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    VIOLET_TRY(put(fmt::format("#[Cell: {}]\n", results::printable(log.stem().string()))));
+    VIOLET_TRY(put_log(log));
   }
-  return all;
+  return {};
 }
 
 }  // namespace
@@ -37,13 +63,17 @@ int export_verb(const Places& places, const ExportFlags& flags) {
   const auto path = find_run(places, flags.run);
   if (!path) return complain(path.error());
   if (flags.what == "hdr") {
-    const auto logs = hdr_logs(*path);
-    return logs ? print(*logs) : complain(logs.error());
+    const Status put = put_logs(*path);
+    return put ? print("") : complain(put.error());
   }
   const auto data = results::read_run(*path);
   if (!data) return complain(data.error());
-  if (flags.what == "json") return print(results::results_json(*data) + "\n");
-  return print(results::render(*data, results::report(*data), results::Format::kCsv));
+  if (flags.what == "json") {
+    const Status written = results::write_results_json(*data, put);
+    return written ? print("\n") : complain(written.error());
+  }
+  const results::TextStyle style = results::style_for(STDOUT_FILENO);
+  return print(results::render(*data, results::report(*data), results::Format::kCsv, style));
 }
 
 }  // namespace violet::cli

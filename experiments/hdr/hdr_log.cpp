@@ -70,8 +70,8 @@ bool is_legend_or_comment(std::string_view line) {
 
 Result<HdrLogWriter> HdrLogWriter::open(const std::filesystem::path& path, double start_epoch_s,
                                         std::string_view comment) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  VIOLET_TRY(auto file, open_own_file(path, O_WRONLY | O_CREAT | O_APPEND));
+  const int fd = file.release();
   HdrLogWriter writer(fd, path);
   VIOLET_TRY(drop_unfinished_line(fd, path));
   if (::lseek(fd, 0, SEEK_END) > 0) return writer;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/base/setting.hpp"
-#include "experiments/hdr/hdr_histogram.hpp"
+#include "experiments/results/stored_histogram.hpp"
 
 namespace violet::results {
 
@@ -32,7 +32,7 @@ struct Metric {
 struct NamedHistogram {
   std::string name;  // "map"
   std::string unit;  // Of the recorded integers: "ns".
-  HdrHistogram histogram;
+  StoredHistogram histogram;
   Better better = Better::kLower;
 };
 

@@ -219,6 +219,12 @@ Report report(const RunData& run, const ReportOptions& options) {
     }
   }
   note_values(run, report.table, report.notes);
+  if (!run.checked) {
+    report.notes.push_back(
+        "the numbers of this run are not protected: the program that made it stored no checksums, "
+        "and a damaged "
+        "results.sqlite would not be noticed");
+  }
   return report;
 }
 

@@ -1,9 +1,12 @@
 #include "experiments/results/results_database.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "experiments/hdr/hdr_encoding.hpp"
+#include "experiments/results/row_digest.hpp"
 
 namespace violet::results {
 namespace {
@@ -38,7 +41,35 @@ CREATE TABLE histograms(
 CREATE TABLE notes(
   id INTEGER PRIMARY KEY, at_s REAL NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL,
   cell TEXT NOT NULL, repetition_id INTEGER REFERENCES repetitions(id));
+CREATE INDEX notes_of_repetition ON notes(repetition_id);
+CREATE TABLE checks(
+  subject TEXT NOT NULL, id INTEGER NOT NULL, digest TEXT NOT NULL,
+  PRIMARY KEY(subject, id)) WITHOUT ROWID;
 )sql";
+
+constexpr const char* kCells = "cells";  // All of them; id 0.
+constexpr const char* kRepetition =
+    "repetition";                      // One that is finished, with its metrics and so on.
+constexpr const char* kNote = "note";  // One that is of no repetition.
+constexpr const char* kAll = "all";    // The other rows of `checks`; id 0.
+
+// Whose rows, in this order, the checksum of a subject is of.
+std::vector<const char*> rows_of(std::string_view subject) {
+  if (subject == kCells) {
+    return {"SELECT id, position, label, axes FROM cells WHERE ?1 = 0 ORDER BY position"};
+  }
+  if (subject == kNote) {
+    return {
+        "SELECT id, at_s, severity, text, cell FROM notes WHERE id = ?1 AND repetition_id IS NULL"};
+  }
+  return {
+      "SELECT id, cell, repetition, finished, start_s, duration_s FROM repetitions WHERE id = ?1",
+      "SELECT name, unit, value, because, better FROM metrics WHERE repetition_id = ?1 ORDER BY "
+      "name",
+      "SELECT name, unit, better, count, min, p50, p90, p99, p99_9, p99_99, max, mean, encoded "
+      "FROM histograms WHERE repetition_id = ?1 ORDER BY name",
+      "SELECT id, at_s, severity, text, cell FROM notes WHERE repetition_id = ?1 ORDER BY id"};
+}
 
 const char* name_of(Better better) {
   if (better == Better::kNeither) return "neither";
@@ -116,13 +147,16 @@ Result<ResultsDatabase> ResultsDatabase::create(const std::filesystem::path& pat
       "PRAGMA application_id = {}; PRAGMA user_version = {};",
       kApplicationId, kRunSchema);
   VIOLET_TRY(database.run(head.c_str()));
-  ResultsDatabase results(std::move(database));
-  const auto fill = [&]() -> Status {
-    VIOLET_TRY(results.database_.run(kTables));
-    return results.insert_cells(cells);
-  };
-  VIOLET_TRY(in_transaction(results.database_, fill));
+  ResultsDatabase results(std::move(database), path.string());
+  VIOLET_TRY(in_transaction(results.database_, [&] { return results.create_tables(cells); }));
   return results;
+}
+
+Status ResultsDatabase::create_tables(const std::vector<CellRecord>& cells) {
+  VIOLET_TRY(database_.run(kTables));
+  VIOLET_TRY(insert_cells(cells));
+  checked_ = true;
+  return protect(kCells, 0);
 }
 
 Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
@@ -138,7 +172,106 @@ Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
   if (mode == Database::Mode::kWrite) {
     VIOLET_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
   }
-  return ResultsDatabase(std::move(database));
+  ResultsDatabase results(std::move(database), path.string());
+  VIOLET_TRY(results.find_checks());
+  return results;
+}
+
+Status ResultsDatabase::find_checks() {
+  // Made together: one without the other is damage.
+  constexpr const char* kMade =
+      "SELECT count(*) FROM sqlite_schema WHERE (type = 'table' AND name = 'checks') OR "
+      "(type = 'index' AND name = 'notes_of_repetition')";
+  VIOLET_TRY(auto made, database_.prepare(kMade));
+  VIOLET_TRY(made.step());
+  if (made.integer(0) == 1) return fail("{}: the table of checksums is damaged", path_);
+  checked_ = made.integer(0) > 0;
+  if (!checked_) return {};
+  return for_each_row(database_, "SELECT subject, digest FROM checks",
+                      [&](const Statement& row) -> Status {
+                        if (row.text(0) != kAll) total_.add(row.text(1));
+                        return {};
+                      });
+}
+
+void ResultsDatabase::Total::add(const std::string& digest) {
+  std::uint64_t low = 0;
+  const std::string_view half =
+      std::string_view(digest).substr(std::min<std::size_t>(16, digest.size()));
+  std::from_chars(half.data(), half.data() + half.size(), low, 16);
+  ++rows;
+  sum += low;
+}
+
+Result<std::string> ResultsDatabase::digest_of(std::string_view subject, std::int64_t id) {
+  RowDigest digest;
+  for (const char* sql : rows_of(subject)) {
+    VIOLET_TRY(auto select, database_.prepare(sql));
+    select.bind(1, id);
+    VIOLET_TRY(digest.add(select));
+  }
+  return digest.text();
+}
+
+// In the transaction that stores the subject.
+Status ResultsDatabase::protect(std::string_view subject, std::int64_t id) {
+  if (!checked_) return {};
+  constexpr const char* kInsert = "INSERT OR REPLACE INTO checks VALUES(?1, ?2, ?3)";
+  VIOLET_TRY(const std::string digest, digest_of(subject, id));
+  VIOLET_TRY(auto insert, database_.prepare(kInsert));
+  insert.bind(1, subject).bind(2, id).bind(3, digest);
+  VIOLET_TRY(insert.run());
+  Total total = total_;
+  total.add(digest);
+  insert.bind(1, kAll)
+      .bind(2, std::int64_t{0})
+      .bind(3, fmt::format("{} {:016x}", total.rows, total.sum));
+  VIOLET_TRY(insert.run());
+  total_ = total;
+  return {};
+}
+
+Result<std::string> ResultsDatabase::name_of_subject(const std::string& subject, std::int64_t id) {
+  if (subject == kCells) return std::string("the list of cells");
+  VIOLET_TRY(auto row, database_.prepare("SELECT repetition, cell FROM repetitions WHERE id = ?1"));
+  row.bind(1, id);
+  VIOLET_TRY(const bool there, row.step());
+  if (subject != kRepetition || !there) return fmt::format("{} {}", subject, id);
+  return fmt::format("repetition {} of '{}'", row.integer(0), row.text(1));
+}
+
+// Whether all is what was stored.
+Status ResultsDatabase::check() {
+  constexpr const char* kRows = "SELECT subject, id, digest FROM checks";
+  constexpr const char* kMissing =
+      "SELECT 'repetition ' || repetition || ' of ' || cell FROM repetitions WHERE finished <> 0 "
+      "AND id NOT IN (SELECT id FROM checks WHERE subject = 'repetition') "
+      "UNION ALL SELECT 'note ' || id FROM notes WHERE repetition_id IS NULL AND id NOT IN (SELECT "
+      "id FROM checks WHERE subject = 'note')";
+  const auto damaged = [](const std::string& what) {
+    return fail(
+        "{}: not what the run stored: its checksum does not fit, the numbers cannot be trusted",
+        what);
+  };
+  Total total;
+  std::string all;
+  VIOLET_TRY(for_each_row(database_, kRows, [&](const Statement& row) -> Status {
+    const std::string subject = row.text(0), stored = row.text(2);
+    if (subject == kAll) {
+      all = stored;
+      return {};
+    }
+    total.add(stored);
+    VIOLET_TRY(const std::string digest, digest_of(subject, row.integer(1)));
+    if (digest == stored) return {};
+    VIOLET_TRY(const std::string name, name_of_subject(subject, row.integer(1)));
+    return damaged(name);
+  }));
+  VIOLET_TRY(for_each_row(database_, kMissing,
+                          [&](const Statement& row) -> Status { return damaged(row.text(0)); }));
+  if (all != fmt::format("{} {:016x}", total.rows, total.sum))
+    return damaged("the list of checksums");
+  return {};
 }
 
 Status ResultsDatabase::insert_cells(const std::vector<CellRecord>& cells) {
@@ -187,7 +320,8 @@ Status ResultsDatabase::insert_repetition(const RepetitionRecord& record) {
   VIOLET_TRY(upsert.step());
   VIOLET_TRY(insert_metrics(id, record.metrics));
   VIOLET_TRY(insert_histograms(id, record.histograms));
-  return insert_warnings(id, record);
+  VIOLET_TRY(insert_warnings(id, record));
+  return protect(kRepetition, id);
 }
 
 Status ResultsDatabase::insert_warnings(std::int64_t id, const RepetitionRecord& record) {
@@ -222,14 +356,13 @@ Status ResultsDatabase::insert_histograms(std::int64_t id,
       "INSERT INTO histograms VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
   VIOLET_TRY(auto insert, database_.prepare(kInsert));
   for (const NamedHistogram& named : histograms) {
-    const HdrHistogram& h = named.histogram;
+    const StoredHistogram& h = named.histogram;
     insert.bind(1, id).bind(2, named.name).bind(3, named.unit).bind(4, name_of(named.better));
-    insert.bind(5, static_cast<std::int64_t>(h.total())).bind(14, encode(h));
+    insert.bind(5, static_cast<std::int64_t>(h.total())).bind(14, h.encoded());
     if (!h.empty()) {
       insert.bind(6, static_cast<double>(h.min())).bind(12, static_cast<double>(h.max()));
-      int column = 7;
-      for (const double p : {50.0, 90.0, 99.0, 99.9, 99.99}) {
-        insert.bind(column++, static_cast<double>(h.percentile(p)));
+      for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
+        insert.bind(7 + static_cast<int>(i), static_cast<double>(h.percentile(i)));
       }
       insert.bind(13, h.mean());
     }
@@ -239,11 +372,16 @@ Status ResultsDatabase::insert_histograms(std::int64_t id,
 }
 
 Status ResultsDatabase::add_note(const Note& note) {
-  VIOLET_TRY(
-      auto insert,
-      database_.prepare("INSERT INTO notes(at_s, severity, text, cell) VALUES(?1, ?2, ?3, ?4)"));
-  insert.bind(1, note.at_s).bind(2, note.severity).bind(3, note.text).bind(4, note.cell);
-  return insert.run();
+  constexpr const char* kInsert =
+      "INSERT INTO notes(at_s, severity, text, cell) VALUES(?1, ?2, ?3, ?4) RETURNING id";
+  return in_transaction(database_, [&]() -> Status {
+    VIOLET_TRY(auto insert, database_.prepare(kInsert));
+    insert.bind(1, note.at_s).bind(2, note.severity).bind(3, note.text).bind(4, note.cell);
+    VIOLET_TRY(insert.step());
+    const std::int64_t id = insert.integer(0);
+    VIOLET_TRY(insert.step());
+    return protect(kNote, id);
+  });
 }
 
 Status ResultsDatabase::settle() {
@@ -283,13 +421,31 @@ Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& 
   });
 }
 
+// As they were stored, which check() has seen; of an unchecked database, as the encoded counts say.
+Result<StoredHistogram> ResultsDatabase::read_histogram(const Statement& row) const {
+  if (!checked_) {
+    VIOLET_TRY(const HdrHistogram counted, decode(row.text(4)));
+    return StoredHistogram(counted);
+  }
+  const auto number = [&](int column) {
+    return static_cast<std::uint64_t>(std::clamp(row.real(column), 0.0, 1e18));
+  };
+  StoredHistogram::Numbers numbers{
+      static_cast<std::uint64_t>(row.integer(5)), number(6), number(12), row.real(13), {}};
+  for (std::size_t i = 0; i < kPercentiles.size(); ++i)
+    numbers.percentiles[i] = number(7 + static_cast<int>(i));
+  return StoredHistogram(row.text(4), numbers);
+}
+
 Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*>& by_id) {
   const char* sql =
-      "SELECT repetition_id, name, unit, better, encoded FROM histograms ORDER BY 1, 2";
+      "SELECT repetition_id, name, unit, better, encoded, count, min, p50, p90, p99, p99_9, "
+      "p99_99, "
+      "max, mean FROM histograms ORDER BY 1, 2";
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = by_id.find(row.integer(0));
     if (at == by_id.end()) return {};
-    auto histogram = decode(row.text(4));
+    auto histogram = read_histogram(row);
     if (!histogram) {
       return fail("histogram '{}' of repetition {} of '{}': {}", row.text(1),
                   at->second->repetition, at->second->cell, histogram.error().message);
@@ -347,6 +503,8 @@ Status ResultsDatabase::read_repetitions(RunData& run) {
 Status ResultsDatabase::read(RunData& run) {
   // One snapshot, although a writer may be at work.
   Status status = database_.run("BEGIN");
+  run.checked = checked_;
+  if (status && checked_) status = check();
   if (status) status = read_cells(run);
   if (status) status = read_repetitions(run);
   (void)database_.run("COMMIT");

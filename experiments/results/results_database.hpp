@@ -2,10 +2,18 @@
 // read the tables, which are documented in the README.
 //
 // Threading: one connection, one thread.
+// Invariants: what was stored and is no longer the same is an error when it is read: cells, finished repetitions with
+// all that is theirs, and notes have a checksum each in the table `checks`, and one row there stands for all of them.
+// Limits: a database of an older program has no such table: RunData::checked says so, and of its histograms alone
+// damage is found.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "experiments/results/run_directory.hpp"
@@ -32,7 +40,21 @@ class ResultsDatabase {
   Status read(RunData& run);
 
  private:
-  explicit ResultsDatabase(Database database) : database_(std::move(database)) {}
+  // Of all checksums together, in whatever order they came.
+  struct Total {
+    std::uint64_t rows = 0, sum = 0;
+    void add(const std::string& digest);
+    bool operator==(const Total&) const = default;
+  };
+
+  ResultsDatabase(Database database, std::string path)
+      : database_(std::move(database)), path_(std::move(path)) {}
+  Status find_checks();
+  Result<std::string> digest_of(std::string_view subject, std::int64_t id);
+  Result<std::string> name_of_subject(const std::string& subject, std::int64_t id);
+  Status protect(std::string_view subject, std::int64_t id);
+  Status check();
+  Status create_tables(const std::vector<CellRecord>& cells);
   Status insert_cells(const std::vector<CellRecord>& cells);
   Status insert_repetition(const RepetitionRecord& record);
   Status insert_metrics(std::int64_t id, const std::vector<Metric>& metrics);
@@ -41,10 +63,14 @@ class ResultsDatabase {
   Status read_cells(RunData& run);
   Status read_repetitions(RunData& run);
   Status read_metrics(std::map<std::int64_t, RepetitionRecord*>& by_id);
+  Result<StoredHistogram> read_histogram(const Statement& row) const;
   Status read_histograms(std::map<std::int64_t, RepetitionRecord*>& by_id);
   Status read_notes(RunData& run, std::map<std::int64_t, RepetitionRecord*>& by_id);
 
   Database database_;
+  std::string path_;
+  bool checked_ = false;  // Has the table `checks`.
+  Total total_;           // Of its rows; kept up to date by a writer.
 };
 
 }  // namespace violet::results

@@ -1,7 +1,6 @@
 // results.json: the run for programs that do not read SQLite.
 #include <nlohmann/json.hpp>
 
-#include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
@@ -31,19 +30,17 @@ Json metric_json(const Metric& metric) {
 }
 
 Json histogram_json(const NamedHistogram& named) {
-  const HdrHistogram& h = named.histogram;
+  const StoredHistogram& h = named.histogram;
   Json json = {{"unit", named.unit}, {"count", h.total()}};
   if (!h.empty()) {
     json["min"] = h.min();
     json["mean"] = h.mean();
-    json["percentiles"] = {{"50", h.percentile(50)},
-                           {"90", h.percentile(90)},
-                           {"99", h.percentile(99)},
-                           {"99.9", h.percentile(99.9)},
-                           {"99.99", h.percentile(99.99)}};
+    for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
+      json["percentiles"][fmt::format("{}", kPercentiles[i])] = h.percentile(i);
+    }
     json["max"] = h.max();
   }
-  json["encoded"] = encode(h);
+  json["encoded"] = h.encoded();
   return json;
 }
 
@@ -85,30 +82,54 @@ Json summary_json(const CellData& cell, std::uint64_t seed) {
   return json;
 }
 
+Json cell_json(const CellData& data, std::uint64_t seed) {
+  Json cell = {{"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_object(data.cell)}};
+  cell["summary"] = summary_json(data, seed);
+  cell["repetitions"] = Json::array();
+  for (const auto& record : data.repetitions)
+    cell["repetitions"].push_back(repetition_json(record));
+  return cell;
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+// As it stands within an object or array so many levels above.
+std::string text_within(const Json& json, std::size_t levels) {
+  const std::string text = text_of(json), deeper(levels, ' ');
+  std::string out = deeper;
+  for (const char one : text) {
+    out += one;  // No string of JSON has a line break of its own.
+    if (one == '\n') out += deeper;
+  }
+  return out;
+}
+
 }  // namespace
 
-std::string results_json(const RunData& run) {
-  Json json = {{"schema", "violet.results"}, {"version", kRunSchema}};
-  json["manifest"] = Json::parse(to_json(run.manifest));
-  json["cells"] = Json::array();
-  for (const CellData& data : run.cells) {
-    Json cell = {
-        {"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_object(data.cell)}};
-    cell["summary"] = summary_json(data, run.manifest.seed);
-    cell["repetitions"] = Json::array();
-    for (const auto& record : data.repetitions)
-      cell["repetitions"].push_back(repetition_json(record));
-    json["cells"].push_back(std::move(cell));
-  }
-  json["notes"] = Json::array();
+Status write_results_json(const RunData& run, const WritePiece& write) {
+  Json before = {{"schema", "violet.results"}, {"version", kRunSchema}};
+  before["manifest"] = Json::parse(to_json(run.manifest));
+  Json after;
+  after["notes"] = Json::array();
   for (const Note& note : run.notes) {
-    json["notes"].push_back({{"at_s", note.at_s},
-                             {"severity", note.severity},
-                             {"text", note.text},
-                             {"cell", note.cell}});
+    after["notes"].push_back({{"at_s", note.at_s},
+                              {"severity", note.severity},
+                              {"text", note.text},
+                              {"cell", note.cell}});
   }
-  json["unfinished"] = run.unfinished;
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  after["unfinished"] = run.unfinished;
+  std::string piece = text_of(before);
+  piece.resize(piece.size() - 2);  // Its end: a line break and a brace.
+  VIOLET_TRY(write(piece + ",\n \"cells\": ["));
+  const char* separator = "\n";
+  for (const CellData& data : run.cells) {
+    VIOLET_TRY(write(separator + text_within(cell_json(data, run.manifest.seed), 2)));
+    separator = ",\n";
+  }
+  VIOLET_TRY(write(run.cells.empty() ? "],\n" : "\n ],\n"));
+  return write(text_of(after).substr(2) + "\n");
 }
 
 }  // namespace violet::results

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,8 +25,7 @@ namespace {
 // One process writes a run. The kernel drops the lock when the writer dies, however it dies.
 Result<FileDescriptor> lock(const fs::path& directory) {
   const fs::path path = directory / "lock";
-  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (fd.get() < 0) return fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  VIOLET_TRY(FileDescriptor fd, open_own_file(path, O_RDWR | O_CREAT));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail("{}: another process is writing this run", directory.string());
   }
@@ -82,8 +82,9 @@ struct RunWriter::State {
   Manifest manifest;
   ResultsDatabase database;
   FinishedSet finished;
-  std::map<std::string, HdrLogWriter, std::less<>> logs;  // By cell.
-  std::string cell;                                       // Of the repetition at work.
+  std::string cell;  // Of the repetition at work.
+  // That cell's; others are closed: a run may have more cells than a process may have files.
+  std::optional<HdrLogWriter> hlog;
   std::string tag_suffix;
   // Times must not jump with the wall clock.
   std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
@@ -96,10 +97,7 @@ RunWriter& RunWriter::operator=(RunWriter&&) noexcept = default;
 RunWriter::~RunWriter() = default;
 
 static Result<FileDescriptor> open_log(const fs::path& directory) {
-  const fs::path path = directory / "log.txt";
-  FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (fd.get() < 0) return fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
-  return fd;
+  return open_own_file(directory / "log.txt", O_WRONLY | O_CREAT | O_APPEND);
 }
 
 static Status write_inputs(const fs::path& directory, const RunSetup& setup) {
@@ -128,7 +126,9 @@ Result<RunWriter> RunWriter::create(RunSetup setup) {
   manifest.run_id = directory.filename().string();
   VIOLET_TRY(auto locked, lock(directory));
   VIOLET_TRY(write_inputs(directory, setup));
-  VIOLET_TRY(auto database, ResultsDatabase::create(directory / "results.sqlite", setup.cells));
+  std::error_code error;
+  const fs::path real = fs::canonical(directory, error);  // SQLite is told to follow no links.
+  VIOLET_TRY(auto database, ResultsDatabase::create(real / "results.sqlite", setup.cells));
   VIOLET_TRY(auto log, open_log(directory));
   VIOLET_TRY(point_latest(setup.root, directory));
   return RunWriter(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
@@ -144,6 +144,33 @@ static Status check_host(const Manifest& then, const Manifest& now, const fs::pa
               "{}: was begun on {} ({}), this is {} ({}); begin a run of its own here",
               directory.string(), then.host.text(), then.cpu_model.text(), now.host.text(),
               now.cpu_model.text());
+}
+
+// What others can change while it is written to leads anywhere.
+static Status check_owner(const fs::path& directory) {
+  struct stat folder {};
+  if (::lstat(directory.c_str(), &folder) != 0) {
+    return fail("{}: {}", directory.string(), std::strerror(errno));
+  }
+  const fs::path logs = directory / "hlog";
+  struct stat hlog {};
+  const bool has_logs = ::lstat(logs.c_str(), &hlog) == 0;
+  if (folder.st_uid != ::geteuid() || (has_logs && hlog.st_uid != ::geteuid())) {
+    return fail(
+        ErrorKind::kUsage,
+        "{}: belongs to another user, who could lead what is written anywhere; resume it as "
+        "that user, or copy it (cp -r) and resume the copy",
+        directory.string());
+  }
+  if ((folder.st_mode & S_IWOTH) != 0) {
+    return fail(ErrorKind::kUsage,
+                "{}: anybody may write there; take that away first: chmod o-w {}",
+                directory.string(), directory.string());
+  }
+  if (has_logs && !S_ISDIR(hlog.st_mode)) {
+    return fail(ErrorKind::kUsage, "{}: is no folder of this run", logs.string());
+  }
+  return {};
 }
 
 static Status note_changes(RunWriter& writer, const Manifest& now) {
@@ -170,6 +197,7 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
   std::error_code error;
   const fs::path directory = fs::canonical(given, error);  // runs/latest may move on meanwhile.
   if (error) return fail("{}: no run directory: {}", given.string(), error.message());
+  VIOLET_TRY(check_owner(directory));
   const fs::path manifest_path = directory / "manifest.json";
   VIOLET_TRY(const auto text, read_whole_file(manifest_path));
   VIOLET_TRY(auto manifest, manifest_from_json(text, manifest_path.string()));
@@ -210,6 +238,7 @@ double RunWriter::elapsed_s() const {
 
 Status RunWriter::begin_repetition(const std::string& cell, std::uint32_t repetition) {
   VIOLET_TRY(const auto attempt, state_->database.begin_repetition(cell, repetition, elapsed_s()));
+  if (state_->cell != cell) state_->hlog.reset();
   state_->cell = cell;
   // A repetition that was interrupted leaves its intervals; the tag keeps the next try apart.
   state_->tag_suffix =
@@ -220,15 +249,14 @@ Status RunWriter::begin_repetition(const std::string& cell, std::uint32_t repeti
 Status RunWriter::interval(std::string_view histogram_name, double start_s, double length_s,
                            const HdrHistogram& recorded) {
   VIOLET_CHECK(!state_->cell.empty() && "begin_repetition() comes first");
-  auto at = state_->logs.find(state_->cell);
-  if (at == state_->logs.end()) {
-    VIOLET_TRY(auto log, HdrLogWriter::open(state_->directory / "hlog" / (state_->cell + ".hlog"),
-                                            state_->manifest.started_epoch_s,
-                                            fmt::format("Violet, cell {}", state_->cell)));
-    at = state_->logs.emplace(state_->cell, std::move(log)).first;
+  if (!state_->hlog) {
+    VIOLET_TRY(state_->hlog,
+               HdrLogWriter::open(state_->directory / "hlog" / (state_->cell + ".hlog"),
+                                  state_->manifest.started_epoch_s,
+                                  fmt::format("Violet, cell {}", state_->cell)));
   }
-  return at->second.append(fmt::format("{}{}", histogram_name, state_->tag_suffix), start_s,
-                           length_s, recorded);
+  return state_->hlog->append(fmt::format("{}{}", histogram_name, state_->tag_suffix), start_s,
+                              length_s, recorded);
 }
 
 Status RunWriter::finish_repetition(const RepetitionRecord& record) {
@@ -255,7 +283,8 @@ Status RunWriter::close(std::string_view outcome) {
   VIOLET_TRY(update_manifest(state_->manifest));
   VIOLET_TRY(state_->database.settle());
   VIOLET_TRY(const auto run, read_run(state_->directory));
-  return replace_file(state_->directory / "results.json", results_json(run));
+  return replace_file(state_->directory / "results.json",
+                      [&run](const WritePiece& write) { return write_results_json(run, write); });
 }
 
 // What a comparison wants to know of the plan; a run without it can still be read.

@@ -8,6 +8,8 @@
 // Invariants: nothing is buffered here: when a call returns, the bytes are with the kernel and
 // kill -9 cannot take them back. A repetition is in the database completely or not at all. A directory has
 // one writer; a second is refused. results.json is derived from the database and can be made again from it.
+// A folder of another user, or one that anybody may write to, is not resumed, and no file of a run is written through
+// a link.
 // Limits: schema version kRunSchema only; other versions are refused by name.
 #pragma once
 
@@ -20,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/files.hpp"
 #include "engine/base/result.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/records.hpp"
@@ -88,6 +91,7 @@ struct RunData {
   // The [run] section of the resolved plan, as JSON values; empty when there is none to read.
   std::map<std::string, std::string> run_settings;
   std::vector<Note> notes;
+  bool checked = false;  // The results have checksums, and these fit. Older programs stored none.
   // Repetitions that were begun and never finished.
   std::vector<std::pair<std::string, std::uint32_t>> unfinished;
 };
@@ -98,6 +102,7 @@ Result<RunData> read_run(const std::filesystem::path& directory);
 std::vector<std::filesystem::path> list_runs(const std::filesystem::path& root);
 
 // Schema "violet.results" version 1: all of the above with a summary of each cell.
-std::string results_json(const RunData& run);
+// Piece by piece: of thousands of cells it is a hundred megabytes.
+Status write_results_json(const RunData& run, const WritePiece& write);
 
 }  // namespace violet::results

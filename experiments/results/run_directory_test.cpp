@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 
 #include "engine/base/files.hpp"
 #include "engine/base/test_folder_testing.hpp"
+#include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/sqlite.hpp"
 
@@ -40,13 +43,17 @@ RunSetup setup_in(const fs::path& root) {
   return setup;
 }
 
+HdrHistogram counted(std::uint32_t repetition) {
+  HdrHistogram h;
+  for (std::uint64_t i = 0; i < 1000; ++i) h.record(i + repetition);
+  return h;
+}
+
 RepetitionRecord record_of(const std::string& cell, std::uint32_t repetition) {
   RepetitionRecord record{cell, repetition, 0.5, 1.0, {}, {}, {"guest and endpoint share CPU 1"}};
   record.metrics = {{"operations_per_s", "op/s", 1000.0 + repetition, {}, Better::kHigher},
                     {"cycles", "1", {}, "there is no PMU here", Better::kLower}};
-  HdrHistogram h;
-  for (std::uint64_t i = 0; i < 1000; ++i) h.record(i + repetition);
-  record.histograms.push_back({"map", "ns", h, Better::kLower});
+  record.histograms.push_back({"map", "ns", counted(repetition), Better::kLower});
   return record;
 }
 
@@ -59,7 +66,7 @@ TEST(RunDirectory, HoldsWhatTheConventionsAskFor) {
   for (const char* cell : {"strict.net-rx.1", "lazy.net-rx.2"}) {
     for (std::uint32_t i = 0; i < 3; ++i) {
       ASSERT_TRUE(writer->begin_repetition(cell, i));
-      ASSERT_TRUE(writer->interval("map", 0, 1, record_of(cell, i).histograms[0].histogram));
+      ASSERT_TRUE(writer->interval("map", 0, 1, counted(i)));
       ASSERT_TRUE(writer->finish_repetition(record_of(cell, i)));
     }
   }
@@ -85,8 +92,12 @@ TEST(RunDirectory, HoldsWhatTheConventionsAskFor) {
   EXPECT_FALSE(first.metrics[0].value.has_value());
   EXPECT_EQ(first.metrics[0].because, "there is no PMU here");
   EXPECT_EQ(first.metrics[1].value, 1000.0);
-  EXPECT_EQ(first.histograms[0].histogram.counts(),
-            record_of("", 0).histograms[0].histogram.counts());
+  const auto& histogram = first.histograms[0].histogram;
+  EXPECT_EQ(decode(histogram.encoded())->counts(), counted(0).counts());
+  EXPECT_EQ(histogram.total(), 1000u);
+  EXPECT_EQ(histogram.percentile(0), counted(0).percentile(50));
+  EXPECT_EQ(histogram.max(), counted(0).max());
+  EXPECT_TRUE(run->checked);
   EXPECT_THAT(first.warnings, testing::ElementsAre("guest and endpoint share CPU 1"));
   ASSERT_EQ(run->notes.size(), 1u);
   EXPECT_EQ(list_runs(folder.path()).size(), 1u);
@@ -120,10 +131,10 @@ TEST(RunDirectory, AKilledProcessLosesNothingThatWasFinished) {
   if (child == 0) {
     auto writer = RunWriter::create(setup_in(folder.path()));
     (void)writer->begin_repetition("strict.net-rx.1", 0);
-    (void)writer->interval("map", 0, 1, record_of("", 0).histograms[0].histogram);
+    (void)writer->interval("map", 0, 1, counted(0));
     (void)writer->finish_repetition(record_of("strict.net-rx.1", 0));
     (void)writer->begin_repetition("strict.net-rx.1", 1);
-    (void)writer->interval("map", 1, 1, record_of("", 1).histograms[0].histogram);
+    (void)writer->interval("map", 1, 1, counted(1));
     (void)writer->log("about to die");
     ::kill(::getpid(), SIGKILL);
     ::_exit(1);
@@ -147,7 +158,7 @@ TEST(RunDirectory, AKilledProcessLosesNothingThatWasFinished) {
   ASSERT_TRUE(writer.has_value()) << writer.error().message;
   EXPECT_EQ(writer->finished(), (FinishedSet{{"strict.net-rx.1", 0}}));
   ASSERT_TRUE(writer->begin_repetition("strict.net-rx.1", 1));
-  ASSERT_TRUE(writer->interval("map", 2, 1, record_of("", 1).histograms[0].histogram));
+  ASSERT_TRUE(writer->interval("map", 2, 1, counted(1)));
   ASSERT_TRUE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));
   EXPECT_FALSE(writer->finish_repetition(record_of("strict.net-rx.1", 1)));  // Once.
   ASSERT_TRUE(writer->close("finished"));
@@ -245,6 +256,9 @@ class Damaged : public ::testing::Test {
 
 TEST_F(Damaged, ErrorsNameTheFile) {
   EXPECT_EQ(error(), "none");
+  sql("DROP TABLE checks; DROP INDEX notes_of_repetition");  // As an older program made it.
+  EXPECT_EQ(error(), "none");
+  EXPECT_FALSE(read_run(directory_)->checked);
   sql("UPDATE histograms SET encoded = 'HISTFAAAA'");
   EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite: histogram 'map' of repetition 0"),
                              HasSubstr("strict.net-rx.1")));
@@ -252,6 +266,136 @@ TEST_F(Damaged, ErrorsNameTheFile) {
   EXPECT_THAT(error(), HasSubstr("results.sqlite: the axes of cell"));
   sql("DROP TABLE cells");
   EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite"), HasSubstr("no such table")));
+}
+
+TEST_F(Damaged, WhatWasChangedIsNamed) {
+  const auto changed = [&](const char* text, const char* named) {
+    const std::string good = *read_whole_file(directory_ / "results.sqlite");
+    sql(text);
+    EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite: "), HasSubstr(named),
+                               HasSubstr("not what the run stored")))
+        << text;
+    std::ofstream(directory_ / "results.sqlite", std::ios::binary) << good;
+    EXPECT_EQ(error(), "none");
+  };
+  const char* repetition = "repetition 0 of 'strict.net-rx.1'";
+  changed("UPDATE metrics SET value = value + 1", repetition);
+  changed("UPDATE metrics SET because = 'no' WHERE value IS NULL", repetition);
+  changed("DELETE FROM metrics WHERE name = 'cycles'", repetition);
+  changed("UPDATE histograms SET encoded = 'HISTFAAAA'", repetition);
+  changed("UPDATE histograms SET p99 = 1", repetition);
+  changed("UPDATE repetitions SET duration_s = 2", repetition);
+  changed("UPDATE repetitions SET finished = 0", repetition);
+  changed("UPDATE notes SET text = 'all is well'", repetition);
+  changed("UPDATE cells SET label = 'lazy'", "the list of cells");
+  changed("DELETE FROM checks WHERE subject = 'repetition'", "repetition 0 of strict.net-rx.1");
+  changed("DELETE FROM repetitions; DELETE FROM checks WHERE subject = 'repetition'",
+          "the list of checksums");
+  changed("INSERT INTO notes(at_s, severity, text, cell) VALUES(0, 'info', 'x', '')", "note");
+  sql("DROP TABLE checks");
+  EXPECT_THAT(error(), HasSubstr("results.sqlite: the table of checksums is damaged"));
+}
+
+// Whatever byte a disk changes: the numbers are those that were stored, or there is an error.
+TEST_F(Damaged, NoByteOfItChangesANumberUnseen) {
+  const auto numbers = [&]() -> std::string {
+    const auto run = read_run(directory_);
+    if (!run) return {};
+    std::string all;
+    EXPECT_TRUE(write_results_json(*run, [&all](std::string_view piece) -> Status {
+      all += piece;
+      return {};
+    }));
+    return all;
+  };
+  const std::string good = *read_whole_file(directory_ / "results.sqlite"), stored = numbers();
+  ASSERT_FALSE(stored.empty());
+  std::size_t seen = 0;
+  for (std::size_t at = 100; at < good.size(); at += 1 + at % 29) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+    std::ofstream(directory_ / "results.sqlite", std::ios::binary) << bad;
+    const std::string now = numbers();
+    if (now.empty()) {
+      ++seen;
+    } else {
+      ASSERT_EQ(now, stored) << "byte " << at;
+    }
+  }
+  EXPECT_GT(seen, 50u);
+}
+
+// A run folder from elsewhere may have links for names that a run writes to.
+TEST_F(Damaged, NothingIsWrittenThroughALink) {
+  const fs::path outside = folder_.path() / "precious";
+  const auto plant = [&](const char* name) {
+    std::ofstream(outside) << "precious";
+    fs::remove_all(directory_ / name);
+    fs::create_symlink(outside, directory_ / name);
+  };
+  const std::string database = *read_whole_file(directory_ / "results.sqlite");
+  for (const char* name :
+       {"lock", "log.txt", "results.sqlite", "manifest.json.next", "results.json.next", "hlog"}) {
+    plant(name);
+    {
+      auto writer = RunWriter::resume(directory_, "0badcafe");
+      if (writer) {
+        static_cast<void>(writer->begin_repetition("strict.net-rx.1", 1));
+        static_cast<void>(writer->interval("map", 0, 1, counted(1)));
+        static_cast<void>(writer->finish_repetition(record_of("strict.net-rx.1", 1)));
+        static_cast<void>(writer->close("finished"));
+      }
+      const bool next = std::string_view(name).ends_with(".next");
+      EXPECT_EQ(writer.has_value(), next) << name;
+    }
+    EXPECT_EQ(*read_whole_file(outside), "precious") << name;
+    fs::remove(directory_ / name);
+    if (std::string_view(name) == "hlog") fs::create_directory(directory_ / name);
+    std::ofstream(directory_ / "results.sqlite", std::ios::binary) << database;
+  }
+  EXPECT_TRUE(RunWriter::resume(directory_, "0badcafe"));
+}
+
+TEST_F(Damaged, AFolderThatOthersMayWriteToIsNotResumed) {
+  ASSERT_EQ(::chmod(directory_.c_str(), 0777), 0);
+  const auto open_to_all = RunWriter::resume(directory_, "0badcafe");
+  ASSERT_FALSE(open_to_all);
+  EXPECT_THAT(open_to_all.error().message, HasSubstr("chmod o-w"));
+  ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  ASSERT_EQ(::chown(directory_.c_str(), 65534, 65534), 0);
+  const auto anothers = RunWriter::resume(directory_, "0badcafe");
+  ASSERT_FALSE(anothers);
+  EXPECT_EQ(anothers.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(anothers.error().message, HasSubstr("belongs to another user"));
+  EXPECT_TRUE(read_run(directory_)) << "reading is harmless";
+}
+
+TEST(RunDirectory, ARunHasMoreCellsThanAProcessMayHaveFiles) {
+  const TestFolder folder;
+  RunSetup setup = setup_in(folder.path());
+  setup.cells.clear();
+  for (int i = 0; i < 100; ++i) setup.cells.push_back({fmt::format("cell-{}", i), "a", {}});
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  struct rlimit few = before;
+  few.rlim_cur = 64;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto writer = RunWriter::create(setup);
+  EXPECT_TRUE(writer);
+  for (std::uint32_t repetition = 0; writer && repetition < 2; ++repetition) {
+    for (const auto& cell : setup.cells) {
+      EXPECT_TRUE(writer->begin_repetition(cell.id, repetition));
+      EXPECT_TRUE(writer->interval("map", repetition, 1, counted(repetition)));
+      EXPECT_TRUE(writer->finish_repetition(record_of(cell.id, repetition)));
+    }
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const auto& cell : setup.cells) {
+    const auto log = read_hdr_log(writer->directory() / "hlog" / (cell.id + ".hlog"));
+    ASSERT_TRUE(log) << log.error().message;
+    EXPECT_EQ(log->intervals.size(), 2u);
+  }
 }
 
 TEST_F(Damaged, OtherSchemasAndStrangersAreToldApart) {

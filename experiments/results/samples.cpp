@@ -45,14 +45,14 @@ std::vector<Samples> samples_of(const CellData& cell) {
   }
   for (const RepetitionRecord& record : cell.repetitions) {
     for (const NamedHistogram& named : record.histograms) {
-      for (const double percent : kPercentiles) {
-        const std::string name = percentile_name(named.name, percent);
+      for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
+        const std::string name = percentile_name(named.name, kPercentiles[i]);
         Samples& samples = all.entry(name, named.unit, named.better);
         if (named.histogram.empty()) {
           samples.because = "nothing was recorded";
           continue;
         }
-        samples.values.push_back(static_cast<double>(named.histogram.percentile(percent)));
+        samples.values.push_back(static_cast<double>(named.histogram.percentile(i)));
         samples.repetitions.push_back(record.repetition);
       }
     }

@@ -20,8 +20,6 @@ struct Samples {
   std::string because;                     // Why there are none.
 };
 
-// "p50", "p99", "p99.9", "p99.99" of every histogram.
-inline constexpr double kPercentiles[] = {50, 90, 99, 99.9, 99.99};
 std::string percentile_name(const std::string& histogram, double percent);
 
 // In the order of the first repetition that has them: metrics, then histograms.

@@ -55,6 +55,7 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
   int flags = SQLITE_OPEN_READONLY;
   if (mode == Mode::kWrite) flags = SQLITE_OPEN_READWRITE;
   if (mode == Mode::kCreate) flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  if (mode != Mode::kRead) flags |= SQLITE_OPEN_NOFOLLOW;
   Database database;
   database.path_ = path.string();
   sqlite3* handle = nullptr;

@@ -29,6 +29,9 @@ class Statement {
   Status run();
 
   std::string text(int column) const;
+  int columns() const { return sqlite3_column_count(handle_.get()); }
+  // As sqlite3_column_type(): SQLITE_INTEGER and so on.
+  int type(int column) const { return sqlite3_column_type(handle_.get(), column); }
   double real(int column) const { return sqlite3_column_double(handle_.get(), column); }
   std::int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
   bool is_null(int column) const {

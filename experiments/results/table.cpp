@@ -263,7 +263,8 @@ Result<Format> format_from(std::string_view name) {
 TextStyle style_for(int fd) {
   TextStyle style;
   style.width = kPipeColumns;
-  if (::isatty(fd) == 0) return style;
+  style.terminal = ::isatty(fd) != 0;
+  if (!style.terminal) return style;
   const char* no_color = std::getenv("NO_COLOR");
   style.colour = no_color == nullptr || *no_color == '\0';
   winsize size{};

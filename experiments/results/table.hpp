@@ -61,6 +61,8 @@ struct TextStyle {
   bool colour = false;
   unsigned width =
       0;  // Columns of the terminal; 0: no limit. Wide columns of texts are wrapped to fit.
+  bool terminal =
+      false;  // Control characters, which a terminal would obey, are shown as "?" in CSV as well.
 };
 // The width of a pipe, where a reader's window is not known.
 inline constexpr unsigned kPipeColumns = 100;

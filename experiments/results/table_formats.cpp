@@ -102,14 +102,19 @@ std::string table_ndjson(const Table& table) {
 }
 
 // RFC 4180 has no place for a version, so each row carries it.
-std::string table_csv(const Table& table) {
-  std::string out = csv_head(table);
+std::string table_csv(const Table& table, bool terminal) {
+  const auto shown = [terminal](const std::string& line) {
+    // Lines end with a carriage return and a line break.
+    const std::string_view text = std::string_view(line).substr(0, line.size() - 2);
+    return terminal ? printable(text) + "\r\n" : line;
+  };
+  std::string out = shown(csv_head(table));
   for (const auto& row : table.rows) {
-    out += fmt::format("violet.table/{}", kTableSchema);
+    std::string line = fmt::format("violet.table/{}", kTableSchema);
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!for_people(table.columns[i])) out += "," + csv_item(row[i], has_interval(table, i));
+      if (!for_people(table.columns[i])) line += "," + csv_item(row[i], has_interval(table, i));
     }
-    out += "\r\n";
+    out += shown(line + "\r\n");
   }
   return out;
 }
@@ -117,7 +122,7 @@ std::string table_csv(const Table& table) {
 std::string render(const Table& table, Format format, const TextStyle& style) {
   if (format == Format::kJson) return dump(table_json(table), 2);
   if (format == Format::kNdjson) return table_ndjson(table);
-  if (format == Format::kCsv) return table_csv(table);
+  if (format == Format::kCsv) return table_csv(table, style.terminal);
   return render_text(table, style);
 }
 
