@@ -35,6 +35,7 @@ constexpr MetricInfo kCatalogue[] = {
     {"guest_memory_hugepages", "%", kNeither, "the guest's memory that lies on hugepages"},
     {"eal_memory_hugepages", "%", kNeither, "DPDK's own memory that lies on hugepages"},
     {"throttled_periods", "1", kLower, "periods in which a cgroup's CPU quota stopped the run"},
+    {"cpu_wait_share", "%", kNeither, "time in which other programs had the CPU of an lcore"},
     // What the device did.
     {"iotlb_hit_rate", "%", kHigher, "translations that the IOTLBs answered"},
     {"engine_utilisation", "%", kNeither, "polls of the device that found something to do"},

@@ -37,6 +37,12 @@ Medians medians_of(const CellData& cell) {
   return medians;
 }
 
+bool disturbed(const CellData& cell) {
+  const Samples waits = samples_of(cell, kCpuWaitShare);
+  return std::any_of(waits.values.begin(), waits.values.end(),
+                     [](double percent) { return percent > kDisturbedPercent; });
+}
+
 std::string section_of(const RunData& run) {
   std::string text;
   for (const auto& [key, value] : run.run_settings) text += key + "=" + value + "\n";
@@ -64,6 +70,7 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
     if (!run) continue;
     ++read;
     for (const CellData& cell : run->cells) {
+      if (disturbed(cell)) continue;
       groups[section_of(*run) + cell.cell.id].push_back(medians_of(cell));
     }
   }

@@ -4,7 +4,7 @@
 //
 // Threading: pure functions on files.
 // Invariants: only finished runs of this host, kernel, build and page size count, and only cells with
-// equal settings and equal run sections are put side by side. A floor says from how much it comes.
+// equal settings and equal run sections are put side by side. A cell with a disturbed repetition does not count. A floor says from how much it comes.
 // Limits: the newest kMostRuns runs; no floor before two of them have a cell in common.
 #pragma once
 
@@ -18,6 +18,9 @@
 namespace violet::results {
 
 inline constexpr std::size_t kMostRuns = 12;
+// A repetition in which an lcore waited longer than this for its CPU, in per cent of the time, was disturbed.
+inline constexpr const char* kCpuWaitShare = "cpu_wait_share";
+inline constexpr double kDisturbedPercent = 5;
 
 struct NoiseHistory {
   // Relative: 0.02 is two per cent. "*" is the median over the metrics, for those not listed.

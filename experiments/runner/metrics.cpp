@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cpu_quota.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 
@@ -38,6 +39,12 @@ void add_guest(Metrics& metrics, const Measurement& m) {
   metrics.push_back(measured("bounce_fallbacks", delta(a.bounce_fallbacks, b.bounce_fallbacks)));
 }
 
+std::optional<double> cpu_wait_share(const Measurement& m) {
+  if (!m.before.waits || !m.after.waits) return std::nullopt;
+  const double seconds = static_cast<double>(m.end - m.start) * ns_per_tick() * 1e-9;
+  return longest_wait(*m.before.waits, *m.after.waits, seconds);
+}
+
 // What the cell's memory lies on, and what the host took from it: two cells that differ here are no like for like.
 void add_host(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
   metrics.push_back(measured("guest_memory_hugepages", testbed.guest_on_huge_pages() ? 100 : 0));
@@ -48,6 +55,12 @@ void add_host(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
   } else {
     metrics.push_back(
         results::not_measured("throttled_periods", "no cgroup of this process counts them"));
+  }
+  if (const auto share = cpu_wait_share(m)) {
+    metrics.push_back(measured(results::kCpuWaitShare, 100 * *share));
+  } else {
+    metrics.push_back(results::not_measured(
+        results::kCpuWaitShare, "this kernel does not say how long threads wait for a CPU"));
   }
 }
 
@@ -88,6 +101,12 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
     add(*m.after.throttled - *m.before.throttled,
         "periods in which the cgroup's CPU quota stopped the run");
   }
+  if (const auto share = cpu_wait_share(m); share && 100 * *share > results::kDisturbedPercent) {
+    record.warnings.push_back(fmt::format(
+        "other programs, or another run, had the CPU of an lcore for {:.0f} % of the time: these "
+        "numbers are not this plan's alone",
+        100 * *share));
+  }
   for (const auto& name : testbed.engine().stalled_readers()) {
     record.warnings.push_back(
         fmt::format("reader {} held up an invalidation for over 10 ms", name));
@@ -109,7 +128,8 @@ Snapshot Snapshot::of(Testbed& testbed) {
           .faults = testbed.engine().faults_reported(),
           .invalidations = device.invalidations.value(),
           .grace_periods = device.grace_periods.value(),
-          .throttled = throttled_periods()};
+          .throttled = throttled_periods(),
+          .waits = cpu_waits()};
 }
 
 results::RepetitionRecord to_record(const Measurement& measurement, Testbed& testbed,

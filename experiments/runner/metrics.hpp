@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "experiments/results/records.hpp"
+#include "experiments/runner/cpu_wait.hpp"
 #include "experiments/runner/recorder.hpp"
 #include "experiments/runner/testbed.hpp"
 
@@ -26,6 +27,7 @@ struct Snapshot {
   std::uint64_t invalidations = 0;
   std::uint64_t grace_periods = 0;
   std::optional<std::uint64_t> throttled;  // Of the cgroup; empty: nobody counts.
+  std::optional<CpuWaits> waits;           // Empty: the kernel does not say.
 };
 
 struct Measurement {
