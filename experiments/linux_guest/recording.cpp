@@ -106,7 +106,7 @@ std::string cell_label(const GuestSetup& guest) {
 Result<std::unique_ptr<GuestRecording>> GuestRecording::create(const GuestSetup& guest,
                                                                const RecordingSetup& setup) {
   VIOLET_TRY(auto writer, results::RunWriter::create(run_setup(guest, setup)));
-  VIOLET_TRY(auto trace, open_trace_files(writer, [](const std::string&) {}));
+  VIOLET_TRY(auto trace, TraceFiles::open(writer, [](const std::string&) {}));
   std::unique_ptr<GuestRecording> recording(
       new GuestRecording(guest, std::move(writer), std::move(trace)));
   recording->show();
@@ -146,7 +146,7 @@ Status GuestRecording::start(Machine& machine, unsigned cpu) {
     VIOLET_TRY(writer_.note({0, "warning", "no live view: " + not_live_}));
   }
   recorder_ = std::make_unique<Recorder>(
-      machine, &writer_, &trace_,
+      machine, &writer_, &trace_.events(),
       RecorderOptions{.cpu = cpu, .max_events = kMostEvents, .max_trace_events = kMostEvents});
   started_ = now_ticks();
   recorder_->start();
@@ -174,7 +174,7 @@ Result<GuestResults> GuestRecording::finish(const GuestReport& report) {
   if (recorded) {
     Aggregation aggregation({.ns_per_tick = ns_per_tick()});
     recorder_->aggregate_into(aggregation);
-    recorded = append_pyramid(writer_.pyramid_path(), 0, 0, aggregation.pyramid());
+    recorded = trace_.pyramids().append(0, 0, aggregation.pyramid());
   }
   if (recorded) recorded = write_replay(report);
   if (!recorded) record.warnings.push_back(recorded.error().message);

@@ -20,6 +20,7 @@
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/recorder.hpp"
+#include "experiments/runner/trace_files.hpp"
 
 namespace violet::linux_guest {
 
@@ -51,7 +52,7 @@ class GuestRecording {
   Result<GuestResults> finish(const GuestReport& report);
 
  private:
-  GuestRecording(const GuestSetup& guest, results::RunWriter writer, EventTraceWriter trace)
+  GuestRecording(const GuestSetup& guest, results::RunWriter writer, TraceFiles trace)
       : guest_(guest), writer_(std::move(writer)), trace_(std::move(trace)) {}
   void show();
   results::RepetitionRecord to_record(const GuestReport& report) const;
@@ -61,7 +62,7 @@ class GuestRecording {
 
   const GuestSetup& guest_;
   results::RunWriter writer_;
-  EventTraceWriter trace_;
+  TraceFiles trace_;
   std::unique_ptr<RunSegment> segment_;
   std::optional<results::LiveMark> live_mark_;
   std::string not_live_;

@@ -2,6 +2,8 @@
 // passes for good, and --resume goes on. Each run is a process of its own: EAL starts once in one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "engine/base/files.hpp"
 #include "experiments/runner/runner.hpp"
@@ -26,7 +29,14 @@ using ::testing::HasSubstr;
 const fs::path kRoot = fs::path(__FILE__).parent_path().parent_path().parent_path();
 
 // What a run's process says of itself.
-enum Exit : int { kFinished = 0, kFailures = 1, kStopped = 4, kError = 5, kStoppedAtOnce = 130 };
+enum Exit : int {
+  kFinished = 0,
+  kFailures = 1,
+  kStopped = 4,
+  kError = 5,
+  kNoDisk = 77,
+  kStoppedAtOnce = 130
+};
 
 class Interruption : public ::testing::Test {
  protected:
@@ -43,6 +53,26 @@ class Interruption : public ::testing::Test {
     const pid_t child = fork();
     if (child == 0) _exit(run_in_child(text, resume));
     return child;
+  }
+  // A run on a disk of so many MiB, which is the child's alone; what it left there is in `copy` then.
+  pid_t start_on_a_disk(unsigned mib, const std::string& run, const std::string& more) {
+    const std::string text =
+        "[plan]\nname = 'test'\n[run]\n" + run + "\n[cores]\nallow_oversubscribed = true\n" + more;
+    const pid_t child = fork();
+    if (child != 0) return child;
+    const fs::path disk = runs_ / "disk";
+    fs::create_directory(disk);
+    const std::string size = fmt::format("size={}M", mib);
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", disk.c_str(), "tmpfs", 0, size.c_str()) != 0) {
+      _exit(kNoDisk);
+    }
+    const fs::path outside = std::exchange(runs_, disk);
+    const int ended = run_in_child(text, false);
+    std::error_code error;
+    fs::copy(fs::canonical(latest()), outside / "copy", fs::copy_options::recursive, error);
+    _exit(error ? kError : ended);
   }
   int wait_for(pid_t child) {
     int status = 0;
@@ -107,6 +137,27 @@ TEST_F(Interruption, AKilledRunKeepsWhatWasFinishedAndResumes) {
     EXPECT_TRUE(fs::exists(latest() / (std::string(name) + ".damaged"))) << name;
   }
   EXPECT_TRUE(EventTrace::open(latest() / "trace.events"));
+}
+
+TEST_F(Interruption, AFullDiskCostsTheTraceAndNotTheResults) {
+  constexpr const char* kCells = "[axes]\nstrategy = ['strict', 'lazy-percpu', 'off']";
+  const int ended =
+      wait_for(start_on_a_disk(3, "repetitions = 2\nwarmup_s = 0\nduration_s = 0.2", kCells));
+  if (ended == kNoDisk) GTEST_SKIP() << "only root may mount a disk";
+  EXPECT_EQ(ended, kFinished);
+  const auto run = results::read_run(runs_ / "copy");
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(run->manifest.outcome, "finished");
+  ASSERT_EQ(run->cells.size(), 3u);
+  for (const auto& cell : run->cells) EXPECT_EQ(cell.repetitions.size(), 2u) << cell.cell.label;
+  EXPECT_TRUE(run->checked);
+  EXPECT_TRUE(fs::exists(runs_ / "copy" / "results.json"));
+  ASSERT_FALSE(run->notes.empty());
+  EXPECT_THAT(run->notes.front().text, HasSubstr("no more events are traced"));
+  // What is left of the trace is whole.
+  const auto trace = EventTrace::open(runs_ / "copy" / "trace.events");
+  ASSERT_TRUE(trace) << trace.error().message;
+  EXPECT_FALSE(trace->cut_short());
 }
 
 TEST_F(Interruption, OneSignalEndsTheRunAfterTheRepetitionInHand) {

@@ -3,7 +3,6 @@
 #include "engine/base/clock.hpp"
 #include "experiments/runner/metrics.hpp"
 #include "experiments/trace/aggregation.hpp"
-#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 namespace {
@@ -58,11 +57,11 @@ class Loop {
 
 // What viewers see of the whole repetition, also of the events that the trace does not keep.
 Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup) {
-  if (setup.trace == nullptr || setup.writer == nullptr) return {};
+  if (setup.trace == nullptr || setup.pyramids == nullptr) return {};
   Aggregation aggregation({.ns_per_tick = ns_per_tick()});
   recorder.aggregate_into(aggregation);
-  return append_pyramid(setup.writer->pyramid_path(), setup.recorder.cell,
-                        setup.recorder.repetition, aggregation.pyramid());
+  return setup.pyramids->append(setup.recorder.cell, setup.recorder.repetition,
+                                aggregation.pyramid());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "experiments/results/records.hpp"
 #include "experiments/runner/recorder.hpp"
 #include "experiments/runner/testbed.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 
@@ -20,6 +21,7 @@ struct RepetitionSetup {
   RecorderOptions recorder;
   results::RunWriter* writer = nullptr;
   EventTraceWriter* trace = nullptr;
+  PyramidWriter* pyramids = nullptr;
   std::function<void()> tick = {};           // Progress; called about 20 times a second.
   std::function<void(Phase)> entered = {};   // A phase begins; outside of what is measured.
   const std::atomic<bool>* abort = nullptr;  // Set: leave at once, without a result.

@@ -135,6 +135,14 @@ Result<results::RunWriter> open_writer(const plans::Plan& plan, const RunOptions
   return results::RunWriter::create(std::move(setup));
 }
 
+// Too little is left for the results of a few repetitions.
+bool disk_full(const std::filesystem::path& directory) {
+  constexpr std::uintmax_t kLittle = std::uintmax_t{4} << 20;
+  std::error_code error;
+  const auto space = std::filesystem::space(directory, error);
+  return !error && space.available < kLittle;
+}
+
 class PlanRun {
  public:
   PlanRun(const plans::Plan& plan, const RunOptions& options, const CoreMap& cores, Eal& eal,
@@ -150,7 +158,7 @@ class PlanRun {
     outcome_.directory = writer_.directory();
     VIOLET_TRY(note_stored_errors());
     VIOLET_TRY(auto trace,
-               open_trace_files(writer_, [this](const std::string& text) { warn(text); }));
+               TraceFiles::open(writer_, [this](const std::string& text) { warn(text); }));
     trace_ = &trace;
     show();
     const std::size_t left = steps_left();
@@ -167,7 +175,7 @@ class PlanRun {
                                                    : "finished";
     log(how);
     outcome_.finished = writer_.finished().size();
-    const Status closed = writer_.close(how);
+    const Status closed = with_room([&] { return writer_.close(how); });
     if (broken_) return tl::unexpected<Error>(*broken_);
     VIOLET_TRY(closed);
     progress_.finish(fmt::format("{}: {}", how, outcome_.directory.string()));
@@ -304,18 +312,24 @@ class PlanRun {
                                 .dataset_dir = options_.dataset_dir,
                                 .seed = plan_.run.seed + repetition,
                                 .rings = segment_ ? rings_of(*segment_) : LcoreRings{}}));
-    if (auto begun = writer_.begin_repetition(cell.id, repetition); !begun) return broke(begun);
+    const auto begin = [&] { return writer_.begin_repetition(cell.id, repetition); };
+    if (auto begun = with_room(begin); !begun) return broke(begun);
+    const bool traces = repetition == 0 && tracing_;
+    if (traces) trace_->begin_repetition();
     const double start_s = writer_.elapsed_s();
     const RepetitionSetup setup{
         .run = plan_.run,
         .recorder = {.cpu = cores_.recorder, .cell = position, .repetition = repetition},
         .writer = &writer_,
-        .trace = repetition == 0 ? trace_ : nullptr,
+        .trace = traces ? &trace_->events() : nullptr,
+        .pyramids = traces ? &trace_->pyramids() : nullptr,
         .tick = tick,
         .entered = entered,
         .abort = &abort_now,
-        .on_write_error = [this](const Error& error) {
-          trace_ = nullptr;
+        .on_write_error = [&](const Error& error) {
+          tracing_ = false;
+          // What was traced of it in part takes the room that the results need.
+          if (traces) trace_->give_up_newest();
           warn(error.message + "; no more events are traced");
         }};
     VIOLET_TRY(auto record, run_repetition(*testbed, setup));
@@ -327,10 +341,27 @@ class PlanRun {
       record.warnings.push_back(
           fmt::format("the run has nice {}: other programs get the CPUs before it", nice));
     }
-    if (auto done = writer_.finish_repetition(record); !done) return broke(done);
+    const auto finish = [&] { return writer_.finish_repetition(record); };
+    if (auto done = with_room(finish); !done) return broke(done);
     log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record.duration_s));
     check_data(record, cell.label);
     return count_lost(record, cell.label);
+  }
+
+  // Results go before traces: on a full disk these are given up, the newest first, until what `store` writes fits.
+  template <class Store>
+  Status with_room(Store&& store) {
+    Status stored = store();
+    bool gave_up = false;
+    while (!stored && trace_ != nullptr && disk_full(writer_.directory()) &&
+           trace_->give_up_newest()) {
+      gave_up = true;
+      tracing_ = false;
+      stored = store();
+    }
+    if (gave_up)
+      warn("the disk is full: traces were given up for the results, and no more events are traced");
+    return stored;
   }
 
   // What cannot be stored need not be measured.
@@ -345,7 +376,8 @@ class PlanRun {
     results::Manifest manifest = writer_.manifest();
     manifest.drop_counts["events"] += lost;
     manifest.drop_counts["events, " + label] += lost;
-    if (auto saved = writer_.update_manifest(manifest); !saved) return broke(saved);
+    const auto save = [&] { return writer_.update_manifest(manifest); };
+    if (auto saved = with_room(save); !saved) return broke(saved);
     return {};
   }
 
@@ -355,7 +387,8 @@ class PlanRun {
   Eal& eal_;
   results::RunWriter writer_;
   results::Progress progress_;
-  EventTraceWriter* trace_ = nullptr;
+  TraceFiles* trace_ = nullptr;  // Lives as long as run().
+  bool tracing_ = true;
   std::unique_ptr<RunSegment> segment_;
   std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
   SegmentStatus status_;

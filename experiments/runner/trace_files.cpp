@@ -1,9 +1,9 @@
 #include "experiments/runner/trace_files.hpp"
 
 #include <filesystem>
+#include <utility>
 
 #include "engine/base/clock.hpp"
-#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 namespace {
@@ -18,22 +18,39 @@ bool set_aside(const std::filesystem::path& path, const Error& why,
   return true;
 }
 
+// `open` again, without the damaged file, where there is one.
+template <class Open>
+auto open_or_begin(const std::filesystem::path& path,
+                   const std::function<void(const std::string&)>& warn, Open&& open) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  auto file = open();
+  return file || !there || !set_aside(path, file.error(), warn) ? std::move(file) : open();
+}
+
 }  // namespace
 
-Result<EventTraceWriter> open_trace_files(const results::RunWriter& writer,
-                                          const std::function<void(const std::string&)>& warn) {
-  std::error_code error;
-  if (const auto path = writer.pyramid_path(); std::filesystem::exists(path, error)) {
-    const auto pyramids = PyramidFile::open(path);
-    // One that cannot even be moved is found by the first append, which warns then.
-    if (!pyramids) static_cast<void>(set_aside(path, pyramids.error(), warn));
-  }
-  const auto path = writer.trace_path();
+Result<TraceFiles> TraceFiles::open(const results::RunWriter& writer,
+                                    const std::function<void(const std::string&)>& warn) {
+  const auto events_path = writer.trace_path(), pyramid_path = writer.pyramid_path();
   const EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s()};
-  const bool there = std::filesystem::exists(path, error);
-  auto trace = EventTraceWriter::open(path, info);
-  if (trace || !there || !set_aside(path, trace.error(), warn)) return trace;
-  return EventTraceWriter::open(path, info);
+  VIOLET_TRY(auto pyramids,
+             open_or_begin(pyramid_path, warn, [&] { return PyramidWriter::open(pyramid_path); }));
+  VIOLET_TRY(auto events, open_or_begin(events_path, warn,
+                                        [&] { return EventTraceWriter::open(events_path, info); }));
+  return TraceFiles(std::move(events), std::move(pyramids));
+}
+
+void TraceFiles::begin_repetition() { begun_.push_back(ends()); }
+
+bool TraceFiles::give_up_newest() {
+  if (begun_.empty()) return false;
+  const Ends to = begun_.back();
+  begun_.pop_back();
+  // One that cannot be cut is left as it is: there is nobody to tell but the next try.
+  static_cast<void>(events_.cut_back(to.events));
+  static_cast<void>(pyramids_.cut_back(to.pyramids));
+  return true;
 }
 
 }  // namespace violet

@@ -1,19 +1,45 @@
 // Trace files are those of a run that are for looking at: trace.events and trace.pyramid.
 //
-// Threading: by the run's thread, before it measures.
-// Invariants: results do not depend on these files. One that a resumed run finds damaged is set aside as
-// <name>.damaged and begins anew; `warn` is called with its name.
+// Threading: by the run's thread, before and after it measures; in between the recorder writes events().
+// Invariants: results do not depend on these files, and where a disk is full the files make room for the results: what
+// was traced last goes first. One that a resumed run finds damaged is set aside as <name>.damaged and begins anew;
+// `warn` is called with its name.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "experiments/results/run_directory.hpp"
 #include "experiments/trace/event_trace.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet {
 
-Result<EventTraceWriter> open_trace_files(const results::RunWriter& writer,
-                                          const std::function<void(const std::string&)>& warn);
+class TraceFiles {
+ public:
+  static Result<TraceFiles> open(const results::RunWriter& writer,
+                                 const std::function<void(const std::string&)>& warn);
+
+  EventTraceWriter& events() { return events_; }
+  PyramidWriter& pyramids() { return pyramids_; }
+  // What follows is one repetition.
+  void begin_repetition();
+  // Gives up the newest repetition, or all that there was when the files were opened. False: nothing is left.
+  bool give_up_newest();
+
+ private:
+  struct Ends {
+    std::uint64_t events, pyramids;
+  };
+  TraceFiles(EventTraceWriter events, PyramidWriter pyramids)
+      : events_(std::move(events)), pyramids_(std::move(pyramids)) {}
+  Ends ends() const { return {events_.end(), pyramids_.end()}; }
+
+  EventTraceWriter events_;
+  PyramidWriter pyramids_;
+  std::vector<Ends> begun_;  // Where each repetition begins; the first: where the files do.
+};
 
 }  // namespace violet
