@@ -40,6 +40,7 @@ QLabel* heading(const QString& text) {
 
 QLabel* wordsLabel() {
   auto* label = new QLabel;
+  label->setTextFormat(Qt::RichText);  // Of coloured() alone, which escapes.
   label->setWordWrap(true);
   label->setTextInteractionFlags(Qt::TextSelectableByMouse);
   return label;

@@ -1,5 +1,6 @@
 #include "gui/kit/export_view.hpp"
 
+#include <QBuffer>
 #include <QFileInfo>
 #include <QImage>
 #include <QPageSize>
@@ -72,21 +73,49 @@ Status write_pdf(const Picture& picture, const QString& file) {
   return {};
 }
 
+// Whether this Qt escapes a title itself.
+bool svg_escapes() {
+  static const bool escapes = [] {
+    QBuffer drawn;
+    QSvgGenerator generator;
+    generator.setOutputDevice(&drawn);
+    generator.setTitle(QStringLiteral("<"));
+    QPainter painter(&generator);
+    painter.end();
+    return drawn.data().contains("&lt;");
+  }();
+  return escapes;
+}
+
+QString for_svg(const QString& text) { return svg_escapes() ? text : text.toHtmlEscaped(); }
+
+// XML has no way to say them, and a label may hold them.
+QByteArray without_controls(QByteArray xml) {
+  xml.removeIf([](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  });
+  return xml;
+}
+
 Status write_svg(const Picture& picture, const QString& file) {
+  QBuffer drawn;
   QSvgGenerator generator;
   const QSize size = full_size(picture);
-  generator.setFileName(file);
-  generator.setTitle(picture.title);
-  generator.setDescription(picture.caption);
+  generator.setOutputDevice(&drawn);
+  generator.setTitle(for_svg(picture.title));
+  generator.setDescription(for_svg(picture.caption));
   generator.setSize(size);
   generator.setViewBox(QRect(QPoint(), size));
   generator.setResolution(96);
   QPainter painter;
-  if (!painter.begin(&generator)) {
-    return cannot_write(file, QStringLiteral("is it a folder that exists?"));
-  }
+  if (!painter.begin(&generator)) return cannot_write(file, QStringLiteral("nothing can be drawn"));
   paint_all(picture, painter);
-  if (!painter.end()) return cannot_write(file, QStringLiteral("the disk may be full"));
+  painter.end();
+  QSaveFile out(file);
+  const QByteArray svg = without_controls(drawn.data());
+  if (!out.open(QIODevice::WriteOnly) || out.write(svg) != svg.size() || !out.commit()) {
+    return cannot_write(file, out.errorString());
+  }
   return {};
 }
 

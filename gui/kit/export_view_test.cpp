@@ -6,6 +6,7 @@
 #include <QImage>
 #include <QPainter>
 #include <QTemporaryDir>
+#include <QXmlStreamReader>
 
 #include "gui/kit/theme.hpp"
 #include "gui/kit/time_panel.hpp"
@@ -53,6 +54,30 @@ TEST(Export, SvgAndPdfNameTheRun) {
   EXPECT_TRUE(read(svg).contains("run 7f3a, cell strict"));
   ASSERT_TRUE(export_picture(red_picture(), pdf));
   EXPECT_TRUE(read(pdf).startsWith("%PDF"));
+}
+
+// Names come with a run, from anywhere.
+TEST(Export, AnSvgIsXmlWhateverTheRunIsCalled) {
+  const QTemporaryDir folder;
+  const QString file = folder.filePath(QStringLiteral("a.svg"));
+  Picture picture = red_picture();
+  picture.title = QStringLiteral("Churn of a&b<c>");
+  picture.caption = QStringLiteral("cell <script>alert(1)</script> & \"more\" \x1b[31m");
+  picture.paint = [](QPainter& painter, const QRect& area) {
+    painter.drawText(area, Qt::AlignCenter, QStringLiteral("a&b\x1b[31m<c>"));
+  };
+  ASSERT_TRUE(export_picture(picture, file));
+  QXmlStreamReader xml(read(file));
+  QString title, description;
+  while (!xml.atEnd()) {
+    if (xml.readNext() != QXmlStreamReader::StartElement) continue;
+    EXPECT_NE(xml.name(), QLatin1String("script"));
+    if (xml.name() == QLatin1String("title")) title = xml.readElementText();
+    if (xml.name() == QLatin1String("desc")) description = xml.readElementText();
+  }
+  EXPECT_FALSE(xml.hasError()) << xml.errorString().toStdString();
+  EXPECT_EQ(title, picture.title);
+  EXPECT_EQ(description, QString(picture.caption).remove(QLatin1Char('\x1b')));
 }
 
 TEST(Export, WhatCannotBeWrittenSaysSo) {

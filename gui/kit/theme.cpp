@@ -6,6 +6,8 @@
 #include <QPalette>
 #include <QStyleFactory>
 
+#include "gui/kit/plain_text.hpp"
+
 namespace violet::gui {
 
 namespace {
@@ -252,6 +254,7 @@ void Themes::apply(QApplication& application) {
   if (application_ == nullptr) {
     application.setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
     application.setFont(text_font());
+    show_plain_text(application);
   }
   application_ = &application;
   application.setPalette(palette_of(*current_));

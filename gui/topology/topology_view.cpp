@@ -100,6 +100,7 @@ QWidget* TopologyView::makeBar() {
   at_ = new QLabel;
   at_->setForegroundRole(QPalette::PlaceholderText);
   warnings_ = new QLabel;
+  warnings_->setTextFormat(Qt::RichText);
   count_ = new QLabel;
   count_->setForegroundRole(QPalette::PlaceholderText);
   search_ = new QLineEdit;
