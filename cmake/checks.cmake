@@ -23,6 +23,14 @@ if(TARGET violet_gui)
                ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/synthetic_trace ${CMAKE_BINARY_DIR}/window.png)
 endif()
 
+# Runs whose process dies or whose disk fails at any of their calls; by hand with --all.
+if(TARGET violet AND NOT VIOLET_SANITIZE)
+  add_library(hostile_calls MODULE ${CMAKE_SOURCE_DIR}/ci/hostile/hostile_calls.cpp)
+  target_link_libraries(hostile_calls PRIVATE ${CMAKE_DL_LIBS})
+  violet_check(hostile_calls hostile ci/check_hostile.py $<TARGET_FILE:violet> $<TARGET_FILE:hostile_calls>)
+  set_tests_properties(hostile_calls PROPERTIES RUN_SERIAL ON)
+endif()
+
 # Real guests, where there is a program to run them.
 if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
   foreach(case strict packed lazy passthrough high two_vcpus rebind reboot kernel_6_1 kicks isolate tap
