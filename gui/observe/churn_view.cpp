@@ -308,8 +308,8 @@ QString ChurnView::describe(const QPointF& at) const {
   if (found->range.size_minus_one() >= ChurnAxis::kPage) {
     says += tr(" and %1 after it").arg(bytesText(double(found->range.size_minus_one()) + 1));
   }
-  says += tr("\n%1 calls, %2 of them map a page again")
-              .arg(grid.operations[found->index])
+  says += tr("\n%1, of which %2 map a page again")
+              .arg(callsText(grid.operations[found->index]))
               .arg(grid.reuses[found->index]);
   if (grid.live[found->index] > 0) {
     says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->index])));

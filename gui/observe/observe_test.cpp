@@ -185,6 +185,69 @@ TEST(Latency, TheSelectionHasItsOwnNumbers) {
   EXPECT_GT(latency.selected().count, 0u);
 }
 
+// Of its unmaps one took 4 ms, at 200 ms.
+class OutlierCell : public TinyCell {
+ public:
+  using TinyCell::TinyCell;
+  LatencyGrid latency(const LatencyQuery& query) const override {
+    LatencyGrid grid = TinyCell::latency(query);
+    if (query.operation != Operation::kUnmap || !query.window.contains(kAt)) return grid;
+    const double share = double(kAt - query.window.from) / double(query.window.length());
+    const auto column = static_cast<std::size_t>(share * query.columns);
+    ++grid.counts[column * LatencyBins::kCount + LatencyBins::of(kNs)];
+    ++grid.histogram[LatencyBins::of(kNs)];
+    ++grid.count;
+    return grid;
+  }
+  static constexpr Nanos kAt = 200 * kMs;
+  static constexpr double kNs = 4e6;
+};
+
+TEST(Latency, OneOutlierDoesNotFlattenTheViewAndIsSaid) {
+  Session session;
+  session.setRun(std::make_shared<TinyRun>(
+      std::vector<std::shared_ptr<TinyCell>>{std::make_shared<OutlierCell>()}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  LatencyView latency(&session);
+  show(latency);
+  ASSERT_EQ(latency.grid().count, 321u);
+  EXPECT_LT(LatencyBins::low(latency.bins().last + 1), 1e4) << "400 ns to 1.9 us fill the axis";
+  EXPECT_EQ(latency.bins().beyond, 1u);
+  const QRect plot = latency.rect().adjusted(int(Frame::kLeft), int(Frame::kTop),
+                                             -int(Frame::kRight), -int(Frame::kBottom));
+  const double share =
+      double(OutlierCell::kAt - session.window().from) / double(session.window().length());
+  const QPointF mark(plot.left() + share * plot.width(), plot.top() + 4);
+  int marked = 0;
+  const QImage image = image_of(latency);
+  for (int x = int(mark.x()) - 3; x <= int(mark.x()) + 3; ++x) {
+    marked += image.pixelColor(x, plot.top() + 5) == theme().text;
+  }
+  EXPECT_GE(marked, 3) << "a triangle stands at its time";
+  EXPECT_TRUE(latency.describe(mark).contains("above the axis: 1 call, the longest 3."))
+      << latency.describe(mark).toStdString();
+}
+
+TEST(Distribution, AFewFarAboveAllOthersAreBeyondTheAxisAndATailIsNot) {
+  TimeHistogram counts{};
+  EXPECT_FALSE(shown_bins(counts));
+  for (double ns = 50; ns < 400; ns *= 1.1) counts[LatencyBins::of(ns)] = 1000;
+  const auto calm = shown_bins(counts);
+  ASSERT_TRUE(calm);
+  EXPECT_EQ(calm->beyond, 0u);
+  counts[LatencyBins::of(4e6)] = 2;
+  const auto lonely = shown_bins(counts);
+  EXPECT_EQ(lonely->beyond, 2u);
+  EXPECT_EQ(lonely->highest, LatencyBins::of(4e6));
+  EXPECT_LT(LatencyBins::low(lonely->last + 1), 2000);
+  EXPECT_GT(LatencyBins::low(lonely->last), 400) << "all others are shown";
+  counts[LatencyBins::of(4e6)] = 300;
+  EXPECT_EQ(shown_bins(counts)->beyond, 0u) << "one of a hundred is part of the distribution";
+  TimeHistogram two{};
+  two[LatencyBins::of(100)] = two[LatencyBins::of(1e6)] = 1;
+  EXPECT_EQ(shown_bins(two)->beyond, 0u) << "of two none is an outlier";
+}
+
 TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
   Stage strict(0);
   ExposureView flat(&strict.session);
