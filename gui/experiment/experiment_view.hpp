@@ -57,7 +57,6 @@ class ExperimentView : public Workspace {
   QWidget* makeEditor();
   QWidget* makeRun();
   void fitCells();
-  bool eventFilter(QObject* object, QEvent* event) override;
   void fillPlans();
   void loadPlan(const QString& path);
   void edited();
