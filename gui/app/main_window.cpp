@@ -149,6 +149,7 @@ Workspace* MainWindow::workspace(const QString& name) {
     if (place.made == nullptr) addWorkspace(place);
     return place.made;
   }
+  connect(made, &Workspace::actionsChanged, &actions_, &ActionTable::soon);
   return nullptr;
 }
 
@@ -617,7 +618,7 @@ void MainWindow::exportView() {
   dialog->selectFile(front->name().toLower() + QStringLiteral(".png"));
   dialog->setOption(QFileDialog::DontUseNativeDialog);
   connect(dialog, &QFileDialog::fileSelected, this, [this, front](const QString& file) {
-    const Status done = export_view(*front, file, devicePixelRatioF());
+    const Status done = export_view(*front, front->size(), file, devicePixelRatioF());
     if (!done)
       showMessage(QString::fromStdString(done.error().message));
     else

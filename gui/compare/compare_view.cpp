@@ -63,7 +63,8 @@ CompareView::CompareView(Session& session, CompareModel::Opener opener, QWidget*
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
-  column->addWidget(makeBar());
+  bar_ = makeBar();
+  column->addWidget(bar_);
   auto* split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
   auto* left = new QSplitter(Qt::Vertical);

@@ -28,6 +28,7 @@ class CompareView : public Workspace {
   QString name() const override { return tr("Compare"); }
   std::vector<ActionRow> actions() override;
   bool settled() const override;
+  void showControls(bool on) override { bar_->setVisible(on); }
   QString caption() const override;
   CompareModel& model() { return model_; }
 
@@ -46,6 +47,7 @@ class CompareView : public Workspace {
   void follow();
   void addRun();
   void pickCell(const QString& cell_id);
+  QWidget* bar_ = nullptr;
   void wantWindow(TimeWindow relative);
   void measureColumns();
 

@@ -69,7 +69,8 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
       read_([this](const Results& run) { resultsRead(run); }) {
   auto* split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
-  split->addWidget(makePlans());
+  plans_side_ = makePlans();
+  split->addWidget(plans_side_);
   split->addWidget(makeEditor());
   split->addWidget(makeRun());
   split->setSizes({112, 330, 838});
@@ -99,6 +100,14 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
   if (plans_->count() > 0) plans_->setCurrentRow(0);
   showVerdict();
   showRun();
+}
+
+void ExperimentView::showControls(bool on) {
+  for (QWidget* one : {plans_side_, static_cast<QWidget*>(save_), static_cast<QWidget*>(start_),
+                       static_cast<QWidget*>(stop_), static_cast<QWidget*>(resume_),
+                       static_cast<QWidget*>(open_)}) {
+    one->setVisible(on);
+  }
 }
 
 QWidget* ExperimentView::makePlans() {
@@ -192,7 +201,8 @@ QWidget* ExperimentView::makeRun() {
   return widget;
 }
 
-// The names of the cells get the room that they need, or what the numbers leave.
+// Axes stand side by side behind the state, each as wide as its values: what has no room is a scroll away and
+// not cut.
 void ExperimentView::fitCells() {
   constexpr int kLeast = 60, kMost = 260, kAround = 16;
   QHeaderView* header = table_->horizontalHeader();
