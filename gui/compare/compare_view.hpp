@@ -32,9 +32,6 @@ class CompareView : public Workspace {
   QString caption() const override;
   CompareModel& model() { return model_; }
 
- protected:
-  bool eventFilter(QObject* object, QEvent* event) override;
-
  private:
   QWidget* makeBar();
   QWidget* makeLanes();
@@ -47,11 +44,10 @@ class CompareView : public Workspace {
   void follow();
   void addRun();
   void pickCell(const QString& cell_id);
-  QWidget* bar_ = nullptr;
   void wantWindow(TimeWindow relative);
-  void measureColumns();
 
   CompareModel model_;
+  QWidget* bar_ = nullptr;
   DifferenceTable* table_model_;
   QComboBox *workload_, *latency_;
   std::array<QComboBox*, CompareModel::kMostLanes> lane_boxes_{};

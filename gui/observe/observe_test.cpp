@@ -269,6 +269,21 @@ TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
   EXPECT_EQ(saw.exposure().probes->hits, 1u);
 }
 
+TEST(Exposure, TheLineIsTheSameInAPictureOfAnyWidth) {
+  Stage lazy;
+  std::vector<Column> before;
+  for (const int width : {400, 900, 1700}) {
+    ExposureView view(&lazy.session);
+    show(view, {width, 260});
+    ASSERT_FALSE(view.mean().stale_pages.empty()) << "320 windows";
+    if (before.empty()) before = view.mean().stale_pages;
+    ASSERT_EQ(view.mean().stale_pages.size(), before.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      EXPECT_EQ(view.mean().stale_pages[i].mean, before[i].mean) << i;
+    }
+  }
+}
+
 TEST(Exposure, ZeroIsABroadLineAndNotTheAlarmColour) {
   Stage strict(0);
   ExposureView flat(&strict.session);
@@ -417,6 +432,33 @@ TEST(Engine, ALowPanelShowsTheFirstLanesAndSaysHowManyThereAre) {
   engine.resize(800, 700);
   ASSERT_TRUE(QTest::qWaitFor([&] { return engine.settled(); }));
   EXPECT_EQ(hint(), 0);
+}
+
+// A kick a millisecond.
+class KickingCell : public TinyCell {
+ public:
+  EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
+    EngineColumns answer = TinyCell::engine(window, columns);
+    Column column;
+    column.count = 1;
+    column.low = column.mean = column.high = 1000;
+    answer.kicks_per_s.assign(columns, column);
+    return answer;
+  }
+};
+
+TEST(Engine, RatesOfSingleEventsAreTheSameInAPictureOfAnyWidth) {
+  Session session;
+  session.setRun(std::make_shared<TinyRun>(
+      std::vector<std::shared_ptr<TinyCell>>{std::make_shared<KickingCell>()}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  for (const int width : {400, 1300}) {
+    EngineView engine(&session);
+    show(engine, {width, 600});
+    EXPECT_GT(engine.engine().kicks_per_s.size(), std::size_t(width) / 2) << "a pixel each";
+    // 370 ms in 150 steps: of 5 ms.
+    EXPECT_EQ(engine.rates().kicks_per_s.size(), 74u);
+  }
 }
 
 TEST(Overview, TheBrushMovesAndResizesTheWindow) {
