@@ -121,6 +121,7 @@ void MainWindow::makeTabs() {
   }
   addWorkspace(places_.front());
   connect(observe_, &ObserveWorkspace::wantsOpen, this, [this] { chooseRun(false); });
+  tabs_->tabBar()->installEventFilter(this);
   connect(tabs_, &QTabWidget::currentChanged, this, &MainWindow::tabChanged);
   tabChanged(0);
 }
@@ -323,6 +324,12 @@ void MainWindow::changeEvent(QEvent* event) {
   QMainWindow::changeEvent(event);
   if (event->type() == QEvent::ActivationChange) {
     pull_timer_.setInterval(isActiveWindow() ? kFocusedMs : kUnfocusedMs);
+  // At the end of a lesson its arrow key has nothing to do, and does nothing: the bar of tabs, which has the
+  // focus after a click, would go on to another one.
+  if (watched == tabs_->tabBar() && event->type() == QEvent::KeyPress &&
+      actions_.claims(QKeySequence(static_cast<QKeyEvent*>(event)->keyCombination()))) {
+    return true;
+  }
   }
 }
 
