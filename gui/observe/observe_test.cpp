@@ -583,6 +583,27 @@ TEST(Observe, TheLayoutIsRememberedAndCanBeReset) {
   QSettings().clear();
 }
 
+TEST(Observe, ALargerWindowIsForThePlots) {
+  Stage stage;
+  ObserveWorkspace observe(&stage.session, false);
+  observe.resize(1280, 640);
+  observe.show();
+  const auto* side = observe.findChild<QDockWidget*>(QStringLiteral("dock.side"));
+  const auto* selection = observe.findChild<QDockWidget*>(QStringLiteral("dock.selection"));
+  ASSERT_TRUE(side != nullptr && selection != nullptr);
+  QTest::qWait(50);  // The docks get their first sizes.
+  const int left = side->width(), right = selection->width(), plot = observe.churn()->width();
+  observe.resize(2560, 1300);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return observe.churn()->width() > plot + 1200; }))
+      << observe.churn()->width() << " of " << plot + 1280;
+  EXPECT_NEAR(side->width(), left, 4);
+  EXPECT_NEAR(selection->width(), right, 4);
+  observe.resize(1280, 640);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return std::abs(observe.churn()->width() - plot) < 8; }))
+      << side->width() << " of " << left << ", " << observe.churn()->width() << " of " << plot
+      << ", " << selection->width() << " of " << right;
+}
+
 TEST(Observe, OnePanelFillsTheWorkspaceAndGoesBack) {
   QSettings().clear();
   Stage stage;
