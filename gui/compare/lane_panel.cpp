@@ -40,8 +40,8 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
 QString LanePanel::title() const {
   switch (row_) {
     case LaneRow::kThroughput:
-      return logarithmic() ? tr("Throughput%1 (operations per second, log)").arg(overText())
-                           : tr("Throughput%1 (operations per second)").arg(overText());
+      return tr("Operations per second%1").arg(overText()) +
+             (logarithmic() ? tr(" (log)") : QString());
     case LaneRow::kLatency: {
       const QString what = model_.latency() == Operation::kMap
                                ? tr("Map latency, 99th percentile")
@@ -51,6 +51,13 @@ QString LanePanel::title() const {
     default:
       return tr("Stale pages%1 (unmapped, still reachable)").arg(overText());
   }
+}
+
+bool LanePanel::anyNoise() const {
+  for (std::size_t row = 0; row < kLaneRows; ++row) {
+    if (model_.noise(static_cast<LaneRow>(row)) > 0) return true;
+  }
+  return false;
 }
 
 // What each step of the line is the mean of.
@@ -153,12 +160,17 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
     for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
       const auto mark =
           styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
-      const QString name = model_.lanes()[i].shownName();
+      const Lane& lane = model_.lanes()[i];
+      const QString name =
+          lane.repetitions <= 1
+              ? lane.name
+              : tr("%1, rep. %2/%3").arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions);
       text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark});
     }
-    if (model_.noise(row_) > 0) {
-      text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
-    }
+  }
+  // Below, where names leave it room.
+  if (row_ == LaneRow::kStale && anyNoise()) {
+    text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
   }
   painter.fillRect(area, theme().panel);
   const Frame frame = time_frame(area, text, window(), scale(), lowest());

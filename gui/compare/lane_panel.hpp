@@ -28,6 +28,7 @@ class LanePanel : public TimePanel {
   QString title() const;
   QString stepsText() const;
   QString overText() const;
+  bool anyNoise() const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
   void paintNoise(QPainter& painter, const Frame& frame) const;
   void paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const;

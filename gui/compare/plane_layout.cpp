@@ -7,7 +7,7 @@
 namespace violet::gui {
 namespace {
 
-constexpr double kLeft = 64, kRight = 12, kTop = 52, kBottom = 56;
+constexpr double kLeft = 72, kRight = 12, kTop = 52, kBottom = 56;
 constexpr double kPlace = 84, kMark = 7;
 constexpr double kLabelHeight = 15, kUnknown = 34;
 constexpr double kListEdge = 10, kListGap = 4, kMostList = 0.3;
@@ -133,6 +133,10 @@ void placeLabels(const Plane& plane, const QFont& font, PlaneLayout& layout) {
       taken.emplace_back(dot.bars.left(), dot.at.y() - 2, dot.bars.width(), 4);
     if (dot.bars.height() > 1)
       taken.emplace_back(dot.at.x() - 2, dot.bars.top(), 4, dot.bars.height());
+  }
+  // What is written at the head of places without an axis.
+  for (const QRectF* place : {&layout.zero, &layout.always, &layout.missing}) {
+    if (!place->isNull()) taken.emplace_back(place->left(), place->top(), place->width(), 16);
   }
   // Those on the front first: they are what the plane is about.
   std::vector<PlaneLayout::Dot*> order;

@@ -212,7 +212,8 @@ void TextPanel::showQuestion() {
   question_->setVisible(model_->asks());
   QString question = model_->question();
   for (int i = 0; !controls_ && i < choices.size(); ++i) {
-    question += QStringLiteral("   %1  %2").arg(QChar('A' + i)).arg(choices[i]);
+    question += i == 0 ? QStringLiteral("\n") : QStringLiteral("      ");
+    question += QStringLiteral("%1  %2").arg(QChar('A' + i)).arg(choices[i]);
   }
   question_->setText(question);
   for (int i = 0; i < kMostChoices; ++i) {

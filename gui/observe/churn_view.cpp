@@ -165,9 +165,10 @@ FrameText ChurnView::frameText() const {
   if (picture_.raised) text.title += tr(", rows raised to be seen");
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
-  if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
+  // The alarm first: a narrow panel has room for one.
   if (stale_)
     text.legend.push_back({tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch});
+  if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
   return text;
 }
 

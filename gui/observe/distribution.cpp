@@ -17,10 +17,11 @@ namespace {
 
 // The highest bin that is shown: beyond it lie a few at most, and at least a quarter of the axis.
 std::size_t last_shown(const TimeHistogram& counts, std::size_t first, std::size_t last) {
-  constexpr std::uint64_t kShare = 10'000, kFew = 3, kEnough = 100;
+  constexpr std::uint64_t kShare = 10'000, kFew = 3, kEnough = 100, kLeast = 20;
   constexpr std::size_t kHalfDecade = 13;
   const auto all = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-  const std::uint64_t most = std::max(all / kShare, all >= kEnough ? kFew : 0);
+  const std::uint64_t few = all >= kEnough ? kFew : all >= kLeast ? 1 : 0;
+  const std::uint64_t most = std::max(all / kShare, few);
   std::uint64_t beyond = 0;
   std::size_t bin = last;
   while (bin > first && beyond + counts[bin] <= most) beyond += counts[bin--];

@@ -34,7 +34,7 @@ void draw_distribution(QPainter& painter, const QRectF& area, const Distribution
                        DistributionPart part = DistributionPart::kBoth);
 
 // The bins that an axis shows: all that hold something, with a bin of margin, but for a few operations
-// far above all others (of 10,000 one, and three of 100), which would leave the rest a corner of the
+// far above all others (of 10,000 one, three of 100, and one of 20), which would leave the rest a corner of the
 // picture. How many those are and how long they took is said beside the axis.
 struct ShownBins {
   std::size_t first = 0, last = 0;
