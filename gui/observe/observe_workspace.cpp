@@ -131,7 +131,8 @@ void ObserveWorkspace::sizeDocks() {
                       {height * 42 / 100, height * 27 / 100, height * 31 / 100}, Qt::Vertical);
   docks_->resizeDocks({dock(selection_), dock(events_)}, {height * 58 / 100, height * 42 / 100},
                       Qt::Vertical);
-  noteSides(side, right);  // They get them with the next layout.
+  noteSides(side, right);
+  docks_->layout()->activate();  // Nothing else asks for it.
 }
 
 void ObserveWorkspace::sizeOnce() {
@@ -169,6 +170,7 @@ void ObserveWorkspace::keepSides() {
   keeping_ = true;
   docks_->resizeDocks({side, plots, right},
                       {left_share, width - left_share - right_share, right_share}, Qt::Horizontal);
+  docks_->layout()->activate();
   keeping_ = false;
 }
 
