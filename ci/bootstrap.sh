@@ -202,6 +202,7 @@ stamped_release_build() {
   rm -f -- "$stamp"
   { printf '%s\n' "$root" >"$fresh" && touch -d '1 second ago' -- "$fresh"; } 2>/dev/null ||
     die 5 "cannot write $fresh; is the disk full?"
+  package_versions >"$stamp-packages"
   build release "$@" || return 1
   [[ -x $program ]] && mv -f -- "$fresh" "$stamp"
   return 0

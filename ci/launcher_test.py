@@ -74,6 +74,30 @@ class LauncherTest(unittest.TestCase):
         best = min(self.timed_start() for _ in range(5))
         self.assertLess(best, 0.1)
 
+    def test_other_packages_of_the_system_are_no_reason_to_build(self):
+        self.expect(0, "demo")
+        stamp = self.root / "build/release/.built-from"
+        seen = self.root / "build/release/.built-from-packages"
+        self.assertIn("cmake ", seen.read_text(encoding="utf-8"))
+        time.sleep(1.1)  # The stamp is a second older than the build that it stands for.
+        self.expect(0, "demo")
+        built = stamp.stat().st_mtime_ns
+        os.utime(seen, (1, 1))  # As if dpkg had changed something since.
+        self.expect(0, "demo")
+        self.assertEqual(stamp.stat().st_mtime_ns, built)
+        self.assertGreater(seen.stat().st_mtime, 1)  # Until it does so again.
+        seen.write_text("cmake 1.0 installed\n", encoding="utf-8")
+        os.utime(seen, (1, 1))
+        self.expect(0, "demo")
+        self.assertGreater(stamp.stat().st_mtime_ns, built)
+
+    def test_help_of_the_application_needs_no_build(self):
+        self.write("gui/app/help.txt", "usage: violet gui\n")
+        for question in ("--help", "-h"):
+            done = self.expect(0, "gui", question)
+            self.assertEqual((done.stdout, done.stderr), ("usage: violet gui\n", ""))
+        self.assertFalse((self.root / "build").exists())
+
     def timed_start(self):
         begin = time.monotonic()
         done = self.expect(0, "demo")

@@ -80,6 +80,12 @@ QAction* ActionTable::action(const QString& id) const {
   return found == entries_.end() ? nullptr : found->action;
 }
 
+bool ActionTable::claims(const QKeySequence& key) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return (entry.owner == nullptr || entry.owner == front_) && entry.row.keys.contains(key);
+  });
+}
+
 void ActionTable::refresh() {
   for (Entry& entry : entries_) {
     const bool available = entry.owner == nullptr || entry.owner == front_;

@@ -36,6 +36,8 @@ class ActionTable : public QObject {
   // Rows that are available now, in the order of the table.
   std::vector<const Entry*> available() const;
   QAction* action(const QString& id) const;
+  // Whether a row that is available now has the key, even while it cannot act.
+  bool claims(const QKeySequence& key) const;
   // Asks every row whether it can and whether it is checked; soon() does it once for many changes.
   void refresh();
   void soon() { later_.start(); }

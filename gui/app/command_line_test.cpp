@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 namespace violet::gui {
 namespace {
@@ -16,6 +17,13 @@ std::string complaint(const std::vector<std::string>& arguments) {
   if (line) return {};
   EXPECT_EQ(line.error().kind, ErrorKind::kUsage);
   return line.error().message;
+}
+
+// The launcher prints the file, so that nobody has to build the application to read how it is called.
+TEST(CommandLine, TheLauncherPrintsThisHelp) {
+  std::ifstream file(fs::path(__FILE__).parent_path() / "help.txt");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_EQ(text, help_text());
 }
 
 TEST(CommandLine, ReadsWhatTheHelpSays) {

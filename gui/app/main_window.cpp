@@ -9,6 +9,7 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QToolBar>
 #include <QToolButton>
@@ -35,6 +36,18 @@ namespace violet::gui {
 namespace {
 
 constexpr int kDamageMs = 500;  // Between two looks for it.
+constexpr QSize kLeastPage{640, 400};
+
+// What a toolbar has no room for is behind its last button, whose own arrow no theme has the colour of.
+void showOverflow(const QToolBar& bar) {
+  auto* more = bar.findChild<QToolButton*>(QStringLiteral("qt_toolbar_ext_button"));
+  if (more == nullptr) return;
+  more->setIcon({});
+  more->setText(QStringLiteral("»"));
+  more->setToolButtonStyle(Qt::ToolButtonTextOnly);
+  more->setAccessibleName(QObject::tr("More of the toolbar"));
+  more->setToolTip(more->accessibleName());
+}
 
 QKeySequence ctrl(Qt::Key key) { return QKeySequence(Qt::CTRL | key); }
 
@@ -112,6 +125,7 @@ MainWindow::~MainWindow() {
 void MainWindow::makeTabs() {
   tabs_->setDocumentMode(true);
   tabs_->setAccessibleName(tr("Workspaces"));
+  tabs_->tabBar()->installEventFilter(this);
   observe_ = new ObserveWorkspace(&session_, remembers_);
   places_.push_back({observe_->name(), {}, observe_});
   for (const WorkspaceMaker& maker : other_workspaces()) {
@@ -122,6 +136,8 @@ void MainWindow::makeTabs() {
     auto* page = new QWidget(tabs_);
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(0, 0, 0, 0);
+    // The widest workspace does not decide how small the window can be.
+    page->setMinimumSize(kLeastPage);
     tabs_->addTab(page, place.name);
   }
   addWorkspace(places_.front());
@@ -137,6 +153,7 @@ void MainWindow::addWorkspace(Place& place) {
   tabs_->widget(index)->layout()->addWidget(made);
   connect(made, &Workspace::says, this,
           [this](const QString& text) { status_->showMessage(text, 6000); });
+  connect(made, &Workspace::actionsChanged, &actions_, &ActionTable::soon);
   connect(made, &Workspace::wantsRun, this, [this](const QString& path) {
     openRun(path);
     bringForward(observe_->name());
@@ -321,6 +338,12 @@ void MainWindow::dropEvent(QDropEvent* event) {
 
 // Esc in the search line goes back to the views; only the next one clears the selection.
 bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
+  // At the end of a lesson its arrow key has nothing to do, and does nothing: the bar of tabs, which has the
+  // focus after a click, would go on to another one.
+  if (watched == tabs_->tabBar() && event->type() == QEvent::KeyPress &&
+      actions_.claims(QKeySequence(static_cast<QKeyEvent*>(event)->keyCombination()))) {
+    return true;
+  }
   const bool key = event->type() == QEvent::ShortcutOverride || event->type() == QEvent::KeyPress;
   if (watched != find_ || !key || static_cast<QKeyEvent*>(event)->key() != Qt::Key_Escape) {
     return QMainWindow::eventFilter(watched, event);
@@ -573,7 +596,8 @@ void MainWindow::makeToolbar() {
   find_ = new QLineEdit(bar);
   find_->setPlaceholderText(tr("Address, time or event  Ctrl+F"));
   find_->setAccessibleName(tr("Find an address, a time or an event"));
-  find_->setFixedWidth(230);
+  find_->setMinimumWidth(120);
+  find_->setMaximumWidth(230);
   find_->installEventFilter(this);
   connect(find_, &QLineEdit::returnPressed, this, [this] {
     observe_->find(find_->text());
@@ -591,6 +615,7 @@ void MainWindow::makeToolbar() {
           &QAction::trigger);
   bar->addWidget(dark);
   button("app.keys", QStringLiteral("?"));
+  showOverflow(*bar);
 }
 
 void MainWindow::fillRunMenu() {
@@ -632,7 +657,7 @@ void MainWindow::exportView() {
   dialog->selectFile(front->name().toLower() + QStringLiteral(".png"));
   dialog->setOption(QFileDialog::DontUseNativeDialog);
   connect(dialog, &QFileDialog::fileSelected, this, [this, front](const QString& file) {
-    const Status done = export_view(*front, file, devicePixelRatioF());
+    const Status done = export_view(*front, front->size(), file, devicePixelRatioF());
     if (!done)
       showMessage(QString::fromStdString(done.error().message));
     else
@@ -643,6 +668,8 @@ void MainWindow::exportView() {
 
 void MainWindow::focusFind() {
   bringForward(observe_->name());
+  auto* more = findChild<QToolButton*>(QStringLiteral("qt_toolbar_ext_button"));
+  if (!find_->isVisible() && more != nullptr) more->click();
   find_->setFocus(Qt::ShortcutFocusReason);
   find_->selectAll();
 }

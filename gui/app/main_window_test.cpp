@@ -11,9 +11,11 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QToolButton>
 #include <fstream>
 
 #include "experiments/query/run_fixture_testing.hpp"
@@ -23,6 +25,8 @@
 #include "gui/app/key_sheet.hpp"
 #include "gui/app/palette.hpp"
 #include "gui/app/status_line.hpp"
+#include "gui/explain/explain_workspace.hpp"
+#include "gui/explain/lesson_model.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/observe/churn_view.hpp"
 #include "gui/observe/observe_workspace.hpp"
@@ -151,6 +155,57 @@ TEST(MainWindow, EveryTabComesForward) {
   }
   stage.key(Qt::Key_1, Qt::ControlModifier);
   EXPECT_EQ(stage.window.tabs()->currentIndex(), 0);
+}
+
+TEST(MainWindow, ASmallWindowKeepsEveryButtonBehindOne) {
+  Stage stage;
+  for (int i = 0; i < stage.window.tabs()->count(); ++i) {  // All are made.
+    stage.key(static_cast<Qt::Key>(Qt::Key_1 + i), Qt::ControlModifier);
+  }
+  stage.key(Qt::Key_1, Qt::ControlModifier);
+  stage.window.resize(640, 480);
+  EXPECT_LE(stage.window.width(), 700);
+  EXPECT_LE(stage.window.height(), 600);
+  auto* more = stage.window.findChild<QToolButton*>(QStringLiteral("qt_toolbar_ext_button"));
+  ASSERT_NE(more, nullptr);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return more->isVisible(); }));
+  auto* keys = [&]() -> QToolButton* {
+    for (auto* button : stage.window.findChildren<QToolButton*>()) {
+      if (button->defaultAction() == stage.action("app.keys")) return button;
+    }
+    return nullptr;
+  }();
+  ASSERT_NE(keys, nullptr);
+  EXPECT_FALSE(keys->isVisible());
+  more->click();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return keys->isVisible(); }));
+}
+
+TEST(MainWindow, ArrowKeysStayInTheLesson) {
+  Stage stage;
+  stage.key(Qt::Key_4, Qt::ControlModifier);
+  auto* explain =
+      qobject_cast<ExplainWorkspace*>(stage.window.workspace(QStringLiteral("Explain")));
+  ASSERT_NE(explain, nullptr);
+  const LessonModel& lesson = *explain->model();
+  const auto press = [&](Qt::Key key) {
+    // As a keyboard: to what has the focus.
+    QTest::keyClick(QApplication::focusWidget(), key);
+    QTest::qWait(40);  // The rows learn a moment later that there is nothing to go on to.
+  };
+  for (QWidget* focus : {static_cast<QWidget*>(stage.window.tabs()->tabBar()),
+                         static_cast<QWidget*>(explain->focusProxy())}) {
+    explain->goTo(0, 0);
+    QTest::qWait(40);
+    focus->setFocus();
+    press(Qt::Key_Left);
+    EXPECT_EQ(stage.window.tabs()->currentIndex(), 3);
+    EXPECT_TRUE(lesson.atStart());
+    for (int i = 0; i < lesson.stepCount() + 5; ++i) press(Qt::Key_Right);
+    EXPECT_EQ(stage.window.tabs()->currentIndex(), 3);
+    EXPECT_EQ(lesson.lesson(), 0);
+    EXPECT_TRUE(lesson.atEnd());
+  }
 }
 
 TEST(MainWindow, ADamagedFileGivesAMessageAndLeavesTheRunOpen) {

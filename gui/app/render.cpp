@@ -92,7 +92,9 @@ Status draw_panel(MainWindow& window, TimePanel& panel, const CommandLine& line)
   auto& view = static_cast<ObserveView&>(panel);
   view.setParent(nullptr);
   const QString caption = window.observe()->caption();
-  view.resize(line.width, height_for(line, caption));
+  const QSize size(line.width, height_for(line, caption));
+  view.setDensity(density_for(QString::fromStdString(line.out), line.scale));
+  lay_out(view, size);
   view.show();
   view.refresh();
   const Status waited = wait_for([&] { return view.settled(); }, "drawing " + line.render);
@@ -100,7 +102,7 @@ Status draw_panel(MainWindow& window, TimePanel& panel, const CommandLine& line)
   Picture picture;
   picture.title = view.accessibleName();
   picture.caption = caption;
-  picture.size = view.size();
+  picture.size = size;
   picture.scale = line.scale;
   picture.paint = [&view](QPainter& painter, const QRect& area) {
     view.paint(painter, QRectF(area));
@@ -115,7 +117,8 @@ Status draw_panel(MainWindow& window, TimePanel& panel, const CommandLine& line)
 Status draw_window(MainWindow& window, const CommandLine& line) {
   const Workspace& front = *window.observe();
   const QString caption = front.caption();
-  window.resize(line.width, height_for(line, caption));
+  const QSize size(line.width, height_for(line, caption));
+  lay_out(window, size);
   bool sized = false;
   QTimer::singleShot(100, &window, [&sized] { sized = true; });  // The docks take their shares.
   for (int look = 0; look < 2; ++look) {  // A table asks for its lines when it is looked at.
@@ -125,7 +128,7 @@ Status draw_window(MainWindow& window, const CommandLine& line) {
   }
   const Status waited = wait_for([&] { return front.settled(); }, "drawing the window");
   if (!waited) return waited;
-  return export_view(window, caption, QString::fromStdString(line.out), line.scale);
+  return export_view(window, size, caption, QString::fromStdString(line.out), line.scale);
 }
 
 Status draw_view(MainWindow& window, const CommandLine& line) {
@@ -144,11 +147,13 @@ Status draw_view(MainWindow& window, const CommandLine& line) {
   }
   // The picture is of the workspace alone: the window's bars are no part of it.
   view->setParent(nullptr);
-  view->resize(line.width, height_for(line, view->caption()));
+  view->showControls(false);
+  const QSize size(line.width, height_for(line, view->caption()));
+  lay_out(*view, size);
   view->show();
   const Status waited = wait_for([&] { return view->settled(); }, "drawing " + line.render);
   const Status written =
-      waited ? export_view(*view, QString::fromStdString(line.out), line.scale) : waited;
+      waited ? export_view(*view, size, QString::fromStdString(line.out), line.scale) : waited;
   view->hide();
   view->setParent(&window);
   return written;

@@ -6,6 +6,7 @@
 #include <QLabel>
 
 #include "experiments/results/manifest.hpp"
+#include "gui/app/elided_label.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
 
@@ -54,7 +55,7 @@ StatusLine::StatusLine(Session* session, QWidget* parent)
   setAccessibleName(tr("Status"));
   setSizeGripEnabled(false);
   for (QLabel** label : {&lcores_, &rate_, &hits_, &drops_, &cores_, &run_}) {
-    *label = new QLabel(this);
+    *label = new ElidedLabel(this);
     (*label)->setFont(number_font(8.5));
     (*label)->setContentsMargins(8, 0, 8, 0);
     addPermanentWidget(*label);

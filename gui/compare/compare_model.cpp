@@ -11,6 +11,7 @@
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
+#include "gui/kit/axis.hpp"
 
 namespace violet::gui {
 
@@ -447,12 +448,6 @@ void CompareModel::setCursor(std::optional<Nanos> relative) {
   }
 }
 
-void CompareModel::setColumns(std::uint32_t columns) {
-  if (columns == column_count_) return;
-  column_count_ = columns;
-  askColumns();
-}
-
 void CompareModel::setLatency(Operation operation) {
   if (operation == latency_) return;
   latency_ = operation;
@@ -460,17 +455,19 @@ void CompareModel::setLatency(Operation operation) {
 }
 
 void CompareModel::askColumns() {
-  if (column_count_ == 0 || lanes_.empty()) return;
-  ask_columns_.ask(
-      [lanes = lanes_, window = window(), count = column_count_, operation = latency_] {
-        LaneColumns columns;
-        columns.window = window;
-        columns.latency = operation;
-        for (const Lane& lane : lanes) {
-          columns.lanes.push_back(columnsOf(lane, window, count, operation));
-        }
-        return columns;
-      });
+  // Shorter ones show the scheduler's noise and hide what differs.
+  constexpr std::uint32_t kSteps = 160;
+  if (lanes_.empty()) return;
+  ask_columns_.ask([lanes = lanes_, steps = round_steps(window(), kSteps), operation = latency_] {
+    LaneColumns columns;
+    columns.window = steps.window;
+    columns.step = steps.length;
+    columns.latency = operation;
+    for (const Lane& lane : lanes) {
+      columns.lanes.push_back(columnsOf(lane, steps.window, steps.count, operation));
+    }
+    return columns;
+  });
 }
 
 }  // namespace violet::gui

@@ -50,6 +50,7 @@ struct Lane {
 // The columns of the lanes; as many as lanes.
 struct LaneColumns {
   TimeWindow window;  // Relative.
+  Nanos step = 0;     // Of a column: a round time, which no picture's width decides. 0: none yet.
   Operation latency = Operation::kUnmap;
   struct Columns {
     std::array<std::vector<Column>, kLaneRows> rows;
@@ -99,8 +100,7 @@ class CompareModel : public QObject {
   TimeWindow window() const;
   std::optional<Nanos> cursor() const;
   void setCursor(std::optional<Nanos> relative);
-  // How many columns the view has; answers come with columnsChanged().
-  void setColumns(std::uint32_t columns);
+  // Of the window, in steps; answers come with columnsChanged().
   const LaneColumns& columns() const { return columns_; }
   bool settled() const;
   // Index of the session's run's cell, for opening it; nothing for cells of other runs.
@@ -147,7 +147,6 @@ class CompareModel : public QObject {
   std::vector<NamedDifference> differences_;
   std::vector<Divergence> divergences_;
   Operation latency_ = Operation::kUnmap;
-  std::uint32_t column_count_ = 0;
   std::optional<Nanos> own_cursor_;
   LaneColumns columns_;
   Query<Loaded> load_;

@@ -58,12 +58,13 @@ TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
   CompareModel model(session_, opener());
   session_.setRun(run_);
   settle(model);
-  model.setColumns(50);
   ASSERT_TRUE(QTest::qWaitFor([this] { return session_.cell() != nullptr; }, 20000));
   settle(model);
   EXPECT_EQ(model.window(), (TimeWindow{0, 800'000'000}));
   ASSERT_EQ(model.columns().lanes.size(), 3u);
-  EXPECT_EQ(model.columns().lanes[0].rows[0].size(), 50u);
+  EXPECT_EQ(model.columns().step, 5'000'000);
+  EXPECT_EQ(model.columns().window, (TimeWindow{0, 800'000'000}));
+  EXPECT_EQ(model.columns().lanes[0].rows[0].size(), 160u);
   model.setCursor(5000);
   EXPECT_EQ(session_.cursor(), 100'005'000);
   EXPECT_EQ(model.cursor(), 5000);

@@ -222,6 +222,23 @@ TEST(PlaneLayoutTest, LabelsNeverOverlap) {
   }
 }
 
+TEST(PlaneLayoutTest, AThroughputThatIsNotKnownIsNotZero) {
+  Plane plane;
+  plane.points.resize(3);
+  for (auto& point : plane.points) point.place = PlanePoint::Place::kZero;
+  plane.points[0].relative = results::Estimate{1.0, {}, 3};
+  plane.points[1].relative = results::Estimate{0.0, {}, 3};
+  const PlaneLayout layout = layOutPlane(plane, QRectF(0, 0, 600, 400), text_font(9));
+  ASSERT_FALSE(layout.unknown.isNull());
+  EXPECT_EQ(layout.dots[1].at.y(), layout.y.pixel(0));
+  EXPECT_FALSE(layout.unknown.contains(layout.dots[1].at + QPointF(0, -1)))
+      << "zero is on the axis";
+  EXPECT_TRUE(layout.unknown.contains(layout.dots[2].at));
+  EXPECT_GT(layout.dots[2].at.y() - layout.dots[1].at.y(), 10);
+  plane.points.resize(2);
+  EXPECT_TRUE(layOutPlane(plane, QRectF(0, 0, 600, 400), text_font(9)).unknown.isNull());
+}
+
 TEST(PlaneLayoutTest, StrategiesFarApartGetALogScale) {
   Plane plane;
   for (const double share : {1.0, 0.04, 0.05}) {

@@ -1,7 +1,6 @@
 #include "gui/compare/compare_view.hpp"
 
 #include <QComboBox>
-#include <QEvent>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -63,7 +62,8 @@ CompareView::CompareView(Session& session, CompareModel::Opener opener, QWidget*
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
-  column->addWidget(makeBar());
+  bar_ = makeBar();
+  column->addWidget(bar_);
   auto* split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
   auto* left = new QSplitter(Qt::Vertical);
@@ -155,7 +155,6 @@ QWidget* CompareView::makeLanes() {
     connect(panel, &TimePanel::fitWanted, &model_.session(), &Session::fit);
     column->addWidget(panel, 1);
   }
-  panels_[0]->installEventFilter(this);
   divergence_ = new QLabel;
   divergence_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
   divergence_->setContentsMargins(12, 4, 12, 4);
@@ -285,18 +284,6 @@ void CompareView::pickCell(const QString& cell_id) {
   } else {
     emit says(tr("%1 has no events in the trace of this run").arg(cell_id));
   }
-}
-
-void CompareView::measureColumns() {
-  const int width = panels_[0]->width() - static_cast<int>(Frame::kLeft + Frame::kRight);
-  // Columns that are narrower show the scheduler's noise and hide what differs.
-  constexpr int kColumnWidth = 5;
-  model_.setColumns(static_cast<std::uint32_t>(std::max(40, width / kColumnWidth)));
-}
-
-bool CompareView::eventFilter(QObject* object, QEvent* event) {
-  if (object == panels_[0] && event->type() == QEvent::Resize) measureColumns();
-  return Workspace::eventFilter(object, event);
 }
 
 bool CompareView::settled() const { return model_.settled(); }

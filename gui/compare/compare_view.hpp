@@ -28,11 +28,9 @@ class CompareView : public Workspace {
   QString name() const override { return tr("Compare"); }
   std::vector<ActionRow> actions() override;
   bool settled() const override;
+  void showControls(bool on) override { bar_->setVisible(on); }
   QString caption() const override;
   CompareModel& model() { return model_; }
-
- protected:
-  bool eventFilter(QObject* object, QEvent* event) override;
 
  private:
   QWidget* makeBar();
@@ -47,9 +45,9 @@ class CompareView : public Workspace {
   void addRun();
   void pickCell(const QString& cell_id);
   void wantWindow(TimeWindow relative);
-  void measureColumns();
 
   CompareModel model_;
+  QWidget* bar_ = nullptr;
   DifferenceTable* table_model_;
   QComboBox *workload_, *latency_;
   std::array<QComboBox*, CompareModel::kMostLanes> lane_boxes_{};

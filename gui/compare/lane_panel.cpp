@@ -16,11 +16,14 @@ namespace {
 constexpr double kMostDecades =
     1e6;  // A log row shows no more; a moment of nothing lies at its foot.
 
-double xOf(const Frame& frame, const LaneColumns& columns, std::size_t column, std::size_t count) {
-  const double share = (static_cast<double>(column) + 0.5) / static_cast<double>(count);
-  const auto at = static_cast<double>(columns.window.from) +
-                  share * static_cast<double>(columns.window.length());
-  return frame.x.pixel(at);
+struct Span {
+  double left, right;
+};
+Span span_of(const Frame& frame, const LaneColumns& columns, std::size_t column,
+             std::size_t count) {
+  const double step = double(columns.window.length()) / double(count);
+  const double from = double(columns.window.from) + double(column) * step;
+  return {frame.x.pixel(from), frame.x.pixel(from + step)};
 }
 
 }  // namespace
@@ -37,8 +40,8 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
 QString LanePanel::title() const {
   switch (row_) {
     case LaneRow::kThroughput:
-      return logarithmic() ? tr("Throughput (operations per second, log)")
-                           : tr("Throughput (operations per second)");
+      return tr("Operations per second%1").arg(overText()) +
+             (logarithmic() ? tr(" (log)") : QString());
     case LaneRow::kLatency: {
       const QString what = model_.latency() == Operation::kMap
                                ? tr("Map latency, 99th percentile")
@@ -46,8 +49,21 @@ QString LanePanel::title() const {
       return what + stepsText() + tr(" (log)");
     }
     default:
-      return tr("Stale pages (unmapped, still reachable)");
+      return tr("Stale pages%1 (unmapped, still reachable)").arg(overText());
   }
+}
+
+bool LanePanel::anyNoise() const {
+  for (std::size_t row = 0; row < kLaneRows; ++row) {
+    if (model_.noise(static_cast<LaneRow>(row)) > 0) return true;
+  }
+  return false;
+}
+
+// What each step of the line is the mean of.
+QString LanePanel::overText() const {
+  const Nanos step = model_.columns().step;
+  return step > 0 ? tr(" over %1").arg(durationText(double(step))) : QString();
 }
 
 // Over how much time each percentile is taken: lanes with fewer calls need longer steps.
@@ -144,12 +160,17 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
     for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
       const auto mark =
           styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
-      const QString name = model_.lanes()[i].shownName();
+      const Lane& lane = model_.lanes()[i];
+      const QString name =
+          lane.repetitions <= 1
+              ? lane.name
+              : tr("%1, rep. %2/%3").arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions);
       text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark});
     }
-    if (model_.noise(row_) > 0) {
-      text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
-    }
+  }
+  // Below, where names leave it room.
+  if (row_ == LaneRow::kStale && anyNoise()) {
+    text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
   }
   painter.fillRect(area, theme().panel);
   const Frame frame = time_frame(area, text, window(), scale(), lowest());
@@ -190,20 +211,19 @@ std::vector<double> LanePanel::valuesOf(std::size_t lane) const {
 // Steps: a column's value holds for the whole column.
 void LanePanel::paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const {
   const std::vector<double> values = valuesOf(lane);
-  const double half = frame.plot.width() / static_cast<double>(values.size()) / 2;
   QPainterPath path;
   bool open = false;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool was_open = std::exchange(open, !std::isnan(values[i]));
     if (!open) continue;
-    const double x = xOf(frame, model_.columns(), i, values.size());
+    const Span span = span_of(frame, model_.columns(), i, values.size());
     const double y = frame.y.pixel(values[i]);
     if (was_open) {
-      path.lineTo(x - half, y);
+      path.lineTo(span.left, y);
     } else {
-      path.moveTo(x - half, y);
+      path.moveTo(span.left, y);
     }
-    path.lineTo(x + half, y);
+    path.lineTo(span.right, y);
   }
   painter.setBrush(Qt::NoBrush);
   painter.setPen(QPen(colourOf(lane), 1.5, styleOf(lane)));
@@ -214,15 +234,14 @@ void LanePanel::paintNoise(QPainter& painter, const Frame& frame) const {
   const double noise = model_.noise(row_);
   if (model_.lanes().empty() || noise <= 0) return;
   const std::vector<double> values = valuesOf(0);
-  const double half = frame.plot.width() / static_cast<double>(values.size()) / 2;
   QColor pale = theme().muted;
   pale.setAlphaF(0.25f);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isnan(values[i])) continue;
-    const double x = xOf(frame, model_.columns(), i, values.size());
+    const Span span = span_of(frame, model_.columns(), i, values.size());
     const double top = frame.y.pixel(values[i] * (1 + noise));
     const double bottom = frame.y.pixel(values[i] / (1 + noise));
-    painter.fillRect(QRectF(QPointF(x - half, top), QPointF(x + half, bottom)), pale);
+    painter.fillRect(QRectF(QPointF(span.left, top), QPointF(span.right, bottom)), pale);
   }
 }
 
@@ -233,15 +252,14 @@ void LanePanel::paintDifference(QPainter& painter, const Frame& frame, std::size
   const double noise = model_.noise(row_);
   QColor pale = colourOf(lane);
   pale.setAlphaF(0.13f);
-  const double half = frame.plot.width() / static_cast<double>(base.size()) / 2;
   for (std::size_t i = 0; i < base.size(); ++i) {
     if (std::isnan(base[i]) || std::isnan(mine[i])) continue;
     const double edge = mine[i] > base[i] ? base[i] * (1 + noise) : base[i] / (1 + noise);
     if ((mine[i] > base[i]) != (mine[i] > edge)) continue;  // Inside the band.
-    const double x = xOf(frame, model_.columns(), i, base.size());
+    const Span span = span_of(frame, model_.columns(), i, base.size());
     const double y0 = frame.y.pixel(edge), y1 = frame.y.pixel(mine[i]);
     painter.fillRect(
-        QRectF(QPointF(x - half, std::min(y0, y1)), QPointF(x + half, std::max(y0, y1))), pale);
+        QRectF(QPointF(span.left, std::min(y0, y1)), QPointF(span.right, std::max(y0, y1))), pale);
   }
 }
 
@@ -263,13 +281,14 @@ void LanePanel::paintDivergence(QPainter& painter, const Frame& frame) const {
 }
 
 QString LanePanel::describe(const QPointF& at) const {
-  const QRectF plot = plotRect();
-  QStringList lines{timeText(timeAt(at.x()))};
+  const Nanos time = timeAt(at.x());
+  const TimeWindow drawn = model_.columns().window;
+  QStringList lines{timeText(time)};
   for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
     const auto* columns = columnsOf(lane);
     if (columns == nullptr) continue;
     const auto size = static_cast<double>(columns->size());
-    const double share = (at.x() - plot.left()) / std::max(1.0, plot.width());
+    const double share = double(time - drawn.from) / std::max(1.0, double(drawn.length()));
     const auto index = static_cast<std::size_t>(std::clamp(share * size, 0.0, size - 1));
     const Column& column = (*columns)[index];
     const QString value = column.gap                     ? tr("events were lost")

@@ -27,6 +27,8 @@ class LanePanel : public TimePanel {
   bool lowest() const { return row_ == LaneRow::kStale; }
   QString title() const;
   QString stepsText() const;
+  QString overText() const;
+  bool anyNoise() const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
   void paintNoise(QPainter& painter, const Frame& frame) const;
   void paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const;

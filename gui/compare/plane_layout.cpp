@@ -7,9 +7,9 @@
 namespace violet::gui {
 namespace {
 
-constexpr double kLeft = 64, kRight = 12, kTop = 52, kBottom = 56;
+constexpr double kLeft = 72, kRight = 12, kTop = 52, kBottom = 56;
 constexpr double kPlace = 84, kMark = 7;
-constexpr double kLabelHeight = 15;
+constexpr double kLabelHeight = 15, kUnknown = 34;
 constexpr double kListEdge = 10, kListGap = 4, kMostList = 0.3;
 constexpr double kNear = 18;  // A label this close needs no line to its point.
 
@@ -61,7 +61,8 @@ void scaleY(const Plane& plane, PlaneLayout& layout) {
     most = std::max(most, high(*point.relative));
     if (point.relative->value > 0) least = std::min(least, point.relative->value);
   }
-  layout.y = {0, most * 1.08, layout.plot.bottom(), layout.plot.top(), false};
+  const double foot = layout.unknown.isNull() ? layout.plot.bottom() : layout.unknown.top();
+  layout.y = {0, most * 1.08, foot, layout.plot.top(), false};
   if (least * kFarApart < most) {
     layout.y.low = least * 0.5;
     layout.y.high = most * 1.3;
@@ -87,7 +88,8 @@ std::vector<PlaneLayout::Dot> placeDots(const Plane& plane, const PlaneLayout& l
     const bool stale = point.place == PlanePoint::Place::kStale;
     const double x = stale ? layout.x.pixel(point.stale.value)
                            : spreadX(*places[place], seen[place]++, count[place]);
-    const double y = point.relative ? layout.y.pixel(point.relative->value) : layout.plot.bottom();
+    const double y =
+        point.relative ? layout.y.pixel(point.relative->value) : layout.unknown.center().y();
     QRectF bars(QPointF(x, y), QSizeF(0, 0));
     if (point.relative) {
       bars.setTop(layout.y.pixel(high(*point.relative)));
@@ -131,6 +133,10 @@ void placeLabels(const Plane& plane, const QFont& font, PlaneLayout& layout) {
       taken.emplace_back(dot.bars.left(), dot.at.y() - 2, dot.bars.width(), 4);
     if (dot.bars.height() > 1)
       taken.emplace_back(dot.at.x() - 2, dot.bars.top(), 4, dot.bars.height());
+  }
+  // What is written at the head of places without an axis.
+  for (const QRectF* place : {&layout.zero, &layout.always, &layout.missing}) {
+    if (!place->isNull()) taken.emplace_back(place->left(), place->top(), place->width(), 16);
   }
   // Those on the front first: they are what the plane is about.
   std::vector<PlaneLayout::Dot*> order;
@@ -195,6 +201,12 @@ PlaneLayout layOutAbove(const Plane& plane, const QRectF& area, const QFont& fon
   PlaneLayout layout;
   layout.plot = area.adjusted(kLeft, kTop, -kRight, -kBottom);
   if (layout.plot.width() < 2 * kPlace || layout.plot.height() < 40) return layout;
+  const bool unknown = std::any_of(plane.points.begin(), plane.points.end(),
+                                   [](const PlanePoint& point) { return !point.relative; });
+  if (unknown) {
+    layout.unknown =
+        QRectF(layout.plot.left(), layout.plot.bottom() - kUnknown, layout.plot.width(), kUnknown);
+  }
   layOutPlaces(plane, layout);
   scaleX(plane, layout);
   scaleY(plane, layout);

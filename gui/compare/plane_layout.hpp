@@ -9,7 +9,8 @@
 // Threading: a plain value.
 // Invariants: No label overlaps another, a mark, or the edge. A point whose name finds no place has a number,
 // and its name is in the list below; in a crowd without room for numbers the list alone has it. Across a place without an axis (all but the stale one) x has no meaning: its
-// points are side by side so that they stay apart. A place that no point needs takes no room.
+// points are side by side so that they stay apart. A point without a throughput lies in a strip of its own below
+// the axis, and not at zero. A place that no point needs takes no room.
 #pragma once
 
 #include <QFont>
@@ -38,6 +39,7 @@ struct PlaneLayout {
   };
   QRectF plot;
   QRectF zero, stale, always, missing;  // The places, left to right; null: not needed.
+  QRectF unknown;  // Below all of them: points whose throughput is not known. Null: there are none.
   Scale x, y;
   std::vector<Tick> x_ticks, y_ticks;
   std::vector<Dot> dots;

@@ -89,6 +89,7 @@ void PlaneView::paint(QPainter& painter, const QRectF& area) const {
     return;
   }
   paintPlaces(painter, layout);
+  paintUnknown(painter, layout);
   paintAxes(painter, layout, area);
   paintFront(painter, layout);
   for (const auto& dot : layout.dots) paintDot(painter, layout, dot);
@@ -124,6 +125,19 @@ void PlaneView::paintPlaces(QPainter& painter, const PlaneLayout& layout) const 
     painter.drawText(QRectF(one.place->left(), one.place->top() + 2, one.place->width(), 14),
                      Qt::AlignHCenter | Qt::AlignTop, tr("no x scale"));
   }
+}
+
+// Below the axis: no throughput is another thing than none.
+void PlaneView::paintUnknown(QPainter& painter, const PlaneLayout& layout) const {
+  if (layout.unknown.isNull()) return;
+  painter.fillRect(layout.unknown, theme().raised);
+  painter.setPen(theme().rule);
+  painter.drawLine(layout.unknown.topLeft(), layout.unknown.topRight());
+  painter.setFont(text_font(8));
+  painter.setPen(theme().muted);
+  painter.drawText(
+      QRectF(layout.unknown.left() - 50, layout.unknown.top(), 46, layout.unknown.height()),
+      Qt::AlignRight | Qt::AlignVCenter, tr("not\nknown"));
 }
 
 void PlaneView::paintAxes(QPainter& painter, const PlaneLayout& layout, const QRectF& area) const {

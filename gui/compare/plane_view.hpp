@@ -35,6 +35,7 @@ class PlaneView : public QWidget {
 
  private:
   void paintPlaces(QPainter& painter, const PlaneLayout& layout) const;
+  void paintUnknown(QPainter& painter, const PlaneLayout& layout) const;
   void paintAxes(QPainter& painter, const PlaneLayout& layout, const QRectF& area) const;
   void paintFront(QPainter& painter, const PlaneLayout& layout) const;
   void paintDot(QPainter& painter, const PlaneLayout& layout, const PlaneLayout::Dot& dot) const;

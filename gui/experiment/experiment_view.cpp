@@ -70,7 +70,8 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
       read_([this](const Results& run) { resultsRead(run); }) {
   auto* split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
-  split->addWidget(makePlans());
+  plans_side_ = makePlans();
+  split->addWidget(plans_side_);
   split->addWidget(makeEditor());
   split->addWidget(makeRun());
   split->setSizes({112, 330, 838});
@@ -100,6 +101,14 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
   if (plans_->count() > 0) plans_->setCurrentRow(0);
   showVerdict();
   showRun();
+}
+
+void ExperimentView::showControls(bool on) {
+  for (QWidget* one : {plans_side_, static_cast<QWidget*>(save_), static_cast<QWidget*>(start_),
+                       static_cast<QWidget*>(stop_), static_cast<QWidget*>(resume_),
+                       static_cast<QWidget*>(open_)}) {
+    one->setVisible(on);
+  }
 }
 
 QWidget* ExperimentView::makePlans() {
@@ -176,11 +185,10 @@ QWidget* ExperimentView::makeRun() {
   table_->verticalHeader()->setDefaultSectionSize(24);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setMinimumSectionSize(50);
-  const int widths[RunMatrix::kColumns] = {78, 0, 56, 92, 76, 90, 90, 90};
-  for (int i = 0; i < RunMatrix::kColumns; ++i) {
+  const int widths[RunMatrix::kMoreAxes] = {78, 0, 56, 92, 76, 90, 90, 90};
+  for (int i = 0; i < RunMatrix::kMoreAxes; ++i) {
     if (i != RunMatrix::kCell) table_->setColumnWidth(i, widths[i]);
   }
-  table_->viewport()->installEventFilter(this);
   connect(matrix_, &QAbstractItemModel::modelReset, this, &ExperimentView::fitCells);
   column->addLayout(row);
   column->addWidget(bar_);
@@ -194,26 +202,22 @@ QWidget* ExperimentView::makeRun() {
   return widget;
 }
 
-// The names of the cells get the room that they need, or what the numbers leave.
+// Axes stand side by side behind the state, each as wide as its values: what has no room is a scroll away and
+// not cut.
 void ExperimentView::fitCells() {
-  constexpr int kLeast = 100, kAround = 12;
-  int others = 0;
-  for (int i = 0; i < RunMatrix::kColumns; ++i) {
-    if (i != RunMatrix::kCell) others += table_->columnWidth(i);
+  constexpr int kLeast = 60, kMost = 260, kAround = 16;
+  QHeaderView* header = table_->horizontalHeader();
+  const QFontMetrics metrics(table_->font());
+  for (int axis = 0; axis < matrix_->axisCount(); ++axis) {
+    const int column = axis == 0 ? RunMatrix::kCell : RunMatrix::kMoreAxes + axis - 1;
+    header->moveSection(header->visualIndex(column), RunMatrix::kCell + axis);
+    int wanted = metrics.horizontalAdvance(matrix_->headerData(column, Qt::Horizontal).toString());
+    for (int row = 0; row < matrix_->rowCount(); ++row) {
+      wanted = std::max(wanted,
+                        metrics.horizontalAdvance(matrix_->index(row, column).data().toString()));
+    }
+    table_->setColumnWidth(column, std::clamp(wanted + kAround, kLeast, kMost));
   }
-  const auto* names = static_cast<QAbstractItemView*>(table_);
-  int wanted = kLeast;
-  for (int row = 0; row < matrix_->rowCount(); ++row) {
-    wanted = std::max(
-        wanted, names->sizeHintForIndex(matrix_->index(row, RunMatrix::kCell)).width() + kAround);
-  }
-  const int room = std::max(kLeast, table_->viewport()->width() - others);
-  table_->setColumnWidth(RunMatrix::kCell, std::min(wanted, room));
-}
-
-bool ExperimentView::eventFilter(QObject* object, QEvent* event) {
-  if (object == table_->viewport() && event->type() == QEvent::Resize) fitCells();
-  return Workspace::eventFilter(object, event);
 }
 
 // ---- plans

@@ -36,6 +36,7 @@ class ExperimentView : public Workspace {
   std::vector<ActionRow> actions() override;
   bool settled() const override;
   QString caption() const override;
+  void showControls(bool on) override;
 
   PlanCheck& check() { return check_; }
   RunProcess& process() { return process_; }
@@ -57,7 +58,6 @@ class ExperimentView : public Workspace {
   QWidget* makeEditor();
   QWidget* makeRun();
   void fitCells();
-  bool eventFilter(QObject* object, QEvent* event) override;
   void fillPlans();
   void loadPlan(const QString& path);
   void edited();
@@ -94,6 +94,7 @@ class ExperimentView : public Workspace {
   PlanEditor* editor_;
   QLabel *plan_title_, *plan_says_, *run_title_, *run_says_;
   QPushButton *save_, *start_, *stop_, *resume_, *open_;
+  QWidget* plans_side_;
   QProgressBar* bar_;
   QTableView* table_;
 };

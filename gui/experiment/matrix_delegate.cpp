@@ -25,7 +25,8 @@ QColor colourOf(RunMatrix::CellState state) {
 
 void MatrixDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
   QStyledItemDelegate::initStyleOption(option, index);
-  if (index.column() >= RunMatrix::kDone) option->font = number_font(9);
+  const bool number = index.column() >= RunMatrix::kDone && index.column() < RunMatrix::kMoreAxes;
+  if (number) option->font = number_font(9);
   if (index.column() == RunMatrix::kState) option->text = QStringLiteral("    ") + option->text;
 }
 

@@ -19,15 +19,6 @@ QString shortText(double value, const std::string& unit) {
   return unit == "ns" ? quantityText(value, unit) : countText(value);
 }
 
-// "net-rx strict" of "workload=net-rx strategy=strict": the plan beside the table has the keys.
-QString valuesOf(const QString& label) {
-  QStringList values;
-  for (const QString& part : label.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
-    values << part.mid(part.indexOf(QLatin1Char('=')) + 1);
-  }
-  return values.join(QStringLiteral("  "));
-}
-
 constexpr const char* kMetricNames[RunMatrix::kMetrics] = {
     "operations_per_s", "map.p50", "unmap.p50", "unmap.p99", "mean_stale_pages"};
 
@@ -45,6 +36,11 @@ void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions, const Q
     row.cell = std::move(cell);
     rows_.push_back(std::move(row));
   }
+  QStringList labels;
+  for (const Row& row : rows_) {
+    labels << (row.cell.label.isEmpty() ? row.cell.id : row.cell.label);
+  }
+  axes_ = cell_axes(labels);
   repetitions_ = repetitions;
   hash_ = hash;
   of_this_plan_ = true;  // Until a run is looked at.
@@ -137,7 +133,7 @@ void RunMatrix::setCurrent(const QString& cell, int repetition) {
 
 void RunMatrix::refresh() {
   if (rows_.empty()) return;
-  emit dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+  emit dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
 }
 
 RunMatrix::CellState RunMatrix::state(int index) const {
@@ -156,16 +152,18 @@ int RunMatrix::rowCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(rows_.size());
 }
 int RunMatrix::columnCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : kColumns;
+  return parent.isValid() ? 0 : kMoreAxes + axisCount() - 1;
 }
 
 QString RunMatrix::text(const Row& row, int index, int column) const {
+  const QStringList& values = axes_.values[static_cast<std::size_t>(index)];
+  if (column >= kMoreAxes) return values.value(column - kMoreAxes + 1);
   static const char* const states[] = {"planned", "running", "partly", "done", "failed"};
   switch (column) {
     case kState:
       return QString::fromLatin1(states[static_cast<int>(state(index))]);
     case kCell:
-      return row.cell.label.isEmpty() ? row.cell.id : valuesOf(row.cell.label);
+      return values.value(0);
     case kDone:
       return QStringLiteral("%1 / %2").arg(row.done).arg(repetitions_);
     default:
@@ -174,7 +172,8 @@ QString RunMatrix::text(const Row& row, int index, int column) const {
 }
 
 QString RunMatrix::tip(const Row& row, int column) const {
-  if (column == kCell) return row.cell.label + QLatin1Char('\n') + row.cell.id;
+  if (column == kCell || column >= kMoreAxes)
+    return row.cell.label + QLatin1Char('\n') + row.cell.id;
   if (column == kState && row.similar > 0) {
     return QStringLiteral(
                "not measured with this plan; %1 has %2 repetitions of a cell with the same "
@@ -189,7 +188,7 @@ QString RunMatrix::tip(const Row& row, int column) const {
 }
 
 QVariant RunMatrix::data(const QModelIndex& index, int role) const {
-  if (!index.isValid() || index.row() >= rowCount() || index.column() >= kColumns) return {};
+  if (!index.isValid() || index.row() >= rowCount() || index.column() >= columnCount()) return {};
   const Row& row = rows_[static_cast<std::size_t>(index.row())];
   switch (role) {
     case Qt::DisplayRole:
@@ -201,19 +200,29 @@ QVariant RunMatrix::data(const QModelIndex& index, int role) const {
     case kShareRole:
       return repetitions_ > 0 ? double(row.done) / repetitions_ : 0.0;
     case Qt::TextAlignmentRole:
-      if (index.column() < kDone) return {};
+      if (index.column() < kDone || index.column() >= kMoreAxes) return {};
       return static_cast<int>(Qt::AlignRight | Qt::AlignVCenter);
     default:
       return {};
   }
 }
 
+QVariant RunMatrix::axisHeader(int section, int role) const {
+  QString name = axes_.names.value(section == kCell ? 0 : section - kMoreAxes + 1);
+  if (!name.isEmpty()) name[0] = name[0].toUpper();
+  if (role == Qt::DisplayRole) return name;
+  if (role == Qt::ToolTipRole) return QStringLiteral("What the plan's axes say");
+  if (role == Qt::TextAlignmentRole) return static_cast<int>(Qt::AlignLeft | Qt::AlignVCenter);
+  return {};
+}
+
 QVariant RunMatrix::headerData(int section, Qt::Orientation orientation, int role) const {
-  if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
-  static const char* const names[] = {"State",   "Cell",      "Done",      "Operations/s",
+  if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
+  if (section == kCell || section >= kMoreAxes) return axisHeader(section, role);
+  static const char* const names[] = {"State",   "",          "Done",      "Operations/s",
                                       "Map p50", "Unmap p50", "Unmap p99", "Stale pages"};
   static const char* const tips[] = {"",
-                                     "What the plan's axes say",
+                                     "",
                                      "Repetitions that are measured, of those planned",
                                      "Operations of the workload in a second",
                                      "Time of a dma_map call: the median",

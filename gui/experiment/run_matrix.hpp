@@ -15,6 +15,7 @@
 
 #include "experiments/results/run_directory.hpp"
 #include "gui/experiment/plan_check.hpp"
+#include "gui/model/cell_axes.hpp"
 
 namespace violet::gui {
 
@@ -30,9 +31,9 @@ class RunMatrix : public QAbstractTableModel {
     kUnmapP50,
     kUnmapP99,
     kStalePages,
-    kColumns
+    kMoreAxes  // Behind all others, so that those keep their numbers; the view shows them behind kCell.
   };
-  static constexpr std::size_t kMetrics = kColumns - kThroughput;
+  static constexpr std::size_t kMetrics = kMoreAxes - kThroughput;
   enum Role { kStateRole = Qt::UserRole + 32, kShareRole };
   enum class CellState { kPlanned, kRunning, kPartly, kDone, kFailed };
 
@@ -53,6 +54,8 @@ class RunMatrix : public QAbstractTableModel {
   CellState state(int row) const;
   int repetitions() const { return repetitions_; }
   bool anythingDone() const;
+  // What tells the cells apart: of these the first is in kCell. At least one.
+  int axisCount() const { return static_cast<int>(axes_.names.size()); }
 
   int rowCount(const QModelIndex& parent = {}) const override;
   int columnCount(const QModelIndex& parent = {}) const override;
@@ -74,10 +77,12 @@ class RunMatrix : public QAbstractTableModel {
   };
   QString text(const Row& row, int index, int column) const;
   QString tip(const Row& row, int column) const;
+  QVariant axisHeader(int section, int role) const;
   void fill(Row& row, const results::CellData& data);
   void refresh();
 
   std::vector<Row> rows_;
+  CellAxes axes_ = cell_axes({});
   int repetitions_ = 0;
   QString hash_;
   bool of_this_plan_ = true;

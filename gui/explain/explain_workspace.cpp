@@ -68,6 +68,7 @@ ExplainWorkspace::ExplainWorkspace(QWidget* parent)
   setTabOrder(picture_, engine_);  // The picture comes first.
   picture_->setFocus();            // Not a button: Space plays.
   connect(&Themes::instance(), &Themes::changed, this, &ExplainWorkspace::restyle);
+  connect(model_, &LessonModel::stepChanged, this, &Workspace::actionsChanged);
   connect(model_, &LessonModel::lessonChanged, this, [this] {
     list_->setCurrentRow(model_->lesson());
     about_->setText(qt(model_->current().about) + QLatin1Char('.'));
@@ -185,6 +186,11 @@ bool ExplainWorkspace::settled() const { return !picture_->moving(); }
 void ExplainWorkspace::paint(QPainter& painter, const QRect& area) {
   picture_->arrive();
   Workspace::paint(painter, area);
+}
+
+void ExplainWorkspace::showControls(bool on) {
+  side_->setVisible(on);
+  text_->showControls(on);
 }
 
 QString ExplainWorkspace::caption() const {

@@ -30,6 +30,7 @@ class ExplainWorkspace : public Workspace {
   bool settled() const override;
   void paint(QPainter& painter, const QRect& area) override;
   QString caption() const override;
+  void showControls(bool on) override;
 
   LessonModel* model() const { return model_; }
   Autoplay* autoplay() const { return play_; }

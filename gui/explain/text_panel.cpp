@@ -182,7 +182,7 @@ void TextPanel::refresh() {
   next_->setEnabled(!model_->atEnd());
   next_->setDefault(!model_->asks());
   showPlay();
-  try_->setVisible(model_->atEnd());
+  try_->setVisible(controls_ && model_->atEnd());
   try_->setText(tr("Try it: %1").arg(model_->plan()));
   try_->setToolTip(QString::fromStdString(
       "Opens the plan in Experiment: " + model_->current().plan_shows + "."));
@@ -198,13 +198,27 @@ void TextPanel::showPlay() {
   count_->setText(count);
 }
 
+void TextPanel::showControls(bool on) {
+  controls_ = on;
+  for (QWidget* one :
+       {static_cast<QWidget*>(back_), static_cast<QWidget*>(next_), static_cast<QWidget*>(play_)}) {
+    one->setVisible(on);
+  }
+  refresh();
+}
+
 void TextPanel::showQuestion() {
   const QStringList choices = model_->choices();
   question_->setVisible(model_->asks());
-  question_->setText(model_->question());
+  QString question = model_->question();
+  for (int i = 0; !controls_ && i < choices.size(); ++i) {
+    question += i == 0 ? QStringLiteral("\n") : QStringLiteral("      ");
+    question += QStringLiteral("%1  %2").arg(QChar('A' + i)).arg(choices[i]);
+  }
+  question_->setText(question);
   for (int i = 0; i < kMostChoices; ++i) {
     QPushButton* button = answers_[static_cast<std::size_t>(i)];
-    button->setVisible(i < choices.size());
+    button->setVisible(controls_ && i < choices.size());
     if (i >= choices.size()) continue;
     button->setText(QStringLiteral("%1  %2").arg(QChar('A' + i)).arg(choices[i]));
     button->setAccessibleName(choices[i]);

@@ -39,6 +39,8 @@ class TextPanel : public QWidget {
   Q_OBJECT
  public:
   TextPanel(LessonModel* model, Autoplay* play, QWidget* parent = nullptr);
+  // Without buttons: the answers to a question are then a line of text.
+  void showControls(bool on);
 
  signals:
   void wantsPlan(const QString& plan);
@@ -60,6 +62,7 @@ class TextPanel : public QWidget {
 
   LessonModel* model_;
   Autoplay* autoplay_;
+  bool controls_ = true;
   QLabel* title_;
   QLabel* verdict_;
   QLabel* text_;

@@ -74,16 +74,27 @@ std::vector<Tick> log_ticks(const Scale& scale, Unit unit, double spacing_px) {
   const double decade_px = pixels / decades;
   const int every = std::max(1, static_cast<int>(std::ceil(spacing_px / decade_px)));
   std::vector<Tick> ticks;
+  std::vector<int> ranks;  // Labels of a lower one come first: powers of ten that are alike apart.
   const int first = static_cast<int>(std::floor(std::log10(scale.low)));
   for (int power = first; power <= static_cast<int>(std::ceil(std::log10(scale.high))); ++power) {
     for (const int factor : {1, 2, 5}) {
       const double at = factor * std::pow(10.0, power);
       if (at < scale.low * (1 - 1e-9) || at > scale.high * (1 + 1e-9)) continue;
-      // 2 and 5 get a label when the decade is wide enough: the closest pair is 2 to 5 decades/log.
-      const bool labelled =
-          factor == 1 ? power % every == 0 : decade_px * std::log10(2.0) >= spacing_px;
-      if (factor == 1 || decade_px > 40)
-        ticks.push_back({at, labelled ? unit_text(unit, at) : QString()});
+      if (factor != 1 && decade_px <= 40) continue;
+      ticks.push_back({at, {}});
+      ranks.push_back(factor != 1 ? 2 : power % every == 0 ? 0 : 1);
+    }
+  }
+  std::vector<double> taken;
+  for (const int rank : {0, 1, 2}) {
+    for (std::size_t i = 0; i < ticks.size(); ++i) {
+      const double px = scale.pixel(ticks[i].at);
+      const bool free = std::none_of(taken.begin(), taken.end(), [&](double other) {
+        return std::abs(other - px) < spacing_px - 1e-6;
+      });
+      if (ranks[i] != rank || !free) continue;
+      ticks[i].label = unit_text(unit, ticks[i].at);
+      taken.push_back(px);
     }
   }
   return ticks;
@@ -91,6 +102,20 @@ std::vector<Tick> log_ticks(const Scale& scale, Unit unit, double spacing_px) {
 
 std::vector<Tick> ticks_of(const Scale& scale, Unit unit, double spacing_px) {
   return scale.log ? log_ticks(scale, unit, spacing_px) : linear_ticks(scale, unit, spacing_px);
+}
+
+TimeSteps round_steps(TimeWindow window, std::uint32_t about) {
+  const double wanted = double(std::max<Nanos>(1, window.length())) / std::max(1u, about);
+  const Nanos step = std::max<Nanos>(1, static_cast<Nanos>(std::llround(round_up(wanted))));
+  const auto floor_of = [step](Nanos at) {
+    return (at >= 0 ? at / step : -((-at + step - 1) / step)) * step;
+  };
+  TimeSteps steps;
+  steps.length = step;
+  steps.window.from = floor_of(window.from);
+  steps.window.to = std::max(floor_of(window.to + step - 1), steps.window.from + step);
+  steps.count = static_cast<std::uint32_t>(steps.window.length() / step);
+  return steps;
 }
 
 namespace {

@@ -47,6 +47,16 @@ struct TimeTicks {
 };
 TimeTicks time_ticks(TimeWindow window, double pixels, double spacing_px);
 
+// Equal steps of a round length, from one of its multiples to another: a sum over each of them says the same in
+// a picture of any width, and stays when the window moves.
+struct TimeSteps {
+  TimeWindow window;  // All of the one that was asked for, and less than a step more at either end.
+  std::uint32_t count = 1;
+  Nanos length = 1;
+};
+// From two fifths of `about` steps to two more than that.
+TimeSteps round_steps(TimeWindow window, std::uint32_t about);
+
 // The smallest of 1, 2, 5 times a power of ten that is >= value.
 double round_up(double value);
 // Where an axis from zero ends: above `highest`, and at `least` (> 0) or more.

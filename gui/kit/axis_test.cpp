@@ -47,6 +47,22 @@ TEST(Axis, LogTicksArePowersOfTenWhenCrowded) {
   }
 }
 
+TEST(Axis, ALogAxisOfAnyPlaceIsLabelledAndItsLabelsStayApart) {
+  for (const double low : {1.0, 8.0, 33.0, 250.0, 480.0}) {
+    for (const double span : {10.0, 12.0, 90.0, 4000.0, 1e6}) {
+      for (const double pixels : {70.0, 130.0, 220.0, 900.0}) {
+        const Scale scale{low, low * span, 0, pixels, true};
+        std::vector<double> labels;
+        for (const Tick& tick : log_ticks(scale, Unit::kNanoseconds, 56)) {
+          if (!tick.label.isEmpty()) labels.push_back(scale.pixel(tick.at));
+        }
+        EXPECT_GE(labels.size(), pixels < 200 ? 1u : 2u) << low << " * " << span << ", " << pixels;
+        for (std::size_t i = 1; i < labels.size(); ++i) EXPECT_GE(labels[i] - labels[i - 1], 55.9);
+      }
+    }
+  }
+}
+
 TEST(Axis, LogScaleGoesBothWays) {
   const Scale scale{10, 1e6, 200, 0, true};
   EXPECT_NEAR(scale.value(scale.pixel(12345)), 12345, 1e-6);
@@ -88,6 +104,23 @@ TEST(AxisTop, LeavesLittleRoomAboveTheHighest) {
     EXPECT_GT(axis_top(value, 1e-3), value);
     EXPECT_LT(axis_top(value, 1e-3), value * 1.4);
   }
+}
+
+TEST(RoundSteps, AreRoundCoverTheWindowAndStayWhenItMoves) {
+  for (Nanos length = 150; length < 20'000'000'000; length *= 7) {
+    for (const Nanos from : {Nanos{-1'234'567}, Nanos{0}, Nanos{987'654'321}}) {
+      const TimeSteps steps = round_steps({from, from + length}, 100);
+      EXPECT_EQ(double(steps.length), round_up(double(steps.length)));
+      EXPECT_LE(steps.window.from, from);
+      EXPECT_GE(steps.window.to, from + length);
+      EXPECT_GT(steps.window.from + steps.length, from);
+      EXPECT_EQ(steps.window.from % steps.length, 0);
+      EXPECT_EQ(steps.window.length(), steps.length * steps.count);
+      EXPECT_GE(steps.count, 40u);
+      EXPECT_LE(steps.count, 102u);
+    }
+  }
+  EXPECT_EQ(round_steps({3, 3}, 100).count, 1u);
 }
 
 TEST(RoundUp, OneTwoFive) {

@@ -3,6 +3,7 @@
 #include <QBuffer>
 #include <QFileInfo>
 #include <QImage>
+#include <QLayout>
 #include <QPageSize>
 #include <QPainter>
 #include <QPdfWriter>
@@ -68,6 +69,8 @@ Status write_pdf(const Picture& picture, const QString& file) {
   QPainter painter;
   if (!painter.begin(&writer))
     return cannot_write(file, QStringLiteral("is it a folder that exists?"));
+  // Else pictures become JPEG: blurred, and in other colours.
+  painter.setRenderHint(QPainter::LosslessImageRendering);
   paint_all(picture, painter);
   if (!painter.end()) return cannot_write(file, QStringLiteral("the disk may be full"));
   return {};
@@ -136,17 +139,28 @@ Status export_picture(const Picture& picture, const QString& file) {
               file.toStdString());
 }
 
-Status export_view(Workspace& view, const QString& file, double scale) {
-  Picture picture{view.name(), view.caption(), view.size(), scale, {}};
-  picture.paint = [&view](QPainter& painter, const QRect& area) { view.paint(painter, area); };
-  return export_picture(picture, file);
+double density_for(const QString& file, double scale) {
+  constexpr double kVectors = 2;
+  return extension(file) == QLatin1String("png") ? scale : kVectors;
 }
 
-Status export_view(QWidget& view, const QString& caption, const QString& file, double scale) {
-  Picture picture{view.accessibleName(), caption, view.size(), scale, {}};
+Status export_view(Workspace& view, QSize size, const QString& file, double scale) {
+  Picture picture{view.name(), view.caption(), size, scale, {}};
+  picture.paint = [&view](QPainter& painter, const QRect& area) { view.paint(painter, area); };
+  view.showControls(false);
+  if (view.layout() != nullptr) view.layout()->activate();
+  const Status written = export_picture(picture, file);
+  view.showControls(true);
+  return written;
+}
+
+Status export_view(QWidget& view, QSize size, const QString& caption, const QString& file,
+                   double scale) {
+  Picture picture{view.accessibleName(), caption, size, scale, {}};
   picture.paint = [&view](QPainter& painter, const QRect& area) {
     painter.save();
     painter.translate(area.topLeft());
+    painter.scale(double(area.width()) / view.width(), double(area.height()) / view.height());
     view.render(&painter, QPoint(), QRegion(),
                 QWidget::DrawWindowBackground | QWidget::DrawChildren);
     painter.restore();

@@ -2,6 +2,8 @@
 // extension, with the run printed under it so that a figure can always be traced to its data.
 //
 // Threading: the main thread.
+// Invariants: The picture has the size that was asked for: what has no room in it is drawn smaller. Buttons
+// are no part of it. Colours are those of the screen: nothing is compressed with losses.
 // Limits: heat maps are pixels inside PDF and SVG; everything else stays vectors.
 #pragma once
 
@@ -30,9 +32,13 @@ struct Picture {
 };
 
 Status export_picture(const Picture& picture, const QString& file);
-// At its present size. The caption of a workspace is its own.
-Status export_view(Workspace& view, const QString& file, double scale = 1);
-Status export_view(QWidget& view, const QString& caption, const QString& file, double scale = 1);
+// `size`: without the caption; the view is drawn to it as it is laid out now. The caption of a workspace is its
+// own, and its controls are hidden while it is drawn.
+Status export_view(Workspace& view, QSize size, const QString& file, double scale = 1);
+Status export_view(QWidget& view, QSize size, const QString& caption, const QString& file,
+                   double scale = 1);
+// How many pixels of data a pixel of the picture may have: vectors are looked at closely, and printed.
+double density_for(const QString& file, double scale);
 // Of the extensions that are written: "png", "pdf", "svg".
 bool can_export_to(const QString& file);
 

@@ -2,14 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <QEvent>
 #include <QFile>
 #include <QImage>
 #include <QPainter>
+#include <QPushButton>
 #include <QTemporaryDir>
+#include <QVBoxLayout>
 #include <QXmlStreamReader>
 
 #include "gui/kit/theme.hpp"
 #include "gui/kit/time_panel.hpp"
+#include "gui/kit/workspace.hpp"
 
 namespace violet::gui {
 namespace {
@@ -78,6 +82,67 @@ TEST(Export, AnSvgIsXmlWhateverTheRunIsCalled) {
   EXPECT_FALSE(xml.hasError()) << xml.errorString().toStdString();
   EXPECT_EQ(title, picture.title);
   EXPECT_EQ(description, QString(picture.caption).remove(QLatin1Char('\x1b')));
+}
+
+TEST(Export, ImagesInAPdfAreStoredWithoutLosses) {
+  const QTemporaryDir folder;
+  Picture picture = red_picture();
+  // A heat map: a yellow pixel in a blue neighbourhood, which JPEG turns grey.
+  picture.paint = [](QPainter& painter, const QRect& area) {
+    QImage image(area.width(), area.height(), QImage::Format_ARGB32_Premultiplied);
+    for (int y = 0; y < image.height(); ++y) {
+      for (int x = 0; x < image.width(); ++x) {
+        image.setPixelColor(x, y,
+                            (x * 7 + y * 3) % 5 == 0 ? QColor(254, 232, 56) : QColor(0, 34, 78));
+      }
+    }
+    painter.drawImage(area, image);
+    painter.drawImage(area, image.convertToFormat(QImage::Format_RGB32));
+  };
+  const QString pdf = folder.filePath(QStringLiteral("a.pdf"));
+  ASSERT_TRUE(export_picture(picture, pdf));
+  const QByteArray file = read(pdf);
+  EXPECT_FALSE(file.contains("DCTDecode")) << "that is JPEG";
+  EXPECT_TRUE(file.contains("/Subtype /Image"));
+}
+
+// Text that is wider than most pictures, and a button.
+class Buttons : public Workspace {
+ public:
+  Buttons() : button_(new QPushButton(QStringLiteral("Start"), this)) {
+    auto* column = new QVBoxLayout(this);
+    column->addWidget(button_);
+    auto* field = new QWidget(this);
+    field->setMinimumSize(500, 400);
+    column->addWidget(field);
+  }
+  QString name() const override { return QStringLiteral("Buttons"); }
+  void showControls(bool on) override { button_->setVisible(on); }
+  QPushButton* button_;
+};
+
+TEST(Export, AWorkspaceIsDrawnWithoutItsButtonsInTheSizeThatWasAsked) {
+  const QTemporaryDir folder;
+  const QString file = folder.filePath(QStringLiteral("a.png"));
+  Buttons view;
+  int drawn = 0;
+  class Counter : public QObject {
+   public:
+    explicit Counter(int& count) : count_(count) {}
+    bool eventFilter(QObject*, QEvent* event) override {
+      count_ += event->type() == QEvent::Paint ? 1 : 0;
+      return false;
+    }
+    int& count_;
+  } counter(drawn);
+  view.button_->installEventFilter(&counter);
+  lay_out(view, {250, 150});
+  EXPECT_GE(view.width(), 500);
+  EXPECT_NEAR(double(view.width()) / view.height(), 250.0 / 150, 0.02);
+  ASSERT_TRUE(export_view(view, {250, 150}, file));
+  EXPECT_EQ(QImage(file).size(), QSize(250, 150));
+  EXPECT_EQ(drawn, 0);
+  EXPECT_FALSE(view.button_->isHidden()) << "on the screen they stay";
 }
 
 TEST(Export, WhatCannotBeWrittenSaysSo) {

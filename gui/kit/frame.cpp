@@ -75,6 +75,9 @@ void draw_legend_mark(QPainter& painter, const QRectF& box, const LegendEntry& e
       painter.drawLine(QPointF(box.center().x(), box.center().y() - 4),
                        QPointF(box.center().x(), box.center().y() + 4));
       break;
+    case Mark::kAbove:
+      draw_above(painter, box.center() - QPointF(0, 3), entry.colour);
+      break;
   }
 }
 
@@ -99,7 +102,7 @@ Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scal
   frame.x = x;
   frame.x.from_px = frame.plot.left();
   frame.x.to_px = frame.plot.right();
-  frame.x_ticks = ticks_of(frame.x, x_unit, 64);
+  frame.x_ticks = ticks_of(frame.x, x_unit, 56);
   return frame;
 }
 
@@ -155,55 +158,88 @@ void draw_title(QPainter& painter, const Frame& frame) {
 
 namespace {
 
-void draw_y_labels(QPainter& painter, const Frame& frame) {
-  const QFontMetricsF metrics(painter.font());
-  for (const Tick& tick : frame.y_ticks) {
-    const double y = crisp(frame.y.pixel(tick.at));
-    painter.setPen(thin(theme().grid));
-    painter.drawLine(QPointF(frame.plot.left(), y), QPointF(frame.plot.right(), y));
+// From the ends to the middle: a plot that is too low for three labels still says where it ends.
+std::vector<std::size_t> ends_first(std::size_t count) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < (count + 1) / 2; ++i) {
+    order.push_back(i);
+    if (count - 1 - i != i) order.push_back(count - 1 - i);
+  }
+  return order;
+}
+
+bool touches(const std::vector<AxisLabel>& labels, const QRectF& box) {
+  return std::any_of(labels.begin(), labels.end(),
+                     [&box](const AxisLabel& other) { return other.box.intersects(box); });
+}
+
+void place_y_labels(const Frame& frame, const QFontMetricsF& metrics,
+                    std::vector<AxisLabel>& labels) {
+  // A label at the edge moves inside instead of being cut, or of reaching into the row below.
+  const double half = metrics.height() / 2;
+  const double lowest = std::min(frame.plot.bottom() + 3, frame.area.bottom()) - half;
+  const double highest = std::min(lowest, frame.area.top() + Frame::kTop + 2);
+  for (const std::size_t i : ends_first(frame.y_ticks.size())) {
+    const Tick& tick = frame.y_ticks[i];
     if (tick.label.isEmpty()) continue;
-    // A label at the edge moves inside instead of being cut.
-    const double centre =
-        std::clamp(y, frame.area.top() + Frame::kTop + 2, frame.area.bottom() - 6);
-    painter.setPen(theme().muted);
-    painter.drawText(QRectF(frame.area.left() + 2, centre - metrics.height() / 2,
-                            frame.plot.left() - frame.area.left() - 8, metrics.height()),
-                     Qt::AlignRight | Qt::AlignVCenter, tick.label);
+    const double centre = std::clamp(crisp(frame.y.pixel(tick.at)), highest, lowest);
+    const double right = frame.plot.left() - 6;
+    const double width =
+        std::min(metrics.horizontalAdvance(tick.label) + 1, right - frame.area.left() - 2);
+    const QRectF box(right - width, centre - half, width, 2 * half);
+    if (!touches(labels, box.adjusted(0, 1, 0, -1))) labels.push_back({box, tick.label});
   }
 }
 
-void draw_x_labels(QPainter& painter, const Frame& frame) {
-  const QFontMetricsF metrics(painter.font());
-  const QRectF row(frame.area.left(), frame.plot.bottom() + 3, frame.area.width(),
-                   metrics.height());
-  double taken = frame.area.left();
+void place_x_labels(const Frame& frame, const QFontMetricsF& metrics,
+                    std::vector<AxisLabel>& labels) {
+  const double top = frame.plot.bottom() + 3;
   if (!frame.x_base.isEmpty()) {
-    painter.setPen(theme().muted);
-    painter.drawText(row.adjusted(6, 0, 0, 0), Qt::AlignLeft | Qt::AlignTop, frame.x_base);
-    taken += 6 + metrics.horizontalAdvance(frame.x_base) + 6;
+    labels.push_back({QRectF(frame.area.left() + 6, top,
+                             metrics.horizontalAdvance(frame.x_base) + 2, metrics.height()),
+                      frame.x_base});
+  }
+  for (const Tick& tick : frame.x_ticks) {
+    if (tick.label.isEmpty()) continue;
+    const double width = metrics.horizontalAdvance(tick.label) + 2;
+    const double left = std::clamp(crisp(frame.x.pixel(tick.at)) - width / 2, frame.area.left(),
+                                   std::max(frame.area.left(), frame.area.right() - width - 2));
+    const QRectF box(left, top, width, metrics.height());
+    if (!touches(labels, box.adjusted(-4, 1, 4, -1))) labels.push_back({box, tick.label});
+  }
+}
+
+void draw_grid(QPainter& painter, const Frame& frame) {
+  painter.setPen(thin(theme().grid));
+  for (const Tick& tick : frame.y_ticks) {
+    const double y = crisp(frame.y.pixel(tick.at));
+    painter.drawLine(QPointF(frame.plot.left(), y), QPointF(frame.plot.right(), y));
   }
   for (const Tick& tick : frame.x_ticks) {
     const double x = crisp(frame.x.pixel(tick.at));
-    painter.setPen(thin(theme().grid));
     painter.drawLine(QPointF(x, frame.plot.top()), QPointF(x, frame.plot.bottom()));
-    if (tick.label.isEmpty()) continue;
-    const double width = metrics.horizontalAdvance(tick.label) + 2;
-    const double left = std::min(x - width / 2, frame.area.right() - width - 2);
-    if (left < taken) continue;
-    taken = left + width + 4;
-    painter.setPen(theme().muted);
-    painter.drawText(QRectF(left, row.top(), width, row.height()), Qt::AlignCenter, tick.label);
   }
 }
 
 }  // namespace
 
+std::vector<AxisLabel> axis_labels(const Frame& frame) {
+  const QFontMetricsF metrics(number_font(8));
+  std::vector<AxisLabel> labels;
+  place_y_labels(frame, metrics, labels);
+  place_x_labels(frame, metrics, labels);
+  return labels;
+}
+
 void draw_frame(QPainter& painter, const Frame& frame) {
   painter.save();
   painter.fillRect(frame.area, theme().panel);
   painter.setFont(number_font(8));
-  draw_y_labels(painter, frame);
-  draw_x_labels(painter, frame);
+  draw_grid(painter, frame);
+  painter.setPen(theme().muted);
+  for (const AxisLabel& label : axis_labels(frame)) {
+    painter.drawText(label.box, Qt::AlignCenter, label.text);
+  }
   painter.restore();
   draw_title(painter, frame);
 }
@@ -262,6 +298,15 @@ void draw_columns(QPainter& painter, const Frame& frame, TimeWindow window,
   painter.restore();
 }
 
+void draw_above(QPainter& painter, const QPointF& tip, const QColor& colour) {
+  painter.save();
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(colour);
+  painter.drawPolygon(QPolygonF({tip, tip + QPointF(-4, 6), tip + QPointF(4, 6)}));
+  painter.restore();
+}
+
 void draw_gap(QPainter& painter, const QRectF& where) {
   QColor colour = theme().muted;
   colour.setAlphaF(0.5f);
@@ -278,19 +323,22 @@ void draw_cursor(QPainter& painter, const Frame& frame, Nanos at) {
   painter.restore();
 }
 
+// Nothing inside it is covered: colours are numbers there.
+void draw_outline(QPainter& painter, const QRectF& around) {
+  painter.save();
+  painter.setBrush(Qt::NoBrush);
+  QPen pen(theme().accent, 2);
+  pen.setJoinStyle(Qt::MiterJoin);
+  painter.setPen(pen);
+  painter.drawRect(around.adjusted(1, 1, -1, -1));
+  painter.restore();
+}
+
 void draw_selected_time(QPainter& painter, const Frame& frame, TimeWindow time) {
   const double left = std::max(frame.plot.left(), frame.x.pixel(static_cast<double>(time.from)));
   const double right = std::min(frame.plot.right(), frame.x.pixel(static_cast<double>(time.to)));
   if (right <= left) return;
-  painter.save();
-  QColor pale = theme().accent;
-  pale.setAlphaF(0.13f);
-  painter.fillRect(QRectF(left, frame.plot.top(), right - left, frame.plot.height()), pale);
-  painter.setPen(thin(theme().accent));
-  for (const double x : {crisp(left), crisp(right) - 1}) {
-    painter.drawLine(QPointF(x, frame.plot.top()), QPointF(x, frame.plot.bottom()));
-  }
-  painter.restore();
+  draw_outline(painter, QRectF(left, frame.plot.top(), right - left, frame.plot.height()));
 }
 
 void draw_note(QPainter& painter, const QRectF& area, const QString& text) {

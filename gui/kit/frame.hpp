@@ -27,7 +27,7 @@ class QPainter;
 namespace violet::gui {
 
 struct LegendEntry {
-  enum class Mark { kLine, kDashed, kDotted, kBox, kHatch, kOutline, kDot, kTick };
+  enum class Mark { kLine, kDashed, kDotted, kBox, kHatch, kOutline, kDot, kTick, kAbove };
   QString text;
   QColor colour;
   Mark mark = Mark::kLine;
@@ -60,6 +60,14 @@ Frame time_frame(const QRectF& area, FrameText text, TimeWindow window, Scale y,
 Frame value_frame(const QRectF& area, FrameText text, Scale x, Unit x_unit, Scale y,
                   double left = Frame::kLeft);
 
+// The labels of both axes where they are drawn, in the font of frames: those that would touch
+// another are left out, the ends of an axis last.
+struct AxisLabel {
+  QRectF box;
+  QString text;
+};
+std::vector<AxisLabel> axis_labels(const Frame& frame);
+
 // Background, grid and labels; then the content; then draw_axes() on top of it.
 void draw_frame(QPainter& painter, const Frame& frame);
 void draw_title(QPainter& painter, const Frame& frame);
@@ -79,10 +87,13 @@ struct ColumnStyle {
 };
 void draw_columns(QPainter& painter, const Frame& frame, TimeWindow window,
                   const std::vector<Column>& columns, const QColor& colour, ColumnStyle style = {});
+// A triangle below the upper edge of a plot: something lies above the axis here.
+void draw_above(QPainter& painter, const QPointF& tip, const QColor& colour);
 // Where events were lost: hatched over the full height.
 void draw_gap(QPainter& painter, const QRectF& where);
 // The cursor all views share, and a selected range.
 void draw_cursor(QPainter& painter, const Frame& frame, Nanos at);
+void draw_outline(QPainter& painter, const QRectF& around);
 void draw_selected_time(QPainter& painter, const Frame& frame, TimeWindow time);
 // A word in the middle: "not available, because ...".
 void draw_note(QPainter& painter, const QRectF& area, const QString& text);

@@ -34,6 +34,27 @@ TEST(Frame, PlotLiesInsideAndAxesAreLabelled) {
   EXPECT_EQ(frame.y.pixel(0), frame.plot.bottom());
 }
 
+TEST(Frame, LabelsNeverTouchAtAnyHeightAndTheEndsStay) {
+  for (double height = 40; height < 200; height += 7) {
+    for (const double high : {1.0, 0.05, 7e5}) {
+      const Frame frame = time_frame(QRectF(0, 0, 400, height), {"Lane", {}, Unit::kPerSecond},
+                                     {0, 1'000'000}, Scale{0, high, 0, 0, false}, height > 100);
+      const auto labels = axis_labels(frame);
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        EXPECT_GE(labels[i].box.top(), 0);
+        EXPECT_LE(labels[i].box.bottom(), height);
+        for (std::size_t j = 0; j < i; ++j) {
+          EXPECT_FALSE(labels[i].box.adjusted(0, 1, 0, -1).intersects(labels[j].box))
+              << labels[i].text.toStdString() << " and " << labels[j].text.toStdString() << " at "
+              << height;
+        }
+      }
+      ASSERT_FALSE(labels.empty());
+      EXPECT_EQ(labels[0].text, unit_text(Unit::kPerSecond, 0));
+    }
+  }
+}
+
 TEST(Frame, AGapIsDrawnAndNotBridged) {
   const Frame frame = time_frame(QRectF(0, 0, 400, 160), {}, {0, 400}, Scale{0, 10, 0, 0, false});
   std::vector<Column> columns(4);

@@ -103,6 +103,7 @@ QToolBar { background: @window; border: none; border-bottom: 1px solid @rule; pa
 QToolBar::separator { background: @rule; width: 1px; margin: 4px; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 3px;
   padding: 3px 8px; color: @text; }
+QToolButton#qt_toolbar_ext_button { padding: 0; background: @raised; }
 QToolButton:hover { background: @raised; }
 QToolButton:checked { background: @raised; border-color: @accent; }
 QToolButton:focus { border-color: @accent; }

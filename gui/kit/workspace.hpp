@@ -28,6 +28,9 @@ struct ActionRow {
   std::function<bool()> checked = {};
 };
 
+// Gives the widget the size, or the least one of the same shape that its contents can be laid out in.
+void lay_out(QWidget& view, QSize wanted);
+
 class Workspace : public QWidget {
   Q_OBJECT
  public:
@@ -35,12 +38,17 @@ class Workspace : public QWidget {
   virtual QString name() const = 0;                        // "Compare": the tab's text.
   virtual std::vector<ActionRow> actions() { return {}; }  // Active while the tab is in front.
   virtual bool settled() const { return true; }
-  // What `--render` and "export view" draw; the default grabs the widget.
+  // Controls are what only a screen has a use for: buttons, choosers, search lines. A picture is laid out
+  // without them.
+  virtual void showControls(bool) {}
+  // What `--render` and "export view" draw; the default draws the widget, scaled to `area`.
   virtual void paint(QPainter& painter, const QRect& area);
   // The run id and the like, printed under an exported picture.
   virtual QString caption() const { return {}; }
 
  signals:
+  // Some of its rows can act now, or cannot any more.
+  void actionsChanged();
   // The status line of the main window.
   void says(const QString& message);
   // "Try it": wants the Experiment workspace with this plan in front.

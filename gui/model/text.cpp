@@ -81,6 +81,10 @@ QString countText(double value) {
   return prefixed(value, 1000, kUnits, 5);
 }
 
+QString callsText(std::uint64_t count) {
+  return count == 1 ? QStringLiteral("1 call") : QStringLiteral("%L1 calls").arg(count);
+}
+
 QString rateText(double per_second) {
   if (!std::isfinite(per_second)) return QStringLiteral("not available");
   const QString count = countText(per_second);

@@ -16,9 +16,11 @@ using namespace query;
 QString addressText(std::uint64_t address);  // 0x0000_ffff_e000
 QString idText(std::uint32_t id);            // "0x28": of an endpoint.
 QString rangeText(const IovaRange& range);
-QString durationText(double ns);      // "621 ns", "2.07 µs", "1.25 s"
-QString timeText(Nanos at);           // "00:01.284 031" since the repetition began
-QString countText(double value);      // "1.23 M", "841"
+QString durationText(double ns);  // "621 ns", "2.07 µs", "1.25 s"
+QString timeText(Nanos at);       // "00:01.284 031" since the repetition began
+QString countText(double value);  // "1.23 M", "841"
+// "1 call", "12,345 calls".
+QString callsText(std::uint64_t count);
 QString rateText(double per_second);  // "4.10 M/s"
 QString bytesText(double bytes);      // "4 KiB"
 QString percentText(double share);    // 0..1 -> "99.2 %"

@@ -8,6 +8,11 @@
 namespace violet::gui {
 namespace {
 
+TEST(Text, OneCallIsNotCalls) {
+  EXPECT_EQ(callsText(0), QStringLiteral("0 calls"));
+  EXPECT_EQ(callsText(1), QStringLiteral("1 call"));
+}
+
 TEST(Text, DurationsHaveThreeDigits) {
   EXPECT_EQ(durationText(621), "621 ns");
   EXPECT_EQ(durationText(2070), "2.07 µs");

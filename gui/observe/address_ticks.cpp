@@ -37,4 +37,18 @@ QString short_address(std::uint64_t address) {
   return groups.join(QLatin1Char('_'));
 }
 
+QString fitting_address(std::uint64_t address, double room,
+                        const std::function<double(const QString&)>& width) {
+  const QString whole = short_address(address);
+  if (width(whole) <= room) return whole;
+  QStringList groups = whole.split(QLatin1Char('_'));
+  QString text;
+  while (groups.size() > 1) {
+    groups.removeFirst();
+    text = QStringLiteral("…_") + groups.join(QLatin1Char('_'));
+    if (width(text) <= room) break;
+  }
+  return text;
+}
+
 }  // namespace violet::gui

@@ -1,6 +1,5 @@
 #include "gui/observe/cells_model.hpp"
 
-#include <QMap>
 #include <QStringList>
 #include <algorithm>
 
@@ -18,49 +17,25 @@ QString cellText(const CellInfo& cell) {
 }
 
 namespace {
-
-// Of "workload=net-rx strategy=strict": the values by their axes.
-QMap<QString, QString> axes_of(const CellInfo& cell) {
-  QMap<QString, QString> axes;
-  for (const QString& part :
-       QString::fromStdString(cell.label).split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
-    const auto equals = part.indexOf(QLatin1Char('='));
-    if (equals > 0) axes[part.left(equals)] = part.mid(equals + 1);
-  }
-  return axes;
+QStringList labels_of(const std::vector<CellInfo>& cells) {
+  QStringList labels;
+  for (const CellInfo& cell : cells) labels << QString::fromStdString(cell.label);
+  return labels;
 }
-
 }  // namespace
 
 QStringList cellNames(const std::vector<CellInfo>& cells) {
   QStringList names;
-  QList<QMap<QString, QString>> all;
-  for (const CellInfo& cell : cells) all << axes_of(cell);
-  QStringList order{QStringLiteral("strategy"), QStringLiteral("workload"),
-                    QStringLiteral("placement")};
-  for (const auto& axes : all) {
-    for (const QString& axis : axes.keys()) {
-      if (!order.contains(axis)) order << axis;
-    }
-  }
-  for (qsizetype i = 0; i < all.size(); ++i) {
-    QStringList parts;
-    for (const QString& axis : order) {
-      const QString value = all[i].value(axis);
-      const bool differs = std::any_of(
-          all.begin(), all.end(), [&](const auto& other) { return other.value(axis) != value; });
-      const bool named = axis == QLatin1String("strategy") || differs;
-      if (named && !value.isEmpty()) parts << value.mid(value.indexOf(QLatin1Char(':')) + 1);
-    }
-    const QString label = QString::fromStdString(cells[static_cast<std::size_t>(i)].label);
-    names << (parts.isEmpty() ? label : parts.join(QStringLiteral(", ")));
+  for (QStringList values : cell_axes(labels_of(cells)).values) {
+    values.removeAll(QString());
+    names << values.join(QStringLiteral(", "));
   }
   return names;
 }
 
 void CellsModel::setCells(std::vector<CellInfo> cells) {
-  names_ = cellNames(cells);
-  const bool grown = cells.size() >= cells_.size() &&
+  CellAxes axes = cell_axes(labels_of(cells));
+  const bool grown = axes.names == axes_.names && cells.size() >= cells_.size() &&
                      std::equal(cells_.begin(), cells_.end(), cells.begin(),
                                 [](const CellInfo& a, const CellInfo& b) {
                                   return a.cell_id == b.cell_id && a.repetition == b.repetition;
@@ -68,21 +43,23 @@ void CellsModel::setCells(std::vector<CellInfo> cells) {
   if (!grown) {
     beginResetModel();
     cells_ = std::move(cells);
+    axes_ = std::move(axes);
     endResetModel();
     return;
   }
   const int before = static_cast<int>(cells_.size()), now = static_cast<int>(cells.size());
   if (now > before) beginInsertRows({}, before, now - 1);
   cells_ = std::move(cells);
+  axes_ = std::move(axes);
   if (now > before) endInsertRows();
-  if (before > 0) emit dataChanged(index(0, 0), index(before - 1, kColumns - 1));
+  if (before > 0) emit dataChanged(index(0, 0), index(before - 1, columnCount() - 1));
 }
 
 int CellsModel::rowCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(cells_.size());
 }
 int CellsModel::columnCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : static_cast<int>(kColumns);
+  return parent.isValid() ? 0 : kMoreAxes + axisCount() - 1;
 }
 
 namespace {
@@ -113,26 +90,31 @@ QVariant CellsModel::data(const QModelIndex& index, int role) const {
   const CellInfo& cell = cells_[static_cast<std::size_t>(index.row())];
   if (role == kStrategyRole) return QString::fromStdString(cell.strategy);
   if (role == Qt::ToolTipRole) return tip_of(cell);
-  if (role == Qt::TextAlignmentRole && index.column() != kLabel) {
+  const bool number = index.column() == kRepetition || index.column() == kEvents;
+  if (role == Qt::TextAlignmentRole && number) {
     return QVariant::fromValue(Qt::Alignment(Qt::AlignRight | Qt::AlignVCenter));
   }
   if (role != Qt::DisplayRole) return {};
+  const QStringList& values = axes_.values[static_cast<std::size_t>(index.row())];
   switch (index.column()) {
     case kLabel:
-      return names_[index.row()] + state_of(cell);
+      return values.value(0) + state_of(cell);
     case kRepetition:
       return cell.repetition + 1;
     case kEvents:
       return countText(double(cell.events));
     default:
-      return {};
+      return values.value(index.column() - kMoreAxes + 1);
   }
 }
 
 QVariant CellsModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (role != Qt::DisplayRole || orientation != Qt::Horizontal) return {};
-  static const char* const kNames[] = {"Cell", "Rep", "Events"};
-  return section >= 0 && section < kColumns ? QString::fromLatin1(kNames[section]) : QString();
+  if (section == kRepetition) return QStringLiteral("Rep");
+  if (section == kEvents) return QStringLiteral("Events");
+  QString name = axes_.names.value(section == kLabel ? 0 : section - kMoreAxes + 1);
+  if (!name.isEmpty()) name[0] = name[0].toUpper();
+  return name;
 }
 
 }  // namespace violet::gui

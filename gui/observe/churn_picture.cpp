@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gui/kit/theme.hpp"
 
@@ -36,23 +37,66 @@ std::optional<std::size_t> column_of(const ChurnAsk& ask, const ChurnQuery& quer
   return static_cast<std::size_t>(column);
 }
 
+// Rows of pixels of a band: [first, last) from the top.
+std::pair<int, int> pixels_of(const ChurnAsk& ask, const ChurnAxis::Band& band) {
+  const double bottom = ask.height * (1 - band.from), top = ask.height * (1 - band.to);
+  return {std::max(0, static_cast<int>(std::floor(top + 0.5))),
+          std::min(ask.height, static_cast<int>(std::floor(bottom + 0.5)))};
+}
+
+// Rows of a grid with anything in them.
+std::vector<bool> used_rows(const ChurnGrid& grid) {
+  std::vector<bool> used(grid.query.rows);
+  for (std::size_t row = 0; row < used.size(); ++row) {
+    const std::size_t start = row * grid.query.columns;
+    for (std::size_t i = start; i < start + grid.query.columns && !used[row]; ++i) {
+      used[row] = grid.operations[i] > 0 || grid.live[i] > 0 || grid.stale[i] > 0;
+    }
+  }
+  return used;
+}
+
+// Which row each row of pixels of a band shows. A hairline gets some pixels above and below it, where nothing
+// else is: then it can be seen, and pointed at.
+void place_rows(ChurnPicture& picture, std::size_t number) {
+  constexpr int kRaise = 2;
+  constexpr std::ptrdiff_t kFewRows = 4, kManyRows = 64;
+  const ChurnAsk& ask = picture.ask;
+  const ChurnAxis::Band& band = ask.bands[number];
+  const ChurnGrid& grid = picture.grids[number];
+  const double bottom = ask.height * (1 - band.from), top = ask.height * (1 - band.to);
+  const double rows = grid.query.rows;
+  const auto row_at = [&](int y) {
+    const double share = (bottom - (y + 0.5)) / (bottom - top);
+    return static_cast<std::uint32_t>(std::clamp(share * rows, 0.0, rows - 1));
+  };
+  const std::vector<bool> used = used_rows(grid);
+  const auto count = std::count(used.begin(), used.end(), true);
+  const bool raise = count > 0 && count <= kFewRows && std::ssize(used) >= kManyRows;
+  const int reach = raise ? static_cast<int>(kRaise * ask.density) : 0;
+  picture.raised |= raise;
+  const auto [first, last] = pixels_of(ask, band);
+  for (int y = first; y < last; ++y) {
+    std::uint32_t row = row_at(y);
+    for (int away = 1; away <= reach && !used[row]; ++away) {
+      for (const int other : {y - away, y + away}) {
+        if (other >= first && other < last && used[row_at(other)]) row = row_at(other);
+      }
+    }
+    picture.rows[static_cast<std::size_t>(y)] = row;
+  }
+}
+
 class Painter {
  public:
   explicit Painter(ChurnPicture& picture)
       : picture_(picture), theme_(picture.ask.dark ? Themes::dark() : Themes::light()) {}
 
   void band(std::size_t number) {
-    const ChurnAsk& ask = picture_.ask;
-    const ChurnAxis::Band& band = ask.bands[number];
-    const ChurnGrid& grid = picture_.grids[number];
-    const double bottom = ask.height * (1 - band.from), top = ask.height * (1 - band.to);
-    const int first = std::max(0, static_cast<int>(std::floor(top + 0.5)));
-    const int last = std::min(ask.height, static_cast<int>(std::floor(bottom + 0.5)));
-    const double rows = grid.query.rows;
+    const auto [first, last] = pixels_of(picture_.ask, picture_.ask.bands[number]);
     for (int y = first; y < last; ++y) {
-      const double share = (bottom - (y + 0.5)) / (bottom - top);
-      const auto row = static_cast<std::uint32_t>(std::clamp(share * rows, 0.0, rows - 1));
-      line(y, grid, row);
+      if (const auto row = picture_.rows[static_cast<std::size_t>(y)])
+        line(y, picture_.grids[number], *row);
     }
   }
 
@@ -81,14 +125,15 @@ class Painter {
   }
 
   // The longer a page was stale in the square, the denser the hatching: every eighth diagonal, or
-  // fourth, or two of four.
+  // fourth, or two of four. Beside each there is a line of the background: the alarm colour alone can hardly
+  // be told from the yellow of many calls.
   QRgb hatched(int x, int y, double share, QRgb colour) const {
-    const int diagonal = (x + y) & 7;
-    const bool on = share > 0.5    ? (diagonal & 3) < 2
-                    : share > 0.02 ? (diagonal & 3) == 0
-                                   : diagonal == 0;
-    // Whole for what stays stale; pale for a moment of it, which must not hide the calls.
-    if (on) return share > 0.02 ? theme_.stale.rgb() : over(colour, theme_.stale, 0.55);
+    const double density = picture_.ask.density;
+    const int diagonal = static_cast<int>((x + y) / density) & 7;
+    const int within = share > 0.02 ? diagonal & 3 : diagonal;
+    const int lines = share > 0.5 ? 2 : 1;
+    if (within < lines) return theme_.stale.rgb();
+    if (within == lines) return over(colour, theme_.panel, 0.8);
     return share > 0.02 ? over(colour, theme_.stale, 0.2 + 0.25 * share) : colour;
   }
 
@@ -141,6 +186,8 @@ ChurnPicture draw_churn(const CellQueries& trace, const ChurnAsk& ask) {
       if (at && grid.gap[*at]) picture.gap[x] = true;
     }
   }
+  picture.rows.resize(static_cast<std::size_t>(picture.image.height()));
+  for (std::size_t i = 0; i < ask.bands.size(); ++i) place_rows(picture, i);
   Painter painter(picture);
   for (std::size_t i = 0; i < ask.bands.size(); ++i) painter.band(i);
   return picture;
@@ -159,17 +206,19 @@ IovaRange counted_range(const ChurnGrid& grid, const IovaRange& row) {
 }  // namespace
 
 std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, double y_from_bottom) {
-  const double share = y_from_bottom / std::max(1, picture.ask.height);
+  const double share = y_from_bottom * picture.ask.density / std::max(1, picture.ask.height);
   for (std::size_t i = 0; i < picture.ask.bands.size(); ++i) {
     const ChurnAxis::Band& band = picture.ask.bands[i];
     if (share < band.from || share >= band.to) continue;
     const ChurnQuery& query = picture.grids[i].query;
     ChurnPoint point;
     point.band = i;
-    const double rows = query.rows;
-    point.row = static_cast<std::uint32_t>(
-        std::clamp((share - band.from) / (band.to - band.from) * rows, 0.0, rows - 1));
-    const auto column = column_of(picture.ask, query, x);
+    const auto y = static_cast<std::ptrdiff_t>(std::ceil(picture.ask.height * (1 - share))) - 1;
+    const auto shown = picture.rows[static_cast<std::size_t>(
+        std::clamp(y, std::ptrdiff_t{0}, std::ssize(picture.rows) - 1))];
+    if (!shown) return std::nullopt;
+    point.row = *shown;
+    const auto column = column_of(picture.ask, query, x * picture.ask.density);
     if (!column) return std::nullopt;
     point.column = static_cast<std::uint32_t>(*column);
     point.index = std::size_t{point.row} * query.columns + point.column;

@@ -4,7 +4,9 @@
 // Threading: pure; runs on the pool.
 // Invariants: A band of addresses is one question, of at most a row a pixel. A pixel in which a
 // page was stale for any time shows the alarm colour in its hatching; a pixel without never does.
-// A column of a grid is drawn as wide as it is: several pixels where the answer is no finer.
+// A column of a grid is drawn as wide as it is: several pixels where the answer is no finer. Where all that
+// is mapped lies in a few rows of a whole address space, those rows are drawn higher than they are, over
+// empty ones.
 #pragma once
 
 #include <QImage>
@@ -23,7 +25,8 @@ enum class ChurnColour : std::uint8_t { kCalls, kReuses };
 struct ChurnAsk {
   TimeWindow window;
   std::vector<ChurnAxis::Band> bands;
-  int columns = 1, height = 1;  // Pixels.
+  int columns = 1, height = 1;  // Pixels,
+  double density = 1;           // and how many of them lie side by side in a pixel of the view.
   Filter filter;                // Its range narrows nothing here: the axis shows addresses.
   ChurnColour colour = ChurnColour::kCalls;
   bool live = true, stale = true;  // Overlays.
@@ -34,6 +37,9 @@ struct ChurnPicture {
   ChurnAsk ask;
   QImage image;                  // columns x height.
   std::vector<ChurnGrid> grids;  // One a band: for the tool tip.
+  // The row of its band's grid that each row of pixels shows, from the top; nothing in a break.
+  std::vector<std::optional<std::uint32_t>> rows;
+  bool raised = false;  // Rows are drawn higher than they are.
   std::vector<bool> gap;
   HeatScale scale;
   double stale_share = 0;  // Of the squares with anything in them.
@@ -43,7 +49,7 @@ struct ChurnPicture {
 
 ChurnPicture draw_churn(const CellQueries& trace, const ChurnAsk& ask);
 
-// The place in a grid under a point of its picture; nothing in a break.
+// The place in a grid under a point of its picture, in pixels of the view; nothing in a break.
 struct ChurnPoint {
   std::size_t band = 0, index = 0;
   std::uint32_t column = 0, row = 0;

@@ -39,8 +39,13 @@ void ChurnView::ask() {
   ChurnAsk ask;
   ask.window = session()->window();
   ask.bands = axis_.bands();
-  ask.columns = static_cast<int>(columns());
-  ask.height = static_cast<int>(std::max(1.0, plotRect().height()));
+  // Each pixel takes sixteen bytes and some time: a large screen of many dots gets fewer than it has.
+  constexpr double kMostPixels = 4e6;
+  const QSizeF plot = plotRect().size();
+  ask.density = std::clamp(std::sqrt(kMostPixels / std::max(1.0, plot.width() * plot.height())),
+                           1.0, density());
+  ask.columns = static_cast<int>(std::max(1.0, plot.width() * ask.density));
+  ask.height = static_cast<int>(std::max(1.0, plot.height() * ask.density));
   ask.filter = session()->filter();
   ask.colour = colour_;
   ask.live = live_;
@@ -157,11 +162,13 @@ FrameText ChurnView::frameText() const {
                                                  : tr("Churn by IOVA (hex)");
   }
   text.title += coarse + sampledNote();
+  if (picture_.raised) text.title += tr(", rows raised to be seen");
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
-  if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
+  // The alarm first: a narrow panel has room for one.
   if (stale_)
     text.legend.push_back({tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch});
+  if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
   return text;
 }
 
@@ -241,10 +248,9 @@ void ChurnView::paintMarks(QPainter& painter, const Frame& frame) const {
   if (const auto& range = session()->filter().range) {
     const auto low = axis_.place(range->first.value), high = axis_.place(range->last.value);
     if (low && high) {
-      QColor pale = theme().accent;
-      pale.setAlphaF(0.13f);
       const double top = yOf(frame.plot, *high), bottom = yOf(frame.plot, *low);
-      painter.fillRect(QRectF(frame.plot.left(), top, frame.plot.width(), bottom - top), pale);
+      draw_outline(painter,
+                   QRectF(frame.plot.left(), top, frame.plot.width(), std::max(3.0, bottom - top)));
     }
   }
   const auto page = session()->page();
@@ -285,9 +291,13 @@ void ChurnView::paintBands(QPainter& painter, const Frame& frame) const {
       painter.setPen(theme().rule);
       painter.drawLine(QPointF(frame.plot.left() - 4, y), QPointF(frame.plot.left() - 1, y));
       painter.setPen(theme().muted);
-      painter.drawText(QRectF(frame.area.left(), centre - metrics.height() / 2,
-                              frame.plot.left() - frame.area.left() - 8, metrics.height()),
-                       Qt::AlignRight | Qt::AlignVCenter, short_address(address));
+      const double room = frame.plot.left() - frame.area.left() - 10;
+      const QString label = fitting_address(address, room, [&metrics](const QString& text) {
+        return metrics.horizontalAdvance(text);
+      });
+      painter.drawText(
+          QRectF(frame.area.left() + 2, centre - metrics.height() / 2, room, metrics.height()),
+          Qt::AlignRight | Qt::AlignVCenter, label);
     }
   }
   painter.restore();
@@ -308,8 +318,8 @@ QString ChurnView::describe(const QPointF& at) const {
   if (found->range.size_minus_one() >= ChurnAxis::kPage) {
     says += tr(" and %1 after it").arg(bytesText(double(found->range.size_minus_one()) + 1));
   }
-  says += tr("\n%1 calls, %2 of them map a page again")
-              .arg(grid.operations[found->index])
+  says += tr("\n%1, of which %2 map a page again")
+              .arg(callsText(grid.operations[found->index]))
               .arg(grid.reuses[found->index]);
   if (grid.live[found->index] > 0) {
     says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->index])));

@@ -1,5 +1,7 @@
 #include "gui/observe/distribution.hpp"
 
+#include <QFontMetricsF>
+#include <QObject>
 #include <QPainter>
 #include <QPainterPath>
 #include <algorithm>
@@ -11,17 +13,43 @@
 
 namespace violet::gui {
 
-std::optional<BinRange> used_bins(const TimeHistogram& counts) {
+namespace {
+
+// The highest bin that is shown: beyond it lie a few at most, and at least a quarter of the axis.
+std::size_t last_shown(const TimeHistogram& counts, std::size_t first, std::size_t last) {
+  constexpr std::uint64_t kShare = 10'000, kFew = 3, kEnough = 100, kLeast = 20;
+  constexpr std::size_t kHalfDecade = 13;
+  const auto all = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  const std::uint64_t few = all >= kEnough ? kFew : all >= kLeast ? 1 : 0;
+  const std::uint64_t most = std::max(all / kShare, few);
+  std::uint64_t beyond = 0;
+  std::size_t bin = last;
+  while (bin > first && beyond + counts[bin] <= most) beyond += counts[bin--];
+  while (counts[bin] == 0) --bin;
+  return last - bin >= std::max(kHalfDecade, (last - first) / 4) ? bin : last;
+}
+
+}  // namespace
+
+std::optional<ShownBins> shown_bins(const TimeHistogram& counts) {
   const auto some = [](std::uint64_t count) { return count > 0; };
-  const auto first = std::find_if(counts.begin(), counts.end(), some);
-  if (first == counts.end()) return std::nullopt;
-  const auto last = std::find_if(counts.rbegin(), counts.rend(), some);
-  const auto from = static_cast<std::size_t>(first - counts.begin());
-  const auto to = static_cast<std::size_t>(last.base() - counts.begin()) - 1;
+  const auto lowest = std::find_if(counts.begin(), counts.end(), some);
+  if (lowest == counts.end()) return std::nullopt;
+  const auto highest = std::find_if(counts.rbegin(), counts.rend(), some);
+  const auto from = static_cast<std::size_t>(lowest - counts.begin());
+  const auto end = static_cast<std::size_t>(highest.base() - counts.begin()) - 1;
+  const std::size_t to = last_shown(counts, from, end);
   // A decade at least: less may have no round number in it.
   constexpr std::size_t kDecade = 27;
   const std::size_t pad = std::max<std::size_t>(1, (kDecade - std::min(kDecade, to - from)) / 2);
-  return BinRange{from > pad ? from - pad : 0, std::min(to + pad, LatencyBins::kCount - 1)};
+  ShownBins shown;
+  shown.first = from > pad ? from - pad : 0;
+  shown.last = std::min(to + pad, LatencyBins::kCount - 1);
+  if (shown.last >= end) return shown;
+  shown.beyond = std::accumulate(counts.begin() + static_cast<std::ptrdiff_t>(shown.last) + 1,
+                                 counts.end(), std::uint64_t{0});
+  shown.highest = end;
+  return shown;
 }
 
 namespace {
@@ -31,14 +59,14 @@ constexpr double kCdfLabels = 38;   // Room at the right for the second axis.
 constexpr double kNarrowLeft = 52;  // Room for the y labels of a small panel.
 
 struct Shape {
-  BinRange bins;
+  ShownBins bins;
   double total = 0, most = 1;
 };
 
 Shape shape_of(const Distribution& d) {
   Shape shape;
   shape.bins =
-      used_bins(d.counts).value_or(BinRange{LatencyBins::of(100), LatencyBins::of(100000)});
+      shown_bins(d.counts).value_or(ShownBins{LatencyBins::of(100), LatencyBins::of(100000)});
   shape.total = double(std::accumulate(d.counts.begin(), d.counts.end(), d.zeros));
   shape.most = double(std::max(d.zeros, *std::max_element(d.counts.begin(), d.counts.end())));
   return shape;
@@ -84,6 +112,22 @@ void draw_cdf(QPainter& painter, const Frame& frame, const Distribution& d, cons
   painter.setRenderHint(QPainter::Antialiasing, false);
 }
 
+// At the right end of the axis, which they are beyond: between the bars and the CDF there.
+void draw_beyond(QPainter& painter, const Frame& frame, const ShownBins& bins) {
+  if (bins.beyond == 0) return;
+  painter.setFont(text_font(8));
+  const QFontMetricsF metrics(painter.font());
+  const QString says =
+      QObject::tr("%1 beyond, %2 at most \u25b8")
+          .arg(countText(double(bins.beyond)), durationText(LatencyBins::low(bins.highest + 1)));
+  const double width = std::min(metrics.horizontalAdvance(says) + 8, frame.plot.width());
+  const QRectF box(frame.plot.right() - width, frame.plot.center().y() - metrics.height() / 2,
+                   width, metrics.height());
+  painter.fillRect(box, theme().panel);
+  painter.setPen(theme().text);
+  painter.drawText(box, Qt::AlignCenter, metrics.elidedText(says, Qt::ElideLeft, width));
+}
+
 void draw_cdf_labels(QPainter& painter, const Frame& frame) {
   painter.setFont(number_font(8));
   painter.setPen(theme().muted);
@@ -119,7 +163,7 @@ Frame distribution_frame(const QRectF& area, const Distribution& d, const Shape&
                             Unit::kNanoseconds, y, both ? Frame::kLeft : kNarrowLeft);
   if (!d.zeros_label.isEmpty()) {
     frame.x.from_px = frame.plot.left() + kZeroBar;
-    frame.x_ticks = ticks_of(frame.x, Unit::kNanoseconds, 64);
+    frame.x_ticks = ticks_of(frame.x, Unit::kNanoseconds, 56);
   }
   return frame;
 }
@@ -135,6 +179,7 @@ void draw_distribution(QPainter& painter, const QRectF& area, const Distribution
   if (shape.total == 0) return draw_note(painter, frame.plot, d.note);
   if (part != DistributionPart::kCdf) draw_bars(painter, frame, d, shape);
   if (part != DistributionPart::kBars) draw_cdf(painter, frame, d, shape);
+  draw_beyond(painter, frame, shape.bins);
   draw_axes(painter, frame);
   if (part == DistributionPart::kBoth) draw_cdf_labels(painter, frame);
 }

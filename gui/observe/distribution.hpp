@@ -33,10 +33,15 @@ enum class DistributionPart { kBoth, kBars, kCdf };
 void draw_distribution(QPainter& painter, const QRectF& area, const Distribution& distribution,
                        DistributionPart part = DistributionPart::kBoth);
 
-// The range of bins that hold something, with a bin of margin; nothing for an empty histogram.
-struct BinRange {
+// The bins that an axis shows: all that hold something, with a bin of margin, but for a few operations
+// far above all others (of 10,000 one, three of 100, and one of 20), which would leave the rest a corner of the
+// picture. How many those are and how long they took is said beside the axis.
+struct ShownBins {
   std::size_t first = 0, last = 0;
+  std::uint64_t beyond = 0;  // Operations in higher bins,
+  std::size_t highest = 0;   // and the highest bin of those.
 };
-std::optional<BinRange> used_bins(const TimeHistogram& counts);
+// Nothing for an empty histogram.
+std::optional<ShownBins> shown_bins(const TimeHistogram& counts);
 
 }  // namespace violet::gui

@@ -44,27 +44,8 @@ QList<qreal> dash_of(std::size_t below) {
   return below == 1 ? QList<qreal>{6, 6} : QList<qreal>{3, 9};
 }
 
-// Single events over a pixel each are a fringe: over some pixels they are a rate.
-void smooth(std::vector<Column>& columns) {
-  constexpr std::size_t kOver = 6;
-  for (std::size_t first = 0; first < columns.size(); first += kOver) {
-    const std::size_t end = std::min(first + kOver, columns.size());
-    double sum = 0, known = 0;
-    for (std::size_t i = first; i < end; ++i) {
-      if (!columns[i].known() || columns[i].gap) continue;
-      sum += double(columns[i].mean);
-      ++known;
-    }
-    for (std::size_t i = first; i < end; ++i) {
-      Column& column = columns[i];
-      if (!column.known() || column.gap) {
-        column = {0, 0, 0, 0, column.gap};
-        continue;
-      }
-      column.low = column.mean = column.high = static_cast<float>(sum / known);
-    }
-  }
-}
+// Single events over a pixel each are a fringe: over equal times they are a rate.
+constexpr std::uint32_t kRateSteps = 150;
 
 QString reason_text(std::uint8_t reason) {
   switch (reason) {
@@ -91,10 +72,10 @@ EngineView::EngineView(Session* session, QWidget* parent)
 
 void EngineView::ask() {
   query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
-    Answer answer{trace->engine(window, columns), trace->faults(window, kMostFaults)};
-    smooth(answer.engine.kicks_per_s);
-    smooth(answer.engine.flushes_per_s);
-    return answer;
+    const TimeSteps steps = round_steps(window, kRateSteps);
+    EngineColumns rates = trace->engine(steps.window, steps.count);
+    return Answer{trace->engine(window, columns), std::move(rates), double(steps.length),
+                  trace->faults(window, kMostFaults)};
   });
 }
 
@@ -154,14 +135,18 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
               1,
               {{tr("hits"), t.translate, &e.hits_per_s}, {tr("misses"), t.fault, &e.misses_per_s}},
               tr("No lookups in this window")};
-  lanes[3] = {tr("Invalidations and kicks (per second)"),
+  const EngineColumns& rates = answer_.rates;
+  const QString over = answer_.rate_step_ns > 0
+                           ? tr("; kicks, flushes over %1").arg(durationText(answer_.rate_step_ns))
+                           : QString();
+  lanes[3] = {tr("Invalidations and kicks (per second%1)").arg(over),
               Unit::kPerSecond,
               1,
               {{tr("invalidations"), t.unmap, &e.invalidations_per_s},
                {tr("grace periods"), t.translate, &e.grace_periods_per_s},
                {tr("requests that waited"), t.copy, &e.parked_per_s},
-               {tr("kicks"), t.map, &e.kicks_per_s},
-               {tr("flushes"), t.fault, &e.flushes_per_s}},
+               {tr("kicks"), t.map, &rates.kicks_per_s, &rates.window},
+               {tr("flushes"), t.fault, &rates.flushes_per_s, &rates.window}},
               tr("No invalidations in this window")};
   return lanes;
 }
@@ -221,7 +206,7 @@ void EngineView::paintLane(QPainter& painter, const QRectF& area, const Lane& la
     }
     for (std::size_t i = 0; i < lane.series.size(); ++i) {
       const Series& series = lane.series[i];
-      draw_columns(painter, frame, answer_.engine.window, *series.columns, series.colour,
+      draw_columns(painter, frame, windowOf(series), *series.columns, series.colour,
                    {Between::kHeld, false, true, 1.5, dash_of(twins(lane, i))});
     }
   });
@@ -309,7 +294,7 @@ QString EngineView::describe(const QPointF& at) const {
   for (const Series& series : all[number].series) {
     if (series.columns->empty()) continue;
     const Column& column =
-        (*series.columns)[columnAt(answer_.engine.window, series.columns->size(), time)];
+        (*series.columns)[columnAt(windowOf(series), series.columns->size(), time)];
     if (!column.known()) continue;
     says += QStringLiteral("\n%1 %2").arg(series.name,
                                           unit_text(all[number].unit, double(column.mean)));

@@ -20,6 +20,7 @@ class EngineView : public ObserveView {
 
   void paint(QPainter& painter, const QRectF& area) override;
   const EngineColumns& engine() const { return answer_.engine; }
+  const EngineColumns& rates() const { return answer_.rates; }
   const std::vector<FaultLine>& faults() const { return answer_.faults; }
 
  signals:
@@ -35,6 +36,9 @@ class EngineView : public ObserveView {
  private:
   struct Answer {
     EngineColumns engine;
+    EngineColumns
+        rates;  // Of what are single events: over steps of a round length, whatever the width.
+    double rate_step_ns = 0;
     std::vector<FaultLine> faults;
   };
   // One line of a lane.
@@ -42,6 +46,7 @@ class EngineView : public ObserveView {
     QString name;
     QColor colour;
     const std::vector<Column>* columns;
+    const TimeWindow* window = nullptr;  // Null: that of the engine's columns.
     std::optional<double> mean() const;  // Over the window; nothing: none was seen.
   };
   struct Lane {
@@ -52,6 +57,9 @@ class EngineView : public ObserveView {
     QString missing;  // Said when there is no series with anything in it.
   };
   std::vector<Lane> lanes() const;
+  TimeWindow windowOf(const Series& series) const {
+    return series.window != nullptr ? *series.window : answer_.engine.window;
+  }
   void paintLane(QPainter& painter, const QRectF& area, const Lane& lane, bool x_labels) const;
   void paintFaults(QPainter& painter, const QRectF& area) const;
   std::size_t laneAt(double y) const;

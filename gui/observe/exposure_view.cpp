@@ -15,33 +15,17 @@ namespace {
 constexpr double kTallExposure = 320;
 constexpr double kProbeRow = 14;
 
-// While single windows can be told apart, their steps; from further away, where every pixel holds some,
-// what they come to over some pixels.
-std::vector<Column> mean_line(const ExposureColumns& answer) {
-  constexpr std::size_t kOver = 12;
-  std::vector<Column> line = answer.stale_pages;
-  if (!answer.unmaps || answer.unmaps->count < line.size() / 4) return line;
-  for (std::size_t first = 0; first < line.size(); first += kOver) {
-    const std::size_t end = std::min(first + kOver, line.size());
-    double sum = 0, seen = 0;
-    for (std::size_t i = first; i < end; ++i) {
-      if (!line[i].known()) continue;
-      sum += double(line[i].mean);
-      ++seen;
-    }
-    for (std::size_t i = first; i < end; ++i) {
-      if (line[i].known()) line[i].mean = static_cast<float>(sum / seen);
-    }
-  }
-  return line;
-}
+// Of fewer windows than that every one is drawn; of more, what they come to over equal times.
+constexpr std::uint64_t kSingleWindows = 200;
+constexpr std::uint32_t kMeanSteps = 100;
 }  // namespace
 
 ExposureView::ExposureView(Session* session, QWidget* parent)
     : ObserveView(session, tr("Exposure"), parent), query_([this](Answer answer) {
         answer_ = std::move(answer.window);
         selected_ = std::move(answer.selected);
-        mean_ = mean_line(answer_);
+        mean_ = std::move(answer.mean);
+        mean_step_ns_ = answer.mean_step_ns;
         update();
         emit answered();
       }) {
@@ -55,6 +39,11 @@ void ExposureView::ask() {
   query_.ask([trace = cell(), query, selected = session()->selectedTime()] {
     Answer answer;
     answer.window = trace->exposure(query);
+    if (answer.window.unmaps && answer.window.unmaps->count >= kSingleWindows) {
+      const TimeSteps steps = round_steps(query.window, kMeanSteps);
+      answer.mean = trace->exposure({steps.window, steps.count, query.filter});
+      answer.mean_step_ns = double(steps.length);
+    }
     answer.selected = selected ? trace->exposure({*selected, 1, query.filter}) : answer.window;
     return answer;
   });
@@ -62,8 +51,8 @@ void ExposureView::ask() {
 
 void ExposureView::forget() {
   query_.cancel();
-  answer_ = selected_ = {};
-  mean_.clear();
+  answer_ = selected_ = mean_ = {};
+  mean_step_ns_ = 0;
   emit answered();
 }
 
@@ -127,7 +116,9 @@ void ExposureView::paintStale(QPainter& painter, const QRectF& area) {
   if (most() > 0) {
     QColor pale = t.stale;
     pale.setAlphaF(0.35f);
-    text.legend = {{tr("mean"), t.stale, LegendEntry::Mark::kLine},
+    const QString line =
+        mean_step_ns_ > 0 ? tr("mean over %1").arg(durationText(mean_step_ns_)) : tr("pages");
+    text.legend = {{line, t.stale, LegendEntry::Mark::kLine},
                    {tr("lowest to highest"), pale, LegendEntry::Mark::kBox}};
   }
   if (answer_.probes && answer_.probes->count > 0) {
@@ -154,7 +145,8 @@ void ExposureView::paintLevel(QPainter& painter, const Frame& frame) const {
   const auto& columns = answer_.stale_pages;
   if (most() > 0) {
     draw_columns(painter, frame, answer_.query.window, columns, theme().stale, {.line = false});
-    draw_columns(painter, frame, answer_.query.window, mean_, theme().stale,
+    const ExposureColumns& line = mean_step_ns_ > 0 ? mean_ : answer_;
+    draw_columns(painter, frame, line.query.window, line.stale_pages, theme().stale,
                  {.spread = false, .width = 1.6});
     return;
   }

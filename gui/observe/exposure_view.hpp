@@ -18,6 +18,8 @@ class ExposureView : public ObserveView {
   const ExposureColumns& exposure() const { return answer_; }
   // Of the selected time, or of the window.
   const ExposureColumns& selected() const { return selected_; }
+  // The line, where it is a mean over steps.
+  const ExposureColumns& mean() const { return mean_; }
   // The words in the plot.
   QString verdictText() const;
 
@@ -53,9 +55,11 @@ class ExposureView : public ObserveView {
 
   struct Answer {
     ExposureColumns window, selected;
+    ExposureColumns mean;     // Over steps of a round length, whatever the picture's width,
+    double mean_step_ns = 0;  // or 0: every single window is drawn.
   };
-  ExposureColumns answer_, selected_;
-  std::vector<Column> mean_;
+  ExposureColumns answer_, selected_, mean_;
+  double mean_step_ns_ = 0;
   Query<Answer> query_;
 };
 

@@ -1,5 +1,6 @@
 #include "gui/observe/latency_view.hpp"
 
+#include <QFontMetricsF>
 #include <QPainter>
 #include <QPainterPath>
 #include <algorithm>
@@ -20,7 +21,7 @@ bool isKnown(const PercentileLine& line) {
                      [](const Column& step) { return step.known(); });
 }
 
-QImage heat_of(const LatencyGrid& grid, BinRange bins, const HeatScale& scale, bool dark) {
+QImage heat_of(const LatencyGrid& grid, const ShownBins& bins, const HeatScale& scale, bool dark) {
   const int columns = static_cast<int>(grid.query.columns);
   const int rows = static_cast<int>(bins.last - bins.first + 1);
   return heat_image(
@@ -78,18 +79,37 @@ LatencyView::Answer LatencyView::answer(const CellQueries& trace, const LatencyQ
     narrow.columns = 1;
     result.selected = trace.latency(narrow);
   }
-  const auto bins = used_bins(result.grid.histogram);
+  const auto bins = shown_bins(result.grid.histogram);
   if (!bins) return result;
   result.bins = *bins;
   result.scale = HeatScale::of(result.grid.counts);
   result.image = heat_of(result.grid, *bins, result.scale, dark);
+  result.above = above_of(result.grid, *bins);
   return result;
+}
+
+std::vector<LatencyView::Above> LatencyView::above_of(const LatencyGrid& grid,
+                                                      const ShownBins& bins) {
+  std::vector<Above> above;
+  if (bins.beyond == 0) return above;
+  for (std::size_t column = 0; column < grid.query.columns; ++column) {
+    Above one{column};
+    for (std::size_t bin = bins.last + 1; bin < LatencyBins::kCount; ++bin) {
+      const std::uint32_t calls = grid.counts[column * LatencyBins::kCount + bin];
+      one.count += calls;
+      if (calls > 0) one.bin = bin;
+    }
+    if (one.count > 0) above.push_back(one);
+  }
+  std::stable_sort(above.begin(), above.end(),
+                   [](const Above& a, const Above& b) { return a.bin > b.bin; });
+  return above;
 }
 
 void LatencyView::ask() {
   // Cells of two pixels: one call in a thousand is still seen.
-  LatencyQuery query{session()->window(), operation_, std::max(1u, columns() / 2),
-                     session()->filter()};
+  const auto cells = static_cast<std::uint32_t>(plotRect().width() / 2);
+  LatencyQuery query{session()->window(), operation_, std::max(1u, cells), session()->filter()};
   query.filter.operations.clear();
   query_.ask([trace = cell(), query, selected = session()->selectedTime(), dark = theme().dark] {
     return answer(*trace, query, selected, dark);
@@ -117,6 +137,12 @@ std::vector<LegendEntry> LatencyView::legend() const {
   constexpr LegendEntry::Mark kMarks[] = {LegendEntry::Mark::kLine, LegendEntry::Mark::kDashed,
                                           LegendEntry::Mark::kDotted};
   std::vector<LegendEntry> entries;
+  if (answer_.bins.beyond > 0) {
+    entries.push_back({tr("%1 of %2 or more")
+                           .arg(countText(double(answer_.bins.beyond)),
+                                durationText(LatencyBins::low(answer_.bins.last + 1))),
+                       theme().text, LegendEntry::Mark::kAbove});
+  }
   for (std::size_t i = 0; i < answer_.grid.lines.size(); ++i) {
     const PercentileLine& line = answer_.grid.lines[i];
     if (!isKnown(line)) continue;
@@ -205,6 +231,7 @@ void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
     paintLine(painter, frame, grid.lines[2], 1.2, Qt::DotLine);
     paintLine(painter, frame, grid.lines[1], 1.2, Qt::DashLine);
     paintLine(painter, frame, grid.lines[0], 1.6, Qt::SolidLine);
+    paintAbove(painter, frame);
   });
   const QRectF row(area.left(), area.top(), area.width() - Frame::kRight, Frame::kTop);
   Frame title = frame;
@@ -212,6 +239,39 @@ void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
   title.area.setRight(grid.count == 0 ? row.right()
                                       : draw_heat_legend(painter, row, answer_.scale, tr("calls")));
   draw_title(painter, title);
+}
+
+// Below the upper edge; the longest have their value beside them.
+void LatencyView::paintAbove(QPainter& painter, const Frame& frame) const {
+  const TimeWindow drawn = answer_.grid.query.window;
+  const double step = double(drawn.length()) / std::max(1u, answer_.grid.query.columns);
+  painter.save();
+  painter.setFont(text_font(8));
+  const QFontMetricsF metrics(painter.font());
+  const double top = frame.plot.top() + 1;
+  std::vector<QRectF> taken;
+  for (const Above& above : answer_.above) {
+    const double x = frame.x.pixel(double(drawn.from) + (double(above.column) + 0.5) * step);
+    draw_above(painter, {x, top}, theme().text);
+    taken.emplace_back(x - 4, top, 8, 7);
+  }
+  for (const Above& above : answer_.above) {
+    const double x = frame.x.pixel(double(drawn.from) + (double(above.column) + 0.5) * step);
+    const QString says = QStringLiteral("\u2265 ") + durationText(LatencyBins::low(above.bin));
+    QRectF box(x + 7, top - 2, metrics.horizontalAdvance(says) + 4, metrics.height());
+    if (box.right() > frame.plot.right()) box.moveRight(x - 7);
+    const bool free = std::none_of(taken.begin(), taken.end(), [&box](const QRectF& other) {
+      return other.intersects(box.adjusted(-2, 0, 2, 0));
+    });
+    if (!free || box.left() < frame.plot.left()) continue;
+    QColor behind = theme().panel;
+    behind.setAlphaF(0.8f);
+    painter.fillRect(box, behind);
+    painter.setPen(theme().text);
+    painter.drawText(box, Qt::AlignCenter, says);
+    taken.push_back(box);
+  }
+  painter.restore();
 }
 
 void LatencyView::paintLine(QPainter& painter, const Frame& frame, const PercentileLine& line,
@@ -259,9 +319,16 @@ QString LatencyView::describe(const QPointF& at) const {
     says += tr("\nin the %1 around it")
                 .arg(durationText(double(grid.query.window.length()) / grid.query.columns));
   }
-  says += tr("\n%1 to %2: %3 calls")
-              .arg(durationText(LatencyBins::low(bin)), durationText(LatencyBins::low(bin + 1)))
-              .arg(grid.counts[column * LatencyBins::kCount + bin]);
+  says += tr("\n%1 to %2: %3")
+              .arg(durationText(LatencyBins::low(bin)), durationText(LatencyBins::low(bin + 1)),
+                   callsText(grid.counts[column * LatencyBins::kCount + bin]));
+  const auto above = std::find_if(answer_.above.begin(), answer_.above.end(),
+                                  [column](const Above& one) { return one.column == column; });
+  if (above != answer_.above.end()) {
+    says += tr("\nabove the axis: %1, the longest %2 to %3")
+                .arg(callsText(above->count), durationText(LatencyBins::low(above->bin)),
+                     durationText(LatencyBins::low(above->bin + 1)));
+  }
   for (const PercentileLine& line : grid.lines) {
     const Column* step = line.at(time);
     if (step == nullptr || !step->known()) continue;

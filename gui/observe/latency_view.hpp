@@ -25,6 +25,9 @@ class LatencyView : public ObserveView {
   const LatencyGrid& selected() const { return answer_.selected; }
   QString whatIsSelected()
       const;  // "window", "selected time and addresses": what selected() is of.
+  // What the axis shows, and how many calls are marked at its upper edge because they took longer.
+  const ShownBins& bins() const { return answer_.bins; }
+  QString describe(const QPointF& at) const override;
 
   static QString operationText(Operation operation);
 
@@ -38,18 +41,25 @@ class LatencyView : public ObserveView {
   std::uint64_t extra() const override { return static_cast<std::uint64_t>(operation_); }
   void forget() override;
   QRectF plotRect() const override;
-  QString describe(const QPointF& at) const override;
 
  private:
+  // Calls of one column that took longer than the axis shows.
+  struct Above {
+    std::size_t column = 0, bin = 0;  // The highest one.
+    std::uint64_t count = 0;
+  };
+  static std::vector<Above> above_of(const LatencyGrid& grid, const ShownBins& bins);
   struct Answer {
     LatencyGrid grid, selected;
     QImage image;
     HeatScale scale;
-    BinRange bins;
+    ShownBins bins;
+    std::vector<Above> above;  // Longest first.
   };
   static Answer answer(const CellQueries& trace, const LatencyQuery& query,
                        std::optional<TimeWindow> selected, bool dark);
   void paintHeat(QPainter& painter, const QRectF& area);
+  void paintAbove(QPainter& painter, const Frame& frame) const;
   void paintLine(QPainter& painter, const Frame& frame, const PercentileLine& line, double width,
                  Qt::PenStyle style) const;
   Frame frameOf(const QRectF& area) const;

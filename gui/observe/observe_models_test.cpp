@@ -239,6 +239,26 @@ TEST(FactsModel, LinesChangeInPlace) {
   EXPECT_EQ(text(model, 1, 1), "4");
 }
 
+TEST(CellsModel, EachAxisThatVariesHasAColumn) {
+  CellsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  std::vector<CellInfo> cells(2);
+  cells[0].label = "strategy=strict workload=trace:/a/b/one.trace guest.page_size=4096";
+  cells[1].label = "strategy=strict workload=trace:/a/b/two.trace guest.page_size=16384";
+  model.setCells(cells);
+  ASSERT_EQ(model.columnCount(), CellsModel::kMoreAxes + 2);
+  const auto header = [&model](int column) {
+    return model.headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+  };
+  EXPECT_EQ(header(CellsModel::kLabel), "Strategy");
+  EXPECT_EQ(header(CellsModel::kMoreAxes), "Workload");
+  EXPECT_EQ(header(CellsModel::kMoreAxes + 1), "Page_size");
+  EXPECT_EQ(text(model, 0, CellsModel::kLabel), "strict");
+  EXPECT_EQ(text(model, 0, CellsModel::kMoreAxes), "one.trace");
+  EXPECT_EQ(text(model, 1, CellsModel::kMoreAxes), "two.trace");
+  EXPECT_EQ(text(model, 1, CellsModel::kMoreAxes + 1), "16384");
+}
+
 TEST(CellsModel, NamesSayWhatTellsCellsApart) {
   std::vector<CellInfo> cells(2);
   cells[0].label = "workload=trace:blk strategy=strict queue=split";

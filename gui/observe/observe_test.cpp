@@ -185,6 +185,69 @@ TEST(Latency, TheSelectionHasItsOwnNumbers) {
   EXPECT_GT(latency.selected().count, 0u);
 }
 
+// Of its unmaps one took 4 ms, at 200 ms.
+class OutlierCell : public TinyCell {
+ public:
+  using TinyCell::TinyCell;
+  LatencyGrid latency(const LatencyQuery& query) const override {
+    LatencyGrid grid = TinyCell::latency(query);
+    if (query.operation != Operation::kUnmap || !query.window.contains(kAt)) return grid;
+    const double share = double(kAt - query.window.from) / double(query.window.length());
+    const auto column = static_cast<std::size_t>(share * query.columns);
+    ++grid.counts[column * LatencyBins::kCount + LatencyBins::of(kNs)];
+    ++grid.histogram[LatencyBins::of(kNs)];
+    ++grid.count;
+    return grid;
+  }
+  static constexpr Nanos kAt = 200 * kMs;
+  static constexpr double kNs = 4e6;
+};
+
+TEST(Latency, OneOutlierDoesNotFlattenTheViewAndIsSaid) {
+  Session session;
+  session.setRun(std::make_shared<TinyRun>(
+      std::vector<std::shared_ptr<TinyCell>>{std::make_shared<OutlierCell>()}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  LatencyView latency(&session);
+  show(latency);
+  ASSERT_EQ(latency.grid().count, 321u);
+  EXPECT_LT(LatencyBins::low(latency.bins().last + 1), 1e4) << "400 ns to 1.9 us fill the axis";
+  EXPECT_EQ(latency.bins().beyond, 1u);
+  const QRect plot = latency.rect().adjusted(int(Frame::kLeft), int(Frame::kTop),
+                                             -int(Frame::kRight), -int(Frame::kBottom));
+  const double share =
+      double(OutlierCell::kAt - session.window().from) / double(session.window().length());
+  const QPointF mark(plot.left() + share * plot.width(), plot.top() + 4);
+  int marked = 0;
+  const QImage image = image_of(latency);
+  for (int x = int(mark.x()) - 3; x <= int(mark.x()) + 3; ++x) {
+    marked += image.pixelColor(x, plot.top() + 5) == theme().text;
+  }
+  EXPECT_GE(marked, 3) << "a triangle stands at its time";
+  EXPECT_TRUE(latency.describe(mark).contains("above the axis: 1 call, the longest 3."))
+      << latency.describe(mark).toStdString();
+}
+
+TEST(Distribution, AFewFarAboveAllOthersAreBeyondTheAxisAndATailIsNot) {
+  TimeHistogram counts{};
+  EXPECT_FALSE(shown_bins(counts));
+  for (double ns = 50; ns < 400; ns *= 1.1) counts[LatencyBins::of(ns)] = 1000;
+  const auto calm = shown_bins(counts);
+  ASSERT_TRUE(calm);
+  EXPECT_EQ(calm->beyond, 0u);
+  counts[LatencyBins::of(4e6)] = 2;
+  const auto lonely = shown_bins(counts);
+  EXPECT_EQ(lonely->beyond, 2u);
+  EXPECT_EQ(lonely->highest, LatencyBins::of(4e6));
+  EXPECT_LT(LatencyBins::low(lonely->last + 1), 2000);
+  EXPECT_GT(LatencyBins::low(lonely->last), 400) << "all others are shown";
+  counts[LatencyBins::of(4e6)] = 300;
+  EXPECT_EQ(shown_bins(counts)->beyond, 0u) << "one of a hundred is part of the distribution";
+  TimeHistogram two{};
+  two[LatencyBins::of(100)] = two[LatencyBins::of(1e6)] = 1;
+  EXPECT_EQ(shown_bins(two)->beyond, 0u) << "of two none is an outlier";
+}
+
 TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
   Stage strict(0);
   ExposureView flat(&strict.session);
@@ -204,6 +267,21 @@ TEST(Exposure, StrictIsAFlatZeroAndLazyIsNot) {
   ASSERT_TRUE(saw.exposure().pages && saw.exposure().probes);
   EXPECT_GT(saw.exposure().pages->peak_stale, 0);
   EXPECT_EQ(saw.exposure().probes->hits, 1u);
+}
+
+TEST(Exposure, TheLineIsTheSameInAPictureOfAnyWidth) {
+  Stage lazy;
+  std::vector<Column> before;
+  for (const int width : {400, 900, 1700}) {
+    ExposureView view(&lazy.session);
+    show(view, {width, 260});
+    ASSERT_FALSE(view.mean().stale_pages.empty()) << "320 windows";
+    if (before.empty()) before = view.mean().stale_pages;
+    ASSERT_EQ(view.mean().stale_pages.size(), before.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      EXPECT_EQ(view.mean().stale_pages[i].mean, before[i].mean) << i;
+    }
+  }
 }
 
 TEST(Exposure, ZeroIsABroadLineAndNotTheAlarmColour) {
@@ -356,6 +434,33 @@ TEST(Engine, ALowPanelShowsTheFirstLanesAndSaysHowManyThereAre) {
   EXPECT_EQ(hint(), 0);
 }
 
+// A kick a millisecond.
+class KickingCell : public TinyCell {
+ public:
+  EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
+    EngineColumns answer = TinyCell::engine(window, columns);
+    Column column;
+    column.count = 1;
+    column.low = column.mean = column.high = 1000;
+    answer.kicks_per_s.assign(columns, column);
+    return answer;
+  }
+};
+
+TEST(Engine, RatesOfSingleEventsAreTheSameInAPictureOfAnyWidth) {
+  Session session;
+  session.setRun(std::make_shared<TinyRun>(
+      std::vector<std::shared_ptr<TinyCell>>{std::make_shared<KickingCell>()}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  for (const int width : {400, 1300}) {
+    EngineView engine(&session);
+    show(engine, {width, 600});
+    EXPECT_GT(engine.engine().kicks_per_s.size(), std::size_t(width) / 2) << "a pixel each";
+    // 370 ms in 150 steps: of 5 ms.
+    EXPECT_EQ(engine.rates().kicks_per_s.size(), 74u);
+  }
+}
+
 TEST(Overview, TheBrushMovesAndResizesTheWindow) {
   Stage stage;
   OverviewStrip strip(&stage.session);
@@ -476,6 +581,27 @@ TEST(Observe, TheLayoutIsRememberedAndCanBeReset) {
   again.resetLayout();
   EXPECT_FALSE(events_of(again)->isHidden());
   QSettings().clear();
+}
+
+TEST(Observe, ALargerWindowIsForThePlots) {
+  Stage stage;
+  ObserveWorkspace observe(&stage.session, false);
+  observe.resize(1280, 640);
+  observe.show();
+  const auto* side = observe.findChild<QDockWidget*>(QStringLiteral("dock.side"));
+  const auto* selection = observe.findChild<QDockWidget*>(QStringLiteral("dock.selection"));
+  ASSERT_TRUE(side != nullptr && selection != nullptr);
+  QTest::qWait(50);  // The docks get their first sizes.
+  const int left = side->width(), right = selection->width(), plot = observe.churn()->width();
+  observe.resize(2560, 1300);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return observe.churn()->width() > plot + 1200; }))
+      << observe.churn()->width() << " of " << plot + 1280;
+  EXPECT_NEAR(side->width(), left, 4);
+  EXPECT_NEAR(selection->width(), right, 4);
+  observe.resize(1280, 640);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return std::abs(observe.churn()->width() - plot) < 8; }))
+      << side->width() << " of " << left << ", " << observe.churn()->width() << " of " << plot
+      << ", " << selection->width() << " of " << right;
 }
 
 TEST(Observe, OnePanelFillsTheWorkspaceAndGoesBack) {

@@ -41,8 +41,10 @@ ObserveView::ObserveView(Session* session, const QString& name, QWidget* parent)
 }
 
 std::uint32_t ObserveView::columns() const {
-  return static_cast<std::uint32_t>(std::max(1.0, plotRect().width()));
+  return static_cast<std::uint32_t>(std::max(1.0, plotRect().width() * density()));
 }
+
+double ObserveView::density() const { return std::max(density_, devicePixelRatioF()); }
 
 QString ObserveView::coarseNote(const Resolution& resolution) const {
   const auto trace = session_->cell();
@@ -68,8 +70,15 @@ std::size_t ObserveView::columnAt(TimeWindow drawn, std::size_t count, Nanos at)
 ObserveView::Ask ObserveView::present() const {
   const auto trace = session_->cell();
   if (!trace) return {};
-  return {trace.get(),        trace->version(), session_->window(), session_->selectedTime(),
-          session_->filter(), size(),           theme().dark,       extra()};
+  return {trace.get(),
+          trace->version(),
+          session_->window(),
+          session_->selectedTime(),
+          session_->filter(),
+          size(),
+          density(),
+          theme().dark,
+          extra()};
 }
 
 void ObserveView::refresh() {

@@ -24,6 +24,8 @@ class ObserveView : public TimePanel {
   bool settled() const { return !busy() && (asked_ == present() || !session_->cell()); }
   // Asks if something has changed; views that are not visible wait.
   void refresh();
+  // For a picture: how many columns of data a pixel of the widget has, at least those of the screen.
+  void setDensity(double density) { density_ = density; }
 
  protected:
   // What a picture depends on besides what the subclass adds with `extra`.
@@ -34,6 +36,7 @@ class ObserveView : public TimePanel {
     std::optional<TimeWindow> selected;
     Filter filter;
     QSize size;
+    double density = 1;
     bool dark = true;
     std::uint64_t extra = 0;
     bool operator==(const Ask&) const = default;
@@ -41,6 +44,8 @@ class ObserveView : public TimePanel {
 
   Session* session() const { return session_; }
   std::shared_ptr<const CellQueries> cell() const { return session_->cell(); }
+  // Of data: as many as the screen or the picture has dots.
+  double density() const;
   std::uint32_t columns() const;
   // For the title, where an answer is coarser than a pixel: how fine it is, and where single events end.
   QString coarseNote(const Resolution& resolution) const;
@@ -73,6 +78,7 @@ class ObserveView : public TimePanel {
   void endFrame(QPainter& painter, const Frame& frame) const;
 
   Session* session_;
+  double density_ = 1;
   Ask asked_;
 };
 

@@ -112,6 +112,10 @@ void ObserveWorkspace::arrange() {
   docks_->tabifyDockWidget(exposure, engine);
   exposure->raise();
   default_layout_ = docks_->saveState(kLayoutVersion);
+  for (QWidget* one : {static_cast<QWidget*>(docks_), static_cast<QWidget*>(side_),
+                       static_cast<QWidget*>(selection_)}) {
+    one->installEventFilter(this);
+  }
 }
 
 // Shares of the room there is: known once the workspace is shown.
@@ -127,6 +131,8 @@ void ObserveWorkspace::sizeDocks() {
                       {height * 42 / 100, height * 27 / 100, height * 31 / 100}, Qt::Vertical);
   docks_->resizeDocks({dock(selection_), dock(events_)}, {height * 58 / 100, height * 42 / 100},
                       Qt::Vertical);
+  noteSides(side, right);
+  docks_->layout()->activate();  // Nothing else asks for it.
 }
 
 void ObserveWorkspace::sizeOnce() {
@@ -136,8 +142,47 @@ void ObserveWorkspace::sizeOnce() {
   QTimer::singleShot(0, this, [this] {
     const QByteArray saved =
         remembers_ ? QSettings().value(QLatin1String(kLayoutKey)).toByteArray() : QByteArray();
-    if (saved.isEmpty() || !docks_->restoreState(saved, kLayoutVersion)) sizeDocks();
+    const bool restored = !saved.isEmpty() && docks_->restoreState(saved, kLayoutVersion);
+    restored ? noteSides(side_->width(), selection_->width()) : sizeDocks();
   });
+}
+
+void ObserveWorkspace::noteSides(int side, int right) {
+  noted_for_ = docks_->size();
+  side_width_ = side;
+  right_width_ = right;
+}
+
+// A larger window is for the plots: what is beside them keeps its width, and gives some only where they would
+// have too little.
+void ObserveWorkspace::keepSides() {
+  const auto dock = [](QWidget* content) {
+    return qobject_cast<QDockWidget*>(content->parentWidget());
+  };
+  QDockWidget *side = dock(side_), *plots = dock(churn_), *right = dock(selection_);
+  noted_for_ = docks_->size();
+  for (const QDockWidget* one : {side, plots, right}) {
+    if (one->isHidden() || one->isFloating()) return;
+  }
+  const int width = docks_->width();
+  const int left_share = std::min(side_width_, width / 5);
+  const int right_share = std::min(right_width_, width * 3 / 10);
+  keeping_ = true;
+  docks_->resizeDocks({side, plots, right},
+                      {left_share, width - left_share - right_share, right_share}, Qt::Horizontal);
+  docks_->layout()->activate();
+  keeping_ = false;
+}
+
+bool ObserveWorkspace::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize && sized_ && noted_for_.isValid() && !keeping_) {
+    if (watched == docks_) {
+      QTimer::singleShot(0, this, &ObserveWorkspace::keepSides);
+    } else if (docks_->size() == noted_for_ && maximised_ == nullptr) {
+      (watched == side_ ? side_width_ : right_width_) = static_cast<QWidget*>(watched)->width();
+    }
+  }
+  return Workspace::eventFilter(watched, event);
 }
 
 void ObserveWorkspace::showEvent(QShowEvent* event) {

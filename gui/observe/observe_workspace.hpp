@@ -62,12 +62,15 @@ class ObserveWorkspace : public Workspace {
  protected:
   void hideEvent(QHideEvent* event) override;
   void showEvent(QShowEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   QDockWidget* addDock(QWidget* content, const QString& title, Qt::DockWidgetArea area);
   void arrange();
   void sizeDocks();
   void sizeOnce();
+  void keepSides();
+  void noteSides(int side, int right);
   void showState();
   std::vector<ActionRow> goActions();
   std::vector<ActionRow> viewActions();
@@ -102,6 +105,10 @@ class ObserveWorkspace : public Workspace {
   QString failure_;
   QElapsedTimer loading_;
   bool sized_ = false;  // The docks have got their first sizes.
+  // What is beside the plots has these widths in a window of that size, until a reader moves an edge.
+  int side_width_ = 0, right_width_ = 0;
+  QSize noted_for_;
+  bool keeping_ = false;
   Query<Found> finding_;
 };
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gui/kit/theme.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 
@@ -74,8 +75,13 @@ Frame OverviewStrip::frameOf(const QRectF& area) const {
   FrameText text;
   text.title = tr("Whole run: map and unmap calls (per second)") + sampled;
   text.unit = Unit::kPerSecond;
-  text.legend = {{tr("calls"), theme().map, LegendEntry::Mark::kLine},
-                 {tr("stale pages, own scale"), theme().stale, LegendEntry::Mark::kBox}};
+  if (trace && trace->info().kept_events < trace->info().events) {
+    text.legend.push_back({tr("single events end at %1").arg(timeText(trace->info().kept_until)),
+                           theme().text, LegendEntry::Mark::kTick});
+  }
+  text.legend.insert(text.legend.end(),
+                     {{tr("calls"), theme().map, LegendEntry::Mark::kLine},
+                      {tr("stale pages, own scale"), theme().stale, LegendEntry::Mark::kBox}});
   const double top = axis_top(highest_of(answer_.operations_per_s, &Column::mean), 1);
   return time_frame(area, std::move(text), whole(), Scale{0, top, 0, 0, false});
 }
@@ -101,23 +107,16 @@ void OverviewStrip::paint(QPainter& painter, const QRectF& area) {
   if (session_->cursor()) draw_cursor(painter, frame, *session_->cursor());
 }
 
-// Where the events end that were kept one by one: from there on there is the summary.
+// Where the events end that were kept one by one: from there on there is the summary. In words it says so in
+// the legend, where it hides nothing.
 void OverviewStrip::paintKept(QPainter& painter, const Frame& frame) const {
   const CellInfo info = session_->cell()->info();
   if (info.kept_events >= info.events) return;
   const double x = frame.x.pixel(double(info.kept_until));
   if (x <= frame.plot.left() || x >= frame.plot.right()) return;
-  const QString says = tr("single events kept until here");
   painter.save();
-  painter.setFont(text_font(8));
-  const QFontMetricsF metrics(painter.font());
   painter.setPen(QPen(theme().text, 1, Qt::DotLine));
   painter.drawLine(QPointF(x, frame.plot.top()), QPointF(x, frame.plot.bottom()));
-  const double width = metrics.horizontalAdvance(says);
-  const QRectF box(std::max(frame.plot.left(), x - width - 4), frame.plot.top(), width, 12);
-  painter.fillRect(box, theme().panel);
-  painter.setPen(theme().muted);
-  painter.drawText(box, Qt::AlignCenter, says);
   painter.restore();
 }
 

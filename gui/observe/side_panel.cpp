@@ -1,5 +1,6 @@
 #include "gui/observe/side_panel.hpp"
 
+#include <QFontMetrics>
 #include <QHeaderView>
 #include <QLabel>
 #include <QListView>
@@ -24,7 +25,9 @@ class CellsDelegate : public QStyledItemDelegate {
   using QStyledItemDelegate::QStyledItemDelegate;
   void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
     QStyledItemDelegate::initStyleOption(option, index);
-    if (index.column() != CellsModel::kLabel) option->font = number_font(8.5);
+    const bool number =
+        index.column() == CellsModel::kRepetition || index.column() == CellsModel::kEvents;
+    if (number) option->font = number_font(8.5);
   }
   void paint(QPainter* painter, const QStyleOptionViewItem& option,
              const QModelIndex& index) const override {
@@ -56,12 +59,8 @@ QTableView* make_cells(CellsModel* model, QWidget* parent) {
   table->verticalHeader()->setDefaultSectionSize(22);
   table->horizontalHeader()->setHighlightSections(false);
   table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  table->horizontalHeader()->setSectionResizeMode(CellsModel::kLabel, QHeaderView::Stretch);
-  table->horizontalHeader()->setSectionResizeMode(CellsModel::kRepetition, QHeaderView::Fixed);
-  table->horizontalHeader()->setSectionResizeMode(CellsModel::kEvents, QHeaderView::Fixed);
   table->horizontalHeader()->setMinimumSectionSize(24);
-  table->setColumnWidth(CellsModel::kRepetition, 36);
-  table->setColumnWidth(CellsModel::kEvents, 54);
+  table->setTextElideMode(Qt::ElideMiddle);
   table->setSelectionBehavior(QAbstractItemView::SelectRows);
   table->setSelectionMode(QAbstractItemView::SingleSelection);
   table->setEditTriggers(QAbstractItemView::NoEditTriggers);
@@ -143,9 +142,43 @@ void SidePanel::refreshCells() {
     return cell.repetition != cells.front().repetition;
   });
   cells_table_->setColumnHidden(CellsModel::kRepetition, !repeated);
+  fitColumns();
   if (const auto index = session_->cellIndex()) {
     cells_table_->selectRow(static_cast<int>(*index));
   }
+}
+
+// Axes stand side by side, each as wide as its values; the first has what is left over. Where there is no room
+// for all, the rest is a scroll away and not cut.
+void SidePanel::fitColumns() {
+  constexpr int kMost = 180, kAround = 14, kMark = 8, kRepetitionWidth = 36, kEventsWidth = 54;
+  QHeaderView* header = cells_table_->horizontalHeader();
+  const QFontMetrics metrics(cells_table_->font());
+  int others = 0, first = 0;
+  for (int axis = 0; axis < cells_.axisCount(); ++axis) {
+    const int column = axis == 0 ? CellsModel::kLabel : CellsModel::kMoreAxes + axis - 1;
+    header->moveSection(header->visualIndex(column), axis);
+    int wanted = metrics.horizontalAdvance(
+        cells_.headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
+    for (int row = 0; row < cells_.rowCount(); ++row) {
+      const QString text = cells_.index(row, column).data().toString();
+      wanted = std::max(wanted, metrics.horizontalAdvance(text) + (axis == 0 ? kMark : 0));
+    }
+    wanted = std::min(wanted + kAround, kMost);
+    (axis == 0 ? first : others) += wanted;
+    cells_table_->setColumnWidth(column, wanted);
+  }
+  cells_table_->setColumnWidth(CellsModel::kRepetition, kRepetitionWidth);
+  cells_table_->setColumnWidth(CellsModel::kEvents, kEventsWidth);
+  if (!cells_table_->isColumnHidden(CellsModel::kRepetition)) others += kRepetitionWidth;
+  const int left = cells_table_->viewport()->width() - others - kEventsWidth;
+  cells_table_->setColumnWidth(CellsModel::kLabel, std::max(first, left));
+}
+
+void SidePanel::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  layout()->activate();
+  fitColumns();
 }
 
 void SidePanel::askTopology() {

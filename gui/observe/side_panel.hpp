@@ -25,8 +25,12 @@ class SidePanel : public QWidget {
   bool settled() const { return !topology_.busy(); }
   QTableView* cellsTable() const { return cells_table_; }
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void refreshCells();
+  void fitColumns();
   void askTopology();
   void showTopology(const TopologyState& state);
 

@@ -108,10 +108,15 @@ QWidget* TopologyView::makeBar() {
   search_->setAccessibleName(tr("Search the table"));
   search_->setClearButtonEnabled(true);
   search_->setFixedWidth(320);
-  row->addWidget(run_button_);
-  row->addWidget(viot_button_);
-  row->addWidget(open);
-  row->addSpacing(8);
+  buttons_ = new QWidget;
+  auto* choices = new QHBoxLayout(buttons_);
+  choices->setContentsMargins(0, 0, 8, 0);
+  choices->setSpacing(8);
+  for (QWidget* one : {static_cast<QWidget*>(run_button_), static_cast<QWidget*>(viot_button_),
+                       static_cast<QWidget*>(open)}) {
+    choices->addWidget(one);
+  }
+  row->addWidget(buttons_);
   row->addWidget(at_);
   row->addWidget(warnings_);
   row->addStretch(1);
@@ -122,6 +127,11 @@ QWidget* TopologyView::makeBar() {
   connect(open, &QPushButton::clicked, this, &TopologyView::chooseViot);
   connect(search_, &QLineEdit::textChanged, this, &TopologyView::search);
   return bar;
+}
+
+void TopologyView::showControls(bool on) {
+  buttons_->setVisible(on);
+  search_->setVisible(on);
 }
 
 QTableView* TopologyView::makeTable() {

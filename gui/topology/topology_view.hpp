@@ -31,6 +31,7 @@ class TopologyView : public Workspace {
   std::vector<ActionRow> actions() override;
   bool settled() const override { return !ask_.busy(); }
   QString caption() const override;
+  void showControls(bool on) override;
 
  public slots:
   void openViot(const QString& path);
@@ -63,6 +64,7 @@ class TopologyView : public Workspace {
   bool viot_ = false, viot_loaded_ = false;
   QString viot_path_, viot_error_;
 
+  QWidget* buttons_;
   QToolButton *run_button_, *viot_button_;
   QLabel *at_, *warnings_, *count_;
   QLineEdit* search_;
