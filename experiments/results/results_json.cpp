@@ -61,7 +61,7 @@ Json repetition_json(const RepetitionRecord& record) {
 }
 
 // Median with its interval of every metric over the repetitions, outliers named.
-Json summary_json(const CellData& cell, std::uint64_t seed) {
+Json summary_json(const CellData& cell) {
   Json json = Json::object();
   for (const Samples& samples : samples_of(cell)) {
     Json entry = {{"unit", samples.unit}, {"repetitions", samples.values.size()}};
@@ -69,7 +69,7 @@ Json summary_json(const CellData& cell, std::uint64_t seed) {
       entry["median"] = nullptr;
       entry["because"] = samples.because;
     } else {
-      const Estimate estimate = median_estimate(samples.values, seed);
+      const Estimate estimate = median_estimate(samples.values);
       entry["median"] = number(estimate.value);
       if (estimate.interval) {
         entry["interval"] = {number(estimate.interval->low), number(estimate.interval->high)};
@@ -94,7 +94,7 @@ std::string results_json(const RunData& run) {
   for (const CellData& data : run.cells) {
     Json cell = {
         {"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_object(data.cell)}};
-    cell["summary"] = summary_json(data, run.manifest.seed);
+    cell["summary"] = summary_json(data);
     cell["repetitions"] = Json::array();
     for (const auto& record : data.repetitions)
       cell["repetitions"].push_back(repetition_json(record));
