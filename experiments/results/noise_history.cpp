@@ -58,9 +58,11 @@ std::string kind_key(const std::string& length, const CellRecord& cell) {
   return length + axis_text(cell, "placement") + "\n" + axis_text(cell, "strategy") + "\n";
 }
 
+std::string any_key(const std::string& length) { return length + "any cell\n"; }
+
 // One cell in equal runs.
 struct EqualCells {
-  std::string cell_key, kind_key;
+  std::string cell_key, kind_key, any_key;
   std::vector<Medians> runs;
 };
 
@@ -131,6 +133,7 @@ Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
           groups[apart + manifest->build.value + "\n" + section_of(*run) + cell.cell.id];
       group.cell_key = cell_key(length, cell.cell);
       group.kind_key = kind_key(length, cell.cell);
+      group.any_key = any_key(length);
       group.runs.push_back(medians_of(cell));
     }
   }
@@ -165,7 +168,11 @@ std::optional<RunNoise> NoiseHistory::of(const RunData& run, const CellRecord& c
   }
   const auto kind = kinds.find(kind_key(length, cell) + name);
   if (kind == kinds.end()) return std::nullopt;
-  return noise_of(kind->second, "cells of this placement and strategy");
+  RunNoise noise = noise_of(kind->second, "cells of this placement and strategy");
+  if (kind->second.freedom >= kOwnFreedom) return noise;
+  // A few medians agree by chance: what all cells scatter by is the least that is believed.
+  RunNoise any = noise_of(kinds.at(any_key(length) + name), "all cells, few being of this kind");
+  return any.of_logarithm && any.of_logarithm > noise.of_logarithm ? any : noise;
 }
 
 NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
@@ -181,6 +188,7 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
       const NoiseHistory::Scatter scatter = scatter_of(values);
       history.cells[group.cell_key + metric].add(scatter);
       history.kinds[group.kind_key + metric].add(scatter);
+      history.kinds[group.any_key + metric].add(scatter);
       add_differences(values, differences[metric]);
     }
   }

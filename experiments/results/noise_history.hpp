@@ -5,7 +5,8 @@
 // Threading: pure functions on files.
 // Invariants: only finished runs of this host, kernel, kind of pages and plan name count. Runs are equal that have
 // equal builds, settings and run sections; how much equal runs scatter is pooled for each cell and metric, over
-// builds, too. A cell whose own runs are few has the scatter of all cells with its placement and strategy.
+// builds, too. A cell whose own runs are few has the scatter of all cells with its placement and strategy, and where those are
+// few, too, at least that of all cells.
 // Limits: the newest kMostRuns runs.
 #pragma once
 

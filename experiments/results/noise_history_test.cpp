@@ -86,6 +86,19 @@ TEST(NoiseHistory, ACellWithRunsEnoughStandsForItself) {
   EXPECT_THAT(noise->source, ::testing::HasSubstr("this cell"));
 }
 
+// Two runs whose medians agree by chance do not make a cell quiet.
+TEST(NoiseHistory, FewRunsScatterAtLeastAsAllCellsDo) {
+  NoiseHistory history;
+  const std::string length = "\n1000\n";
+  history.kinds[length + "\nstrict\noperations_per_s"] = {0, 0, 2, true};
+  history.kinds[length + "any cell\noperations_per_s"] = {900, 0.09, 9, true};
+  const CellRecord strict{"strict.1", "strict", {{"strategy", std::string("strict")}}};
+  const auto noise = history.of(kRunOfLength, strict, "operations_per_s");
+  ASSERT_TRUE(noise.has_value());
+  EXPECT_NEAR(*noise->of_logarithm, 0.1, 1e-12);
+  EXPECT_EQ(noise->freedom, 9);
+}
+
 TEST(NoiseHistory, BuildsPoolTheirScatterAndContendersAreApart) {
   const TestFolder folder;
   run_in(folder.path(), 99, "mine");

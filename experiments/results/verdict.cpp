@@ -44,7 +44,10 @@ double distance(const Difference& d) {
 // The deviation that belongs to distance().
 std::optional<double> deviation(const Difference& d) {
   if (!d.how.noise) return std::nullopt;
-  return d.ratio ? d.how.noise->of_logarithm : d.how.noise->of_value;
+  if (!d.ratio || !d.how.noise->of_logarithm) {
+    return d.ratio ? std::nullopt : d.how.noise->of_value;
+  }
+  return std::max(*d.how.noise->of_logarithm, resolution_of(d.baseline_samples) / 2);
 }
 
 // P(equal runs differ by as much).
