@@ -2,25 +2,103 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
 
 namespace violet::cli {
 
-int compare_verb(const Places& places, const CompareFlags& flags) {
-  std::vector<results::RunData> runs;
-  for (const auto& name : flags.runs) {
-    const auto path = find_run(places, name);
-    if (!path) return complain(path.error());
-    auto data = results::read_run(*path);
-    if (!data) return complain(data.error());
-    runs.push_back(std::move(*data));
+namespace {
+
+// RUN or RUN:CELL as given, read.
+struct Operand {
+  results::RunData run;
+  std::string cell;  // Empty: all.
+};
+
+Result<Operand> read_operand(const Places& places, const std::string& text) {
+  auto path = find_run(places, text);
+  const std::size_t colon = text.rfind(':');
+  std::string cell;
+  if (!path && colon != std::string::npos) {
+    path = find_run(places, text.substr(0, colon));
+    cell = text.substr(colon + 1);
   }
+  if (!path) return tl::unexpected<Error>(path.error());
+  if (colon != std::string::npos && cell.empty() && text.ends_with(':')) {
+    return fail(ErrorKind::kUsage,
+                "'{}': write a cell's number or words of its label behind the ':'", text);
+  }
+  VIOLET_TRY(auto run, results::read_run(*path));
+  return Operand{std::move(run), std::move(cell)};
+}
+
+results::CompareOptions options_of(const CompareFlags& flags) {
   results::CompareOptions options;
   options.metrics = flags.metrics;
   options.threshold_percent = flags.threshold_percent;
+  options.margin_percent = flags.margin_percent;
+  options.noise_percent = flags.noise_percent;
   options.ignored_axes = flags.ignored_axes;
-  const auto comparison = results::compare(runs, options);
+  return options;
+}
+
+// What equal runs beside the baseline differ by.
+results::NoiseHistory history_for(const std::vector<Operand>& operands) {
+  std::set<std::string> contenders;
+  const auto& baseline = operands.front().run;
+  for (const Operand& operand : operands) {
+    const std::string& id = operand.run.manifest.run_id;
+    if (id != baseline.manifest.run_id) contenders.insert(id);
+  }
+  const auto root = std::filesystem::absolute(baseline.directory).parent_path();
+  return results::noise_history(root, baseline.manifest, contenders);
+}
+
+Result<results::Comparison> compare_operands(const std::vector<Operand>& operands,
+                                             const CompareFlags& flags) {
+  results::CompareOptions options = options_of(flags);
+  const bool cells = std::any_of(operands.begin(), operands.end(),
+                                 [](const Operand& one) { return !one.cell.empty(); });
+  if (!flags.baseline.empty()) {
+    if (operands.size() != 1 || cells) {
+      return fail(ErrorKind::kUsage, "--baseline compares the cells of one run: give one RUN");
+    }
+    VIOLET_TRY(const auto choice, results::baseline_choice(flags.baseline));
+    return results::compare_within(operands.front().run, choice, options);
+  }
+  if (operands.size() < 2) {
+    return fail(
+        ErrorKind::kUsage,
+        "one run alone: add --baseline strategy=strict to compare its cells, or a second RUN");
+  }
+  options.noise = history_for(operands);
+  if (cells) {
+    if (operands.size() != 2 || operands[0].cell.empty() || operands[1].cell.empty()) {
+      return fail(ErrorKind::kUsage, "give RUN:CELL twice to compare two cells");
+    }
+    VIOLET_TRY(const auto* const a, results::find_cell(operands[0].run, operands[0].cell));
+    VIOLET_TRY(const auto* const b, results::find_cell(operands[1].run, operands[1].cell));
+    return results::compare_cells({&operands[0].run, a}, {&operands[1].run, b}, options);
+  }
+  std::vector<results::RunData> runs;
+  for (const Operand& operand : operands) runs.push_back(operand.run);
+  return results::compare(runs, options);
+}
+
+}  // namespace
+
+int compare_verb(const Places& places, const CompareFlags& flags) {
+  std::vector<Operand> operands;
+  for (const auto& text : flags.runs) {
+    auto operand = read_operand(places, text);
+    if (!operand) return complain(operand.error());
+    operands.push_back(std::move(*operand));
+  }
+  const auto comparison = compare_operands(operands, flags);
   if (!comparison) return complain(comparison.error());
   const int printed = print(results::render(*comparison, flags.format, results::style_for(1)));
   if (printed != kOk) return printed;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -79,26 +80,45 @@ std::optional<double> ratio(const RunData& run, const std::string& workload,
   return *a / *b;
 }
 
+// Contender and strict on each workload, judged together.
+std::vector<results::Difference> throughput_differences(const RunData& run, const char* contender) {
+  std::vector<results::Difference> differences;
+  results::CompareOptions options;
+  options.metrics = {"operations_per_s"};
+  for (const auto& workload : workloads_of(run)) {
+    const auto* a = cell_of(run, workload, "strict");
+    const auto* b = cell_of(run, workload, contender);
+    if (a == nullptr || b == nullptr) continue;
+    auto one = results::differences_of({&run, a}, {&run, b}, options);
+    std::move(one.begin(), one.end(), std::back_inserter(differences));
+  }
+  std::vector<results::Difference*> all;
+  for (auto& difference : differences) all.push_back(&difference);
+  results::judge(all);
+  return differences;
+}
+
 // Is lazy's throughput different from strict's anywhere, beyond the noise?
 std::string throughput_words(const RunData& run, const char* contender) {
   const auto range = over_workloads(run, [&](const std::string& workload) {
     return ratio(run, workload, "operations_per_s", contender, "strict");
   });
   if (range.empty) return "";
-  for (const auto& workload : workloads_of(run)) {
-    const auto* a = cell_of(run, workload, "strict");
-    const auto* b = cell_of(run, workload, contender);
-    if (a == nullptr || b == nullptr) continue;
-    results::Judgement how{.pairing = results::Pairing::kInterleaved};
-    const auto difference =
-        results::compare_samples(results::samples_of(*a, "operations_per_s"),
-                                 results::samples_of(*b, "operations_per_s"), how);
-    if (difference.verdict == results::Verdict::kBetter ||
-        difference.verdict == results::Verdict::kWorse) {
-      return fmt::format("{} times the operations of strict", range.text());
-    }
+  const auto differences = throughput_differences(run, contender);
+  const auto is = [](results::Verdict verdict) {
+    return [verdict](const results::Difference& d) { return d.verdict == verdict; };
+  };
+  using enum results::Verdict;
+  if (std::any_of(differences.begin(), differences.end(), is(kBetter)) ||
+      std::any_of(differences.begin(), differences.end(), is(kWorse))) {
+    return fmt::format("{} times the operations of strict", range.text());
   }
-  return "no difference in operations to strict beyond the noise";
+  if (std::all_of(differences.begin(), differences.end(), is(kNoDifference))) {
+    return fmt::format("no difference in operations to strict, within {} %",
+                       results::three_digits(run.manifest.threshold_percent));
+  }
+  return fmt::format("{} times the operations of strict, not told from noise by so few repetitions",
+                     range.text());
 }
 
 std::string with_range_unit(const Range& range, const char* unit) {

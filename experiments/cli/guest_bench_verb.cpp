@@ -24,7 +24,6 @@ using BenchJson = nlohmann::json;
 
 constexpr double kBootSeconds = 5;
 constexpr unsigned kBenchTimeoutS = 600;  // Besides what it measures.
-constexpr std::uint64_t kSeed = 1;        // Of the bootstrap.
 constexpr unsigned kRounds = 3;           // Of the map benchmark, a second each, in one guest.
 
 struct Arm {
@@ -107,7 +106,7 @@ void take(const BenchJson& report, const std::string& job, Samples& into) {
         rounds.push_back(*us * kNsPerUs);
       }
     }
-    if (!rounds.empty()) into[figure].push_back(results::median_estimate(rounds, kSeed).value);
+    if (!rounds.empty()) into[figure].push_back(results::median(rounds));
   }
   if (const auto us = told(report, "fio_read_qd1_us")) {
     into["read_qd1_latency"].push_back(*us * kNsPerUs);
@@ -168,16 +167,15 @@ results::Table bench_table(AllSamples& all, const GuestBenchFlags& flags, bool w
         if (found == samples.end()) {
           row.emplace_back(results::Quantity{{}, {}, why_none(arm, figure.name, whole)});
         } else {
-          row.emplace_back(results::quantity(results::median_estimate(found->second, kSeed)));
+          row.emplace_back(results::quantity(results::median_estimate(found->second)));
         }
       }
       table.rows.push_back(std::move(row));
     }
   }
   table.notes = {
-      fmt::format(
-          "Medians over {}{} guests in turns; ± is the larger side of the 95 % bootstrap interval.",
-          whole ? "" : "at most ", flags.repetitions),
+      fmt::format("Medians over {}{} guests in turns, with the 95 % interval from 6 on.",
+                  whole ? "" : "at most ", flags.repetitions),
       "map, unmap: the kernel's dma_map_benchmark, 4 KiB, one thread. read, write: fio, 4 KiB, "
       "random; QEMU's disk is a file in the page cache, Violet's is memory. QEMU's IOMMU has a "
       "ring "

@@ -73,10 +73,11 @@ struct ImportFlags {
 int import_verb(const ImportFlags& flags);
 
 struct CompareFlags {
-  std::vector<std::string> runs;
+  std::vector<std::string> runs;  // RUN or RUN:CELL.
+  std::string baseline;           // Within one run: "strategy=strict".
   std::vector<std::string> metrics;
   std::vector<std::string> ignored_axes;
-  std::optional<double> threshold_percent;
+  std::optional<double> threshold_percent, margin_percent, noise_percent;
   results::Format format = results::Format::kText;
 };
 int compare_verb(const Places& places, const CompareFlags& flags);

@@ -119,10 +119,21 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   auto& compare = flags.compare;
   auto* verb =
       app.add_subcommand("compare", "is one run better than another, and how sure is that");
-  verb->add_option("RUN", compare.runs, "the first is the baseline")->required()->expected(2, 64);
+  verb->add_option("RUN", compare.runs, "the first is the baseline; RUN:CELL is one cell of a run")
+      ->required()
+      ->expected(1, 64);
+  verb->add_option("--baseline", compare.baseline,
+                   "cells of one RUN against those with it, for example strategy=strict");
   verb->add_option("--metric", compare.metrics, "only these, for example map.p99");
   verb->add_option("--ignore-axis", compare.ignored_axes, "match cells that differ in it");
-  verb->add_option("--threshold", compare.threshold_percent, "per cent; beyond it exit code 3");
+  verb->add_option("--threshold", compare.threshold_percent,
+                   "per cent; worse by more is exit code 3 (default: the plan's)");
+  verb->add_option("--margin", compare.margin_percent,
+                   "per cent; within it cells are equivalent (default: the threshold)")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--noise", compare.noise_percent,
+                   "per cent that equal runs may differ by (default: what earlier runs here show)")
+      ->check(CLI::NonNegativeNumber);
   add_format(*verb, compare.format);
   verb->callback([&] { action = [&] { return compare_verb(places, compare); }; });
 

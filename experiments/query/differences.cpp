@@ -3,44 +3,32 @@
 #include <algorithm>
 #include <map>
 
-#include "experiments/results/noise_history.hpp"
-
 namespace violet::query {
 
 using results::Difference;
 using results::RunData;
-using results::Samples;
-
-namespace {
-
-bool is_wanted(const Samples& samples) {
-  if (samples.better == results::Better::kNeither) return false;
-  const std::size_t dot = samples.name.rfind(".p");
-  return dot == std::string::npos || samples.name.ends_with(".p50") ||
-         samples.name.ends_with(".p99");
-}
-
-}  // namespace
 
 std::vector<NamedDifference> measure_differences(const RunData& baseline_run,
                                                  const results::CellData& baseline,
                                                  const RunData& contender_run,
                                                  const results::CellData& contender,
-                                                 const std::string& name) {
+                                                 const std::string& name,
+                                                 const results::NoiseHistory& history) {
+  results::CompareOptions options;
+  options.noise = history;
   std::vector<NamedDifference> rows;
-  const bool one_run = baseline_run.manifest.run_id == contender_run.manifest.run_id;
-  results::Judgement how;
-  if (one_run && baseline_run.manifest.interleaved) how.pairing = results::Pairing::kInterleaved;
-  how.threshold_percent = baseline_run.manifest.threshold_percent;
-  for (const Samples& samples : results::samples_of(baseline)) {
-    if (!is_wanted(samples)) continue;
-    how.known_noise_floor =
-        std::max(results::known_noise_floor(baseline_run.manifest, samples.name),
-                 results::known_noise_floor(contender_run.manifest, samples.name));
-    const Samples theirs = results::samples_of(contender, samples.name);
-    rows.push_back({name, results::compare_samples(samples, theirs, how)});
+  for (Difference& d :
+       results::differences_of({&baseline_run, &baseline}, {&contender_run, &contender}, options)) {
+    rows.push_back({name, std::move(d)});
   }
+  judge_together(rows);
   return rows;
+}
+
+void judge_together(std::vector<NamedDifference>& rows) {
+  std::vector<Difference*> all;
+  for (NamedDifference& row : rows) all.push_back(&row.difference);
+  results::judge(all);
 }
 
 void sort_by_importance(std::vector<NamedDifference>& rows) {

@@ -15,13 +15,17 @@ struct NamedDifference {
   results::Difference difference;
 };
 
-// The metrics that have a better direction, p50 and p99 of histograms. The cells may be of one run, whose
-// interleaved repetitions are paired, or of two; the noise floor is the larger one.
+// What `compare` compares of two cells, of one run, whose interleaved repetitions are paired, or of two, whose noise
+// `history` knows. Judged for themselves; see judge_together().
 std::vector<NamedDifference> measure_differences(const results::RunData& baseline_run,
                                                  const results::CellData& baseline,
                                                  const results::RunData& contender_run,
                                                  const results::CellData& contender,
-                                                 const std::string& name);
+                                                 const std::string& name,
+                                                 const results::NoiseHistory& history = {});
+
+// Verdicts that hold for all rows of a table at once.
+void judge_together(std::vector<NamedDifference>& rows);
 
 // Metric by metric, so that the contenders of one lie side by side: what the workspace is about first, what is
 // zero everywhere last.

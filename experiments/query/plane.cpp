@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
 
@@ -15,7 +16,6 @@ using results::Samples;
 
 namespace {
 
-constexpr std::uint64_t kSeed = 1;
 constexpr const char* kThroughput = "operations_per_s";
 
 double median_of(const results::CellData& cell, const char* metric) {
@@ -51,7 +51,7 @@ void place_stale(const results::CellData& cell, PlanePoint& point) {
     point.because = samples.because;
     return;
   }
-  point.stale = results::median_estimate(samples.values, kSeed);
+  point.stale = results::median_estimate(samples.values);
   point.place = point.stale.value > 0 ? PlanePoint::Place::kStale : PlanePoint::Place::kZero;
 }
 
@@ -60,9 +60,9 @@ void place_throughput(const RunData& run, const results::CellData& reference,
   const Samples mine = results::samples_of(cell, kThroughput);
   const Samples base = results::samples_of(reference, kThroughput);
   const bool paired = run.manifest.interleaved && mine.repetitions == base.repetitions;
-  point.relative = results::median_ratio(
+  point.relative = results::ratio_estimate(
       base.values, mine.values,
-      paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent, kSeed);
+      paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent);
   if (!point.relative && point.because.empty()) point.because = mine.because;
 }
 

@@ -3,73 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "experiments/results/metric_catalogue.hpp"
-#include "experiments/results/noise_history.hpp"
+#include "experiments/results/report.hpp"
 #include "experiments/results/run_differences.hpp"
-#include "experiments/results/table_formats.hpp"
 
 namespace violet::results {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr double kSignificant = 0.05;
-constexpr double kMediumEffect = 0.14;  // Of A12 from a half: Vargha and Delaney's "medium".
-
-double own_noise(const Samples& a, const Samples& b, std::uint64_t seed) {
-  double floor = 0;
-  for (const Samples* samples : {&a, &b}) {
-    const std::vector<double> group[] = {samples->values};
-    floor = std::max(floor, noise_floor(group, seed).value_or(0));
-  }
-  return floor;
-}
-
-bool interval_excludes_one(const Difference& d) {
-  return d.ratio && d.ratio->interval &&
-         (d.ratio->interval->low > 1 || d.ratio->interval->high < 1);
-}
-
-// Whether the contender is better, should the difference be real.
-std::optional<bool> improves(const Difference& d, Better better) {
-  if (better == Better::kNeither || d.contender.value == d.baseline.value) return std::nullopt;
-  return (d.contender.value < d.baseline.value) == (better == Better::kLower);
-}
-
-void decide(Difference& d, Better better, double threshold_percent) {
-  const auto say = [&d](Verdict verdict, std::string reason) {
-    d.verdict = verdict;
-    d.reason = std::move(reason);
-  };
-  if (d.baseline.samples == 0 || d.contender.samples == 0) {
-    return say(Verdict::kInconclusive, "not measured on both sides");
-  }
-  if (d.contender.value == d.baseline.value) return say(Verdict::kNoDifference, "equal medians");
-  const double change = d.ratio ? std::abs(d.ratio->value - 1) : INFINITY;
-  if (d.ratio && d.noise_floor >= kUnboundedNoise) {
-    return say(Verdict::kInconclusive, "0 in some repetitions and not in others");
-  }
-  if (d.ratio && relative_difference(d.ratio->value, 1) <= d.noise_floor) {
-    return say(Verdict::kNoDifference,
-               fmt::format("below noise floor {} %", three_digits(100 * d.noise_floor)));
-  }
-  if (d.baseline.samples < 4 || d.contender.samples < 4) {
-    return say(Verdict::kInconclusive, "fewer than 4 repetitions");
-  }
-  if (d.ratio && !interval_excludes_one(d)) return say(Verdict::kInconclusive, "interval holds 1");
-  if (d.test.p >= kSignificant)
-    return say(Verdict::kInconclusive, fmt::format("p = {:.2f}", d.test.p));
-  if (std::abs(d.test.a12 - 0.5) < kMediumEffect)
-    return say(Verdict::kInconclusive, "small effect");
-  const auto better_now = improves(d, better);
-  if (!better_now) return say(Verdict::kInconclusive, "differs; no direction is better");
-  say(*better_now ? Verdict::kBetter : Verdict::kWorse,
-      effect_name(d.test.a12) + std::string(" effect"));
-  d.regression = !*better_now && change * 100 > threshold_percent;
-}
 
 std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ignored) {
   std::map<std::string, std::string> axes;
@@ -96,45 +37,10 @@ Result<CellMap> cells_by_axes(const RunData& run, const std::vector<std::string>
   return map;
 }
 
-bool wanted_by_default(const Samples& samples) {
-  if (samples.better == Better::kNeither) return false;
-  const std::size_t dot = samples.name.rfind(".p");
-  return dot == std::string::npos || samples.name.ends_with(".p50") ||
-         samples.name.ends_with(".p99");
-}
-
-std::vector<std::string> metrics_of(const CellData& cell, const CompareOptions& options) {
-  if (!options.metrics.empty()) return options.metrics;
-  std::vector<std::string> names;
-  for (const Samples& samples : samples_of(cell)) {
-    if (wanted_by_default(samples)) names.push_back(samples.name);
-  }
-  return names;
-}
-
-void compare_cells(const RunData& baseline, const RunData& contender, const CellData& a,
-                   const CellData& b, const CompareOptions& options, double threshold,
-                   Contrast& contrast) {
-  for (const std::string& metric : metrics_of(a, options)) {
-    const double floor = std::max(known_noise_floor(baseline.manifest, metric),
-                                  known_noise_floor(contender.manifest, metric));
-    const Judgement how{Pairing::kIndependent, floor, threshold, options.seed};
-    Difference difference = compare_samples(samples_of(a, metric), samples_of(b, metric), how);
-    difference.cell = a.cell.label;
-    if (!options.metrics.empty()) difference.metric = metric;  // As it was asked for.
-    if (!lengths_match(baseline, contender)) {
-      difference.verdict = Verdict::kInconclusive;
-      difference.regression = false;
-      difference.reason = "the runs' lengths do not match";
-    }
-    contrast.differences.push_back(std::move(difference));
-  }
-}
-
 Status check_metrics(const RunData& run, const CompareOptions& options) {
   std::set<std::string> known;
   for (const CellData& cell : run.cells) {
-    for (const Samples& samples : samples_of(cell)) known.insert(samples.name);
+    for (const Samples& samples : samples_with_means(cell)) known.insert(samples.name);
   }
   if (known.empty()) return {};  // Nothing was measured at all: compare() says so.
   for (const std::string& metric : options.metrics) {
@@ -150,15 +56,116 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
   return {};
 }
 
+bool is_one_run(const Arm& a, const Arm& b) {
+  return a.run == b.run || a.run->manifest.run_id == b.run->manifest.run_id;
+}
+
+// Times and rates as if both runs had calibrated their clocks together.
+void calibrate(Samples& samples, double factor) {
+  if (samples.unit == "ns") {
+    for (double& value : samples.values) value *= factor;
+  } else if (samples.unit.ends_with("/s")) {
+    for (double& value : samples.values) value /= factor;
+  }
+}
+
+const Samples* find_samples(const std::vector<Samples>& all, std::string_view name) {
+  const auto at = std::find_if(all.begin(), all.end(), [&](const Samples& samples) {
+    return same_metric(samples.name, name);
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
+std::vector<Samples> wanted_samples(const CellData& cell, const CompareOptions& options) {
+  if (options.metrics.empty()) return compared_samples(cell);
+  const auto all = samples_with_means(cell);
+  std::vector<Samples> wanted;
+  for (const std::string& metric : options.metrics) {
+    const Samples* known = find_samples(all, metric);
+    wanted.push_back(known != nullptr ? *known : samples_of(cell, metric));
+  }
+  return wanted;
+}
+
+Judgement judgement_of(const Arm& baseline, const Arm& contender, const CompareOptions& options) {
+  Judgement how;
+  if (!is_one_run(baseline, contender)) {
+    how.arms = Arms::kTwoRuns;
+    if (options.noise_percent) how.noise = stated_noise(*options.noise_percent);
+  } else if (baseline.run->manifest.interleaved) {
+    how.pairing = Pairing::kInterleaved;
+  }
+  how.threshold_percent =
+      options.threshold_percent.value_or(baseline.run->manifest.threshold_percent);
+  how.margin_percent = options.margin_percent;
+  return how;
+}
+
+std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
+                                      std::string_view metric, const NoiseHistory& history) {
+  auto noise = history.of(*baseline.run, baseline.cell->cell, metric);
+  auto theirs = history.of(*contender.run, contender.cell->cell, metric);
+  if (!noise || !theirs) return noise ? noise : theirs;
+  const bool louder = theirs->of_logarithm && noise->of_logarithm
+                          ? *theirs->of_logarithm > *noise->of_logarithm
+                          : *theirs->of_value > *noise->of_value;
+  return louder ? theirs : noise;
+}
+
+void judge_all(Comparison& comparison) {
+  std::vector<Difference*> all;
+  for (Contrast& contrast : comparison.contrasts) {
+    for (Difference& d : contrast.differences) all.push_back(&d);
+  }
+  judge(all);
+  comparison.tests = all.empty() ? 0 : all.front()->tests;
+}
+
+// The runs' lengths do not match: nothing that was measured can be held against each other.
+void withhold_verdicts(Contrast& contrast) {
+  for (Difference& d : contrast.differences) {
+    d.verdict = Verdict::kInconclusive;
+    d.regression = false;
+    d.reason = "the runs' lengths do not match";
+  }
+}
+
+void warn_about_noise(Contrast& contrast) {
+  const bool unknown =
+      std::any_of(contrast.differences.begin(), contrast.differences.end(),
+                  [](const Difference& d) { return d.how.arms == Arms::kTwoRuns && !d.how.noise; });
+  if (!unknown) return;
+  contrast.warnings.push_back(
+      "what equal runs differ by on this host is not known, so there is no verdict: run the "
+      "baseline's plan again with the same program (each such run makes it better known), or state "
+      "it with --noise");
+}
+
+Comparison comparison_with(const RunData& baseline, const CompareOptions& options) {
+  Comparison comparison;
+  comparison.threshold_percent =
+      options.threshold_percent.value_or(baseline.manifest.threshold_percent);
+  comparison.margin_percent = options.margin_percent.value_or(comparison.threshold_percent);
+  return comparison;
+}
+
+Contrast contrast_between(std::string baseline, std::string contender) {
+  Contrast contrast;
+  contrast.baseline = std::move(baseline);
+  contrast.contender = std::move(contender);
+  return contrast;
+}
+
+void add_differences(const Arm& baseline, const Arm& contender, const CompareOptions& options,
+                     Contrast& contrast) {
+  auto more = differences_of(baseline, contender, options);
+  std::move(more.begin(), more.end(), std::back_inserter(contrast.differences));
+}
+
 Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
-                             const CompareOptions& options, double threshold) {
-  Contrast contrast{.baseline = baseline.manifest.run_id,
-                    .contender = contender.manifest.run_id,
-                    .differences = {},
-                    .only_in_baseline = {},
-                    .only_in_contender = {},
-                    .unmeasured = {},
-                    .warnings = differences_between(baseline, contender)};
+                             const CompareOptions& options) {
+  Contrast contrast = contrast_between(baseline.manifest.run_id, contender.manifest.run_id);
+  contrast.warnings = differences_between(baseline, contender);
   VIOLET_TRY(const auto mine, cells_by_axes(baseline, options.ignored_axes));
   VIOLET_TRY(const auto theirs, cells_by_axes(contender, options.ignored_axes));
   for (const CellData& cell : baseline.cells) {
@@ -168,7 +175,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
     } else if (cell.repetitions.empty() || at->second->repetitions.empty()) {
       contrast.unmeasured.push_back(cell.cell.label);
     } else {
-      compare_cells(baseline, contender, cell, *at->second, options, threshold, contrast);
+      add_differences({&baseline, &cell}, {&contender, at->second}, options, contrast);
     }
   }
   for (const CellData& cell : contender.cells) {
@@ -176,100 +183,78 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
       contrast.only_in_contender.push_back(cell.cell.label);
     }
   }
+  warn_about_noise(contrast);
   return contrast;
 }
 
-Tone tone_of(Verdict verdict) {
-  if (verdict == Verdict::kBetter) return Tone::kGood;
-  return verdict == Verdict::kWorse ? Tone::kBad : Tone::kFaint;
+bool is_chosen(const CellRecord& cell, const BaselineChoice& choice) {
+  return std::all_of(choice.begin(), choice.end(),
+                     [&](const auto& one) { return axis_text(cell, one.first) == one.second; });
 }
 
-std::string interval_text(const Difference& d) {
-  if (!d.ratio || !d.ratio->interval) return "n/a";
-  const Interval& interval = *d.ratio->interval;
-  return fmt::format("{:.3f} – {:.3f}", interval.low, interval.high);
+// Whether two cells agree in every axis that varies and that both have, but for those of the choice.
+bool are_partners(const CellRecord& a, const CellRecord& b, const std::vector<std::string>& axes,
+                  const BaselineChoice& choice) {
+  return std::all_of(axes.begin(), axes.end(), [&](const std::string& axis) {
+    const bool chosen = std::any_of(choice.begin(), choice.end(),
+                                    [&](const auto& one) { return one.first == axis; });
+    const std::string mine = axis_text(a, axis), theirs = axis_text(b, axis);
+    return chosen || mine.empty() || theirs.empty() || mine == theirs;
+  });
 }
 
-std::vector<Item> row_of(const Difference& d) {
-  Quantity baseline = quantity(d.baseline), contender = quantity(d.contender);
-  baseline.unit = contender.unit = d.unit;
-  Quantity ratio{{}, {}, "a median is not positive"};
-  if (d.ratio) ratio = quantity(*d.ratio);
-  std::string verdict = to_text(d.verdict);
-  if (d.regression) verdict += " (regression)";
-  return {Text{d.cell},
-          Text{d.metric},
-          Text{d.unit},
-          baseline,
-          contender,
-          ratio,
-          Text{interval_text(d)},
-          Quantity{d.test.p},
-          Quantity{d.test.a12},
-          Quantity{d.noise_floor},
-          Text{verdict, tone_of(d.verdict)},
-          Text{d.reason},
-          Text{d.regression ? "yes" : "no"}};
+std::string choice_text(const BaselineChoice& choice) {
+  std::string text;
+  for (const auto& [axis, value] : choice) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", axis, value);
+  }
+  return text;
 }
 
-Json contrast_json(const Contrast& contrast) {
-  Json json = {{"baseline", contrast.baseline}, {"contender", contrast.contender}};
-  json["table"] = table_json(to_table(contrast));
-  json["only_in_baseline"] = contrast.only_in_baseline;
-  json["only_in_contender"] = contrast.only_in_contender;
-  json["unmeasured"] = contrast.unmeasured;
-  json["warnings"] = contrast.warnings;
-  return json;
-}
-
-std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
-  std::string out = render_text(to_table(contrast), style);
-  for (const std::string& cell : contrast.only_in_baseline) {
-    out += fmt::format("only in {}: {}\n", contrast.baseline, printable(cell));
+// Null: the cell has no partner.
+Result<const CellData*> baseline_for(const RunData& run, const CellData& cell,
+                                     const BaselineChoice& choice,
+                                     const std::vector<std::string>& axes) {
+  const CellData* found = nullptr;
+  for (const CellData& one : run.cells) {
+    if (!is_chosen(one.cell, choice) || !are_partners(one.cell, cell.cell, axes, choice)) continue;
+    if (found != nullptr) {
+      return fail(ErrorKind::kUsage,
+                  "{} is the baseline of '{}' as '{}' and as '{}'; name more axes",
+                  choice_text(choice), cell.cell.label, found->cell.label, one.cell.label);
+    }
+    found = &one;
   }
-  for (const std::string& cell : contrast.only_in_contender) {
-    out += fmt::format("only in {}: {}\n", contrast.contender, printable(cell));
-  }
-  for (const std::string& cell : contrast.unmeasured) {
-    out += fmt::format("not measured on both sides: {}\n", printable(cell));
-  }
-  for (const std::string& warning : contrast.warnings) {
-    out += painted("warning: " + printable(warning), Tone::kWarning, style.colour) + "\n";
-  }
-  return out;
+  return found;
 }
 
 }  // namespace
 
-const char* to_text(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kBetter:
-      return "better";
-    case Verdict::kWorse:
-      return "worse";
-    case Verdict::kNoDifference:
-      return "no difference";
-    case Verdict::kInconclusive:
-      break;
+std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender,
+                                       const CompareOptions& options) {
+  const Judgement common = judgement_of(baseline, contender, options);
+  const bool one_run = is_one_run(baseline, contender);
+  const double factor =
+      one_run ? 1 : common_calibration(baseline.run->manifest, contender.run->manifest);
+  const auto theirs = samples_with_means(*contender.cell);
+  std::vector<Difference> differences;
+  for (const Samples& mine : wanted_samples(*baseline.cell, options)) {
+    const Samples* found = find_samples(theirs, mine.name);
+    Samples other = found != nullptr ? *found : samples_of(*contender.cell, mine.name);
+    calibrate(other, factor);
+    Judgement how = common;
+    if (!one_run && !how.noise) {
+      how.noise = noise_between(baseline, contender, mine.name, options.noise);
+    }
+    differences.push_back(compare_samples(mine, other, how));
+    Difference& d = differences.back();
+    d.cell = one_run ? contender.cell->cell.label : baseline.cell->cell.label;
+    if (one_run) d.against = baseline.cell->cell.label;
   }
-  return "inconclusive";
-}
-
-Difference compare_samples(const Samples& baseline, const Samples& contender,
-                           const Judgement& how) {
-  Difference d;
-  d.metric = baseline.name == contender.name ? baseline.name
-                                             : std::string(current_metric_name(baseline.name));
-  d.unit = baseline.unit;
-  d.baseline = median_estimate(baseline.values, how.seed);
-  d.contender = median_estimate(contender.values, how.seed + 1);
-  const bool pairable = baseline.repetitions == contender.repetitions;
-  d.ratio = median_ratio(baseline.values, contender.values,
-                         pairable ? how.pairing : Pairing::kIndependent, how.seed);
-  d.test = mann_whitney(contender.values, baseline.values);
-  d.noise_floor = std::max(how.known_noise_floor, own_noise(baseline, contender, how.seed));
-  decide(d, baseline.better, how.threshold_percent);
-  return d;
+  for (std::size_t i = 0; i < options.metrics.size(); ++i) {
+    differences[i].metric = options.metrics[i];  // As it was asked for.
+  }
+  return differences;
 }
 
 bool Comparison::regression() const {
@@ -295,79 +280,112 @@ std::string Comparison::gap() const {
 
 Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& options) {
   if (runs.size() < 2) return fail(ErrorKind::kUsage, "a comparison needs two runs or more");
-  Comparison comparison;
-  comparison.threshold_percent =
-      options.threshold_percent.value_or(runs.front().manifest.threshold_percent);
+  Comparison comparison = comparison_with(runs.front(), options);
   for (const RunData& run : runs) {
     VIOLET_TRY(check_metrics(run, options));
   }
   for (const RunData& contender : runs.subspan(1)) {
-    VIOLET_TRY(auto contrast,
-               contrast_of(runs.front(), contender, options, comparison.threshold_percent));
+    VIOLET_TRY(auto contrast, contrast_of(runs.front(), contender, options));
     comparison.contrasts.push_back(std::move(contrast));
+  }
+  judge_all(comparison);
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    if (!lengths_match(runs.front(), runs[i])) withhold_verdicts(comparison.contrasts[i - 1]);
   }
   return comparison;
 }
 
-Table to_table(const Contrast& contrast) {
-  Table table;
-  table.title = fmt::format("{}  →  {}", contrast.baseline, contrast.contender);
-  table.columns = {{"cell", "", true},
-                   {"metric", "", true},
-                   {"unit", "", false, Audience::kPrograms},
-                   {"baseline"},
-                   {"contender"},
-                   {"ratio"},
-                   {"95 % interval", "", false, Audience::kPeople},
-                   {"p"},
-                   {"A12"},
-                   {"noise floor", "", false, Audience::kPrograms},
-                   {"verdict"},
-                   {"why"},
-                   {"regression", "", false, Audience::kPrograms}};
-  for (const Difference& d : contrast.differences) table.rows.push_back(row_of(d));
-  if (contrast.differences.empty()) {
-    table.notes.push_back(
-        "No cell has a partner with equal axes; axes that should not count can be ignored.");
-  } else {
-    table.notes.push_back(fmt::format(
-        "{} comparisons at the 5 % level; A12 is the chance that the contender's value is larger.",
-        contrast.differences.size()));
+Result<BaselineChoice> baseline_choice(const std::string& text) {
+  BaselineChoice choice;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t to = std::min(text.find(',', from), text.size());
+    const std::string one = text.substr(from, to - from);
+    const std::size_t equals = one.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == one.size()) {
+      return fail(ErrorKind::kUsage,
+                  "--baseline '{}': expected an axis and its value, for example strategy=strict",
+                  text);
+    }
+    choice.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+    from = to + 1;
   }
-  return table;
+  return choice;
 }
 
-std::string render(const Comparison& comparison, Format format, const TextStyle& style) {
-  if (format == Format::kText) {
-    std::string out;
-    for (const Contrast& contrast : comparison.contrasts) {
-      if (!out.empty()) out += '\n';
-      out += contrast_text(contrast, style);
-    }
-    return out;
+Result<Comparison> compare_within(const RunData& run, const BaselineChoice& baseline,
+                                  const CompareOptions& options) {
+  VIOLET_TRY(check_metrics(run, options));
+  const std::string words = choice_text(baseline);
+  const std::string& id = run.manifest.run_id;
+  if (std::none_of(run.cells.begin(), run.cells.end(),
+                   [&](const CellData& one) { return is_chosen(one.cell, baseline); })) {
+    return fail(ErrorKind::kUsage, "{}: no cell has {}; `report` shows its cells", id, words);
   }
-  if (format == Format::kJson) {
-    Json json = {{"schema", "violet.comparison"}, {"version", 1}};
-    json["threshold_percent"] = comparison.threshold_percent;
-    json["regression"] = comparison.regression();
-    json["contrasts"] = Json::array();
-    for (const Contrast& contrast : comparison.contrasts) {
-      json["contrasts"].push_back(contrast_json(contrast));
-    }
-    return dump(json, 2);
-  }
-  Table all;
-  all.title = "comparison";
-  for (const Contrast& contrast : comparison.contrasts) {
-    Table table = to_table(contrast);
-    all.columns = {{"contender run", "", true}};
-    all.columns.insert(all.columns.end(), table.columns.begin(), table.columns.end());
-    for (auto& row : table.rows) {
-      row.insert(row.begin(), Text{contrast.contender});
-      all.rows.push_back(std::move(row));
+  const auto axes = varying_axes(run);
+  Comparison comparison = comparison_with(run, options);
+  Contrast contrast = contrast_between(id + ", " + words, id + ", the other cells");
+  for (const CellData& cell : run.cells) {
+    if (is_chosen(cell.cell, baseline)) continue;
+    VIOLET_TRY(const CellData* const partner, baseline_for(run, cell, baseline, axes));
+    if (partner == nullptr) {
+      contrast.only_in_contender.push_back(cell.cell.label);
+    } else if (cell.repetitions.empty() || partner->repetitions.empty()) {
+      contrast.unmeasured.push_back(cell.cell.label);
+    } else {
+      add_differences({&run, partner}, {&run, &cell}, options, contrast);
     }
   }
-  return render(all, format, style);
+  comparison.contrasts.push_back(std::move(contrast));
+  judge_all(comparison);
+  return comparison;
+}
+
+Result<Comparison> compare_cells(const Arm& baseline, const Arm& contender,
+                                 const CompareOptions& options) {
+  VIOLET_TRY(check_metrics(*baseline.run, options));
+  VIOLET_TRY(check_metrics(*contender.run, options));
+  const auto name = [](const Arm& arm) {
+    return arm.run->manifest.run_id + ":" + arm.cell->cell.label;
+  };
+  Comparison comparison = comparison_with(*baseline.run, options);
+  Contrast contrast = contrast_between(name(baseline), name(contender));
+  const bool one_run = is_one_run(baseline, contender);
+  if (!one_run) contrast.warnings = differences_between(*baseline.run, *contender.run);
+  if (baseline.cell->repetitions.empty() || contender.cell->repetitions.empty()) {
+    contrast.unmeasured.push_back(contender.cell->cell.label);
+  } else {
+    add_differences(baseline, contender, options, contrast);
+  }
+  warn_about_noise(contrast);
+  comparison.contrasts.push_back(std::move(contrast));
+  judge_all(comparison);
+  if (!one_run && !lengths_match(*baseline.run, *contender.run)) {
+    withhold_verdicts(comparison.contrasts.front());
+  }
+  return comparison;
+}
+
+Result<const CellData*> find_cell(const RunData& run, const std::string& wanted) {
+  const bool by_number = !wanted.empty() && wanted.size() < 6 &&
+                         wanted.find_first_not_of("0123456789") == std::string::npos;
+  const std::size_t number = by_number ? std::stoul(wanted) : 0;
+  if (number >= 1 && number <= run.cells.size()) return &run.cells[number - 1];
+  std::vector<const CellData*> found;
+  for (const CellData& cell : run.cells) {
+    if (cell.cell.label == wanted) return &cell;
+    if (!wanted.empty() && cell.cell.label.find(wanted) != std::string::npos)
+      found.push_back(&cell);
+  }
+  if (found.size() == 1) return found.front();
+  if (found.empty()) {
+    return fail(ErrorKind::kUsage, "{}: no cell is called '{}'; there are {}, for example '{}'",
+                run.manifest.run_id, wanted, run.cells.size(),
+                run.cells.empty() ? "none" : run.cells.front().cell.label);
+  }
+  return fail(ErrorKind::kUsage,
+              "{}: '{}' is part of the name of {} cells: '{}' and '{}'; write more of it",
+              run.manifest.run_id, wanted, found.size(), found[0]->cell.label,
+              found[1]->cell.label);
 }
 
 }  // namespace violet::results

@@ -5,8 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/base/rng.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/run_differences.hpp"
+#include "experiments/results/samples_testing.hpp"
 
 namespace violet::results {
 namespace {
@@ -15,98 +16,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// `count` values around `centre`, at most `noise` away, relative.
-std::vector<double> around(double centre, double noise, std::size_t count, std::uint64_t seed) {
-  Rng rng(seed);
-  std::vector<double> values(count);
-  for (double& value : values) {
-    value = centre * (1 + noise * (static_cast<double>(rng() >> 11) * 0x1.0p-52 - 1));
-  }
-  return values;
-}
-
-Samples samples(std::vector<double> values, Better better) {
-  Samples s{"metric", "ns", better, std::move(values), {}, {}};
-  for (std::uint32_t i = 0; i < s.values.size(); ++i) s.repetitions.push_back(i);
-  return s;
-}
-
-Difference judge(double contender, double noise, Better better, std::size_t count = 9) {
-  return compare_samples(samples(around(1000, noise, count, 1), better),
-                         samples(around(contender, noise, count, 2), better), {});
-}
-
-TEST(Verdicts, FollowTheDirectionOfTheMetric) {
-  EXPECT_EQ(judge(1300, 0.02, Better::kLower).verdict, Verdict::kWorse);
-  EXPECT_TRUE(judge(1300, 0.02, Better::kLower).regression);
-  EXPECT_EQ(judge(1300, 0.02, Better::kHigher).verdict, Verdict::kBetter);
-  EXPECT_EQ(judge(700, 0.02, Better::kLower).verdict, Verdict::kBetter);
-  EXPECT_EQ(judge(700, 0.02, Better::kHigher).verdict, Verdict::kWorse);
-  EXPECT_EQ(judge(1300, 0.02, Better::kNeither).verdict, Verdict::kInconclusive);
-}
-
-TEST(Verdicts, BelowTheNoiseFloorIsNoDifference) {
-  const Difference d = judge(1005, 0.1, Better::kLower);
-  EXPECT_EQ(d.verdict, Verdict::kNoDifference);
-  EXPECT_THAT(d.reason, HasSubstr("below noise floor"));
-  Judgement how;
-  how.known_noise_floor = 0.5;  // What the host showed in A/A runs counts, too.
-  const Difference known = compare_samples(samples(around(1000, 0.02, 9, 1), Better::kLower),
-                                           samples(around(1300, 0.02, 9, 2), Better::kLower), how);
-  EXPECT_EQ(known.verdict, Verdict::kNoDifference);
-}
-
-// A tenth is as far away as ten times: neither hides below a floor that the other rises above.
-TEST(Verdicts, TheFloorIsTheSameUpAndDown) {
-  Judgement how;
-  how.known_noise_floor = 1.5;  // Two and a half times.
-  const auto against = [&how](double contender) {
-    return compare_samples(samples(around(1000, 0.02, 9, 1), Better::kLower),
-                           samples(around(contender, 0.02, 9, 2), Better::kLower), how)
-        .verdict;
-  };
-  EXPECT_EQ(against(10000), Verdict::kWorse);
-  EXPECT_EQ(against(100), Verdict::kBetter);
-  EXPECT_EQ(against(2000), Verdict::kNoDifference);
-  EXPECT_EQ(against(500), Verdict::kNoDifference);
-}
-
-TEST(Verdicts, FewRepetitionsSettleNothing) {
-  const Difference d = judge(2000, 0.01, Better::kLower, 3);
-  EXPECT_EQ(d.verdict, Verdict::kInconclusive);
-  EXPECT_THAT(d.reason, HasSubstr("fewer than 4"));
-  EXPECT_FALSE(d.regression);
-  const Difference none =
-      compare_samples(samples({}, Better::kLower), samples({1}, Better::kLower), {});
-  EXPECT_THAT(none.reason, HasSubstr("not measured"));
-}
-
-TEST(Verdicts, SmallRegressionsStayBelowTheThreshold) {
-  const Difference d = judge(1040, 0.005, Better::kLower);
-  EXPECT_EQ(d.verdict, Verdict::kWorse);
-  EXPECT_FALSE(d.regression);  // 4 % of 5 %.
-}
-
-TEST(Verdicts, ZeroMediansHaveNoRatioButAVerdict) {
-  const Samples zero = samples(std::vector<double>(9, 0.0), Better::kLower);
-  EXPECT_EQ(compare_samples(zero, zero, {}).verdict, Verdict::kNoDifference);
-  const Difference d = compare_samples(zero, samples(around(5, 0.1, 9, 1), Better::kLower), {});
-  EXPECT_FALSE(d.ratio.has_value());
-  EXPECT_EQ(d.verdict, Verdict::kWorse);
-  EXPECT_TRUE(d.regression);
-}
-
-TEST(Verdicts, IdenticalArmsAreRarelyCalledDifferent) {
-  int called = 0;
-  for (std::uint64_t i = 0; i < 300; ++i) {
-    const Difference d =
-        compare_samples(samples(around(1000, 0.05, 9, 2 * i + 1), Better::kLower),
-                        samples(around(1000, 0.05, 9, 2 * i + 2), Better::kLower), {});
-    called += d.verdict == Verdict::kBetter || d.verdict == Verdict::kWorse ? 1 : 0;
-  }
-  EXPECT_LE(called, 300 * 0.04);
-}
 
 RunData run_of(const std::string& id, double factor, std::vector<std::string> strategies) {
   RunData run;
@@ -137,15 +46,28 @@ RunData run_of(const std::string& id, double factor, std::vector<std::string> st
   return run;
 }
 
+// Equal runs may differ by a hundredth.
+CompareOptions quiet() {
+  CompareOptions options;
+  options.noise_percent = 1;
+  return options;
+}
+
+CompareOptions only_rate() {
+  CompareOptions options = quiet();
+  options.metrics = {"operations_per_s"};
+  return options;
+}
+
 TEST(Comparing, MatchesCellsOnEqualAxesAndListsTheRest) {
   const std::vector<RunData> runs{run_of("a", 1, {"strict", "off"}),
                                   run_of("b", 0.7, {"off", "lazy"})};
-  const auto comparison = compare(runs, {});
+  const auto comparison = compare(runs, quiet());
   ASSERT_TRUE(comparison.has_value()) << comparison.error().message;
   const Contrast& contrast = comparison->contrasts[0];
   EXPECT_THAT(contrast.only_in_baseline, ElementsAre("strategy=strict"));
   EXPECT_THAT(contrast.only_in_contender, ElementsAre("strategy=lazy"));
-  ASSERT_EQ(contrast.differences.size(), 4u);  // Rate, cycles, p50, p99 of "off".
+  ASSERT_EQ(contrast.differences.size(), 5u);  // Rate, cycles, p50, mean, p99 of "off".
   EXPECT_EQ(contrast.differences[0].verdict, Verdict::kWorse);
   EXPECT_TRUE(comparison->regression());
   const std::string text = render(*comparison, Format::kText);
@@ -156,7 +78,7 @@ TEST(Comparing, MatchesCellsOnEqualAxesAndListsTheRest) {
 TEST(Comparing, AnEqualRunHasNoRegression) {
   const std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"}),
                                   run_of("c", 2, {"strict"})};
-  const auto comparison = compare(runs, {{"operations_per_s"}, {}, {}, 1});
+  const auto comparison = compare(runs, only_rate());
   ASSERT_TRUE(comparison.has_value());
   EXPECT_FALSE(comparison->regression());
   EXPECT_EQ(comparison->contrasts[0].differences[0].verdict, Verdict::kNoDifference);
@@ -165,8 +87,8 @@ TEST(Comparing, AnEqualRunHasNoRegression) {
 
 TEST(Comparing, ThresholdsAndIgnoredAxes) {
   std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 0.7, {"off"})};
-  EXPECT_TRUE(compare(runs, {})->contrasts[0].differences.empty());
-  CompareOptions options;
+  EXPECT_TRUE(compare(runs, quiet())->contrasts[0].differences.empty());
+  CompareOptions options = quiet();
   options.ignored_axes = {"strategy"};
   EXPECT_TRUE(compare(runs, options)->regression());
   options.threshold_percent = 50;
@@ -177,8 +99,10 @@ TEST(Comparing, ThresholdsAndIgnoredAxes) {
 
 TEST(Comparing, ErrorsAreAboutUsage) {
   const std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
-  EXPECT_EQ(compare(std::span(runs).first(1), {}).error().kind, ErrorKind::kUsage);
-  const auto unknown = compare(runs, {{"speed"}, {}, {}, 1});
+  EXPECT_EQ(compare(std::span(runs).first(1), quiet()).error().kind, ErrorKind::kUsage);
+  CompareOptions options = quiet();
+  options.metrics = {"speed"};
+  const auto unknown = compare(runs, options);
   EXPECT_THAT(unknown.error().message,
               HasSubstr("metric 'speed' was not measured; there are cycles"));
 }
@@ -187,24 +111,24 @@ TEST(Comparing, AKilledRunIsNoComparison) {
   std::vector<RunData> runs{run_of("a", 1, {"strict", "off"}), run_of("b", 1, {"strict", "off"})};
   runs[1].manifest.outcome = "running";
   runs[1].cells[1].repetitions.clear();
-  const auto comparison = compare(runs, {});
+  const auto comparison = compare(runs, quiet());
   EXPECT_THAT(comparison->gap(), HasSubstr("for example strategy=off"));
   EXPECT_THAT(comparison->contrasts[0].warnings, Contains(HasSubstr("b is not finished")));
   EXPECT_THAT(render(*comparison, Format::kText),
               HasSubstr("not measured on both sides: strategy=off"));
   for (auto& cell : runs[1].cells) cell.repetitions.clear();
-  EXPECT_FALSE(compare(runs, {{"operations_per_s"}, {}, {}, 1})->gap().empty());
-  EXPECT_TRUE(compare(std::vector{runs[0], runs[0]}, {})->gap().empty());
+  EXPECT_FALSE(compare(runs, only_rate())->gap().empty());
+  EXPECT_TRUE(compare(std::vector{runs[0], runs[0]}, quiet())->gap().empty());
 }
 
 TEST(Comparing, RunsOfOtherLengthsGetNoVerdict) {
   std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 0.5, {"strict"})};
   runs[0].run_settings = {{"duration_s", "null"}, {"operations", "200"}};
   runs[1].run_settings = {{"duration_s", "null"}, {"operations", "300"}};
-  EXPECT_TRUE(compare(runs, {})->regression());
+  EXPECT_TRUE(compare(runs, quiet())->regression());
   for (const char* operations : {"3000000", "null"}) {
     runs[1].run_settings["operations"] = operations;
-    const auto comparison = compare(runs, {});
+    const auto comparison = compare(runs, quiet());
     EXPECT_FALSE(comparison->regression()) << operations;
     const Contrast& contrast = comparison->contrasts[0];
     EXPECT_EQ(contrast.differences[0].verdict, Verdict::kInconclusive);
@@ -212,11 +136,97 @@ TEST(Comparing, RunsOfOtherLengthsGetNoVerdict) {
   }
 }
 
-TEST(Comparing, AnUnknownNoiseFloorIsSaid) {
+TEST(Comparing, WithoutNoiseOfEqualRunsThereIsNoVerdict) {
+  const std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 0.5, {"strict"})};
+  const auto comparison = compare(runs, {});
+  EXPECT_FALSE(comparison->regression());
+  EXPECT_EQ(comparison->gap(), "");
+  EXPECT_THAT(comparison->contrasts[0].warnings, Contains(HasSubstr("not known")));
+  EXPECT_EQ(comparison->contrasts[0].differences[0].verdict, Verdict::kInconclusive);
+  EXPECT_THAT(compare(runs, quiet())->contrasts[0].warnings, Not(Contains(HasSubstr("not known"))));
+}
+
+TEST(Comparing, ClocksAreCalibratedAlike) {
   std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
-  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings, Contains(HasSubstr("no noise floor")));
-  runs[0].manifest.noise_floor["*"] = 0.02;
-  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings, Not(Contains(HasSubstr("no noise floor"))));
+  runs[0].manifest.ns_per_tick = 0.5;
+  runs[1].manifest.ns_per_tick = 0.5 * 1.0001;
+  const auto comparison = compare(runs, quiet());
+  for (const Difference& d : comparison->contrasts[0].differences) {
+    if (d.unit == "ns") {
+      EXPECT_NEAR(d.contender.value, d.baseline.value / 1.0001, 1e-9 * d.baseline.value);
+    }
+    if (d.unit == "op/s") {
+      EXPECT_NEAR(d.contender.value, d.baseline.value * 1.0001, 1e-9 * d.baseline.value);
+    }
+  }
+  EXPECT_EQ(common_calibration(runs[0].manifest, runs[1].manifest), 1 / 1.0001);
+  runs[1].manifest.ns_per_tick = 0.4;  // Another clock.
+  EXPECT_EQ(common_calibration(runs[0].manifest, runs[1].manifest), 1);
+}
+
+TEST(Comparing, CellsOfOneRunAreComparedByTheirRepetitions) {
+  RunData run = run_of("a", 1, {"strict", "lazy", "off"});
+  run.manifest.interleaved = true;
+  for (std::size_t i = 0; i < 6; ++i) {
+    const double strict = *run.cells[0].repetitions[i].metrics[0].value;
+    run.cells[1].repetitions[i].metrics[0].value = 1.8 * strict;
+  }
+  CompareOptions options;
+  options.metrics = {"operations_per_s"};
+  const auto comparison = compare_within(run, {{"strategy", "strict"}}, options);
+  ASSERT_TRUE(comparison.has_value()) << comparison.error().message;
+  const Contrast& contrast = comparison->contrasts[0];
+  ASSERT_EQ(contrast.differences.size(), 2u);
+  EXPECT_EQ(contrast.differences[0].cell, "strategy=lazy");
+  EXPECT_EQ(contrast.differences[0].against, "strategy=strict");
+  EXPECT_NEAR(contrast.differences[0].ratio->value, 1.8, 1e-9);
+  EXPECT_EQ(contrast.differences[0].verdict, Verdict::kBetter);  // 2 / 924 twice, of 2 tests.
+  EXPECT_FALSE(contrast.differences[0].noise_floor.has_value());
+  EXPECT_EQ(contrast.warnings, std::vector<std::string>());
+  const std::string text = render(*comparison, Format::kText);
+  EXPECT_THAT(text, HasSubstr("1.800 .. 1.800"));
+  EXPECT_THAT(compare_within(run, {{"strategy", "none"}}, options).error().message,
+              HasSubstr("no cell has strategy=none"));
+  EXPECT_THAT(compare_within(run, {{"iova", "rcache"}}, options)->gap(),
+              HasSubstr("no cell in common"));
+}
+
+TEST(Comparing, ABaselineAgreesInAllOtherAxes) {
+  RunData run = run_of("a", 1, {"strict", "lazy", "strict", "lazy"});
+  for (std::size_t i = 0; i < 4; ++i) {
+    run.cells[i].cell.axes.emplace_back("placement", std::string(i < 2 ? "sidecore" : "samecore"));
+    run.cells[i].cell.label += i < 2 ? " placement=sidecore" : " placement=samecore";
+  }
+  run.cells[1].cell.axes.emplace_back("entries",
+                                      std::string("128"));  // Strict has no such setting.
+  run.cells[3].cell.axes.emplace_back("entries", std::string("256"));
+  const auto comparison = compare_within(run, {{"strategy", "strict"}}, {});
+  ASSERT_TRUE(comparison.has_value()) << comparison.error().message;
+  for (const Difference& d : comparison->contrasts[0].differences) {
+    EXPECT_EQ(d.cell.substr(d.cell.find(' ')), d.against.substr(d.against.find(' ')));
+  }
+  EXPECT_EQ(baseline_choice("strategy=strict,placement=samecore").value().size(), 2u);
+  EXPECT_FALSE(baseline_choice("strict").has_value());
+  EXPECT_FALSE(baseline_choice("strategy=").has_value());
+  EXPECT_THAT(compare_within(run, {{"placement", "sidecore"}, {"strategy", "strict"}}, {})
+                  ->contrasts[0]
+                  .only_in_contender,
+              ElementsAre());
+}
+
+TEST(Comparing, TwoCellsWhateverTheirAxes) {
+  const RunData run = run_of("a", 1, {"strict", "lazy"}), other = run_of("b", 0.5, {"off"});
+  EXPECT_EQ((*find_cell(run, "2"))->cell.label, "strategy=lazy");
+  EXPECT_EQ((*find_cell(run, "lazy"))->cell.label, "strategy=lazy");
+  EXPECT_THAT(find_cell(run, "strategy").error().message, HasSubstr("part of the name of 2 cells"));
+  EXPECT_THAT(find_cell(run, "9").error().message, HasSubstr("no cell is called '9'"));
+  const Arm strict{&run, &run.cells[0]}, lazy{&run, &run.cells[1]}, off{&other, &other.cells[0]};
+  const auto one = compare_cells(strict, lazy, only_rate());
+  EXPECT_EQ(one->contrasts[0].baseline, "a:strategy=strict");
+  EXPECT_EQ(one->contrasts[0].differences[0].against, "strategy=strict");
+  const auto two = compare_cells(strict, off, only_rate());
+  EXPECT_EQ(two->contrasts[0].differences[0].how.arms, Arms::kTwoRuns);
+  EXPECT_TRUE(two->regression());
 }
 
 TEST(Comparing, DifferentHostsAndCostsAreSaid) {
@@ -224,7 +234,7 @@ TEST(Comparing, DifferentHostsAndCostsAreSaid) {
   runs[1].manifest.kernel = {"other", {}};
   runs[1].manifest.injected_costs["exit_ns"] = 7;
   runs[1].manifest.oversubscribed = {"guest and endpoint share CPU 1"};
-  const auto warnings = compare(runs, {})->contrasts[0].warnings;
+  const auto warnings = compare(runs, quiet())->contrasts[0].warnings;
   EXPECT_THAT(warnings, Contains(HasSubstr("kernel differs: h / other")));
   EXPECT_THAT(warnings, Contains(HasSubstr("injected costs differs: none / exit_ns 7")));
   EXPECT_THAT(warnings, Contains(HasSubstr("b: guest and endpoint share CPU 1")));
@@ -238,19 +248,19 @@ TEST(Comparing, MemoryOnOtherPagesIsSaid) {
     }
   };
   stamp(runs[0], 100);  // The other is from before this was stored.
-  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings,
+  EXPECT_THAT(compare(runs, quiet())->contrasts[0].warnings,
               Not(Contains(HasSubstr("memory of the guest"))));
   stamp(runs[1], 0);
-  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings,
+  EXPECT_THAT(compare(runs, quiet())->contrasts[0].warnings,
               Contains(HasSubstr("memory of the guest differs: hugepages / 4 KiB pages")));
   stamp(runs[0], 0);
-  EXPECT_THAT(compare(runs, {})->contrasts[0].warnings,
+  EXPECT_THAT(compare(runs, quiet())->contrasts[0].warnings,
               Contains(HasSubstr("hugepages and 4 KiB pages / 4 KiB pages")));
 }
 
 TEST(Comparing, MachineFormatsHaveNumbers) {
   const std::vector<RunData> runs{run_of("a", 1, {"off"}), run_of("b", 0.7, {"off"})};
-  const auto comparison = compare(runs, {{"operations_per_s"}, {}, {}, 1});
+  const auto comparison = compare(runs, only_rate());
   const auto json = nlohmann::json::parse(render(*comparison, Format::kJson));
   EXPECT_EQ(json["schema"], "violet.comparison");
   EXPECT_EQ(json["regression"], true);
@@ -258,8 +268,13 @@ TEST(Comparing, MachineFormatsHaveNumbers) {
   EXPECT_NEAR(row["baseline"]["value"].get<double>(), 1e6, 2e4);
   EXPECT_EQ(row["baseline"]["unit"], "op/s");
   EXPECT_EQ(row["verdict"], "worse (regression)");
+  EXPECT_EQ(json["tests"], 1);
+  EXPECT_EQ(row["test"], "Mann-Whitney, exact");
+  EXPECT_EQ(row["baseline repetitions"]["value"], 6);
+  EXPECT_EQ(row["baseline mean"]["interval"].size(), 2u);
+  EXPECT_NEAR(row["p"]["value"].get<double>(), 2.0 / 924, 1e-12);
   EXPECT_THAT(render(*comparison, Format::kCsv),
-              HasSubstr("contender run,cell,metric,unit,baseline,"));
+              HasSubstr("contender run,cell,against,metric,unit,baseline,"));
 }
 
 TEST(Reports, ShowTheTableAndWhatToDistrust) {
@@ -278,7 +293,7 @@ TEST(Reports, ShowTheTableAndWhatToDistrust) {
   for (const char* part :
        {"412 dropped: events, guest lcore", "oversubscribed: guest and endpoint",
         "governor not available, because there is no cpufreq", "a hiccup (1 repetitions)",
-        "fewer than 4 repetitions", "error: the disk was full",
+        "fewer than 6 repetitions", "error: the disk was full",
         "note: cycles not available, because no PMU (2 cells)", "2 to 6 repetitions"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }

@@ -47,8 +47,8 @@ struct Manifest {
   std::map<std::string, double> injected_costs;
   std::map<std::string, std::uint64_t> drop_counts;  // "events" -> 0, "events, <cell>" -> 412
   std::vector<std::string> oversubscribed;           // "guest and endpoint share CPU 1"
-  // Relative noise of a metric in A/A runs on this host (noise_history.hpp) when the run began: 0.02 is
-  // two per cent. "*" is for all others. Empty: not known.
+  // Relative noise of a metric over all cells in A/A runs on this host (noise_history.hpp) when the run began: 0.02
+  // is two per cent. "*" is for all others. Empty: not known. For readers; a comparison reads the runs themselves.
   std::map<std::string, double> noise_floor;
 };
 

@@ -63,8 +63,9 @@ constexpr const char* kToday = "reused_while_stale_pages";
 std::vector<std::string> compared(const std::string& a, const std::string& b,
                                   const std::vector<std::string>& metrics = {}) {
   const RunData runs[] = {run_with(a), run_with(b)};
-  const auto comparison =
-      compare(runs, {.metrics = metrics, .threshold_percent = {}, .ignored_axes = {}});
+  CompareOptions options;
+  options.metrics = metrics;
+  const auto comparison = compare(runs, options);
   if (!comparison) return {comparison.error().message};
   std::vector<std::string> names;
   for (const Difference& d : comparison->contrasts.front().differences) {

@@ -6,7 +6,7 @@
 
 #include "engine/base/files.hpp"
 #include "experiments/results/metric_catalogue.hpp"
-#include "experiments/results/run_directory.hpp"
+#include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
 
@@ -20,19 +20,17 @@ std::string page_kind(const Manifest& m) {
 
 bool same_machine(const Manifest& a, const Manifest& b) {
   return a.host.text() == b.host.text() && a.cpu_model.text() == b.cpu_model.text() &&
-         a.kernel.text() == b.kernel.text() && a.build.known() && a.build.value == b.build.value &&
-         page_kind(a) == page_kind(b);
+         a.kernel.text() == b.kernel.text() && page_kind(a) == page_kind(b);
 }
 
-// The medians of one cell in one run.
+// The medians of one cell in one run, by today's names.
 using Medians = std::map<std::string, double>;
 
 Medians medians_of(const CellData& cell) {
   Medians medians;
-  for (const Samples& samples : samples_of(cell)) {
+  for (const Samples& samples : samples_with_means(cell)) {
     if (samples.better == Better::kNeither || samples.values.size() < 2) continue;
-    const double value = median(samples.values);
-    if (value > 0) medians[samples.name] = value;
+    medians[std::string(current_metric_name(samples.name))] = median(samples.values);
   }
   return medians;
 }
@@ -49,16 +47,79 @@ std::string section_of(const RunData& run) {
   return text;
 }
 
+// How long a repetition is decides how much it scatters.
+std::string length_of(const RunData& run) {
+  std::string text;
+  for (const char* key : {"duration_s", "operations"}) {
+    const auto at = run.run_settings.find(key);
+    text += at == run.run_settings.end() ? "\n" : at->second + "\n";
+  }
+  return text;
+}
+
+std::string cell_key(const std::string& length, const CellRecord& cell) {
+  return length + cell.id + "\n";
+}
+std::string kind_key(const std::string& length, const CellRecord& cell) {
+  return length + axis_text(cell, "placement") + "\n" + axis_text(cell, "strategy") + "\n";
+}
+
+std::string any_key(const std::string& length) { return length + "any cell\n"; }
+
+// One cell in equal runs.
+struct EqualCells {
+  std::string cell_key, kind_key, any_key;
+  std::vector<Medians> runs;
+};
+
 // With few pairs the largest, with many the 95th percentile.
-double floor_of(std::vector<double> differences) {
-  std::sort(differences.begin(), differences.end());
+double floor_of(const std::vector<double>& differences) {
   return percentile(differences, differences.size() < 20 ? 100 : 95);
 }
 
-}  // namespace
+std::map<std::string, std::vector<double>> values_of(const EqualCells& group) {
+  std::map<std::string, std::vector<double>> values;
+  for (const Medians& run : group.runs) {
+    for (const auto& [metric, value] : run) values[metric].push_back(value);
+  }
+  return values;
+}
 
-NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now) {
-  std::map<std::string, std::vector<Medians>> groups;  // By what must be equal.
+double squares_around_mean(const std::vector<double>& values) {
+  const double mean = mean_estimate(values).value;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return squares;
+}
+
+NoiseHistory::Scatter scatter_of(const std::vector<double>& values) {
+  NoiseHistory::Scatter scatter;
+  scatter.freedom = values.size() - 1;
+  scatter.squares = squares_around_mean(values);
+  std::vector<double> logs;
+  for (const double value : values) {
+    scatter.positive = scatter.positive && value > 0;
+    logs.push_back(std::log(value));
+  }
+  if (scatter.positive) scatter.squares_of_logarithm = squares_around_mean(logs);
+  return scatter;
+}
+
+void add_differences(const std::vector<double>& values, std::vector<double>& differences) {
+  for (std::size_t a = 0; a < values.size(); ++a) {
+    for (std::size_t b = a + 1; b < values.size(); ++b) {
+      if (values[a] > 0 && values[b] > 0) {
+        differences.push_back(relative_difference(values[a], values[b]));
+      }
+    }
+  }
+}
+
+using Groups = std::map<std::string, EqualCells>;  // By what must be equal.
+
+Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
+                   const std::set<std::string>& contenders) {
+  Groups groups;
   std::size_t read = 0;
   for (const auto& directory : list_runs(runs_root)) {
     if (read == kMostRuns) break;
@@ -66,46 +127,86 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
     const auto manifest =
         text ? manifest_from_json(*text, "") : tl::unexpected<Error>(text.error());
     if (!manifest || manifest->outcome != "finished" || !same_machine(*manifest, now)) continue;
+    if (!manifest->build.known()) continue;
+    if (!now.plan_name.empty() && manifest->plan_name != now.plan_name) continue;
     const auto run = read_run(directory);
     if (!run) continue;
     ++read;
+    const std::string apart = contenders.count(manifest->run_id) != 0 ? "contender\n" : "";
+    const std::string length = length_of(*run);
     for (const CellData& cell : run->cells) {
       if (disturbed(cell)) continue;
-      groups[section_of(*run) + cell.cell.id].push_back(medians_of(cell));
+      EqualCells& group =
+          groups[apart + manifest->build.value + "\n" + section_of(*run) + cell.cell.id];
+      group.cell_key = cell_key(length, cell.cell);
+      group.kind_key = kind_key(length, cell.cell);
+      group.any_key = any_key(length);
+      group.runs.push_back(medians_of(cell));
     }
   }
+  return groups;
+}
+
+RunNoise noise_of(const NoiseHistory::Scatter& scatter, const char* what) {
+  const auto freedom = static_cast<double>(scatter.freedom);
+  RunNoise noise;
+  noise.freedom = freedom;
+  noise.of_value = std::sqrt(scatter.squares / freedom);
+  if (scatter.positive) noise.of_logarithm = std::sqrt(scatter.squares_of_logarithm / freedom);
+  noise.source = fmt::format("equal runs of {}, {} degrees of freedom", what, scatter.freedom);
+  return noise;
+}
+
+}  // namespace
+
+void NoiseHistory::Scatter::add(const Scatter& other) {
+  squares += other.squares;
+  squares_of_logarithm += other.squares_of_logarithm;
+  freedom += other.freedom;
+  positive = positive && other.positive;
+}
+
+std::optional<RunNoise> NoiseHistory::of(const RunData& run, const CellRecord& cell,
+                                         std::string_view metric) const {
+  const std::string length = length_of(run), name(current_metric_name(metric));
+  const auto own = cells.find(cell_key(length, cell) + name);
+  if (own != cells.end() && own->second.freedom >= kOwnFreedom) {
+    return noise_of(own->second, "this cell");
+  }
+  const auto kind = kinds.find(kind_key(length, cell) + name);
+  if (kind == kinds.end()) return std::nullopt;
+  RunNoise noise = noise_of(kind->second, "cells of this placement and strategy");
+  if (kind->second.freedom >= kOwnFreedom) return noise;
+  // A few medians agree by chance: what all cells scatter by is the least that is believed.
+  RunNoise any = noise_of(kinds.at(any_key(length) + name), "all cells, few being of this kind");
+  return any.of_logarithm && any.of_logarithm > noise.of_logarithm ? any : noise;
+}
+
+NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
+                           const std::set<std::string>& contenders) {
   NoiseHistory history;
   std::map<std::string, std::vector<double>> differences;  // By metric.
-  for (const auto& [key, runs] : groups) {
-    if (runs.size() < 2) continue;
-    history.runs = std::max(history.runs, runs.size());
-    for (std::size_t a = 0; a < runs.size(); ++a) {
-      for (std::size_t b = a + 1; b < runs.size(); ++b) {
-        ++history.pairs;
-        for (const auto& [metric, value] : runs[a]) {
-          const auto other = runs[b].find(metric);
-          if (other == runs[b].end()) continue;
-          differences[metric].push_back(relative_difference(value, other->second));
-        }
-      }
+  for (const auto& [key, group] : read_groups(runs_root, now, contenders)) {
+    if (group.runs.size() < 2) continue;
+    history.runs = std::max(history.runs, group.runs.size());
+    history.pairs += group.runs.size() * (group.runs.size() - 1) / 2;
+    for (const auto& [metric, values] : values_of(group)) {
+      if (values.size() < 2) continue;
+      const NoiseHistory::Scatter scatter = scatter_of(values);
+      history.cells[group.cell_key + metric].add(scatter);
+      history.kinds[group.kind_key + metric].add(scatter);
+      history.kinds[group.any_key + metric].add(scatter);
+      add_differences(values, differences[metric]);
     }
   }
   std::vector<double> floors;
-  for (auto& [metric, all] : differences) {
-    history.floor[metric] = floor_of(std::move(all));
+  for (const auto& [metric, all] : differences) {
+    if (all.empty()) continue;
+    history.floor[metric] = floor_of(all);
     floors.push_back(history.floor[metric]);
   }
   if (!floors.empty()) history.floor["*"] = median(floors);
   return history;
-}
-
-double known_noise_floor(const Manifest& manifest, std::string_view metric) {
-  const auto& known = manifest.noise_floor;
-  const auto at = std::find_if(known.begin(), known.end(),
-                               [&](const auto& entry) { return same_metric(entry.first, metric); });
-  if (at != known.end()) return at->second;
-  const auto others = known.find("*");
-  return others == known.end() ? 0 : others->second;
 }
 
 std::string source_text(const NoiseHistory& history) {
@@ -113,7 +214,7 @@ std::string source_text(const NoiseHistory& history) {
     return "unknown: no two finished runs of this build here have a cell in common; run a plan "
            "twice";
   }
-  return fmt::format("from {} pairs of equal cells in {} runs of this build", history.pairs,
+  return fmt::format("from {} pairs of equal cells in up to {} equal runs", history.pairs,
                      history.runs);
 }
 

@@ -3,36 +3,59 @@
 // what a comparison of two runs has to be held against.
 //
 // Threading: pure functions on files.
-// Invariants: only finished runs of this host, kernel, build and page size count, and only cells with
-// equal settings and equal run sections are put side by side. A cell with a disturbed repetition does not count. A floor says from how much it comes.
-// Limits: the newest kMostRuns runs; no floor before two of them have a cell in common.
+// Invariants: only finished runs of this host, kernel, kind of pages and plan name count. Runs are equal that have
+// equal builds, settings and run sections; how much equal runs scatter is pooled for each cell and metric, over
+// builds, too. A cell whose own runs are few has the scatter of all cells with its placement and strategy, and where those are
+// few, too, at least that of all cells.
+// A cell with a disturbed repetition does not count.
+// Limits: the newest kMostRuns runs.
 #pragma once
 
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "experiments/results/manifest.hpp"
+#include "experiments/results/run_directory.hpp"
+#include "experiments/results/verdict.hpp"
 
 namespace violet::results {
 
-inline constexpr std::size_t kMostRuns = 12;
+inline constexpr std::size_t kMostRuns = 24;
+// Runs of one cell beyond the first of each group of equal ones, from which on its own scatter counts.
+inline constexpr std::size_t kOwnFreedom = 5;
 // A repetition in which an lcore waited longer than this for its CPU, in per cent of the time, was disturbed.
 inline constexpr const char* kCpuWaitShare = "cpu_wait_share";
 inline constexpr double kDisturbedPercent = 5;
 
 struct NoiseHistory {
-  // Relative: 0.02 is two per cent. "*" is the median over the metrics, for those not listed.
+  // For readers, of a metric over all cells: what most equal runs differed by; 0.02 is two per cent. "*" is the median
+  // over the metrics. No verdict rests on it.
   std::map<std::string, double> floor;
   std::size_t runs = 0;   // That have a partner.
   std::size_t pairs = 0;  // Of one cell in two runs.
+
+  // None: no equal runs have such a cell.
+  std::optional<RunNoise> of(const RunData& run, const CellRecord& cell,
+                             std::string_view metric) const;
+
+  struct Scatter {
+    double squares = 0, squares_of_logarithm = 0;
+    std::size_t freedom = 0;
+    bool positive = true;
+    void add(const Scatter& other);
+  };
+  std::map<std::string, Scatter> cells,
+      kinds;  // By cell, or placement and strategy; with length and metric.
 };
 
-// `now` is a manifest of this host and program.
-NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now);
-// What the run knew of a metric when it began, under any of its names; 0 when it knew nothing.
-double known_noise_floor(const Manifest& manifest, std::string_view metric);
+// `now` is a manifest of this host. Runs whose ids are in `contenders` are taken for no equals of others, because
+// whether they are is the question.
+NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
+                           const std::set<std::string>& contenders = {});
 // "from 3 pairs of equal cells in 3 runs", or why there is none.
 std::string source_text(const NoiseHistory& history);
 

@@ -1,6 +1,10 @@
 #include "experiments/results/noise_history.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
 
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/run_directory.hpp"
@@ -48,6 +52,74 @@ TEST(NoiseHistory, IsTheDifferenceThatEqualCellsShowInOtherRuns) {
   EXPECT_EQ(history.pairs, 1u);
   EXPECT_NEAR(history.floor.at("operations_per_s"), 0.1, 1e-9);
   EXPECT_NEAR(history.floor.at("*"), 0.1, 1e-9);
+}
+
+const RunData kRunOfLength = [] {
+  RunData run;
+  run.run_settings = {{"operations", "1000"}};
+  return run;
+}();
+const CellRecord kStrict{"strict.net-rx.1", "strict", {}};
+
+TEST(NoiseHistory, ScatterBelongsToACellAndAMetric) {
+  const TestFolder folder;
+  for (const double value : {99.0, 109.0}) run_in(folder.path(), value, "mine");
+  const auto history = noise_history(folder.path(), now());
+  const auto noise = history.of(kRunOfLength, kStrict, "operations_per_s");
+  ASSERT_TRUE(noise.has_value());
+  EXPECT_EQ(noise->freedom, 1);
+  EXPECT_NEAR(*noise->of_logarithm, std::log(1.1) / std::sqrt(2.0), 1e-12);  // Medians 100 and 110.
+  EXPECT_NEAR(*noise->of_value, 10 / std::sqrt(2.0), 1e-12);
+  EXPECT_THAT(noise->source, ::testing::HasSubstr("cells of this placement and strategy"));
+  EXPECT_FALSE(history.of(kRunOfLength, kStrict, "map.p50").has_value());
+  EXPECT_FALSE(history.of({}, kStrict, "operations_per_s").has_value());  // Of another length.
+  const CellRecord lazy{"lazy.1", "lazy", {{"strategy", std::string("lazy")}}};
+  EXPECT_FALSE(history.of(kRunOfLength, lazy, "operations_per_s").has_value());
+}
+
+TEST(NoiseHistory, ACellWithRunsEnoughStandsForItself) {
+  const TestFolder folder;
+  for (int i = 0; i < 6; ++i) run_in(folder.path(), 99 + i, "mine");
+  const auto history = noise_history(folder.path(), now());
+  const auto noise = history.of(kRunOfLength, kStrict, "operations_per_s");
+  ASSERT_TRUE(noise.has_value());
+  EXPECT_EQ(noise->freedom, 5);
+  EXPECT_NEAR(*noise->of_value, std::sqrt(3.5), 1e-12);  // Of 100 to 105.
+  EXPECT_THAT(noise->source, ::testing::HasSubstr("this cell"));
+}
+
+// Two runs whose medians agree by chance do not make a cell quiet.
+TEST(NoiseHistory, FewRunsScatterAtLeastAsAllCellsDo) {
+  NoiseHistory history;
+  const std::string length = "\n1000\n";
+  history.kinds[length + "\nstrict\noperations_per_s"] = {0, 0, 2, true};
+  history.kinds[length + "any cell\noperations_per_s"] = {900, 0.09, 9, true};
+  const CellRecord strict{"strict.1", "strict", {{"strategy", std::string("strict")}}};
+  const auto noise = history.of(kRunOfLength, strict, "operations_per_s");
+  ASSERT_TRUE(noise.has_value());
+  EXPECT_NEAR(*noise->of_logarithm, 0.1, 1e-12);
+  EXPECT_EQ(noise->freedom, 9);
+}
+
+TEST(NoiseHistory, BuildsPoolTheirScatterAndContendersAreApart) {
+  const TestFolder folder;
+  run_in(folder.path(), 99, "mine");
+  run_in(folder.path(), 109, "mine");
+  run_in(folder.path(), 299, "another");
+  run_in(folder.path(), 299, "another");
+  const auto history = noise_history(folder.path(), now());
+  EXPECT_EQ(history.of(kRunOfLength, kStrict, "operations_per_s")->freedom, 2);
+  std::set<std::string> contenders;
+  for (const auto& run : list_runs(folder.path())) {
+    const auto data = read_run(run);
+    if (data->manifest.build.value == "mine") contenders.insert(data->manifest.run_id);
+  }
+  ASSERT_EQ(contenders.size(), 2u);
+  contenders.erase(contenders.begin());  // One of two equal runs is in question.
+  EXPECT_EQ(noise_history(folder.path(), now(), contenders)
+                .of(kRunOfLength, kStrict, "operations_per_s")
+                ->freedom,
+            1);
 }
 
 TEST(NoiseHistory, OtherBuildsLengthsAndUnfinishedRunsDoNotCount) {

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kFewRepetitions = 4;
+constexpr std::size_t kFewRepetitions = kFewestForInterval;
 constexpr std::size_t kOutlierRepetitions = 8;
 constexpr double kOutlierShare =
     0.02;  // Of the median: less is nearly constant, whatever its deviations.
@@ -46,9 +46,9 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
   return columns;
 }
 
-Quantity quantity_of(const Samples& samples, std::uint64_t seed) {
+Quantity quantity_of(const Samples& samples) {
   if (samples.values.empty()) return {{}, {}, samples.because};
-  return quantity(median_estimate(samples.values, seed));
+  return quantity(median_estimate(samples.values));
 }
 
 Table table_of(const RunData& run, const ReportOptions& options) {
@@ -63,13 +63,12 @@ Table table_of(const RunData& run, const ReportOptions& options) {
     for (const std::string& axis : axes) row.push_back(Text{axis_text(cell.cell, axis)});
     if (axes.empty()) row.push_back(Text{cell.cell.label});
     for (const Samples& column : columns) {
-      row.push_back(quantity_of(samples_of(cell, column.name), run.manifest.seed));
+      row.push_back(quantity_of(samples_of(cell, column.name)));
     }
     table.rows.push_back(std::move(row));
   }
   table.notes.push_back(
-      "Medians over the repetitions; ± is the larger side of the 95 % bootstrap interval of the "
-      "median.");
+      "Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on.");
   return table;
 }
 
@@ -131,9 +130,8 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
     }
   }
   if (few != 0) {
-    warnings.push_back(
-        fmt::format("{} cells have fewer than {} repetitions: their spread means little", few,
-                    kFewRepetitions));
+    warnings.push_back(fmt::format(
+        "{} cells have fewer than {} repetitions: too few for an interval", few, kFewRepetitions));
   }
   for (const auto& [text, count] : said) {
     warnings.push_back(fmt::format("{} ({} repetitions)", text, count));
@@ -254,8 +252,9 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
   for (const std::string& line : report.head) out += printable(line) + "\n";
   for (const Table& table : tables) out += "\n" + render_text(table, options.style);
   out +=
-      "\nMedians over the repetitions; ± is the larger side of the 95 % bootstrap interval of the "
-      "median.\n";
+      "\nMedians over the repetitions, with the 95 % interval of the median from 6 repetitions "
+      "on;\n"
+      "mean: the median of the repetitions' means.\n";
   if (!report.warnings.empty()) out += "\n";
   std::size_t said = 0;
   for (const std::string& warning : report.warnings) {

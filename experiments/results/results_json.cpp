@@ -58,7 +58,7 @@ Json repetition_json(const RepetitionRecord& record) {
 }
 
 // Median with its interval of every metric over the repetitions, outliers named.
-Json summary_json(const CellData& cell, std::uint64_t seed) {
+Json summary_json(const CellData& cell) {
   Json json = Json::object();
   for (const Samples& samples : samples_of(cell)) {
     Json entry = {{"unit", samples.unit}, {"repetitions", samples.values.size()}};
@@ -66,7 +66,7 @@ Json summary_json(const CellData& cell, std::uint64_t seed) {
       entry["median"] = nullptr;
       entry["because"] = samples.because;
     } else {
-      const Estimate estimate = median_estimate(samples.values, seed);
+      const Estimate estimate = median_estimate(samples.values);
       entry["median"] = number(estimate.value);
       if (estimate.interval) {
         entry["interval"] = {number(estimate.interval->low), number(estimate.interval->high)};
@@ -82,9 +82,9 @@ Json summary_json(const CellData& cell, std::uint64_t seed) {
   return json;
 }
 
-Json cell_json(const CellData& data, std::uint64_t seed) {
+Json cell_json(const CellData& data) {
   Json cell = {{"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_object(data.cell)}};
-  cell["summary"] = summary_json(data, seed);
+  cell["summary"] = summary_json(data);
   cell["repetitions"] = Json::array();
   for (const auto& record : data.repetitions)
     cell["repetitions"].push_back(repetition_json(record));
@@ -125,7 +125,7 @@ Status write_results_json(const RunData& run, const WritePiece& write) {
   VIOLET_TRY(write(piece + ",\n \"cells\": ["));
   const char* separator = "\n";
   for (const CellData& data : run.cells) {
-    VIOLET_TRY(write(separator + text_within(cell_json(data, run.manifest.seed), 2)));
+    VIOLET_TRY(write(separator + text_within(cell_json(data), 2)));
     separator = ",\n";
   }
   VIOLET_TRY(write(run.cells.empty() ? "],\n" : "\n ],\n"));

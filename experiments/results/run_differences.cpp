@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -41,11 +42,6 @@ void warn_about_plans(const RunData& a, const RunData& b, std::vector<std::strin
   for (const auto& [key, value] : a.run_settings) {
     if (key != "seed")
       warn_if_different(("run." + key).c_str(), value, setting_of(b, key), warnings);
-  }
-  if (a.manifest.noise_floor.empty() && b.manifest.noise_floor.empty()) {
-    warnings.push_back(
-        "no noise floor of this host was known to these runs, so only their own spread counts; "
-        "a floor comes from runs of one plan and build before them");
   }
 }
 
@@ -110,6 +106,15 @@ bool lengths_match(const RunData& a, const RunData& b) {
     if (!(ratio < 10 && ratio > 0.1)) return false;
   }
   return true;
+}
+
+double common_calibration(const Manifest& baseline, const Manifest& contender) {
+  constexpr double kCalibrationsDiffer = 1e-3;
+  const bool one_clock = baseline.host.text() == contender.host.text() &&
+                         baseline.cpu_model.text() == contender.cpu_model.text();
+  if (!one_clock || !(baseline.ns_per_tick > 0) || !(contender.ns_per_tick > 0)) return 1;
+  const double factor = baseline.ns_per_tick / contender.ns_per_tick;
+  return std::abs(factor - 1) < kCalibrationsDiffer ? factor : 1;
 }
 
 std::vector<std::string> differences_between(const RunData& baseline, const RunData& contender) {

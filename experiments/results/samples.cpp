@@ -1,6 +1,8 @@
 #include "experiments/results/samples.hpp"
 
+#include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "experiments/results/metric_catalogue.hpp"
@@ -23,6 +25,41 @@ class SampleSet {
   std::vector<Samples> all_;
   std::map<std::string, std::size_t> places_;  // By today's name.
 };
+
+constexpr std::string_view kMean = ".mean";
+
+// Of the values of each repetition.
+Samples means_of(const CellData& cell, const std::string& histogram) {
+  Samples samples{histogram + std::string(kMean), {}, Better::kNeither, {}, {}, {}};
+  for (const RepetitionRecord& record : cell.repetitions) {
+    for (const NamedHistogram& one : record.histograms) {
+      if (one.name != histogram) continue;
+      samples.unit = one.unit;
+      samples.better = one.better;
+      if (one.histogram.empty()) {
+        samples.because = "nothing was recorded";
+        continue;
+      }
+      samples.values.push_back(one.histogram.mean());
+      samples.repetitions.push_back(record.repetition);
+    }
+  }
+  return samples;
+}
+
+bool is_compared(const Samples& samples) {
+  if (samples.better == Better::kNeither) return false;
+  const std::size_t dot = samples.name.rfind(".p");
+  return dot == std::string::npos || samples.name.ends_with(".p50") ||
+         samples.name.ends_with(".p99");
+}
+
+bool has_histogram(const CellData& cell, const std::string& name) {
+  return std::any_of(cell.repetitions.begin(), cell.repetitions.end(), [&](const auto& record) {
+    return std::any_of(record.histograms.begin(), record.histograms.end(),
+                       [&](const NamedHistogram& one) { return one.name == name; });
+  });
+}
 
 }  // namespace
 
@@ -62,9 +99,31 @@ std::vector<Samples> samples_of(const CellData& cell) {
 
 Samples samples_of(const CellData& cell, const std::string& name) {
   for (Samples& samples : samples_of(cell)) {
-    if (same_metric(samples.name, name)) return samples;
+    if (same_metric(samples.name, name)) return std::move(samples);
+  }
+  if (name.ends_with(kMean)) {
+    const std::string histogram = name.substr(0, name.size() - kMean.size());
+    if (has_histogram(cell, histogram)) return means_of(cell, histogram);
   }
   return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
+}
+
+std::vector<Samples> samples_with_means(const CellData& cell) {
+  std::vector<Samples> all;
+  for (Samples& samples : samples_of(cell)) {
+    const std::string histogram = samples.name.substr(0, samples.name.rfind('.'));
+    const bool has_mean = samples.name == percentile_name(histogram, kPercentiles[0]) &&
+                          has_histogram(cell, histogram);
+    all.push_back(std::move(samples));
+    if (has_mean) all.push_back(means_of(cell, histogram));
+  }
+  return all;
+}
+
+std::vector<Samples> compared_samples(const CellData& cell) {
+  std::vector<Samples> compared = samples_with_means(cell);
+  std::erase_if(compared, [](const Samples& samples) { return !is_compared(samples); });
+  return compared;
 }
 
 }  // namespace violet::results

@@ -1,4 +1,4 @@
-// Samples are one number a repetition: metrics as they are, histograms by their percentiles.
+// Samples are one number a repetition: metrics as they are, histograms by their percentiles and means.
 //
 // Threading: pure functions.
 #pragma once
@@ -24,7 +24,12 @@ std::string percentile_name(const std::string& histogram, double percent);
 
 // In the order of the first repetition that has them: metrics, then histograms.
 std::vector<Samples> samples_of(const CellData& cell);
-// Under today's name or a former one. Nothing of that name: no values, and `because` says so.
+// Under today's name or a former one; of a histogram "<histogram>.mean" too. Nothing of that name: no values, and
+// `because` says so.
 Samples samples_of(const CellData& cell, const std::string& name);
+std::vector<Samples> samples_with_means(const CellData& cell);
+// What a comparison is about: metrics that have a better direction, p50, p99 and mean of every histogram. A mean
+// shows what a median hides: a tail that doubles what all calls cost together.
+std::vector<Samples> compared_samples(const CellData& cell);
 
 }  // namespace violet::results

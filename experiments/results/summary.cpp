@@ -8,6 +8,7 @@
 #include <set>
 
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
 
@@ -34,38 +35,19 @@ std::string head_of(const std::string& name) {
   return head;
 }
 
-// As samples_of(), and the mean of a histogram as "<histogram>.mean".
-Samples find_samples(const CellData& cell, const std::string& name) {
-  Samples samples = samples_of(cell, name);
-  if (!samples.values.empty() || !name.ends_with(".mean")) return samples;
-  const std::string histogram = name.substr(0, name.size() - 5);
-  for (const RepetitionRecord& record : cell.repetitions) {
-    for (const NamedHistogram& one : record.histograms) {
-      if (one.name != histogram || one.histogram.total() == 0) continue;
-      samples.name = name;
-      samples.unit = one.unit;
-      samples.better = one.better;
-      samples.values.push_back(one.histogram.mean());
-      samples.repetitions.push_back(record.repetition);
-    }
-  }
-  return samples;
-}
-
 using Cells = std::vector<const CellData*>;
 
 // Whether the metric says anything about one of the cells: a column of zeros only takes room.
 bool says_something(const Cells& cells, const std::string& name) {
   return std::any_of(cells.begin(), cells.end(), [&](const CellData* cell) {
-    const Samples samples = find_samples(*cell, name);
+    const Samples samples = samples_of(*cell, name);
     return !samples.values.empty() && median(samples.values) != 0;
   });
 }
 
 bool has(const Cells& cells, const std::string& name) {
-  return std::any_of(cells.begin(), cells.end(), [&](const CellData* cell) {
-    return !find_samples(*cell, name).values.empty();
-  });
+  return std::any_of(cells.begin(), cells.end(),
+                     [&](const CellData* cell) { return !samples_of(*cell, name).values.empty(); });
 }
 
 Cells all_cells(const RunData& run) {
@@ -150,29 +132,28 @@ const CellData* baseline_of(const Cells& cells, const std::string& words) {
 }
 
 double sort_key(const CellData& cell, const std::string& metric) {
-  const Samples samples = find_samples(cell, metric);
+  const Samples samples = samples_of(cell, metric);
   if (samples.values.empty()) return std::numeric_limits<double>::infinity();
   return samples.better == Better::kHigher ? -median(samples.values) : median(samples.values);
 }
 
 // --- Cells of a table ---
 
-Quantity value_of(const CellData& cell, const std::string& metric, bool spread,
-                  std::uint64_t seed) {
-  const Samples samples = find_samples(cell, metric);
+Quantity value_of(const CellData& cell, const std::string& metric, bool spread) {
+  const Samples samples = samples_of(cell, metric);
   if (samples.values.empty()) return {{}, {}, samples.because};
   if (!spread) return {median(samples.values)};
-  return quantity(median_estimate(samples.values, seed));
+  return quantity(median_estimate(samples.values));
 }
 
 // "1.80×": green or red where the interval of the ratio leaves no doubt of the direction.
 Text relative(const CellData& cell, const CellData& baseline, const std::string& metric,
-              std::uint64_t seed) {
+              bool interleaved) {
   if (&cell == &baseline) return {"1", Tone::kFaint};
-  const Samples ours = find_samples(cell, metric), theirs = find_samples(baseline, metric);
-  const bool pairs = ours.repetitions == theirs.repetitions;
-  const auto ratio = median_ratio(theirs.values, ours.values,
-                                  pairs ? Pairing::kInterleaved : Pairing::kIndependent, seed);
+  const Samples ours = samples_of(cell, metric), theirs = samples_of(baseline, metric);
+  const bool pairs = interleaved && ours.repetitions == theirs.repetitions;
+  const auto ratio = ratio_estimate(theirs.values, ours.values,
+                                    pairs ? Pairing::kInterleaved : Pairing::kIndependent);
   if (!ratio) return {"n/a", Tone::kFaint};
   const bool higher_is_better = ours.better != Better::kLower;
   Text text{three_digits(ratio->value) + "×"};
@@ -197,7 +178,7 @@ void add_bars(Table& table, const Cells& cells, const std::string& metric) {
   double most = 0;
   std::vector<double> values;
   for (const CellData* cell : cells) {
-    const Samples samples = find_samples(*cell, metric);
+    const Samples samples = samples_of(*cell, metric);
     values.push_back(samples.values.empty() ? 0 : median(samples.values));
     most = std::max(most, values.back());
   }
@@ -209,7 +190,7 @@ void add_bars(Table& table, const Cells& cells, const std::string& metric) {
 
 std::string unit_of(const Cells& cells, const std::string& metric) {
   for (const CellData* cell : cells) {
-    const Samples samples = find_samples(*cell, metric);
+    const Samples samples = samples_of(*cell, metric);
     if (!samples.values.empty()) return samples.unit;
   }
   return {};
@@ -217,7 +198,6 @@ std::string unit_of(const Cells& cells, const std::string& metric) {
 
 Table table_of(const RunData& run, const Group& group, const std::vector<std::string>& keys,
                const std::vector<std::string>& metrics, const SummaryOptions& options) {
-  const std::uint64_t seed = run.manifest.seed;
   const CellData* baseline = baseline_of(group.cells, options.baseline);
   const bool relates = baseline != nullptr && group.cells.size() > 1 && !metrics.empty();
   Table table{shortened(group.title, kTitleColumns), {}, {}, {}};
@@ -240,8 +220,9 @@ Table table_of(const RunData& run, const Group& group, const std::vector<std::st
       row.push_back(Text{shortened(text, kKeyColumns)});
     }
     for (std::size_t i = 0; i < metrics.size(); ++i) {
-      row.push_back(value_of(*cell, metrics[i], i == 0, seed));
-      if (i == 0 && relates) row.push_back(relative(*cell, *baseline, metrics[i], seed));
+      row.push_back(value_of(*cell, metrics[i], i == 0));
+      if (i == 0 && relates)
+        row.push_back(relative(*cell, *baseline, metrics[i], run.manifest.interleaved));
     }
     table.rows.push_back(std::move(row));
   }

@@ -58,12 +58,8 @@ struct Shown {
 
 std::string spread_of(const Quantity& q, double factor) {
   if (!q.interval) return {};
-  const double away = std::max(q.interval->high - *q.value, *q.value - q.interval->low);
-  if (!(away > 0)) return " ±0%";
-  if (*q.value == 0) return fmt::format(" ..{}", three_digits(q.interval->high / factor));
-  const double percent = 100 * away / std::abs(*q.value);
-  return percent < 0.095 ? std::string(" ±0.1%")
-                         : fmt::format(" ±{:.{}f}%", percent, percent < 0.95 ? 1 : 0);
+  return fmt::format(" ({} .. {})", three_digits(q.interval->low / factor),
+                     three_digits(q.interval->high / factor));
 }
 
 Shown show(const Item& item, const Scale& scale, std::string_view unit) {

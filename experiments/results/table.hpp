@@ -28,7 +28,7 @@ struct Text {
 
 struct Quantity {
   std::optional<double> value;
-  std::optional<Interval> interval = {};  // 95 %; text shows the larger side as "±3%".
+  std::optional<Interval> interval = {};  // 95 %; text shows "(1.44 .. 1.56)".
   std::string because = {};               // Why there is no value.
   Tone tone = Tone::kPlain;
   std::string unit = {};  // Instead of the column's, in columns that mix units.

@@ -15,7 +15,7 @@ results::Estimate ratio(const Samples& above, const Samples& below) {
   VIOLET_CHECK(above.size() == below.size() && !above.empty());
   Samples ratios(above.size());
   for (std::size_t i = 0; i < above.size(); ++i) ratios[i] = above[i] / below[i];
-  return results::median_estimate(ratios, 1);
+  return results::median_estimate(ratios);
 }
 
 std::string ns_text(double ns) { return results::three_digits(ns) + " ns"; }

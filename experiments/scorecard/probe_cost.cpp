@@ -115,7 +115,7 @@ Result<Findings> measure_probe(Lab& lab) {
   }
   return Findings{
       {"probe",
-       {results::median_estimate(samples.off, 1), results::median_estimate(samples.on, 1)},
+       {results::median_estimate(samples.off), results::median_estimate(samples.on)},
        fmt::format("{} off, {} on; the time stamp alone {}", ns_text(samples.off),
                    ns_text(samples.on), ns_text(stamps)),
        fmt::format("the time stamp alone costs {} on this machine", ns_text(stamps)),

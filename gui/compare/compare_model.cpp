@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "experiments/results/report.hpp"
@@ -57,6 +58,18 @@ std::vector<std::uint32_t> byTypical(const CellData& cell) {
   std::vector<std::uint32_t> repetitions;
   for (const auto& one : order) repetitions.push_back(one.second);
   return repetitions;
+}
+
+// What equal runs differ by, where lanes of other runs are held against the baseline.
+results::NoiseHistory historyOf(const std::vector<std::shared_ptr<const RunData>>& runs,
+                                const std::vector<Lane>& lanes) {
+  std::set<std::string> contenders;
+  for (const Lane& lane : lanes) {
+    if (lane.run != lanes.front().run) contenders.insert(runs[lane.run]->manifest.run_id);
+  }
+  if (contenders.empty()) return {};
+  const RunData& baseline = *runs[lanes.front().run];
+  return results::noise_history(baseline.directory.parent_path(), baseline.manifest, contenders);
 }
 
 LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
@@ -353,6 +366,7 @@ void CompareModel::cellsOpened(Opened opened) {
 void CompareModel::askDifferences() {
   ask_differences_.ask([runs = runs_, lanes = lanes_] {
     std::vector<NamedDifference> rows;
+    const results::NoiseHistory history = historyOf(runs, lanes);
     const auto cell = [&runs](const Lane& lane) -> const CellData* {
       for (const CellData& one : runs[lane.run]->cells) {
         if (one.cell.id == lane.cell_id) return &one;
@@ -364,10 +378,11 @@ void CompareModel::askDifferences() {
       const CellData* contender = cell(lanes[i]);
       if (baseline == nullptr || contender == nullptr) continue;
       auto more = measure_differences(*runs[lanes[0].run], *baseline, *runs[lanes[i].run],
-                                      *contender, lanes[i].name.toStdString());
+                                      *contender, lanes[i].name.toStdString(), history);
       rows.insert(rows.end(), std::make_move_iterator(more.begin()),
                   std::make_move_iterator(more.end()));
     }
+    judge_together(rows);
     sort_by_importance(rows);
     return rows;
   });
@@ -376,11 +391,13 @@ void CompareModel::askDifferences() {
 double CompareModel::noise(LaneRow row) const {
   std::string metric = kRowMetrics[static_cast<std::size_t>(row)];
   if (row == LaneRow::kLatency && latency_ == Operation::kMap) metric = "map.p99";
-  double floor = 0;
+  double unseen = 0;
   for (const NamedDifference& one : differences_) {
-    if (one.difference.metric == metric) floor = std::max(floor, one.difference.noise_floor);
+    if (one.difference.metric == metric) {
+      unseen = std::max(unseen, one.difference.visible.value_or(0));
+    }
   }
-  return floor;
+  return unseen;
 }
 
 void CompareModel::askDivergences() {

@@ -91,7 +91,7 @@ class CompareModel : public QObject {
   const std::vector<NamedDifference>& differences() const { return differences_; }
   // Of each lane but the first against the first; as long as lanes minus one, once known.
   const std::vector<Divergence>& divergences() const { return divergences_; }
-  // Relative: beyond it two lanes differ by more than noise; 0 where it is not known.
+  // Relative: a smaller difference of two lanes cannot be told from noise; 0 where it is not known.
   double noise(LaneRow row) const;
 
   Operation latency() const { return latency_; }

@@ -73,30 +73,42 @@ QString DifferenceTable::text(const NamedDifference& row, int column) const {
     case kVerdict:
       return QString::fromLatin1(results::to_text(d.verdict));
     default:  // The whole sentence is in the tool tip.
-      return QString::fromStdString(d.reason).replace(QLatin1String("below noise floor"),
-                                                      QLatin1String("noise"));
+      return QString::fromStdString(d.reason);
   }
 }
 
 QString DifferenceTable::exact(const NamedDifference& row, int column) const {
   const Difference& d = row.difference;
   const QString why = QString::fromStdString(d.reason);
-  const auto estimate = [&d, &why](const results::Estimate& e) {
+  const auto interval = [](const results::Estimate& e) {
+    if (!e.interval) return QStringLiteral("\ntoo few repetitions for an interval");
+    return QStringLiteral("\n95 % interval %1 to %2")
+        .arg(QString::number(e.interval->low, 'g', 12), QString::number(e.interval->high, 'g', 12));
+  };
+  const auto estimate = [&](const results::Estimate& e, const results::Estimate& mean) {
     if (e.samples == 0) return QStringLiteral("not available: %1").arg(why);
     const QString value = QStringLiteral("%1 %2, median of %3 repetitions")
                               .arg(QString::number(e.value, 'g', 12),
                                    QString::fromStdString(d.unit == "1" ? "" : d.unit))
                               .arg(e.samples);
-    if (!e.interval) return value;
-    return QStringLiteral("%1\n95 % interval %2 to %3")
-        .arg(value, QString::number(e.interval->low, 'g', 12),
-             QString::number(e.interval->high, 'g', 12));
+    return value + interval(e) + QStringLiteral("\nmean %1").arg(mean.value, 0, 'g', 12) +
+           interval(mean);
   };
   if (column == kMetric) return QString::fromStdString(d.metric);
-  if (column == kBefore) return estimate(d.baseline);
-  if (column == kAfter) return estimate(d.contender);
-  return QStringLiteral("%1\nMann-Whitney p = %2, A12 = %3, noise floor %4 %")
-      .arg(why, numberText(d.test.p), numberText(d.test.a12), numberText(100 * d.noise_floor));
+  if (column == kBefore) return estimate(d.baseline, d.baseline_mean);
+  if (column == kAfter) return estimate(d.contender, d.contender_mean);
+  QString text =
+      QStringLiteral("%1\n%2: p = %3, %4 after Holm for %5 tests\nA12 = %6, %7 and %8 repetitions")
+          .arg(why, QString::fromLatin1(d.test), numberText(d.p), numberText(d.adjusted_p))
+          .arg(d.tests)
+          .arg(numberText(d.a12))
+          .arg(d.baseline.samples)
+          .arg(d.contender.samples);
+  if (d.how.noise && d.noise_floor) {
+    text += QStringLiteral("\nequal runs differ by up to %1 % (%2)")
+                .arg(numberText(100 * *d.noise_floor), QString::fromStdString(d.how.noise->source));
+  }
+  return text;
 }
 
 QVariant DifferenceTable::data(const QModelIndex& index, int role) const {

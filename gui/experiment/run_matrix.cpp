@@ -79,7 +79,7 @@ void RunMatrix::fill(Row& row, const CellData& data) {
       row.values[i] = {{}, QString::fromStdString("not available, because " + samples.because)};
       continue;
     }
-    const auto median = results::median_estimate(samples.values, 1);  // Of finished ones.
+    const auto median = results::median_estimate(samples.values);  // Of finished ones.
     QString exact = QStringLiteral("%1, median of %2 repetitions")
                         .arg(QString::number(median.value, 'g', 12))
                         .arg(median.samples);
