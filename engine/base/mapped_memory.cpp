@@ -1,13 +1,12 @@
 #include "engine/base/mapped_memory.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "engine/base/file_descriptor.hpp"
+#include "engine/base/files.hpp"
 
 namespace violet {
 
@@ -23,9 +22,9 @@ Result<MappedMemory> MappedMemory::map(std::size_t bytes, int protection, int fl
 }
 
 Result<MappedMemory> MappedMemory::of_file(const std::filesystem::path& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  VIOLET_TRY(const auto file, open_regular_file(path));
   struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0) {
+  if (::fstat(file.get(), &status) != 0) {
     return fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
   }
   auto mapped = map(static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.get());
