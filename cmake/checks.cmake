@@ -23,6 +23,12 @@ if(TARGET violet_gui)
                ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/synthetic_trace ${CMAKE_BINARY_DIR}/window.png)
 endif()
 
+# A seeded sample; ci/check_ends.py --cases 1000 by hand.
+if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  violet_check(hostile.ends hostile ci/check_ends.py $<TARGET_FILE:violet> --cases 14)
+  set_tests_properties(hostile.ends PROPERTIES RUN_SERIAL ON TIMEOUT 1500)
+endif()
+
 # Real guests, where there is a program to run them.
 if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
   foreach(case strict packed lazy passthrough high two_vcpus rebind reboot kernel_6_1 kicks isolate tap
