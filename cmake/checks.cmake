@@ -30,6 +30,11 @@ if(TARGET violet AND NOT VIOLET_SANITIZE)
   violet_check(hostile_calls hostile ci/check_hostile.py $<TARGET_FILE:violet> $<TARGET_FILE:hostile_calls>)
   set_tests_properties(hostile_calls PROPERTIES RUN_SERIAL ON)
 endif()
+# A seeded sample; ci/check_ends.py --cases 1000 by hand.
+if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  violet_check(hostile.ends hostile ci/check_ends.py $<TARGET_FILE:violet> --cases 14)
+  set_tests_properties(hostile.ends PROPERTIES RUN_SERIAL ON TIMEOUT 1500)
+endif()
 
 # Real guests, where there is a program to run them.
 if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -31,7 +31,7 @@ struct ContextFreer {
 }  // namespace
 
 Result<ByteMap> ByteMap::of_file(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.valid()) return fail(ErrorKind::kUsage, "{}: {}", path, std::strerror(errno));
   struct stat about {};
   if (::fstat(file.get(), &about) != 0) return fail("{}: {}", path, std::strerror(errno));

@@ -4,27 +4,29 @@
 // Threading: that of the port beneath.
 // Invariants: the cost is injected and labelled so in results. It is paid at the end of a burst, outside
 // of its online section, so it slows the endpoint and lengthens no grace period. Probes of the rogue
-// endpoint are free: they measure.
+// endpoint are free: they measure. Behind the deadline nothing is paid.
 #pragma once
 
 #include <memory>
 #include <utility>
 
 #include "dataplane/dma/dma_port.hpp"
-#include "engine/base/clock.hpp"
+#include "engine/base/deadline.hpp"
 
 namespace violet {
 
 class MissCostPort final : public DmaPort {
  public:
-  MissCostPort(std::unique_ptr<DmaPort> port, std::uint64_t cost_ns)
-      : port_(std::move(port)), cost_(ns_to_ticks(cost_ns)) {}
+  // `until` outlives the port; null: for ever.
+  MissCostPort(std::unique_ptr<DmaPort> port, std::uint64_t cost_ns,
+               const Deadline* until = nullptr)
+      : port_(std::move(port)), cost_(ns_to_ticks(cost_ns)), until_(until) {}
 
   std::size_t run(std::span<DmaOp> ops) override {
     const std::uint64_t before = port_->stats().misses;
     const std::size_t good = port_->run(ops);
     const Ticks owed = cost_ * (port_->stats().misses - before);
-    if (owed > 0) spin_ticks(owed);
+    if (owed > 0) spin_ticks(owed, until_);
     return good;
   }
   bool probe(Iova iova, Access access) override { return port_->probe(iova, access); }
@@ -34,6 +36,7 @@ class MissCostPort final : public DmaPort {
  private:
   std::unique_ptr<DmaPort> port_;
   Ticks cost_;
+  const Deadline* until_;
 };
 
 }  // namespace violet

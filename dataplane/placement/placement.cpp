@@ -47,6 +47,7 @@ Placement::Placement(Eal& eal, Device& device, QueueControl& requests, Placement
       kind_(kind),
       exit_ticks_(ns_to_ticks(costs.exit_ns)),
       wake_ticks_(ns_to_ticks(costs.wake_ns)),
+      costs_until_(costs.until),
       engine_lcore_(engine_lcore) {}
 
 Placement::~Placement() {
@@ -99,7 +100,7 @@ void Placement::stop() {
 
 void Placement::kick() {
   kicks_.add();
-  if (exit_ticks_ > 0) spin_ticks(exit_ticks_);
+  if (exit_ticks_ > 0) spin_ticks(exit_ticks_, costs_until_);
   if (kind_ == PlacementKind::kSamecore) {
     // With the event index a kick is asked for once: ask again before the guest goes on. What the
     // engine cannot take or finish now is for wait().
@@ -191,7 +192,7 @@ void Placement::sleep() {
   std::uint64_t count = 0;
   if (read(eventfd_, &count, sizeof(count)) != sizeof(count)) return;
   wakes_.add();
-  if (wake_ticks_ > 0) spin_ticks(wake_ticks_);
+  if (wake_ticks_ > 0) spin_ticks(wake_ticks_, costs_until_);
 }
 
 // On an endpoint's lcore. Either it sees that the engine sleeps, or the engine sees its fault.

@@ -23,6 +23,7 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/virtqueue/device_queue.hpp"
+#include "engine/base/deadline.hpp"
 #include "engine/base/registry.hpp"
 #include "engine/device/device.hpp"
 
@@ -41,6 +42,8 @@ struct InjectedCosts {
   std::uint64_t exit_ns =
       0;  // Spun on the guest's core at each kick: leaving and re-entering the guest.
   std::uint64_t wake_ns = 0;  // Spun by the kick thread after each wake-up.
+  // Behind it nothing is spun. Outlives the placement; null: for ever.
+  const Deadline* until = nullptr;
 };
 
 class Placement {
@@ -85,6 +88,7 @@ class Placement {
   PlacementKind kind_;
   Ticks exit_ticks_;
   Ticks wake_ticks_;
+  const Deadline* costs_until_;
   unsigned engine_lcore_;
   int eventfd_ = -1;
   bool running_ = false;

@@ -1,5 +1,6 @@
 #include "dataplane/qemu/channel.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -62,9 +63,15 @@ Result<std::optional<Message>> Channel::receive() {
 Status Channel::answer(std::uint64_t value) {
   const auto bytes = encode_return(value);
   for (std::size_t sent = 0; sent < bytes.size();) {
-    const ssize_t now =
-        ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    const ssize_t now = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
     if (now < 0 && errno == EINTR) continue;
+    if (now < 0 && errno == EAGAIN) {
+      pollfd room{socket_.get(), POLLOUT, 0};
+      if (::poll(&room, 1, kPatienceMs) > 0) continue;
+      closed_ = true;
+      return fail("the remote device's peer asks and takes no answers");
+    }
     if (now <= 0) {
       closed_ = true;
       return fail("the remote device's peer takes no answer: {}", std::strerror(errno));

@@ -2,7 +2,8 @@
 //
 // Threading: owner-only.
 // Invariants: descriptors that came with a message belong to it, those of a broken one are closed.
-// Limits: answers are sent blocking; QEMU waits for each one, so they never fill the socket.
+// Limits: QEMU waits for each answer, so they never fill its socket; a peer that takes none within kPatienceMs is
+// given up.
 #pragma once
 
 #include <optional>
@@ -13,6 +14,8 @@ namespace violet::qemu {
 
 class Channel {
  public:
+  static constexpr int kPatienceMs = 1000;
+
   // A pair of connected sockets: ours, and the one that QEMU inherits as fd=N.
   struct Pair;
   static Result<Pair> open();

@@ -8,15 +8,15 @@
 
 #include "dataplane/virtio/pci_function.hpp"
 #include "engine/base/file_descriptor.hpp"
+#include "engine/base/result.hpp"
 
 namespace violet::qemu {
 
 class IrqfdLine final : public virtio::InterruptLine {
  public:
-  void connect(FileDescriptor interrupt, FileDescriptor end) {
-    interrupt_ = std::move(interrupt);
-    end_ = std::move(end);
-  }
+  // Error unless both are eventfds: a pipe or a file in their place could hold up whoever raises. They do not block
+  // afterwards.
+  Status connect(FileDescriptor interrupt, FileDescriptor end);
   void raise() override;
   // What to poll() for the guest's end of an interrupt; -1 when there is nothing.
   int end_fd() const { return end_.get(); }

@@ -42,7 +42,7 @@ RemoteFunction::Answer RemoteFunction::run(const BarWrite& write,
 
 RemoteFunction::Answer RemoteFunction::run(const SetInterrupt& /*none*/,
                                            std::span<FileDescriptor> fds) {
-  line_.connect(std::move(fds[0]), std::move(fds[1]));
+  VIOLET_TRY(line_.connect(std::move(fds[0]), std::move(fds[1])));
   return std::nullopt;
 }
 

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
+
+#include "dataplane/qemu/channel.hpp"
 
 namespace violet::qemu {
 namespace {
@@ -167,6 +170,46 @@ TEST(RemoteFunction, TheLineIsRaisedAgainWhenThereIsStillAReason) {
   proxy.function.has_reason = true;
   guest_ends();
   EXPECT_TRUE(take(line));
+}
+
+// A pipe that is full would hold up the lcore that raises, one that nobody reads would end the process.
+TEST(RemoteFunction, OnlyEventfdsAreALine) {
+  for (const bool first : {true, false}) {
+    Proxy proxy;
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+    const FileDescriptor reading(pipe[0]);
+    std::vector<FileDescriptor> fds;
+    fds.emplace_back(::eventfd(0, EFD_CLOEXEC));
+    fds.emplace(first ? fds.begin() : fds.end(), pipe[1]);
+    EXPECT_FALSE(proxy.remote.handle({SetInterrupt{}, std::move(fds)}));
+    proxy.function.raise_line();
+    EXPECT_EQ(proxy.remote.interrupt_end_fd(), -1);
+  }
+}
+
+TEST(RemoteFunction, ALineThatNobodyTakesDoesNotHoldUpWhoRaises) {
+  Proxy proxy;
+  const FileDescriptor line(::eventfd(0, EFD_CLOEXEC));  // Blocking, and full.
+  const std::uint64_t most = ~std::uint64_t{0} - 1;
+  ASSERT_EQ(::write(line.get(), &most, sizeof(most)), static_cast<ssize_t>(sizeof(most)));
+  std::vector<FileDescriptor> fds;
+  fds.emplace_back(::dup(line.get()));
+  fds.emplace_back(::eventfd(0, EFD_CLOEXEC));
+  ASSERT_TRUE(proxy.remote.handle({SetInterrupt{}, std::move(fds)}));
+  proxy.function.raise_line();
+  proxy.remote.interrupt_ended();  // Nothing to take note of, and nothing to wait for.
+}
+
+// A peer that asks and asks, and reads no answer.
+TEST(Channel, APeerThatTakesNoAnswersIsGivenUp) {
+  auto pair = Channel::open();
+  ASSERT_TRUE(pair);
+  Status sent;
+  for (int i = 0; i < 1'000'000 && sent; ++i) sent = pair->ours.answer(1);
+  ASSERT_FALSE(sent);
+  EXPECT_NE(sent.error().message.find("takes no answers"), std::string::npos);
+  EXPECT_TRUE(pair->ours.closed());
 }
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace violet::qemu {
 namespace {
 
 constexpr int kNone = -1;  // poll() passes over it.
+// Of one client, before the others and what ends the server are looked at again.
+constexpr int kMessagesInTurn = 64;
 
 }  // namespace
 
@@ -49,7 +51,7 @@ Status Server::serve(const std::vector<int>& until) {
 }
 
 Status Server::take(Client& client) {
-  for (;;) {
+  for (int taken = 0; taken < kMessagesInTurn; ++taken) {
     auto message = client.channel.receive();
     if (!message) {
       if (client.channel.closed()) return {};
@@ -58,6 +60,7 @@ Status Server::take(Client& client) {
     if (!message->has_value()) return {};
     VIOLET_TRY(handle(client, std::move(**message)));
   }
+  return {};
 }
 
 Status Server::handle(Client& client, Message message) {

@@ -1,8 +1,8 @@
 #include "dataplane/virtio/tap_peer.hpp"
 
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,12 +11,25 @@
 
 namespace violet::virtio {
 
-Result<std::unique_ptr<TapPeer>> TapPeer::open(const std::string& name) {
+Status TapPeer::check(const std::string& name) {
   ifreq request{};
   if (name.empty() || name.size() >= sizeof(request.ifr_name)) {
     return fail(ErrorKind::kUsage, "tap '{}': a name has 1 to {} characters", name,
                 sizeof(request.ifr_name) - 1);
   }
+  // The kernel would make one, which only its caller may do.
+  if (::if_nametoindex(name.c_str()) == 0) {
+    return fail(ErrorKind::kEnvironment,
+                "tap '{}': there is none; make one for yourself with: ip tuntap add {} mode tap "
+                "user $USER",
+                name, name);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<TapPeer>> TapPeer::open(const std::string& name) {
+  VIOLET_TRY(check(name));
+  ifreq request{};
   FileDescriptor tap(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!tap.valid()) {
     return fail(ErrorKind::kEnvironment, "/dev/net/tun: {}", std::strerror(errno));

@@ -21,8 +21,9 @@ class TapPeer final : public NetPeer {
  public:
   static constexpr double kQuietUs = 10;
 
-  // Attaches to the tap `name`, or makes it, which needs CAP_NET_ADMIN in the network namespace of the caller.
-  // Errors (kEnvironment): no /dev/net/tun, not permitted, no such name.
+  // Whether there is an interface of this name; a tap is not made for whoever misspells one.
+  static Status check(const std::string& name);
+  // Attaches to the tap `name`. Errors (kEnvironment): no /dev/net/tun, not permitted, no such name.
   static Result<std::unique_ptr<TapPeer>> open(const std::string& name);
   // `frames` gives and takes one frame a call, and does not block.
   explicit TapPeer(FileDescriptor frames);

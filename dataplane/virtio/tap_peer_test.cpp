@@ -97,5 +97,12 @@ TEST(TapPeerOpen, ANameThatIsNoneIsRefused) {
   }
 }
 
+TEST(TapPeerOpen, ANameThatNobodyMadeIsNotMade) {
+  const auto tap = TapPeer::open("violet-nosuch");
+  ASSERT_FALSE(tap);
+  EXPECT_THAT(tap.error().message, HasSubstr("there is none; make one for yourself"));
+  EXPECT_FALSE(TapPeer::check("violet-nosuch"));
+}
+
 }  // namespace
 }  // namespace violet::virtio::tap_peer_test

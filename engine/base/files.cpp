@@ -4,10 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 namespace violet {
 
@@ -50,14 +49,27 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> into) {
   return done;
 }
 
-Result<std::string> read_whole_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path, ignored)) {
-    return fail("{}: cannot be read: {}", path.string(),
-                std::strerror(errno != 0 ? errno : EISDIR));
+// As far as there is something: files of /proc tell no size.
+Result<std::string> read_whole_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
+  VIOLET_TRY(const auto file, open_regular_file(path));
+  struct stat about {};
+  const bool too_long =
+      ::fstat(file.get(), &about) == 0 && static_cast<std::uint64_t>(about.st_size) > most_bytes;
+  std::string text;
+  for (std::size_t have = 0;;) {
+    text.resize(std::max<std::size_t>(have * 2, 64 << 10));
+    const ssize_t got = ::read(file.get(), text.data() + have, text.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
+    have += static_cast<std::size_t>(got);
+    if (too_long || have > most_bytes) {
+      return fail("{}: has more than the {} bytes that it may have", path.string(), most_bytes);
+    }
+    if (got == 0) {
+      text.resize(have);
+      return text;
+    }
   }
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
 Status write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {

@@ -26,7 +26,10 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
 // To write, with open(2)'s `flags`: never through a link, and only a regular file of one name that is ours. In a folder
 // from elsewhere such names may lead to files that its maker could not write.
 Result<FileDescriptor> open_own_file(const std::filesystem::path& path, int flags);
-Result<std::string> read_whole_file(const std::filesystem::path& path);
+// Of a regular file; errors when it has more than `most_bytes`.
+inline constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 30;
+Result<std::string> read_whole_file(const std::filesystem::path& path,
+                                    std::uint64_t most_bytes = kMostFileBytes);
 // Takes a piece of a file's content.
 using WritePiece = std::function<Status(std::string_view)>;
 // The old content or the new one, never a mixture, whenever the process is killed. Written as `path`.next, which is

@@ -51,12 +51,6 @@ bool is_ours(const Arm& arm) { return std::string_view(arm.iommu) == "violet"; }
 
 using Samples = std::map<std::string, std::vector<double>>;  // By figure.
 
-std::string quoted(const std::string& word) {
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 Result<BenchJson> run_bench_guest(const Arm& arm, const char* mode, const std::string& job,
                                   const GuestBenchFlags& flags) {
   const bool records = job == "verify";

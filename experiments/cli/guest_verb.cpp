@@ -14,6 +14,7 @@
 #include "experiments/linux_guest/linux_guest.hpp"
 #include "experiments/linux_guest/qemu_guest.hpp"
 #include "experiments/linux_guest/recording.hpp"
+#include "experiments/runner/interruption.hpp"
 
 namespace violet::cli {
 namespace {
@@ -134,7 +135,8 @@ std::string to_text(const GuestReport& report, results::Format format) {
                                          {"counts", report.counts},
                                          {"metrics", report.metrics},
                                          {"warnings", report.warnings}};
-    return json.dump(2) + "\n";
+    // What a guest says need not be UTF-8.
+    return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
   std::string text = fmt::format("guest {} under {}, interrupts by {}", report.ending,
                                  report.accelerator, report.interrupts);
@@ -146,9 +148,13 @@ std::string to_text(const GuestReport& report, results::Format format) {
       text += fmt::format("  {:<14} ./violet run strategies --set axes.workload=trace:{}\n",
                           "replay it with", trace);
     }
-    for (const auto& warning : report.warnings) text += "  warning: " + warning + "\n";
+    for (const auto& warning : report.warnings) {
+      text += "  warning: " + results::printable(warning) + "\n";
+    }
   }
-  for (const auto& [key, value] : report.told) text += fmt::format("  {:<14} {}\n", key, value);
+  for (const auto& [key, value] : report.told) {
+    text += fmt::format("  {:<14} {}\n", results::printable(key), results::printable(value));
+  }
   for (const auto& [key, value] : report.counts) text += fmt::format("  {:<14} {}\n", key, value);
   return text;
 }
@@ -163,11 +169,14 @@ bool went_well(const GuestReport& report, const GuestFlags& flags) {
 
 int run_guest(const Places& places, const GuestFlags& flags,
               const linux_guest::RecordingSetup* record) {
+  Interruption interruption;  // Before there is a folder that a signal could leave behind.
+  interruption.farewell("violet: the guest did not end and was ended by a signal\n",
+                        kInterruptedAtOnce);
   const auto folder = Folder::make(flags.keep);
   if (!folder) return complain(folder.error());
   const auto setup = make_setup(places, flags, *folder);
   if (!setup) return complain(setup.error());
-  const auto report = linux_guest::run(*setup, record);
+  const auto report = linux_guest::run(*setup, interruption, record);
   if (!report) return complain(report.error());
   const int printed = print(to_text(*report, flags.format));
   if (went_well(*report, flags)) return printed;
@@ -190,12 +199,13 @@ int capture_qemus_own(const Places& places, const GuestFlags& flags) {
          "run of ours",
          ErrorKind::kUsage});
   }
+  const Interruption interruption;
   const auto folder = Folder::make(flags.keep);
   if (!folder) return complain(folder.error());
   auto setup = make_setup(places, flags, *folder);
   if (!setup) return complain(setup.error());
   setup->log_iommu = true;
-  const auto report = linux_guest::run(*setup);
+  const auto report = linux_guest::run(*setup, interruption);
   if (!report) return complain(report.error());
   const int printed = print(to_text(*report, flags.format));
   const std::string log = flags.keep + linux_guest::kQemuLog;

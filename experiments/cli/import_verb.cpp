@@ -43,8 +43,8 @@ int import_verb(const ImportFlags& flags) {
   progress.end_step();
   if (!report) return complain(report.error());
   progress.finish(fmt::format("wrote {}", report->trace));
-  fmt::print(stderr, "violet: replay it: ./violet run strategies --set axes.workload=trace:{}\n",
-             std::filesystem::absolute(report->trace, error).string());
+  tell("violet: replay it: ./violet run strategies --set axes.workload=trace:{}\n",
+       std::filesystem::absolute(report->trace, error).string());
   return print(flags.json ? datasets::report_json(*report) : datasets::report_text(*report));
 }
 

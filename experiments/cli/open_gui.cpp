@@ -35,6 +35,7 @@ void open_gui(const Places& places, const std::string& run) {
              stderr);
   const pid_t child = ::fork();
   if (child == 0) {
+    restore_sigpipe();
     if (built) ::setsid();
     ::execl(launcher.c_str(), launcher.c_str(), "gui", run.c_str(), nullptr);
     std::perror(launcher.c_str());

@@ -42,7 +42,7 @@ Result<plans::Plan> load_named_plan(const Places& places, const std::string& nam
   plans::Problems problems;
   auto plan = plans::load_plan(path, overrides, words, problems);
   if (plan) {
-    for (const auto& note : plan->notes) fmt::print(stderr, "violet: {}\n", note);
+    for (const auto& note : plan->notes) tell("violet: {}\n", note);
     return std::move(*plan);
   }
   if (problems_out != nullptr) *problems_out = problems;

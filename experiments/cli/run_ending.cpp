@@ -10,12 +10,16 @@ namespace violet::cli {
 
 int run_ending(const RunOutcome& outcome, const std::string& plan,
                const std::vector<std::string>& overrides) {
-  for (const auto& failure : outcome.failures) fmt::print(stderr, "violet: {}\n", failure);
+  for (const auto& failure : outcome.failures) tell("violet: {}\n", failure);
+  if (outcome.was_finished) {
+    tell("violet: {} was finished before: there was nothing to resume, and nothing was changed\n",
+         outcome.directory.string());
+  }
   if (!outcome.interrupted) return outcome.failures.empty() ? kOk : kRunFailed;
-  std::string command = "./violet run " + plan;
-  for (const auto& text : overrides) command += fmt::format(" --set '{}'", text);
-  fmt::print(stderr, "violet: interrupted after {} repetitions; {} --resume goes on\n",
-             outcome.finished, command);
+  std::string command = "./violet run " + quoted(plan);
+  for (const auto& text : overrides) command += " --set " + quoted(text);
+  tell("violet: interrupted after {} repetitions; {} --resume goes on\n", outcome.finished,
+       command);
   return outcome.finished == 0 ? kInterruptedAtOnce : kInterrupted;
 }
 

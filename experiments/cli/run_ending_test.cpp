@@ -33,8 +33,24 @@ TEST(RunEnding, FailuresAreSaidAndEndInOne) {
 TEST(RunEnding, AnInterruptedRunSaysHowToGoOn) {
   std::string said;
   EXPECT_EQ(ending({.interrupted = true, .finished = 3}, said), kInterrupted);
-  EXPECT_THAT(said, HasSubstr("./violet run demo --set 'repetitions=2' --resume goes on"));
+  EXPECT_THAT(said, HasSubstr("./violet run demo --set repetitions=2 --resume goes on"));
   EXPECT_EQ(ending({.interrupted = true}, said), kInterruptedAtOnce);
+}
+
+// What is printed can be pasted into a shell, whatever the plan is called.
+TEST(RunEnding, TheCommandIsQuoted) {
+  testing::internal::CaptureStderr();
+  run_ending({.interrupted = true, .finished = 1}, "my plans/it's.toml",
+             {"workload=trace:a b.vtrace", "axes.strategy=lazy-percpu,strict"});
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("./violet run 'my plans/it'\\''s.toml' --set 'workload=trace:a b.vtrace' "
+                        "--set axes.strategy=lazy-percpu,strict --resume"));
+}
+
+TEST(RunEnding, AFinishedRunIsToldAndNoFailure) {
+  std::string said;
+  EXPECT_EQ(ending({.directory = "runs/a", .was_finished = true, .finished = 3}, said), kOk);
+  EXPECT_THAT(said, HasSubstr("runs/a was finished before: there was nothing to resume"));
 }
 
 TEST(LoadingPlans, AnUnknownNameSuggestsTheNearest) {

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "experiments/cli/verbs.hpp"
@@ -10,7 +13,7 @@
 namespace violet::cli {
 
 int complain(const Error& error) {
-  fmt::print(stderr, "violet: {}\n", error.message);
+  tell("violet: {}\n", error.message);
   switch (error.kind) {
     case ErrorKind::kUsage:
       return kUsage;
@@ -31,10 +34,24 @@ int print_summary(const results::RunData& run, const results::Report& report,
   return print(results::render_summary(report, *tables, {.notes = notes, .style = style}) + below);
 }
 
+std::string quoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 int print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (written && std::fflush(stdout) == 0) return kOk;
-  fmt::print(stderr, "violet: stdout could not be written\n");
+  if (errno ==
+      EPIPE) {  // `violet report | head`: its reader has seen enough, and nobody is to be told.
+    restore_sigpipe();
+    std::raise(SIGPIPE);
+  }
+  tell("violet: stdout could not be written: {}\n", std::strerror(errno));
   return kRunFailed;
 }
 

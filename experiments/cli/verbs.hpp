@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/result.hpp"
+#include "engine/base/standard_streams.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/report.hpp"
@@ -157,6 +158,8 @@ int doctor_verb(const Places& places, results::Format format);
 // A run as people read it, on stdout; of what the run lacks `error` is said. Exit code of the printing.
 int print_summary(const results::RunData& run, const results::Report& report,
                   results::SummaryOptions options, bool notes, const std::string& below = {});
+// A word as a shell takes it for one.
+std::string quoted(const std::string& word);
 // Prints the error to stderr; the exit code of its kind.
 int complain(const Error& error);
 // Prints to stdout; exit code kOk, or kRunFailed when stdout is gone.

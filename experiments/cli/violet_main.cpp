@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <climits>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <functional>
+#include <sstream>
 
 #include "experiments/cli/revision.hpp"
 #include "experiments/cli/verbs.hpp"
@@ -17,7 +19,7 @@ namespace {
 
 Places find_places(int argc, char** argv) {
   Places places;
-  if (const char* root = std::getenv("VIOLET_ROOT")) {
+  if (const char* root = std::getenv("VIOLET_ROOT"); root != nullptr && *root != '\0') {
     places.root = root;
   } else {
     // build/<preset>/bin/violet
@@ -30,7 +32,7 @@ Places find_places(int argc, char** argv) {
   places.plans = places.root + "/experiments/plans";
   const char* runs = std::getenv("VIOLET_RUNS");
   places.revision = built_revision();
-  places.runs = runs != nullptr ? runs : places.root + "/runs";
+  places.runs = runs != nullptr && *runs != '\0' ? runs : places.root + "/runs";
   for (int i = 0; i < argc; ++i) {
     places.command_line += (i > 0 ? " " : "") + std::string(i == 0 ? "violet" : argv[i]);
   }
@@ -283,12 +285,28 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    std::ostringstream out, said;
+    const bool asked = app.exit(error, out, said) == 0;
+    tell_text(said.str());
+    const int printed = print(out.str());
+    return asked ? printed : static_cast<int>(kUsage);
   }
   return action();
+}
+
+// A bug, or no memory: the exit code holds even so.
+int run_or_fail(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return complain({error.what(), ErrorKind::kFailed});
+  }
 }
 
 }  // namespace
 }  // namespace violet::cli
 
-int main(int argc, char** argv) { return violet::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  violet::secure_standard_streams();
+  return violet::cli::run_or_fail(argc, argv);
+}

@@ -115,6 +115,25 @@ TEST(Console, AGuestThatNeverStopsFillsNoMemory) {
   EXPECT_EQ((*console)->told().at("key7"), "again");
 }
 
+TEST(Console, AGuestThatNeverStopsDoesNotFillTheDisk) {
+  const TestFolder folder;
+  const auto file = folder.path() / "console.log";
+  auto console = Console::open(file.string(), {});
+  ASSERT_TRUE(console) << console.error().message;
+  const std::string piece(1 << 16, 'x');
+  for (std::size_t sent = 0; sent < Console::kMostLogBytes + (4u << 20);) {
+    const ssize_t wrote = ::write((*console)->input(), piece.data(), piece.size());
+    ASSERT_GT(wrote, 0);
+    sent += static_cast<std::size_t>(wrote);
+  }
+  const std::string last = "\nVIOLET still=heard\n";
+  ASSERT_GT(::write((*console)->input(), last.data(), last.size()), 0);
+  (*console)->close();
+  EXPECT_LT(std::filesystem::file_size(file), Console::kMostLogBytes + 100);
+  EXPECT_GT(std::filesystem::file_size(file), Console::kMostLogBytes - (64u << 10));
+  EXPECT_EQ((*console)->told().at("still"), "heard");
+}
+
 TEST(Console, HearsWhatIsMeantForIt) {
   const TestFolder folder;
   const auto file = folder.path() / "console.log";

@@ -1,8 +1,10 @@
 // A console reads what a guest says on its serial port, line by line, and copies it into a file.
 //
 // Threading: owner-only; the lines come on a thread of the console's own.
-// Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file.
-// Limits: a line longer than kLongestLine is cut there; keys beyond kMostKeys are ignored.
+// Invariants: a line "VIOLET key=value" is in told(), the last one of a key wins; everything is in the file, as far as
+// it has room.
+// Limits: a line longer than kLongestLine is cut there; keys beyond kMostKeys are ignored; of what is said beyond
+// kMostLogBytes the file has only that there was more.
 #pragma once
 
 #include <functional>
@@ -19,6 +21,7 @@ class Console {
  public:
   static constexpr std::size_t kLongestLine = 64 << 10;
   static constexpr std::size_t kMostKeys = 1000;
+  static constexpr std::size_t kMostLogBytes = 64 << 20;
   // key and value of a line that the guest means for us.
   using Told = std::function<void(const std::string& key, const std::string& value)>;
 
@@ -39,6 +42,7 @@ class Console {
  private:
   Console(FileDescriptor output, FileDescriptor input, FileDescriptor file, Told told);
   void read();
+  void copy(std::string_view piece);
   void take(std::string_view line);
 
   FileDescriptor output_;
@@ -46,6 +50,7 @@ class Console {
   FileDescriptor file_;
   Told on_told_;
   std::map<std::string, std::string> told_;
+  std::size_t copied_ = 0;  // Bytes in the file.
   std::thread thread_;
 };
 

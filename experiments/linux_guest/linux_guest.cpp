@@ -82,18 +82,18 @@ class Session {
     Lcores lcores(eal);
     VIOLET_TRY(lcores.launch(kEngineLcore, loop_));
     if (cpus_.endpoints) VIOLET_TRY(lcores.launch(kEndpointLcore, endpoint_loop_));
-    const Status served = server_.serve({qemu.fd(), endings.signals.get(), endings.timer.get()});
+    const Status served = server_.serve({qemu.fd(), endings.signals, endings.timer.get()});
     // With all its functions gone QEMU ends; it may take a moment.
     pollfd ended{qemu.fd(), POLLIN, 0};
-    if (served && !Endings::due(endings.signals) && !Endings::due(endings.timer)) {
+    if (served && !endings.interrupted() && !endings.timed_out()) {
       ::poll(&ended, 1, kLastWaitMs);
     }
     const int code = qemu.stop();
     lcores.end();
     if (console_) console_->close();
     VIOLET_TRY(served);
-    if (Endings::due(endings.signals)) return "interrupted";
-    if (Endings::due(endings.timer)) return "timeout";
+    if (endings.interrupted()) return "interrupted";
+    if (endings.timed_out()) return "timeout";
     if (code == kNoProgram) {
       return fail(ErrorKind::kEnvironment,
                   "qemu-system-x86_64 does not start: apt install qemu-system-x86");
@@ -202,14 +202,15 @@ std::vector<std::string> job_names() {
   return {"verify", "rebind", "reboot", "boot", "fio", "iperf3", "mapbench", "soak", "isolate"};
 }
 
-Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record) {
-  if (setup.qemus_own) return run_on_qemus_own(setup);
+Result<GuestReport> run(const GuestSetup& setup, const Interruption& interruption,
+                        const RecordingSetup* record) {
+  if (setup.qemus_own) return run_on_qemus_own(setup, interruption);
   VIOLET_TRY(write_boot_files(setup));
   VIOLET_TRY(write_viot(setup.folder, guest_viot()));
   const std::vector<unsigned> allowed = allowed_cpus();  // EAL binds this thread to one of them.
   VIOLET_TRY(check(setup, allowed));
   const Cpus cpus = Cpus::of(setup, allowed);
-  VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s));
+  VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s, interruption));
   const TerminalState terminal(setup.console);
   VIOLET_TRY(auto eal, Eal::start({.cpus = cpus.lcores()}));
   std::unique_ptr<GuestRecording> recording;

@@ -15,6 +15,7 @@
 
 #include "engine/base/result.hpp"
 #include "experiments/linux_guest/qemu.hpp"
+#include "experiments/runner/interruption.hpp"
 
 namespace violet::linux_guest {
 
@@ -83,6 +84,7 @@ struct GuestReport {
 struct RecordingSetup;
 
 // With `record` into a run directory, also when the guest fails.
-Result<GuestReport> run(const GuestSetup& setup, const RecordingSetup* record = nullptr);
+Result<GuestReport> run(const GuestSetup& setup, const Interruption& interruption,
+                        const RecordingSetup* record = nullptr);
 
 }  // namespace violet::linux_guest

@@ -1,6 +1,7 @@
 #include "experiments/linux_guest/qemu.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/kvm.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,19 +19,26 @@ namespace violet::linux_guest {
 
 namespace {
 
+// In QEMU's lists of options a comma ends a value, two are one of it.
+std::string option_value(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == ',' ? std::string(",,") : std::string(1, c);
+  return out;
+}
+
 using Add = std::function<void(std::string option, std::string value)>;
 
 // At the places where Violet's are, with the features that put them behind the IOMMU.
 void add_own_devices(const QemuSetup& setup, const Add& add) {
   add("-device", "virtio-iommu-pci,addr=3");
-  add("-drive", "if=none,id=disk,format=raw,cache=unsafe,file=" + setup.own_disk);
+  add("-drive", "if=none,id=disk,format=raw,cache=unsafe,file=" + option_value(setup.own_disk));
   add("-device",
       "virtio-blk-pci,drive=disk,addr=5,disable-legacy=on,iommu_platform=on,serial=violet-disk-0");
   // Without what a card of ours does not do: offloads.
   add("-netdev", setup.own_tap.empty()
                      ? fmt::format("dgram,id=net,local.type=fd,local.str={}", setup.own_wire)
                      : fmt::format("tap,id=net,ifname={},script=no,downscript=no,vnet_hdr=off",
-                                   setup.own_tap));
+                                   option_value(setup.own_tap)));
   add("-device",
       "virtio-net-pci,netdev=net,addr=6,disable-legacy=on,iommu_platform=on,romfile=,"
       "mac=52:56:00:00:00:01");
@@ -63,7 +71,7 @@ std::vector<std::string> qemu_arguments(const QemuSetup& setup) {
   add("-initrd", setup.initramfs);
   add("-append", setup.append);
   if (setup.own_disk.empty()) {
-    add("-acpitable", "file=" + setup.viot);
+    add("-acpitable", "file=" + option_value(setup.viot));
   } else {
     add_own_devices(setup, add);
   }
@@ -87,6 +95,13 @@ bool kvm_usable() {
 
 namespace {
 
+// What is not given to QEMU is none of its business: EAL's memory, which is not closed on exec, least of all.
+void close_on_exec_from(unsigned first) {
+  if (::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+  const long most = ::sysconf(_SC_OPEN_MAX);  // A kernel before 5.11.
+  for (int fd = static_cast<int>(first); fd < most; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 // In the child, which has one thread and another's memory: system calls only.
 [[noreturn]] void become(char* const* arguments, ChildProcess::Streams streams,
                          const std::vector<int>& keep, const cpu_set_t* cpus, int parent) {
@@ -95,7 +110,9 @@ namespace {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
   if (::dup2(streams.in, STDIN_FILENO) < 0 || ::dup2(streams.out, STDOUT_FILENO) < 0) ::_exit(127);
+  close_on_exec_from(STDERR_FILENO + 1);
   for (const int fd : keep) ::fcntl(fd, F_SETFD, 0);
   ::sched_setaffinity(0, sizeof(*cpus), cpus);
   ::execvp(arguments[0], arguments);

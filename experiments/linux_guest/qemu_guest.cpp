@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "dataplane/virtio/tap_peer.hpp"
 #include "experiments/linux_guest/boot_files.hpp"
 #include "experiments/linux_guest/console.hpp"
 #include "experiments/linux_guest/endings.hpp"
@@ -42,13 +43,14 @@ QemuSetup qemu_setup(const GuestSetup& setup) {
 
 }  // namespace
 
-Result<GuestReport> run_on_qemus_own(const GuestSetup& setup) {
+Result<GuestReport> run_on_qemus_own(const GuestSetup& setup, const Interruption& interruption) {
   VIOLET_TRY(write_boot_files(setup));
+  if (!setup.tap.empty()) VIOLET_TRY(virtio::TapPeer::check(setup.tap));  // QEMU would make one.
   QemuSetup qemu = qemu_setup(setup);
   if (setup.disk_file.empty()) {
     VIOLET_TRY(make_disk(qemu.own_disk, setup.disk_mib));
   }
-  VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s));
+  VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s, interruption));
   VIOLET_TRY(auto console, Console::open(setup.folder + kConsoleLog, setup.told));
   VIOLET_TRY(const auto wire, MirrorWire::open());
   qemu.own_wire = wire->qemus_end();
@@ -56,9 +58,8 @@ Result<GuestReport> run_on_qemus_own(const GuestSetup& setup) {
   VIOLET_TRY(auto child, ChildProcess::start(qemu_arguments(qemu), {null.get(), console->input()},
                                              {qemu.own_wire}, {}));
   console->close_input();
-  pollfd slots[] = {{child.fd(), POLLIN, 0},
-                    {endings.signals.get(), POLLIN, 0},
-                    {endings.timer.get(), POLLIN, 0}};
+  pollfd slots[] = {
+      {child.fd(), POLLIN, 0}, {endings.signals, POLLIN, 0}, {endings.timer.get(), POLLIN, 0}};
   while (::poll(slots, 3, -1) < 0 && errno == EINTR) continue;
   const int code = child.stop();
   console->close();

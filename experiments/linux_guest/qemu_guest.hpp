@@ -13,6 +13,6 @@ namespace violet::linux_guest {
 // Where its log of the virtio-iommu is, of a guest with `log_iommu`.
 inline constexpr const char* kQemuLog = "/qemu.log";
 
-Result<GuestReport> run_on_qemus_own(const GuestSetup& setup);
+Result<GuestReport> run_on_qemus_own(const GuestSetup& setup, const Interruption& interruption);
 
 }  // namespace violet::linux_guest

@@ -151,6 +151,34 @@ TEST(Plan, KeysInTheWrongTableAreFoundElsewhere) {
               HasSubstr("did you mean 'strategy.lazy-percpu.entries'?"));
 }
 
+TEST(Plan, AnUnknownTableIsNamedWithTheNearest) {
+  EXPECT_THAT(only_problem(std::string(kHead) + "[axis]\nnothing_like_it = 5\n"),
+              EndsWith("unknown key, there is no table [axis], did you mean [axes]?\n"));
+  EXPECT_THAT(only_problem(std::string(kHead) + "[nothing]\nnothing_like_it = 5\n"),
+              EndsWith("unknown key, there is no table [nothing]\n"));
+}
+
+// What a kind of workload knows of its settings is asked of each cell, and blamed on the setting.
+TEST(Plan, WhatACellCannotDoIsAProblemOfItsKey) {
+  Vocabulary words = example_vocabulary();
+  words.cell_problem = [](const Cell& cell, const Limits& limits) -> std::optional<CellProblem> {
+    EXPECT_EQ(limits.domains, 64u);
+    if (cell.workload != "net-rx" || cell.workload_settings.integer("packet_bytes") != 999) {
+      return std::nullopt;
+    }
+    return CellProblem{"workload.net-rx.packet_bytes", "expected an even number, found 999"};
+  };
+  Problems problems;
+  const std::string text = std::string(kHead) +
+                           "[axes]\nworkload = ['net-tx', 'net-rx']\nstrategy = ['off', 'strict']\n"
+                           "[workload.net-rx]\npacket_bytes = [64, 999]\n";
+  EXPECT_FALSE(parse_plan(text, "t.toml", {}, words, problems));
+  ASSERT_EQ(problems.size(), 1u) << to_text(problems);
+  EXPECT_EQ(
+      to_text(problems),
+      "t.toml:7:21: key 'workload.net-rx.packet_bytes': expected an even number, found 999\n");
+}
+
 TEST(Plan, WrongTypesAndSyntax) {
   EXPECT_THAT(only_problem(std::string(kHead) + "[run]\nseed = 1.5\n"),
               HasSubstr("t.toml:4:8: key 'run.seed': expected an integer between"));

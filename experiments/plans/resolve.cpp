@@ -101,7 +101,17 @@ class Matrix {
     }
     if (!seen_.insert(canonical_text(cell.settings)).second) return;
     fill(cell);
-    plan_.cells.push_back(std::move(cell));
+    if (feasible(cell)) plan_.cells.push_back(std::move(cell));
+  }
+
+  // What the kinds of things that are chosen know themselves.
+  bool feasible(const Cell& cell) {
+    if (!vocabulary_.cell_problem) return true;
+    const auto problem = vocabulary_.cell_problem(cell, plan_.limits);
+    if (!problem) return true;
+    const std::string message = fmt::format("key '{}': {}", problem->key, problem->message);
+    if (reported_.insert(message).second) problems_.push_back({where_of(problem->key), message});
+    return false;
   }
 
   // Counts only keys that every cell has, so that an absurd plan is refused before any work.

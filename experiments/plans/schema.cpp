@@ -161,6 +161,17 @@ std::string Schema::guess_key(const std::string& given,
   return nearest(given, paths);
 }
 
+std::string Schema::no_table(const std::string& table) const {
+  std::vector<std::string> tables;
+  for (const Key& key : keys_) {
+    const std::string parent = parent_of(key.spec.name);
+    if (!parent.empty() && (tables.empty() || tables.back() != parent)) tables.push_back(parent);
+  }
+  const std::string meant = nearest(table, tables);
+  const std::string guess = meant.empty() ? meant : fmt::format(", did you mean [{}]?", meant);
+  return fmt::format(", there is no table [{}]{}", table, guess);
+}
+
 void Schema::unknown_key(const Assignment& assignment, Problems& problems) const {
   const std::string parent = parent_of(assignment.key);
   std::vector<std::string> siblings;
@@ -172,6 +183,7 @@ void Schema::unknown_key(const Assignment& assignment, Problems& problems) const
     message += fmt::format(", expected one of {} in [{}]", fmt::join(siblings, ", "), parent);
   }
   const std::string guess = guess_key(assignment.key, siblings);
+  if (siblings.empty() && guess.empty() && !parent.empty()) message += no_table(parent);
   if (!guess.empty()) message += fmt::format(", did you mean '{}'?", guess);
   problems.push_back({assignment.where, message});
 }

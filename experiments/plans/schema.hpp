@@ -43,6 +43,8 @@ class Schema {
   bool check_value(const Key& key, const Assignment& assignment, std::size_t index,
                    Problems& problems) const;
   std::string guess_key(const std::string& given, const std::vector<std::string>& siblings) const;
+  // That there is none of this name, and which may be meant.
+  std::string no_table(const std::string& table) const;
   void unknown_key(const Assignment& assignment, Problems& problems) const;
 
   bool is_trace_path(std::string_view workload) const;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,16 @@ struct Conflict {
   std::string axis_a, value_a;
   std::string axis_b, value_b;
   std::string because;
+};
+
+struct Cell;
+struct Limits;
+
+// What a cell cannot do although each of its settings is allowed. The key that is to blame, in full
+// ("workload.net-rx.ring"), and the rest of the message: "expected a power of two, found 1000".
+struct CellProblem {
+  std::string key;
+  std::string message;
 };
 
 struct Vocabulary {
@@ -39,6 +50,8 @@ struct Vocabulary {
   // nothing wrong with the file; it answers with what is.
   std::vector<std::string> trace_suffixes;
   std::function<std::string(const std::string& path)> trace_problem;
+  // Asked of each cell; empty: nothing is ever wrong.
+  std::function<std::optional<CellProblem>(const Cell& cell, const Limits& limits)> cell_problem;
 };
 
 }  // namespace violet::plans

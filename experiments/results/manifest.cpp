@@ -4,11 +4,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <thread>
 
 #include "engine/base/clock.hpp"
@@ -124,6 +126,13 @@ Fact fact_from(const Json& json, const char* key) {
   return {{}, value.at("because").get<std::string>()};
 }
 
+// JSON's own conversion would take -1 for 2^64 - 1.
+std::uint64_t count_from(const Json& json, std::string_view what) {
+  if (json.is_number_unsigned()) return json.get<std::uint64_t>();
+  throw std::range_error(
+      fmt::format("{}: expected a whole number from 0, found {}", what, json.dump()));
+}
+
 Manifest read_manifest(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
@@ -142,14 +151,17 @@ Manifest read_manifest(const Json& json) {
   m.build = fact_from(json, "build");
   m.clock_source = fact_from(json, "clock_source");
   m.compiler = json.at("compiler").get<std::string>();
-  m.cpus_online = json.at("cpus_online").get<std::uint32_t>();
+  m.cpus_online = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(count_from(json.at("cpus_online"), "cpus_online"), 1u << 31));
   m.ns_per_tick = json.at("ns_per_tick").get<double>();
   m.command_line = json.at("command_line").get<std::string>();
-  m.seed = json.at("seed").get<std::uint64_t>();
+  m.seed = count_from(json.at("seed"), "seed");
   m.threshold_percent = json.at("threshold_percent").get<double>();
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
-  m.drop_counts = json.at("drop_counts").get<std::map<std::string, std::uint64_t>>();
+  for (const auto& [name, count] : json.at("drop_counts").items()) {
+    m.drop_counts[name] = count_from(count, "drop_counts");
+  }
   m.oversubscribed = json.at("oversubscribed").get<std::vector<std::string>>();
   m.noise_floor = json.at("noise_floor").get<std::map<std::string, double>>();
   return m;
@@ -227,7 +239,7 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view name
   }
   try {
     return read_manifest(json);
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const std::exception& error) {
     return fail("{}: {}", name, error.what());
   }
 }

@@ -1,5 +1,6 @@
 #include "experiments/results/progress.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@ namespace violet::results {
 namespace {
 
 constexpr double kRedraw_s = 0.1;
+constexpr int kPatienceMs = 1000;
 
 double steady_s() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -48,8 +50,14 @@ Progress Progress::on_stderr(ProgressMode mode) {
   setup.terminal = ::isatty(STDERR_FILENO) != 0;
   const unsigned width = style_for(STDERR_FILENO).width;
   if (width != 0) setup.width = width;
-  // Progress that cannot be written is no reason to stop measuring.
-  setup.sink = [](std::string_view text) { (void)write_all(STDERR_FILENO, text, "stderr"); };
+  // Progress that cannot be written is no reason to stop measuring, nor to wait: a reader that does not read is
+  // waited for once, and from then on only told what it has room for.
+  setup.sink = [stuck = false](std::string_view text) mutable {
+    pollfd slot{STDERR_FILENO, POLLOUT, 0};
+    const bool room = ::poll(&slot, 1, stuck ? 0 : kPatienceMs) > 0;
+    stuck = stuck || !room;
+    if (room) (void)write_all(STDERR_FILENO, text, "stderr");
+  };
   setup.clock = steady_s;
   return Progress(std::move(setup));
 }

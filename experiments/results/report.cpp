@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table_formats.hpp"
@@ -114,8 +115,10 @@ void warn_about_host(const Manifest& m, std::vector<std::string>& warnings) {
 
 void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnings) {
   if (run.manifest.outcome != "finished") {
-    warnings.push_back(
-        fmt::format("the run is {}; --resume goes on with it", run.manifest.outcome));
+    const bool died = run.manifest.outcome == "running" && !find_live(run.directory);
+    warnings.push_back(fmt::format(
+        "the run {}; --resume goes on with it",
+        died ? "did not end, and no process here is at work on it" : "is " + run.manifest.outcome));
   }
   if (!run.unfinished.empty()) {
     warnings.push_back(

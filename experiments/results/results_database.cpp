@@ -114,6 +114,20 @@ Result<std::int64_t> pragma(Database& database, const char* sql) {
   return statement.integer(0);
 }
 
+// What is read is what was stored: a column that is computed could be made to take any time. Our own are of the axes, and
+// for other programs.
+Status check_columns(Database& database, const std::filesystem::path& path) {
+  VIOLET_TRY(auto computed,
+             database.prepare("SELECT t.name, c.name FROM sqlite_schema AS t, "
+                              "pragma_table_xinfo(t.name) AS c WHERE t.type = 'table' AND c.hidden "
+                              "> 1 AND NOT (t.name = 'cells' AND c.name NOT IN ('id', 'position', "
+                              "'label', 'axes'))"));
+  VIOLET_TRY(const bool there_is_one, computed.step());
+  if (!there_is_one) return {};
+  return fail("{}: the column {}.{} is computed, which no column of results is", path.string(),
+              computed.text(0), computed.text(1));
+}
+
 }  // namespace
 
 // Runs `body` in one transaction; nothing of it stays when it fails.
@@ -169,6 +183,7 @@ Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
     return fail("{}: schema version {}, this program reads {}; use the release that made the run",
                 path.string(), version, kRunSchema);
   }
+  VIOLET_TRY(check_columns(database, path));
   if (mode == Database::Mode::kWrite) {
     VIOLET_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
   }

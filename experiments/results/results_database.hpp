@@ -36,6 +36,7 @@ class ResultsDatabase {
   Status settle();
 
   Result<FinishedSet> finished();
+  bool repaired() const { return database_.repaired(); }
   // Fills cells, notes and unfinished.
   Status read(RunData& run);
 

@@ -56,8 +56,11 @@ Status point_latest(const fs::path& root, const fs::path& directory) {
   fs::remove(next, error);
   fs::create_directory_symlink(directory.filename(), next, error);
   if (!error) fs::rename(next, link, error);
-  if (error) return fail("{}: cannot be linked: {}", link.string(), error.message());
-  return {};
+  if (!error) return {};
+  const std::string reason = error.message();
+  fs::remove(next, error);
+  return fail("{}: cannot be linked to this run: {}; 'latest' is not this one", link.string(),
+              reason);
 }
 
 bool is_name(const std::string& text) {
@@ -130,9 +133,13 @@ Result<RunWriter> RunWriter::create(RunSetup setup) {
   const fs::path real = fs::canonical(directory, error);  // SQLite is told to follow no links.
   VIOLET_TRY(auto database, ResultsDatabase::create(real / "results.sqlite", setup.cells));
   VIOLET_TRY(auto log, open_log(directory));
-  VIOLET_TRY(point_latest(setup.root, directory));
-  return RunWriter(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
+  RunWriter writer(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
                                            std::move(database), FinishedSet{}));
+  // A run without it is a run all the same.
+  if (const auto linked = point_latest(setup.root, directory); !linked) {
+    VIOLET_TRY(writer.note({0, "warning", linked.error().message, {}}));
+  }
+  return writer;
 }
 
 // Numbers of two machines do not make one run.
@@ -313,6 +320,13 @@ Result<RunData> read_run(const fs::path& given) {
   const fs::path database_path = run.directory / "results.sqlite";
   VIOLET_TRY(auto database, ResultsDatabase::open(database_path, Database::Mode::kRead));
   const Status status = database.read(run);
+  if (database.repaired()) {
+    run.notes.push_back({0,
+                         "warning",
+                         "results.sqlite was left in the midst of a change by a writer that died; "
+                         "this is a repaired copy of it, and --resume repairs the run",
+                         {}});
+  }
   if (status) return run;
   // SQLite's own errors name the file already.
   if (status.error().message.starts_with(database_path.string()))

@@ -1,9 +1,41 @@
 #include "experiments/results/sqlite.hpp"
 
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
 namespace violet::results {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr int kLongestValue = 256 << 20;
+// Of SQLite's virtual machine: what reading takes at the most, with room to spare.
+constexpr int kStepsPerLook = 1'000'000;
+constexpr std::uint64_t kSteps = 500'000'000;
+constexpr std::uint64_t kStepsPerByte = 100;
+
+// Of the database and the files that SQLite would open beside it.
+Status check_files(const fs::path& path, bool may_be_new) {
+  for (const char* end : {"", "-journal", "-wal", "-shm"}) {
+    const std::string name = path.string() + end;
+    struct stat about {};
+    if (::stat(name.c_str(), &about) != 0) {
+      const bool may_miss = errno == ENOENT && (may_be_new || *end != '\0');
+      if (may_miss) continue;
+      return fail("{}: cannot be opened: {}", name, std::strerror(errno));
+    }
+    if (!S_ISREG(about.st_mode)) return fail("{}: is no regular file", name);
+  }
+  return {};
+}
+
 std::string message_of(sqlite3* database, const std::string& path) {
+  if (sqlite3_errcode(database) == SQLITE_INTERRUPT) {
+    return fmt::format("{}: takes more work than its size explains: not a run's results", path);
+  }
   return fmt::format("{}: {}", path, sqlite3_errmsg(database));
 }
 
@@ -51,19 +83,105 @@ std::string Statement::text(int column) const {
   return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(handle_.get(), column))};
 }
 
+// A database and its journals in a folder of their own, which goes with it.
+class Database::Copy {
+ public:
+  static Result<std::shared_ptr<const Copy>> of(const fs::path& path) {
+    std::error_code error;
+    std::string name = (fs::temp_directory_path(error) / "violet-results-XXXXXX").string();
+    if (error || ::mkdtemp(name.data()) == nullptr) {
+      return fail("no folder for a copy can be made in {}", name);
+    }
+    const std::shared_ptr<const Copy> copy(new Copy(name));
+    for (const char* end : {"", "-journal", "-wal"}) {
+      const fs::path from = path.string() + end;
+      if (*end != '\0' && !fs::exists(from, error)) continue;
+      if (!fs::copy_file(from, copy->database().string() + end, error)) {
+        return fail("{}: cannot be copied to {}: {}", from.string(), name, error.message());
+      }
+    }
+    return copy;
+  }
+  ~Copy() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+  fs::path database() const { return folder_ / "results.sqlite"; }
+
+ private:
+  explicit Copy(fs::path folder) : folder_(std::move(folder)) {}
+
+  fs::path folder_;
+};
+
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
+  VIOLET_TRY(check_files(path, mode == Mode::kCreate));
   int flags = SQLITE_OPEN_READONLY;
   if (mode == Mode::kWrite) flags = SQLITE_OPEN_READWRITE;
   if (mode == Mode::kCreate) flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   if (mode != Mode::kRead) flags |= SQLITE_OPEN_NOFOLLOW;
   Database database;
   database.path_ = path.string();
+  VIOLET_TRY(database.connect(path, flags));
+  if (mode == Mode::kCreate) return database;
+  const Status trusted = database.distrust();
+  if (trusted) return database;
+  // A journal that its writer left, a log that needs files beside it: who only reads may not touch them.
+  const int code = sqlite3_errcode(database.handle_.get());
+  if (mode != Mode::kRead || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)) {
+    return tl::unexpected<Error>(trusted.error());
+  }
+  VIOLET_TRY(database.read_repaired(path));
+  return database;
+}
+
+Status Database::connect(const fs::path& path, int flags) {
   sqlite3* handle = nullptr;
   const int status = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
-  database.handle_.reset(handle);
-  if (status != SQLITE_OK) return fail("{}", message_of(handle, database.path_));
+  handle_.reset(handle);
+  if (status != SQLITE_OK) return fail("{}", message_of(handle, path_));
   sqlite3_busy_timeout(handle, 5000);
-  return database;
+  return {};
+}
+
+Status Database::read_repaired(const fs::path& path) {
+  auto copy = Copy::of(path);
+  if (!copy) {
+    return fail("{}: was left in the midst of a change and can only be read from a copy: {}", path_,
+                copy.error().message);
+  }
+  VIOLET_TRY(connect((*copy)->database(), SQLITE_OPEN_READWRITE));
+  copy_ = std::move(*copy);
+  return distrust();
+}
+
+// Before anything is read. What a schema could run is refused below; SQLite's own distrust of schemas refuses
+// json_extract() too, which our computed columns use.
+Status Database::distrust() {
+  sqlite3* const handle = handle_.get();
+  for (const int off : {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW}) {
+    sqlite3_db_config(handle, off, 0, nullptr);
+  }
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path_, error);
+  steps_ = std::make_unique<std::uint64_t>((kSteps + kStepsPerByte * (error ? 0 : bytes)) /
+                                           kStepsPerLook);
+  sqlite3_progress_handler(
+      handle, kStepsPerLook,
+      [](void* left) { return --*static_cast<std::uint64_t*>(left) == 0 ? 1 : 0; }, steps_.get());
+  // Views, virtual tables and their shadows, triggers: whatever would run when a table is read.
+  VIOLET_TRY(auto strangers,
+             prepare("SELECT type, name FROM pragma_table_list WHERE schema = 'main' AND type <> "
+                     "'table' UNION ALL SELECT type, name FROM sqlite_schema WHERE type = "
+                     "'trigger'"));
+  VIOLET_TRY(const bool there_is_one, strangers.step());
+  if (!there_is_one) return {};
+  return fail("{}: holds the {} '{}', and results hold plain tables only", path_, strangers.text(0),
+              strangers.text(1));
 }
 
 Status Database::run(const char* sql) {

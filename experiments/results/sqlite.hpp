@@ -1,6 +1,9 @@
 // A database connection wraps SQLite in RAII and Result. Internal to this room.
 //
 // Threading: one connection, one thread.
+// Invariants: a file that others made is not trusted: it and SQLite's files beside it are regular files, it holds
+// tables and indexes only, and its reading does not take more work than its size explains. A reader changes nothing:
+// what a killed writer left half done is repaired in a copy.
 #pragma once
 
 #include <sqlite3.h>
@@ -52,6 +55,8 @@ class Database {
  public:
   enum class Mode { kCreate, kWrite, kRead };
   static Result<Database> open(const std::filesystem::path& path, Mode mode);
+  // It is read from a repaired copy.
+  bool repaired() const { return copy_ != nullptr; }
   Status run(const char* sql);
   Result<Statement> prepare(const char* sql);
   std::string error() const;
@@ -60,6 +65,14 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const { sqlite3_close(database); }
   };
+  class Copy;
+
+  Status connect(const std::filesystem::path& path, int flags);
+  Status distrust();
+  Status read_repaired(const std::filesystem::path& path);
+
+  std::shared_ptr<const Copy> copy_;      // Outlives the connection to it.
+  std::unique_ptr<std::uint64_t> steps_;  // Left to its reading, in kStepsPerLook.
   std::unique_ptr<sqlite3, Close> handle_;
   std::string path_;
 };

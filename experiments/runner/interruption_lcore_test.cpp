@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -186,6 +187,55 @@ TEST_F(Interruption, TwoSignalsEndItAtOnce) {
   kill(child, SIGINT);
   EXPECT_EQ(wait_for(child), kStoppedAtOnce);
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(50));
+}
+
+// A second a kick, thousands of kicks: nothing comes to an end by itself.
+constexpr const char* kEndlessRun = "repetitions = 1\nwarmup_operations = 1\noperations = 100000";
+constexpr const char* kEndlessCosts =
+    "[axes]\nplacement = 'samecore'\n[costs]\nexit_ns = 1000000000\n";
+
+TEST_F(Interruption, TwoSignalsAreObeyedWhereCostsAreLarge) {
+  const pid_t child = start(kEndlessRun, kEndlessCosts);
+  ASSERT_TRUE(wait_until_stored(0));
+  kill(child, SIGINT);
+  kill(child, SIGTERM);  // A second SIGINT might still find the first one pending.
+  EXPECT_EQ(wait_for(child), kStoppedAtOnce);
+  EXPECT_EQ(results::read_run(latest())->manifest.outcome, "interrupted");
+}
+
+TEST_F(Interruption, OneSigtermOrSighupLeavesWhatDoesNotEnd) {
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    const pid_t child = start(kEndlessRun, kEndlessCosts);
+    ASSERT_TRUE(wait_until_stored(0));
+    kill(child, signal);
+    EXPECT_EQ(wait_for(child), kStoppedAtOnce) << signal;
+    EXPECT_EQ(results::read_run(latest())->manifest.outcome, "interrupted") << signal;
+    fs::remove(latest());
+  }
+}
+
+TEST_F(Interruption, AfterTheLastRepetitionNothingIsInterrupted) {
+  const pid_t child = start("repetitions = 1\nwarmup_s = 0\nduration_s = 0.5");
+  ASSERT_TRUE(wait_until_stored(0));
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child), kFinished);
+  EXPECT_EQ(results::read_run(latest())->manifest.outcome, "finished");
+}
+
+TEST_F(Interruption, ResumingAFinishedRunChangesNothing) {
+  constexpr const char* kRun = "repetitions = 1\nwarmup_operations = 0\noperations = 50";
+  ASSERT_EQ(wait_for(start(kRun)), kFinished);
+  std::map<std::string, std::pair<std::string, fs::file_time_type>> before, after;
+  const auto look = [&](auto& files) {
+    for (const auto& entry : fs::recursive_directory_iterator(latest())) {
+      if (!entry.is_regular_file()) continue;
+      files[entry.path()] = {*read_whole_file(entry.path()), entry.last_write_time()};
+    }
+  };
+  look(before);
+  EXPECT_EQ(wait_for(start(kRun, "", true)), kFinished);
+  look(after);
+  EXPECT_EQ(before, after);
 }
 
 TEST_F(Interruption, WrongDataIsAFailureAlsoAfterAResume) {

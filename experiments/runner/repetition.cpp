@@ -7,7 +7,8 @@
 namespace violet {
 namespace {
 
-constexpr unsigned kBatch = 32;  // Operations between two looks at the clock.
+constexpr unsigned kBatch = 32;  // Operations between two looks at the clock, at the most:
+constexpr std::uint64_t kBatchNs = 100'000;  // as many as take about so long.
 
 struct Bound {
   Ticks ticks = 0;               // 0: no bound in time.
@@ -24,19 +25,28 @@ Bound bound_of(std::optional<double> seconds, std::optional<std::uint64_t> opera
 class Loop {
  public:
   Loop(Testbed& testbed, const RepetitionSetup& setup)
-      : testbed_(testbed), setup_(setup), tick_every_(ns_to_ticks(50'000'000)) {}
+      : testbed_(testbed),
+        setup_(setup),
+        tick_every_(ns_to_ticks(50'000'000)),
+        long_batch_(ns_to_ticks(kBatchNs)) {}
 
   // Runs operations up to the bound; returns how many. Error when the driver broke or we were aborted.
   Result<std::uint64_t> run(const Bound& bound) {
     std::uint64_t done = 0;
     const Ticks start = now_ticks();
     Ticks next_tick = start + tick_every_;
-    while (true) {
+    testbed_.begin_phase(bound.ticks == 0 ? Deadline::kNever : start + bound.ticks);
+    Ticks before = start;
+    for (unsigned batch = 1;;) {
       const std::uint64_t left = bound.operations == 0 ? kBatch : bound.operations - done;
-      for (std::uint64_t i = std::min<std::uint64_t>(left, kBatch); i > 0; --i, ++done) {
-        if (!testbed_.step()) return done;
+      for (std::uint64_t i = std::min<std::uint64_t>(left, batch); i > 0; --i, ++done) {
+        const StepOutcome outcome = testbed_.step();
+        if (outcome == StepOutcome::kEnd) return done;
+        if (outcome == StepOutcome::kWaits) break;
       }
       const Ticks now = now_ticks();
+      batch = now - before > long_batch_ ? std::max(batch / 2, 1u) : std::min(batch * 2, kBatch);
+      before = now;
       if (bound.operations != 0 && done >= bound.operations) return done;
       if (bound.ticks != 0 && now - start >= bound.ticks) return done;
       if (testbed_.driver().broken()) VIOLET_TRY(testbed_.driver().health());
@@ -53,6 +63,7 @@ class Loop {
   Testbed& testbed_;
   const RepetitionSetup& setup_;
   Ticks tick_every_;
+  Ticks long_batch_;
 };
 
 // What viewers see of the whole repetition, also of the events that the trace does not keep.
@@ -85,7 +96,8 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   recorder.begin_measuring();
   measured.before = Snapshot::of(testbed);
   const Ticks start = recorder.mark(Phase::kMeasure);
-  const auto done = loop.run(bound_of(setup.run.duration_s, setup.run.operations));
+  const Bound bound = bound_of(setup.run.duration_s, setup.run.operations);
+  const auto done = loop.run(bound);
   const Ticks end = recorder.mark(Phase::kTakeDown);
   measured.after = Snapshot::of(testbed);
   measured.start = start;
@@ -101,6 +113,11 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   VIOLET_TRY(measured.operations, done);
   VIOLET_TRY(finished);
   auto record = to_record(measured, testbed, recorder);
+  if (bound.ticks != 0 && end > Testbed::costs_end(start + bound.ticks)) {
+    record.warnings.push_back(
+        "what was in hand at the end took more than a second longer; costs were not injected "
+        "beyond that");
+  }
   const auto stored = recorded ? store_pyramid(recorder, setup) : recorded;
   if (!stored) {
     record.warnings.push_back(stored.error().message);

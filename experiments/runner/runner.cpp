@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -11,10 +10,12 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/files.hpp"
 #include "engine/telemetry/segment.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cores.hpp"
+#include "experiments/runner/interruption.hpp"
 #include "experiments/runner/lcore_rings.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/testbed.hpp"
@@ -24,40 +25,9 @@ namespace violet {
 namespace {
 
 constexpr double kSetUpSeconds = 0.08;
-
-// Set by SIGINT and SIGTERM. One signal asks to stop after this repetition, two to stop now.
-std::atomic<int> signals_seen{0};
-std::atomic<bool> abort_now{false};
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
-
-void on_signal(int /*signal*/) {
-  if (signals_seen.fetch_add(1, std::memory_order_relaxed) > 0) {
-    abort_now.store(true, std::memory_order_relaxed);
-  }
-}
-
-// Installs the handlers for as long as it lives.
-class SignalGuard {
- public:
-  SignalGuard() {
-    signals_seen = 0;
-    abort_now = false;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    sigaction(SIGINT, &action, &old_interrupt_);
-    sigaction(SIGTERM, &action, &old_terminate_);
-  }
-  ~SignalGuard() {
-    sigaction(SIGINT, &old_interrupt_, nullptr);
-    sigaction(SIGTERM, &old_terminate_, nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
- private:
-  struct sigaction old_interrupt_ {};
-  struct sigaction old_terminate_ {};
-};
+// Exit codes of the README, for a process that ends itself.
+constexpr int kEndedLater = 4;
+constexpr int kEndedAtOnce = 130;
 
 double measured_seconds_of(const plans::RunSettings& run) {
   double seconds = run.warmup_s.value_or(0) + run.duration_s.value_or(0);
@@ -143,14 +113,32 @@ bool disk_full(const std::filesystem::path& directory) {
   return !error && space.available < kLittle;
 }
 
+// What there is of a run that was finished and is asked to go on: it is not touched.
+Result<std::optional<RunOutcome>> finished_before(const plans::Plan& plan,
+                                                  const RunOptions& options) {
+  if (options.resume.empty()) return std::nullopt;
+  // What cannot be read is for the resume itself to name.
+  const auto text = read_whole_file(options.resume / "manifest.json");
+  if (!text) return std::nullopt;
+  const auto manifest = results::manifest_from_json(*text, "manifest.json");
+  if (!manifest || manifest->outcome != "finished" || manifest->plan_hash != plan.hash()) {
+    return std::nullopt;
+  }
+  VIOLET_TRY(const auto run, results::read_run(options.resume));
+  RunOutcome outcome{.directory = run.directory, .was_finished = true};
+  for (const auto& cell : run.cells) outcome.finished += cell.repetitions.size();
+  return outcome;
+}
+
 class PlanRun {
  public:
   PlanRun(const plans::Plan& plan, const RunOptions& options, const CoreMap& cores, Eal& eal,
-          results::RunWriter writer)
+          Interruption& interruption, results::RunWriter writer)
       : plan_(plan),
         options_(options),
         cores_(cores),
         eal_(eal),
+        interruption_(interruption),
         writer_(std::move(writer)),
         progress_(results::Progress::on_stderr(options.progress)) {}
 
@@ -161,6 +149,7 @@ class PlanRun {
                TraceFiles::open(writer_, [this](const std::string& text) { warn(text); }));
     trace_ = &trace;
     show();
+    prepare_farewell();
     const std::size_t left = steps_left();
     steps_ = left;
     const double each_s = measured_seconds_of(plan_.run);
@@ -241,17 +230,29 @@ class PlanRun {
   // False: stop here.
   bool run_step(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
     if (writer_.finished().count({cell.id, repetition}) != 0) return true;
-    if (signals_seen.load(std::memory_order_relaxed) > 0) return interrupted();
+    if (interruption_.asked()) return interrupted();
     progress_.begin_step(fmt::format("{} #{}", cell.label, repetition + 1), expected_s, cell.id,
                          repetition);
     const auto done = measure(cell, repetition, expected_s);
     progress_.end_step();
     ++steps_done_;
-    if (done) return signals_seen.load(std::memory_order_relaxed) > 0 ? interrupted() : true;
-    if (abort_now.load(std::memory_order_relaxed)) return interrupted();
+    prepare_farewell();
+    // With nothing left to do nothing is interrupted.
+    if (done) return interruption_.asked() && steps_done_ < steps_ ? interrupted() : true;
+    if (interruption_.now().load(std::memory_order_relaxed)) return interrupted();
     add_failure(fmt::format("{} #{}: {}", cell.label, repetition + 1, done.error().message));
     static_cast<void>(writer_.note({writer_.elapsed_s(), "error", done.error().message, cell.id}));
     return !broken_;
+  }
+
+  // What is said if the process has to end itself.
+  void prepare_farewell() {
+    const std::size_t finished = writer_.finished().size();
+    interruption_.farewell(
+        fmt::format("violet: ended at once by a signal after {} repetitions, which are in {}; the "
+                    "same command with --resume goes on\n",
+                    finished, writer_.directory().string()),
+        finished == 0 ? kEndedAtOnce : kEndedLater);
   }
 
   bool interrupted() {
@@ -311,7 +312,8 @@ class PlanRun {
                                 .limits = plan_.limits,
                                 .dataset_dir = options_.dataset_dir,
                                 .seed = plan_.run.seed + repetition,
-                                .rings = segment_ ? rings_of(*segment_) : LcoreRings{}}));
+                                .rings = segment_ ? rings_of(*segment_) : LcoreRings{},
+                                .stop = &interruption_.now()}));
     const auto begin = [&] { return writer_.begin_repetition(cell.id, repetition); };
     if (auto begun = with_room(begin); !begun) return broke(begun);
     const bool traces = repetition == 0 && tracing_;
@@ -325,7 +327,7 @@ class PlanRun {
         .pyramids = traces ? &trace_->pyramids() : nullptr,
         .tick = tick,
         .entered = entered,
-        .abort = &abort_now,
+        .abort = &interruption_.now(),
         .on_write_error = [&](const Error& error) {
           tracing_ = false;
           // What was traced of it in part takes the room that the results need.
@@ -385,6 +387,7 @@ class PlanRun {
   const RunOptions& options_;
   const CoreMap& cores_;
   Eal& eal_;
+  Interruption& interruption_;
   results::RunWriter writer_;
   results::Progress progress_;
   TraceFiles* trace_ = nullptr;  // Lives as long as run().
@@ -405,11 +408,13 @@ double estimated_seconds(const plans::Plan& plan) {
 }
 
 Result<RunOutcome> run_plan(const plans::Plan& plan, const RunOptions& options) {
+  Interruption interruption;  // Before there is anything that a signal could leave half made.
+  VIOLET_TRY(auto before, finished_before(plan, options));
+  if (before) return *std::move(before);
   VIOLET_TRY(auto cores, choose_cores(plan.cores, allowed_cpus()));
   VIOLET_TRY(auto eal, Eal::start({.cpus = cores.lcore_cpus()}));
   VIOLET_TRY(auto writer, open_writer(plan, options, cores, *eal));
-  const SignalGuard guard;
-  return PlanRun(plan, options, cores, *eal, std::move(writer)).run();
+  return PlanRun(plan, options, cores, *eal, interruption, std::move(writer)).run();
 }
 
 }  // namespace violet

@@ -1,8 +1,8 @@
 // A runner measures a plan: every cell, every repetition, interleaved, into a run directory.
 //
 // Threading: the main thread, which becomes the guest lcore.
-// Invariants: a finished repetition is durable before the next begins. The first SIGINT ends the run
-// after the repetition in hand, the second at once; either way the run can be resumed. A cell that fails
+// Invariants: a finished repetition is durable before the next begins. Signals end the run
+// as interruption.hpp says, after the repetition in hand or at once; either way the run can be resumed. A cell that fails
 // is reported with its reason and the others still run; one whose operations carried wrong data is
 // kept and counts as failed. When results cannot be written any more the run ends.
 #pragma once
@@ -29,6 +29,7 @@ struct RunOptions {
 struct RunOutcome {
   std::filesystem::path directory = {};
   bool interrupted = false;
+  bool was_finished = false;               // Before: nothing was measured and nothing changed.
   std::size_t finished = 0;                // Repetitions in the directory, earlier ones included.
   std::vector<std::string> failures = {};  // "cell: reason"
 };

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "datasets/importers.hpp"
+#include "datasets/manifest.hpp"
 #include "datasets/trace_reader.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/base/test_folder_testing.hpp"
@@ -229,22 +230,21 @@ TEST(Replay, MemoryIsThatOfDistinctPagesNotOfMaps) {
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 << 10) << "KiB";  // One page a map: 125 MiB.
 }
 
+// Of a plan that cannot be run.
+std::string problems_of(const std::string& text) {
+  const auto words = make_vocabulary((kRoot / "datasets").string());
+  plans::Problems problems;
+  EXPECT_FALSE(plans::parse_plan(text, "test.toml", {}, words.value(), problems));
+  return plans::to_text(problems);
+}
+
 TEST(Replay, BuffersThatDoNotFitAreRefusedWithFigures) {
   const TestFolder folder;
   const auto trace = trace_of_one_buffer(folder.path(), 64u << 20, 2, true);
-  const auto plan = plan_of(plan_text("workload = 'trace:" + trace + "'", kShort) +
-                            "[limits]\nguest_memory_mib = 100\n");
-  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
-  const auto testbed = Testbed::create({.eal = eal(cores),
-                                        .cores = cores,
-                                        .cell = plan.cells.front(),
-                                        .limits = plan.limits,
-                                        .dataset_dir = (kRoot / "datasets").string()});
-  ASSERT_FALSE(testbed);
-  EXPECT_EQ(testbed.error().kind, ErrorKind::kUsage);
-  for (const char* part :
-       {"64 MiB of distinct pages", "the guest has 100 MiB", "limits.guest_memory_mib=128"}) {
-    EXPECT_NE(testbed.error().message.find(part), std::string::npos) << testbed.error().message;
+  const auto problems = problems_of(plan_text("workload = 'trace:" + trace + "'", kShort) +
+                                    "[limits]\nguest_memory_mib = 100\n");
+  for (const char* part : {"64 MiB of distinct pages", "at least 128, found 100"}) {
+    EXPECT_NE(problems.find(part), std::string::npos) << problems;
   }
 }
 
@@ -267,15 +267,101 @@ TEST(Replay, ATraceWithoutAccessesSaysSoAndNotThatItsDevicesBypass) {
 TEST(Replay, ATraceWithoutTimesCannotBePaced) {
   const TestFolder folder;
   const auto trace = trace_of_one_buffer(folder.path(), 4096, 3, false);
-  const auto plan = plan_of(plan_text("pace = 'paced'\nworkload = 'trace:" + trace + "'", kShort));
-  const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
-  const auto testbed = Testbed::create({.eal = eal(cores),
-                                        .cores = cores,
-                                        .cell = plan.cells.front(),
-                                        .limits = plan.limits,
-                                        .dataset_dir = (kRoot / "datasets").string()});
-  ASSERT_FALSE(testbed);
-  EXPECT_NE(testbed.error().message.find("no pace to keep"), std::string::npos);
+  const auto problems =
+      problems_of(plan_text("pace = 'paced'\nworkload = 'trace:" + trace + "'", kShort));
+  EXPECT_NE(problems.find("no pace to keep"), std::string::npos) << problems;
+}
+
+// Two functions of one IOMMU group: what one maps the other accesses, in both directions.
+std::string trace_of_a_group(const fs::path& folder) {
+  std::string log;
+  int micros = 0;
+  const auto line = [&](const std::string& text) {
+    log += fmt::format("7@1.{:06d}:virtio_iommu_{}\n", micros += 10, text);
+  };
+  for (const int endpoint : {8, 9}) line(fmt::format("attach domain=1 endpoint={}", endpoint));
+  for (int i = 0; i < 40; ++i) {
+    line("map domain=1 virt_start=0x1000 virt_end=0x1fff phys_start=0x5000 flags=3");
+    for (const int endpoint : {9, 8, 9}) {
+      line(fmt::format("translate mr=b rid={} addr=0x1000 flag=2", endpoint));
+      line(fmt::format("translate_out 0x1000 -> 0x5000 for sid={}", endpoint));
+    }
+    line("unmap domain=1 virt_start=0x1000 virt_end=0x1fff");
+  }
+  const auto path = folder / "group.log";
+  std::ofstream(path) << log;
+  const auto report = datasets::import_trace(path.string(), folder.string());
+  EXPECT_TRUE(report) << (report ? "" : report.error().message);
+  return report ? report->trace : std::string();
+}
+
+TEST(Replay, EndpointsOfOneGroupShareADomainAndAreWaitedFor) {
+  const TestFolder folder;
+  const auto trace = trace_of_a_group(folder.path());
+  const auto opened = datasets::open_trace(trace);
+  ASSERT_TRUE(opened) << opened.error().message;
+  ASSERT_EQ(opened->endpoints().size(), 2u);
+  EXPECT_EQ(replay_groups(*opened), (std::vector<std::uint16_t>{0, 0}));
+  const auto plan = plan_of(plan_text(
+      "strategy = '*'\nplacement = ['sidecore', 'samecore']\nworkload = 'trace:" + trace + "'",
+      "repetitions = 1\noperations = 200\nwarmup_operations = 1"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    expect_sound(record, cell.label);
+    EXPECT_GT(value_of(record, "operations_per_s"), 0) << cell.label;
+  }
+}
+
+TEST(Replay, EndpointsThatShareNothingHaveADomainEach) {
+  const auto trace =
+      datasets::open_by_name((kRoot / "datasets").string(), "blk-randread-strict").value();
+  const auto groups = replay_groups(trace);
+  for (std::size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(groups[i], i);
+}
+
+// Half an hour at this pace, and a minute's pause: what ends them is the duration.
+TEST(Replay, APacedReplayEndsAtItsDuration) {
+  const TestFolder folder;
+  const auto gap = folder.path() / "gap.log";
+  std::ofstream(gap)
+      << "7@1.000000:virtio_iommu_attach domain=1 endpoint=8\n"
+         "7@1.000010:virtio_iommu_map domain=1 virt_start=0x1000 virt_end=0x1fff "
+         "phys_start=0x5000 flags=3\n"
+         "7@1.000020:virtio_iommu_unmap domain=1 virt_start=0x1000 virt_end=0x1fff\n"
+         "7@4000.000000:virtio_iommu_map domain=1 virt_start=0x1000 virt_end=0x1fff "
+         "phys_start=0x5000 flags=3\n"
+         "7@4000.000010:virtio_iommu_unmap domain=1 virt_start=0x1000 virt_end=0x1fff\n";
+  const auto report = datasets::import_trace(gap.string(), folder.path().string());
+  ASSERT_TRUE(report) << report.error().message;
+  const char* kBrief = "repetitions = 1\nwarmup_s = 0.01\nduration_s = 0.1";
+  const auto paused =
+      plan_of(plan_text("pace = 'paced'\nworkload = 'trace:" + report->trace + "'", kBrief));
+  EXPECT_EQ(value_of(run_cell(paused, paused.cells.front()), "operations_per_s"), 0);
+  const auto slow = plan_of(plan_text(
+      "pace = 'paced'\npace_scale = 0.001\nworkload = 'trace:blk-randread-strict'", kBrief));
+  run_cell(slow, slow.cells.front());
+}
+
+// A second a kick, a wake-up, a miss: set-up alone would take minutes.
+TEST(Costs, HoweverLargeTheyAreTheRunEndsWithItsDuration) {
+  for (const char* what : {"placement = 'samecore'\n[costs]\nexit_ns = 1000000000",
+                           "placement = 'kick-thread'\n[costs]\nwake_ns = 1000000000",
+                           "placement = 'sidecore'\n[costs]\niotlb_miss_ns = 1000000000"}) {
+    const auto plan = plan_of(plan_text(what, "repetitions = 1\nwarmup_s = 0\nduration_s = 0.1"));
+    const auto record = run_cell(plan, plan.cells.front());
+    const bool told =
+        std::any_of(record.warnings.begin(), record.warnings.end(), [](const std::string& text) {
+          return text.find("costs were not injected beyond that") != std::string::npos;
+        });
+    EXPECT_TRUE(told) << what;
+  }
+}
+
+// A batch of the driver that is larger than the ring: the NIC is given what there is.
+TEST(NetRx, ARingSmallerThanItsBatchIsUsed) {
+  const auto plan = plan_of(plan_text("workload = 'net-rx'", "repetitions = 1\noperations = 500") +
+                            "[workload.net-rx]\nring = 32\nbatch = 64\n");
+  expect_sound(run_cell(plan, plan.cells.front()), "net-rx");
 }
 
 // What a cell's memory lay on is in its record, wherever the fallback is.

@@ -6,6 +6,7 @@
 #include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/base/huge_pages.hpp"
+#include "experiments/runner/cell_check.hpp"
 #include "experiments/runner/cell_device.hpp"
 
 namespace violet {
@@ -13,9 +14,13 @@ namespace {
 
 constexpr std::uint32_t kFirstEndpointId = 0x28;
 constexpr std::uint32_t kEventBuffers = 64;
-constexpr std::uint64_t kDiskBytes = std::uint64_t{64} << 20;
 // The doorbell window of x86, which every endpoint reports.
 constexpr IovaRange kMsiWindow{{0xfee00000}, {0xfeefffff}};
+
+Status possible(const std::optional<plans::CellProblem>& problem) {
+  if (!problem) return {};
+  return fail(ErrorKind::kUsage, "key '{}': {}", problem->key, problem->message);
+}
 
 std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
   constexpr std::array<const char*, 3> kNames = {"nic", "blk", "replay"};
@@ -24,7 +29,8 @@ std::string endpoint_label(EndpointKind kind, std::uint16_t index) {
 
 }  // namespace
 
-Testbed::Testbed(const TestbedSetup& setup) : setup_(setup), rings_(setup.rings) {
+Testbed::Testbed(const TestbedSetup& setup)
+    : setup_(setup), phase_(setup.stop), costs_(setup.stop, 0), rings_(setup.rings) {
   if (rings_.front() != nullptr) return;
   own_rings_ = std::make_unique<PrivateRings>();
   rings_ = own_rings_->all();
@@ -43,6 +49,7 @@ Result<std::unique_ptr<Testbed>> Testbed::create(const TestbedSetup& setup) {
 }
 
 Testbed::~Testbed() {
+  costs_.set(0);
   if (placement_) placement_->stop();
   if (endpoints_running_) {
     stop_endpoints_.store(true, std::memory_order_relaxed);
@@ -55,37 +62,23 @@ Status Testbed::make_workload() {
   if (!cell.dataset.empty()) {
     VIOLET_TRY(auto trace, datasets::open_by_name(setup_.dataset_dir, cell.dataset));
     kinds_.assign(std::max<std::size_t>(trace.endpoints().size(), 1), EndpointKind::kReplay);
-    replay_bytes_ = replay_memory_bytes(trace);
+    groups_ = replay_groups(trace);
     no_accesses_ = trace.header().access_records == 0;
-    if (cell.pace == plans::Pace::kPaced && trace.header().time_resolution_ns == 0) {
-      return fail(
-          ErrorKind::kUsage,
-          "trace {} tells the order of events and not their times, so it has no pace to keep; "
-          "set pace = \"closed\"",
-          cell.dataset);
-    }
+    // The plan was checked; the file may be another one by now.
+    VIOLET_TRY(possible(trace_problem(cell, setup_.limits, facts_of(trace))));
     workload_ =
         make_trace_replay(std::move(trace), {cell.pace == plans::Pace::kPaced, cell.pace_scale});
     return {};
   }
   VIOLET_TRY(const WorkloadInfo* info, workloads().require(cell.workload));
+  VIOLET_TRY(possible(generator_problem(cell, setup_.limits)));
   kinds_ = {info->endpoint};
   workload_ = info->make(cell.workload_settings, setup_.seed);
   return {};
 }
 
 Status Testbed::make_memory() {
-  // Rings, requests and pools fit in this much beside a trace's pages.
-  constexpr std::uint64_t kBesideMib = 64;
   const std::uint64_t mib = setup_.limits.guest_memory_mib;
-  const std::uint64_t replay_mib = (replay_bytes_ + (1u << 20) - 1) >> 20;
-  if (replay_bytes_ > 0 && replay_mib + kBesideMib > mib) {
-    return fail(ErrorKind::kUsage,
-                "trace {} maps {} MiB of distinct pages and rings and pools take {} MiB, but the "
-                "guest has {} "
-                "MiB: --set limits.guest_memory_mib={}",
-                setup_.cell.dataset, replay_mib, kBesideMib, mib, replay_mib + kBesideMib);
-  }
   const std::uint64_t bytes = ((mib << 20) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   VIOLET_TRY(memory_.allocate({0}, bytes, GuestMemory::Backing::kHugePages));
   if (!guest_on_huge_pages()) {
@@ -96,7 +89,7 @@ Status Testbed::make_memory() {
 }
 
 Status Testbed::make_engine() {
-  VIOLET_TRY(quiescence_, RcuQuiescence::create(64));
+  VIOLET_TRY(quiescence_, RcuQuiescence::create(kMostEndpoints));
   const plans::Cell& cell = setup_.cell;
   VIOLET_TRY(auto config, device_config_of(cell, setup_.limits));
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
@@ -139,7 +132,7 @@ Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
   VIOLET_TRY(device->port, open_port(*engine_, device->endpoint.id, endpoint_label(kind, index),
                                      memory_, reader));
   if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
-    device->port = std::make_unique<MissCostPort>(std::move(device->port), cost);
+    device->port = std::make_unique<MissCostPort>(std::move(device->port), cost, &costs_);
   }
   GuestEndpoint& endpoint = device->endpoint;
   if (kind == EndpointKind::kNic) {
@@ -170,9 +163,9 @@ Status Testbed::start() {
   const plans::Cell& cell = setup_.cell;
   VIOLET_TRY(const auto* const chosen, placements().require(cell.placement));
   const PlacementKind kind = chosen->kind;
-  placement_ = std::make_unique<Placement>(setup_.eal, *engine_, *requests_, kind,
-                                           InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns},
-                                           kEngineLcore);
+  placement_ = std::make_unique<Placement>(
+      setup_.eal, *engine_, *requests_, kind,
+      InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns, &costs_}, kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);
   const bool samecore = kind == PlacementKind::kSamecore;
   transport_ = std::make_unique<Transport>(*placement_, *engine_);
@@ -195,6 +188,7 @@ Status Testbed::make_guest() {
                           .counters = counters_,
                           .probe = probe(kGuestRing),
                           .cpus = cell.cpus,
+                          .groups = groups_,
                           .iova_allocator = cell.iova,
                           .settings = cell.strategy_settings};
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
@@ -210,6 +204,7 @@ Status Testbed::make_guest() {
                    .probe = probe(kGuestRing),
                    .cpus = cell.cpus,
                    .rogue_every = setup_.rogue_every,
+                   .deadline = phase_,
                    .endpoints = {}};
   for (const auto& device : devices_) parts.endpoints.push_back(device->endpoint);
   guest_ = std::make_unique<Guest>(std::move(parts));
@@ -229,7 +224,19 @@ void Testbed::run_endpoints() {
   }
 }
 
+Ticks Testbed::costs_end(Ticks until) {
+  const Ticks second = ns_to_ticks(1'000'000'000);
+  return until > Deadline::kNever - second ? Deadline::kNever : until + second;
+}
+
+void Testbed::begin_phase(Ticks until) {
+  phase_.set(until);
+  costs_.set(costs_end(until));
+}
+
 Status Testbed::finish() {
+  phase_.set(Deadline::kNever);
+  costs_.set(costs_end(now_ticks()));
   workload_->finish(*guest_);
   strategy_->drain();
   if (endpoints_running_) {

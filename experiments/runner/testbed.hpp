@@ -5,6 +5,9 @@
 //   step() ...     the workload's operations, on the calling thread (the guest lcore)
 //   finish()       the workload unmaps everything, the strategy is drained, the engine stops
 //
+// Costs are injected from the first phase on: set-up is not measured. Where they are so large that what is in hand
+// does not end, they end a second after the phase, and after taking down began: costs_end().
+//
 // Threading: owner-only, the guest lcore; counters may be read by the recorder.
 // Invariants: a testbed is used for one repetition; nothing survives it. What it could not have as asked
 // (hugepages, cores) is in warnings().
@@ -20,6 +23,7 @@
 #include "dataplane/eal/rcu_quiescence.hpp"
 #include "dataplane/placement/placement.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
+#include "engine/base/deadline.hpp"
 #include "engine/device/device.hpp"
 #include "engine/telemetry/counter.hpp"
 #include "experiments/guest/device_transport.hpp"
@@ -44,6 +48,7 @@ struct TestbedSetup {
   std::uint64_t seed = 0;
   std::uint32_t rogue_every = 64;  // One unmap in so many is probed; 0: none.
   LcoreRings rings{};              // Those of the run's shared memory; none: the testbed's own.
+  const std::atomic<bool>* stop = nullptr;  // Set: whatever waits or spins ends at once.
 };
 
 class Testbed final : public Recorded {
@@ -54,11 +59,15 @@ class Testbed final : public Recorded {
   Testbed& operator=(const Testbed&) = delete;
 
   Status start();
-  // One operation of the workload; false when the workload has ended.
-  bool step() {
-    const bool more = workload_->step(*guest_);
-    if (more) operations_.add();
-    return more;
+  // A phase lasts until then, or has no end in time (Deadline::kNever).
+  void begin_phase(Ticks until);
+  // When the phase's costs end.
+  static Ticks costs_end(Ticks until);
+  // At most one operation of the workload, within the phase.
+  StepOutcome step() {
+    const StepOutcome outcome = workload_->step(*guest_);
+    if (outcome == StepOutcome::kDone) operations_.add();
+    return outcome;
   }
   // Lets timers and shared endpoints run without an operation.
   void pump() { guest_->pump(); }
@@ -77,7 +86,7 @@ class Testbed final : public Recorded {
   const std::vector<EndpointConfig>& endpoints() const override { return endpoints_; }
   // Every gauge; once start() has returned.
   GaugeReadings gauges() const override;
-  // Steps of the workload so far; any thread.
+  // Operations of the workload so far; any thread.
   std::uint64_t operations() const { return operations_.value(); }
   IotlbReaderStats iotlb_stats() const;                // Of all endpoints together.
   bool has_accesses() const { return !no_accesses_; }  // False: of a trace that has none.
@@ -140,6 +149,7 @@ class Testbed final : public Recorded {
   Probe probe(RingIndex ring) const { return Probe(rings_[ring]); }
 
   TestbedSetup setup_;
+  Deadline phase_, costs_;
   std::vector<EndpointKind> kinds_;
   std::unique_ptr<Workload> workload_;
   GuestMemory memory_;
@@ -166,8 +176,8 @@ class Testbed final : public Recorded {
   std::vector<std::string> warnings_;
   std::atomic<bool> stop_endpoints_{false};
   bool endpoints_running_ = false;
-  std::uint64_t replay_bytes_ = 0;
-  bool no_accesses_ = false;  // Of the trace.
+  std::vector<std::uint16_t> groups_;  // IOMMU groups of the endpoints.
+  bool no_accesses_ = false;           // Of the trace.
 };
 
 }  // namespace violet

@@ -1,10 +1,14 @@
 #include "experiments/runner/vocabulary.hpp"
 
+#include <map>
+#include <optional>
+
 #include "dataplane/placement/placement.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/iotlb/iotlbs.hpp"
 #include "engine/store/stores.hpp"
 #include "experiments/guest/iova_allocator.hpp"
+#include "experiments/runner/cell_check.hpp"
 #include "experiments/runner/cell_device.hpp"
 #include "experiments/strategies/strategies.hpp"
 #include "experiments/workloads/workloads.hpp"
@@ -17,6 +21,30 @@ template <class Entry>
 std::vector<RegistryEntry> entries_of(const Registry<Entry>& registry) {
   return {registry.begin(), registry.end()};
 }
+
+// Reads each trace once, however many cells replay it.
+class CellCheck {
+ public:
+  explicit CellCheck(std::string dataset_dir) : dataset_dir_(std::move(dataset_dir)) {}
+
+  std::optional<plans::CellProblem> operator()(const plans::Cell& cell,
+                                               const plans::Limits& limits) {
+    if (cell.dataset.empty()) return generator_problem(cell, limits);
+    const auto [at, fresh] = facts_.try_emplace(cell.dataset);
+    if (fresh) {
+      const auto trace = datasets::open_by_name(dataset_dir_, cell.dataset);
+      at->second = trace ? Facts(facts_of(*trace)) : tl::unexpected<Error>(trace.error());
+    }
+    if (at->second) return trace_problem(cell, limits, *at->second);
+    return plans::CellProblem{"axes.workload", at->second.error().message};
+  }
+
+ private:
+  using Facts = Result<TraceFacts>;
+
+  std::string dataset_dir_;
+  std::map<std::string, Facts> facts_;
+};
 
 void add_conflicts(plans::Vocabulary& words) {
   for (const auto& info : workloads()) {
@@ -44,6 +72,7 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
     const auto trace = datasets::open_by_name(dataset_dir, path);
     return trace ? std::string() : trace.error().message;
   };
+  words.cell_problem = CellCheck(dataset_dir);
   add_conflicts(words);
   return words;
 }

@@ -71,9 +71,18 @@ Status MappedStrategy::start() {
   return {};
 }
 
+bool MappedStrategy::joins_a_domain(std::uint16_t endpoint) const {
+  return !context_.groups.empty() && context_.groups[endpoint] < endpoint;
+}
+
 Status MappedStrategy::open(std::uint16_t endpoint) {
   const DeviceFacts& facts = context_.driver.facts();
   const EndpointId id = context_.endpoints[endpoint];
+  if (joins_a_domain(endpoint)) {
+    domains_.push_back(domains_[context_.groups[endpoint]]);
+    VIOLET_TRY(domains_.back()->attach(id));
+    return opened(endpoint);
+  }
   const DomainId domain_id{facts.first_domain.value + endpoint};
   if (facts.last_domain.value - facts.first_domain.value < endpoint) {
     return fail("the device has too few domains for {} endpoints", context_.endpoints.size());
@@ -87,7 +96,7 @@ Status MappedStrategy::open(std::uint16_t endpoint) {
   for (const auto& region : properties.regions) config.reserved.push_back(region.range);
   VIOLET_TRY(auto iovas, make_iova_allocator(context_.iova_allocator, config));
 
-  domains_.push_back(std::make_unique<DmaDomain>(context_.driver, domain_id, std::move(iovas),
+  domains_.push_back(std::make_shared<DmaDomain>(context_.driver, domain_id, std::move(iovas),
                                                  context_.counters, context_.domain));
   VIOLET_TRY(domains_.back()->attach(id));
   return opened(endpoint);

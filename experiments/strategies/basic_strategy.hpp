@@ -1,5 +1,5 @@
 // BasicStrategy counts calls and splits lists; MappedStrategy, on top of it, is the zero-copy path of dma-iommu:
-// a domain for each endpoint, map and sync, and a hook for what happens to an address after its UNMAP was
+// a domain for each IOMMU group, map and sync, and a hook for what happens to an address after its UNMAP was
 // queued.
 //
 // Threading: as strategy.hpp.
@@ -61,12 +61,14 @@ class MappedStrategy : public BasicStrategy {
   void drain() override { context_.driver.sync(); }
 
   DmaDomain& domain(std::uint16_t endpoint) { return *domains_[endpoint]; }
+  // Whether an endpoint before it has the same domain.
+  bool joins_a_domain(std::uint16_t endpoint) const;
 
  protected:
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override;
   void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) override;
 
-  // A domain has been attached.
+  // An endpoint has been attached to its domain.
   virtual Status opened(std::uint16_t /*endpoint*/) { return {}; }
   // The UNMAPs of [first, first + granules) are queued: see to it that the address is freed, and not
   // before they are back.
@@ -78,7 +80,7 @@ class MappedStrategy : public BasicStrategy {
  private:
   Status open(std::uint16_t endpoint);
 
-  std::vector<std::unique_ptr<DmaDomain>> domains_;
+  std::vector<std::shared_ptr<DmaDomain>> domains_;  // By endpoint; one for those of a group.
 };
 
 }  // namespace violet

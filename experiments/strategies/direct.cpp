@@ -42,10 +42,14 @@ class Direct final : public MappedStrategy {
 
  private:
   Status opened(std::uint16_t endpoint) override {
+    std::vector<Piece>& pieces = pieces_.emplace_back();
+    if (joins_a_domain(endpoint)) {  // All is mapped there.
+      pieces = pieces_[context_.groups[endpoint]];
+      return {};
+    }
     VIOLET_TRY(const auto properties, context_.driver.probe(context_.endpoints[endpoint]));
     std::vector<IovaRange> reserved;
     for (const auto& region : properties.regions) reserved.push_back(region.range);
-    std::vector<Piece>& pieces = pieces_.emplace_back();
     for (const auto& region : context_.memory.regions()) {
       const Piece whole{region.start.value, region.start.value + region.bytes};
       const auto some = without_reserved(whole, reserved, domain(endpoint).granule());

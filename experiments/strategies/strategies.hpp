@@ -26,6 +26,8 @@ struct StrategyContext {
   TickSource clock = {};
   unsigned cpus = 1;                       // Modelled CPUs; map() and unmap() get numbers below.
   std::vector<EndpointId> endpoints = {};  // By the index that map() gets.
+  // For each endpoint the first one of its IOMMU group, which has one domain; empty: each has its own.
+  std::vector<std::uint16_t> groups = {};
   std::string iova_allocator = "rcache";
   IovaConfig iova =
       {};  // Granule, aperture, reserved regions and CPUs are filled in from the device.

@@ -41,6 +41,30 @@ TEST(Registry, ErrorsNameTheStrategyAndTheSetting) {
             "found 0");
 }
 
+// An IOMMU group: what one endpoint maps the other reaches, and after the unmap neither does.
+TEST(Registry, EveryStrategyGivesAGroupOneDomain) {
+  for (const auto& info : strategies()) {
+    RigOptions options;
+    options.strategy = info.name;
+    StrategyRig rig(options, [&](StrategyContext context) {
+      context.groups = {0, 0};
+      return make_strategy(info.name, context, {}).value();
+    });
+    for (const std::uint16_t mapper : {std::uint16_t{0}, std::uint16_t{1}}) {
+      const auto mapping =
+          rig.strategy->map(mapper, rig.buffer(kPage), DmaDirection::kBidirectional, 0);
+      ASSERT_TRUE(mapping) << info.name;
+      for (const std::uint16_t endpoint : {std::uint16_t{0}, std::uint16_t{1}}) {
+        EXPECT_TRUE(rig.reaches(endpoint, mapping->iova)) << info.name << ", " << endpoint;
+      }
+      rig.strategy->unmap(*mapping, 0);
+    }
+    rig.strategy->drain();
+    EXPECT_EQ(rig.guest.counters.map_failures, 0u) << info.name;
+    EXPECT_EQ(rig.guest.counters.failed_requests, 0u) << info.name;
+  }
+}
+
 // --- The table of linux-dma.md 3.2 ---
 
 TEST(Strict, OneKickForTheMapAndOneForTheUnmap) {

@@ -7,7 +7,10 @@
 namespace violet {
 
 Guest::Guest(GuestParts parts)
-    : parts_(std::move(parts)), ns_per_tick_(ns_per_tick()), until_probe_(parts_.rogue_every) {}
+    : parts_(std::move(parts)),
+      ns_per_tick_(ns_per_tick()),
+      a_while_(ns_to_ticks(kAWhileNs)),
+      until_probe_(parts_.rogue_every) {}
 
 std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffer,
                                          DmaDirection direction) {
@@ -110,14 +113,16 @@ std::span<std::byte> Guest::bytes_at(GuestPhys at, std::uint64_t bytes) const {
   return {host, static_cast<std::size_t>(bytes)};
 }
 
-void Guest::pump() {
+Ticks Guest::pump() {
   constexpr unsigned kBudget = 32;
   for (auto& endpoint : parts_.endpoints) {
     if (!endpoint.shared) continue;
     endpoint.model->poll(kBudget);
     if (endpoint.rogue != nullptr) endpoint.rogue->poll(kBudget);
   }
-  parts_.strategy.tick(now_ticks());
+  const Ticks now = now_ticks();
+  parts_.strategy.tick(now);
+  return now;
 }
 
 }  // namespace violet

@@ -20,6 +20,7 @@
 #include "dataplane/dma/replay_endpoint.hpp"
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
+#include "engine/base/deadline.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
 #include "experiments/guest/persistent_lifetimes.hpp"
@@ -29,6 +30,8 @@
 namespace violet {
 
 enum class EndpointKind : std::uint8_t { kNic, kBlock, kReplay };
+
+inline constexpr std::uint64_t kDiskBytes = std::uint64_t{64} << 20;  // Of a block device.
 
 // A device of the guest; exactly one of nic, block and replay is set.
 struct GuestEndpoint {
@@ -57,6 +60,7 @@ struct GuestParts {
   Probe probe;
   unsigned cpus = 1;              // Modelled CPUs of the guest.
   std::uint32_t rogue_every = 0;  // One unmap in so many is probed afterwards; 0: none.
+  const Deadline& deadline;       // Of what the workload is doing.
   std::vector<GuestEndpoint> endpoints;
 };
 
@@ -90,8 +94,31 @@ class Guest {
   // --- Devices ---
   GuestEndpoint& endpoint(std::uint16_t index) { return parts_.endpoints[index]; }
   std::size_t endpoint_count() const { return parts_.endpoints.size(); }
-  // Polls the devices that share this lcore, and runs the strategy's timers.
-  void pump();
+  // Polls the devices that share this lcore, and runs the strategy's timers. Returns the time.
+  Ticks pump();
+  // Whether what the workload is doing should end now, finished or not.
+  bool time_is_up() const { return parts_.deadline.over(now_ticks()); }
+  // Pumps until `done()`; false when time is up first.
+  template <class Done>
+  bool pump_until(Done&& done) {
+    while (!done()) {
+      if (parts_.deadline.over(pump())) return false;
+    }
+    return true;
+  }
+  // The same for a while: for steps, between which the runner looks after progress and a driver that gave up.
+  template <class Done>
+  bool pump_a_while(Done&& done) {
+    if (done()) return true;
+    const Ticks enough = now_ticks() + a_while_;
+    do {
+      const Ticks now = pump();
+      if (now >= enough || parts_.deadline.over(now)) return done();
+    } while (!done());
+    return true;
+  }
+  // Spins, as a driver that has something else to do; not longer than there is time.
+  void spin(Ticks ticks) const { spin_ticks(ticks, &parts_.deadline); }
   // The CPU that acts now; operations move from one to the next.
   void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }
 
@@ -100,6 +127,8 @@ class Guest {
   PersistentTotals persistent(Ticks now) { return persistent_.totals(now); }
 
  private:
+  static constexpr std::uint64_t kAWhileNs = 10'000'000;
+
   // A duration of 0: the call was not timed.
   void note_map(const DmaMapping& mapping, Ticks at, Ticks duration);
   void note_unmap(const DmaMapping& mapping, Ticks at, Ticks duration);
@@ -107,6 +136,7 @@ class Guest {
 
   GuestParts parts_;
   double ns_per_tick_;
+  Ticks a_while_;
   unsigned cpu_ = 0;
   std::uint32_t until_probe_;
   std::size_t next_delay_ = 0;

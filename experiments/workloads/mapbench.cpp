@@ -46,18 +46,18 @@ class MapBench final : public Workload {
     return {};
   }
 
-  bool step(Guest& guest) override {
+  StepOutcome step(Guest& guest) override {
     // Dirty, so that a real cache would have something to clean; the kernel's benchmark does it too.
     if (direction_ != DmaDirection::kFromDevice) {
       std::memset(guest.bytes_at(buffer_.phys, bytes_).data(), 0x66, bytes_);
     }
     if (const auto mapping = guest.dma_map(0, buffer_, direction_)) {
-      if (delay_ > 0) spin_ticks(delay_);
+      if (delay_ > 0) guest.spin(delay_);
       guest.dma_unmap(*mapping);
     }
     guest.pump();
     guest.next_cpu();
-    return true;
+    return StepOutcome::kDone;
   }
 
   void finish(Guest& /*guest*/) override {}

@@ -51,9 +51,6 @@ class NetRx final : public Workload {
         slots_(ring_) {}
 
   Status prepare(Guest& guest) override {
-    if ((ring_ & (ring_ - 1)) != 0) {
-      return fail(ErrorKind::kUsage, "workload.net-rx.ring = {} is not a power of two", ring_);
-    }
     VIOLET_TRY(const auto descriptors,
                guest.allocate(std::uint64_t{ring_} * sizeof(NicDescriptor)));
     const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
@@ -74,14 +71,18 @@ class NetRx final : public Workload {
     return {};
   }
 
-  bool step(Guest& guest) override {
+  StepOutcome step(Guest& guest) override {
     NicModel& nic = *guest.endpoint(0).nic;
-    while (nic.rx_completed() == consumed_) guest.pump();
-    receive(guest);
+    // With nothing posted because nothing could be mapped there is nothing to wait for.
+    if (posted_ != consumed_) {
+      if (!guest.pump_a_while([&] { return nic.rx_completed() != consumed_; }))
+        return StepOutcome::kWaits;
+      receive(guest);
+    }
     guest.next_cpu();
     refill(guest);
-    if (posted_ - published_ >= batch_) publish(nic);
-    return true;
+    if (posted_ - published_ >= batch_ || published_ == consumed_) publish(nic);
+    return StepOutcome::kDone;
   }
 
   void finish(Guest& guest) override {
@@ -156,6 +157,12 @@ WorkloadInfo net_rx_workload() {
           EndpointKind::kNic,
           [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
             return std::make_unique<NetRx>(values);
+          },
+          &ring_problem,
+          [](const SettingValues& values) {
+            const auto buffers = static_cast<std::uint64_t>(2 * values.integer("ring"));
+            return buffers *
+                   whole_pages(static_cast<std::uint64_t>(values.integer("buffer_bytes")));
           }};
 }
 

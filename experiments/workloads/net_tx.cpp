@@ -45,9 +45,6 @@ class NetTx final : public Workload {
         window_(static_cast<std::uint32_t>(settings.integer("window"))) {}
 
   Status prepare(Guest& guest) override {
-    if ((ring_ & (ring_ - 1)) != 0) {
-      return fail(ErrorKind::kUsage, "workload.net-tx.ring = {} is not a power of two", ring_);
-    }
     window_ = std::min(window_, ring_ / fragments_);
     const auto bytes = static_cast<std::uint32_t>(ring_ * sizeof(NicDescriptor));
     VIOLET_TRY(const auto at, guest.allocate(bytes));
@@ -65,23 +62,24 @@ class NetTx final : public Workload {
     return {};
   }
 
-  bool step(Guest& guest) override {
+  StepOutcome step(Guest& guest) override {
     NicModel& nic = *guest.endpoint(0).nic;
-    while (sent_ - reaped_ == window_) {
-      guest.pump();
-      reap(guest, nic);
-    }
+    const auto room = [&] {
+      if (sent_ - reaped_ == window_) reap(guest, nic);
+      return sent_ - reaped_ < window_;
+    };
+    if (!guest.pump_a_while(room)) return StepOutcome::kWaits;
     send(guest, nic);
     guest.next_cpu();
-    return true;
+    return StepOutcome::kDone;
   }
 
   void finish(Guest& guest) override {
     NicModel& nic = *guest.endpoint(0).nic;
-    while (reaped_ != sent_) {
-      guest.pump();
+    guest.pump_until([&] {
       reap(guest, nic);
-    }
+      return reaped_ == sent_;
+    });
     data_errors_ += nic.tx_data_errors();
     if (ring_mapping_) guest.unmap_coherent(*ring_mapping_);
   }
@@ -148,6 +146,13 @@ WorkloadInfo net_tx_workload() {
       EndpointKind::kNic,
       [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
         return std::make_unique<NetTx>(values);
+      },
+      &ring_problem,
+      [](const SettingValues& values) {
+        const auto packets = std::min(values.integer("window"),
+                                      values.integer("ring") / values.integer("fragments"));
+        return static_cast<std::uint64_t>(packets * values.integer("fragments")) *
+               whole_pages(static_cast<std::uint64_t>(values.integer("fragment_bytes")));
       }};
 }
 

@@ -31,6 +31,18 @@ std::vector<Setting> nvme_settings() {
   };
 }
 
+std::optional<SettingProblem> nvme_problem(const SettingValues& settings) {
+  const std::int64_t bytes = settings.integer("io_bytes"), depth = settings.integer("depth");
+  if (bytes % 512 != 0) {
+    return SettingProblem{"io_bytes", fmt::format("expected a multiple of 512, found {}", bytes)};
+  }
+  const std::int64_t most = static_cast<std::int64_t>(kDiskBytes) / (depth + 1) / 512 * 512;
+  if (bytes <= most) return std::nullopt;
+  return SettingProblem{"io_bytes", fmt::format("expected at most {} with {} commands in flight on "
+                                                "a disk of {} MiB, found {}",
+                                                most, depth, kDiskBytes >> 20, bytes)};
+}
+
 class Nvme final : public Workload {
  public:
   Nvme(const SettingValues& settings, std::uint64_t seed)
@@ -42,15 +54,10 @@ class Nvme final : public Workload {
         slots_(depth_) {}
 
   Status prepare(Guest& guest) override {
-    if (bytes_ % 512 != 0) {
-      return fail(ErrorKind::kUsage, "workload.nvme-4k.io_bytes = {} is not a multiple of 512",
-                  bytes_);
-    }
     BlockModel& disk = *guest.endpoint(0).block;
     blocks_ = disk.disk_bytes() / bytes_;
     versions_.assign(blocks_, 0);
     busy_.assign(blocks_, false);
-    if (blocks_ <= depth_) return fail(ErrorKind::kUsage, "the disk holds only {} I/Os", blocks_);
     VIOLET_TRY(coherent(guest, submission_, entries_ * sizeof(BlockCommand)));
     VIOLET_TRY(coherent(guest, completion_, entries_ * sizeof(BlockCompletion)));
     disk.set_rings(submission_.mapping->iova, completion_.mapping->iova, entries_);
@@ -65,24 +72,25 @@ class Nvme final : public Workload {
     return {};
   }
 
-  bool step(Guest& guest) override {
+  StepOutcome step(Guest& guest) override {
     BlockModel& disk = *guest.endpoint(0).block;
     while (!free_.empty() && submit(guest)) continue;
     disk.submit(tail_);
-    while (disk.completed() == reaped_) {
+    if (free_.size() == depth_) {  // Nothing could be mapped.
       guest.pump();
-      if (free_.size() == depth_ && !submit(guest)) return true;  // Nothing could be mapped.
-      disk.submit(tail_);
+      return StepOutcome::kDone;
     }
+    if (!guest.pump_a_while([&] { return disk.completed() != reaped_; }))
+      return StepOutcome::kWaits;
     reap(guest);
     guest.next_cpu();
-    return true;
+    return StepOutcome::kDone;
   }
 
   void finish(Guest& guest) override {
     const BlockModel& disk = *guest.endpoint(0).block;
     while (free_.size() < depth_) {
-      while (disk.completed() == reaped_) guest.pump();
+      if (!guest.pump_until([&] { return disk.completed() != reaped_; })) return;
       reap(guest);
     }
     for (auto& slot : slots_) release(guest, slot.list);
@@ -208,6 +216,11 @@ WorkloadInfo nvme_workload() {
           EndpointKind::kBlock,
           [](const SettingValues& values, std::uint64_t seed) -> std::unique_ptr<Workload> {
             return std::make_unique<Nvme>(values, seed);
+          },
+          &nvme_problem,
+          [](const SettingValues& values) {
+            return static_cast<std::uint64_t>(values.integer("depth")) *
+                   whole_pages(static_cast<std::uint64_t>(values.integer("io_bytes")));
           }};
 }
 

@@ -1,6 +1,8 @@
 // stray: a device that goes where it must not. Beside each access that its mapping allows it makes two that nothing
 // allows: a write through a mapping for reading, and a read of an address that was never handed out. A strategy that
 // protects has both refused, and the engine reports them as faults.
+#include <optional>
+
 #include "experiments/workloads/workloads.hpp"
 
 namespace violet {
@@ -18,16 +20,19 @@ class Stray final : public Workload {
     return {};
   }
 
-  bool step(Guest& guest) override {
-    if (const auto mapping = guest.dma_map(0, buffer_, DmaDirection::kToDevice)) {
-      if (!reaches(guest, mapping->iova, Access::kRead)) ++data_errors_;
-      reaches(guest, mapping->iova, Access::kWrite);
-      reaches(guest, kNowhere, Access::kRead);
+  StepOutcome step(Guest& guest) override {
+    const auto mapping = guest.dma_map(0, buffer_, DmaDirection::kToDevice);
+    std::optional<bool> last = false;
+    if (mapping) {
+      const auto allowed = reaches(guest, mapping->iova, Access::kRead);
+      if (allowed == false) ++data_errors_;
+      last = allowed ? reaches(guest, mapping->iova, Access::kWrite) : std::nullopt;
+      if (last) last = reaches(guest, kNowhere, Access::kRead);
       guest.dma_unmap(*mapping);
     }
     guest.pump();
     guest.next_cpu();
-    return true;
+    return last ? StepOutcome::kDone : StepOutcome::kWaits;
   }
 
   void finish(Guest& /*guest*/) override {}
@@ -35,12 +40,14 @@ class Stray final : public Workload {
   std::uint64_t data_errors() const override { return data_errors_; }
 
  private:
-  // One access, waited for.
-  static bool reaches(Guest& guest, Iova iova, Access access) {
+  // One access, waited for; nothing when time is up first.
+  static std::optional<bool> reaches(Guest& guest, Iova iova, Access access) {
     ReplayEndpoint& device = *guest.endpoint(0).replay;
+    const auto idle = [&] { return device.completed() == device.submitted(); };
+    if (!guest.pump_until(idle)) return std::nullopt;
     const std::uint64_t refused = device.dma_errors();
-    while (!device.submit(iova, 64, access)) guest.pump();
-    while (device.completed() != device.submitted()) guest.pump();
+    device.submit(iova, 64, access);
+    if (!guest.pump_until(idle)) return std::nullopt;
     return device.dma_errors() == refused;
   }
 

@@ -5,6 +5,7 @@
 // trace's own time (scaled) and records how late each call was.
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "experiments/workloads/workloads.hpp"
 
@@ -83,6 +84,38 @@ DmaDirection direction_of(std::uint8_t flags) {
   return bits == 0 ? DmaDirection::kBidirectional : static_cast<DmaDirection>(bits);
 }
 
+// Accesses that another endpoint made than the one that mapped: the two share a domain in the source.
+struct Foreign {
+  std::uint32_t handle;
+  std::uint16_t endpoint;    // That accesses.
+  std::uint32_t ticket = 0;  // Accesses submitted when its last one was.
+
+  friend bool operator<(const Foreign& a, const Foreign& b) {
+    return std::pair(a.handle, a.endpoint) < std::pair(b.handle, b.endpoint);
+  }
+  friend bool operator==(const Foreign& a, const Foreign& b) {
+    return std::pair(a.handle, a.endpoint) == std::pair(b.handle, b.endpoint);
+  }
+};
+
+// Each pair of a mapping and a foreign endpoint once, in the order of handles. `mappers`: by handle.
+std::vector<Foreign> foreign_accesses(std::span<const TraceRecord> records,
+                                      std::vector<std::uint16_t>& mappers) {
+  std::vector<Foreign> all;
+  for (const auto& record : records) {
+    if (record.op == TraceOp::kMap) {
+      if (record.handle >= mappers.size()) mappers.resize(record.handle + 1);
+      mappers[record.handle] = record.endpoint;
+    } else if (record.op == TraceOp::kAccess && record.endpoint != mappers.at(record.handle)) {
+      const Foreign one{record.handle, record.endpoint};
+      if (all.empty() || !(all.back() == one)) all.push_back(one);
+    }
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
 class TraceReplay final : public Workload {
  public:
   TraceReplay(Trace trace, const ReplayOptions& options)
@@ -95,38 +128,43 @@ class TraceReplay final : public Workload {
     }
     const PageMap pages(records_);
     VIOLET_TRY(const auto base, guest.allocate(std::max<std::uint64_t>(pages.pages(), 1) * 4096));
-    std::uint32_t handles = 0;
     phys_.resize(records_.size());
     for (std::size_t i = 0; i < records_.size(); ++i) {
       if (records_[i].op != TraceOp::kMap) continue;
-      handles = std::max(handles, records_[i].handle + 1);
       phys_[i] = {base.value + pages.offset_of(records_[i].page)};
     }
-    live_.resize(handles);
+    std::vector<std::uint16_t> mappers;
+    foreign_ = foreign_accesses(records_, mappers);
+    live_.resize(mappers.size());
     return {};
   }
 
-  // One operation: everything up to and including the next unmap call.
-  bool step(Guest& guest) override {
-    for (bool unmapped = false; !unmapped;) {
-      if (next_ == records_.size()) {
-        next_lap(guest);
-        if (records_.empty()) return false;
-      }
-      if (options_.paced) wait_for(guest, records_[next_].time_ns);
-      unmapped = run_call(guest);
+  // One operation: everything up to and including the next unmap call. A trace may have any number of other calls
+  // before that, or a pause.
+  StepOutcome step(Guest& guest) override {
+    if (records_.empty()) return StepOutcome::kEnd;
+    for (unsigned calls = 1;; ++calls) {
+      if (next_ == records_.size() && !next_lap(guest)) return StepOutcome::kWaits;
+      if (options_.paced && !is_time(guest, records_[next_].time_ns)) return StepOutcome::kWaits;
+      const bool unmaps = records_[next_].op == TraceOp::kUnmap;
+      if (!run_call(guest)) return StepOutcome::kWaits;
+      if (unmaps) break;
+      if (calls % kCallsPerLook == 0 && guest.time_is_up()) return StepOutcome::kWaits;
     }
     guest.pump();
-    return true;
+    return StepOutcome::kDone;
   }
 
-  void finish(Guest& guest) override { unmap_all(guest); }
+  void finish(Guest& guest) override {
+    while (!unmap_all(guest) && !guest.time_is_up()) continue;
+  }
   std::string_view unit() const override { return "buffer"; }
   std::uint64_t data_errors() const override { return 0; }
 
  private:
   // A scatter list is as long as its chained records; longer ones are mapped in pieces of this size.
   static constexpr std::size_t kMaxList = 128;
+  static constexpr unsigned kCallsPerLook = 64;
 
   struct Live {
     DmaMapping mapping{};
@@ -136,17 +174,22 @@ class TraceReplay final : public Workload {
     std::size_t count = 1;  // and how many there are: a list is unmapped as a whole.
   };
 
+  // False: it has to wait, and is begun again where it was left.
   bool run_call(Guest& guest) {
     const TraceRecord& record = records_[next_];
     if (record.op == TraceOp::kAccess) {
-      access(guest, record);
+      if (!access(guest, record)) return false;
       ++next_;
-      return false;
+      return true;
     }
     const std::size_t count = chain_length();
-    record.op == TraceOp::kMap ? map(guest, count) : unmap(guest, count);
+    if (record.op == TraceOp::kMap) {
+      map(guest, count);
+    } else if (!unmap(guest, count)) {
+      return false;
+    }
     next_ += count;
-    return record.op == TraceOp::kUnmap;
+    return true;
   }
 
   std::size_t chain_length() const {
@@ -164,6 +207,7 @@ class TraceReplay final : public Workload {
     if (count == 1) {
       const auto mapping = guest.dma_map(first.endpoint, {phys_[next_], first.bytes}, direction);
       if (mapping) live_[first.handle] = {*mapping, submitted(guest, first.endpoint), true};
+      forget_foreign(guest, first.handle);
       return;
     }
     for (std::size_t i = 0; i < count; ++i) {
@@ -176,102 +220,160 @@ class TraceReplay final : public Workload {
     for (std::size_t i = 0; i < count; ++i) {
       live_[records_[next_ + i].handle] = {mappings_[i], submitted(guest, first.endpoint), true,
                                            next_, count};
+      forget_foreign(guest, records_[next_ + i].handle);
     }
   }
 
-  void unmap(Guest& guest, std::size_t count) {
+  bool unmap(Guest& guest, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t handle = records_[next_ + i].handle;
+      if (live_[handle].mapped && !wait_for_accesses(guest, handle)) return false;
+    }
     std::size_t mapped = 0;
     for (std::size_t i = 0; i < count; ++i) {
       Live& live = live_[records_[next_ + i].handle];
       if (!live.mapped) continue;
-      wait_for_accesses(guest, live);
       mappings_[mapped++] = live.mapping;
       live.mapped = false;
     }
     if (mapped == 1) guest.dma_unmap(mappings_[0]);
     if (mapped > 1) guest.dma_unmap_list(std::span(mappings_.data(), mapped));
     guest.next_cpu();
+    return true;
   }
 
-  void access(Guest& guest, const TraceRecord& record) {
-    Live& live = live_[record.handle];
-    if (!live.mapped) return;
+  bool access(Guest& guest, const TraceRecord& record) {
+    const Live& live = live_[record.handle];
+    if (!live.mapped) return true;
     ReplayEndpoint& device = *guest.endpoint(record.endpoint).replay;
     const Access kind =
         (record.flags & datasets::kDeviceWrites) != 0 ? Access::kWrite : Access::kRead;
-    std::uint32_t left = record.bytes;
-    Iova at{live.mapping.iova.value + record.offset};
-    while (left > 0) {
-      const std::uint32_t bytes = std::min(left, ReplayEndpoint::kMaxAccess);
-      while (!device.submit(at, bytes, kind)) guest.pump();
-      at.value += bytes;
-      left -= bytes;
+    const std::uint64_t base = live.mapping.iova.value + record.offset;
+    while (accessed_ < record.bytes) {
+      const std::uint32_t bytes = std::min(record.bytes - accessed_, ReplayEndpoint::kMaxAccess);
+      const Iova at{base + accessed_};
+      if (!guest.pump_a_while([&] { return device.submit(at, bytes, kind); })) return false;
+      accessed_ += bytes;
     }
-    live.ticket = device.submitted();
+    accessed_ = 0;
+    ticket_of(record) = device.submitted();
+    return true;
+  }
+
+  std::uint32_t& ticket_of(const TraceRecord& access) {
+    Live& live = live_[access.handle];
+    if (access.endpoint == live.mapping.endpoint) return live.ticket;
+    for (Foreign& foreign : foreign_of(access.handle)) {
+      if (foreign.endpoint == access.endpoint) return foreign.ticket;
+    }
+    return live.ticket;  // Not reached: foreign_ has all of them.
+  }
+
+  std::span<Foreign> foreign_of(std::uint32_t handle) {
+    if (foreign_.empty()) [[likely]]
+      return {};
+    const auto [first, last] =
+        std::equal_range(foreign_.begin(), foreign_.end(), Foreign{handle, 0},
+                         [](const Foreign& a, const Foreign& b) { return a.handle < b.handle; });
+    return {first, last};
+  }
+
+  // A mapping begins: nobody has accessed it.
+  void forget_foreign(Guest& guest, std::uint32_t handle) {
+    for (Foreign& foreign : foreign_of(handle)) {
+      foreign.ticket = submitted(guest, foreign.endpoint);
+    }
   }
 
   static std::uint32_t submitted(Guest& guest, std::uint16_t endpoint) {
     return guest.endpoint(endpoint).replay->submitted();
   }
 
-  // A driver unmaps only what its device has finished with.
-  static void wait_for_accesses(Guest& guest, const Live& live) {
-    const ReplayEndpoint& device = *guest.endpoint(live.mapping.endpoint).replay;
-    while (static_cast<std::int32_t>(device.completed() - live.ticket) < 0) guest.pump();
+  static bool wait_for_ticket(Guest& guest, std::uint16_t endpoint, std::uint32_t ticket) {
+    const ReplayEndpoint& device = *guest.endpoint(endpoint).replay;
+    return guest.pump_a_while(
+        [&] { return static_cast<std::int32_t>(device.completed() - ticket) >= 0; });
   }
 
-  void wait_for(Guest& guest, std::uint64_t time_ns) {
+  // A driver unmaps only what its devices have finished with: each endpoint that accessed, not only the one that
+  // mapped. False: they have not.
+  bool wait_for_accesses(Guest& guest, std::uint32_t handle) {
+    const Live& live = live_[handle];
+    if (!wait_for_ticket(guest, live.mapping.endpoint, live.ticket)) return false;
+    for (const Foreign& foreign : foreign_of(handle)) {
+      if (!wait_for_ticket(guest, foreign.endpoint, foreign.ticket)) return false;
+    }
+    return true;
+  }
+
+  bool is_time(Guest& guest, std::uint64_t time_ns) {
     if (lap_start_ == 0) lap_start_ = now_ticks();
     const Ticks due = lap_start_ + ticks_of(time_ns);
-    while (now_ticks() < due) guest.pump();
+    if (!guest.pump_a_while([&] { return now_ticks() >= due; })) return false;
     guest.histograms().lag_ns.record(ticks_to_ns(now_ticks() - due));
+    return true;
   }
 
-  // A lap begins when the one before should have ended: a backlog is carried on, not forgiven.
-  void next_lap(Guest& guest) {
-    unmap_all(guest);
+  // A lap begins when the one before should have ended: a backlog is carried on, not forgiven. False: the one
+  // before has not ended.
+  bool next_lap(Guest& guest) {
+    if (!unmap_all(guest)) return false;
     next_ = 0;
-    if (lap_start_ == 0 || records_.empty()) return;
-    lap_start_ += ticks_of(records_.back().time_ns);
+    if (lap_start_ != 0) lap_start_ += ticks_of(records_.back().time_ns);
+    return true;
   }
   Ticks ticks_of(std::uint64_t time_ns) const {
     return ns_to_ticks(static_cast<std::uint64_t>(static_cast<double>(time_ns) / options_.scale));
   }
 
-  void unmap_all(Guest& guest) {
-    for (const Live& live : live_) {
-      if (live.mapped && live.count == 1) unmap_one(guest, live);
-      if (live.mapped && live.count > 1) unmap_list(guest, live.call, live.count);
+  // What a lap left mapped. False when time is up or a device has not finished: the next call goes on.
+  bool unmap_all(Guest& guest) {
+    for (std::uint32_t handle = 0; handle < live_.size(); ++handle) {
+      Live& live = live_[handle];
+      if (!live.mapped) continue;
+      const bool gone = live.count == 1 ? unmap_one(guest, handle) : unmap_list(guest, live);
+      if (!gone) return false;
+      if (handle % kCallsPerLook == 0 && guest.time_is_up()) return false;
     }
-    for (Live& live : live_) live.mapped = false;
+    return true;
   }
 
-  void unmap_one(Guest& guest, const Live& live) {
-    wait_for_accesses(guest, live);
-    guest.dma_unmap(live.mapping);
+  bool unmap_one(Guest& guest, std::uint32_t handle) {
+    if (!wait_for_accesses(guest, handle)) return false;
+    live_[handle].mapped = false;
+    guest.dma_unmap(live_[handle].mapping);
+    return true;
   }
 
-  // What is still mapped of the list that the call at record `call` mapped.
-  void unmap_list(Guest& guest, std::size_t call, std::size_t count) {
+  // What is still mapped of the list that one call mapped.
+  bool unmap_list(Guest& guest, const Live& one) {
+    const auto [call, count] = std::pair(one.call, one.count);
+    const auto of_it = [&](const Live& live) { return live.mapped && live.call == call; };
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t handle = records_[call + i].handle;
+      if (of_it(live_[handle]) && !wait_for_accesses(guest, handle)) return false;
+    }
     std::size_t mapped = 0;
     for (std::size_t i = 0; i < count; ++i) {
       Live& live = live_[records_[call + i].handle];
-      if (!live.mapped || live.call != call) continue;
-      wait_for_accesses(guest, live);
+      if (!of_it(live)) continue;
       mappings_[mapped++] = live.mapping;
       live.mapped = false;
     }
     guest.dma_unmap_list(std::span(mappings_.data(), mapped));
+    return true;
   }
 
   Trace trace_;
   ReplayOptions options_;
   std::span<const TraceRecord> records_;
   std::vector<GuestPhys> phys_;
-  std::vector<Live> live_;
+  std::vector<Live> live_;  // By handle.
+  std::vector<Foreign> foreign_;
   std::array<DmaBuffer, kMaxList> buffers_{};
   std::array<DmaMapping, kMaxList> mappings_{};
   std::size_t next_ = 0;
+  std::uint32_t accessed_ = 0;  // Bytes of the access at next_ that are submitted.
   Ticks lap_start_ = 0;
 };
 
@@ -279,6 +381,22 @@ class TraceReplay final : public Workload {
 
 std::unique_ptr<Workload> make_trace_replay(Trace trace, const ReplayOptions& options) {
   return std::make_unique<TraceReplay>(std::move(trace), options);
+}
+
+std::vector<std::uint16_t> replay_groups(const Trace& trace) {
+  std::vector<std::uint16_t> group(trace.endpoints().size());
+  std::iota(group.begin(), group.end(), std::uint16_t{0});
+  const auto first_of = [&](std::uint16_t endpoint) {
+    while (group[endpoint] != endpoint) endpoint = group[endpoint];
+    return endpoint;
+  };
+  std::vector<std::uint16_t> mappers;
+  for (const Foreign& foreign : foreign_accesses(trace.records(), mappers)) {
+    const auto a = first_of(foreign.endpoint), b = first_of(mappers[foreign.handle]);
+    group[std::max(a, b)] = std::min(a, b);
+  }
+  for (auto& endpoint : group) endpoint = first_of(endpoint);
+  return group;
 }
 
 std::uint64_t replay_memory_bytes(const Trace& trace) {

@@ -13,15 +13,22 @@ namespace violet {
 
 class Guest;
 
+// What a step of a workload came to.
+enum class StepOutcome : std::uint8_t {
+  kDone,   // One operation.
+  kWaits,  // None yet: the workload waits, or the guest's time is up. The next step goes on with it.
+  kEnd,    // There are no more: the workload is finite.
+};
+
 class Workload {
  public:
   virtual ~Workload() = default;
   // Long-lived mappings (rings, command buffers) and buffer populations. Called once.
   virtual Status prepare(Guest& guest) = 0;
-  // One operation: what the workload counts (a packet, an I/O, a trace record). False at the end of a
-  // finite workload; endless ones never return false.
-  virtual bool step(Guest& guest) = 0;
-  // Unmaps everything that is still mapped, long-lived mappings included.
+  // One operation: what the workload counts (a packet, an I/O, a buffer's lifetime). Returns within a fraction of
+  // a second once the guest's time is up, done or not.
+  virtual StepOutcome step(Guest& guest) = 0;
+  // Unmaps everything that is still mapped, long-lived mappings included; leaves it when a stop is asked for.
   virtual void finish(Guest& guest) = 0;
   // What one operation is called in tables: "packet", "I/O", "map+unmap".
   virtual std::string_view unit() const = 0;

@@ -1,5 +1,6 @@
 #include "experiments/workloads/workloads.hpp"
 
+#include <bit>
 #include <vector>
 
 namespace violet {
@@ -13,6 +14,16 @@ Registry<WorkloadInfo> workloads() {
   static const std::vector<WorkloadInfo> kWorkloads = {VIOLET_WORKLOADS(VIOLET_ENTRY)};
 #undef VIOLET_ENTRY
   return {"workload", kWorkloads};
+}
+
+std::optional<SettingProblem> ring_problem(const SettingValues& settings) {
+  const std::int64_t ring = settings.integer("ring");
+  if (std::has_single_bit(static_cast<std::uint64_t>(ring))) return std::nullopt;
+  return SettingProblem{"ring", fmt::format("expected a power of two, found {}", ring)};
+}
+
+std::uint64_t whole_pages(std::uint64_t bytes) {
+  return (bytes + GuestPages::kPageBytes - 1) / GuestPages::kPageBytes * GuestPages::kPageBytes;
 }
 
 }  // namespace violet

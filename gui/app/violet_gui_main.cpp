@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "engine/base/standard_streams.hpp"
 #include "gui/app/command_line.hpp"
 #include "gui/app/main_window.hpp"
 #include "gui/app/render.hpp"
@@ -90,4 +91,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace violet::gui
 
-int main(int argc, char** argv) { return violet::gui::run(argc, argv); }
+int main(int argc, char** argv) {
+  violet::secure_standard_streams();
+  return violet::gui::run(argc, argv);
+}

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Everything ends: check_ends.py PROGRAM [--cases N] [--seed S] [--only CASE]
+
+Throws mutated logs, odd plans, extreme settings, and signals at any time at `import` and `run`. Each case must end within
+its deadline, with one of the documented exit codes, and without a stack trace; one that was asked to end by
+two signals within a few seconds. Everything follows from the seed: a failure prints the command that repeats it.
+"""
+import argparse
+import os
+import pathlib
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = sorted((ROOT / "datasets/golden").glob("*.log"))
+
+DEADLINE_S = 90      # Of a run of a tenth of a second on a machine that does much else.
+SIGNALS_S = 20       # The promise is two seconds; the rest is for that machine.
+EXIT_CODES = {0, 1, 2, 4, 130}
+STRATEGIES = ["strict", "lazy-percpu", "lazy-single", "bounce-dynamic", "optimistic", "direct", "off"]
+PLACEMENTS = ["samecore", "kick-thread", "sidecore"]
+SHORT = ["run.repetitions=1", "run.warmup_s=0.01", "run.duration_s=0.1", "cores.allow_oversubscribed=true"]
+
+# Ends of ranges and what lies between; a plan takes one value of some of them.
+SETTINGS = {
+    "workload": ["net-rx", "net-tx", "nvme-4k", "mapbench", "stray"],
+    "strategy": STRATEGIES, "placement": PLACEMENTS,
+    "iova": ["rcache", "rbtree"],
+    "iotlb_entries": [1, 2, 1024, 1 << 20], "iotlb_ways": [1, 2, 16],
+    "queue": ["split", "packed"], "queue_size": [2, 4, 3, 1000, 32768],
+    "indirect": ["true", "false"], "event_idx": ["true", "false"], "cpus": [1, 3, 64],
+    "costs.exit_ns": [0, 1, 10**6, 10**9], "costs.wake_ns": [0, 10**6, 10**9],
+    "costs.iotlb_miss_ns": [0, 10**6, 10**9],
+    "run.seed": [0, 9 * 10**18], "limits.domains": [1, 1 << 20], "limits.mappings": [1, 2, 100, 10**9],
+    "limits.memory_mib": [1, 2, 1 << 20], "limits.guest_memory_mib": [16, 17, 300],
+    "workload.net-rx.ring": [32, 33, 4096], "workload.net-rx.batch": [1, 64],
+    "workload.net-rx.buffer_bytes": [64, 65536], "workload.net-rx.packet_bytes": [64, 9216],
+    "workload.net-tx.ring": [32, 4096], "workload.net-tx.fragments": [1, 17], "workload.net-tx.window": [1, 2048],
+    "workload.net-tx.fragment_bytes": [64, 9216],
+    "workload.nvme-4k.depth": [1, 1024], "workload.nvme-4k.io_bytes": [512, 1000, 131072, 1048576],
+    "workload.nvme-4k.read_percent": [0, 100],
+    "workload.mapbench.granules": [1, 1024], "workload.mapbench.delay_ns": [0, 10**7],
+    "strategy.lazy-percpu.entries": [2, 65536], "strategy.lazy-percpu.timer_ms": [0.01, 100000],
+    "strategy.bounce-dynamic.slots": [1, 65536], "strategy.optimistic.quota": [1, 65536],
+}
+
+
+def mutated(rng, lines):
+    """Lines that went missing, came twice, changed places, stand elsewhere in time or belong to another device."""
+    out = list(lines)
+    for _ in range(rng.choice([0, 1, 1, 2, 5, 20])):
+        if not out:
+            break
+        at = rng.randrange(len(out))
+        kind = rng.randrange(8)
+        if kind == 0:
+            del out[at]
+        elif kind == 1:
+            out.insert(at, out[rng.randrange(len(out))])
+        elif kind == 2:
+            other = rng.randrange(len(out))
+            out[at], out[other] = out[other], out[at]
+        elif kind == 3:
+            del out[at:]
+        elif kind == 4:  # Without its unmaps.
+            out = [line for line in out if "unmap" not in line]
+        elif kind == 5:
+            out[at] = out[at].replace("endpoint=8", "endpoint=9").replace("rid=8", "rid=9").replace("sid=8", "sid=9")
+        elif kind == 6:
+            digits = [i for i, c in enumerate(out[at]) if c.isdigit()]
+            if digits:
+                i = rng.choice(digits)
+                out[at] = out[at][:i] + rng.choice("0123456789") + out[at][i + 1:]
+        else:
+            i = rng.randrange(len(out[at]) + 1)
+            out[at] = out[at][:i] + rng.choice(["", "\0", "\xff", "=", "x" * 300]) + out[at][i + rng.randrange(3):]
+    return out
+
+
+def small_log(rng):
+    """Devices of one or several domains that map, access and unmap in any order, with pauses."""
+    devices = rng.randrange(1, 5)
+    at, lines, live = 10_000_000, [], []
+
+    def say(text):
+        nonlocal at
+        at += rng.choice([0, 1, 5, 1000, 60_000_000, 0, 1])
+        lines.append(f"7@{at // 10**6}.{at % 10**6:06d}:virtio_iommu_{text}")
+
+    for device in range(devices):
+        say(f"attach domain={rng.randrange(1, 3)} endpoint={8 + device}")
+    for _ in range(rng.randrange(1, 60)):
+        page = 0x1000 * rng.randrange(1, 20)
+        kind = rng.randrange(4)
+        if kind < 2 or not live:
+            say(f"map domain={rng.randrange(1, 3)} virt_start={page:#x} virt_end={page + 0xfff:#x} "
+                f"phys_start={0x100000 + page:#x} flags={rng.randrange(1, 4)}")
+            live.append(page)
+        elif kind == 2:
+            page, device = rng.choice(live), 8 + rng.randrange(devices)
+            say(f"translate mr=b rid={device} addr={page:#x} flag={rng.randrange(1, 3)}")
+            say(f"translate_out {page:#x} -> {0x100000 + page:#x} for sid={device}")
+        else:
+            page = live.pop(rng.randrange(len(live)))
+            say(f"unmap domain={rng.randrange(1, 3)} virt_start={page:#x} virt_end={page + 0xfff:#x}")
+    return lines
+
+
+class Failure(Exception):
+    pass
+
+
+class Case:
+    def __init__(self, program, folder, rng):
+        self.program, self.folder, self.rng = program, folder, rng
+        self.environment = dict(os.environ, VIOLET_RUNS=str(folder / "runs"))
+
+    def start(self, *arguments):
+        self.command = [str(self.program), *arguments]
+        return subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, env=self.environment)
+
+    def end(self, process, seconds):
+        """The exit code, which must be one of the documented ones."""
+        try:
+            said = process.communicate(timeout=seconds)[1].decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise Failure(f"did not end within {seconds} s") from None
+        if process.returncode not in EXIT_CODES:
+            raise Failure(f"exit code {process.returncode}: {said[-500:]}")
+        if process.returncode == 1 and not said.strip():
+            raise Failure("exit code 1 without a word")
+        return process.returncode
+
+    def settings(self, *pairs):
+        return [word for pair in pairs for word in ("--set", pair)]
+
+    def log(self):
+        if self.rng.random() < 0.6:
+            return mutated(self.rng, small_log(self.rng))
+        return mutated(self.rng, self.rng.choice(LOGS).read_text(encoding="latin-1").splitlines())
+
+    def replay(self):
+        path = self.folder / "a.log"
+        path.write_text("\n".join(self.log()) + "\n", encoding="latin-1")
+        imported = self.end(self.start("import", str(path), "--out", str(self.folder), "--name", "t",
+                                       "--max-broken", "100%"), DEADLINE_S)
+        if imported != 0:
+            return "not imported"
+        pairs = [f"workload=trace:{self.folder}/t.vtrace", f"strategy={self.rng.choice(STRATEGIES)}",
+                 f"placement={self.rng.choice(PLACEMENTS)}", *SHORT]
+        if self.rng.random() < 0.4:
+            pairs += ["pace=paced", f"pace_scale={self.rng.choice([0.001, 1, 1000])}"]
+        return f"replayed, {self.end(self.start('run', 'smoke', *self.settings(*pairs)), DEADLINE_S)}"
+
+    def extremes(self):
+        keys = self.rng.sample(sorted(SETTINGS), self.rng.randrange(1, 9))
+        return [f"{key}={self.rng.choice(SETTINGS[key])}" for key in keys]
+
+    def settings_run(self):
+        pairs = self.extremes() + SHORT
+        return f"ran, {self.end(self.start('run', 'smoke', *self.settings(*pairs)), DEADLINE_S)}"
+
+    def signalled(self):
+        pairs = [*self.extremes(), "run.repetitions=3", "run.warmup_s=0", "cores.allow_oversubscribed=true",
+                 self.rng.choice(["run.operations=1000000000", "run.duration_s=600"])]
+        process = self.start("run", "smoke", *self.settings(*pairs))
+        time.sleep(self.rng.random() * 1.5)
+        first, second = self.rng.choice([(signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM),
+                                         (signal.SIGTERM, None), (signal.SIGHUP, None)])
+        process.send_signal(first)
+        if second is not None:
+            time.sleep(0.1)
+            process.send_signal(second)
+        before = process.poll()  # Signals before there is anything to end do what they always do.
+        try:
+            return f"signalled, {self.end(process, SIGNALS_S)}"
+        except Failure:
+            if before is None and process.returncode in (-first, -(second or first)):
+                runs = self.folder / "runs"
+                if not runs.exists() or not any(runs.iterdir()):
+                    return "signalled before it began"
+            raise
+
+    def plan(self):
+        """A bundled plan with some of its bytes changed, or one of nothing but keys."""
+        text = bytearray(self.rng.choice(sorted((ROOT / "experiments/plans").glob("*.toml"))).read_bytes())
+        for _ in range(self.rng.randrange(1, 6)):
+            at = self.rng.randrange(len(text))
+            text[at:at + self.rng.randrange(4)] = self.rng.choice([b"", b"[", b".", b"=", b"\n", b"9", b"\"", b"a.b."])
+        if self.rng.random() < 0.3:
+            depth = self.rng.choice([10, 17, 1000, 100_000])
+            text = bytearray(self.rng.choice(["[" + "a." * depth + "a]", "a." * depth + "a = 1", "v = " + "[" * depth,
+                                              "v = " + "{a=" * depth]).encode())
+        path = self.folder / "odd plan.toml"
+        path.write_bytes(text)
+        return f"planned, {self.end(self.start('run', str(path), '--dry-run'), DEADLINE_S)}"
+
+    def run(self):
+        kinds = [(self.replay, 4), (self.settings_run, 3), (self.signalled, 2), (self.plan, 2)]
+        return self.rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("--cases", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="one case, by its number")
+    arguments = parser.parse_args()
+    failures = 0
+    for number in range(arguments.cases) if arguments.only is None else [arguments.only]:
+        with tempfile.TemporaryDirectory(prefix="violet-ends-") as folder:
+            case = Case(arguments.program.resolve(), pathlib.Path(folder),
+                        random.Random(arguments.seed * 1_000_003 + number))
+            began = time.monotonic()
+            try:
+                how = case.run()
+            except Failure as failure:
+                failures += 1
+                print(f"case {number}: {failure}\n  {shlex.join(case.command)}\n  again: {shlex.join(sys.argv[:2])} "
+                      f"--seed {arguments.seed} --only {number}", flush=True)
+            else:
+                print(f"case {number}: {how} ({time.monotonic() - began:.1f} s)", flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

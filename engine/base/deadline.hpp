@@ -1,0 +1,40 @@
+// A deadline ends what waits: at the time that its owner sets, or at once when a stop is asked for, by a signal for
+// example. Whatever spins, or polls for something that need not come, looks at one.
+//
+// Threading: the owner sets the time, any thread looks.
+// Invariants: once a stop is asked for the deadline is over for good.
+#pragma once
+
+#include <atomic>
+
+#include "engine/base/clock.hpp"
+
+namespace violet {
+
+class Deadline {
+ public:
+  static constexpr Ticks kNever = ~Ticks{0};
+
+  // `stop` outlives the deadline; null: nobody asks.
+  explicit Deadline(const std::atomic<bool>* stop = nullptr, Ticks at = kNever)
+      : stop_(stop), at_(at) {}
+
+  void set(Ticks at) { at_.store(at, std::memory_order_relaxed); }
+  bool stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+  bool over(Ticks now) const { return now >= at_.load(std::memory_order_relaxed) || stopped(); }
+
+ private:
+  const std::atomic<bool>* stop_;
+  std::atomic<Ticks> at_;
+};
+
+// Busy-waits as spin_ticks() does, but not beyond the deadline. Null: there is none.
+inline void spin_ticks(Ticks ticks, const Deadline* deadline) noexcept {
+  if (deadline == nullptr) return spin_ticks(ticks);
+  const Ticks start = now_ticks();
+  for (Ticks now = start; now - start < ticks && !deadline->over(now); now = now_ticks()) {
+    cpu_pause();
+  }
+}
+
+}  // namespace violet

@@ -1,0 +1,184 @@
+// Run folders that somebody else made: files that do not end, that are none, that do what they should not. An error
+// that names the file, in a moment, and the runs beside it are read all the same.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "engine/base/test_folder_testing.hpp"
+#include "experiments/results/noise_history.hpp"
+#include "experiments/results/run_directory.hpp"
+#include "experiments/results/sqlite.hpp"
+
+namespace violet::results::foreign_files_test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+Manifest manifest_of_t() {
+  Manifest manifest = host_manifest();
+  manifest.plan_name = "t";
+  manifest.plan_hash = "0badcafe";
+  return manifest;
+}
+
+fs::path finished_run(const fs::path& root) {
+  RunSetup setup;
+  setup.root = root;
+  setup.resolved_json = "{\"run\": {}}";
+  setup.cells = {{"strict.net-rx.1", "strict", {}}};
+  setup.manifest = manifest_of_t();
+  auto writer = RunWriter::create(setup).value();
+  RepetitionRecord record{"strict.net-rx.1", 0, 0, 1, {}, {}, {}};
+  record.metrics = {{"operations_per_s", "op/s", 7.0, {}, Better::kHigher}};
+  EXPECT_TRUE(writer.begin_repetition("strict.net-rx.1", 0));
+  EXPECT_TRUE(writer.finish_repetition(record));
+  EXPECT_TRUE(writer.close("finished"));
+  return writer.directory();
+}
+
+std::string error_of(const fs::path& run) {
+  const auto read = read_run(run);
+  return read ? std::string() : read.error().message;
+}
+
+struct ForeignFiles : testing::Test {
+  void SetUp() override { run = finished_run(folder.path()); }
+  void make_fifo(const char* name) {
+    fs::remove(run / name);
+    ASSERT_EQ(::mkfifo((run / name).c_str(), 0600), 0);
+  }
+  // As another program would.
+  void change_database(const char* sql) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open((run / "results.sqlite").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(database);
+    sqlite3_close(database);
+  }
+  TestFolder folder;
+  fs::path run;
+};
+
+TEST_F(ForeignFiles, APipeIsNoFileOfARun) {
+  for (const char* name :
+       {"results.sqlite-journal", "results.sqlite-wal", "results.sqlite", "manifest.json"}) {
+    make_fifo(name);
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr(name), HasSubstr("is no regular file")));
+    fs::remove(run / name);
+  }
+}
+
+TEST_F(ForeignFiles, ADeviceThatDoesNotEndIsNone) {
+  for (const char* name : {"results.sqlite", "manifest.json"}) {
+    fs::remove(run / name);
+    fs::create_symlink("/dev/zero", run / name);
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr(name), HasSubstr("is no regular file")));
+  }
+}
+
+TEST_F(ForeignFiles, AManifestOfATerabyteIsNotRead) {
+  fs::resize_file(run / "manifest.json", std::uintmax_t{1} << 40);
+  EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("more than")));
+}
+
+// The settings are extra: a run without them can be read.
+TEST_F(ForeignFiles, APlanThatIsAPipeCostsThePlanOnly) {
+  make_fifo("resolved.json");
+  EXPECT_EQ(error_of(run), "");
+}
+
+TEST_F(ForeignFiles, AViewIsNoTable) {
+  change_database(
+      "ALTER TABLE cells RENAME TO kept; CREATE VIEW cells AS WITH RECURSIVE n(i) AS (SELECT 1 "
+      "UNION ALL SELECT i + 1 FROM n) SELECT i AS id, i AS label, '{}' AS axes, i AS position FROM "
+      "n");
+  EXPECT_THAT(error_of(run),
+              AllOf(HasSubstr("results.sqlite"), HasSubstr("holds the view 'cells'")));
+  EXPECT_FALSE(RunWriter::resume(run, "0badcafe"));
+}
+
+TEST_F(ForeignFiles, ATriggerAndAVirtualTableAreNeither) {
+  change_database("CREATE TRIGGER t AFTER INSERT ON cells BEGIN DELETE FROM cells; END");
+  EXPECT_THAT(error_of(run), HasSubstr("holds the trigger 't'"));
+  change_database(
+      "DROP TRIGGER t; PRAGMA writable_schema = 1; INSERT INTO sqlite_schema VALUES("
+      "'table', 'v', 'v', 0, 'CREATE  Virtual table v USING fts5(a)')");
+  EXPECT_THAT(error_of(run), HasSubstr("holds the virtual 'v'"));
+}
+
+// The axes' are ours, and for other programs.
+TEST_F(ForeignFiles, AColumnThatIsComputedIsNotRead) {
+  change_database(
+      "DROP TABLE notes; CREATE TABLE notes(id INTEGER PRIMARY KEY, at_s REAL, severity TEXT, "
+      "cell TEXT, repetition_id INTEGER, text TEXT AS (hex(zeroblob(100000000))))");
+  EXPECT_THAT(error_of(run), HasSubstr("the column notes.text is computed"));
+}
+
+TEST_F(ForeignFiles, OneBadFolderDoesNotStopTheNoiseHistory) {
+  const fs::path good = finished_run(folder.path());
+  finished_run(folder.path());
+  make_fifo("manifest.json");
+  EXPECT_EQ(noise_history(folder.path(), manifest_of_t()).runs,
+            2u);  // The two whole ones.
+  EXPECT_EQ(error_of(good), "");
+}
+
+TEST_F(ForeignFiles, ALatestThatIsAFolderIsTold) {
+  fs::remove(folder.path() / "latest");
+  fs::create_directory(folder.path() / "latest");
+  std::ofstream(folder.path() / "latest" / "mine") << "kept";
+  const fs::path another = finished_run(folder.path());
+  const auto read = read_run(another);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->notes.size(), 1u);
+  EXPECT_THAT(read->notes[0].text, HasSubstr("latest: cannot be linked to this run"));
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".latest")) << entry.path();
+  }
+}
+
+// --- A writer that died in the midst of a change ---
+
+// Leaves a journal with what was before, and a database in which some of it is new. The writer's lock goes with it.
+void die_while_writing(const fs::path& database) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto writer = Database::open(database, Database::Mode::kWrite);
+    const bool left =
+        writer && writer->run(
+                      "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE; "
+                      "UPDATE metrics SET value = -1; CREATE TABLE junk(x); WITH RECURSIVE n(i) AS "
+                      "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO junk "
+                      "SELECT hex(zeroblob(500)) FROM n");
+    ::_exit(left ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+}
+
+TEST_F(ForeignFiles, AHotJournalIsRepairedInACopyAndNothingIsChanged) {
+  die_while_writing(run / "results.sqlite");
+  ASSERT_GT(fs::file_size(run / "results.sqlite-journal"), 0u);
+  const auto before = fs::file_size(run / "results.sqlite");
+  const auto read = read_run(run);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->cells[0].repetitions.size(), 1u);
+  EXPECT_EQ(read->cells[0].repetitions[0].metrics[0].value, 7.0);
+  ASSERT_EQ(read->notes.size(), 1u);
+  EXPECT_THAT(read->notes[0].text, HasSubstr("a repaired copy of it"));
+  EXPECT_EQ(fs::file_size(run / "results.sqlite"), before);
+  EXPECT_TRUE(fs::exists(run / "results.sqlite-journal"));
+  // Whoever may write repairs it for good.
+  ASSERT_TRUE(RunWriter::resume(run, "0badcafe")->close("finished"));
+  EXPECT_TRUE(read_run(run)->notes.empty());
+}
+
+}  // namespace
+}  // namespace violet::results::foreign_files_test
