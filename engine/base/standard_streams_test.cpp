@@ -30,7 +30,7 @@ TEST(StandardStreams, ClosedOnesAreTakenAndCannotBeWritten) {
     char byte = 0;
     const bool read_fails = ::read(0, &byte, 1) < 0 && errno == EBADF;
     const bool writes_fail = ::write(1, "x", 1) < 0 && ::write(2, "x", 1) < 0;
-    return next == 3 && read_fails && writes_fail ? 0 : 1;
+    return next > 2 && read_fails && writes_fail ? 0 : 1;
   });
   EXPECT_EQ(code, 0);
 }

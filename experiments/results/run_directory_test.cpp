@@ -407,7 +407,7 @@ TEST_F(Damaged, OtherSchemasAndStrangersAreToldApart) {
       << "garbage, and long enough to be looked at as a database";
   EXPECT_THAT(error(), HasSubstr("results.sqlite: file is not a database"));
   fs::remove(directory_ / "results.sqlite");
-  EXPECT_THAT(error(), HasSubstr("results.sqlite: unable to open"));
+  EXPECT_THAT(error(), HasSubstr("results.sqlite: cannot be opened"));
 }
 
 TEST_F(Damaged, ManifestsToo) {
