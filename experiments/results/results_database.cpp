@@ -228,6 +228,15 @@ Result<std::string> ResultsDatabase::digest_of(std::string_view subject, std::in
   return digest.text();
 }
 
+// A transaction that is rolled back leaves the total of the checksums as it was.
+template <class Work>
+Status ResultsDatabase::in_protected_transaction(Work&& work) {
+  const Total before = total_;
+  Status done = in_transaction(database_, std::forward<Work>(work));
+  if (!done) total_ = before;
+  return done;
+}
+
 // In the transaction that stores the subject.
 Status ResultsDatabase::protect(std::string_view subject, std::int64_t id) {
   if (!checked_) return {};
@@ -316,7 +325,7 @@ Result<int> ResultsDatabase::begin_repetition(const std::string& cell, std::uint
 }
 
 Status ResultsDatabase::finish_repetition(const RepetitionRecord& record) {
-  return in_transaction(database_, [&] { return insert_repetition(record); });
+  return in_protected_transaction([&] { return insert_repetition(record); });
 }
 
 Status ResultsDatabase::insert_repetition(const RepetitionRecord& record) {
@@ -389,7 +398,7 @@ Status ResultsDatabase::insert_histograms(std::int64_t id,
 Status ResultsDatabase::add_note(const Note& note) {
   constexpr const char* kInsert =
       "INSERT INTO notes(at_s, severity, text, cell) VALUES(?1, ?2, ?3, ?4) RETURNING id";
-  return in_transaction(database_, [&]() -> Status {
+  return in_protected_transaction([&]() -> Status {
     VIOLET_TRY(auto insert, database_.prepare(kInsert));
     insert.bind(1, note.at_s).bind(2, note.severity).bind(3, note.text).bind(4, note.cell);
     VIOLET_TRY(insert.step());

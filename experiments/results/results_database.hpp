@@ -53,6 +53,8 @@ class ResultsDatabase {
   Status find_checks();
   Result<std::string> digest_of(std::string_view subject, std::int64_t id);
   Result<std::string> name_of_subject(const std::string& subject, std::int64_t id);
+  template <class Work>
+  Status in_protected_transaction(Work&& work);
   Status protect(std::string_view subject, std::int64_t id);
   Status check();
   Status create_tables(const std::vector<CellRecord>& cells);
