@@ -287,11 +287,14 @@ Status RunWriter::update_manifest(const Manifest& manifest) {
 Status RunWriter::close(std::string_view outcome) {
   state_->manifest.outcome = std::string(outcome);
   state_->manifest.finished_utc = utc_text(epoch_now_s());
-  VIOLET_TRY(update_manifest(state_->manifest));
   VIOLET_TRY(state_->database.settle());
-  VIOLET_TRY(const auto run, read_run(state_->directory));
-  return replace_file(state_->directory / "results.json",
-                      [&run](const WritePiece& write) { return write_results_json(run, write); });
+  VIOLET_TRY(auto run, read_run(state_->directory));
+  run.manifest = state_->manifest;
+  VIOLET_TRY(replace_file(state_->directory / "results.json", [&run](const WritePiece& write) {
+    return write_results_json(run, write);
+  }));
+  // Last: a run that says so is whole, and --resume does not touch it.
+  return update_manifest(state_->manifest);
 }
 
 // What a comparison wants to know of the plan; a run without it can still be read.

@@ -263,9 +263,11 @@ void Recorder::write_interval() {
   auto map = recorded_.histograms().map_ns.snapshot();
   auto unmap = recorded_.histograms().unmap_ns.snapshot();
   const double length_s = now_s - interval_start_s_;
-  note_error(writer_->interval("map", interval_start_s_, length_s, difference(map, last_map_)));
-  note_error(
-      writer_->interval("unmap", interval_start_s_, length_s, difference(unmap, last_unmap_)));
+  const auto logged = [&](const Status& status) {
+    if (!status && !log_error_) log_error_ = status.error();
+  };
+  logged(writer_->interval("map", interval_start_s_, length_s, difference(map, last_map_)));
+  logged(writer_->interval("unmap", interval_start_s_, length_s, difference(unmap, last_unmap_)));
   last_map_ = std::move(map);
   last_unmap_ = std::move(unmap);
   interval_start_s_ = now_s;

@@ -67,8 +67,10 @@ class Recorder {
   // sample, so that a rate ends with what was measured and not with the recorder's next look, which may be many
   // milliseconds later.
   Ticks mark(Phase phase) noexcept;
-  // Takes the rest and ends. The first error of writing, if there was one.
+  // Takes the rest and ends. The first error of writing the trace, if there was one.
   Status stop();
+  // The first error of writing a histogram log; it costs no trace.
+  const std::optional<Error>& log_error() const { return log_error_; }
 
   // Events of a ring, in order.
   std::span<const Event> events(RingIndex ring) const { return logs_[ring]->events(); }
@@ -116,7 +118,8 @@ class Recorder {
   double interval_start_s_ = 0;
   results::HdrHistogram last_map_;
   results::HdrHistogram last_unmap_;
-  std::optional<Error> error_;
+  std::optional<Error> error_;      // Of the trace.
+  std::optional<Error> log_error_;  // Of the histogram logs.
   // A phase that began and is not in the trace; `at` 0: none. While one is `coming` no sample is taken: it would be
   // later and stand before the mark.
   struct Mark {

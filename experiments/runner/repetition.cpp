@@ -112,12 +112,17 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   enter(Phase::kEnd);
   VIOLET_TRY(measured.operations, done);
   VIOLET_TRY(finished);
+  // What was taken down in a hurry is no measurement.
+  if (setup.abort != nullptr && setup.abort->load(std::memory_order_relaxed)) {
+    return fail("interrupted");
+  }
   auto record = to_record(measured, testbed, recorder);
   if (bound.ticks != 0 && end > Testbed::costs_end(start + bound.ticks)) {
     record.warnings.push_back(
         "what was in hand at the end took more than a second longer; costs were not injected "
         "beyond that");
   }
+  if (recorder.log_error()) record.warnings.push_back(recorder.log_error()->message);
   const auto stored = recorded ? store_pyramid(recorder, setup) : recorded;
   if (!stored) {
     record.warnings.push_back(stored.error().message);

@@ -254,9 +254,9 @@ class TraceReplay final : public Workload {
       const Iova at{base + accessed_};
       if (!guest.pump_a_while([&] { return device.submit(at, bytes, kind); })) return false;
       accessed_ += bytes;
+      ticket_of(record) = device.submitted();  // Each piece: the rest may never be sent.
     }
     accessed_ = 0;
-    ticket_of(record) = device.submitted();
     return true;
   }
 
@@ -348,7 +348,9 @@ class TraceReplay final : public Workload {
   // What is still mapped of the list that one call mapped.
   bool unmap_list(Guest& guest, const Live& one) {
     const auto [call, count] = std::pair(one.call, one.count);
-    const auto of_it = [&](const Live& live) { return live.mapped && live.call == call; };
+    const auto of_it = [wanted = call](const Live& live) {
+      return live.mapped && live.call == wanted;
+    };
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint32_t handle = records_[call + i].handle;
       if (of_it(live_[handle]) && !wait_for_accesses(guest, handle)) return false;
