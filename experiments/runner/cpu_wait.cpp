@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,26 @@ bool is_lcore(const fs::path& thread, const std::string& main_thread) {
          name.starts_with("dpdk-worker");
 }
 
+// The 39th field of stat(5); what stands in parentheses, the second, may hold anything.
+int last_cpu(const fs::path& thread) {
+  constexpr int kFieldsBehindName = 37;
+  std::ifstream file(thread / "stat");
+  std::string line;
+  std::getline(file, line);
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos) return -1;
+  std::istringstream fields(line.substr(name_end + 1));
+  std::string field;
+  for (int i = 0; i < kFieldsBehindName; ++i) {
+    if (!(fields >> field)) return -1;
+  }
+  return std::atoi(field.c_str());
+}
+
+std::uint64_t grown(std::uint64_t before, std::uint64_t after) {
+  return after > before ? after - before : 0;
+}
+
 }  // namespace
 
 std::optional<CpuWaits> cpu_waits(const fs::path& process) {
@@ -32,25 +53,39 @@ std::optional<CpuWaits> cpu_waits(const fs::path& process) {
   stat >> main_thread;
   for (fs::directory_iterator at(process / "task", error), end; !error && at != end;
        at.increment(error)) {
-    if (!is_lcore(at->path(), main_thread)) continue;
+    ThreadTimes times;
+    times.lcore = is_lcore(at->path(), main_thread);
     // Time on a CPU, time waiting for one, time slices.
     std::ifstream file(at->path() / "schedstat");
-    std::uint64_t ran = 0, waited = 0;
-    if (!(file >> ran >> waited)) return std::nullopt;
-    waits[std::atoi(at->path().filename().c_str())] = waited;
+    if (!(file >> times.ran >> times.waited)) {
+      if (times.lcore) return std::nullopt;
+      continue;  // Another thread may end at any time.
+    }
+    times.cpu = last_cpu(at->path());
+    waits[std::atoi(at->path().filename().c_str())] = times;
   }
   if (waits.empty()) return std::nullopt;
   return waits;
 }
 
 double longest_wait(const CpuWaits& before, const CpuWaits& after, double seconds) {
-  double longest = 0;
-  for (const auto& [thread, waited] : after) {
+  const auto then = [&](int thread) {
     const auto at = before.find(thread);
-    const std::uint64_t then = at == before.end() ? 0 : at->second;
-    if (waited > then) longest = std::max(longest, static_cast<double>(waited - then) * 1e-9);
+    return at == before.end() ? ThreadTimes{} : at->second;
+  };
+  double longest = 0;
+  for (const auto& [thread, times] : after) {
+    if (!times.lcore) continue;
+    std::uint64_t own = 0;
+    for (const auto& [other, theirs] : after) {
+      const bool shares = other != thread && theirs.cpu == times.cpu && times.cpu >= 0;
+      if (shares) own += grown(then(other).ran, theirs.ran);
+    }
+    const std::uint64_t waited = grown(then(thread).waited, times.waited);
+    longest = std::max(longest, static_cast<double>(grown(own, waited)));
   }
-  return seconds > 0 ? std::min(1.0, longest / seconds) : 0;
+  if (longest < kLeastWaitNs || seconds <= 0) return 0;
+  return std::min(1.0, longest * 1e-9 / seconds);
 }
 
 }  // namespace violet

@@ -1,10 +1,11 @@
-// CPU wait is the time in which an lcore could have run and did not, because another thread had its CPU: a second run
-// on the same cores, a build, a noisy neighbour. An lcore polls without pause, so that there is hardly any when it is
-// alone.
+// CPU wait is the time in which an lcore could have run and did not, because a thread of another process had its CPU: a
+// second run on the same cores, a build, a noisy neighbour. An lcore polls without pause, so that there is hardly any
+// when it is alone.
 //
 // Threading: pure functions over the file system.
 // Limits: of the main thread and EAL's workers; a kernel without CONFIG_SCHED_INFO does not say. What a hypervisor
-// takes is not seen.
+// takes is not seen. What threads of this process took of each other (the recorder, lcores that share a CPU) is taken
+// off by the CPU on which they were last, which is exact for threads that stay on one.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +15,19 @@
 
 namespace violet {
 
-// Nanoseconds since it began, by thread.
-using CpuWaits = std::map<int, std::uint64_t>;
+struct ThreadTimes {
+  std::uint64_t ran = 0, waited = 0;  // Nanoseconds since it began.
+  int cpu = -1;                       // On which it was last; -1: not known.
+  bool lcore = false;
+  bool operator==(const ThreadTimes&) const = default;
+};
+using CpuWaits = std::map<int, ThreadTimes>;  // Of all threads of the process, by number.
 
-// Empty: the kernel does not say.
+// Nothing: the kernel does not say.
 std::optional<CpuWaits> cpu_waits(const std::filesystem::path& process = "/proc/self");
-// The share of the time, 0..1, of the lcore that waited longest.
+// The share of the time, 0..1, that other processes took of the lcore that waited longest for them. Less than
+// kLeastWaitNs, a scheduler's slice, is none.
+inline constexpr double kLeastWaitNs = 3e6;
 double longest_wait(const CpuWaits& before, const CpuWaits& after, double seconds);
 
 }  // namespace violet
