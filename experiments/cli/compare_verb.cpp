@@ -8,6 +8,7 @@
 
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/summary.hpp"
 
 namespace violet::cli {
 
@@ -38,12 +39,26 @@ Result<Operand> read_operand(const Places& places, const std::string& text) {
 
 results::CompareOptions options_of(const CompareFlags& flags) {
   results::CompareOptions options;
-  options.metrics = flags.metrics;
   options.threshold_percent = flags.threshold_percent;
   options.margin_percent = flags.margin_percent;
   options.noise_percent = flags.noise_percent;
   options.ignored_axes = flags.ignored_axes;
   return options;
+}
+
+// Those that the report shows, where every run has them; "all": none are named, which is all.
+std::vector<std::string> metrics_of(const std::vector<Operand>& operands,
+                                    const std::vector<std::string>& asked) {
+  if (asked == std::vector<std::string>{"all"}) return {};
+  if (!asked.empty()) return asked;
+  auto metrics = results::answering_metrics(operands.front().run);
+  for (const Operand& operand : operands) {
+    const auto theirs = results::answering_metrics(operand.run);
+    std::erase_if(metrics, [&](const std::string& name) {
+      return std::find(theirs.begin(), theirs.end(), name) == theirs.end();
+    });
+  }
+  return metrics;
 }
 
 // What equal runs beside the baseline differ by.
@@ -61,6 +76,7 @@ results::NoiseHistory history_for(const std::vector<Operand>& operands) {
 Result<results::Comparison> compare_operands(const std::vector<Operand>& operands,
                                              const CompareFlags& flags) {
   results::CompareOptions options = options_of(flags);
+  options.metrics = metrics_of(operands, flags.metrics);
   const bool cells = std::any_of(operands.begin(), operands.end(),
                                  [](const Operand& one) { return !one.cell.empty(); });
   if (!flags.baseline.empty()) {

@@ -116,7 +116,7 @@ std::string show_help() {
   return text +
          "Examples\n"
          "  violet show latest\n"
-         "  violet show latest latency --cell lazy --from 10ms --to 20ms\n"
+         "  violet show latest latency --cell 2 --from 10ms --to 20ms\n"
          "  violet show latest page --cell 2 --iova 0xfffff000 --format csv\n";
 }
 

@@ -126,7 +126,8 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
       ->expected(1, 64);
   verb->add_option("--baseline", compare.baseline,
                    "cells of one RUN against those with it, for example strategy=strict");
-  verb->add_option("--metric", compare.metrics, "only these, for example map.p99");
+  verb->add_option("--metric", compare.metrics,
+                   "only these, for example map.p99, or all (default: those of report)");
   verb->add_option("--ignore-axis", compare.ignored_axes, "match cells that differ in it");
   verb->add_option("--threshold", compare.threshold_percent,
                    "per cent; worse by more is exit code 3 (default: the plan's)");
@@ -134,9 +135,16 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
                    "per cent; within it cells are equivalent (default: the threshold)")
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--noise", compare.noise_percent,
-                   "per cent that equal runs may differ by (default: what earlier runs here show)")
+                   "per cent that equal runs may differ by (default: from runs here)")
       ->check(CLI::NonNegativeNumber);
   add_format(*verb, compare.format);
+  verb->footer(
+      "Examples\n"
+      "  violet compare RUN latest --metric operations_per_s --metric map.p99\n"
+      "  violet compare latest --baseline strategy=strict --metric operations_per_s\n"
+      "  violet compare latest:1 latest:2 --metric map.p50\n"
+      "Exit codes: 0 nothing got worse by more than the threshold, 1 a cell lacks measurements, 3 "
+      "worse.");
   verb->callback([&] { action = [&] { return compare_verb(places, compare); }; });
 
   auto* report = app.add_subcommand("report", "the table of one run");

@@ -57,7 +57,8 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
 }
 
 bool is_one_run(const Arm& a, const Arm& b) {
-  return a.run == b.run || a.run->manifest.run_id == b.run->manifest.run_id;
+  // Not by its id: two hosts may start one plan in one second.
+  return a.run == b.run || (!a.run->directory.empty() && a.run->directory == b.run->directory);
 }
 
 // Times and rates as if both runs had calibrated their clocks together.
@@ -112,6 +113,22 @@ std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
   return louder ? theirs : noise;
 }
 
+// After judge(): two runs of which one was disturbed differ by that.
+void withhold_disturbed(Contrast& contrast) {
+  if (contrast.disturbed.empty()) return;
+  contrast.warnings.push_back(fmt::format(
+      "other programs had the CPUs of {} cells for over {} % of the time, for example of {}: see "
+      "cpu_wait_share",
+      contrast.disturbed.size(), kDisturbedPercent, contrast.disturbed.front()));
+  for (Difference& d : contrast.differences) {
+    if (!d.disturbed || d.how.arms != Arms::kTwoRuns) continue;
+    d.verdict = Verdict::kInconclusive;
+    d.regression = false;
+    d.visible.reset();
+    d.reason = "other programs had its CPUs";
+  }
+}
+
 void judge_all(Comparison& comparison) {
   std::vector<Difference*> all;
   for (Contrast& contrast : comparison.contrasts) {
@@ -119,6 +136,7 @@ void judge_all(Comparison& comparison) {
   }
   judge(all);
   comparison.tests = all.empty() ? 0 : all.front()->tests;
+  for (Contrast& contrast : comparison.contrasts) withhold_disturbed(contrast);
 }
 
 // The runs' lengths do not match: nothing that was measured can be held against each other.
@@ -127,6 +145,14 @@ void withhold_verdicts(Contrast& contrast) {
     d.verdict = Verdict::kInconclusive;
     d.regression = false;
     d.reason = "the runs' lengths do not match";
+  }
+}
+
+// Cells that other programs disturbed: what equal runs differ by is known of quiet ones.
+void distrust_disturbed(const Arm& baseline, const Arm& contender, Contrast& contrast) {
+  for (const Arm* arm : {&baseline, &contender}) {
+    if (!disturbed(*arm->cell)) continue;
+    contrast.disturbed.push_back(arm->run->manifest.run_id + ": " + arm->cell->cell.label);
   }
 }
 
@@ -159,6 +185,9 @@ Contrast contrast_between(std::string baseline, std::string contender) {
 void add_differences(const Arm& baseline, const Arm& contender, const CompareOptions& options,
                      Contrast& contrast) {
   auto more = differences_of(baseline, contender, options);
+  const bool distrusted = disturbed(*baseline.cell) || disturbed(*contender.cell);
+  for (Difference& d : more) d.disturbed = distrusted;
+  distrust_disturbed(baseline, contender, contrast);
   std::move(more.begin(), more.end(), std::back_inserter(contrast.differences));
 }
 

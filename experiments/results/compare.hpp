@@ -34,6 +34,7 @@ struct Contrast {
   std::vector<Difference> differences;
   std::vector<std::string> only_in_baseline, only_in_contender;  // Labels of cells.
   std::vector<std::string> unmeasured;  // Labels of partners of which one has no repetition.
+  std::vector<std::string> disturbed;   // Run and label of cells whose CPUs others had.
   std::vector<std::string> warnings;    // What else differs: host, kernel, injected costs, lengths.
 };
 

@@ -72,7 +72,7 @@ TEST(Comparing, MatchesCellsOnEqualAxesAndListsTheRest) {
   EXPECT_TRUE(comparison->regression());
   const std::string text = render(*comparison, Format::kText);
   EXPECT_THAT(text, HasSubstr("only in a: strategy=strict"));
-  EXPECT_THAT(text, HasSubstr("worse (regression)"));
+  EXPECT_THAT(text, HasSubstr("worse, too much"));
 }
 
 TEST(Comparing, AnEqualRunHasNoRegression) {

@@ -4,12 +4,15 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/results/compare.hpp"
+#include "experiments/results/summary.hpp"
 #include "experiments/results/table_formats.hpp"
 
 namespace violet::results {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMostRowColumns = 32;
 
 Tone tone_of(Verdict verdict) {
   if (verdict == Verdict::kBetter) return Tone::kGood;
@@ -32,8 +35,6 @@ Quantity in_unit(const Estimate& estimate, const Difference& d, bool with_interv
 
 Quantity count(std::size_t number) { return Quantity{static_cast<double>(number)}; }
 
-std::string p_text(double p) { return p < 0.001 ? "< .001" : fmt::format("{:.3f}", p); }
-
 std::string noise_source(const Difference& d) {
   if (d.how.arms == Arms::kOneRun) return "one run";
   return d.how.noise ? d.how.noise->source : "not known";
@@ -47,8 +48,6 @@ std::string mean_text(const Difference& d) {
 std::vector<Item> row_of(const Difference& d) {
   Quantity ratio{{}, {}, "a value is not positive"};
   if (d.ratio) ratio = quantity(*d.ratio);
-  Quantity ratio_for_people = ratio;
-  ratio_for_people.interval.reset();
   Quantity floor{d.noise_floor, {}, "not known, or one run"};
   Quantity visible{d.visible, {}, "no size can be seen"};
   std::string verdict = to_text(d.verdict);
@@ -57,17 +56,12 @@ std::vector<Item> row_of(const Difference& d) {
           Text{d.against},
           Text{d.metric},
           Text{d.unit},
-          in_unit(d.baseline, d, false),
-          in_unit(d.contender, d, false),
           in_unit(d.baseline, d),
           in_unit(d.contender, d),
           in_unit(d.baseline_mean, d),
           in_unit(d.contender_mean, d),
-          ratio_for_people,
           ratio,
-          Text{interval_text(d)},
           Text{mean_text(d)},
-          Text{p_text(d.adjusted_p)},
           Quantity{d.p},
           Quantity{d.adjusted_p},
           count(d.tests),
@@ -83,37 +77,104 @@ std::vector<Item> row_of(const Difference& d) {
           Text{d.regression ? "yes" : "no"}};
 }
 
-std::vector<Column> columns_of(bool one_run) {
-  const Audience people = Audience::kPeople, programs = Audience::kPrograms;
-  const Audience pairs = one_run ? Audience::kAll : programs;
+std::vector<Column> columns_for_programs() {
   return {{"cell", "", true},
-          {"against", "", false, pairs},
+          {"against"},
           {"metric", "", true},
-          {"unit", "", false, programs},
-          {"baseline", "", false, people, "baseline\nmedian"},
-          {"contender", "", false, people, "contender\nmedian"},
-          {"baseline", "", false, programs},
-          {"contender", "", false, programs},
-          {"baseline mean", "", false, programs},
-          {"contender mean", "", false, programs},
-          {"ratio", "", false, people},
-          {"ratio", "", false, programs},
-          {"95 % interval", "", false, people},
-          {"ratio of means", "", false, people, "of\nmeans"},
-          {"p", "", false, people, "p\n(Holm)"},
-          {"p", "", false, programs},
-          {"adjusted p", "", false, programs},
-          {"tests", "", false, programs},
-          {"test", "", false, programs},
-          {"A12", "", false, programs},
-          {"baseline repetitions", "", false, programs},
-          {"contender repetitions", "", false, programs},
-          {"noise floor", "", false, programs},
-          {"noise from", "", false, programs},
-          {"visible", "", false, programs},
+          {"unit"},
+          {"baseline"},
+          {"contender"},
+          {"baseline mean"},
+          {"contender mean"},
+          {"ratio"},
+          {"ratio of means"},
+          {"p"},
+          {"adjusted p"},
+          {"tests"},
+          {"test"},
+          {"A12"},
+          {"baseline repetitions"},
+          {"contender repetitions"},
+          {"noise floor"},
+          {"noise from"},
+          {"visible"},
           {"verdict"},
           {"why"},
-          {"regression", "", false, programs}};
+          {"regression"}};
+}
+
+// --- For people ---
+
+// A cell's label in two parts: what makes a table of its own, and the rest.
+struct Place {
+  std::string table, row;
+};
+Place place_of(const std::string& label) {
+  Place place;
+  for (std::size_t from = 0; from < label.size();) {
+    const std::size_t to = std::min(label.find(' ', from), label.size());
+    const std::string part = label.substr(from, to - from);
+    std::string& into =
+        part.starts_with("workload=") || part.starts_with("placement=") ? place.table : place.row;
+    into += (into.empty() ? "" : " ") + part;
+    from = to + 1;
+  }
+  return place;
+}
+
+// Without "strategy=" where that alone is the row.
+std::string row_name(const std::string& row) {
+  constexpr std::string_view kStrategy = "strategy=";
+  const bool alone = row.starts_with(kStrategy) && row.find(' ') == std::string::npos;
+  return shortened(alone ? row.substr(kStrategy.size()) : row, kMostRowColumns);
+}
+
+std::string verdict_text(const Difference& d) {
+  std::string text = to_text(d.verdict);
+  if (d.regression) text += ", too much";
+  if (d.verdict == Verdict::kInconclusive && d.visible) {
+    text += fmt::format(" < {} %", three_digits(100 * *d.visible));
+  }
+  return text;
+}
+
+std::vector<Item> people_row(const Difference& d, const std::string& name) {
+  Quantity ratio{{}, {}, "a value is not positive"};
+  if (d.ratio) ratio.value = d.ratio->value;
+  return {Text{name},
+          Text{metric_head(d.metric)},
+          Text{verdict_text(d), tone_of(d.verdict)},
+          in_unit(d.baseline, d, false),
+          in_unit(d.contender, d, false),
+          ratio,
+          Text{interval_text(d)}};
+}
+
+std::vector<Table> tables_for_people(const Contrast& contrast) {
+  std::vector<Table> tables;
+  std::vector<std::string> titles;
+  for (const Difference& d : contrast.differences) {
+    const Place place = place_of(d.cell);
+    auto at = std::find(titles.begin(), titles.end(), place.table);
+    if (at == titles.end()) {
+      titles.push_back(place.table);
+      tables.push_back(
+          {place.table.empty() ? contrast.baseline + "  →  " + contrast.contender : place.table,
+           {{"cell", "", true},
+            {"metric", "", true},
+            {"verdict"},
+            {"baseline", "", false, Audience::kAll, "baseline\nmedian"},
+            {"contender", "", false, Audience::kAll, "contender\nmedian"},
+            {"ratio"},
+            {"95 % interval", "", false, Audience::kAll, "95 %\ninterval"}},
+           {},
+           {}});
+      at = std::prev(titles.end());
+    }
+    Table& table = tables[static_cast<std::size_t>(at - titles.begin())];
+    table.rows.push_back(people_row(d, row_name(place.row)));
+  }
+  return tables;
 }
 
 std::string repetitions_text(const Contrast& contrast) {
@@ -137,8 +198,40 @@ Json contrast_json(const Contrast& contrast) {
   return json;
 }
 
+// How many comparisons each reason leaves inconclusive, where no size could be seen.
+std::string reasons_text(const Contrast& contrast, const TextStyle& style) {
+  std::vector<std::pair<std::string, std::size_t>> reasons;
+  for (const Difference& d : contrast.differences) {
+    if (d.verdict != Verdict::kInconclusive || d.visible) continue;
+    const auto at = std::find_if(reasons.begin(), reasons.end(),
+                                 [&](const auto& one) { return one.first == d.reason; });
+    if (at == reasons.end()) {
+      reasons.emplace_back(d.reason, 1);
+    } else {
+      ++at->second;
+    }
+  }
+  std::string out;
+  for (const auto& [reason, count] : reasons) {
+    out += labelled_lines(fmt::format("inconclusive, {} of {}", count, contrast.differences.size()),
+                          reason, style);
+  }
+  return out;
+}
+
+std::string legend_text(const Contrast& contrast, const TextStyle& style) {
+  std::string out;
+  for (const std::string& note : to_table(contrast).notes) {
+    for (const std::string& line : wrapped(note, style.width)) out += line + "\n";
+  }
+  return out;
+}
+
 std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
-  std::string out = render_text(to_table(contrast), style);
+  std::string out =
+      fmt::format("{}  →  {}\n\n", printable(contrast.baseline), printable(contrast.contender));
+  for (const Table& table : tables_for_people(contrast)) out += render_text(table, style) + "\n";
+  out += legend_text(contrast, style) + reasons_text(contrast, style);
   for (const std::string& cell : contrast.only_in_baseline) {
     out += fmt::format("only in {}: {}\n", contrast.baseline, printable(cell));
   }
@@ -149,7 +242,7 @@ std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
     out += fmt::format("not measured on both sides: {}\n", printable(cell));
   }
   for (const std::string& warning : contrast.warnings) {
-    out += painted("warning: " + printable(warning), Tone::kWarning, style.colour) + "\n";
+    out += labelled_lines("warning", warning, style, Tone::kWarning);
   }
   return out;
 }
@@ -159,24 +252,25 @@ std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
 Table to_table(const Contrast& contrast) {
   Table table;
   table.title = fmt::format("{}  →  {}", contrast.baseline, contrast.contender);
-  const bool one_run = std::any_of(contrast.differences.begin(), contrast.differences.end(),
-                                   [](const Difference& d) { return !d.against.empty(); });
-  table.columns = columns_of(one_run);
+  table.columns = columns_for_programs();
   for (const Difference& d : contrast.differences) table.rows.push_back(row_of(d));
   if (contrast.differences.empty()) {
     table.notes.push_back(
         "No cell has a partner with equal axes; axes that should not count can be ignored.");
     return table;
   }
-  table.notes.push_back(
-      fmt::format("{} repetitions a cell. Ratios are contender over baseline: Hodges and Lehmann's "
-                  "estimate with "
-                  "its interval, and that of the means.",
-                  repetitions_text(contrast)));
   const Difference& any = contrast.differences.front();
   table.notes.push_back(fmt::format(
-      "Better and worse hold for all {} tests together at the 5 % level (exact rank tests, "
-      "p after Holm); no difference: the interval lies within {} %, the margin.",
+      "{} repetitions a cell. ratio: contender over baseline, the median of the ratios of all "
+      "pairs "
+      "of repetitions (Hodges and Lehmann; of one run: of the same repetition), with its 95 % "
+      "interval.",
+      repetitions_text(contrast)));
+  table.notes.push_back(fmt::format(
+      "better, worse: an exact rank test, p below .05 after Holm's correction for the {} "
+      "comparisons "
+      "judged here. too much: worse by more than the threshold. no difference: the interval lies "
+      "within {} % (--margin). inconclusive < X %: a difference below X % cannot be seen here.",
       any.tests, three_digits(100 * any.how.margin())));
   return table;
 }

@@ -35,12 +35,6 @@ Medians medians_of(const CellData& cell) {
   return medians;
 }
 
-bool disturbed(const CellData& cell) {
-  const Samples waits = samples_of(cell, kCpuWaitShare);
-  return std::any_of(waits.values.begin(), waits.values.end(),
-                     [](double percent) { return percent > kDisturbedPercent; });
-}
-
 std::string section_of(const RunData& run) {
   std::string text;
   for (const auto& [key, value] : run.run_settings) text += key + "=" + value + "\n";
@@ -158,6 +152,12 @@ RunNoise noise_of(const NoiseHistory::Scatter& scatter, const char* what) {
 }
 
 }  // namespace
+
+bool disturbed(const CellData& cell) {
+  const Samples waits = samples_of(cell, kCpuWaitShare);
+  return std::any_of(waits.values.begin(), waits.values.end(),
+                     [](double percent) { return percent > kDisturbedPercent; });
+}
 
 void NoiseHistory::Scatter::add(const Scatter& other) {
   squares += other.squares;

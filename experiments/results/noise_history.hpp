@@ -31,6 +31,9 @@ inline constexpr std::size_t kOwnFreedom = 5;
 inline constexpr const char* kCpuWaitShare = "cpu_wait_share";
 inline constexpr double kDisturbedPercent = 5;
 
+// Whether a repetition of the cell was disturbed; false as well where that is not known.
+bool disturbed(const CellData& cell);
+
 struct NoiseHistory {
   // For readers, of a metric over all cells: what most equal runs differed by; 0.02 is two per cent. "*" is the median
   // over the metrics. No verdict rests on it.

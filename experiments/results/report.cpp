@@ -175,10 +175,6 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
   }
 }
 
-std::string warning_line(const std::string& text, const TextStyle& style) {
-  return painted("warning: " + printable(text), Tone::kWarning, style.colour) + "\n";
-}
-
 }  // namespace
 
 std::string axis_text(const CellRecord& cell, const std::string& axis) {
@@ -244,8 +240,9 @@ std::string render(const RunData& run, const Report& report, Format format,
   for (const std::string& line : report.head) out += printable(line) + "\n";
   out += "\n" + render_text(report.table, style);
   if (!report.warnings.empty()) out += "\n";
-  for (const std::string& warning : report.warnings) out += warning_line(warning, style);
-  for (const std::string& note : report.notes) out += fmt::format("note: {}\n", printable(note));
+  for (const std::string& warning : report.warnings)
+    out += labelled_lines("warning", warning, style, Tone::kWarning);
+  for (const std::string& note : report.notes) out += labelled_lines("note", note, style);
   return out;
 }
 
@@ -262,11 +259,11 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
   std::size_t said = 0;
   for (const std::string& warning : report.warnings) {
     if (said == kMostWarnings && !options.notes) break;
-    out += warning_line(warning, options.style);
+    out += labelled_lines("warning", warning, options.style, Tone::kWarning);
     ++said;
   }
   if (options.notes) {
-    for (const std::string& note : report.notes) out += fmt::format("note: {}\n", printable(note));
+    for (const std::string& note : report.notes) out += labelled_lines("note", note, options.style);
   } else if (const std::size_t more = report.warnings.size() - said + report.notes.size();
              more > 0) {
     out += fmt::format("{} more {}: ./violet report RUN --notes\n", more,

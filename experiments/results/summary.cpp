@@ -270,6 +270,14 @@ std::string shortened(const std::string& text, std::size_t columns) {
   return head + "…" + tail;
 }
 
+std::vector<std::string> answering_metrics(const RunData& run) { return answers(all_cells(run)); }
+
+std::string metric_head(const std::string& name) {
+  std::string head = head_of(name);
+  std::replace(head.begin(), head.end(), '\n', ' ');
+  return head;
+}
+
 Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& options) {
   std::vector<std::string> keys = varying_axes(run);
   auto groups = groups_of(run, keys);

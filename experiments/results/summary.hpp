@@ -29,6 +29,11 @@ struct SummaryOptions {
 // Errors: a metric that no cell has, a baseline that no cell of any table matches.
 Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& options = {});
 
+// The metrics of such a summary without `metrics`: at most kMostMetrics, of those that were measured.
+std::vector<std::string> answering_metrics(const RunData& run);
+// What people read instead of a metric's name: "requests per op.".
+std::string metric_head(const std::string& name);
+
 // At most `columns` wide, with an ellipsis in the middle of what is longer.
 std::string shortened(const std::string& text, std::size_t columns);
 

@@ -96,12 +96,15 @@ std::vector<std::string> head_lines(const Column& column) {
 TextColumn lay_out(const Table& table, std::size_t index) {
   const Column& column = table.columns[index];
   std::vector<double> values;
+  bool numbers = false;
   for (const auto& row : table.rows) {
     const auto* q = std::get_if<Quantity>(&row[index]);
-    if (q != nullptr && q->value) values.push_back(*q->value);
+    if (q == nullptr || !q->value) continue;
+    numbers = true;
+    if (q->unit.empty()) values.push_back(*q->value);  // The others bring their own.
   }
   const Scale scale = common_scale(values, column.unit);
-  TextColumn out{head_lines(column), !values.empty(), column.is_key, 0, {}};
+  TextColumn out{head_lines(column), numbers, column.is_key, 0, {}};
   if (!values.empty() && !scale.unit.empty()) {
     const std::string unit = fmt::format("[{}]", scale.unit);
     if (column.head.empty()) {
@@ -168,23 +171,6 @@ std::string block_of(const std::vector<const TextColumn*>& columns, std::size_t 
 
 constexpr std::size_t kLeastWrapped = 30;
 
-// The words of a text in lines; a word that is longer than a line stays whole.
-std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
-  std::vector<std::string> lines(1);
-  while (!text.empty()) {
-    const std::size_t space = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, space);
-    text.remove_prefix(std::min(space + 1, text.size()));
-    std::string& line = lines.back();
-    if (!line.empty() && display_width(line) + 1 + display_width(word) > width) {
-      lines.emplace_back(word);
-    } else {
-      line += (line.empty() ? "" : " ") + std::string(word);
-    }
-  }
-  return lines;
-}
-
 bool wraps(const TextColumn& column) {
   return !column.right && !column.is_key && column.width > kLeastWrapped;
 }
@@ -242,6 +228,31 @@ std::vector<std::vector<const TextColumn*>> split(const std::vector<TextColumn>&
 }
 
 }  // namespace
+
+std::string labelled_lines(std::string_view kind, std::string_view text, const TextStyle& style,
+                           Tone tone) {
+  std::string out;
+  for (const auto& line : wrapped(fmt::format("{}: {}", kind, printable(text)), style.width)) {
+    out += painted(line, tone, style.colour) + "\n";
+  }
+  return out;
+}
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    const std::size_t space = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, space);
+    text.remove_prefix(std::min(space + 1, text.size()));
+    std::string& line = lines.back();
+    if (width != 0 && !line.empty() && display_width(line) + 1 + display_width(word) > width) {
+      lines.emplace_back(word);
+    } else {
+      line += (line.empty() ? "" : " ") + std::string(word);
+    }
+  }
+  return lines;
+}
 
 Quantity quantity(const Estimate& estimate) {
   if (!std::isfinite(estimate.value)) return {{}, {}, "nothing was measured"};
@@ -337,8 +348,7 @@ std::string render_text(const Table& table, const TextStyle& style) {
     out += block_of(group, table.rows.size(), style.colour);
   }
   for (const std::string& note : table.notes) {
-    for (const std::string& line :
-         wrapped(printable(note), style.width == 0 ? note.size() : style.width)) {
+    for (const std::string& line : wrapped(printable(note), style.width)) {
       out += "\n" + line;
     }
   }

@@ -74,11 +74,16 @@ std::string render_text(const Table& table, const TextStyle& style);
 
 // Terminal columns that a UTF-8 text takes.
 std::size_t display_width(std::string_view utf8);
+// The words of a text in lines; a word that is longer than a line stays whole. Width 0: one line.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 // As much of a text as fits in so many columns.
 std::string first_columns(std::string_view utf8, std::size_t columns);
 // Without control characters; invalid UTF-8 becomes '?'.
 std::string printable(std::string_view text);
 std::string painted(std::string_view text, Tone tone, bool colour);
+// "warning: ..." in lines of the style's width.
+std::string labelled_lines(std::string_view kind, std::string_view text, const TextStyle& style,
+                           Tone tone = Tone::kPlain);
 // Three significant digits, never an exponent below 1e15.
 std::string three_digits(double value);
 // With the best unit: "1.23 ms".

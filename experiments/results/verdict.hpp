@@ -75,6 +75,7 @@ struct Difference {
   Verdict verdict = Verdict::kInconclusive;
   std::string reason;
   bool regression = false;  // Worse by more than the threshold.
+  bool disturbed = false;   // Other programs had the CPUs of one of the cells.
 
   // What judge() needs once more.
   Samples baseline_samples, contender_samples;
