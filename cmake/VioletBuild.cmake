@@ -27,6 +27,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-maybe-uninitialized)
 endif()
 
+# A loop's speed may not hang on what was linked before it: with g++'s 16 bytes, 6 KiB of new code in a cold room made
+# the engine's round trip 15 % slower, or as fast as before, as its loops fell on cache lines.
+add_compile_options($<$<CONFIG:Release>:-falign-functions=64>)
+
 if(VIOLET_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # A private struct State of one file looks like a header's once the file is part of a unit.
   add_compile_options(-Wno-subobject-linkage)
