@@ -17,7 +17,7 @@ usage: ./violet test [--quick] [--guest] [CTEST ARGUMENTS]
                      labels: style unit lcore hostile fuzz guest bench slow build
 
 The full run builds release, asan (tests and fuzzers under ASan and UBSan) and tsan (what starts threads),
-some minutes of two processors the first time (ci/build_times.py). VIOLET_FUZZ_SECONDS (default 10) bounds each fuzzer.
+some minutes of two processors the first time (ci/build_times.py). VIOLET_FUZZ_SECONDS (default 5) bounds each fuzzer.
 TEXT
 }
 

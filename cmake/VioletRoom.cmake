@@ -58,7 +58,7 @@ function(violet_add_fuzzer folder source library)
   set(found ${CMAKE_BINARY_DIR}/corpus/${short})
   file(MAKE_DIRECTORY ${found})
   add_test(NAME fuzz.${short}
-    COMMAND ${stem} -max_total_time=10 -rss_limit_mb=4096 -timeout=10 -print_final_stats=0
+    COMMAND ${stem} -max_total_time=5 -rss_limit_mb=4096 -timeout=10 -print_final_stats=0
             -verbosity=0 -artifact_prefix=${CMAKE_BINARY_DIR}/ ${found} ${corpus})
   set_tests_properties(fuzz.${short} PROPERTIES LABELS fuzz TIMEOUT 300)
 endfunction()

@@ -228,11 +228,11 @@ TEST(LiveRun, WhoComesLateAndStillSeesTheMarkKnowsWhatIsMissing) {
 TEST(LiveRun, WhoComesLateSortsTheBacklogIn) {
   FakeRings fake;
   for (std::size_t i = 0; i < fake.rings.size(); ++i) {
-    fake.places[i].capacity = 1 << 18;
-    fake.rings[i] = std::make_unique<EventRing>(1 << 18, fake.places[i].lcore);
+    fake.places[i].capacity = 1 << 16;
+    fake.rings[i] = std::make_unique<EventRing>(1 << 16, fake.places[i].lcore);
   }
   SyntheticOptions options = lifetime(SyntheticStrategy::kStrict, 0, 1'000'000);
-  options.events = 8 << 18;
+  options.events = 8 << 16;
   std::unique_ptr<LiveRun> run;
   std::uint64_t recorded = 0;
   SyntheticRun(options).run(
@@ -305,7 +305,7 @@ TEST(LiveRun, A4_ABacklogIsShownInOrderOfTime) {
     }
     LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
     SyntheticOptions options = lifetime(SyntheticStrategy::kLazy, 0, 1'000'000);
-    options.events = 4 * LiveRun::kMostAPull;
+    options.events = LiveRun::kMostAPull * 3 / 2;  // A backlog of more than one pull.
     const auto pull = [&run] {
       run.pull();
       run.settle();
