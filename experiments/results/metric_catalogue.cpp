@@ -29,6 +29,7 @@ constexpr MetricInfo kCatalogue[] = {
      {"iova_tree_share"}},
     {"bounce_fallbacks", "1", kNeither, "bounces that fell back to a mapping of their own"},
     {"data_errors", "1", kLower, "operations that carried wrong data"},
+    {"dma_errors", "1", kLower, "accesses of the endpoints that failed although they were allowed"},
     {"disk_bytes", "B", kNeither, "bytes that a real guest's disk moved"},
     {"nic_bytes", "B", kNeither, "bytes that a real guest's network card moved"},
     // What it ran on.

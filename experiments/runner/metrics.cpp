@@ -94,7 +94,6 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
     if (count > 0) record.warnings.push_back(fmt::format("{} {}", count, what));
   };
   add(testbed.workload().data_errors(), "operations carried wrong data");
-  add(testbed.dma_errors(), "DMA operations of the endpoints failed");
   add(m.after.guest.failed_requests - m.before.guest.failed_requests, "requests failed");
   add(m.after.guest.map_failures - m.before.guest.map_failures, "dma_map calls failed");
   if (m.before.throttled && m.after.throttled) {
@@ -146,6 +145,9 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
   add_engine(metrics, measurement, testbed);
   add_host(metrics, measurement, testbed);
   metrics.push_back(measured("data_errors", static_cast<double>(testbed.workload().data_errors())));
+  metrics.push_back(testbed.workload().strays()
+                        ? results::not_measured("dma_errors", "the workload strays by intent")
+                        : measured("dma_errors", static_cast<double>(testbed.dma_errors())));
   metrics.push_back(measured("rogue_dropped_probes", static_cast<double>(testbed.rogue().dropped)));
   metrics.push_back(measured("lost_events", static_cast<double>(recorder.dropped())));
   add_histogram(record, "map", measurement.map_ns);

@@ -183,10 +183,14 @@ class PlanRun {
   }
 
   void check_data(const results::RepetitionRecord& record, const std::string& label) {
-    const double errors = value_of(record, "data_errors");
-    if (errors == 0) return;
-    add_failure(fmt::format("{} #{}: {} operations carried wrong data or failed", label,
-                            record.repetition + 1, errors));
+    if (const double errors = value_of(record, "data_errors"); errors > 0) {
+      add_failure(fmt::format("{} #{}: {} operations carried wrong data or failed", label,
+                              record.repetition + 1, errors));
+    }
+    if (const double errors = value_of(record, "dma_errors"); errors > 0) {
+      add_failure(fmt::format("{} #{}: {} allowed accesses of the endpoints failed", label,
+                              record.repetition + 1, errors));
+    }
   }
 
   void add_failure(std::string text) {

@@ -34,6 +34,8 @@ class Workload {
   virtual std::string_view unit() const = 0;
   // Operations whose data was wrong: the bytes that arrived differ from those that were sent.
   virtual std::uint64_t data_errors() const = 0;
+  // Whether its devices also go, by intent, where they must not.
+  virtual bool strays() const { return false; }
 };
 
 }  // namespace violet
