@@ -282,7 +282,7 @@ TEST(Reports, ShowTheTableAndWhatToDistrust) {
   run.manifest.drop_counts["events, guest lcore"] = 412;
   run.manifest.oversubscribed = {"guest and endpoint share CPU 1"};
   run.cells[0].repetitions[2].metrics[0].value = 9e6;
-  run.cells[0].repetitions[3].warnings = {"a hiccup"};
+  run.cells[0].repetitions[3].warnings = {"a hiccup", "guest and endpoint share CPU 1"};
   run.cells[1].repetitions.resize(2);
   run.notes.push_back({0, "error", "the disk was full", ""});
   const Report r = report(run);
@@ -292,11 +292,12 @@ TEST(Reports, ShowTheTableAndWhatToDistrust) {
   const std::string text = render(run, r, Format::kText);
   for (const char* part :
        {"412 dropped: events, guest lcore", "oversubscribed: guest and endpoint",
-        "governor not available, because there is no cpufreq", "a hiccup (1 repetitions)",
+        "governor not available, because there is no cpufreq", "a hiccup (1 repetition)",
         "fewer than 6 repetitions", "error: the disk was full",
         "note: cycles not available, because no PMU (2 cells)", "2 to 6 repetitions"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
+  EXPECT_THAT(text, Not(HasSubstr("share CPU 1 (")));  // Said once, of the run.
   const auto json = nlohmann::json::parse(render(run, r, Format::kJson));
   EXPECT_EQ(json["schema"], "violet.report");
   EXPECT_FALSE(json["warnings"].empty());

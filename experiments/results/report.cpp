@@ -8,6 +8,7 @@
 
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/repeated_warnings.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table_formats.hpp"
 
@@ -125,20 +126,23 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
         fmt::format("{} repetitions were begun and not finished", run.unfinished.size()));
   }
   std::size_t few = 0;
-  std::map<std::string, std::size_t> said;
+  // Said once, of the run.
+  const std::set<std::string> of_the_run(run.manifest.oversubscribed.begin(),
+                                         run.manifest.oversubscribed.end());
+  RepeatedWarnings said;
   for (const CellData& cell : run.cells) {
     few += cell.repetitions.size() < kFewRepetitions ? 1 : 0;
     for (const RepetitionRecord& record : cell.repetitions) {
-      for (const std::string& warning : record.warnings) ++said[warning];
+      for (const std::string& warning : record.warnings) {
+        if (!of_the_run.contains(warning)) said.add(warning);
+      }
     }
   }
   if (few != 0) {
     warnings.push_back(fmt::format(
         "{} cells have fewer than {} repetitions: too few for an interval", few, kFewRepetitions));
   }
-  for (const auto& [text, count] : said) {
-    warnings.push_back(fmt::format("{} ({} repetitions)", text, count));
-  }
+  for (std::string& line : said.lines()) warnings.push_back(std::move(line));
 }
 
 bool worth_naming(const Outlier& outlier, const Samples& samples) {
