@@ -69,7 +69,7 @@ std::optional<CellProblem> trace_problem(const plans::Cell& cell, const plans::L
   if (trace.memory_bytes == 0 || replay + kBesideMib <= mib) return std::nullopt;
   return CellProblem{
       kMemory,
-      fmt::format("expected at least {}, found {}: trace {} maps {} MiB of distinct pages, and "
+      fmt::format("expected at least {}, found {}: trace {} needs {} MiB for its buffers, and "
                   "rings and pools take {} MiB",
                   replay + kBesideMib, mib, cell.dataset, replay, kBesideMib)};
 }

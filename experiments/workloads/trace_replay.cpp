@@ -5,6 +5,7 @@
 // trace's own time (scaled) and records how late each call was.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <numeric>
 
 #include "experiments/workloads/workloads.hpp"
@@ -16,11 +17,14 @@ using datasets::Trace;
 using datasets::TraceOp;
 using datasets::TraceRecord;
 
-// Which guest page stands for a page of the source. Runs of neighbouring pages stay runs; a page is
-// left out between two runs, so that what was apart does not become adjacent. Its memory grows with the runs, not
-// with the maps.
+// Which guest page stands for a page of the source. Runs of neighbouring pages stay runs; a page is left out between two
+// runs, so that what was apart does not become adjacent. Linux cuts a buffer into MAPs where its address is aligned to
+// larger pages (__iommu_map() in drivers/iommu/iommu.c), but to none larger than the buffer: a run keeps its place within
+// the power of two that holds it, up to 2 MiB. The map's memory grows with the runs, not with the maps.
 class PageMap {
  public:
+  static constexpr std::uint64_t kMostAligned = (2 << 20) / GuestPages::kPageBytes;
+
   explicit PageMap(std::span<const TraceRecord> records) {
     std::size_t compact_at = kCompactAt;
     for (const auto& record : records) {
@@ -36,11 +40,14 @@ class PageMap {
     join_runs();
     for (auto& run : runs_) {
       if (pages_ > 0) ++pages_;
-      run.target = pages_;
-      pages_ += run.last - run.first + 1;
+      const std::uint64_t length = run.last - run.first + 1;
+      const std::uint64_t unit = std::min(std::bit_ceil(length), kMostAligned);
+      run.target = pages_ + (run.first - pages_) % unit;
+      pages_ = run.target + length;
     }
   }
 
+  // The memory that a replay needs, which begins at a multiple of 2 MiB.
   std::uint64_t pages() const { return pages_; }
   // Byte offset in the replay's memory of a source address that some map covers.
   std::uint64_t offset_of(std::uint64_t address) const {
@@ -78,6 +85,11 @@ class PageMap {
   std::vector<Run> runs_;
   std::uint64_t pages_ = 0;
 };
+
+// With what is left out until a multiple of 2 MiB, wherever it begins.
+std::uint64_t replay_memory_bytes(const PageMap& pages) {
+  return (pages.pages() + PageMap::kMostAligned) * GuestPages::kPageBytes;
+}
 
 DmaDirection direction_of(std::uint8_t flags) {
   const unsigned bits = flags & (datasets::kDeviceReads | datasets::kDeviceWrites);
@@ -127,15 +139,18 @@ class TraceReplay final : public Workload {
                   guest.endpoint_count());
     }
     const PageMap pages(records_);
-    VIOLET_TRY(const auto base, guest.allocate(std::max<std::uint64_t>(pages.pages(), 1) * 4096));
+    constexpr std::uint64_t kAligned = PageMap::kMostAligned * GuestPages::kPageBytes;
+    VIOLET_TRY(const auto memory, guest.allocate(replay_memory_bytes(pages)));
+    const std::uint64_t base = (memory.value + kAligned - 1) / kAligned * kAligned;
     phys_.resize(records_.size());
     for (std::size_t i = 0; i < records_.size(); ++i) {
       if (records_[i].op != TraceOp::kMap) continue;
-      phys_[i] = {base.value + pages.offset_of(records_[i].page)};
+      phys_[i] = {base + pages.offset_of(records_[i].page)};
     }
     std::vector<std::uint16_t> mappers;
     foreign_ = foreign_accesses(records_, mappers);
     live_.resize(mappers.size());
+    find_kept();
     return {};
   }
 
@@ -156,7 +171,7 @@ class TraceReplay final : public Workload {
   }
 
   void finish(Guest& guest) override {
-    while (!unmap_all(guest) && !guest.time_is_up()) continue;
+    while (!unmap_all(guest, Whose::kAll) && !guest.time_is_up()) continue;
   }
   std::string_view unit() const override { return "buffer"; }
   std::uint64_t data_errors() const override { return 0; }
@@ -173,6 +188,26 @@ class TraceReplay final : public Workload {
     std::size_t call = 0;   // First record of the call that mapped it,
     std::size_t count = 1;  // and how many there are: a list is unmapped as a whole.
   };
+
+  enum class Whose { kLap, kAll };
+
+  // What the trace never unmaps is long-lived: it stays from lap to lap, a list as a whole.
+  void find_kept() {
+    std::vector<bool> ends(live_.size());
+    for (const auto& record : records_) {
+      if (record.op == TraceOp::kUnmap) ends[record.handle] = true;
+    }
+    kept_.resize(live_.size());
+    for (std::size_t count = 0; next_ < records_.size(); next_ += count) {
+      count = chain_length();
+      if (records_[next_].op != TraceOp::kMap) continue;
+      const auto call = records_.subspan(next_, count);
+      const bool kept = std::none_of(call.begin(), call.end(),
+                                     [&](const TraceRecord& map) { return ends[map.handle]; });
+      for (const auto& map : call) kept_[map.handle] = kept;
+    }
+    next_ = 0;
+  }
 
   // False: it has to wait, and is begun again where it was left.
   bool run_call(Guest& guest) {
@@ -203,6 +238,7 @@ class TraceReplay final : public Workload {
 
   void map(Guest& guest, std::size_t count) {
     const TraceRecord& first = records_[next_];
+    if (kept_[first.handle] && live_[first.handle].mapped) return;  // Since an earlier lap.
     const DmaDirection direction = direction_of(first.flags);
     if (count == 1) {
       const auto mapping = guest.dma_map(first.endpoint, {phys_[next_], first.bytes}, direction);
@@ -317,7 +353,7 @@ class TraceReplay final : public Workload {
   // A lap begins when the one before should have ended: a backlog is carried on, not forgiven. False: the one
   // before has not ended.
   bool next_lap(Guest& guest) {
-    if (!unmap_all(guest)) return false;
+    if (!unmap_all(guest, Whose::kLap)) return false;
     next_ = 0;
     if (lap_start_ != 0) lap_start_ += ticks_of(records_.back().time_ns);
     return true;
@@ -326,11 +362,11 @@ class TraceReplay final : public Workload {
     return ns_to_ticks(static_cast<std::uint64_t>(static_cast<double>(time_ns) / options_.scale));
   }
 
-  // What a lap left mapped. False when time is up or a device has not finished: the next call goes on.
-  bool unmap_all(Guest& guest) {
+  // What is still mapped. False when time is up or a device has not finished: the next call goes on.
+  bool unmap_all(Guest& guest, Whose whose) {
     for (std::uint32_t handle = 0; handle < live_.size(); ++handle) {
       Live& live = live_[handle];
-      if (!live.mapped) continue;
+      if (!live.mapped || (whose == Whose::kLap && kept_[handle])) continue;
       const bool gone = live.count == 1 ? unmap_one(guest, handle) : unmap_list(guest, live);
       if (!gone) return false;
       if (handle % kCallsPerLook == 0 && guest.time_is_up()) return false;
@@ -371,6 +407,7 @@ class TraceReplay final : public Workload {
   std::span<const TraceRecord> records_;
   std::vector<GuestPhys> phys_;
   std::vector<Live> live_;  // By handle.
+  std::vector<bool> kept_;  // By handle: it has no end.
   std::vector<Foreign> foreign_;
   std::array<DmaBuffer, kMaxList> buffers_{};
   std::array<DmaMapping, kMaxList> mappings_{};
@@ -402,7 +439,7 @@ std::vector<std::uint16_t> replay_groups(const Trace& trace) {
 }
 
 std::uint64_t replay_memory_bytes(const Trace& trace) {
-  return PageMap(trace.records()).pages() * GuestPages::kPageBytes;
+  return replay_memory_bytes(PageMap(trace.records()));
 }
 
 }  // namespace violet
