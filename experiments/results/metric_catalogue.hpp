@@ -36,6 +36,9 @@ bool same_metric(std::string_view a, std::string_view b);
 // A metric of the catalogue, with its unit and direction; a name that is not there is a bug.
 Metric measured(std::string_view name, double value);
 Metric not_measured(std::string_view name, std::string because);
+
+// The reason of an exposure that has no number, because it has no end: tables show "always" where they have this one.
+inline constexpr std::string_view kStaysReachable = "what was mapped stays reachable for ever";
 // part / whole, or not measured where there is no whole to relate to.
 Metric measured_ratio(std::string_view name, double part, double whole, const char* because);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/units.hpp"
 
 namespace violet::results {
@@ -66,6 +67,7 @@ Shown show(const Item& item, const Scale& scale, std::string_view unit) {
   if (const auto* text = std::get_if<Text>(&item))
     return {printable(text->text), text->tone, false};
   const auto& q = std::get<Quantity>(item);
+  if (!q.value && q.because == kStaysReachable) return {"always", q.tone, true};
   if (!q.value || !std::isfinite(*q.value)) return {"n/a", Tone::kFaint, true};
   const bool own = scale.factor == 0 || !q.unit.empty();
   const Scale mine = own ? scale_of(*q.value, q.unit.empty() ? unit : q.unit) : scale;

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "experiments/results/metric_catalogue.hpp"
+
 namespace violet::results {
 namespace {
 
@@ -181,6 +183,17 @@ TEST(Tables, AHeadMayHaveLines) {
   table.rows = {{Text{"a"}, q(1500)}, {Text{"b"}, q(2500)}};
   EXPECT_THAT(render_text(table, {}), StartsWith("name   map\n       p50\n      [µs]\n"));
   EXPECT_THAT(render(table, Format::kCsv), HasSubstr("map.p50"));
+}
+
+TEST(Tables, WhatStaysReachableIsAlwaysAndNotUnknown) {
+  const Table table{"",
+                    {{"strategy"}, {"stale", "pages"}},
+                    {{Text{"off"}, Quantity{{}, {}, std::string(kStaysReachable)}},
+                     {Text{"lost"}, Quantity{{}, {}, "12 events were lost"}}},
+                    {}};
+  const std::string text = render_text(table, {false, 80});
+  EXPECT_THAT(text, testing::ContainsRegex("off +always\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("lost +n/a\n"));
 }
 
 }  // namespace

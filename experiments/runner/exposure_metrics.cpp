@@ -41,8 +41,13 @@ class Writer {
   bool from_outside_;
 };
 
+// Nothing ends: every unmap left the device its way to the guest's own page.
+bool stays_reachable(const ExposureReport& report, bool copies) {
+  return report.unmaps == 0 && report.persistent_unmaps > 0 && !copies;
+}
+
 // Upper bounds: what could still be translated until the UNMAP was complete.
-void add_windows(Writer& writer, const ExposureReport& report) {
+void add_windows(Writer& writer, const ExposureReport& report, bool for_ever) {
   const struct {
     const char* name;
     double value;
@@ -54,15 +59,22 @@ void add_windows(Writer& writer, const ExposureReport& report) {
     if (report.unmaps > 0) {
       writer.add(window.name, window.value);
     } else {
-      writer.absent(window.name, "no unmap took a mapping away");
+      writer.absent(window.name, for_ever ? std::string(results::kStaysReachable)
+                                          : "no unmap took a mapping away");
     }
   }
 }
 
-void add_pages(Writer& writer, const ExposureReport& report) {
+// How much is reachable, and too much of it.
+void add_levels(Writer& writer, const ExposureReport& report) {
   writer.add("mean_stale_pages", report.mean_stale_pages.upper);
   writer.add_told("mean_stale_pages_lower_bound", report.mean_stale_pages.lower);
   writer.add("peak_stale_pages", static_cast<double>(report.peak_stale_pages.upper));
+  writer.add_told("mean_subpage_bytes_exposed", report.mean_subpage_bytes_exposed);
+  writer.add_told("mean_overpermitted_pages", report.mean_slack_pages);
+}
+
+void add_pages(Writer& writer, const ExposureReport& report) {
   if (report.persistent_unmaps > 0 && report.peak_stale_pages.upper > 0) {
     writer.absent("reused_while_stale_pages",
                   "mappings that stay reachable are counted, not recorded one by one, and may own "
@@ -75,18 +87,17 @@ void add_pages(Writer& writer, const ExposureReport& report) {
   writer.add_told("persistent_unmaps", static_cast<double>(report.persistent_unmaps));
   writer.add_told("refused_maps", static_cast<double>(report.refused_maps));
   writer.add("mean_mapped_pages", report.mean_live_pages);
-  writer.add_told("mean_subpage_bytes_exposed", report.mean_subpage_bytes_exposed);
-  writer.add_told("mean_overpermitted_pages", report.mean_slack_pages);
 }
 
 // The attacks: probes of what was unmapped and not mapped again.
 void add_stale(Writer& writer, const StaleProbes& stale) {
   writer.add("rogue_stale_probes", static_cast<double>(stale.aimed));
-  writer.add("rogue_stale_hits", static_cast<double>(stale.hits));
   if (stale.aimed == 0) {
+    writer.absent("rogue_stale_hits", "no probe met an unmapped address");
     writer.absent("rogue_stale_hit_rate", "no probe met an unmapped address");
     return;
   }
+  writer.add("rogue_stale_hits", static_cast<double>(stale.hits));
   writer.add("rogue_stale_hit_rate",
              100 * static_cast<double>(stale.hits) / static_cast<double>(stale.aimed));
 }
@@ -147,8 +158,12 @@ void add_exposure(results::RepetitionRecord& record, const ExposureSource& sourc
                                                 .persistent = source.persistent});
   std::string missing;
   if (!report.complete) missing = fmt::format("{} events were lost", report.lost_events);
+  const bool for_ever = missing.empty() && stays_reachable(report, source.copies);
+  Writer levels(record.metrics, for_ever ? std::string(results::kStaysReachable) : missing,
+                source.from_outside);
+  add_levels(levels, report);
   Writer writer(record.metrics, missing, source.from_outside);
-  add_windows(writer, report);
+  add_windows(writer, report, for_ever);
   add_pages(writer, report);
   if (report.unmatched_events > 0) {
     record.warnings.push_back(

@@ -23,6 +23,7 @@ struct ExposureSource {
   Ticks end = 0;
   std::uint64_t always_mapped_bytes = 0;
   PersistentTotals persistent = {};
+  bool copies = false;  // The device reaches copies of the guest's pages, not the pages.
   // The rogue endpoint runs on the guest's lcore, and the engine as well: then the order of their
   // stamps is the order of things.
   bool guest_probes = false;

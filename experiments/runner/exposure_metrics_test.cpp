@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/guest/dma_api.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 
 namespace violet {
 namespace {
@@ -61,6 +62,35 @@ TEST(ExposureMetrics, FromOutsideOnlyTheGuestsOwnWordIsMissing) {
     EXPECT_FALSE(seen.at(name).value.has_value()) << name;
     EXPECT_THAT(seen.at(name).because, HasSubstr("requests")) << name;
   }
+}
+
+// As under off and direct: the unmaps take nothing away.
+TEST(ExposureMetrics, WhatStaysReachableIsNotZeroStalePages) {
+  const auto judged = [](bool copies) {
+    results::RepetitionRecord record;
+    add_exposure(record, {.engine = {},
+                          .guest = {},
+                          .probes = {},
+                          .begin = 1,
+                          .end = 100,
+                          .always_mapped_bytes = 4096,
+                          .persistent = {.unmaps = 3},
+                          .copies = copies});
+    std::map<std::string, results::Metric> by_name;
+    for (auto& metric : record.metrics) by_name[metric.name] = metric;
+    return by_name;
+  };
+  const auto direct = judged(false), bounce = judged(true);
+  for (const char* name : {"mean_stale_pages", "mean_stale_pages_lower_bound", "peak_stale_pages",
+                           "mean_subpage_bytes_exposed", "mean_overpermitted_pages",
+                           "exposure_window.p50", "exposure_window.max"}) {
+    EXPECT_FALSE(direct.at(name).value.has_value()) << name;
+    EXPECT_EQ(direct.at(name).because, results::kStaysReachable) << name;
+  }
+  EXPECT_EQ(bounce.at("mean_stale_pages").value,
+            0);  // Of copies, and never of the pages themselves.
+  EXPECT_EQ(direct.at("persistent_unmaps").value, 3);
+  EXPECT_FALSE(direct.at("rogue_stale_hits").value.has_value());  // Of no probe.
 }
 
 TEST(ExposureMetrics, WithoutARogueEndpointNothingIsSaidOfOne) {
