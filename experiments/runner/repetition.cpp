@@ -1,6 +1,7 @@
 #include "experiments/runner/repetition.hpp"
 
 #include "engine/base/clock.hpp"
+#include "engine/base/rng.hpp"
 #include "experiments/runner/metrics.hpp"
 #include "experiments/trace/aggregation.hpp"
 
@@ -76,6 +77,10 @@ Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup) {
 }
 
 }  // namespace
+
+std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition) {
+  return Rng(Rng(run_seed)() + repetition)();
+}
 
 Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup) {
   const auto enter = [&](Phase phase) {

@@ -29,6 +29,10 @@ struct RepetitionSetup {
   std::function<void(const Error&)> on_write_error = {};
 };
 
+// All cells share a repetition's seed, so that they differ by what varies alone. Repetitions of one run, and runs whose
+// seeds are neighbours, share none.
+std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition);
+
 // Empty label, times and cell: the caller's. Error when the cell cannot run or was aborted.
 Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup);
 

@@ -315,7 +315,7 @@ class PlanRun {
                                 .cell = cell,
                                 .limits = plan_.limits,
                                 .dataset_dir = options_.dataset_dir,
-                                .seed = plan_.run.seed + repetition,
+                                .seed = seed_of_repetition(plan_.run.seed, repetition),
                                 .rings = segment_ ? rings_of(*segment_) : LcoreRings{},
                                 .stop = &interruption_.now()}));
     const auto begin = [&] { return writer_.begin_repetition(cell.id, repetition); };
