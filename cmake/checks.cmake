@@ -34,6 +34,8 @@ endif()
 if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
   violet_check(hostile.ends hostile ci/check_ends.py $<TARGET_FILE:violet> --cases 14)
   set_tests_properties(hostile.ends PROPERTIES RUN_SERIAL ON TIMEOUT 1500)
+  violet_check(hostile.qemu hostile ci/check_hostile_qemu.py $<TARGET_FILE:violet>)
+  set_tests_properties(hostile.qemu PROPERTIES RUN_SERIAL ON)
 endif()
 
 # Real guests, where there is a program to run them.
