@@ -30,10 +30,18 @@ if(TARGET violet AND NOT VIOLET_SANITIZE)
   violet_check(hostile_calls hostile ci/check_hostile.py $<TARGET_FILE:violet> $<TARGET_FILE:hostile_calls>)
   set_tests_properties(hostile_calls PROPERTIES RUN_SERIAL ON)
 endif()
+# Run folders from elsewhere, a sample of the ways to spoil them; by hand with --all. The application need not be built.
+if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  violet_check(hostile.foreign hostile ci/check_foreign_runs.py $<TARGET_FILE:violet>
+               ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/violet_gui)
+  set_tests_properties(hostile.foreign PROPERTIES TIMEOUT 1500)
+endif()
 # A seeded sample; ci/check_ends.py --cases 1000 by hand.
 if(TARGET violet AND CMAKE_BUILD_TYPE STREQUAL "Release")
   violet_check(hostile.ends hostile ci/check_ends.py $<TARGET_FILE:violet> --cases 14)
   set_tests_properties(hostile.ends PROPERTIES RUN_SERIAL ON TIMEOUT 1500)
+  violet_check(hostile.qemu hostile ci/check_hostile_qemu.py $<TARGET_FILE:violet>)
+  set_tests_properties(hostile.qemu PROPERTIES RUN_SERIAL ON)
 endif()
 
 # Real guests, where there is a program to run them.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/base/file_descriptor.hpp"
+#include "engine/base/files.hpp"
 
 namespace violet::datasets {
 namespace {
@@ -36,10 +37,18 @@ Result<ByteMap> ByteMap::of_file(const std::string& path) {
   struct stat about {};
   if (::fstat(file.get(), &about) != 0) return fail("{}: {}", path, std::strerror(errno));
   if (!S_ISREG(about.st_mode)) return fail("{}: not a regular file", path);
-  auto memory = MappedMemory::map(static_cast<std::size_t>(about.st_size), PROT_READ, MAP_PRIVATE,
-                                  file.get());
-  if (!memory) return fail("{}: cannot map: {}", path, memory.error().message);
-  return ByteMap(*std::move(memory));
+  const auto size = static_cast<std::size_t>(about.st_size);
+  if (size > kMostReadBytes) {
+    auto memory = MappedMemory::map(size, PROT_READ, MAP_PRIVATE, file.get());
+    if (!memory) return fail("{}: cannot map: {}", path, memory.error().message);
+    return ByteMap(*std::move(memory));
+  }
+  auto map = of_size(size);
+  if (!map) return fail("{}: {}", path, map.error().message);
+  const std::size_t got = read_at(file.get(), 0, map->writable());
+  if (got == size) return map;
+  return fail("{}: only {} of its {} bytes could be read: it was cut meanwhile, or its disk failed",
+              path, got, size);
 }
 
 Result<ByteMap> ByteMap::of_size(std::size_t bytes) {

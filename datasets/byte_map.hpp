@@ -1,7 +1,8 @@
-// A byte map holds a file's bytes, read-only, in pages of its own: mapped, or unpacked into memory.
+// A byte map holds a file's bytes, read-only, in pages of its own: read, or unpacked into memory.
 //
 // Threading: immutable once filled.
-// Limits: a mapped file must not be shortened by others while it is open (SIGBUS).
+// Limits: a file of more than kMostReadBytes, which may have no room in memory, is mapped: the process ends by SIGBUS
+// when others shorten it meanwhile.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +20,7 @@ class ByteMap {
  public:
   ByteMap() = default;
 
+  static constexpr std::size_t kMostReadBytes = std::size_t{1} << 30;
   static Result<ByteMap> of_file(const std::string& path);
   static Result<ByteMap> of_size(std::size_t bytes);  // zeroed, writable through writable()
 

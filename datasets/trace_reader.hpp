@@ -1,4 +1,4 @@
-// The trace reader opens a .vtrace (mapped in place) or a .vtrace.zst (unpacked into memory) and checks that it
+// The trace reader opens a .vtrace or a .vtrace.zst (unpacked into memory) and checks that it
 // is whole: sizes, offsets and every checksum. What the records mean is checked by validate_trace().
 //
 // Threading: a Trace is immutable; any thread may read it.

@@ -41,6 +41,18 @@ TEST(Trace, RoundTripOverSeveralBlocks) {
   EXPECT_EQ(trace->header().mode, TraceMode::kStrict);
 }
 
+TEST(Trace, AFileThatIsCutWhileItIsReadChangesNothing) {
+  const ScratchDir dir;
+  const auto path = dir.path("cut.vtrace");
+  const auto records = sample_records(7, 2 * kRecordsPerBlock);
+  write_file(path, sample_trace(records));
+  const auto trace = open_trace(path);
+  ASSERT_TRUE(trace) << trace.error().message;
+  std::filesystem::resize_file(path, 0);
+  EXPECT_TRUE(trace->verify_blocks());
+  EXPECT_EQ(std::vector<TraceRecord>(trace->records().begin(), trace->records().end()), records);
+}
+
 TEST(Trace, AnEmptyStreamIsATrace) {
   const auto trace = read_back(sample_trace({}));
   ASSERT_TRUE(trace.has_value());

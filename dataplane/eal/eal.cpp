@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <set>
 
 #include "engine/base/check.hpp"
+#include "engine/base/files.hpp"
 #include "engine/base/huge_pages.hpp"
 
 namespace violet {
@@ -49,9 +51,33 @@ std::vector<std::string> eal_arguments(const std::vector<unsigned>& cpus, bool h
   return arguments;
 }
 
+// Why the process that this one was before did not get hugepages.
+constexpr const char* kRefused = "VIOLET_EAL_REFUSED";
+
+// EAL that failed cannot be asked again in the same process. The program begins anew with the same arguments, and runs
+// without hugepages. Comes back only where that is impossible.
+void begin_anew_without_huge_pages(const std::string& because) {
+  const auto text = read_whole_file("/proc/self/cmdline");
+  if (!text || text->empty()) return;
+  std::vector<std::string> arguments;
+  for (std::size_t at = 0; at < text->size(); at += arguments.back().size() + 1) {
+    arguments.emplace_back(text->c_str() + at);
+  }
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  if (::setenv(kRefused, because.c_str(), 1) != 0) return;
+  std::fflush(nullptr);
+  ::execv("/proc/self/exe", argv.data());
+  ::unsetenv(kRefused);
+}
+
 // Why EAL gets 4 KiB pages; empty: it gets hugepages.
 std::string reason_against_huge_pages(const EalOptions& options) {
   if (!options.huge_pages) return "the caller wants none";
+  if (const char* refused = std::getenv(kRefused)) {
+    return fmt::format("EAL did not start with hugepages ({})", refused);
+  }
   if (!huge_pages_allowed()) return "VIOLET_NO_HUGEPAGES is set";
   const std::uint64_t wanted = std::uint64_t{options.memory_mib} << 20;
   const std::uint64_t available = available_huge_page_bytes();
@@ -135,17 +161,21 @@ Result<Eal*> Eal::start(const EalOptions& options) {
   }
   const auto against = reason_against_huge_pages(options);
   const bool huge = against.empty();
-  const RuntimeFolder folder;
+  std::optional<RuntimeFolder> folder(std::in_place);
 
   auto arguments = eal_arguments(cpus, huge, options.memory_mib);
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
+    folder.reset();
+    // Between the look and the start somebody else can take them.
+    if (huge) begin_anew_without_huge_pages(rte_strerror(rte_errno));
     return fail(ErrorKind::kEnvironment,
                 "DPDK's EAL did not start with {}: {}; try without hugepages, or fewer cores "
                 "(./violet doctor lists what this host has)",
                 huge ? "hugepages" : "4 KiB pages", rte_strerror(rte_errno));
   }
+  ::unsetenv(kRefused);  // Not for the programs that this one starts.
   static Eal eal;
   eal.cpus_ = std::move(cpus);
   eal.bodies_.resize(eal.cpus_.size());

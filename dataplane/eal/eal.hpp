@@ -5,6 +5,8 @@
 // together). Either way it leaves no file or folder behind. No PCI, no telemetry socket, its log only from warnings
 // up.
 //
+// Where EAL fails with the hugepages that were there a moment before, the program begins anew and runs without.
+//
 // Threading: start() once, on the thread that becomes the main lcore; EAL starts once in a process.
 // Limits: one lcore per CPU given, the first is the main one. Two lcores on one CPU starve each
 // other for whole scheduler slices, so a CPU is given twice only when the caller asks for it by

@@ -119,8 +119,8 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   const int printed = print(results::render(*comparison, flags.format, results::style_for(1)));
   if (printed != kOk) return printed;
   const std::string gap = comparison->gap();
-  if (!gap.empty()) tell("violet: {}\n", gap);
-  if (!comparison->regression()) return gap.empty() ? kOk : kRunFailed;
+  const int covered = gap.empty() ? static_cast<int>(kOk) : complain({gap});
+  if (!comparison->regression()) return covered;
   tell("violet: worse by more than the threshold of {} %\n", comparison->threshold_percent);
   return kRegression;
 }

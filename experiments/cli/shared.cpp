@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -9,11 +10,24 @@
 
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::cli {
 
+// A message names files and labels, which others may have given.
+static std::string printable_lines(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += results::printable(text.substr(0, end));
+    if (end == text.size()) return out;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 int complain(const Error& error) {
-  tell("violet: {}\n", error.message);
+  tell("violet: {}\n", printable_lines(error.message));
   switch (error.kind) {
     case ErrorKind::kUsage:
       return kUsage;

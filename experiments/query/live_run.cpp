@@ -271,10 +271,7 @@ class SegmentSource : public LiveSource {
   bool running() const override { return results::is_running(run_); }
   Ending ending() const override {
     const std::string gone = fmt::format("its process {} is gone", run_.pid);
-    const auto file = std::filesystem::path(view_.info().run_directory) / "manifest.json";
-    const auto text = read_whole_file(file);
-    if (!text) return {true, fmt::format("{}, and {}", gone, text.error().message)};
-    const auto manifest = results::manifest_from_json(*text, file.string());
+    const auto manifest = results::read_manifest(view_.info().run_directory);
     if (!manifest) return {true, fmt::format("{}, and {}", gone, manifest.error().message)};
     if (manifest->outcome != "running") return {false, manifest->outcome};
     return {true, gone + " and did not say that the run was over"};

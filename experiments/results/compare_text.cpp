@@ -233,10 +233,10 @@ std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
   for (const Table& table : tables_for_people(contrast)) out += render_text(table, style) + "\n";
   out += legend_text(contrast, style) + reasons_text(contrast, style);
   for (const std::string& cell : contrast.only_in_baseline) {
-    out += fmt::format("only in {}: {}\n", contrast.baseline, printable(cell));
+    out += fmt::format("only in {}: {}\n", printable(contrast.baseline), printable(cell));
   }
   for (const std::string& cell : contrast.only_in_contender) {
-    out += fmt::format("only in {}: {}\n", contrast.contender, printable(cell));
+    out += fmt::format("only in {}: {}\n", printable(contrast.contender), printable(cell));
   }
   for (const std::string& cell : contrast.unmeasured) {
     out += fmt::format("not measured on both sides: {}\n", printable(cell));

@@ -1,12 +1,17 @@
 // Run folders that somebody else made: files that do not end, that are none, that do what they should not. An error
 // that names the file, in a moment, and the runs beside it are read all the same.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <optional>
 
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/noise_history.hpp"
@@ -82,9 +87,12 @@ TEST_F(ForeignFiles, ADeviceThatDoesNotEndIsNone) {
   }
 }
 
-TEST_F(ForeignFiles, AManifestOfATerabyteIsNotRead) {
-  fs::resize_file(run / "manifest.json", std::uintmax_t{1} << 40);
-  EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("more than")));
+TEST_F(ForeignFiles, AManifestOfManyMegabytesIsNotRead) {
+  for (const std::uintmax_t bytes :
+       {std::uintmax_t{1} << 40, std::uintmax_t{kMostManifestBytes} + 1}) {
+    fs::resize_file(run / "manifest.json", bytes);
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("more than")));
+  }
 }
 
 // The settings are extra: a run without them can be read.
@@ -178,6 +186,88 @@ TEST_F(ForeignFiles, AHotJournalIsRepairedInACopyAndNothingIsChanged) {
   // Whoever may write repairs it for good.
   ASSERT_TRUE(RunWriter::resume(run, "0badcafe")->close("finished"));
   EXPECT_TRUE(read_run(run)->notes.empty());
+}
+
+// On a disk that cannot be written to, as seen by a process of its own; nothing: that is not permitted here.
+std::optional<bool> reads_on_read_only_mount(const fs::path& run) {
+  constexpr int kReads = 0, kFails = 1, kNotPermitted = 2;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool alone = ::unshare(CLONE_NEWNS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
+    const char* at = run.c_str();
+    if (!alone || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(at, at, nullptr, MS_BIND, nullptr) != 0 ||
+        ::mount(nullptr, at, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) {
+      ::_exit(kNotPermitted);
+    }
+    const auto read = read_run(run);
+    const bool whole = read && read->cells[0].repetitions.size() == 1 &&
+                       read->cells[0].repetitions[0].metrics[0].value == 7.0;
+    ::_exit(whole ? kReads : kFails);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (!WIFEXITED(status)) return false;
+  if (WEXITSTATUS(status) == kNotPermitted) return std::nullopt;
+  return WEXITSTATUS(status) == kReads;
+}
+
+TEST_F(ForeignFiles, AReadOnlyMountIsReadWhateverItsWriterLeft) {
+  const auto whole = reads_on_read_only_mount(run);
+  if (!whole) GTEST_SKIP() << "a mount of its own is not permitted here";
+  EXPECT_TRUE(*whole);
+  die_while_writing(run / "results.sqlite");
+  EXPECT_TRUE(*reads_on_read_only_mount(run));
+}
+
+TEST_F(ForeignFiles, ALogWithoutItsIndexIsReadOnAReadOnlyMount) {
+  auto kept = Database::open(run / "results.sqlite", Database::Mode::kWrite);
+  ASSERT_TRUE(kept && kept->run("PRAGMA journal_mode = WAL; CREATE TABLE more(x)"));
+  const fs::path copy = folder.path() / "copy";
+  fs::copy(run, copy, fs::copy_options::recursive);
+  fs::remove(copy / "results.sqlite-shm");
+  const auto reads = reads_on_read_only_mount(copy);
+  if (!reads) GTEST_SKIP() << "a mount of its own is not permitted here";
+  EXPECT_TRUE(*reads);
+}
+
+// A start that was killed: each file that create() makes before the last one is missing, or not yet what it will be.
+TEST_F(ForeignFiles, ARunThatWasKilledAtItsStartSaysSo) {
+  fs::remove(run / "log.txt");
+  fs::remove(run / "results.sqlite");
+  const auto expect_told = [&] {
+    for (const std::string& said : {error_of(run), [&] {
+                                      const auto resumed = RunWriter::resume(run, "0badcafe");
+                                      return resumed ? std::string() : resumed.error().message;
+                                    }()}) {
+      EXPECT_THAT(said, AllOf(HasSubstr(run.string()),
+                              HasSubstr("killed before it measured anything: start it anew")));
+    }
+  };
+  expect_told();
+  std::ofstream(run / "results.sqlite").flush();
+  expect_told();
+  ASSERT_TRUE(Database::open(run / "results.sqlite", Database::Mode::kCreate)
+                  ->run("PRAGMA application_id = 0x56696f6c; PRAGMA user_version = 1"));
+  expect_told();
+}
+
+// Somebody who may not open what the writer has open beside the database.
+TEST_F(ForeignFiles, ARunThatGoesOnIsNotSaidToHaveDied) {
+  die_while_writing(run / "results.sqlite");
+  const FileDescriptor held(::open((run / "lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(held.get(), LOCK_EX | LOCK_NB), 0);
+  const auto read = read_run(run);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->notes.size(), 1u);
+  EXPECT_THAT(read->notes[0].text, HasSubstr("the run goes on"));
+}
+
+// A file can claim more than any disk holds.
+TEST_F(ForeignFiles, ADatabaseOfATerabyteIsNotCopied) {
+  die_while_writing(run / "results.sqlite");
+  fs::resize_file(run / "results.sqlite", std::uintmax_t{1} << 40);
+  EXPECT_THAT(error_of(run), AllOf(HasSubstr("results.sqlite"), HasSubstr("has more than the")));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/files.hpp"
 
 namespace violet::results {
 namespace {
@@ -133,7 +134,7 @@ std::uint64_t count_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected a whole number from 0, found {}", what, json.dump()));
 }
 
-Manifest read_manifest(const Json& json) {
+Manifest manifest_of(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
   m.plan_name = json.at("plan").at("name").get<std::string>();
@@ -238,10 +239,17 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view name
                 name, json.contains("version") ? json["version"].dump() : "missing", kRunSchema);
   }
   try {
-    return read_manifest(json);
+    return manifest_of(json);
   } catch (const std::exception& error) {
     return fail("{}: {}", name, error.what());
   }
+}
+
+Result<Manifest> read_manifest(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / "manifest.json";
+  const auto text = read_whole_file(path, kMostManifestBytes);
+  if (!text) return fail(ErrorKind::kUsage, "{} (is this a run directory?)", text.error().message);
+  return manifest_from_json(*text, path.string());
 }
 
 double epoch_now_s() {

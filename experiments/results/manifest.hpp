@@ -60,6 +60,9 @@ Fact build_id();
 std::string to_json(const Manifest& manifest);
 // `name` stands for the file in messages.
 Result<Manifest> manifest_from_json(std::string_view json, std::string_view name);
+inline constexpr std::uint64_t kMostManifestBytes = std::uint64_t{16} << 20;
+// Of a run directory; errors name the file.
+Result<Manifest> read_manifest(const std::filesystem::path& directory);
 
 // "2026-01-31T12:00:00Z" and "20260131T120000Z".
 std::string utc_text(double epoch_s);

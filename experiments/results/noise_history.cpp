@@ -4,7 +4,6 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/base/files.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
@@ -114,18 +113,17 @@ using Groups = std::map<std::string, EqualCells>;  // By what must be equal.
 Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
                    const std::set<std::string>& contenders) {
   Groups groups;
-  std::size_t read = 0;
+  std::size_t read = 0, cells = 0;
   for (const auto& directory : list_runs(runs_root)) {
-    if (read == kMostRuns) break;
-    const auto text = read_whole_file(directory / "manifest.json");
-    const auto manifest =
-        text ? manifest_from_json(*text, "") : tl::unexpected<Error>(text.error());
+    if (read == kMostRuns || cells >= kMostCells) break;
+    const auto manifest = read_manifest(directory);
     if (!manifest || manifest->outcome != "finished" || !same_machine(*manifest, now)) continue;
     if (!manifest->build.known()) continue;
     if (!now.plan_name.empty() && manifest->plan_name != now.plan_name) continue;
     const auto run = read_run(directory);
     if (!run) continue;
     ++read;
+    cells += run->cells.size();
     const std::string apart = contenders.count(manifest->run_id) != 0 ? "contender\n" : "";
     const std::string length = length_of(*run);
     for (const CellData& cell : run->cells) {

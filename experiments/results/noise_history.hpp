@@ -8,7 +8,7 @@
 // builds, too. A cell whose own runs are few has the scatter of all cells with its placement and strategy, and where those are
 // few, too, at least that of all cells.
 // A cell with a disturbed repetition does not count.
-// Limits: the newest kMostRuns runs.
+// Limits: the newest kMostRuns runs, and no further one once these have kMostCells cells.
 #pragma once
 
 #include <filesystem>
@@ -25,6 +25,7 @@
 namespace violet::results {
 
 inline constexpr std::size_t kMostRuns = 24;
+inline constexpr std::size_t kMostCells = 20'000;
 // Runs of one cell beyond the first of each group of equal ones, from which on its own scatter counts.
 inline constexpr std::size_t kOwnFreedom = 5;
 // A repetition in which an lcore waited longer than this for its CPU, in per cent of the time, was disturbed.

@@ -199,15 +199,23 @@ static Status note_changes(RunWriter& writer, const Manifest& now) {
   return {};
 }
 
+// create() ends with the log: without it nothing was measured.
+static Error why_unreadable(const Error& error, const fs::path& directory) {
+  std::error_code ignored;
+  if (fs::exists(directory / "log.txt", ignored)) return error;
+  return {fmt::format("{}: its run was killed before it measured anything: start it anew, and "
+                      "remove the folder ({})",
+                      directory.string(), error.message),
+          ErrorKind::kUsage};
+}
+
 Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan_hash,
                                     const Manifest* now) {
   std::error_code error;
   const fs::path directory = fs::canonical(given, error);  // runs/latest may move on meanwhile.
   if (error) return fail("{}: no run directory: {}", given.string(), error.message());
   VIOLET_TRY(check_owner(directory));
-  const fs::path manifest_path = directory / "manifest.json";
-  VIOLET_TRY(const auto text, read_whole_file(manifest_path));
-  VIOLET_TRY(auto manifest, manifest_from_json(text, manifest_path.string()));
+  VIOLET_TRY(auto manifest, read_manifest(directory));
   if (manifest.plan_hash != plan_hash) {
     return fail(ErrorKind::kUsage,
                 "{}: was made with plan {} ({}), not with {}; resume needs the same plan",
@@ -217,14 +225,15 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
     VIOLET_TRY(check_host(manifest, *now, directory));
   }
   VIOLET_TRY(auto locked, lock(directory));
-  VIOLET_TRY(auto database,
-             ResultsDatabase::open(directory / "results.sqlite", Database::Mode::kWrite));
-  VIOLET_TRY(auto finished, database.finished());
+  auto database = ResultsDatabase::open(directory / "results.sqlite", Database::Mode::kWrite);
+  if (!database) return tl::unexpected(why_unreadable(database.error(), directory));
+  auto finished = database->finished();
+  if (!finished) return tl::unexpected(why_unreadable(finished.error(), directory));
   VIOLET_TRY(auto log, open_log(directory));
   manifest.outcome = "running";
   manifest.finished_utc.clear();
   RunWriter writer(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
-                                           std::move(database), std::move(finished)));
+                                           *std::move(database), *std::move(finished)));
   writer.state_->opened_at_s = std::max(0.0, epoch_now_s() - manifest.started_epoch_s);
   VIOLET_TRY(writer.update_manifest(manifest));
   if (now != nullptr) {
@@ -300,12 +309,24 @@ Status RunWriter::close(std::string_view outcome) {
 // What a comparison wants to know of the plan; a run without it can still be read.
 static std::map<std::string, std::string> read_run_settings(const fs::path& directory) {
   std::map<std::string, std::string> settings;
-  const auto text = read_whole_file(directory / "resolved.json");
+  const auto text = read_whole_file(directory / "resolved.json", kMostResolvedBytes);
   if (!text) return settings;
   const auto json = nlohmann::json::parse(*text, nullptr, false);
   if (!json.is_object() || !json.contains("run") || !json["run"].is_object()) return settings;
   for (const auto& [key, value] : json["run"].items()) settings[key] = value.dump();
   return settings;
+}
+
+// Why results had to be copied to be read. Of a run that goes on others may see the database and not the files that its
+// writer has open beside it.
+static std::string why_copied(const fs::path& directory) {
+  const auto held = open_regular_file(directory / "lock", Links::kRefused);
+  if (held && ::flock(held->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return "the run goes on, and its files may not be opened beside the writer: this is a copy of "
+           "results.sqlite as it was a moment ago";
+  }
+  return "results.sqlite was left in the midst of a change by a writer that died; this is a "
+         "repaired copy of it, and --resume repairs the run";
 }
 
 Result<RunData> read_run(const fs::path& given) {
@@ -315,26 +336,22 @@ Result<RunData> read_run(const fs::path& given) {
   if (error || !fs::is_directory(run.directory, error)) {
     return fail(ErrorKind::kUsage, "{}: no run directory", given.string());
   }
-  const fs::path manifest_path = run.directory / "manifest.json";
-  const auto text = read_whole_file(manifest_path);
-  if (!text) return fail(ErrorKind::kUsage, "{} (is this a run directory?)", text.error().message);
-  VIOLET_TRY(run.manifest, manifest_from_json(*text, manifest_path.string()));
+  VIOLET_TRY(run.manifest, read_manifest(run.directory));
   run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
-  VIOLET_TRY(auto database, ResultsDatabase::open(database_path, Database::Mode::kRead));
-  const Status status = database.read(run);
-  if (database.repaired()) {
-    run.notes.push_back({0,
-                         "warning",
-                         "results.sqlite was left in the midst of a change by a writer that died; "
-                         "this is a repaired copy of it, and --resume repairs the run",
-                         {}});
+  auto database = ResultsDatabase::open(database_path, Database::Mode::kRead);
+  if (!database) return tl::unexpected(why_unreadable(database.error(), run.directory));
+  const Status status = database->read(run);
+  if (database->repaired()) {
+    run.notes.push_back({0, "warning", why_copied(run.directory), {}});
   }
   if (status) return run;
+  Error why = status.error();
   // SQLite's own errors name the file already.
-  if (status.error().message.starts_with(database_path.string()))
-    return tl::unexpected(status.error());
-  return fail("{}: {}", database_path.string(), status.error().message);
+  if (!why.message.starts_with(database_path.string())) {
+    why.message = fmt::format("{}: {}", database_path.string(), why.message);
+  }
+  return tl::unexpected(why_unreadable(why, run.directory));
 }
 
 std::vector<fs::path> list_runs(const fs::path& root) {

@@ -96,6 +96,8 @@ struct RunData {
   std::vector<std::pair<std::string, std::uint32_t>> unfinished;
 };
 
+inline constexpr std::uint64_t kMostResolvedBytes = std::uint64_t{64} << 20;  // Of resolved.json.
+
 // Errors name the file and say what is wrong with it.
 Result<RunData> read_run(const std::filesystem::path& directory);
 // Newest first, those that are no run directories left out.

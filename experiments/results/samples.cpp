@@ -13,15 +13,23 @@ namespace {
 // A run that another version of the program went on with may have two names for one metric; the first stays.
 class SampleSet {
  public:
-  Samples& entry(const std::string& name, const std::string& unit, Better better) {
-    const auto [at, fresh] =
-        places_.try_emplace(std::string(current_metric_name(name)), all_.size());
+  SampleSet() = default;
+  // Of one metric alone.
+  explicit SampleSet(std::string_view wanted) : wanted_(current_metric_name(wanted)) {}
+
+  // Null: it is not wanted.
+  Samples* entry(const std::string& name, const std::string& unit, Better better) {
+    const std::string_view today = current_metric_name(name);
+    if (!wanted_.empty() && today != wanted_) return nullptr;
+    const auto [at, fresh] = places_.try_emplace(std::string(today), all_.size());
     if (fresh) all_.push_back({name, unit, better, {}, {}, {}});
-    return all_[at->second];
+    return &all_[at->second];
   }
+  bool empty() const { return all_.empty(); }
   std::vector<Samples> take() { return std::move(all_); }
 
  private:
+  std::string wanted_;  // Today's name; empty: all are.
   std::vector<Samples> all_;
   std::map<std::string, std::size_t> places_;  // By today's name.
 };
@@ -61,6 +69,39 @@ bool has_histogram(const CellData& cell, const std::string& name) {
   });
 }
 
+void add_metrics(const CellData& cell, SampleSet& all) {
+  for (const RepetitionRecord& record : cell.repetitions) {
+    for (const Metric& metric : record.metrics) {
+      Samples* samples = all.entry(metric.name, metric.unit, metric.better);
+      if (samples == nullptr) continue;
+      if (!metric.value) {
+        samples->because = metric.because;
+        continue;
+      }
+      samples->values.push_back(*metric.value);
+      samples->repetitions.push_back(record.repetition);
+    }
+  }
+}
+
+void add_percentiles(const CellData& cell, SampleSet& all) {
+  for (const RepetitionRecord& record : cell.repetitions) {
+    for (const NamedHistogram& named : record.histograms) {
+      for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
+        const std::string name = percentile_name(named.name, kPercentiles[i]);
+        Samples* samples = all.entry(name, named.unit, named.better);
+        if (samples == nullptr) continue;
+        if (named.histogram.empty()) {
+          samples->because = "nothing was recorded";
+          continue;
+        }
+        samples->values.push_back(static_cast<double>(named.histogram.percentile(i)));
+        samples->repetitions.push_back(record.repetition);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string percentile_name(const std::string& histogram, double percent) {
@@ -69,38 +110,17 @@ std::string percentile_name(const std::string& histogram, double percent) {
 
 std::vector<Samples> samples_of(const CellData& cell) {
   SampleSet all;
-  for (const RepetitionRecord& record : cell.repetitions) {
-    for (const Metric& metric : record.metrics) {
-      Samples& samples = all.entry(metric.name, metric.unit, metric.better);
-      if (!metric.value) {
-        samples.because = metric.because;
-        continue;
-      }
-      samples.values.push_back(*metric.value);
-      samples.repetitions.push_back(record.repetition);
-    }
-  }
-  for (const RepetitionRecord& record : cell.repetitions) {
-    for (const NamedHistogram& named : record.histograms) {
-      for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
-        const std::string name = percentile_name(named.name, kPercentiles[i]);
-        Samples& samples = all.entry(name, named.unit, named.better);
-        if (named.histogram.empty()) {
-          samples.because = "nothing was recorded";
-          continue;
-        }
-        samples.values.push_back(static_cast<double>(named.histogram.percentile(i)));
-        samples.repetitions.push_back(record.repetition);
-      }
-    }
-  }
+  add_metrics(cell, all);
+  add_percentiles(cell, all);
   return all.take();
 }
 
+// A caller asks for one of a hundred: the others are not even made.
 Samples samples_of(const CellData& cell, const std::string& name) {
-  for (Samples& samples : samples_of(cell)) {
-    if (same_metric(samples.name, name)) return std::move(samples);
-  }
+  SampleSet one(name);
+  add_metrics(cell, one);
+  if (one.empty()) add_percentiles(cell, one);
+  if (!one.empty()) return std::move(one.take().front());
   if (name.ends_with(kMean)) {
     const std::string histogram = name.substr(0, name.size() - kMean.size());
     if (has_histogram(cell, histogram)) return means_of(cell, histogram);

@@ -12,6 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kLongestValue = 256 << 20;
+// A file can be longer than the disk that its copy would fill.
+constexpr std::uintmax_t kMostCopiedBytes = std::uintmax_t{1} << 30;
 // Of SQLite's virtual machine: what reading takes at the most, with room to spare.
 constexpr int kStepsPerLook = 1'000'000;
 constexpr std::uint64_t kSteps = 500'000'000;
@@ -93,9 +95,16 @@ class Database::Copy {
       return fail("no folder for a copy can be made in {}", name);
     }
     const std::shared_ptr<const Copy> copy(new Copy(name));
+    std::uintmax_t left = kMostCopiedBytes;
     for (const char* end : {"", "-journal", "-wal"}) {
       const fs::path from = path.string() + end;
       if (*end != '\0' && !fs::exists(from, error)) continue;
+      const std::uintmax_t bytes = fs::file_size(from, error);
+      if (error || bytes > left) {
+        return fail("{}: has more than the {} bytes that are copied at the most", from.string(),
+                    kMostCopiedBytes);
+      }
+      left -= bytes;
       if (!fs::copy_file(from, copy->database().string() + end, error)) {
         return fail("{}: cannot be copied to {}: {}", from.string(), name, error.message());
       }

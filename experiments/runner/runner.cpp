@@ -105,22 +105,12 @@ Result<results::RunWriter> open_writer(const plans::Plan& plan, const RunOptions
   return results::RunWriter::create(std::move(setup));
 }
 
-// Too little is left for the results of a few repetitions.
-bool disk_full(const std::filesystem::path& directory) {
-  constexpr std::uintmax_t kLittle = std::uintmax_t{4} << 20;
-  std::error_code error;
-  const auto space = std::filesystem::space(directory, error);
-  return !error && space.available < kLittle;
-}
-
 // What there is of a run that was finished and is asked to go on: it is not touched.
 Result<std::optional<RunOutcome>> finished_before(const plans::Plan& plan,
                                                   const RunOptions& options) {
   if (options.resume.empty()) return std::nullopt;
   // What cannot be read is for the resume itself to name.
-  const auto text = read_whole_file(options.resume / "manifest.json");
-  if (!text) return std::nullopt;
-  const auto manifest = results::manifest_from_json(*text, "manifest.json");
+  const auto manifest = results::read_manifest(options.resume);
   if (!manifest || manifest->outcome != "finished" || manifest->plan_hash != plan.hash()) {
     return std::nullopt;
   }
@@ -359,7 +349,7 @@ class PlanRun {
   Status with_room(Store&& store) {
     Status stored = store();
     bool gave_up = false;
-    while (!stored && trace_ != nullptr && disk_full(writer_.directory()) &&
+    while (!stored && trace_ != nullptr && lacks_room(writer_.directory()) &&
            trace_->give_up_newest()) {
       gave_up = true;
       tracing_ = false;

@@ -30,6 +30,21 @@ auto open_or_begin(const std::filesystem::path& path,
 
 }  // namespace
 
+bool lacks_room(const std::filesystem::path& directory) {
+  constexpr std::uintmax_t kAlways = std::uintmax_t{4} << 20;
+  // results.json says in text what the database has in four to five times less.
+  constexpr std::uintmax_t kTimes = 8;
+  std::error_code error;
+  const auto space = std::filesystem::space(directory, error);
+  if (error) return false;
+  std::uintmax_t results = 0;
+  for (const char* name : {"results.sqlite", "results.sqlite-wal"}) {
+    const auto bytes = std::filesystem::file_size(directory / name, error);
+    if (!error) results += bytes;
+  }
+  return space.available < kAlways + kTimes * results;
+}
+
 Result<TraceFiles> TraceFiles::open(const results::RunWriter& writer,
                                     const std::function<void(const std::string&)>& warn) {
   const auto events_path = writer.trace_path(), pyramid_path = writer.pyramid_path();
@@ -38,7 +53,13 @@ Result<TraceFiles> TraceFiles::open(const results::RunWriter& writer,
              open_or_begin(pyramid_path, warn, [&] { return PyramidWriter::open(pyramid_path); }));
   VIOLET_TRY(auto events, open_or_begin(events_path, warn,
                                         [&] { return EventTraceWriter::open(events_path, info); }));
-  return TraceFiles(std::move(events), std::move(pyramids));
+  TraceFiles files(std::move(events), std::move(pyramids));
+  constexpr Ends kEmpty{EventTraceWriter::kHeaderBytes, 0};
+  const Ends found = files.ends();
+  if (found.events > kEmpty.events || found.pyramids > kEmpty.pyramids) {
+    files.begun_.push_back(kEmpty);
+  }
+  return files;
 }
 
 void TraceFiles::begin_repetition() { begun_.push_back(ends()); }

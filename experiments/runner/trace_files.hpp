@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@
 
 namespace violet {
 
+// Whether the disk of a run directory may be too full for its results: for a few repetitions, and for what is made of
+// them all when the run is closed, results.json.
+bool lacks_room(const std::filesystem::path& directory);
+
 class TraceFiles {
  public:
   static Result<TraceFiles> open(const results::RunWriter& writer,
@@ -26,7 +31,8 @@ class TraceFiles {
   PyramidWriter& pyramids() { return pyramids_; }
   // What follows is one repetition.
   void begin_repetition();
-  // Gives up the newest repetition, or all that there was when the files were opened. False: nothing is left.
+  // Gives up the newest repetition; after those of this process all that there was when the files were opened. False:
+  // nothing is left.
   bool give_up_newest();
 
  private:
@@ -39,7 +45,8 @@ class TraceFiles {
 
   EventTraceWriter events_;
   PyramidWriter pyramids_;
-  std::vector<Ends> begun_;  // Where each repetition begins; the first: where the files do.
+  std::vector<Ends>
+      begun_;  // Where each repetition begins; the first: what earlier processes traced.
 };
 
 }  // namespace violet

@@ -26,7 +26,7 @@ struct FileHeader {
   double started_epoch_s = 0;
   std::uint64_t reserved[3] = {};
 };
-static_assert(sizeof(FileHeader) == 64);
+static_assert(sizeof(FileHeader) == EventTraceWriter::kHeaderBytes);
 
 struct BlockHeader {
   char magic[4] = {'B', 'L', 'C', 'K'};

@@ -128,6 +128,64 @@ std::vector<Foreign> foreign_accesses(std::span<const TraceRecord> records,
   return all;
 }
 
+// A scatter list is as long as its chained records; longer ones are mapped in pieces of this size.
+constexpr std::size_t kMaxList = 128;
+
+// Which maps are replayed as a list. What a list maps is one range of addresses, which goes as a whole and in its
+// order, as dma_unmap_sg() demands. A source may do what no list can: unmap it in parts, in another order or between
+// other buffers, or chain what differs in endpoint or direction. Such segments are mapped one by one.
+class ScatterLists {
+ public:
+  explicit ScatterLists(std::span<const TraceRecord> records) {
+    for (std::size_t i = 0; i < records.size();) {
+      i += records[i].op == TraceOp::kMap ? add_call(records, i) : 1;
+    }
+    for (std::size_t i = 0; i < records.size();) {
+      i += records[i].op == TraceOp::kUnmap ? look_at_unmap(records, i) : 1;
+    }
+  }
+  ScatterLists() = default;
+
+  std::size_t handles() const { return length_.size(); }
+  // How many handles, this one and those after it, are mapped and unmapped together; 0: it is inside of a list.
+  std::size_t length(std::uint32_t handle) const { return length_[handle]; }
+
+ private:
+  static_assert(kMaxList <= 0xff);
+
+  // The handles of a trace are dense and in the order of its maps. Returns the records that it took.
+  std::size_t add_call(std::span<const TraceRecord> records, std::size_t first) {
+    std::size_t end = first + 1;
+    while (end < records.size() && end - first < kMaxList && records[end].op == TraceOp::kMap &&
+           records[end].chained() && records[end].endpoint == records[first].endpoint &&
+           direction_of(records[end].flags) == direction_of(records[first].flags)) {
+      ++end;
+    }
+    length_.push_back(static_cast<std::uint8_t>(end - first));
+    length_.resize(length_.size() + (end - first - 1), 0);
+    return end - first;
+  }
+
+  std::size_t look_at_unmap(std::span<const TraceRecord> records, std::size_t first) {
+    const std::uint32_t handle = records[first].handle;
+    std::uint32_t list = handle;
+    while (length_[list] == 0) --list;
+    const std::size_t length = length_[list];
+    std::size_t whole = 0;
+    while (whole < length && first + whole < records.size() &&
+           records[first + whole].op == TraceOp::kUnmap &&
+           records[first + whole].handle == list + whole &&
+           (whole == 0 || records[first + whole].chained())) {
+      ++whole;
+    }
+    if (whole == length) return length;
+    std::fill_n(length_.begin() + list, length, std::uint8_t{1});
+    return 1;
+  }
+
+  std::vector<std::uint8_t> length_;  // By handle.
+};
+
 class TraceReplay final : public Workload {
  public:
   TraceReplay(Trace trace, const ReplayOptions& options)
@@ -149,8 +207,13 @@ class TraceReplay final : public Workload {
     }
     std::vector<std::uint16_t> mappers;
     foreign_ = foreign_accesses(records_, mappers);
-    live_.resize(mappers.size());
-    find_kept();
+    lists_ = ScatterLists(records_);
+    live_.resize(lists_.handles());
+    // What the trace never unmaps is long-lived: it stays from lap to lap.
+    kept_.assign(live_.size(), true);
+    for (const auto& record : records_) {
+      if (record.op == TraceOp::kUnmap) kept_[record.handle] = false;
+    }
     return {};
   }
 
@@ -163,6 +226,7 @@ class TraceReplay final : public Workload {
       if (options_.paced && !is_time(guest, records_[next_].time_ns)) return StepOutcome::kWaits;
       const bool unmaps = records_[next_].op == TraceOp::kUnmap;
       if (!run_call(guest)) return StepOutcome::kWaits;
+      lag_is_recorded_ = false;
       if (unmaps) break;
       if (calls % kCallsPerLook == 0 && guest.time_is_up()) return StepOutcome::kWaits;
     }
@@ -177,37 +241,15 @@ class TraceReplay final : public Workload {
   std::uint64_t data_errors() const override { return 0; }
 
  private:
-  // A scatter list is as long as its chained records; longer ones are mapped in pieces of this size.
-  static constexpr std::size_t kMaxList = 128;
   static constexpr unsigned kCallsPerLook = 64;
 
   struct Live {
     DmaMapping mapping{};
     std::uint32_t ticket = 0;  // Accesses submitted when its last one was.
     bool mapped = false;
-    std::size_t call = 0;   // First record of the call that mapped it,
-    std::size_t count = 1;  // and how many there are: a list is unmapped as a whole.
   };
 
   enum class Whose { kLap, kAll };
-
-  // What the trace never unmaps is long-lived: it stays from lap to lap, a list as a whole.
-  void find_kept() {
-    std::vector<bool> ends(live_.size());
-    for (const auto& record : records_) {
-      if (record.op == TraceOp::kUnmap) ends[record.handle] = true;
-    }
-    kept_.resize(live_.size());
-    for (std::size_t count = 0; next_ < records_.size(); next_ += count) {
-      count = chain_length();
-      if (records_[next_].op != TraceOp::kMap) continue;
-      const auto call = records_.subspan(next_, count);
-      const bool kept = std::none_of(call.begin(), call.end(),
-                                     [&](const TraceRecord& map) { return ends[map.handle]; });
-      for (const auto& map : call) kept_[map.handle] = kept;
-    }
-    next_ = 0;
-  }
 
   // False: it has to wait, and is begun again where it was left.
   bool run_call(Guest& guest) {
@@ -217,7 +259,8 @@ class TraceReplay final : public Workload {
       ++next_;
       return true;
     }
-    const std::size_t count = chain_length();
+    const std::size_t count =
+        record.op == TraceOp::kMap ? lists_.length(record.handle) : unmap_length();
     if (record.op == TraceOp::kMap) {
       map(guest, count);
     } else if (!unmap(guest, count)) {
@@ -227,11 +270,14 @@ class TraceReplay final : public Workload {
     return true;
   }
 
-  std::size_t chain_length() const {
-    std::size_t end = next_ + 1;
-    while (end < records_.size() && end - next_ < kMaxList && records_[end].chained() &&
-           records_[end].op == records_[next_].op) {
-      ++end;
+  // Of the unmap call at next_, in whole lists.
+  std::size_t unmap_length() const {
+    std::size_t end = next_ + lists_.length(records_[next_].handle);
+    while (end < records_.size() && records_[end].op == TraceOp::kUnmap &&
+           records_[end].chained()) {
+      const std::size_t more = lists_.length(records_[end].handle);
+      if (end - next_ + more > kMaxList) break;
+      end += more;
     }
     return end - next_;
   }
@@ -254,9 +300,8 @@ class TraceReplay final : public Workload {
       return;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      live_[records_[next_ + i].handle] = {mappings_[i], submitted(guest, first.endpoint), true,
-                                           next_, count};
-      forget_foreign(guest, records_[next_ + i].handle);
+      live_[first.handle + i] = {mappings_[i], submitted(guest, first.endpoint), true};
+      forget_foreign(guest, static_cast<std::uint32_t>(first.handle + i));
     }
   }
 
@@ -272,8 +317,7 @@ class TraceReplay final : public Workload {
       mappings_[mapped++] = live.mapping;
       live.mapped = false;
     }
-    if (mapped == 1) guest.dma_unmap(mappings_[0]);
-    if (mapped > 1) guest.dma_unmap_list(std::span(mappings_.data(), mapped));
+    dma_unmap(guest, mapped);
     guest.next_cpu();
     return true;
   }
@@ -346,7 +390,9 @@ class TraceReplay final : public Workload {
     if (lap_start_ == 0) lap_start_ = now_ticks();
     const Ticks due = lap_start_ + ticks_of(time_ns);
     if (!guest.pump_a_while([&] { return now_ticks() >= due; })) return false;
-    guest.histograms().lag_ns.record(ticks_to_ns(now_ticks() - due));
+    if (!std::exchange(lag_is_recorded_, true)) {
+      guest.histograms().lag_ns.record(ticks_to_ns(now_ticks() - due));
+    }
     return true;
   }
 
@@ -364,48 +410,40 @@ class TraceReplay final : public Workload {
 
   // What is still mapped. False when time is up or a device has not finished: the next call goes on.
   bool unmap_all(Guest& guest, Whose whose) {
-    for (std::uint32_t handle = 0; handle < live_.size(); ++handle) {
-      Live& live = live_[handle];
-      if (!live.mapped || (whose == Whose::kLap && kept_[handle])) continue;
-      const bool gone = live.count == 1 ? unmap_one(guest, handle) : unmap_list(guest, live);
-      if (!gone) return false;
-      if (handle % kCallsPerLook == 0 && guest.time_is_up()) return false;
+    for (std::uint32_t handle = 0; handle < live_.size();) {
+      const std::size_t count = lists_.length(handle);
+      const bool stays = whose == Whose::kLap && kept_[handle];
+      if (live_[handle].mapped && !stays && !unmap_list(guest, handle, count)) return false;
+      const std::uint32_t looked = handle / kCallsPerLook;
+      handle += static_cast<std::uint32_t>(count);
+      if (handle / kCallsPerLook != looked && guest.time_is_up()) return false;
     }
     return true;
   }
 
-  bool unmap_one(Guest& guest, std::uint32_t handle) {
-    if (!wait_for_accesses(guest, handle)) return false;
-    live_[handle].mapped = false;
-    guest.dma_unmap(live_[handle].mapping);
+  bool unmap_list(Guest& guest, std::uint32_t first, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!wait_for_accesses(guest, static_cast<std::uint32_t>(first + i))) return false;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      mappings_[i] = live_[first + i].mapping;
+      live_[first + i].mapped = false;
+    }
+    dma_unmap(guest, count);
     return true;
   }
 
-  // What is still mapped of the list that one call mapped.
-  bool unmap_list(Guest& guest, const Live& one) {
-    const auto [call, count] = std::pair(one.call, one.count);
-    const auto of_it = [wanted = call](const Live& live) {
-      return live.mapped && live.call == wanted;
-    };
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t handle = records_[call + i].handle;
-      if (of_it(live_[handle]) && !wait_for_accesses(guest, handle)) return false;
-    }
-    std::size_t mapped = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      Live& live = live_[records_[call + i].handle];
-      if (!of_it(live)) continue;
-      mappings_[mapped++] = live.mapping;
-      live.mapped = false;
-    }
-    guest.dma_unmap_list(std::span(mappings_.data(), mapped));
-    return true;
+  // The first `count` of mappings_.
+  void dma_unmap(Guest& guest, std::size_t count) {
+    if (count == 1) guest.dma_unmap(mappings_[0]);
+    if (count > 1) guest.dma_unmap_list(std::span(mappings_.data(), count));
   }
 
   Trace trace_;
   ReplayOptions options_;
   std::span<const TraceRecord> records_;
   std::vector<GuestPhys> phys_;
+  ScatterLists lists_;
   std::vector<Live> live_;  // By handle.
   std::vector<bool> kept_;  // By handle: it has no end.
   std::vector<Foreign> foreign_;
@@ -413,6 +451,8 @@ class TraceReplay final : public Workload {
   std::array<DmaMapping, kMaxList> mappings_{};
   std::size_t next_ = 0;
   std::uint32_t accessed_ = 0;  // Bytes of the access at next_ that are submitted.
+  bool lag_is_recorded_ =
+      false;  // Of the call at next_, which may have to wait for its devices, too.
   Ticks lap_start_ = 0;
 };
 

@@ -2,17 +2,19 @@
 
 #include <QCoreApplication>
 #include <QDir>
-#include <QFile>
 #include <QFileInfo>
 #include <QRegularExpression>
 #include <QSaveFile>
 #include <QStandardPaths>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/files.hpp"
+#include "experiments/results/run_directory.hpp"
+
 namespace violet::gui {
 namespace {
 
-constexpr qint64 kMostBytes = 1 << 20;
+constexpr std::uint64_t kMostBytes = 1 << 20;  // Of a plan.
 
 QString fromEnvironmentOr(const char* name, const QString& otherwise) {
   const QString value = qEnvironmentVariable(name);
@@ -73,10 +75,11 @@ QString planDescription(const QString& text) {
 }
 
 QStringList overridesOf(const QString& run_directory) {
-  QFile file(run_directory + QStringLiteral("/resolved.json"));
-  if (!file.open(QIODevice::ReadOnly)) return {};
-  const QByteArray bytes = file.readAll();
-  const auto resolved = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  // Of a run from elsewhere it may be a pipe.
+  const auto text =
+      read_whole_file(run_directory.toStdString() + "/resolved.json", results::kMostResolvedBytes);
+  if (!text) return {};
+  const auto resolved = nlohmann::json::parse(*text, nullptr, false);
   const auto found = resolved.is_object() ? resolved.find("overrides") : resolved.end();
   if (found == resolved.end() || !found->is_array()) return {};
   QStringList overrides;
@@ -87,17 +90,13 @@ QStringList overridesOf(const QString& run_directory) {
 }
 
 bool readText(const QString& path, QString& text, QString& error) {
-  QFile file(path);
-  if (!file.open(QIODevice::ReadOnly)) {
-    error = QStringLiteral("%1: cannot be opened: %2").arg(path, file.errorString());
+  // A run's plan.toml may be anything, a pipe for example.
+  const auto bytes = read_whole_file(path.toStdString(), kMostBytes);
+  if (!bytes) {
+    error = QString::fromStdString(bytes.error().message);
     return false;
   }
-  const QByteArray bytes = file.read(kMostBytes + 1);
-  if (bytes.size() > kMostBytes) {
-    error = QStringLiteral("%1: has more than 1 MiB and is no plan").arg(path);
-    return false;
-  }
-  text = QString::fromUtf8(bytes);
+  text = QString::fromStdString(*bytes);
   return true;
 }
 

@@ -1,0 +1,234 @@
+// Replay of random valid traces on every strategy: whatever a trace maps together and unmaps apart, each access finds
+// its buffer mapped and in the end everything is unmapped once.
+#include <gtest/gtest.h>
+
+#include "datasets/trace_samples.hpp"
+#include "engine/base/rng.hpp"
+#include "experiments/strategies/strategy_rig.hpp"
+#include "experiments/workloads/guest.hpp"
+#include "experiments/workloads/workloads.hpp"
+
+namespace violet::trace_replay_test {
+namespace {
+
+using datasets::Trace;
+using datasets::TraceOp;
+using datasets::TraceRecord;
+
+// What a mock device translates.
+class RigPort final : public DmaPort {
+ public:
+  RigPort(const StrategyRig& rig, EndpointId endpoint) : rig_(rig), endpoint_(endpoint) {}
+
+  std::size_t run(std::span<DmaOp> ops) override {
+    std::size_t good = 0;
+    for (DmaOp& op : ops) {
+      bool mapped = true;
+      for (std::uint64_t at = op.iova.value; at < op.iova.value + op.bytes; at = (at | 4095) + 1) {
+        mapped = mapped && probe({at}, op.access);
+      }
+      op.result = mapped ? DmaResult::kOk : DmaResult::kFaultMapping;
+      good += mapped ? 1 : 0;
+    }
+    return good;
+  }
+  bool probe(Iova iova, Access access) override {
+    return rig_.guest.device.translate(endpoint_, iova, access).has_value();
+  }
+  IotlbReaderStats stats() const override { return {}; }
+
+ private:
+  const StrategyRig& rig_;
+  EndpointId endpoint_;
+};
+
+Trace trace_of(const std::vector<TraceRecord>& records) {
+  auto trace =
+      datasets::trace_of_bytes(datasets::bytes_of(datasets::sample_trace(records)), "sample");
+  EXPECT_TRUE(trace) << (trace ? "" : trace.error().message);
+  const Status valid = datasets::validate_trace(*trace);
+  EXPECT_TRUE(valid) << (valid ? "" : valid.error().message);
+  return *std::move(trace);
+}
+
+// Two replay endpoints on a strategy.
+struct Replay {
+  Replay(Trace trace, const std::string& strategy, const ReplayOptions& options = {},
+         bool polled = true)
+      : rig({.strategy = strategy},
+            [&](StrategyContext context) {
+              context.groups = replay_groups(trace);
+              auto made = make_strategy(strategy, std::move(context), {});
+              VIOLET_CHECK(made);
+              return *std::move(made);
+            }),
+        guest({.strategy = *rig.strategy,
+               .memory = rig.guest.memory,
+               .pages = *rig.guest.pages,
+               .counters = rig.guest.counters,
+               .histograms = histograms,
+               .probe = {},
+               .deadline = deadline,
+               .endpoints = {{.id = EndpointId{0}, .model = &devices[0], .replay = &devices[0]},
+                             {.id = EndpointId{1}, .model = &devices[1], .replay = &devices[1]}}}),
+        workload(make_trace_replay(std::move(trace), options)) {
+    for (std::uint16_t i = 0; i < 2; ++i) guest.endpoint(i).shared = polled;
+    const Status prepared = workload->prepare(guest);
+    EXPECT_TRUE(prepared) << (prepared ? "" : prepared.error().message);
+  }
+
+  StrategyRig rig;
+  RigPort ports[2] = {{rig, EndpointId{0}}, {rig, EndpointId{1}}};
+  ReplayEndpoint devices[2] = {ReplayEndpoint(ports[0]), ReplayEndpoint(ports[1])};
+  GuestHistograms histograms;
+  Deadline deadline;
+  Guest guest;
+  std::unique_ptr<Workload> workload;
+};
+
+// Maps of several pieces, some with accesses between them, some that change endpoint or direction on the way; unmaps of
+// anything that is mapped, whole lists and parts, in any order.
+class RandomTrace {
+ public:
+  explicit RandomTrace(std::uint64_t seed) : rng_(seed), group_(rng_.chance(0.5)) {}
+
+  std::vector<TraceRecord> make(std::size_t calls) {
+    for (std::size_t i = 0; i < calls; ++i) {
+      if (live_.empty() || (live_.size() < 400 && rng_.chance(0.4))) {
+        map();
+      } else if (rng_.chance(0.5)) {
+        unmap();
+      } else {
+        access(live_[rng_.below(live_.size())]);
+      }
+    }
+    if (!live_.empty()) unmap();
+    return records_;
+  }
+
+ private:
+  void add(TraceRecord record, TraceOp op, bool chained) {
+    record.op = op;
+    record.time_ns = time_ns_ += rng_.below(3);
+    record.flags =
+        static_cast<std::uint8_t>((record.flags & 3) | (chained ? datasets::kChained : 0));
+    records_.push_back(record);
+  }
+
+  void map() {
+    const std::size_t pieces = rng_.chance(0.05) ? 100 + rng_.below(100) : 1 + rng_.below(6);
+    auto endpoint = static_cast<std::uint16_t>(rng_.below(2));
+    auto flags = static_cast<std::uint8_t>(1 + rng_.below(3));
+    for (std::size_t i = 0; i < pieces; ++i) {
+      if (rng_.chance(0.02)) endpoint ^= 1;
+      if (rng_.chance(0.02)) flags = static_cast<std::uint8_t>(1 + rng_.below(3));
+      TraceRecord record{};
+      record.page = rng_.below(512) * 4096 + (rng_.chance(0.5) ? rng_.below(4096) : 0);
+      record.handle = handles_++;
+      record.bytes = static_cast<std::uint32_t>(1 + rng_.below(8192));
+      record.endpoint = endpoint;
+      record.flags = flags;
+      add(record, TraceOp::kMap, i > 0);
+      live_.push_back(record);
+      if (rng_.chance(0.05)) access(record);
+    }
+  }
+
+  void unmap() {
+    const std::size_t pieces =
+        std::min<std::size_t>(live_.size(), rng_.chance(0.1) ? live_.size() : 1 + rng_.below(8));
+    const bool in_order = rng_.chance(0.7);
+    std::size_t at = rng_.below(live_.size() - pieces + 1);
+    for (std::size_t i = 0; i < pieces; ++i) {
+      if (!in_order) at = rng_.below(live_.size());
+      add(live_[at], TraceOp::kUnmap, i > 0);
+      live_.erase(live_.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+  }
+
+  void access(TraceRecord record) {
+    record.offset = static_cast<std::uint32_t>(rng_.below(record.bytes));
+    record.bytes = static_cast<std::uint32_t>(1 + rng_.below(record.bytes - record.offset));
+    if (group_ && rng_.chance(0.3)) record.endpoint ^= 1;
+    if ((record.flags & 3) == 3) record.flags = static_cast<std::uint8_t>(1 + rng_.below(2));
+    add(record, TraceOp::kAccess, false);
+  }
+
+  Rng rng_;
+  bool group_;  // Each endpoint accesses what the other one mapped, too.
+  std::uint64_t time_ns_ = 0;
+  std::uint32_t handles_ = 0;
+  std::vector<TraceRecord> live_, records_;
+};
+
+void expect_replays(const Trace& trace, Replay& replay, std::size_t laps) {
+  const std::size_t operations = trace.header().unmap_calls * laps;
+  for (std::size_t done = 0, steps = 0; done < operations; ++steps) {
+    ASSERT_LT(steps, 100 * operations + 100);
+    done += replay.workload->step(replay.guest) == StepOutcome::kDone ? 1 : 0;
+  }
+  replay.workload->finish(replay.guest);
+  replay.rig.strategy->drain();
+  for (const auto& device : replay.devices) {
+    EXPECT_EQ(device.dma_errors(), 0u);
+    EXPECT_EQ(device.submitted(), device.completed());
+  }
+  EXPECT_EQ(replay.rig.guest.counters.map_failures, 0u);
+  EXPECT_EQ(replay.rig.guest.counters.failed_requests, 0u);
+  EXPECT_EQ(replay.rig.guest.counters.maps, replay.rig.guest.counters.unmaps);
+}
+
+TEST(TraceReplay, AnythingThatATraceMapsTogetherMayBeUnmappedApart) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    for (const auto& info : strategies()) {
+      SCOPED_TRACE(fmt::format("seed {}, strategy {}", seed, info.name));
+      const auto records = RandomTrace(seed).make(60 + seed * 2);
+      Replay replay(trace_of(records), std::string(info.name));
+      expect_replays(trace_of(records), replay, 2);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TraceRecord record_of(TraceOp op, std::uint32_t handle, std::uint8_t flags) {
+  return {0, handle * std::uint64_t{4096}, handle, 4096, 0, 0, op, flags};
+}
+
+// A list of four that its source unmaps from the middle.
+TEST(TraceReplay, AListThatIsUnmappedInPartsIsMappedPieceByPiece) {
+  constexpr std::uint8_t kBoth = 3, kNext = kBoth | datasets::kChained;
+  std::vector<TraceRecord> records;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    records.push_back(record_of(TraceOp::kMap, i, i == 0 ? kBoth : kNext));
+  }
+  records.push_back(record_of(TraceOp::kUnmap, 1, kBoth));
+  records.push_back(record_of(TraceOp::kUnmap, 0, kBoth));
+  Replay apart(trace_of(records), "strict");
+  expect_replays(trace_of(records), apart, 1);
+  EXPECT_EQ(apart.rig.guest.counters.maps, 4u);
+
+  records.resize(4);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    records.push_back(record_of(TraceOp::kUnmap, i, i == 0 ? kBoth : kNext));
+  }
+  Replay whole(trace_of(records), "strict");
+  expect_replays(trace_of(records), whole, 1);
+  EXPECT_EQ(whole.rig.guest.counters.maps, 1u);
+}
+
+// An unmap waits for a device that takes its time; the call's lag is that of its begin.
+TEST(TraceReplay, TheLagOfACallThatWaitsIsRecordedOnce) {
+  const std::vector<TraceRecord> records{record_of(TraceOp::kMap, 0, 3),
+                                         record_of(TraceOp::kAccess, 0, datasets::kDeviceReads),
+                                         record_of(TraceOp::kUnmap, 0, 3)};
+  Replay replay(trace_of(records), "strict", {.paced = true}, false);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(replay.workload->step(replay.guest), StepOutcome::kWaits);
+  }
+  replay.devices[0].poll(1);
+  EXPECT_EQ(replay.workload->step(replay.guest), StepOutcome::kDone);
+  EXPECT_EQ(replay.histograms.lag_ns.snapshot().total(), records.size());
+}
+
+}  // namespace
+}  // namespace violet::trace_replay_test
