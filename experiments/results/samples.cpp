@@ -61,6 +61,37 @@ bool has_histogram(const CellData& cell, const std::string& name) {
   });
 }
 
+const Samples* samples_called(const std::vector<Samples>& all, std::string_view name) {
+  const auto at = std::find_if(all.begin(), all.end(), [name](const Samples& samples) {
+    return same_metric(samples.name, name);
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
+bool any_above_zero(const std::vector<Samples>& all, std::string_view name) {
+  const Samples* samples = samples_called(all, name);
+  return samples != nullptr && std::any_of(samples->values.begin(), samples->values.end(),
+                                           [](double value) { return value > 0; });
+}
+
+// Where unmaps leave the guest's own pages reachable by design, none is ever counted as stale: that is no zero.
+void forget_uncounted_pages(std::vector<Samples>& all) {
+  constexpr std::string_view kCounts[] = {"mean_stale_pages", "mean_stale_pages_lower_bound",
+                                          "peak_stale_pages"};
+  if (!any_above_zero(all, "persistent_unmaps")) return;
+  if (any_above_zero(all, "bytes_copied_per_operation")) return;  // What is reachable is a copy.
+  if (any_above_zero(all, "mean_stale_pages")) return;            // Some were counted.
+  for (Samples& samples : all) {
+    const bool counts =
+        std::any_of(std::begin(kCounts), std::end(kCounts),
+                    [&](std::string_view name) { return same_metric(samples.name, name); });
+    if (!counts) continue;
+    samples.values.clear();
+    samples.repetitions.clear();
+    samples.because = "its unmaps leave the pages reachable by design, and none is counted";
+  }
+}
+
 }  // namespace
 
 std::string percentile_name(const std::string& histogram, double percent) {
@@ -94,7 +125,9 @@ std::vector<Samples> samples_of(const CellData& cell) {
       }
     }
   }
-  return all.take();
+  std::vector<Samples> samples = all.take();
+  forget_uncounted_pages(samples);
+  return samples;
 }
 
 Samples samples_of(const CellData& cell, const std::string& name) {
