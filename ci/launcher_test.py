@@ -94,12 +94,19 @@ class LauncherTest(unittest.TestCase):
         self.expect(0, "demo")
         self.assertGreater(stamp.stat().st_mtime_ns, built)
 
-    def test_help_of_the_application_needs_no_build(self):
+    def test_how_a_verb_is_called_can_be_read_before_it_is_built(self):
         self.write("gui/app/help.txt", "usage: violet gui\n")
+        self.write("experiments/cli/help/run.txt", "usage: violet run\n")
+        self.write("experiments/cli/help/guest.txt", "usage: violet guest\n")
+        self.write("experiments/cli/help/guest-capture.txt", "usage: violet guest capture\n")
         for question in ("--help", "-h"):
-            done = self.expect(0, "gui", question)
-            self.assertEqual((done.stdout, done.stderr), ("usage: violet gui\n", ""))
-        self.assertFalse((self.root / "build").exists())
+            for words in (("gui",), ("run",), ("guest",), ("guest", "capture")):
+                done = self.expect(0, *words, question)
+                self.assertEqual((done.stdout, done.stderr), (f"usage: violet {' '.join(words)}\n", ""))
+        self.assertIn("there is no verb 'rnu'", self.expect(2, "rnu", "--help").stderr)
+        self.assertFalse((self.root / "build/release/bin").exists())
+        self.expect(0, "demo")
+        self.assertEqual(self.expect(0, "run", "--help").stdout, "run|--help|", "the program's own where it is built")
 
     def test_changes_are_built_even_by_an_older_file(self):
         self.expect(0, "demo")

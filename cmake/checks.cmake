@@ -17,6 +17,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   violet_check(clang slow ci/check_clang.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
   violet_check(readme slow ci/check_readme.py ${CMAKE_SOURCE_DIR})
 endif()
+if(TARGET violet AND NOT VIOLET_SANITIZE)
+  violet_check(help style ci/check_help.py ${CMAKE_SOURCE_DIR} $<TARGET_FILE:violet>)
+endif()
 if(TARGET violet_gui)
   # Names of the programs and not targets: where the build left them out, the test says so and is skipped.
   violet_check(gui_window slow gui/app/xvfb_window_test.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/violet_gui

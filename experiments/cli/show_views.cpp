@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "experiments/query/event_text.hpp"
 
@@ -261,15 +262,18 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   table.columns = {{"mapped", "s", true}, {"unmapped", "s"}, {"unreachable", "s"},
                    {"window", "ns"},      {"bytes", "B"},    {"rights", {}},
                    {"endpoint", {}},      {"probes", "1"},   {"reached", "1"}};
-  const auto moment = [](const std::optional<Nanos>& at, const char* because) {
-    return at ? number(seconds(*at)) : unknown(because);
+  // Until when it is known that something has not happened.
+  const bool all = answer.searched.to == std::numeric_limits<Nanos>::max();
+  const std::string until = all ? "the end" : time_text(answer.searched.to);
+  const auto moment = [&until](const std::optional<Nanos>& at, const char* state) {
+    return at ? number(seconds(*at)) : unknown(fmt::format("{} {}", state, until));
   };
   for (const auto& life : answer.lifetimes) {
     const bool ended = life.unmapped && life.unreachable;
     table.rows.push_back(
-        {number(seconds(life.mapped)), moment(life.unmapped, "still mapped at the end"),
-         moment(life.unreachable,
-                life.persistent ? "stays reachable by design" : "still reachable at the end"),
+        {number(seconds(life.mapped)), moment(life.unmapped, "still mapped at"),
+         life.persistent ? unknown("stays reachable by design")
+                         : moment(life.unreachable, "still reachable at"),
          ended ? number(static_cast<double>(std::max<Nanos>(0, *life.unreachable - *life.unmapped)))
                : unknown("not ended"),
          number(std::uint64_t{life.bytes}), Text{to_text(life.granted)},
@@ -291,14 +295,19 @@ Result<Table> topology_table(const CellQueries& cell, const ViewRequest& request
       {"endpoint", {}, true}, {"domain", {}}, {"mappings", "1"}, {"reserved regions", "1"}};
   for (const auto& endpoint : state.endpoints) {
     const auto domain = std::find_if(state.domains.begin(), state.domains.end(),
-                                     [&](const auto& one) { return endpoint.domain == one.id; });
-    Quantity mappings = unknown("not attached");
-    if (endpoint.domain) mappings = unknown(state.because.empty() ? "not known" : state.because);
+                                     [&](const auto& one) { return endpoint.is_in(one.id); });
+    const auto& attachment = endpoint.attachment;
+    const bool none = attachment && !attachment->domain;
+    Quantity mappings = unknown(none                    ? "not attached"
+                                : state.because.empty() ? "not known"
+                                                        : state.because);
     if (domain != state.domains.end() && domain->mapping_count) {
       mappings = number(*domain->mapping_count);
     }
     table.rows.push_back({Text{fmt::format("{:#x}", endpoint.id)},
-                          Text{endpoint.domain ? fmt::format("{}", *endpoint.domain) : "none"},
+                          Text{!attachment ? "not known"
+                               : none      ? "none"
+                                           : fmt::format("{}", *attachment->domain)},
                           std::move(mappings), number(std::uint64_t{endpoint.regions.size()})});
   }
   if (!state.because.empty()) table.notes.push_back(state.because);

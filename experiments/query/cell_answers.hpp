@@ -49,7 +49,7 @@ class CellAnswers : public CellQueries {
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
     return held([&](const CellData& cell) { return ask_engine(cell, window, columns); });
   }
-  std::vector<FaultLine> faults(TimeWindow window, std::size_t most) const override {
+  FaultLines faults(TimeWindow window, std::size_t most) const override {
     return held([&](const CellData& cell) { return ask_faults(cell, window, most); });
   }
   std::uint64_t count_events(TimeWindow window, const Filter& filter) const override {

@@ -76,7 +76,7 @@ PageLifetimes ask_page_lifetimes(const CellData& cell, Iova page, Nanos at, std:
 LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query);
 ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& query);
 EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t columns);
-std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::size_t most);
+FaultLines ask_faults(const CellData& cell, TimeWindow window, std::size_t most);
 TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings);
 
 }  // namespace violet::query

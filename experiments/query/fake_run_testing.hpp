@@ -20,6 +20,7 @@ class FakeCell : public CellQueries {
   std::vector<EventLine> lines;
   TopologyState state;
   float operations_per_s = 1000, stale = 0, p99_ns = 500;
+  std::uint64_t persistent_unmaps = 0;  // Then no unmap ends anything.
 
   CellInfo info() const override { return about; }
   std::uint64_t version() const override { return 1; }
@@ -48,15 +49,20 @@ class FakeCell : public CellQueries {
     ExposureColumns answer;
     answer.query = query;
     answer.stale_pages = flat(query.columns, stale);
+    if (persistent_unmaps > 0) answer.unmaps.emplace().persistent = persistent_unmaps;
     return answer;
   }
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
     EngineColumns answer;
     answer.window = window;
     answer.workload_per_s = flat(columns, operations_per_s);
+    for (std::uint32_t i = 0; i < columns; ++i) {  // Nothing is known of other times.
+      const Nanos from = window.from + window.length() / columns * i;
+      if (!about.whole.contains(from)) answer.workload_per_s[i] = {};
+    }
     return answer;
   }
-  std::vector<FaultLine> faults(TimeWindow, std::size_t) const override { return {}; }
+  FaultLines faults(TimeWindow, std::size_t) const override { return {}; }
   std::uint64_t count_events(TimeWindow window, const Filter& filter) const override {
     return events(window, filter, 0, lines.size()).size();
   }

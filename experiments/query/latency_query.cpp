@@ -262,6 +262,15 @@ const char* name_of(Operation operation) {
   return kNames[static_cast<std::size_t>(operation)];
 }
 
+// Whether any was recorded, timed or not.
+bool was_recorded(const CellData& cell, Operation operation) {
+  constexpr std::array<EventKind, kOperations> kKinds{EventKind::kDmaMap, EventKind::kDmaUnmap,
+                                                      EventKind::kTranslate, EventKind::kFault};
+  const auto kind = static_cast<std::size_t>(kKinds[static_cast<std::size_t>(operation)]);
+  return std::any_of(cell.pyramid.buckets.begin(), cell.pyramid.buckets.end(),
+                     [kind](const PyramidBucket& bucket) { return bucket.kinds[kind] > 0; });
+}
+
 std::string why_nothing(const CellData& cell, const LatencyQuery& query) {
   if (!has_operation(query.filter, query.operation)) {
     return fmt::format("the filter leaves {} out", name_of(query.operation));
@@ -270,6 +279,9 @@ std::string why_nothing(const CellData& cell, const LatencyQuery& query) {
   const bool ever = std::any_of(
       cell.pyramid.buckets.begin(), cell.pyramid.buckets.end(),
       [operation](const PyramidBucket& bucket) { return bucket.timed[operation].count > 0; });
+  if (!ever && !was_recorded(cell, query.operation)) {
+    return fmt::format("no {} were recorded in this cell", name_of(query.operation));
+  }
   if (!ever) return fmt::format("this run did not time {}", name_of(query.operation));
   const bool narrowed = query.filter.range || !query.filter.endpoints.empty();
   return fmt::format("no {} {}were timed in this window", name_of(query.operation),

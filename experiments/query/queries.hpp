@@ -78,9 +78,8 @@ struct Column {
   bool known() const { return count > 0 || seen; }
 };
 
-// What an answer is about. One that was read from the events is about the window that was asked for. One
-// from the summary is about whole bins of it, all that the window touches: it may reach beyond the window,
-// and when in a bin something happened is not known.
+// What an answer is about: read from the events, the window that was asked for; from the summary, all whole
+// bins that the window touches, and when in a bin something happened is not known.
 struct Resolution {
   TimeWindow about;
   std::optional<Nanos> bin;  // Nothing: event by event.
@@ -115,11 +114,9 @@ struct EngineColumns {
   std::vector<Column> hits_per_s, misses_per_s;
   std::vector<Column> invalidations_per_s, grace_periods_per_s, parked_per_s;
   std::vector<Column> kicks_per_s, flushes_per_s;
-  // Operations of the workload; empty: not sampled. Calls on mappings that stay are not all events, so
-  // that these cannot be counted from them.
+  // Operations of the workload, which events alone do not tell; empty: not sampled.
   std::vector<Column> workload_per_s;
-  Resolution
-      resolution;  // Of kicks and flushes; all others are samples, which carry their own times.
+  Resolution resolution;  // Of kicks and flushes; samples carry their own times.
 };
 
 struct FaultLine {
@@ -127,6 +124,11 @@ struct FaultLine {
   std::uint32_t endpoint = 0;
   std::uint8_t reason = 0;  // protocol::FaultReason
   std::uint64_t address = 0;
+};
+
+struct FaultLines {
+  std::vector<FaultLine> lines;  // In order of time; where they are not all, evenly chosen.
+  std::string because;           // Why these are not all; empty: no other happened in the window.
 };
 
 // ---- churn
@@ -178,14 +180,13 @@ struct PageLifetimes {
   std::vector<Lifetime> lifetimes;  // In order; the one at the asked time is `current`.
   // Nothing: it was not mapped before that moment, or the moment is not `searched`.
   std::optional<std::size_t> current;
-  bool truncated =
-      false;  // More lifetimes than were asked for, or not all that happened was looked through.
-  TimeWindow searched;  // What was looked through: of other times nothing is said.
+  bool truncated = false;  // There may be more lifetimes.
+  TimeWindow searched;     // What was looked through: of other times nothing is said.
 };
 
 // ---- latency
 
-// Logarithmic bins: bin b covers [low(b), low(b + 1)) nanoseconds, eight to an octave from 8 ns to 2^33.
+// Bin b covers [low(b), low(b + 1)) nanoseconds, eight to an octave from 8 ns to 2^33.
 struct LatencyBins {
   static constexpr unsigned kPerOctave = 8;
   static constexpr unsigned kFirstOctave = 3;
@@ -243,8 +244,7 @@ struct ExposurePages {
   double mean_stale = 0, peak_stale = 0;
 };
 
-// Windows of the unmaps that returned in `resolution.about`: time from return to unreachable. Without those
-// of no length, for which a logarithm has no place: histogram and zero_windows together are `count`.
+// Times from the return of an unmap to unreachable; those of no length are not in the histogram.
 struct ExposureUnmaps {
   Resolution resolution;
   std::array<std::uint64_t, LatencyBins::kCount> histogram{};
@@ -252,12 +252,10 @@ struct ExposureUnmaps {
   std::uint64_t zero_windows = 0;  // Of those: unreachable before the call returned.
   std::uint64_t persistent = 0;    // Unmaps that end nothing by design.
   std::uint64_t open = 0;          // Not executed by the end.
-  // Nothing where there are too few windows for it.
-  std::optional<double> percentile(double percent) const;
+  std::optional<double> percentile(double percent) const;  // Nothing: too few windows for it.
 };
 
-// A rogue endpoint's try at an unmapped address.
-struct ExposureProbe {
+struct ExposureProbe {  // A rogue endpoint's try at an unmapped address.
   Nanos at;
   std::uint64_t address;
   bool reached;
@@ -270,8 +268,7 @@ struct ExposureProbes {
 
 struct ExposureColumns {
   ExposureQuery query;
-  std::vector<Column> stale_pages;  // Empty: see `because`.
-  std::vector<Column> live_pages;
+  std::vector<Column> stale_pages, live_pages;  // Empty: see `because`.
   std::optional<ExposurePages> pages;
   std::optional<ExposureUnmaps> unmaps;
   std::vector<ExposureProbe> shown_probes;  // Thinned to one a column and kind.
@@ -300,10 +297,16 @@ struct TopologyState {
     Permissions permissions = Permissions::kNone;
     Nanos since = 0;
   };
+  struct Attachment {
+    std::optional<std::uint32_t> domain;  // Nothing: it is attached to none.
+    bool operator==(const Attachment&) const = default;
+  };
   struct Endpoint {
     std::uint32_t id = 0;
-    std::optional<std::uint32_t> domain;
+    // What was seen of it last. Nothing: not known, because none of it was seen.
+    std::optional<Attachment> attachment;
     std::vector<Region> regions;
+    bool is_in(std::uint32_t number) const { return attachment && attachment->domain == number; }
   };
   struct Domain {
     std::uint32_t id = 0;
@@ -332,7 +335,7 @@ class CellQueries {
   virtual LatencyGrid latency(const LatencyQuery& query) const = 0;
   virtual ExposureColumns exposure(const ExposureQuery& query) const = 0;
   virtual EngineColumns engine(TimeWindow window, std::uint32_t columns) const = 0;
-  virtual std::vector<FaultLine> faults(TimeWindow window, std::size_t most) const = 0;
+  virtual FaultLines faults(TimeWindow window, std::size_t most) const = 0;
   // How many kept events fit, and some of them.
   virtual std::uint64_t count_events(TimeWindow window, const Filter& filter) const = 0;
   virtual std::vector<EventLine> events(TimeWindow window, const Filter& filter,

@@ -84,7 +84,7 @@ void ask_everything(const CellQueries& cell, TimeWindow window, const Filter& fi
   VIOLET_CHECK(!exposure.unmaps || exposure.unmaps->zero_windows <= exposure.unmaps->count);
   VIOLET_CHECK((exposure.unmaps && exposure.pages) || !exposure.because.empty());
   VIOLET_CHECK(cell.engine(window, columns).queue_depth.size() == columns);
-  VIOLET_CHECK(cell.faults(window, 5).size() <= 5);
+  VIOLET_CHECK(cell.faults(window, 5).lines.size() <= 5);
   const std::uint64_t count = cell.count_events(window, filter);
   VIOLET_CHECK(count <= cell.info().kept_events);
   VIOLET_CHECK(cell.events(window, filter, count / 2, 20).size() <= 20);

@@ -326,6 +326,8 @@ TEST(RecordedRun, F4_MappingsAfterALossAreNotKnown) {
   ASSERT_FALSE(state.domains.empty());
   for (const auto& domain : state.domains) EXPECT_FALSE(domain.mapping_count);
   EXPECT_EQ(state.because, "events were lost before");
+  const FaultLines faults = cell->faults(cell->info().whole, 100'000);
+  EXPECT_EQ(faults.because, "events were lost") << "how many faults are among them is not known";
 }
 
 TEST(RecordedRun, ACutFileOpensAndSaysSo) {

@@ -1,4 +1,6 @@
 // Overview, engine and faults: what happens over time, without looking at pages.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -206,8 +208,34 @@ EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t 
   return out;
 }
 
-std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::size_t most) {
-  std::vector<FaultLine> all;
+namespace {
+
+bool has_gap(const CellData& cell, TimeWindow window) {
+  bool gap = false;
+  for_gaps(cell, window, Columns(window, 1), [&](std::uint32_t) { gap = true; });
+  return gap;
+}
+
+void add_reason(std::string& because, std::string reason) {
+  because += (because.empty() ? "" : "; ") + std::move(reason);
+}
+
+// Of very many faults the summary keeps one in so many; each of them is counted.
+std::string why_not_all(const CellData& cell, TimeWindow window) {
+  const std::uint64_t one_in = cell.pyramid.facts.faults_thinned;
+  if (one_in == 1) return {};
+  std::uint64_t counted = 0;
+  for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos, Nanos) {
+    counted += kinds_of(bucket, EventKind::kFault);
+  });
+  return counted == 0 ? std::string() : fmt::format("one in {} was kept", one_in);
+}
+
+}  // namespace
+
+FaultLines ask_faults(const CellData& cell, TimeWindow window, std::size_t most) {
+  FaultLines out;
+  std::vector<FaultLine>& all = out.lines;
   const TickWindow ticks(cell.base, window);
   if (cell.scans(ticks, false)) {
     cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
@@ -227,11 +255,15 @@ std::vector<FaultLine> ask_faults(const CellData& cell, TimeWindow window, std::
       if (!window.contains(at)) continue;
       all.push_back({at, fault.endpoint, static_cast<std::uint8_t>(fault.reason), fault.address});
     }
+    out.because = why_not_all(cell, window);
   }
-  if (all.size() <= most) return all;
+  if (has_gap(cell, window)) add_reason(out.because, "events were lost");
+  if (all.size() <= most) return out;
+  add_reason(out.because, fmt::format("{} of {}, evenly chosen", most, all.size()));
   std::vector<FaultLine> some;
   for (std::size_t i = 0; i < most; ++i) some.push_back(all[i * all.size() / most]);
-  return some;
+  all = std::move(some);
+  return out;
 }
 
 }  // namespace violet::query

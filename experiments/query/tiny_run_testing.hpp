@@ -197,9 +197,9 @@ class TinyCell : public CellQueries {
     return answer;
   }
 
-  std::vector<FaultLine> faults(TimeWindow window, std::size_t) const override {
+  FaultLines faults(TimeWindow window, std::size_t) const override {
     if (!window.contains(200 * kMs)) return {};
-    return {{200 * kMs, 0x30, 2, 0x1000}};
+    return {{{200 * kMs, 0x30, 2, 0x1000}}, {}};
   }
   std::uint64_t count_events(TimeWindow window, const Filter& filter) const override {
     return fitting(window, filter).size();
@@ -216,7 +216,8 @@ class TinyCell : public CellQueries {
   TopologyState topology(Nanos at, std::size_t) const override {
     TopologyState state;
     state.at = at;
-    state.endpoints = {{0x28, 1, {}}, {0x30, std::nullopt, {}}};
+    using Attachment = TopologyState::Attachment;
+    state.endpoints = {{0x28, Attachment{1}, {}}, {0x30, Attachment{}, {}}};
     state.domains = {{1, {}, 3, true}};
     return state;
   }

@@ -1,6 +1,7 @@
 // The topology query tells which endpoint is in which domain, and what each domain has mapped, at a moment.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "experiments/query/level_replay.hpp"
 
@@ -41,18 +42,23 @@ class TopologyAt {
         return;
     }
   }
-  void finish(std::size_t most) {
+  // `seen_from_start`: no event before the moment is missing.
+  void finish(std::size_t most, bool seen_from_start) {
+    seen_from_start_ = seen_from_start;
     for (const RegionRecord& region : cell_.pyramid.regions) {
       auto& known = regions_[region.endpoint];
       if (region.first > region.last) continue;
       known.push_back({{{region.first}, {region.last}}, static_cast<std::uint8_t>(region.kind)});
     }
     for (const auto& [endpoint, domain] : domain_of_) regions_[endpoint];
+    for (const std::uint32_t endpoint : detached_) regions_[endpoint];
     for (auto& [id, regions] : regions_) {
       TopologyState::Endpoint endpoint;
       endpoint.id = id;
       if (const auto found = domain_of_.find(id); found != domain_of_.end()) {
-        endpoint.domain = found->second;
+        endpoint.attachment = TopologyState::Attachment{found->second};
+      } else if (seen_from_start_ || detached_.contains(id)) {
+        endpoint.attachment = TopologyState::Attachment{};
       }
       endpoint.regions = std::move(regions);
       out_.endpoints.push_back(std::move(endpoint));
@@ -75,6 +81,7 @@ class TopologyAt {
 
  private:
   void detach(std::uint32_t endpoint) {
+    detached_.insert(endpoint);
     const auto found = domain_of_.find(endpoint);
     if (found == domain_of_.end()) return;
     const std::uint32_t domain = found->second;
@@ -104,6 +111,8 @@ class TopologyAt {
   const CellData& cell_;
   TopologyState& out_;
   std::map<std::uint32_t, std::uint32_t> domain_of_;
+  std::set<std::uint32_t> detached_;  // Endpoints that were seen to leave a domain.
+  bool seen_from_start_ = false;
   std::map<std::uint32_t, bool> seen_;  // Domains whose every event was seen.
   std::map<std::uint32_t, std::map<std::uint64_t, TopologyState::Mapping>> mappings_;
   std::map<std::uint32_t, std::vector<TopologyState::Region>> regions_;
@@ -151,7 +160,8 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
     }
   }
   const bool kept = cell.kept_from <= begin && until <= cell.kept_until;
-  if (kept && cell.events->count(begin, until) <= kMostTopologyEvents) {
+  const bool replayed = kept && cell.events->count(begin, until) <= kMostTopologyEvents;
+  if (replayed) {
     bool doubted = !lost;
     cell.events->merge(begin, until, [&](std::uint16_t, const Event& event) {
       if (!doubted && event.at >= *lost) {
@@ -171,7 +181,7 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
   } else {
     out.because = "no single event of this time was kept";
   }
-  state.finish(most_mappings);
+  state.finish(most_mappings, !lost && (replayed || from != nullptr));
   return out;
 }
 

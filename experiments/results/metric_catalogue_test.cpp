@@ -6,6 +6,7 @@
 
 #include "experiments/results/compare.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/samples.hpp"
 
 namespace violet::results {
 namespace {
@@ -30,6 +31,24 @@ TEST(MetricCatalogue, FindsAMetricByItsFormerNameAndByAPercentile) {
   EXPECT_EQ(current_metric_name("nothing"), "nothing");
   EXPECT_TRUE(same_metric("rogue_answered_least", "rogue_hit_rate_lower_bound"));
   EXPECT_FALSE(same_metric("rogue_answered_least", "rogue_hit_rate_upper_bound"));
+}
+
+// Unmaps that end nothing: pages stay reachable, and that none is counted as stale is no zero.
+TEST(Samples, PagesThatStayReachableByDesignAreNoZero) {
+  const auto stale = [](double persistent, double copied, double pages) {
+    CellData cell;
+    RepetitionRecord record;
+    record.metrics = {{"mean_stale_pages", "pages", pages, {}, Better::kLower},
+                      {"persistent_unmaps", "1", persistent, {}, Better::kNeither},
+                      {"bytes_copied_per_operation", "B", copied, {}, Better::kLower}};
+    cell.repetitions.push_back(std::move(record));
+    return samples_of(cell, "mean_stale_pages");
+  };
+  EXPECT_TRUE(stale(10, 0, 0).values.empty());
+  EXPECT_EQ(stale(10, 0, 0).because, kStaysReachable);
+  EXPECT_EQ(stale(10, 2048, 0).values, std::vector<double>{0}) << "what is reachable is a copy";
+  EXPECT_EQ(stale(0, 0, 0).values, std::vector<double>{0}) << "strict";
+  EXPECT_EQ(stale(10, 0, 2.5).values, std::vector<double>{2.5}) << "what was counted stays";
 }
 
 TEST(MetricCatalogue, AMetricIsWrittenWithItsUnitAndDirection) {

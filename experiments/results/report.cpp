@@ -151,6 +151,21 @@ bool worth_naming(const Outlier& outlier, const Samples& samples) {
              kOutlierShare * std::abs(median(samples.values));
 }
 
+// Whether cells are related to a baseline, in a column or, transposed, in a row.
+bool relates(const Table& table) {
+  const auto is_relation = [](const std::string& name) { return name == "relative"; };
+  return std::any_of(table.columns.begin(), table.columns.end(),
+                     [&](const Column& column) { return is_relation(column.name); }) ||
+         std::any_of(table.rows.begin(), table.rows.end(), [&](const std::vector<Item>& row) {
+           const auto* name = row.empty() ? nullptr : std::get_if<Text>(&row.front());
+           return name != nullptr && is_relation(name->text);
+         });
+}
+
+constexpr std::string_view kRelation =
+    "×: an estimate of how the column before it relates, from the ratios of the repetitions, which "
+    "are paired where cells took turns; it need not be the ratio of the medians.";
+
 // One line for all cells that lack a metric for one reason.
 void note_values(const RunData& run, const Table& table, std::vector<std::string>& notes) {
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> missing;
@@ -259,6 +274,9 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
       "\nMedians over the repetitions, with the 95 % interval of the median from 6 repetitions "
       "on;\n"
       "mean: the median of the repetitions' means.\n";
+  if (std::any_of(tables.begin(), tables.end(), relates)) {
+    for (const std::string& line : wrapped(kRelation, options.style.width)) out += line + "\n";
+  }
   if (!report.warnings.empty()) out += "\n";
   std::size_t said = 0;
   for (const std::string& warning : report.warnings) {

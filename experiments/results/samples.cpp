@@ -102,6 +102,37 @@ void add_percentiles(const CellData& cell, SampleSet& all) {
   }
 }
 
+bool any_above_zero(const CellData& cell, std::string_view name) {
+  for (const RepetitionRecord& record : cell.repetitions) {
+    for (const Metric& metric : record.metrics) {
+      if (metric.value.value_or(0) > 0 && same_metric(metric.name, name)) return true;
+    }
+  }
+  return false;
+}
+
+// In older runs the stale pages of off and direct are 0. Where unmaps leave the guest's own pages reachable by design none
+// is ever counted as stale, and that is no zero.
+void forget_uncounted_pages(const CellData& cell, std::vector<Samples>& all) {
+  constexpr std::string_view kCounts[] = {"mean_stale_pages", "mean_stale_pages_lower_bound",
+                                          "peak_stale_pages"};
+  const auto counts = [&](const Samples& samples) {
+    return !samples.values.empty() &&
+           std::any_of(std::begin(kCounts), std::end(kCounts),
+                       [&](std::string_view name) { return same_metric(samples.name, name); });
+  };
+  if (std::none_of(all.begin(), all.end(), counts)) return;
+  if (!any_above_zero(cell, "persistent_unmaps")) return;
+  if (any_above_zero(cell, "bytes_copied_per_operation")) return;  // What is reachable is a copy.
+  if (any_above_zero(cell, "mean_stale_pages")) return;            // Some were counted.
+  for (Samples& samples : all) {
+    if (!counts(samples)) continue;
+    samples.values.clear();
+    samples.repetitions.clear();
+    samples.because = kStaysReachable;
+  }
+}
+
 }  // namespace
 
 std::string percentile_name(const std::string& histogram, double percent) {
@@ -112,7 +143,9 @@ std::vector<Samples> samples_of(const CellData& cell) {
   SampleSet all;
   add_metrics(cell, all);
   add_percentiles(cell, all);
-  return all.take();
+  std::vector<Samples> samples = all.take();
+  forget_uncounted_pages(cell, samples);
+  return samples;
 }
 
 // A caller asks for one of a hundred: the others are not even made.
@@ -120,7 +153,11 @@ Samples samples_of(const CellData& cell, const std::string& name) {
   SampleSet one(name);
   add_metrics(cell, one);
   if (one.empty()) add_percentiles(cell, one);
-  if (!one.empty()) return std::move(one.take().front());
+  if (!one.empty()) {
+    std::vector<Samples> samples = one.take();
+    forget_uncounted_pages(cell, samples);
+    return std::move(samples.front());
+  }
   if (name.ends_with(kMean)) {
     const std::string histogram = name.substr(0, name.size() - kMean.size());
     if (has_histogram(cell, histogram)) return means_of(cell, histogram);

@@ -174,7 +174,8 @@ std::string bar_of(double share) {
   return bar + kEighths[eighths % 8];
 }
 
-void add_bars(Table& table, const Cells& cells, const std::string& metric) {
+// Behind the metric that they are of, so that a narrow table keeps the two together.
+void add_bars(Table& table, const Cells& cells, const std::string& metric, std::size_t column) {
   double most = 0;
   std::vector<double> values;
   for (const CellData* cell : cells) {
@@ -182,9 +183,11 @@ void add_bars(Table& table, const Cells& cells, const std::string& metric) {
     values.push_back(samples.values.empty() ? 0 : median(samples.values));
     most = std::max(most, values.back());
   }
-  table.columns.push_back({"", "", false, Audience::kPeople});
+  const auto at = static_cast<std::ptrdiff_t>(column);
+  table.columns.insert(table.columns.begin() + at, Column{"", "", false, Audience::kPeople});
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    table.rows[i].push_back(Text{most > 0 ? bar_of(values[i] / most) : std::string()});
+    table.rows[i].insert(table.rows[i].begin() + at,
+                         Text{most > 0 ? bar_of(values[i] / most) : std::string()});
   }
 }
 
@@ -226,7 +229,9 @@ Table table_of(const RunData& run, const Group& group, const std::vector<std::st
     }
     table.rows.push_back(std::move(row));
   }
-  if (options.bars && !metrics.empty()) add_bars(table, group.cells, metrics.front());
+  if (options.bars && !metrics.empty()) {
+    add_bars(table, group.cells, metrics.front(), keys.size() + (relates ? 2 : 1));
+  }
   return table;
 }
 

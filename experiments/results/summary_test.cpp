@@ -146,6 +146,31 @@ TEST(Summary, FitsAHundredColumns) {
   }
 }
 
+TEST(Summary, SaysWhatTheRelationIs) {
+  const auto said = [](const RunData& run, const SummaryOptions& options) {
+    return render_summary(report(run), *summary(run, options), {.style = {false, 80}});
+  };
+  EXPECT_THAT(said(kRun, {}), HasSubstr("it need not be the ratio"));
+  EXPECT_THAT(said(kRun, {.transpose = true}), HasSubstr("it need not be the ratio"));
+  EXPECT_THAT(said(run_of({cell_of("net-rx", "strict", 1e6)}), {}),
+              Not(HasSubstr("it need not be the ratio")));
+}
+
+TEST(Summary, ABarStandsBesideWhatItShows) {
+  const auto tables = summary(kRun, {.bars = true});
+  ASSERT_TRUE(tables);
+  EXPECT_THAT(names_of((*tables)[0]).at(3), "") << "behind operations and what they relate to";
+  EXPECT_EQ(text_at((*tables)[0], 1, 3), "██████████") << "lazy, the faster one";
+  EXPECT_EQ(text_at((*tables)[0], 0, 3), "█████");
+  const std::string narrow = render_summary(report(kRun), *tables, {.style = {false, 80}});
+  const std::size_t bars = narrow.find("██████████");
+  EXPECT_LT(narrow.rfind("2.00×", bars), bars);
+  EXPECT_EQ(
+      narrow.substr(narrow.rfind("2.00×", bars), bars - narrow.rfind("2.00×", bars)).find('\n'),
+      std::string::npos)
+      << narrow;
+}
+
 TEST(Summary, CountsTheWarningsThatItLeavesOut) {
   RunData run = kRun;
   for (int i = 0; i < 9; ++i) run.manifest.drop_counts[fmt::format("events {}", i)] = 3;

@@ -100,20 +100,23 @@ class HelpLayout : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string) const override {
     return R"(
-usage: violet gui [RUN]                           open the application, with a run
-       violet gui --live RUN                      attach to a run that is going on
-       violet gui --render VIEW --out FILE RUN    draw a view into a file, without a display
+usage: violet gui [RUN]                           open the window, with a run or without
+       violet gui --live RUN                      open it on a run that is still going on
+       violet gui --render VIEW --out FILE RUN    write a picture; this needs no display
 )";
   }
   std::string make_positionals(const CLI::App*) const override { return {}; }
 };
 
 constexpr const char* kFooter =
-    "RUN is a run directory, its name below runs/ (or how it begins), or \"latest\". Runs are "
-    "looked\n"
-    "for in VIOLET_RUNS, or in runs/ of the checkout. In the window: Ctrl+K every command, ? "
+    "RUN is \"latest\", the path of a run's folder, or the name of one in runs/ or "
+    "VIOLET_RUNS\n"
+    "(its beginning is enough). In the window: Ctrl+K finds a command by its name, ? shows the "
     "keys.\n"
-    "Exit codes: 0 ok, 1 the run or the picture failed, 2 usage, 5 no display.";
+    "Example: violet gui --render latency --cell strategy=strict --time 1.2s..1.25s --out l.png "
+    "latest\n"
+    "Exit codes: 0 ok, 1 the run could not be opened whole or the picture not be written,\n"
+    "2 the command line is wrong, 5 there is no display.";
 
 class Parser {
  public:
@@ -126,26 +129,28 @@ class Parser {
     app_.add_option("RUN", line_.run);
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     live_ = app_.add_option("--live", live_run_,
-                            "follow the run of another process; it does not notice");
+                            "watch a run while another process makes it; it does not notice");
     live_->option_text("RUN");
     add("--render", "VIEW", views_in_two_lines(), set_view);
-    auto* out = app_.add_option("--out", line_.out,
-                                ".png, .pdf or .svg; the run is printed under the picture")
-                    ->option_text("FILE");
-    auto* cell = app_.add_option("--cell", line_.cell,
-                                 "the first cell of the run whose label has NAME in it")
-                     ->option_text("NAME");
+    auto* out =
+        app_.add_option("--out", line_.out,
+                        "where to, as .png, .pdf or .svg; the run is named under the picture")
+            ->option_text("FILE");
+    auto* cell =
+        app_.add_option("--cell", line_.cell,
+                        "which cell: the first whose label has NAME in it (the first of all)")
+            ->option_text("NAME");
     for (CLI::Option* option : {live_, out, cell}) {
       option->check([this, name = option->get_name()](const std::string& text) {
         return text.empty() ? problem_ = name + " wants a value" : std::string();
       });
     }
-    add("--time", "FROM..TO", "what of it, as 1.2s..1.25s or 500us..900us (all that was measured)",
-        set_window);
-    add("--step", "L.S", "of explain: lesson L at its step S (1.1)", set_step);
+    add("--time", "FROM..TO",
+        "which part of it, as 1.2s..1.25s or 500us..900us (all that was measured)", set_window);
+    add("--step", "L.S", "of explain: step S of lesson L (1.1)", set_step);
     add("--size", "WxH", "of the picture or the window, in pixels (1280x720)", set_size);
-    add("--scale", "1|2", "pixels of a PNG for each pixel of --size", set_scale);
-    add("--theme", "dark|light", "(the one of last time)", set_theme);
+    add("--scale", "1|2", "pixels of a .png for each pixel of --size (1)", set_scale);
+    add("--theme", "dark|light", "(the one of last time; for pictures dark)", set_theme);
   }
   // The options write into the object.
   Parser(const Parser&) = delete;
@@ -211,8 +216,7 @@ class Parser {
   CommandLine line_;
   std::string live_run_, problem_;
   CLI::App app_{
-      "Look at a Violet run: mapping churn, latency, exposure, engine; compare; lessons; "
-      "experiments."};
+      "The application: what a run did over time, cells compared, lessons, and plans to run."};
   std::shared_ptr<HelpLayout> layout_ = std::make_shared<HelpLayout>();
   CLI::Option* live_ = nullptr;
 };

@@ -79,6 +79,7 @@ MainWindow::MainWindow(bool remembers, QWidget* parent)
   setWindowTitle(tr("Violet"));
   setAccessibleName(tr("Violet"));
   setAcceptDrops(true);
+  setAnimated(false);  // Docks and the toolbar are at once where they belong.
   setStatusBar(status_);
   auto* middle = new QWidget(this);
   auto* column = new QVBoxLayout(middle);
@@ -354,6 +355,16 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
     tabs_->setFocus(Qt::OtherFocusReason);
   }
   return true;
+}
+
+// Opened, the toolbar's last button would stay where a larger window has room for all of them.
+void MainWindow::resizeEvent(QResizeEvent* event) {
+  QMainWindow::resizeEvent(event);
+  auto* bar = findChild<QToolBar*>(QStringLiteral("toolbar"));
+  auto* more = findChild<QToolButton*>(QStringLiteral("qt_toolbar_ext_button"));
+  if (bar == nullptr || more == nullptr || !more->isChecked()) return;
+  more->click();
+  QTimer::singleShot(0, bar, [bar] { bar->layout()->setGeometry(bar->rect()); });
 }
 
 void MainWindow::changeEvent(QEvent* event) {

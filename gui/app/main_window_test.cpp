@@ -15,6 +15,7 @@
 #include <QTabWidget>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QToolBar>
 #include <QToolButton>
 #include <fstream>
 
@@ -179,6 +180,38 @@ TEST(MainWindow, ASmallWindowKeepsEveryButtonBehindOne) {
   EXPECT_FALSE(keys->isVisible());
   more->click();
   EXPECT_TRUE(QTest::qWaitFor([&] { return keys->isVisible(); }));
+}
+
+// Whether the button behind which the others were had been opened or not.
+TEST(MainWindow, ALargerWindowTakesItsButtonsBack) {
+  for (const bool opened : {false, true}) {
+    Stage stage;
+    auto* bar = stage.window.findChild<QToolBar*>();
+    ASSERT_NE(bar, nullptr);
+    const QRect wide = bar->geometry();
+    std::vector<QToolButton*> buttons;
+    for (auto* button : bar->findChildren<QToolButton*>()) {
+      if (button->isVisible()) buttons.push_back(button);
+    }
+    ASSERT_GT(buttons.size(), 8u);
+    auto* more = bar->findChild<QToolButton*>(QStringLiteral("qt_toolbar_ext_button"));
+    ASSERT_NE(more, nullptr);
+    EXPECT_FALSE(more->isVisible());
+    stage.window.resize(640, 480);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return more->isVisible(); }));
+    EXPECT_FALSE(buttons.back()->isVisible());
+    if (opened) {
+      more->click();
+      ASSERT_TRUE(QTest::qWaitFor([&] { return buttons.back()->isVisible(); }));
+    }
+    stage.window.resize(1280, 720);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return !more->isVisible(); })) << opened;
+    EXPECT_TRUE(QTest::qWaitFor([&] { return bar->geometry() == wide; })) << opened;
+    for (const QToolButton* button : buttons) {
+      EXPECT_TRUE(button->isVisible()) << button->text().toStdString() << opened;
+      EXPECT_TRUE(bar->rect().contains(button->geometry())) << button->text().toStdString();
+    }
+  }
 }
 
 TEST(MainWindow, ArrowKeysStayInTheLesson) {

@@ -72,6 +72,14 @@ results::NoiseHistory historyOf(const std::vector<std::shared_ptr<const RunData>
   return results::noise_history(baseline.directory.parent_path(), baseline.manifest, contenders);
 }
 
+// Where unmaps leave their pages reachable by design, none is counted as stale; as Exposure says.
+bool countsNoStale(const CellQueries& trace) {
+  const CellInfo info = trace.info();
+  const TimeWindow window = info.measured.length() > 0 ? info.measured : info.whole;
+  const auto unmaps = trace.exposure({window, 1, {}}).unmaps;
+  return unmaps && unmaps->persistent > 0 && unmaps->count == 0;
+}
+
 LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
                                Operation operation) {
   LaneColumns::Columns columns;
@@ -84,7 +92,11 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   // As sampled: of calls on mappings that stay the trace holds some only.
   columns.rows[0] = lane.trace->engine(window, count).workload_per_s;
   columns.because[0] = QStringLiteral("its trace has no samples of the workload's operations");
-  columns.rows[2] = std::move(overview.stale_pages);
+  if (countsNoStale(*lane.trace)) {
+    columns.because[2] = QStringLiteral("its pages stay mapped by design");
+  } else {
+    columns.rows[2] = std::move(overview.stale_pages);
+  }
   LatencyQuery query;
   query.window = window;
   query.operation = operation;
@@ -305,6 +317,7 @@ void CompareModel::setLanes(std::vector<Lane> lanes) {
   divergences_.clear();
   columns_ = {};
   ask_divergences_.cancel();
+  ask_columns_.cancel();  // They were of other lanes.
   emit lanesChanged();
   askDifferences();
   askFeeds();
@@ -388,16 +401,17 @@ void CompareModel::askDifferences() {
   });
 }
 
-double CompareModel::noise(LaneRow row) const {
+std::optional<double> CompareModel::noise(LaneRow row, std::size_t lane) const {
+  if (lane == 0 || lane >= lanes_.size()) return std::nullopt;
+  const std::string contender = lanes_[lane].name.toStdString();
   std::string metric = kRowMetrics[static_cast<std::size_t>(row)];
   if (row == LaneRow::kLatency && latency_ == Operation::kMap) metric = "map.p99";
-  double unseen = 0;
   for (const NamedDifference& one : differences_) {
-    if (one.difference.metric == metric) {
-      unseen = std::max(unseen, one.difference.visible.value_or(0));
+    if (one.contender == contender && one.difference.metric == metric) {
+      return one.difference.visible;
     }
   }
-  return unseen;
+  return std::nullopt;
 }
 
 void CompareModel::askDivergences() {

@@ -91,8 +91,9 @@ class CompareModel : public QObject {
   const std::vector<NamedDifference>& differences() const { return differences_; }
   // Of each lane but the first against the first; as long as lanes minus one, once known.
   const std::vector<Divergence>& divergences() const { return divergences_; }
-  // Relative: a smaller difference of two lanes cannot be told from noise; 0 where it is not known.
-  double noise(LaneRow row) const;
+  // Relative: a smaller difference of this lane and the first cannot be told from noise. Nothing where that is
+  // not known, as of few repetitions or before the differences are.
+  std::optional<double> noise(LaneRow row, std::size_t lane) const;
 
   Operation latency() const { return latency_; }
   void setLatency(Operation operation);

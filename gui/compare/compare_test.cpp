@@ -19,8 +19,9 @@ namespace {
 
 class CompareViewTest : public testing::Test {
  protected:
-  void open(const std::vector<FixtureCell>& cells, bool damaged = false) {
-    const std::string path = write_fixture_run(folder_.path(), cells);
+  void open(const std::vector<FixtureCell>& cells, bool damaged = false,
+            std::uint32_t repetitions = 6) {
+    const std::string path = write_fixture_run(folder_.path(), cells, repetitions);
     run_ = std::make_shared<FakeRun>();
     run_->directory = path;
     for (const FixtureCell& cell : cells) {
@@ -28,6 +29,7 @@ class CompareViewTest : public testing::Test {
       trace->about.cell_id = cell.id();
       trace->operations_per_s = static_cast<float>(cell.operations_per_s);
       trace->stale = static_cast<float>(cell.stale);
+      trace->persistent_unmaps = cell.persistent ? 10 : 0;
     }
     if (damaged) {
       QFile file(QString::fromStdString(path + "/results.sqlite"));
@@ -151,6 +153,47 @@ TEST_F(CompareViewTest, AClickOnAPointOpensItsCell) {
   EXPECT_TRUE(QTest::qWaitFor(opened, 20000)) << session_.cell()->info().cell_id;
   EXPECT_TRUE(plane->describe(3).contains("0.8 times the throughput of off sidecore"))
       << plane->describe(3).toStdString();
+}
+
+struct ReadableLane : LanePanel {
+  using LanePanel::describe;
+  using LanePanel::LanePanel;
+};
+
+// A cell that is over sooner than the others.
+TEST_F(CompareViewTest, ARateThatIsNotKnownIsNotZero) {
+  open(every_place());
+  ASSERT_EQ(run_->held[3]->about.strategy, "lazy-percpu");
+  run_->held[3]->about.whole.to = 500'000'000;
+  session_.setWindow({100'000'000, 880'000'000});
+  settle();
+  ReadableLane lane(view_->model(), LaneRow::kThroughput);
+  lane.resize(800, 200);
+  lane.setWindow(view_->model().columns().window);
+  EXPECT_TRUE(lane.describe({200, 100}).contains("lazy-percpu sidecore, rep. 1 of 6: 8 k/s"))
+      << lane.describe({200, 100}).toStdString();
+  const QString behind = lane.describe({780, 100});
+  EXPECT_TRUE(behind.contains("strict sidecore, rep. 1 of 6: 4 k/s")) << behind.toStdString();
+  EXPECT_TRUE(behind.contains("lazy-percpu sidecore, rep. 1 of 6: not known here"))
+      << behind.toStdString();
+}
+
+TEST_F(CompareViewTest, PagesThatStayMappedAreNotCountedAsNoStalePages) {
+  open({{"strict", "net-rx", "sidecore", 4000}, {"off", "net-rx", "sidecore", 8000, 0, true}});
+  const auto& lanes = view_->model().columns().lanes;
+  ASSERT_EQ(lanes.size(), 2u);
+  const auto stale = static_cast<std::size_t>(LaneRow::kStale);
+  EXPECT_FALSE(lanes[0].rows[stale].empty());
+  EXPECT_TRUE(lanes[1].rows[stale].empty());
+  EXPECT_EQ(lanes[1].because[stale], "its pages stay mapped by design");
+}
+
+TEST_F(CompareViewTest, WhereTheNoiseIsNotKnownNothingIsSaidToDiffer) {
+  open({{"strict", "net-rx", "sidecore", 4000}, {"lazy-percpu", "net-rx", "sidecore", 8000}}, false,
+       1);
+  ASSERT_EQ(view_->model().lanes().size(), 2u);
+  EXPECT_EQ(view_->model().noise(LaneRow::kThroughput, 1), std::nullopt);
+  EXPECT_EQ(view_->model().noise(LaneRow::kThroughput, 0), std::nullopt) << "the baseline itself";
 }
 
 TEST_F(CompareViewTest, ADamagedDatabaseIsSaidInTheWindow) {

@@ -181,7 +181,7 @@ QTableView* CompareView::makeTable() {
   table_->verticalHeader()->setDefaultSectionSize(21);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setStretchLastSection(true);
-  const int widths[] = {166, 172, 72, 72, 56, 132, 88};
+  const int widths[] = {166, 156, 72, 72, 76, 132, 88};
   for (int i = 0; i < 7; ++i) table_->setColumnWidth(i, widths[i]);
   return table_;
 }

@@ -24,7 +24,12 @@ QString metricText(const std::string& name) {
   return text.replace(QLatin1Char('_'), QLatin1Char(' '));
 }
 
-QString numberText(double value) { return QString::fromStdString(results::three_digits(value)); }
+// Three digits, however small: a column has no room for zeros.
+QString numberText(double value) {
+  constexpr double kShort = 1e-3;
+  if (value != 0 && std::abs(value) < kShort) return QString::number(value, 'g', 3);
+  return QString::fromStdString(results::three_digits(value));
+}
 
 QString estimateText(const results::Estimate& estimate, const std::string& unit) {
   if (estimate.samples == 0 || !std::isfinite(estimate.value)) {

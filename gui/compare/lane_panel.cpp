@@ -53,9 +53,18 @@ QString LanePanel::title() const {
   }
 }
 
+std::optional<double> LanePanel::widestNoise(LaneRow row) const {
+  std::optional<double> widest;
+  for (std::size_t lane = 1; lane < model_.lanes().size(); ++lane) {
+    const auto noise = model_.noise(row, lane);
+    if (noise) widest = std::max(widest.value_or(0), *noise);
+  }
+  return widest;
+}
+
 bool LanePanel::anyNoise() const {
   for (std::size_t row = 0; row < kLaneRows; ++row) {
-    if (model_.noise(static_cast<LaneRow>(row)) > 0) return true;
+    if (widestNoise(static_cast<LaneRow>(row))) return true;
   }
   return false;
 }
@@ -104,11 +113,14 @@ bool LanePanel::logarithmic() const {
   constexpr double kFarApart = 8;
   double least = INFINITY, most = 0;
   for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
-    const std::vector<double> values = valuesOf(lane);
-    if (values.empty()) continue;
-    double sum = 0;
-    for (const double value : values) sum += std::isnan(value) ? 0 : value;
-    const double mean = sum / static_cast<double>(values.size());
+    double sum = 0, known = 0;
+    for (const double value : valuesOf(lane)) {
+      if (std::isnan(value)) continue;
+      sum += value;
+      ++known;
+    }
+    if (known == 0) continue;
+    const double mean = sum / known;
     least = std::min(least, mean);
     most = std::max(most, mean);
   }
@@ -188,22 +200,15 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
   if (cursor()) draw_cursor(painter, frame, *cursor());
 }
 
-// What is drawn in each column, NaN for nothing. Where there was no call there is no latency, and where no
-// operation ended the rate is 0; a level stays what it was.
+// What is drawn in each column, NaN where nothing is known.
 std::vector<double> LanePanel::valuesOf(std::size_t lane) const {
   std::vector<double> values;
   const auto* columns = columnsOf(lane);
   if (columns == nullptr) return values;
-  const double nothing = std::numeric_limits<double>::quiet_NaN();
-  double last = nothing;
+  constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
   for (const Column& column : *columns) {
-    const bool seen = column.known() || row_ == LaneRow::kThroughput;
-    if (column.gap || (!seen && row_ == LaneRow::kLatency)) {
-      last = nothing;
-    } else if (seen) {
-      last = static_cast<double>(column.mean);
-    }
-    values.push_back(last);
+    const bool known = column.known() && !column.gap;
+    values.push_back(known ? static_cast<double>(column.mean) : kNothing);
   }
   return values;
 }
@@ -231,25 +236,27 @@ void LanePanel::paintLane(QPainter& painter, const Frame& frame, std::size_t lan
 }
 
 void LanePanel::paintNoise(QPainter& painter, const Frame& frame) const {
-  const double noise = model_.noise(row_);
-  if (model_.lanes().empty() || noise <= 0) return;
+  const auto noise = widestNoise(row_);
+  if (!noise) return;
   const std::vector<double> values = valuesOf(0);
   QColor pale = theme().muted;
   pale.setAlphaF(0.25f);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isnan(values[i])) continue;
     const Span span = span_of(frame, model_.columns(), i, values.size());
-    const double top = frame.y.pixel(values[i] * (1 + noise));
-    const double bottom = frame.y.pixel(values[i] / (1 + noise));
+    const double top = frame.y.pixel(values[i] * (1 + *noise));
+    const double bottom = frame.y.pixel(values[i] / (1 + *noise));
     painter.fillRect(QRectF(QPointF(span.left, top), QPointF(span.right, bottom)), pale);
   }
 }
 
-// From the edge of the noise band to the contender: what is left when noise is taken away.
+// From the edge of the noise band to the contender: what is left when noise is taken away. Where the noise is not
+// known, nothing is said to differ.
 void LanePanel::paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const {
   const std::vector<double> base = valuesOf(0), mine = valuesOf(lane);
-  if (base.size() != mine.size()) return;
-  const double noise = model_.noise(row_);
+  const auto known = model_.noise(row_, lane);
+  if (!known || base.size() != mine.size()) return;
+  const double noise = *known;
   QColor pale = colourOf(lane);
   pale.setAlphaF(0.13f);
   for (std::size_t i = 0; i < base.size(); ++i) {
@@ -292,8 +299,8 @@ QString LanePanel::describe(const QPointF& at) const {
     const auto index = static_cast<std::size_t>(std::clamp(share * size, 0.0, size - 1));
     const Column& column = (*columns)[index];
     const QString value = column.gap                     ? tr("events were lost")
+                          : !column.known()              ? tr("not known here")
                           : row_ == LaneRow::kThroughput ? rateText(column.mean)
-                          : !column.known()              ? tr("nothing here")
                           : row_ == LaneRow::kLatency    ? durationText(column.mean)
                                                       : tr("%1 pages").arg(countText(column.mean));
     lines << QStringLiteral("%1: %2").arg(model_.lanes()[lane].shownName(), value);

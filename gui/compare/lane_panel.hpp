@@ -28,6 +28,8 @@ class LanePanel : public TimePanel {
   QString title() const;
   QString stepsText() const;
   QString overText() const;
+  // The widest of the contenders' noise; nothing where none is known.
+  std::optional<double> widestNoise(LaneRow row) const;
   bool anyNoise() const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
   void paintNoise(QPainter& painter, const Frame& frame) const;

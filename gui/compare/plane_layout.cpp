@@ -7,7 +7,7 @@
 namespace violet::gui {
 namespace {
 
-constexpr double kLeft = 72, kRight = 12, kTop = 52, kBottom = 56;
+constexpr double kLeft = 88, kRight = 12, kTop = 52, kBottom = 56;
 constexpr double kPlace = 84, kMark = 7;
 constexpr double kLabelHeight = 15, kUnknown = 34;
 constexpr double kListEdge = 10, kListGap = 4, kMostList = 0.3;

@@ -76,7 +76,8 @@ void RunMatrix::fill(Row& row, const CellData& data) {
   for (std::size_t i = 0; i < kMetrics; ++i) {
     const auto samples = results::samples_of(data, kMetricNames[i]);
     if (samples.values.empty()) {
-      row.values[i] = {{}, QString::fromStdString("not available, because " + samples.because)};
+      row.values[i] = {QStringLiteral("n/a"),
+                       QString::fromStdString("not available, because " + samples.because)};
       continue;
     }
     const auto median = results::median_estimate(samples.values);  // Of finished ones.

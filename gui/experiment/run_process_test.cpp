@@ -129,7 +129,7 @@ TEST(RunMatrix, FillsAsRepetitionsFinish) {
   EXPECT_EQ(matrix.state(1), RunMatrix::CellState::kFailed);
   EXPECT_EQ(text(0, RunMatrix::kDone), "1 / 2");
   EXPECT_EQ(text(0, RunMatrix::kThroughput), "1 k");
-  EXPECT_EQ(text(1, RunMatrix::kStalePages), "");
+  EXPECT_EQ(text(1, RunMatrix::kStalePages), "n/a");
   EXPECT_TRUE(matrix.index(1, RunMatrix::kStalePages)
                   .data(Qt::ToolTipRole)
                   .toString()

@@ -36,6 +36,19 @@ double axis_top(double highest, double least) {
   return 10 * power;
 }
 
+namespace {
+
+// What is small keeps its digits: 0.005 % is neither 0 nor 0.01 %.
+QString share_text(double share) {
+  const double percent = share * 100;
+  const bool small = std::abs(percent) < 1;
+  const QString number =
+      small ? QString::number(percent, 'g', 3) : QString::number(std::round(percent * 100) / 100);
+  return number + QStringLiteral(" %");
+}
+
+}  // namespace
+
 QString unit_text(Unit unit, double value) {
   switch (unit) {
     case Unit::kNanoseconds:
@@ -45,7 +58,7 @@ QString unit_text(Unit unit, double value) {
     case Unit::kPerSecond:
       return rateText(value);
     case Unit::kShare:
-      return QString::number(std::round(value * 1e4) / 1e2) + QStringLiteral(" %");
+      return share_text(value);
     case Unit::kBytes:
       return bytesText(value);
   }

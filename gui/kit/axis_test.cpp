@@ -7,6 +7,14 @@
 namespace violet::gui {
 namespace {
 
+TEST(UnitText, ASmallShareIsNotZero) {
+  EXPECT_EQ(unit_text(Unit::kShare, 0), "0 %");
+  EXPECT_EQ(unit_text(Unit::kShare, 0.00005), "0.005 %");
+  EXPECT_EQ(unit_text(Unit::kShare, 9.88e-6), "0.000988 %");
+  EXPECT_EQ(unit_text(Unit::kShare, 0.38), "38 %");
+  EXPECT_EQ(unit_text(Unit::kShare, 40.94), "4094 %");
+}
+
 // 1, 2 or 5 times a power of ten.
 bool is_round(double value) {
   if (value == 0) return true;

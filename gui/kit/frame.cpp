@@ -119,14 +119,21 @@ double draw_legend(QPainter& painter, const QRectF& row, const std::vector<Legen
   constexpr double kMark = 14, kGap = 5, kBetween = 14;
   double needed = 0;
   std::size_t fit = 0;
+  // What has no room is counted: a line without a name is not told by its colour.
+  const double more = metrics.horizontalAdvance(QStringLiteral("+99"));
   for (const LegendEntry& entry : entries) {
     const double width = kMark + kGap + metrics.horizontalAdvance(entry.text) + kBetween;
-    if (needed + width > row.width()) break;
+    const bool last = fit + 1 == entries.size();
+    if (needed + width + (last ? 0 : more) > row.width()) break;
     needed += width;
     ++fit;
   }
+  const bool all = fit == entries.size();
+  const QString rest =
+      all || more > row.width() ? QString() : QStringLiteral("+%1").arg(entries.size() - fit);
+  if (!rest.isEmpty()) needed += metrics.horizontalAdvance(rest) + kBetween;
   double at = row.right() - needed + kBetween;
-  const double left = fit == 0 ? row.right() : at;
+  const double left = entries.empty() ? row.right() : at;
   for (std::size_t i = 0; i < fit; ++i) {
     draw_legend_mark(painter, QRectF(at, row.top(), kMark, row.height()), entries[i]);
     at += kMark + kGap;
@@ -136,6 +143,9 @@ double draw_legend(QPainter& painter, const QRectF& row, const std::vector<Legen
                      Qt::AlignLeft | Qt::AlignVCenter, entries[i].text);
     at += width + kBetween;
   }
+  painter.setPen(theme().muted);
+  painter.drawText(QRectF(at, row.top(), metrics.horizontalAdvance(rest) + 2, row.height()),
+                   Qt::AlignLeft | Qt::AlignVCenter, rest);
   painter.restore();
   return left;
 }

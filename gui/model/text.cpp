@@ -142,4 +142,9 @@ QString mappingsText(const TopologyState::Domain& domain) {
                                     : QStringLiteral("%L1 mappings").arg(*domain.mapping_count);
 }
 
+QString attachmentText(const std::optional<TopologyState::Attachment>& attachment) {
+  if (!attachment) return QStringLiteral("not known");
+  return attachment->domain ? QString::number(*attachment->domain) : QStringLiteral("not attached");
+}
+
 }  // namespace violet::gui

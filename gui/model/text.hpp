@@ -36,6 +36,8 @@ QString aboutText(const Resolution& resolution, TimeWindow asked);
 QString repetitionText(const CellInfo& cell);
 // "256 mappings", "1 mapping", "mappings not known, 12 seen".
 QString mappingsText(const TopologyState::Domain& domain);
+// "1", "not attached", or "not known": the number of a domain.
+QString attachmentText(const std::optional<TopologyState::Attachment>& attachment);
 // A whole 64-bit space has one byte more than 64 bits count.
 double bytesIn(const IovaRange& range);
 // A text of a room without Qt, which is UTF-8.

@@ -2,12 +2,14 @@
 
 #include <QString>
 
+#include "gui/model/text.hpp"
+
 namespace violet::gui {
 
 void EndpointsModel::setTopology(const TopologyState& state) {
   std::vector<Row> rows;
   for (const TopologyState::Endpoint& endpoint : state.endpoints) {
-    rows.push_back({endpoint.id, endpoint.domain});
+    rows.push_back({endpoint.id, endpoint.attachment});
   }
   if (rows == rows_) return;
   beginResetModel();
@@ -41,8 +43,10 @@ QVariant EndpointsModel::data(const QModelIndex& index, int role) const {
   }
   if (role != Qt::DisplayRole) return {};
   const QString id = QStringLiteral("0x%1").arg(row.id, 0, 16);
-  return row.domain ? QStringLiteral("%1  domain %2").arg(id).arg(*row.domain)
-                    : QStringLiteral("%1  not attached").arg(id);
+  const QString where = attachmentText(row.attachment);
+  const bool attached = row.attachment && row.attachment->domain;
+  return attached || !row.attachment ? QStringLiteral("%1  domain %2").arg(id, where)
+                                     : QStringLiteral("%1  %2").arg(id, where);
 }
 
 bool EndpointsModel::setData(const QModelIndex& index, const QVariant& value, int role) {

@@ -34,7 +34,7 @@ class EndpointsModel : public QAbstractListModel {
  private:
   struct Row {
     std::uint32_t id;
-    std::optional<std::uint32_t> domain;
+    std::optional<TopologyState::Attachment> attachment;
     bool operator==(const Row&) const = default;
   };
   std::vector<Row> rows_;

@@ -32,6 +32,8 @@ bool alike(const std::vector<Column>& a, const std::vector<Column>& b) {
   if (a.size() != b.size()) return false;
   double sum = 0, apart = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].known() != b[i].known()) return false;
+    if (!a[i].known()) continue;
     sum += double(a[i].mean);
     apart += std::abs(double(a[i].mean) - double(b[i].mean));
   }
@@ -97,7 +99,7 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
               Unit::kShare,
               0.05,
               {},
-              tr("Not available: the run recorded no polls")};
+              tr("Not available: the run recorded no polls here")};
   // Run by kicks, the engine looks only when it is called: its polls say nothing about its load.
   const bool polled = cell() && cell()->info().placement != "samecore";
   if (!polled)
@@ -115,13 +117,13 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
               Unit::kCount,
               1,
               {{tr("depth"), t.strategies[0], &e.queue_depth}},
-              tr("Not available: the run recorded no queue depth")};
+              tr("Not available: the run recorded no queue depth here")};
   const QColor colours[] = {t.copy, t.muted, t.map, t.unmap, t.fault};
   lanes[1] = {tr("Requests by type (per second)"),
               Unit::kPerSecond,
               1,
               {},
-              tr("No requests in this window")};
+              tr("Not available: the run recorded no count of requests here")};
   for (const std::size_t i :
        {std::size_t{2}, std::size_t{3}, std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
     if (i == 2 || i == 3 || highest(e.requests_per_s[i]) > 0) {
@@ -134,7 +136,7 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
               Unit::kPerSecond,
               1,
               {{tr("hits"), t.translate, &e.hits_per_s}, {tr("misses"), t.fault, &e.misses_per_s}},
-              tr("No lookups in this window")};
+              tr("Not available: the run recorded no lookups here")};
   const EngineColumns& rates = answer_.rates;
   const QString over = answer_.rate_step_ns > 0
                            ? tr("; kicks, flushes over %1").arg(durationText(answer_.rate_step_ns))
@@ -147,7 +149,7 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
                {tr("requests that waited"), t.copy, &e.parked_per_s},
                {tr("kicks"), t.map, &rates.kicks_per_s, &rates.window},
                {tr("flushes"), t.fault, &rates.flushes_per_s, &rates.window}},
-              tr("No invalidations in this window")};
+              tr("Not available: the run recorded none of these here")};
   return lanes;
 }
 
@@ -231,16 +233,22 @@ std::optional<double> EngineView::Series::mean() const {
   return sum / seen;
 }
 
+QString EngineView::noFaults() const {
+  return answer_.faults.because.empty()
+             ? tr("No faults in this window")
+             : tr("No fault was seen here: %1").arg(qt(answer_.faults.because));
+}
+
 // A row for each endpoint that faulted; the mark's shape is the reason.
 void EngineView::paintFaults(QPainter& painter, const QRectF& area) const {
   std::map<std::uint32_t, std::size_t> rows;
-  for (const FaultLine& fault : answer_.faults) rows[fault.endpoint] = 0;
+  const FaultLines& faults = answer_.faults;
+  for (const FaultLine& fault : faults.lines) rows[fault.endpoint] = 0;
   std::size_t next = 0;
   for (auto& row : rows) row.second = next++;
   FrameText text;
-  text.title = answer_.faults.size() >= kMostFaults
-                   ? tr("Faults by endpoint (the first %1 of the window)").arg(kMostFaults)
-                   : tr("Faults by endpoint");
+  text.title = tr("Faults by endpoint");
+  if (!faults.because.empty()) text.title += tr(" (%1)").arg(qt(faults.because));
   text.legend = {{tr("no mapping"), theme().fault, LegendEntry::Mark::kDot},
                  {tr("no domain"), theme().fault, LegendEntry::Mark::kOutline}};
   Frame frame = time_frame(area, std::move(text), window(),
@@ -250,12 +258,12 @@ void EngineView::paintFaults(QPainter& painter, const QRectF& area) const {
     frame.y_ticks.push_back({double(row) + 0.5, QStringLiteral("0x%1").arg(endpoint, 0, 16)});
   }
   paintFramed(painter, frame, [&] {
-    if (answer_.faults.empty()) {
-      if (!busy() && cell()) draw_note(painter, frame.plot, tr("No faults in this window"));
+    if (faults.lines.empty()) {
+      if (!busy() && cell()) draw_note(painter, frame.plot, noFaults());
       return;
     }
     painter.setRenderHint(QPainter::Antialiasing);
-    for (const FaultLine& fault : answer_.faults) {
+    for (const FaultLine& fault : faults.lines) {
       const QPointF at(frame.x.pixel(double(fault.at)),
                        frame.y.pixel(double(rows[fault.endpoint]) + 0.5));
       painter.setPen(QPen(theme().fault, 1));
@@ -280,11 +288,12 @@ QString EngineView::describe(const QPointF& at) const {
   QString says = timeText(time);
   const std::size_t number = laneAt(at.y());
   if (number + 1 == kLanes) {
-    const auto near = std::min_element(answer_.faults.begin(), answer_.faults.end(),
+    const auto& faults = answer_.faults.lines;
+    const auto near = std::min_element(faults.begin(), faults.end(),
                                        [time](const FaultLine& a, const FaultLine& b) {
                                          return std::abs(a.at - time) < std::abs(b.at - time);
                                        });
-    if (near == answer_.faults.end()) return {};
+    if (near == faults.end()) return {};
     return tr("%1\nendpoint 0x%2, %3\n%4")
         .arg(timeText(near->at))
         .arg(near->endpoint, 0, 16)

@@ -21,7 +21,7 @@ class EngineView : public ObserveView {
   void paint(QPainter& painter, const QRectF& area) override;
   const EngineColumns& engine() const { return answer_.engine; }
   const EngineColumns& rates() const { return answer_.rates; }
-  const std::vector<FaultLine>& faults() const { return answer_.faults; }
+  const FaultLines& faults() const { return answer_.faults; }
 
  signals:
   void answered();
@@ -39,7 +39,7 @@ class EngineView : public ObserveView {
     EngineColumns
         rates;  // Of what are single events: over steps of a round length, whatever the width.
     double rate_step_ns = 0;
-    std::vector<FaultLine> faults;
+    FaultLines faults;
   };
   // One line of a lane.
   struct Series {
@@ -61,6 +61,7 @@ class EngineView : public ObserveView {
     return series.window != nullptr ? *series.window : answer_.engine.window;
   }
   void paintLane(QPainter& painter, const QRectF& area, const Lane& lane, bool x_labels) const;
+  QString noFaults() const;
   void paintFaults(QPainter& painter, const QRectF& area) const;
   std::size_t laneAt(double y) const;
   static std::size_t shownLanes(double height);

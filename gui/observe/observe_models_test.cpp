@@ -111,11 +111,13 @@ TEST(EndpointsModel, CheckingNarrows) {
   EndpointsModel model;
   const QAbstractItemModelTester tester(&model, kFatal);
   TopologyState state;
-  state.endpoints = {{0x28, 1, {}}, {0x30, std::nullopt, {}}};
+  using Attachment = TopologyState::Attachment;
+  state.endpoints = {{0x28, Attachment{1}, {}}, {0x30, Attachment{}, {}}, {0x38, {}, {}}};
   model.setTopology(state);
-  ASSERT_EQ(model.rowCount(), 2);
+  ASSERT_EQ(model.rowCount(), 3);
   EXPECT_EQ(text(model, 0, 0), "0x28  domain 1");
   EXPECT_EQ(text(model, 1, 0), "0x30  not attached");
+  EXPECT_EQ(text(model, 2, 0), "0x38  domain not known") << "what was not seen is not none";
   QSignalSpy changes(&model, &EndpointsModel::checkedChanged);
   EXPECT_TRUE(model.setData(model.index(1), Qt::Checked, Qt::CheckStateRole));
   EXPECT_EQ(changes.count(), 1);

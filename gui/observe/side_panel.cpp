@@ -185,7 +185,11 @@ void SidePanel::askTopology() {
   const auto cell = session_->cell();
   const bool live = cell && cell->info().live;
   domains_heading_->setText(live ? tr("Domains now") : tr("Domains when measuring ended"));
-  if (!cell) return showTopology({});
+  if (!cell) {
+    topology_.cancel();
+    showTopology({});
+    return domains_->clear();
+  }
   // While it was measured: at the end everything has been taken down again.
   const CellInfo info = cell->info();
   const Nanos at = (!live && info.measured.length() > 0 ? info.measured : info.whole).to - 1;

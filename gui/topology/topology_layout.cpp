@@ -21,9 +21,9 @@ std::vector<Group> groupsOf(const TopologyState& state) {
   for (std::size_t i = 0; i < state.domains.size(); ++i) groups.push_back({i, {}});
   Group alone;
   for (std::size_t i = 0; i < state.endpoints.size(); ++i) {
-    const auto& wanted = state.endpoints[i].domain;
+    const auto& endpoint = state.endpoints[i];
     const auto found = std::find_if(state.domains.begin(), state.domains.end(),
-                                    [&wanted](const auto& one) { return wanted == one.id; });
+                                    [&](const auto& one) { return endpoint.is_in(one.id); });
     Group& group = found == state.domains.end()
                        ? alone
                        : groups[static_cast<std::size_t>(found - state.domains.begin())];

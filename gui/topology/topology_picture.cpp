@@ -149,7 +149,9 @@ void TopologyPicture::paintLines(QPainter& painter, const TopologyLayout& layout
       painter.setFont(text_font(9));
       painter.setPen(theme().muted);
       painter.drawText(QRectF(from.x() + 34, one.box.top(), 180, one.box.height()),
-                       Qt::AlignVCenter | Qt::AlignLeft, tr("not attached to a domain"));
+                       Qt::AlignVCenter | Qt::AlignLeft,
+                       state_.endpoints[one.index].attachment ? tr("not attached to a domain")
+                                                              : tr("in which domain is not known"));
       continue;
     }
     const QRectF& domain = layout.domains[*one.domain].box;
@@ -198,8 +200,10 @@ void TopologyPicture::paintDomain(QPainter& painter, const TopologyLayout& layou
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
   QString says = mappingsText(domain);
-  says += domain.truncated ? tr(", first %L1 drawn").arg(domain.mappings.size())
-                           : QStringLiteral(", ") + bytesText(mappedBytes(domain));
+  if (domain.truncated)
+    says += tr(", first %L1 drawn").arg(domain.mappings.size());
+  else if (domain.mapping_count)
+    says += QStringLiteral(", ") + bytesText(mappedBytes(domain));
   drawText(painter, inner, Qt::AlignBottom | Qt::AlignLeft, says);
 
   painter.setRenderHint(QPainter::Antialiasing, false);

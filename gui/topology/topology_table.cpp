@@ -51,10 +51,15 @@ std::optional<IovaRange> TopologyTable::rangeOf(const Row& row) const {
 QString TopologyTable::endpointsOf(std::uint32_t domain) const {
   QStringList ids;
   for (const auto& endpoint : state_.endpoints) {
-    if (endpoint.domain == domain) ids << idText(endpoint.id);
+    if (endpoint.is_in(domain)) ids << idText(endpoint.id);
   }
   if (ids.size() > 6) return QStringLiteral("%1 endpoints").arg(ids.size());
   return ids.join(QStringLiteral(", "));
+}
+
+bool TopologyTable::isAttached(const Row& row) const {
+  const auto& attachment = state_.endpoints[row.owner].attachment;
+  return attachment && attachment->domain;
 }
 
 QString TopologyTable::kindText(const Row& row) const {
@@ -86,8 +91,8 @@ QString TopologyTable::text(const Row& row, int column) const {
       return endpointsOf(state_.domains[row.owner].id);
     case kDomain:
       if (!of_endpoint) return QString::number(state_.domains[row.owner].id);
-      if (const auto domain = state_.endpoints[row.owner].domain) return QString::number(*domain);
-      return row.kind == Row::kEndpointRow ? QStringLiteral("not attached") : QString();
+      if (row.kind != Row::kEndpointRow && !isAttached(row)) return {};
+      return attachmentText(state_.endpoints[row.owner].attachment);
     case kFirst:
       return range ? addressText(range->first.value) : QString();
     case kLast:
@@ -111,8 +116,8 @@ QVariant TopologyTable::sortKey(const Row& row, int column) const {
   if (column == kEndpoint && of_endpoint) return quint64{state_.endpoints[row.owner].id};
   if (column == kDomain && !of_endpoint) return quint64{state_.domains[row.owner].id};
   if (column == kDomain) {
-    const auto domain = state_.endpoints[row.owner].domain;
-    return domain ? QVariant(quint64{*domain}) : QVariant();
+    return isAttached(row) ? QVariant(quint64{*state_.endpoints[row.owner].attachment->domain})
+                           : QVariant();
   }
   if (column == kSince && row.kind == Row::kMappingRow) {
     return qint64{state_.domains[row.owner].mappings[row.index].since};

@@ -46,6 +46,7 @@ class TopologyTable : public QAbstractTableModel {
   QVariant sortKey(const Row& row, int column) const;
   QString text(const Row& row, int column) const;
   QString kindText(const Row& row) const;
+  bool isAttached(const Row& row) const;
   QString endpointsOf(std::uint32_t domain) const;
 
   TopologyState state_;

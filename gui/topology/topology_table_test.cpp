@@ -11,7 +11,9 @@ TopologyState smallState() {
   TopologyState state;
   state.at = 5'000'000;
   state.endpoints = {
-      {0x28, 1, {{IovaRange::of(0xfee0'0000, 0x10'0000), 1}}}, {0x30, 1, {}}, {0x38, {}, {}}};
+      {0x28, TopologyState::Attachment{1}, {{IovaRange::of(0xfee0'0000, 0x10'0000), 1}}},
+      {0x30, TopologyState::Attachment{1}, {}},
+      {0x38, TopologyState::Attachment{}, {}}};
   TopologyState::Domain domain;
   domain.id = 1;
   domain.mapping_count = 2;
@@ -57,6 +59,15 @@ TEST(TopologyTable, AnUnknownNumberIsNotZero) {
   state.domains[0].mapping_count = 1;
   table.setState(state);
   EXPECT_EQ(kind(0), "domain, 1 mapping");
+}
+
+TEST(TopologyTable, AnUnknownDomainIsNotNone) {
+  TopologyTable table;
+  TopologyState state;
+  state.endpoints = {{0x28, {}, {}}, {0x30, TopologyState::Attachment{}, {}}};
+  table.setState(state);
+  EXPECT_EQ(cellAt(table, 0, TopologyTable::kDomain), "not known");
+  EXPECT_EQ(cellAt(table, 1, TopologyTable::kDomain), "not attached");
 }
 
 TEST(TopologyTable, SaysWhereItWasCutShort) {

@@ -36,7 +36,7 @@ TopologyState stateWith(std::size_t endpoints, std::size_t domains, std::size_t 
     TopologyState::Endpoint endpoint;
     endpoint.id = static_cast<std::uint32_t>(0x20 + 8 * i);
     if (domains > 0 && i % 7 != 6) {
-      endpoint.domain = static_cast<std::uint32_t>(i % domains + 1);
+      endpoint.attachment = TopologyState::Attachment{static_cast<std::uint32_t>(i % domains + 1)};
     }
     endpoint.regions = {{IovaRange::of(0xfee0'0000, 0x10'0000), 1}};
     state.endpoints.push_back(std::move(endpoint));
