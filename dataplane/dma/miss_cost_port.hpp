@@ -2,7 +2,7 @@
 // translation request over a bus, as a plan says.
 //
 // Threading: that of the port beneath.
-// Invariants: the cost is injected and labelled so in results. It is paid at the end of a burst, outside
+// Invariants: the cost is injected, and the time that it really took is counted where it is spun. It is paid at the end of a burst, outside
 // of its online section, so it slows the endpoint and lengthens no grace period. Probes of the rogue
 // endpoint are free: they measure. Behind the deadline nothing is paid.
 #pragma once
@@ -12,6 +12,7 @@
 
 #include "dataplane/dma/dma_port.hpp"
 #include "engine/base/deadline.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet {
 
@@ -26,17 +27,19 @@ class MissCostPort final : public DmaPort {
     const std::uint64_t before = port_->stats().misses;
     const std::size_t good = port_->run(ops);
     const Ticks owed = cost_ * (port_->stats().misses - before);
-    if (owed > 0) spin_ticks(owed, until_);
+    if (owed > 0) spun_.add(spin_ticks(owed, until_));
     return good;
   }
   bool probe(Iova iova, Access access) override { return port_->probe(iova, access); }
   IotlbReaderStats stats() const override { return port_->stats(); }
   void refresh_regions() override { port_->refresh_regions(); }
+  std::uint64_t spun_ticks() const { return spun_.value(); }  // Any thread.
 
  private:
   std::unique_ptr<DmaPort> port_;
   Ticks cost_;
   const Deadline* until_;
+  Counter spun_;
 };
 
 }  // namespace violet

@@ -46,7 +46,9 @@ Placement::Placement(Eal& eal, Device& device, QueueControl& requests, Placement
       requests_(requests),
       kind_(kind),
       exit_ticks_(ns_to_ticks(costs.exit_ns)),
+      entry_ticks_(ns_to_ticks(costs.entry_ns)),
       wake_ticks_(ns_to_ticks(costs.wake_ns)),
+      polluting_(costs.pollution_bytes, std::byte{1}),
       costs_until_(costs.until),
       engine_lcore_(engine_lcore) {}
 
@@ -100,7 +102,7 @@ void Placement::stop() {
 
 void Placement::kick() {
   kicks_.add();
-  if (exit_ticks_ > 0) spin_ticks(exit_ticks_, costs_until_);
+  leave_guest();
   if (kind_ == PlacementKind::kSamecore) {
     // With the event index a kick is asked for once: ask again before the guest goes on. What the
     // engine cannot take or finish now is for wait().
@@ -109,7 +111,22 @@ void Placement::kick() {
   } else if (kind_ == PlacementKind::kKickThread) {
     wake();
   }
+  if (entry_ticks_ > 0) enter_guest();
 }
+
+void Placement::leave_guest() {
+  if (exit_ticks_ > 0) spun_.exit.add(spin_ticks(exit_ticks_, costs_until_));
+  if (polluting_.empty()) return;
+  const Ticks began = now_ticks();
+  if (costs_until_ != nullptr && costs_until_->over(began)) return;
+  const std::byte* const bytes = polluting_.data();
+  for (std::size_t at = 0; at < polluting_.size(); at += kCacheLine) {
+    static_cast<void>(*static_cast<const volatile std::byte*>(bytes + at));
+  }
+  spun_.pollution.add(now_ticks() - began);
+}
+
+void Placement::enter_guest() { spun_.entry.add(spin_ticks(entry_ticks_, costs_until_)); }
 
 void Placement::wait() {
   if (kind_ != PlacementKind::kSamecore) return cpu_pause();
@@ -192,7 +209,7 @@ void Placement::sleep() {
   std::uint64_t count = 0;
   if (read(eventfd_, &count, sizeof(count)) != sizeof(count)) return;
   wakes_.add();
-  if (wake_ticks_ > 0) spin_ticks(wake_ticks_, costs_until_);
+  if (wake_ticks_ > 0) spun_.wake.add(spin_ticks(wake_ticks_, costs_until_));
 }
 
 // On an endpoint's lcore. Either it sees that the engine sleeps, or the engine sees its fault.

@@ -6,8 +6,8 @@
 //   sidecore     an engine lcore that polls for ever and suppresses kicks
 //
 // Threading: start(), stop() and kick() belong to the guest lcore.
-// Invariants: injected costs are exactly those of InjectedCosts and are stamped into results; the cost
-// of a real eventfd write and wake-up is real and comes on top. With samecore and kick-thread nobody
+// Invariants: injected costs are those of InjectedCosts, and how long they really took is counted where they are
+// spun; the cost of a real eventfd write and wake-up is real and comes on top. With samecore and kick-thread nobody
 // looks at the queue between kicks: a queued UNMAP stays undone until the next one. What was taken from
 // the queue is finished without one: the kick thread goes on polling, in naps once it takes long, and
 // is woken by a fault; with samecore a guest that waits calls wait() over and over.
@@ -16,6 +16,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -26,6 +27,7 @@
 #include "engine/base/deadline.hpp"
 #include "engine/base/registry.hpp"
 #include "engine/device/device.hpp"
+#include "engine/telemetry/counter.hpp"
 
 namespace violet {
 
@@ -39,11 +41,22 @@ Registry<PlacementInfo> placements();
 std::string_view to_text(PlacementKind kind);
 
 struct InjectedCosts {
-  std::uint64_t exit_ns =
-      0;  // Spun on the guest's core at each kick: leaving and re-entering the guest.
+  // Spun on the guest's core at each kick, before the device runs: leaving the guest, and entering it again
+  // where that is not told apart.
+  std::uint64_t exit_ns = 0;
+  std::uint64_t entry_ns = 0;  // Spun on the guest's core at the end of each kick.
+  // Read on the guest's core at each kick, one byte a cache line: what a host's exit handler evicts of the caches and
+  // of the TLB. Its time is its own.
+  std::uint64_t pollution_bytes = 0;
   std::uint64_t wake_ns = 0;  // Spun by the kick thread after each wake-up.
   // Behind it nothing is spun. Outlives the placement; null: for ever.
   const Deadline* until = nullptr;
+};
+
+// Ticks that injected costs really took since the start: on the guest's core, but for the kick thread's wake.
+struct SpunCosts {
+  Counter exit, entry, pollution;
+  alignas(kCacheLine) Counter wake;
 };
 
 class Placement {
@@ -70,12 +83,15 @@ class Placement {
   PlacementKind kind() const { return kind_; }
   std::uint64_t kicks() const { return kicks_.value(); }
   std::uint64_t wakes() const { return wakes_.value(); }
+  const SpunCosts& spun() const { return spun_; }
 
  private:
   static constexpr unsigned kBudget = 64;
 
   bool poll_until_idle(std::uint64_t patience_ns);
   void run_control();
+  void leave_guest();
+  void enter_guest();
   void wake();
   void sleep();
   static void note_fault(void* placement);
@@ -87,7 +103,9 @@ class Placement {
   QueueControl& requests_;
   PlacementKind kind_;
   Ticks exit_ticks_;
+  Ticks entry_ticks_;
   Ticks wake_ticks_;
+  std::vector<std::byte> polluting_;  // What an exit reads.
   const Deadline* costs_until_;
   unsigned engine_lcore_;
   int eventfd_ = -1;
@@ -98,6 +116,7 @@ class Placement {
   Counter kicks_;
   Counter wakes_;
   Counter naps_;
+  SpunCosts spun_;
 };
 
 }  // namespace violet

@@ -28,13 +28,16 @@ class Deadline {
   std::atomic<Ticks> at_;
 };
 
-// Busy-waits as spin_ticks() does, but not beyond the deadline. Null: there is none.
-inline void spin_ticks(Ticks ticks, const Deadline* deadline) noexcept {
-  if (deadline == nullptr) return spin_ticks(ticks);
+// Busy-waits as spin_ticks() does, but not beyond the deadline, and returns how long it really took: what preempted it
+// counts. Null: there is no deadline.
+inline Ticks spin_ticks(Ticks ticks, const Deadline* deadline) noexcept {
   const Ticks start = now_ticks();
-  for (Ticks now = start; now - start < ticks && !deadline->over(now); now = now_ticks()) {
+  Ticks now = start;
+  for (; now - start < ticks; now = now_ticks()) {
+    if (deadline != nullptr && deadline->over(now)) break;
     cpu_pause();
   }
+  return now - start;
 }
 
 }  // namespace violet

@@ -34,5 +34,17 @@ TEST(Deadline, NothingSpinsBeyondIt) {
   EXPECT_GE(now_ticks() - start, 2000u);
 }
 
+TEST(Deadline, ASpinReturnsWhatItReallyTook) {
+  const Deadline far;
+  const Ticks start = now_ticks();
+  const Ticks spun =
+      spin_ticks(1000, &far) + spin_ticks(1000, static_cast<const Deadline*>(nullptr));
+  EXPECT_GE(spun, 2000u);
+  EXPECT_LE(spun, now_ticks() - start);
+  EXPECT_EQ(spin_ticks(0, &far), 0u);
+  const Deadline passed(nullptr, 0);
+  EXPECT_EQ(spin_ticks(ns_to_ticks(3'600'000'000'000), &passed), 0u);
+}
+
 }  // namespace
 }  // namespace violet

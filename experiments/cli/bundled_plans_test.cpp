@@ -14,7 +14,7 @@ TEST(BundledPlans, ResolveToTheHashesOfEarlierRuns) {
   places.datasets = (root / "datasets").string();
   places.plans = (root / "experiments/plans").string();
   const std::pair<const char*, const char*> hashes[] = {
-      {"demo", "da789bdc"},     {"iotlbs", "28f23e53"}, {"placements", "2400c348"},
+      {"demo", "da789bdc"},     {"iotlbs", "28f23e53"}, {"placements", "5bea6c54"},
       {"sawtooth", "eb5f58b4"}, {"smoke", "ae868301"},  {"strategies", "d4996bfb"},
   };
   for (const auto& [name, hash] : hashes) {

@@ -105,13 +105,28 @@ Result<Table> dataset_table(const Places& places) {
   return choice_table("datasets", words.datasets);
 }
 
+Result<Table> cost_table(const Places& places) {
+  VIOLET_TRY(const auto words, make_vocabulary(places.datasets));
+  Table table;
+  table.title = "injected costs";
+  table.columns = {{.name = "key", .is_key = true}, {.name = "default"}, {.name = "what it is"}};
+  for (const Setting& setting : plans::plan_keys(words)) {
+    if (!setting.name.starts_with("costs.")) continue;
+    table.rows.push_back(
+        {Text{setting.name}, Text{violet::to_text(setting.initial)}, Text{setting.help}});
+  }
+  table.notes.push_back("_ns: nanoseconds. What they really took is in every run: injected_share");
+  return table;
+}
+
 struct List {
   const char* name;
   Result<Table> (*table)(const Places& places);
 };
 constexpr List kLists[] = {{"strategies", strategy_table}, {"workloads", workload_table},
                            {"iotlbs", iotlb_table},        {"metrics", metric_table},
-                           {"plans", plan_table},          {"datasets", dataset_table}};
+                           {"plans", plan_table},          {"datasets", dataset_table},
+                           {"costs", cost_table}};
 
 }  // namespace
 

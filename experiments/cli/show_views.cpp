@@ -314,6 +314,10 @@ Result<Table> topology_table(const CellQueries& cell, const ViewRequest& request
   return table;
 }
 
+Quantity injected_of(const query::CellInfo& cell) {
+  return cell.injected_percent ? number(*cell.injected_percent) : unknown(cell.injected_because);
+}
+
 constexpr std::array kViews = {
     View{"timeline", "operations, stale and mapped pages over time", false, &timeline_table},
     View{"churn", "what was mapped and unmapped, address over time", true, &churn_table},
@@ -331,13 +335,13 @@ std::span<const View> views() { return kViews; }
 results::Table cells_table(const query::RunQueries& run) {
   Table table;
   table.columns = {{"cell", {}, true}, {"repetition", {}},       {"label", {}}, {"measured", "s"},
-                   {"events", "1"},    {"kept one by one", "1"}, {"lost", "1"}};
+                   {"events", "1"},    {"kept one by one", "1"}, {"lost", "1"}, {"injected", "%"}};
   std::size_t number_of = 0;
   for (const auto& cell : run.cells()) {
     table.rows.push_back({Text{fmt::format("{}", ++number_of)},
                           Text{fmt::format("{}", cell.repetition)}, Text{cell.label},
                           number(seconds(cell.measured.length())), number(cell.events),
-                          number(cell.kept_events), number(cell.lost)});
+                          number(cell.kept_events), number(cell.lost), injected_of(cell)});
     if (!cell.notice.empty())
       table.notes.push_back(fmt::format("cell {}: {}", number_of, cell.notice));
   }

@@ -34,11 +34,20 @@ inline constexpr int kResolvedPlanSchema = 1;
 
 enum class Pace { kClosed, kPaced };  // As fast as the strategy allows; the trace's own times.
 
-// Costs that are injected because the testbed has no such hardware; stamped into the results.
+// Costs that are injected because the testbed has no such hardware or host; what they really took is measured.
+// schema.cpp says where each number comes from.
 struct Costs {
-  std::uint64_t exit_ns = 0;        // A kick on the guest's core: leaving and entering the guest.
+  std::uint64_t exit_ns =
+      0;  // A kick on the guest's core: leaving the guest, and entering it unless entry_ns does.
+  std::uint64_t entry_ns = 0;  // Entering it again, after the device ran.
+  std::uint64_t exit_pollution_kib =
+      0;  // What the exit's handler reads, and evicts of the guest's caches and TLB.
   std::uint64_t wake_ns = 0;        // Waking the kick thread, on top of the real eventfd.
+  std::uint64_t host_map_ns = 0;    // The host's work for each MAP: pinning and mapping.
+  std::uint64_t host_unmap_ns = 0;  // For each UNMAP: unmapping, unpinning, the host's IOTLB.
   std::uint64_t iotlb_miss_ns = 0;  // Each IOTLB miss, on top of the real walk.
+  std::uint64_t packet_ns = 0;      // The guest's stack and driver for each packet.
+  std::uint64_t io_ns = 0;          // And for each I/O of a disk.
 };
 
 // One point of the matrix.

@@ -287,6 +287,37 @@ TEST(Plan, ResolvedJsonNamesEveryDefault) {
   EXPECT_EQ(settings["indirect"], true);
 }
 
+// A cost that nobody mentions leaves cells as they were before there was such a cost.
+TEST(Plan, CostsThatAreNotMentionedAreNoSettings) {
+  const Plan plain = good(kHead);
+  const Plan costly = good(std::string(kHead) + "[costs]\nhost_map_ns = 70\npacket_ns = 586\n");
+  const auto has = [](const Cell& cell, const std::string& key) {
+    return std::any_of(cell.settings.begin(), cell.settings.end(),
+                       [&](const auto& setting) { return setting.first == key; });
+  };
+  EXPECT_TRUE(has(plain.cells[0], "costs.exit_ns"));
+  EXPECT_FALSE(has(plain.cells[0], "costs.host_map_ns"));
+  EXPECT_TRUE(has(costly.cells[0], "costs.host_map_ns"));
+  EXPECT_FALSE(has(costly.cells[0], "costs.host_unmap_ns"));
+  EXPECT_EQ(plain.cells[0].costs.exit_ns, 1500u);
+  EXPECT_EQ(plain.cells[0].costs.host_map_ns, 0u);
+  EXPECT_EQ(costly.cells[0].costs.host_map_ns, 70u);
+  EXPECT_EQ(costly.cells[0].costs.packet_ns, 586u);
+  EXPECT_NE(plain.cells[0].id, costly.cells[0].id);
+}
+
+TEST(Plan, AnExitsCostIsNoAxisOfACellWithoutExits) {
+  const Plan plan =
+      good(std::string(kHead) +
+           "[axes]\nplacement = ['samecore', 'sidecore']\n[costs]\nexit_ns = [0, 250, 1500]\n");
+  std::vector<std::string> cells;
+  for (const Cell& cell : plan.cells) {
+    cells.push_back(fmt::format("{} {}", cell.placement, cell.costs.exit_ns));
+  }
+  EXPECT_THAT(cells,
+              ::testing::ElementsAre("samecore 0", "samecore 250", "samecore 1500", "sidecore 0"));
+}
+
 TEST(Plan, TooManyCellsAreRefusedQuickly) {
   std::string text = std::string(kHead) + "[axes]\nstore = '*'\nworkload = '*'\niotlb = '*'\n";
   std::string list;

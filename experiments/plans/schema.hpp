@@ -38,6 +38,7 @@ class Schema {
   void add(Setting spec, bool may_list, std::string owner_axis = {}, std::string owner_value = {});
   void add_axis(const char* name, const std::vector<RegistryEntry>& choices, const char* help);
   void add_axes(const Vocabulary& vocabulary);
+  void add_costs();
   void add_run_keys();
   void add_settings(const char* table, const std::vector<RegistryEntry>& choices);
   bool check_value(const Key& key, const Assignment& assignment, std::size_t index,

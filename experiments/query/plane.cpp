@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
@@ -134,6 +135,8 @@ Plane make_plane(const RunData& run, const std::string& workload) {
     point.name = cell_name(run, *cell);
     place_stale(*cell, point);
     if (reference != nullptr) place_throughput(run, *reference, *cell, point);
+    const Samples injected = results::samples_of(*cell, std::string(results::kInjectedShare));
+    if (!injected.values.empty()) point.injected_percent = results::median(injected.values);
     if (point.because.empty() && !point.relative) point.because = "throughput was not measured";
     auto& placements = plane.placements;
     if (std::find(placements.begin(), placements.end(), point.placement) == placements.end()) {

@@ -28,6 +28,7 @@ struct PlanePoint {
   results::Estimate stale;                    // Mean stale pages; kStale and kZero only.
   std::optional<results::Estimate> relative;  // Throughput over the reference's.
   std::string because;                        // Why one of them is missing.
+  std::optional<double> injected_percent;     // Of its measured time; nothing: not measured.
   bool front = false;
 };
 

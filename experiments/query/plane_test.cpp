@@ -50,6 +50,14 @@ TEST_F(PlaneTest, ThroughputIsRelativeToOff) {
   EXPECT_EQ(point(plane, "off sidecore").relative->value, 1);
 }
 
+TEST_F(PlaneTest, PointsSayHowMuchWasInjected) {
+  FixtureCell costly{"strict", "net-rx", "samecore"};
+  costly.injected = 61.5;
+  const Plane plane = make_plane(read({costly, {"strict"}}), "net-rx");
+  EXPECT_EQ(plane.points[0].injected_percent, 61.5);
+  EXPECT_EQ(plane.points[1].injected_percent, std::nullopt) << "not measured is not 0";
+}
+
 TEST_F(PlaneTest, WithoutOffTheFastestIsTheReference) {
   const Plane plane =
       make_plane(read({{"strict"}, {"lazy-percpu", "net-rx", "sidecore", 2000, 1}}), "net-rx");

@@ -59,7 +59,10 @@ struct CellInfo {
   std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
   Nanos kept_until = 0;           // Events after this are in the pyramid only.
   std::uint64_t lost = 0;         // Dropped by full rings.
-  bool live = false;              // Still growing.
+  // The share of the measured time that injected costs took, in per cent. Nothing: not known, and why.
+  std::optional<double> injected_percent;
+  std::string injected_because = "it is in the results of the run, which are not at hand";
+  bool live = false;  // Still growing.
   // Calls on mappings that stay mapped by design: of their events there is a sample only
   // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
   bool calls_sampled = false;

@@ -10,6 +10,7 @@
 
 #include "engine/base/result.hpp"
 #include "experiments/query/recorded_cell.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 
 namespace violet::query {
 namespace fs = std::filesystem;
@@ -91,6 +92,19 @@ void name_cell(const results::CellRecord& record, CellInfo& info) {
   info.placement = axis(record, "placement");
   info.iotlb = axis(record, "iotlb");
   info.store = axis(record, "store");
+}
+
+void label_injected(const results::CellData& data, CellInfo& info) {
+  info.injected_because = "this repetition did not end";
+  for (const auto& record : data.repetitions) {
+    if (record.repetition != info.repetition) continue;
+    info.injected_because = "the program that made the run did not measure it";
+    for (const auto& metric : record.metrics) {
+      if (metric.name != results::kInjectedShare) continue;
+      info.injected_percent = metric.value;
+      info.injected_because = metric.because;
+    }
+  }
 }
 
 }  // namespace
@@ -242,6 +256,7 @@ void RecordedRun::name_cells(const std::string& directory) {
     infos_[i].run_id = name_;
     if (cells_[i].marked && cells_[i].cell < run->cells.size()) {
       name_cell(run->cells[cells_[i].cell].cell, infos_[i]);
+      label_injected(run->cells[cells_[i].cell], infos_[i]);
     }
   }
   find_damage(&*run);

@@ -594,8 +594,13 @@ TEST(RecordedRun, RepetitionsAreCellsOfTheirOwn) {
 // A run of two cells with two repetitions each, as a run writes it, with a trace of them.
 class RunWithATrace : public testing::Test {
  protected:
-  RunWithATrace() : run_(write_fixture_run(folder_.path(), {{"strict"}, {"lazy-percpu"}}, 2)) {
+  RunWithATrace() : run_(write_fixture_run(folder_.path(), {costly(), {"lazy-percpu"}}, 2)) {
     record({{0, 0}, {1, 0}, {0, 1}, {1, 1}});
+  }
+  static FixtureCell costly() {
+    FixtureCell cell{"strict"};
+    cell.injected = 61.5;
+    return cell;
   }
   // Cells and repetitions.
   void record(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& what) {
@@ -634,6 +639,16 @@ TEST_F(RunWithATrace, AWholeOneHasNoDamage) {
   ASSERT_TRUE(run);
   EXPECT_EQ((*run)->cells().size(), 4u);
   EXPECT_EQ((*run)->damage(), "");
+}
+
+TEST_F(RunWithATrace, CellsSayHowMuchWasInjectedOrWhyThatIsNotKnown) {
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  const auto cells = (*run)->cells();
+  ASSERT_EQ(cells.size(), 4u);
+  EXPECT_EQ(cells[0].injected_percent, 61.5);
+  EXPECT_EQ(cells[1].injected_percent, std::nullopt);
+  EXPECT_EQ(cells[1].injected_because, "the program that made the run did not measure it");
 }
 
 TEST_F(RunWithATrace, NoDamageIsWhatWasNeverRecorded) {

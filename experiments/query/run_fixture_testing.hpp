@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct FixtureCell {
   double stale = 0;  // Below zero: not measured.
   bool persistent = false;
   double copied = 0;
+  std::optional<double> injected = {};  // Per cent; nothing: as a run of an older program.
   std::string id() const { return fmt::format("{}.{}.{}", strategy, workload, placement); }
 };
 
@@ -40,6 +42,9 @@ inline results::RepetitionRecord fixture_record(const FixtureCell& cell, std::ui
   } else {
     record.metrics.push_back(
         {"mean_stale_pages", "pages", {}, "12 events were lost", Better::kLower});
+  }
+  if (cell.injected) {
+    record.metrics.push_back({"injected_share", "%", cell.injected, {}, Better::kNeither});
   }
   results::HdrHistogram unmap;
   for (std::uint64_t i = 0; i < 100; ++i) unmap.record(1000 + i + repetition);

@@ -15,8 +15,11 @@ namespace {
 std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ignored) {
   std::map<std::string, std::string> axes;
   for (const auto& [name, value] : cell.axes) {
-    if (std::find(ignored.begin(), ignored.end(), name) == ignored.end())
-      axes[name] = to_text(value);
+    if (std::find(ignored.begin(), ignored.end(), name) != ignored.end()) continue;
+    const std::string text = to_text(value);
+    // A cost of nothing is none: older runs have no such setting.
+    if (name.starts_with("costs.") && text == "0") continue;
+    axes[name] = text;
   }
   std::string key;
   for (const auto& [name, value] : axes) key += fmt::format("{}={}\n", name, value);
@@ -100,6 +103,12 @@ Judgement judgement_of(const Arm& baseline, const Arm& contender, const CompareO
       options.threshold_percent.value_or(baseline.run->manifest.threshold_percent);
   how.margin_percent = options.margin_percent;
   return how;
+}
+
+std::optional<double> injected_share(const CellData& cell) {
+  const Samples samples = samples_of(cell, std::string(kInjectedShare));
+  if (samples.values.empty()) return std::nullopt;
+  return median(samples.values);
 }
 
 std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
@@ -266,6 +275,8 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const double factor =
       one_run ? 1 : common_calibration(baseline.run->manifest, contender.run->manifest);
   const auto theirs = samples_with_means(*contender.cell);
+  const auto baseline_injected = injected_share(*baseline.cell);
+  const auto contender_injected = injected_share(*contender.cell);
   std::vector<Difference> differences;
   for (const Samples& mine : wanted_samples(*baseline.cell, options)) {
     const Samples* found = find_samples(theirs, mine.name);
@@ -277,6 +288,8 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
     }
     differences.push_back(compare_samples(mine, other, how));
     Difference& d = differences.back();
+    d.baseline_injected = baseline_injected;
+    d.contender_injected = contender_injected;
     d.cell = one_run ? contender.cell->cell.label : baseline.cell->cell.label;
     if (one_run) d.against = baseline.cell->cell.label;
   }

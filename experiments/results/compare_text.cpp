@@ -45,6 +45,19 @@ std::string mean_text(const Difference& d) {
   return fmt::format("{:.3f}", d.contender_mean.value / d.baseline_mean.value);
 }
 
+Quantity injected(const std::optional<double>& percent) {
+  return {percent, {}, percent ? "" : "it was not measured"};
+}
+
+// "61.2 → 0"
+std::string injected_text(const Difference& d) {
+  const auto text = [](const std::optional<double>& percent) {
+    return percent ? three_digits(*percent) : std::string("n/a");
+  };
+  const std::string before = text(d.baseline_injected), after = text(d.contender_injected);
+  return before == after ? before : before + " → " + after;
+}
+
 std::vector<Item> row_of(const Difference& d) {
   Quantity ratio{{}, {}, "a value is not positive"};
   if (d.ratio) ratio = quantity(*d.ratio);
@@ -69,6 +82,8 @@ std::vector<Item> row_of(const Difference& d) {
           Quantity{d.a12},
           count(d.baseline.samples),
           count(d.contender.samples),
+          injected(d.baseline_injected),
+          injected(d.contender_injected),
           floor,
           Text{noise_source(d)},
           visible,
@@ -95,6 +110,8 @@ std::vector<Column> columns_for_programs() {
           {"A12"},
           {"baseline repetitions"},
           {"contender repetitions"},
+          {"baseline injected", "%"},
+          {"contender injected", "%"},
           {"noise floor"},
           {"noise from"},
           {"visible"},
@@ -147,7 +164,8 @@ std::vector<Item> people_row(const Difference& d, const std::string& name) {
           in_unit(d.baseline, d, false),
           in_unit(d.contender, d, false),
           ratio,
-          Text{interval_text(d)}};
+          Text{interval_text(d)},
+          Text{injected_text(d)}};
 }
 
 std::vector<Table> tables_for_people(const Contrast& contrast) {
@@ -166,7 +184,8 @@ std::vector<Table> tables_for_people(const Contrast& contrast) {
             {"baseline", "", false, Audience::kAll, "baseline\nmedian"},
             {"contender", "", false, Audience::kAll, "contender\nmedian"},
             {"ratio"},
-            {"95 % interval", "", false, Audience::kAll, "95 %\ninterval"}},
+            {"95 % interval", "", false, Audience::kAll, "95 %\ninterval"},
+            {"injected", "", false, Audience::kAll, "injected\n%"}},
            {},
            {}});
       at = std::prev(titles.end());
@@ -272,6 +291,10 @@ Table to_table(const Contrast& contrast) {
       "judged here. too much: worse by more than the threshold. no difference: the interval lies "
       "within {} % (--margin). inconclusive < X %: a difference below X % cannot be seen here.",
       any.tests, three_digits(100 * any.how.margin())));
+  table.notes.push_back(
+      "injected: the share of baseline's and contender's measured time that was spun on purpose, "
+      "all lcores together; n/a: "
+      "not measured.");
   return table;
 }
 

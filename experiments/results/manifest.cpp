@@ -160,6 +160,12 @@ Manifest manifest_of(const Json& json) {
   m.threshold_percent = json.at("threshold_percent").get<double>();
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
+  if (json.contains("injected") && !json["injected"].is_null()) {
+    const Json& totals = json["injected"];
+    m.injected = {count_from(totals.at("repetitions"), "injected.repetitions"),
+                  totals.at("measured_s").get<double>(),
+                  totals.at("spun_s").get<std::map<std::string, double>>()};
+  }
   for (const auto& [name, count] : json.at("drop_counts").items()) {
     m.drop_counts[name] = count_from(count, "drop_counts");
   }
@@ -169,6 +175,19 @@ Manifest manifest_of(const Json& json) {
 }
 
 }  // namespace
+
+void InjectedTotals::add(const RepetitionRecord& record) {
+  constexpr std::string_view kPrefix = "injected_", kSuffix = "_share";
+  ++repetitions;
+  measured_s += record.duration_s;
+  for (const Metric& metric : record.metrics) {
+    const std::string_view name = metric.name;
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) || !metric.value) continue;
+    if (name.size() <= kPrefix.size() + kSuffix.size()) continue;  // The sum of all kinds.
+    const auto kind = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+    spun_s[std::string(kind)] += *metric.value / 100 * record.duration_s;
+  }
+}
 
 Fact build_id() {
   Fact id{{}, "the linker left none"};
@@ -222,6 +241,11 @@ std::string to_json(const Manifest& m) {
   json["threshold_percent"] = m.threshold_percent;
   json["interleaved"] = m.interleaved;
   json["injected_costs"] = m.injected_costs;
+  if (m.injected) {
+    json["injected"] = {{"repetitions", m.injected->repetitions},
+                        {"measured_s", m.injected->measured_s},
+                        {"spun_s", m.injected->spun_s}};
+  }
   json["drop_counts"] = m.drop_counts;
   json["oversubscribed"] = m.oversubscribed;
   json["noise_floor"] = m.noise_floor;

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/result.hpp"
+#include "experiments/results/records.hpp"
 
 namespace violet::results {
 
@@ -23,6 +25,15 @@ struct Fact {
   std::string because;
   bool known() const { return because.empty(); }
   std::string text() const { return known() ? value : "not available, because " + because; }
+};
+
+// What was injected in all repetitions together, as it was measured: in seconds, by kind ("exit").
+struct InjectedTotals {
+  std::uint64_t repetitions = 0;
+  double measured_s = 0;
+  std::map<std::string, double> spun_s;
+
+  void add(const RepetitionRecord& record);
 };
 
 struct Manifest {
@@ -43,8 +54,9 @@ struct Manifest {
   std::uint64_t seed = 0;
   double threshold_percent = 5;
   bool interleaved = false;  // Repetition i of all cells ran side by side: they may be paired.
-  // "exit_ns" -> 1500; "exit_ns, least" and "exit_ns, most" where cells differ.
+  // As configured: "exit_ns" -> 1500; "exit_ns, least" and "exit_ns, most" where cells differ.
   std::map<std::string, double> injected_costs;
+  std::optional<InjectedTotals> injected;  // Nothing: not measured, as in runs of older programs.
   std::map<std::string, std::uint64_t> drop_counts;  // "events" -> 0, "events, <cell>" -> 412
   std::vector<std::string> oversubscribed;           // "guest and endpoint share CPU 1"
   // Relative noise of a metric over all cells in A/A runs on this host (noise_history.hpp) when the run began: 0.02

@@ -15,6 +15,20 @@ constexpr Better kNeither = Better::kNeither;
 constexpr MetricInfo kCatalogue[] = {
     // What the guest did.
     {"operations_per_s", "1/s", kHigher, "operations of the workload in a second"},
+    {kRatePerCpu, "1/s", kHigher, "the same for each CPU that the cell's lcores have"},
+    {"cpus_used", "1", kNeither, "CPUs that the lcores of guest, engine and endpoints have"},
+    // What was added on purpose.
+    {kInjectedShare, "%", kNeither,
+     "time that injected costs took, all lcores together, of the measured time"},
+    {"injected_exit_share", "%", kNeither, "the part of costs.exit_ns in it"},
+    {"injected_entry_share", "%", kNeither, "that of costs.entry_ns"},
+    {"injected_pollution_share", "%", kNeither, "that of costs.exit_pollution_kib"},
+    {"injected_wake_share", "%", kNeither, "that of costs.wake_ns"},
+    {"injected_host_map_share", "%", kNeither, "that of costs.host_map_ns"},
+    {"injected_host_unmap_share", "%", kNeither, "that of costs.host_unmap_ns"},
+    {"injected_iotlb_miss_share", "%", kNeither, "that of costs.iotlb_miss_ns"},
+    {"injected_stack_share", "%", kNeither, "that of costs.packet_ns and costs.io_ns"},
+    {"injected_delay_share", "%", kNeither, "that of the workload's own delay (mapbench)"},
     {"requests_per_operation", "1", kLower, "virtio-iommu requests that the driver sent"},
     {"kicks_per_operation", "1", kLower, "notifications of the request queue that were sent"},
     {"syncs_per_operation", "1", kNeither, "times the driver waited until every request was done"},

@@ -27,6 +27,9 @@ struct MetricInfo {
 
 // What is recorded as one number a repetition, then the latencies, whose percentiles are "map.p50" and so on.
 std::span<const MetricInfo> metric_catalogue();
+// Metrics that every reader of a run shows beside what it asked for, or knows by name.
+inline constexpr std::string_view kInjectedShare = "injected_share";
+inline constexpr std::string_view kRatePerCpu = "operations_per_s_per_cpu";
 // By today's name, a former one, or that of a percentile; null when nothing is called so.
 const MetricInfo* find_metric(std::string_view name);
 // Today's name; the name itself when it is no former one.

@@ -22,6 +22,20 @@ constexpr std::size_t kOutlierRepetitions = 8;
 constexpr double kOutlierShare =
     0.02;  // Of the median: less is nearly constant, whatever its deviations.
 
+// No number of a run that says how much of its time was injected is shown without that.
+std::vector<Samples> with_injected(const RunData& run, std::vector<Samples> columns) {
+  const std::string name(kInjectedShare);
+  const auto says = [&](const auto& samples) { return samples.name == name; };
+  if (!says_injected(run) || std::any_of(columns.begin(), columns.end(), says)) return columns;
+  Samples share;
+  for (const CellData& cell : run.cells) {
+    share = samples_of(cell, name);
+    if (!share.unit.empty()) break;
+  }
+  columns.push_back(std::move(share));
+  return columns;
+}
+
 std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options) {
   const auto place = [&](const std::string& name) -> std::size_t {
     const auto at =
@@ -45,7 +59,7 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
   std::stable_sort(columns.begin(), columns.end(), [&](const Samples& a, const Samples& b) {
     return place(a.name) < place(b.name);
   });
-  return columns;
+  return with_injected(run, std::move(columns));
 }
 
 Quantity quantity_of(const Samples& samples) {
@@ -71,7 +85,43 @@ Table table_of(const RunData& run, const ReportOptions& options) {
   }
   table.notes.push_back(
       "Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on.");
+  if (says_injected(run)) table.notes.push_back(kInjectedNote);
   return table;
+}
+
+// "exit_ns 0 to 500, wake_ns 40"
+std::string costs_text(const std::map<std::string, double>& costs) {
+  constexpr std::string_view kLeast = ", least", kMost = ", most";
+  std::string text;
+  for (const auto& [name, value] : costs) {
+    if (name.ends_with(kMost)) continue;
+    const bool range = name.ends_with(kLeast);
+    const std::string cost = range ? name.substr(0, name.size() - kLeast.size()) : name;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cost, value);
+    const auto most = costs.find(cost + std::string(kMost));
+    if (range && most != costs.end()) text += fmt::format(" to {}", most->second);
+  }
+  return text;
+}
+
+// What was to be injected, and what of the measured time that took.
+std::string injected_text(const RunData& run) {
+  std::string text = costs_text(run.manifest.injected_costs);
+  std::vector<double> shares;
+  for (const CellData& cell : run.cells) {
+    const Samples samples = samples_of(cell, std::string(kInjectedShare));
+    if (!samples.values.empty()) shares.push_back(median(samples.values));
+  }
+  if (shares.empty()) {
+    return (text.empty() ? "nothing said" : text) +
+           "; share of time not available, because it was not measured";
+  }
+  const auto [least, most] = std::minmax_element(shares.begin(), shares.end());
+  if (*most == 0) return text.empty() ? "nothing" : text + ", of which nothing was spun";
+  if (text.empty()) text = "by the workload itself";
+  return text + fmt::format("; {}{} % of the measured time",
+                            *least == *most ? "" : three_digits(*least) + " to ",
+                            three_digits(*most));
 }
 
 std::vector<std::string> head_of(const RunData& run) {
@@ -83,8 +133,6 @@ std::vector<std::string> head_of(const RunData& run) {
   }
   const std::string repetitions =
       least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most);
-  std::string costs;
-  for (const auto& [name, value] : m.injected_costs) costs += fmt::format(", {} {}", name, value);
   return {
       fmt::format("plan       {} ({}), {} cells, {} repetitions, seed {}", m.plan_name, m.plan_hash,
                   run.cells.size(), repetitions, m.seed),
@@ -94,7 +142,7 @@ std::vector<std::string> head_of(const RunData& run) {
       fmt::format("clock      {}", m.clock_source.text()),
       fmt::format("hugepages  {}", m.hugepages.text()),
       fmt::format("built      {}, revision {}", m.compiler, m.git_revision.text()),
-      fmt::format("injected   {}", costs.empty() ? "nothing" : costs.substr(2)),
+      fmt::format("injected   {}", injected_text(run)),
   };
 }
 
@@ -196,6 +244,47 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
 
 }  // namespace
 
+namespace {
+
+std::string break_even_lines(const Report& report, const TextStyle& style) {
+  std::string out = report.break_evens.empty() ? "" : "\n";
+  for (const BreakEven& one : report.break_evens) {
+    out += labelled_lines("break-even", to_text(one), style);
+  }
+  return out;
+}
+
+Json break_evens_json(const std::vector<BreakEven>& all) {
+  Json json = Json::array();
+  for (const BreakEven& one : all) {
+    Json entry = {{"cells", one.cells},
+                  {"metric", one.metric},
+                  {"sweep_ns", {one.least_ns, one.most_ns}},
+                  {"exit_ns", nullptr}};
+    if (one.at_ns) {
+      entry["exit_ns"] = one.at_ns->value;
+      entry["between_ns"] = {one.between_ns.first, one.between_ns.second};
+    }
+    if (one.at_ns && one.at_ns->interval) {
+      entry["interval"] = {one.at_ns->interval->low, one.at_ns->interval->high};
+    }
+    entry["text"] = to_text(one);
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+}  // namespace
+
+bool says_injected(const RunData& run) {
+  return std::any_of(run.cells.begin(), run.cells.end(), [](const CellData& cell) {
+    return std::any_of(cell.repetitions.begin(), cell.repetitions.end(), [](const auto& record) {
+      return std::any_of(record.metrics.begin(), record.metrics.end(),
+                         [](const Metric& metric) { return metric.name == kInjectedShare; });
+    });
+  });
+}
+
 std::string axis_text(const CellRecord& cell, const std::string& axis) {
   for (const auto& [name, value] : cell.axes) {
     if (name == axis) return to_text(value);
@@ -223,7 +312,7 @@ std::vector<std::string> varying_axes(const RunData& run) {
 }
 
 Report report(const RunData& run, const ReportOptions& options) {
-  Report report{head_of(run), table_of(run, options), {}, {}};
+  Report report{head_of(run), table_of(run, options), {}, {}, says_injected(run), break_evens(run)};
   for (const Note& note : run.notes) {
     if (note.severity == "error") report.warnings.push_back("error: " + note.text);
   }
@@ -250,6 +339,7 @@ std::string render(const RunData& run, const Report& report, Format format,
     Json json = {{"schema", "violet.report"}, {"version", 1}};
     json["manifest"] = Json::parse(to_json(run.manifest));
     json["table"] = table_json(report.table);
+    if (!report.break_evens.empty()) json["break_even"] = break_evens_json(report.break_evens);
     json["warnings"] = report.warnings;
     json["notes"] = report.notes;
     return dump(json, 2);
@@ -258,6 +348,7 @@ std::string render(const RunData& run, const Report& report, Format format,
   std::string out;
   for (const std::string& line : report.head) out += printable(line) + "\n";
   out += "\n" + render_text(report.table, style);
+  out += break_even_lines(report, style);
   if (!report.warnings.empty()) out += "\n";
   for (const std::string& warning : report.warnings)
     out += labelled_lines("warning", warning, style, Tone::kWarning);
@@ -270,12 +361,16 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
   std::string out;
   for (const std::string& line : report.head) out += printable(line) + "\n";
   for (const Table& table : tables) out += "\n" + render_text(table, options.style);
+  out += break_even_lines(report, options.style);
   out +=
       "\nMedians over the repetitions, with the 95 % interval of the median from 6 repetitions "
       "on;\n"
       "mean: the median of the repetitions' means.\n";
   if (std::any_of(tables.begin(), tables.end(), relates)) {
     for (const std::string& line : wrapped(kRelation, options.style.width)) out += line + "\n";
+  }
+  if (report.says_injected) {
+    for (const std::string& line : wrapped(kInjectedNote, options.style.width)) out += line + "\n";
   }
   if (!report.warnings.empty()) out += "\n";
   std::size_t said = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/results/break_even.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/table.hpp"
 
@@ -24,6 +25,8 @@ struct Report {
   Table table;                        // A row a cell, a column a metric: for programs.
   std::vector<std::string> warnings;  // What changes what one may conclude, the gravest first.
   std::vector<std::string> notes;     // What else is odd: outliers, what was not available.
+  bool says_injected = false;
+  std::vector<BreakEven> break_evens;  // Of a run that sweeps the exit.
 };
 
 Report report(const RunData& run, const ReportOptions& options = {});
@@ -39,6 +42,13 @@ struct ReadingOptions {
 };
 std::string render_summary(const Report& report, const std::vector<Table>& tables,
                            const ReadingOptions& options = {});
+
+// Whether the program that made the run counted the time that injected costs took (kInjectedShare).
+bool says_injected(const RunData& run);
+inline constexpr const char* kInjectedNote =
+    "injected: the share of the measured time that was spun on purpose (costs of the plan), all "
+    "lcores together; per CPU: "
+    "operations over the CPUs that the lcores have, whose number stands behind the placement.";
 
 // Axes with more than one value among the cells of a run.
 std::vector<std::string> varying_axes(const RunData& run);

@@ -56,7 +56,8 @@ Samples means_of(const CellData& cell, const std::string& histogram) {
 }
 
 bool is_compared(const Samples& samples) {
-  if (samples.better == Better::kNeither) return false;
+  // Where both cells have as many CPUs it is operations_per_s once more, and would be judged twice.
+  if (samples.better == Better::kNeither || samples.name == kRatePerCpu) return false;
   const std::size_t dot = samples.name.rfind(".p");
   return dot == std::string::npos || samples.name.ends_with(".p50") ||
          samples.name.ends_with(".p99");

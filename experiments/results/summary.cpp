@@ -20,10 +20,17 @@ constexpr std::size_t kKeyColumns = 32, kTitleColumns = 96, kBarColumns = 10;
 // What people read instead of a metric's name: a line break begins the next line of a head.
 std::string head_of(const std::string& name) {
   static const std::pair<const char*, const char*> kHeads[] = {
-      {"operations_per_s", "operations"},        {"requests_per_operation", "requests\nper op."},
-      {"kicks_per_operation", "kicks\nper op."}, {"bytes_copied_per_operation", "copied\nper op."},
-      {"mean_stale_pages", "stale\npages"},      {"exposure_window.p50", "window\np50"},
-      {"exposure_window.p99", "window\np99"},    {"iotlb_hit_rate", "IOTLB\nhits"},
+      {"operations_per_s", "operations"},
+      {"requests_per_operation", "requests\nper op."},
+      {"injected_share", "injected"},
+      {"operations_per_s_per_cpu", "per CPU"},
+      {"cpus_used", "CPUs"},
+      {"kicks_per_operation", "kicks\nper op."},
+      {"bytes_copied_per_operation", "copied\nper op."},
+      {"mean_stale_pages", "stale\npages"},
+      {"exposure_window.p50", "window\np50"},
+      {"exposure_window.p99", "window\np99"},
+      {"iotlb_hit_rate", "IOTLB\nhits"},
   };
   for (const auto& [metric, head] : kHeads) {
     if (name == metric) return head;
@@ -74,6 +81,38 @@ std::vector<std::string> answers(const Cells& cells) {
   return names;
 }
 
+std::string cpus_of(const CellData& cell) {
+  const Samples samples = samples_of(cell, "cpus_used");
+  if (samples.values.empty()) return {};
+  const double most = *std::max_element(samples.values.begin(), samples.values.end());
+  return fmt::format("{} CPU{}", most, most == 1 ? "" : "s");
+}
+
+bool cpus_differ(const Cells& cells) {
+  std::set<std::string> counts;
+  for (const CellData* cell : cells) counts.insert(cpus_of(*cell));
+  counts.erase("");
+  return counts.size() > 1;
+}
+
+// What stands in every table of a run that knows it, whatever was asked for: how much of the time was injected, and,
+// where cells have unlike numbers of CPUs, the rate for each of them.
+void add_labels(const RunData& run, bool chosen, std::vector<std::string>& metrics) {
+  std::vector<std::string_view> labels;
+  if (cpus_differ(all_cells(run))) labels.push_back(kRatePerCpu);
+  if (says_injected(run)) labels.push_back(kInjectedShare);
+  std::erase_if(labels, [&](std::string_view label) {
+    return std::find(metrics.begin(), metrics.end(), label) != metrics.end();
+  });
+  for (const char* rare : {"unmap.p99", "map.p99"}) {
+    if (chosen || metrics.size() + labels.size() <= SummaryOptions::kMostMetrics) break;
+    std::erase(metrics, rare);
+  }
+  // Beside the first number, where a table that is too wide for the page still has them.
+  metrics.insert(metrics.empty() ? metrics.end() : metrics.begin() + 1, labels.begin(),
+                 labels.end());
+}
+
 Result<std::vector<std::string>> metrics_of(const Cells& cells, const SummaryOptions& options) {
   if (options.metrics.empty()) return answers(cells);
   std::vector<std::string> known, names;
@@ -109,6 +148,7 @@ struct Group {
 
 std::vector<Group> groups_of(const RunData& run, const std::vector<std::string>& axes) {
   std::vector<Group> groups;
+  const bool placed = std::find(axes.begin(), axes.end(), "placement") != axes.end();
   for (const CellData& cell : run.cells) {
     std::string title;
     for (const char* axis : {"workload", "placement"}) {
@@ -119,6 +159,12 @@ std::vector<Group> groups_of(const RunData& run, const std::vector<std::string>&
                            [&](const Group& group) { return group.title == title; });
     if (at == groups.end()) at = groups.insert(groups.end(), {title, {}});
     at->cells.push_back(&cell);
+  }
+  if (!placed) return groups;
+  for (Group& group : groups) {
+    const auto known = std::find_if(group.cells.begin(), group.cells.end(),
+                                    [](const CellData* cell) { return !cpus_of(*cell).empty(); });
+    if (known != group.cells.end()) group.title += fmt::format(" ({})", cpus_of(**known));
   }
   return groups;
 }
@@ -289,7 +335,8 @@ Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& opt
   std::erase_if(keys,
                 [](const std::string& axis) { return axis == "workload" || axis == "placement"; });
   if (keys.empty()) keys = {"cell"};
-  VIOLET_TRY(const auto metrics, metrics_of(all_cells(run), options));
+  VIOLET_TRY(auto metrics, metrics_of(all_cells(run), options));
+  add_labels(run, !options.metrics.empty(), metrics);
   if (!options.sort.empty()) VIOLET_TRY(metrics_of(all_cells(run), {.metrics = {options.sort}}));
   std::vector<Table> tables;
   bool related = options.baseline.empty();

@@ -76,6 +76,8 @@ struct Difference {
   std::string reason;
   bool regression = false;  // Worse by more than the threshold.
   bool disturbed = false;   // Other programs had the CPUs of one of the cells.
+  // Median shares of the two cells' measured time that injected costs took, in per cent. None: not known.
+  std::optional<double> baseline_injected, contender_injected;
 
   // What judge() needs once more.
   Samples baseline_samples, contender_samples;

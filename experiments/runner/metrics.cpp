@@ -127,6 +127,7 @@ Snapshot Snapshot::of(Testbed& testbed) {
           .faults = testbed.engine().faults_reported(),
           .invalidations = device.invalidations.value(),
           .grace_periods = device.grace_periods.value(),
+          .injected = testbed.injected(),
           .throttled = throttled_periods(),
           .waits = cpu_waits()};
 }
@@ -141,6 +142,15 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
   metrics.push_back(
       measured("operations_per_s", static_cast<double>(measurement.operations) / seconds));
   metrics.back().unit = fmt::format("{}/s", testbed.workload().unit());
+  const auto cpus = static_cast<double>(testbed.cpus_used());
+  metrics.push_back(
+      measured(results::kRatePerCpu, static_cast<double>(measurement.operations) / seconds / cpus));
+  metrics.back().unit = fmt::format("{}/s", testbed.workload().unit());
+  metrics.push_back(measured("cpus_used", cpus));
+  for (auto& metric : injected_metrics(measurement.after.injected - measurement.before.injected,
+                                       measurement.end - measurement.start)) {
+    metrics.push_back(std::move(metric));
+  }
   add_guest(metrics, measurement);
   add_engine(metrics, measurement, testbed);
   add_host(metrics, measurement, testbed);

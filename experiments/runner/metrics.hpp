@@ -26,6 +26,7 @@ struct Snapshot {
   std::uint64_t faults = 0;
   std::uint64_t invalidations = 0;
   std::uint64_t grace_periods = 0;
+  InjectedTicks injected;
   std::optional<std::uint64_t> throttled;  // Of the cgroup; empty: nobody counts.
   std::optional<CpuWaits> waits;           // Empty: the kernel does not say.
 };

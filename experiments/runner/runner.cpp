@@ -15,6 +15,7 @@
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/runner/cores.hpp"
+#include "experiments/runner/injected_time.hpp"
 #include "experiments/runner/interruption.hpp"
 #include "experiments/runner/lcore_rings.hpp"
 #include "experiments/runner/repetition.hpp"
@@ -36,33 +37,6 @@ double measured_seconds_of(const plans::RunSettings& run) {
   return seconds + kSetUpSeconds;
 }
 
-// What is really injected: a cost belongs to its placement. Where cells differ, both ends.
-std::map<std::string, double> injected_costs(const plans::Plan& plan) {
-  std::map<std::string, std::pair<double, double>> ranges;
-  const auto add = [&](const char* name, std::uint64_t ns) {
-    if (ns == 0) return;
-    const auto value = static_cast<double>(ns);
-    auto& [least, most] = ranges.try_emplace(name, value, value).first->second;
-    least = std::min(least, value);
-    most = std::max(most, value);
-  };
-  for (const auto& cell : plan.cells) {
-    if (cell.placement == "samecore") add("exit_ns", cell.costs.exit_ns);
-    if (cell.placement == "kick-thread") add("wake_ns", cell.costs.wake_ns);
-    add("iotlb_miss_ns", cell.costs.iotlb_miss_ns);
-  }
-  std::map<std::string, double> costs;
-  for (const auto& [name, range] : ranges) {
-    if (range.first == range.second) {
-      costs[name] = range.first;
-    } else {
-      costs[name + ", least"] = range.first;
-      costs[name + ", most"] = range.second;
-    }
-  }
-  return costs;
-}
-
 double value_of(const results::RepetitionRecord& record, std::string_view name) {
   for (const auto& metric : record.metrics) {
     if (metric.name == name) return metric.value.value_or(0);
@@ -82,7 +56,7 @@ results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& option
   manifest.threshold_percent = plan.run.threshold_percent;
   manifest.interleaved = plan.run.interleaved;
   if (cores.oversubscribed) manifest.oversubscribed = cores.shared;
-  manifest.injected_costs = injected_costs(plan);
+  manifest.injected_costs = configured_costs(plan);
   if (!eal.huge_pages()) {
     manifest.hugepages = {"", eal.against_huge_pages()};
   }
@@ -341,7 +315,7 @@ class PlanRun {
     if (auto done = with_room(finish); !done) return broke(done);
     log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record.duration_s));
     check_data(record, cell.label);
-    return count_lost(record, cell.label);
+    return sum_up(record, cell.label);
   }
 
   // Results go before traces: on a full disk these are given up, the newest first, until what `store` writes fits.
@@ -366,12 +340,15 @@ class PlanRun {
     return status;
   }
 
-  Status count_lost(const results::RepetitionRecord& record, const std::string& label) {
-    const auto lost = static_cast<std::uint64_t>(value_of(record, "lost_events"));
-    if (lost == 0) return {};
+  // What the manifest says of all repetitions together.
+  Status sum_up(const results::RepetitionRecord& record, const std::string& label) {
     results::Manifest manifest = writer_.manifest();
-    manifest.drop_counts["events"] += lost;
-    manifest.drop_counts["events, " + label] += lost;
+    if (!manifest.injected) manifest.injected.emplace();
+    manifest.injected->add(record);
+    if (const auto lost = static_cast<std::uint64_t>(value_of(record, "lost_events")); lost > 0) {
+      manifest.drop_counts["events"] += lost;
+      manifest.drop_counts["events, " + label] += lost;
+    }
     const auto save = [&] { return writer_.update_manifest(manifest); };
     if (auto saved = with_room(save); !saved) return broke(saved);
     return {};

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "datasets/importers.hpp"
@@ -361,6 +362,60 @@ TEST(Costs, HoweverLargeTheyAreTheRunEndsWithItsDuration) {
           return text.find("costs were not injected beyond that") != std::string::npos;
         });
     EXPECT_TRUE(told) << what;
+  }
+}
+
+// What is spun is counted where it is spun, and by its kind: at least what the counted events owe, at most all of
+// the time.
+TEST(Costs, WhatIsSpunIsMeasuredByItsKind) {
+  struct Expected {
+    const char* axes;
+    const char* kind;
+    double owed_ns;  // Of each operation, at least.
+  };
+  const Expected cases[] = {
+      {"placement = 'samecore'\n[costs]\nexit_ns = 3000", "exit", 3000},
+      {"placement = 'kick-thread'\n[costs]\nexit_ns = 3000", "exit", 3000},
+      {"placement = 'samecore'\n[costs]\nexit_ns = 0\nentry_ns = 3000", "entry", 3000},
+      {"placement = 'samecore'\n[costs]\nexit_ns = 0\nexit_pollution_kib = 64", "pollution", 1},
+      {"placement = 'kick-thread'\n[costs]\nexit_ns = 0\nwake_ns = 3000", "wake", 1},
+      {"placement = 'sidecore'\n[costs]\nhost_map_ns = 3000", "host_map", 3000},
+      {"placement = 'sidecore'\n[costs]\nhost_unmap_ns = 3000", "host_unmap", 3000},
+      {"placement = 'sidecore'\n[costs]\niotlb_miss_ns = 3000", "iotlb_miss", 1},
+      {"placement = 'sidecore'\n[costs]\npacket_ns = 3000", "stack", 3000},
+  };
+  for (const Expected& one : cases) {
+    SCOPED_TRACE(one.axes);
+    const auto plan =
+        plan_of(plan_text(std::string("strategy = 'strict'\n") + one.axes,
+                          "repetitions = 1\nwarmup_operations = 50\noperations = 500"));
+    const auto record = run_cell(plan, plan.cells.front());
+    expect_sound(record, one.axes);
+    const double share = value_of(record, std::string("injected_") + one.kind + "_share") / 100;
+    const double spun_ns = share * record.duration_s * 1e9;
+    EXPECT_GE(spun_ns, 0.8 * 500 * one.owed_ns) << "a batch may begin before and end behind";
+    EXPECT_DOUBLE_EQ(100 * share, value_of(record, "injected_share")) << "nothing else was spun";
+  }
+}
+
+TEST(Costs, ASidecoreThatIsGivenNoneSpinsNothing) {
+  const auto plan = plan_of(plan_text("strategy = 'strict'\nplacement = 'sidecore'", kShort));
+  const auto record = run_cell(plan, plan.cells.front());
+  EXPECT_EQ(value_of(record, "injected_share"), 0);
+  EXPECT_EQ(value_of(record, "injected_exit_share"), 0) << "exits of 1500 ns act where kicks are";
+}
+
+TEST(Cores, ARateForEachCpuIsTheRateOverTheCpusThatLcoresHave) {
+  for (const char* placement : {"samecore", "sidecore"}) {
+    const auto plan = plan_of(plan_text(std::string("placement = '") + placement + "'", kShort));
+    const auto record = run_cell(plan, plan.cells.front());
+    const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
+    std::set<unsigned> cpus = {cores.guest};
+    if (plan.cells.front().placement == "sidecore") cpus.insert(cores.engine);
+    if (cores.endpoint) cpus.insert(*cores.endpoint);
+    EXPECT_EQ(value_of(record, "cpus_used"), static_cast<double>(cpus.size())) << placement;
+    EXPECT_DOUBLE_EQ(value_of(record, "operations_per_s_per_cpu"),
+                     value_of(record, "operations_per_s") / static_cast<double>(cpus.size()));
   }
 }
 

@@ -1,11 +1,13 @@
 #include "experiments/runner/testbed.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "dataplane/dma/engine_port.hpp"
-#include "dataplane/dma/miss_cost_port.hpp"
 #include "datasets/manifest.hpp"
 #include "engine/base/huge_pages.hpp"
+#include "engine/iotlb/iotlbs.hpp"
+#include "engine/store/stores.hpp"
 #include "experiments/runner/cell_check.hpp"
 #include "experiments/runner/cell_device.hpp"
 
@@ -74,6 +76,8 @@ Status Testbed::make_workload() {
   VIOLET_TRY(possible(generator_problem(cell, setup_.limits)));
   kinds_ = {info->endpoint};
   workload_ = info->make(cell.workload_settings, setup_.seed);
+  if (workload_->unit() == "packet") stack_ticks_ = ns_to_ticks(cell.costs.packet_ns);
+  if (workload_->unit() == "I/O") stack_ticks_ = ns_to_ticks(cell.costs.io_ns);
   return {};
 }
 
@@ -98,8 +102,19 @@ Status Testbed::make_engine() {
                                 {{kMsiWindow, protocol::RegionKind::kMsi}}});
   }
   endpoints_ = config.endpoints;
+  host_costs_.map = ns_to_ticks(cell.costs.host_map_ns);
+  host_costs_.unmap = ns_to_ticks(cell.costs.host_unmap_ns);
+  host_costs_.until = &costs_;
+  if (!host_costs_.any()) {
+    VIOLET_TRY(engine_,
+               make_device(cell.store, cell.iotlb, config, *quiescence_, {}, probe(kEngineRing)));
+    return {};
+  }
+  VIOLET_TRY(const StoreInfo* const store, stores().require(cell.store));
+  VIOLET_TRY(const IotlbInfo* const iotlb, iotlbs().require(cell.iotlb));
   VIOLET_TRY(engine_,
-             make_device(cell.store, cell.iotlb, config, *quiescence_, {}, probe(kEngineRing)));
+             Device::create(config, {with_host_costs(store->make, host_costs_), iotlb->make},
+                            *quiescence_, {}, probe(kEngineRing)));
   return {};
 }
 
@@ -132,7 +147,9 @@ Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
   VIOLET_TRY(device->port, open_port(*engine_, device->endpoint.id, endpoint_label(kind, index),
                                      memory_, reader));
   if (const auto cost = setup_.cell.costs.iotlb_miss_ns; cost > 0) {
-    device->port = std::make_unique<MissCostPort>(std::move(device->port), cost, &costs_);
+    auto port = std::make_unique<MissCostPort>(std::move(device->port), cost, &costs_);
+    miss_costs_.push_back(port.get());
+    device->port = std::move(port);
   }
   GuestEndpoint& endpoint = device->endpoint;
   if (kind == EndpointKind::kNic) {
@@ -165,7 +182,12 @@ Status Testbed::start() {
   const PlacementKind kind = chosen->kind;
   placement_ = std::make_unique<Placement>(
       setup_.eal, *engine_, *requests_, kind,
-      InjectedCosts{cell.costs.exit_ns, cell.costs.wake_ns, &costs_}, kEngineLcore);
+      InjectedCosts{.exit_ns = cell.costs.exit_ns,
+                    .entry_ns = cell.costs.entry_ns,
+                    .pollution_bytes = cell.costs.exit_pollution_kib << 10,
+                    .wake_ns = cell.costs.wake_ns,
+                    .until = &costs_},
+      kEngineLcore);
   bell_ = std::make_unique<Bell>(*placement_);
   const bool samecore = kind == PlacementKind::kSamecore;
   transport_ = std::make_unique<Transport>(*placement_, *engine_);
@@ -274,6 +296,28 @@ std::uint64_t Testbed::dma_errors() const {
   std::uint64_t sum = 0;
   for (const auto& device : devices_) sum += device->model->dma_errors();
   return sum;
+}
+
+InjectedTicks Testbed::injected() const {
+  const SpunCosts& spun = placement_->spun();
+  InjectedTicks out;
+  out[InjectedKind::kExit] = spun.exit.value();
+  out[InjectedKind::kEntry] = spun.entry.value();
+  out[InjectedKind::kPollution] = spun.pollution.value();
+  out[InjectedKind::kWake] = spun.wake.value();
+  out[InjectedKind::kHostMap] = host_costs_.map_spun.value();
+  out[InjectedKind::kHostUnmap] = host_costs_.unmap_spun.value();
+  for (const MissCostPort* port : miss_costs_) out[InjectedKind::kIotlbMiss] += port->spun_ticks();
+  out[InjectedKind::kStack] = stack_spun_.value();
+  out[InjectedKind::kDelay] = guest_->spun_ticks();
+  return out;
+}
+
+std::size_t Testbed::cpus_used() const {
+  std::set<unsigned> cpus = {setup_.cores.guest};
+  if (!engine_on_guest_lcore()) cpus.insert(setup_.cores.engine);
+  if (setup_.cores.endpoint) cpus.insert(*setup_.cores.endpoint);
+  return cpus.size();
 }
 
 Testbed::RogueTotals Testbed::rogue() const {

@@ -19,8 +19,10 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/dma/miss_cost_port.hpp"
 #include "dataplane/eal/eal.hpp"
 #include "dataplane/eal/rcu_quiescence.hpp"
+#include "dataplane/placement/host_cost_store.hpp"
 #include "dataplane/placement/placement.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
 #include "engine/base/deadline.hpp"
@@ -31,6 +33,7 @@
 #include "experiments/guest/virtio_iommu_driver.hpp"
 #include "experiments/plans/plan.hpp"
 #include "experiments/runner/cores.hpp"
+#include "experiments/runner/injected_time.hpp"
 #include "experiments/runner/lcore_rings.hpp"
 #include "experiments/runner/recorded.hpp"
 #include "experiments/strategies/strategies.hpp"
@@ -66,7 +69,10 @@ class Testbed final : public Recorded {
   // At most one operation of the workload, within the phase.
   StepOutcome step() {
     const StepOutcome outcome = workload_->step(*guest_);
-    if (outcome == StepOutcome::kDone) operations_.add();
+    if (outcome == StepOutcome::kDone) {
+      operations_.add();
+      if (stack_ticks_ > 0) stack_spun_.add(spin_ticks(stack_ticks_, &costs_));
+    }
     return outcome;
   }
   // Lets timers and shared endpoints run without an operation.
@@ -96,6 +102,9 @@ class Testbed final : public Recorded {
     return memory_.backing_name() == std::string_view("hugepages");
   }
   std::uint64_t dma_errors() const;
+  InjectedTicks injected() const;  // So far; any thread, once start() has returned.
+  std::size_t cpus_used()
+      const;  // Different ones, of the lcores that the cell keeps busy or waiting.
   struct RogueTotals {
     std::uint64_t probes = 0, hits = 0, dropped = 0;
   };
@@ -150,6 +159,9 @@ class Testbed final : public Recorded {
 
   TestbedSetup setup_;
   Deadline phase_, costs_;
+  HostCosts host_costs_;   // Outlives the engine.
+  Ticks stack_ticks_ = 0;  // Of each operation.
+  Counter stack_spun_;
   std::vector<EndpointKind> kinds_;
   std::unique_ptr<Workload> workload_;
   GuestMemory memory_;
@@ -164,6 +176,7 @@ class Testbed final : public Recorded {
   std::unique_ptr<RingRequestQueue> requests_;
   std::unique_ptr<RingEventQueue> events_;
   std::vector<std::unique_ptr<Attached>> devices_;
+  std::vector<const MissCostPort*> miss_costs_;  // Of the devices; none where a miss costs nothing.
   std::unique_ptr<Placement> placement_;
   std::unique_ptr<Bell> bell_;
   std::unique_ptr<Transport> transport_;

@@ -21,6 +21,7 @@
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "engine/base/deadline.hpp"
+#include "engine/telemetry/counter.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
 #include "experiments/guest/persistent_lifetimes.hpp"
@@ -118,7 +119,8 @@ class Guest {
     return true;
   }
   // Spins, as a driver that has something else to do; not longer than there is time.
-  void spin(Ticks ticks) const { spin_ticks(ticks, &parts_.deadline); }
+  void spin(Ticks ticks) { spun_.add(spin_ticks(ticks, &parts_.deadline)); }
+  std::uint64_t spun_ticks() const { return spun_.value(); }  // Really, by all of them; any thread.
   // The CPU that acts now; operations move from one to the next.
   void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }
 
@@ -142,6 +144,7 @@ class Guest {
   std::size_t next_delay_ = 0;
   RogueEndpoint* at_once_ = nullptr;  // Has a probe to make before the guest goes on.
   PersistentLifetimes persistent_;
+  Counter spun_;
 };
 
 }  // namespace violet

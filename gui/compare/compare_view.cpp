@@ -39,7 +39,7 @@ class VerdictDelegate : public QStyledItemDelegate {
     } else if (column == DifferenceTable::kWhy) {
       option->palette.setColor(QPalette::Text, theme().muted);
     }
-    const bool number = column >= DifferenceTable::kBefore && column <= DifferenceTable::kInterval;
+    const bool number = column >= DifferenceTable::kBefore && column <= DifferenceTable::kInjected;
     if (number) option->font = number_font(9);
   }
 };
@@ -181,8 +181,8 @@ QTableView* CompareView::makeTable() {
   table_->verticalHeader()->setDefaultSectionSize(21);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setStretchLastSection(true);
-  const int widths[] = {166, 156, 72, 72, 76, 132, 88};
-  for (int i = 0; i < 7; ++i) table_->setColumnWidth(i, widths[i]);
+  const int widths[] = {166, 156, 72, 72, 76, 132, 104, 88};
+  for (int i = 0; i < 8; ++i) table_->setColumnWidth(i, widths[i]);
   return table_;
 }
 
@@ -295,7 +295,9 @@ QString CompareView::caption() const {
   }
   QStringList ids;
   for (const auto& run : model_.runs()) ids << QString::fromStdString(run->manifest.run_id);
-  return tr("run %1, workload %2").arg(ids.join(QStringLiteral(", ")), model_.workload());
+  const QString injected = plane_->injectedText();
+  return tr("run %1, workload %2, injected: %3")
+      .arg(ids.join(QStringLiteral(", ")), model_.workload(), injected);
 }
 
 std::vector<ActionRow> CompareView::actions() {

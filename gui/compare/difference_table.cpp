@@ -75,6 +75,11 @@ QString DifferenceTable::text(const NamedDifference& row, int column) const {
       if (!d.ratio || !d.ratio->interval) return QStringLiteral("n/a");
       return QStringLiteral("%1 to %2")
           .arg(numberText(d.ratio->interval->low), numberText(d.ratio->interval->high));
+    case kInjected:
+      return d.baseline_injected == d.contender_injected
+                 ? injectedText(d.baseline_injected)
+                 : QStringLiteral("%1 → %2").arg(injectedText(d.baseline_injected),
+                                                 injectedText(d.contender_injected));
     case kVerdict:
       return QString::fromLatin1(results::to_text(d.verdict));
     default:  // The whole sentence is in the tool tip.
@@ -102,6 +107,11 @@ QString DifferenceTable::exact(const NamedDifference& row, int column) const {
   if (column == kMetric) return QString::fromStdString(d.metric);
   if (column == kBefore) return estimate(d.baseline, d.baseline_mean);
   if (column == kAfter) return estimate(d.contender, d.contender_mean);
+  if (column == kInjected) {
+    return QStringLiteral(
+               "what was spun on purpose, of the measured time: baseline %1, contender %2")
+        .arg(injectedText(d.baseline_injected), injectedText(d.contender_injected));
+  }
   QString text =
       QStringLiteral("%1\n%2: p = %3, %4 after Holm for %5 tests\nA12 = %6, %7 and %8 repetitions")
           .arg(why, QString::fromLatin1(d.test), numberText(d.p), numberText(d.adjusted_p))
@@ -130,7 +140,7 @@ QVariant DifferenceTable::data(const QModelIndex& index, int role) const {
       if (index.column() == kRatio && row.difference.ratio) return row.difference.ratio->value;
       return text(row, index.column());
     case Qt::TextAlignmentRole:
-      if (index.column() < kBefore || index.column() > kInterval) return {};
+      if (index.column() < kBefore || index.column() > kInjected) return {};
       return static_cast<int>(Qt::AlignRight | Qt::AlignVCenter);
     default:
       return {};
@@ -139,11 +149,11 @@ QVariant DifferenceTable::data(const QModelIndex& index, int role) const {
 
 QVariant DifferenceTable::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
-  static const char* const names[] = {"Metric", "Contender",     "Baseline", "Median",
-                                      "Ratio",  "95 % interval", "Verdict",  "Why"};
+  static const char* const names[] = {"Metric",        "Contender", "Baseline", "Median", "Ratio",
+                                      "95 % interval", "Injected",  "Verdict",  "Why"};
   if (role == Qt::DisplayRole) return QString::fromLatin1(names[section]);
   if (role == Qt::TextAlignmentRole) {
-    const bool number = section >= kBefore && section <= kInterval;
+    const bool number = section >= kBefore && section <= kInjected;
     return static_cast<int>((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
   }
   return {};

@@ -15,7 +15,18 @@ using namespace query;
 class DifferenceTable : public QAbstractTableModel {
   Q_OBJECT
  public:
-  enum Column { kMetric, kContender, kBefore, kAfter, kRatio, kInterval, kVerdict, kWhy, kColumns };
+  enum Column {
+    kMetric,
+    kContender,
+    kBefore,
+    kAfter,
+    kRatio,
+    kInterval,
+    kInjected,
+    kVerdict,
+    kWhy,
+    kColumns
+  };
   enum Role { kVerdictRole = Qt::UserRole + 16, kSortRole };
 
   explicit DifferenceTable(QObject* parent = nullptr);

@@ -31,5 +31,23 @@ TEST(DifferenceTable, DifferencesHaveVerdicts) {
       table.index(0, DifferenceTable::kAfter).data(Qt::ToolTipRole).toString().contains("95 %"));
 }
 
+TEST(DifferenceTable, EveryRowSaysHowMuchWasInjected) {
+  const TestFolder folder;
+  FixtureCell costly{"strict", "net-rx", "samecore"}, free{"strict"};
+  costly.injected = 61.5;
+  free.injected = 0;
+  const auto run = results::read_run(
+      write_fixture_run(folder.path(), {costly, free, {"strict", "net-rx", "kick-thread"}}));
+  ASSERT_TRUE(run.has_value());
+  DifferenceTable table;
+  const auto shown = [&](std::size_t contender) {
+    table.setDifferences(
+        measure_differences(*run, run->cells[0], *run, run->cells[contender], "c"));
+    return table.index(0, DifferenceTable::kInjected).data().toString();
+  };
+  EXPECT_EQ(shown(1), QStringLiteral("61.5 % → 0 %"));
+  EXPECT_EQ(shown(2), QStringLiteral("61.5 % → not known"));
+}
+
 }  // namespace
 }  // namespace violet::gui

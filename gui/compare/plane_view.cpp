@@ -64,6 +64,17 @@ void PlaneView::setPlane(Plane plane) {
   update();
 }
 
+QString PlaneView::injectedText() const {
+  std::optional<double> least, most;
+  for (const PlanePoint& point : plane_.points) {
+    if (!point.injected_percent) return gui::injectedText(std::nullopt);
+    least = std::min(least.value_or(*point.injected_percent), *point.injected_percent);
+    most = std::max(most.value_or(*point.injected_percent), *point.injected_percent);
+  }
+  if (least == most) return gui::injectedText(most);
+  return tr("%1 to %2 of the time").arg(gui::injectedText(least), gui::injectedText(most));
+}
+
 void PlaneView::setCurrent(const std::string& cell_id) {
   current_ = cell_id;
   update();
@@ -319,6 +330,7 @@ QString PlaneView::describe(int index) const {
   } else {
     lines << tr("throughput not available, because %1").arg(QString::fromStdString(point.because));
   }
+  lines << tr("injected: %1 of the measured time").arg(gui::injectedText(point.injected_percent));
   if (point.front) lines << tr("on the Pareto front");
   lines << tr("click to open it in Observe");
   return lines.join(QLatin1Char('\n'));

@@ -23,6 +23,8 @@ class PlaneView : public QWidget {
   // Index among the plane's points, or -1.
   int pointAt(const QPointF& at) const;
   QString describe(int point) const;
+  // "0 % to 61.2 % of the time": over all points.
+  QString injectedText() const;
 
  signals:
   void cellPicked(const QString& cell_id);

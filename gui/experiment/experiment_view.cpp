@@ -185,7 +185,7 @@ QWidget* ExperimentView::makeRun() {
   table_->verticalHeader()->setDefaultSectionSize(24);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setMinimumSectionSize(50);
-  const int widths[RunMatrix::kMoreAxes] = {78, 0, 56, 92, 76, 90, 90, 90};
+  const int widths[RunMatrix::kMoreAxes] = {78, 0, 56, 92, 76, 90, 90, 90, 76};
   for (int i = 0; i < RunMatrix::kMoreAxes; ++i) {
     if (i != RunMatrix::kCell) table_->setColumnWidth(i, widths[i]);
   }

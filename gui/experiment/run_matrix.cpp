@@ -16,11 +16,11 @@ namespace {
 
 // The header says what is counted; times need their unit.
 QString shortText(double value, const std::string& unit) {
-  return unit == "ns" ? quantityText(value, unit) : countText(value);
+  return unit == "ns" || unit == "%" ? quantityText(value, unit) : countText(value);
 }
 
 constexpr const char* kMetricNames[RunMatrix::kMetrics] = {
-    "operations_per_s", "map.p50", "unmap.p50", "unmap.p99", "mean_stale_pages"};
+    "operations_per_s", "map.p50", "unmap.p50", "unmap.p99", "mean_stale_pages", "injected_share"};
 
 }  // namespace
 
@@ -221,7 +221,8 @@ QVariant RunMatrix::headerData(int section, Qt::Orientation orientation, int rol
   if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
   if (section == kCell || section >= kMoreAxes) return axisHeader(section, role);
   static const char* const names[] = {"State",   "",          "Done",      "Operations/s",
-                                      "Map p50", "Unmap p50", "Unmap p99", "Stale pages"};
+                                      "Map p50", "Unmap p50", "Unmap p99", "Stale pages",
+                                      "Injected"};
   static const char* const tips[] = {"",
                                      "",
                                      "Repetitions that are measured, of those planned",
@@ -229,7 +230,8 @@ QVariant RunMatrix::headerData(int section, Qt::Orientation orientation, int rol
                                      "Time of a dma_map call: the median",
                                      "Time of a dma_unmap call: the median",
                                      "Time of a dma_unmap call: 99 % took less",
-                                     "Unmapped pages that a device could still reach, on average"};
+                                     "Unmapped pages that a device could still reach, on average",
+                                     "What was spun on purpose, of the measured time"};
   if (role == Qt::DisplayRole) return QString::fromLatin1(names[section]);
   if (role == Qt::ToolTipRole) return QString::fromLatin1(tips[section]);
   if (role == Qt::TextAlignmentRole) {

@@ -31,6 +31,7 @@ class RunMatrix : public QAbstractTableModel {
     kUnmapP50,
     kUnmapP99,
     kStalePages,
+    kInjected,
     kMoreAxes  // Behind all others, so that those keep their numbers; the view shows them behind kCell.
   };
   static constexpr std::size_t kMetrics = kMoreAxes - kThroughput;

@@ -102,6 +102,10 @@ QString percentText(double share) {
   return three_digits(share * 100) + QStringLiteral(" %");
 }
 
+QString injectedText(const std::optional<double>& percent) {
+  return percent ? percentText(*percent / 100) : QStringLiteral("not known");
+}
+
 QString quantityText(double value, const std::string& unit) {
   return QString::fromStdString(unit == "1" ? results::three_digits(value)
                                             : results::with_unit(value, unit));

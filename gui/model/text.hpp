@@ -6,6 +6,7 @@
 
 #include <QString>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "experiments/query/queries.hpp"
@@ -24,6 +25,8 @@ QString callsText(std::uint64_t count);
 QString rateText(double per_second);  // "4.10 M/s"
 QString bytesText(double bytes);      // "4 KiB"
 QString percentText(double share);    // 0..1 -> "99.2 %"
+// Of what was spun on purpose, in per cent of the measured time: "61.2 %"; "not known".
+QString injectedText(const std::optional<double>& percent);
 // "1.23 ms" for a value of a metric of a run's results.
 QString quantityText(double value, const std::string& unit);
 QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"

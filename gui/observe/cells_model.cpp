@@ -67,6 +67,11 @@ namespace {
 QString tip_of(const CellInfo& cell) {
   QStringList lines{QString::fromStdString(cell.label)};
   lines << QStringLiteral("%1, %2 events").arg(repetitionText(cell)).arg(cell.events);
+  lines << (cell.injected_percent
+                ? QStringLiteral("%1 of the measured time was injected")
+                      .arg(injectedText(cell.injected_percent))
+                : QStringLiteral("how much of the time was injected is not known: %1")
+                      .arg(QString::fromStdString(cell.injected_because)));
   if (cell.live) lines << QStringLiteral("live: still growing");
   if (cell.unrecorded) {
     lines << QStringLiteral("seen live and not recorded: gone when this window closes");
@@ -90,7 +95,7 @@ QVariant CellsModel::data(const QModelIndex& index, int role) const {
   const CellInfo& cell = cells_[static_cast<std::size_t>(index.row())];
   if (role == kStrategyRole) return QString::fromStdString(cell.strategy);
   if (role == Qt::ToolTipRole) return tip_of(cell);
-  const bool number = index.column() == kRepetition || index.column() == kEvents;
+  const bool number = index.column() >= kRepetition && index.column() <= kInjected;
   if (role == Qt::TextAlignmentRole && number) {
     return QVariant::fromValue(Qt::Alignment(Qt::AlignRight | Qt::AlignVCenter));
   }
@@ -103,6 +108,8 @@ QVariant CellsModel::data(const QModelIndex& index, int role) const {
       return cell.repetition + 1;
     case kEvents:
       return countText(double(cell.events));
+    case kInjected:
+      return injectedText(cell.injected_percent);
     default:
       return values.value(index.column() - kMoreAxes + 1);
   }
@@ -112,6 +119,7 @@ QVariant CellsModel::headerData(int section, Qt::Orientation orientation, int ro
   if (role != Qt::DisplayRole || orientation != Qt::Horizontal) return {};
   if (section == kRepetition) return QStringLiteral("Rep");
   if (section == kEvents) return QStringLiteral("Events");
+  if (section == kInjected) return QStringLiteral("Injected");
   QString name = axes_.names.value(section == kLabel ? 0 : section - kMoreAxes + 1);
   if (!name.isEmpty()) name[0] = name[0].toUpper();
   return name;

@@ -20,7 +20,7 @@ using namespace query;
 class CellsModel : public QAbstractTableModel {
   Q_OBJECT
  public:
-  enum Column { kLabel, kRepetition, kEvents, kMoreAxes };
+  enum Column { kLabel, kRepetition, kEvents, kInjected, kMoreAxes };
   static constexpr int kStrategyRole = Qt::UserRole;
 
   using QAbstractTableModel::QAbstractTableModel;

@@ -261,6 +261,18 @@ TEST(CellsModel, EachAxisThatVariesHasAColumn) {
   EXPECT_EQ(text(model, 1, CellsModel::kMoreAxes + 1), "16384");
 }
 
+TEST(CellsModel, CellsSayHowMuchWasInjected) {
+  CellsModel model;
+  std::vector<CellInfo> cells(2);
+  cells[0].injected_percent = 0;
+  cells[1].injected_because = "the program that made the run did not measure it";
+  model.setCells(cells);
+  EXPECT_EQ(text(model, 0, CellsModel::kInjected), "0 %");
+  EXPECT_EQ(text(model, 1, CellsModel::kInjected), "not known");
+  const QModelIndex unknown = model.index(1, CellsModel::kInjected);
+  EXPECT_TRUE(unknown.data(Qt::ToolTipRole).toString().contains("did not measure it"));
+}
+
 TEST(CellsModel, NamesSayWhatTellsCellsApart) {
   std::vector<CellInfo> cells(2);
   cells[0].label = "workload=trace:blk strategy=strict queue=split";

@@ -259,10 +259,10 @@ QString ObserveWorkspace::caption() const {
   const auto cell = session_->cell();
   if (!cell) return {};
   const CellInfo info = cell->info();
-  return tr("Violet, run %1, cell %2, %3, %4 to %5")
+  return tr("Violet, run %1, cell %2, %3, %4 to %5, injected: %6")
       .arg(QString::fromStdString(info.run_id), QString::fromStdString(info.label),
-           repetitionText(info), timeText(session_->window().from),
-           timeText(session_->window().to));
+           repetitionText(info), timeText(session_->window().from), timeText(session_->window().to),
+           injectedText(info.injected_percent));
 }
 
 TimePanel* ObserveWorkspace::panel(const QString& name) const {

@@ -26,7 +26,7 @@ class CellsDelegate : public QStyledItemDelegate {
   void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
     QStyledItemDelegate::initStyleOption(option, index);
     const bool number =
-        index.column() == CellsModel::kRepetition || index.column() == CellsModel::kEvents;
+        index.column() >= CellsModel::kRepetition && index.column() <= CellsModel::kInjected;
     if (number) option->font = number_font(8.5);
   }
   void paint(QPainter* painter, const QStyleOptionViewItem& option,
@@ -151,7 +151,8 @@ void SidePanel::refreshCells() {
 // Axes stand side by side, each as wide as its values; the first has what is left over. Where there is no room
 // for all, the rest is a scroll away and not cut.
 void SidePanel::fitColumns() {
-  constexpr int kMost = 180, kAround = 14, kMark = 8, kRepetitionWidth = 36, kEventsWidth = 54;
+  constexpr int kMost = 180, kAround = 14, kMark = 8, kRepetitionWidth = 36, kEventsWidth = 54,
+                kInjectedWidth = 66;
   QHeaderView* header = cells_table_->horizontalHeader();
   const QFontMetrics metrics(cells_table_->font());
   int others = 0, first = 0;
@@ -170,8 +171,9 @@ void SidePanel::fitColumns() {
   }
   cells_table_->setColumnWidth(CellsModel::kRepetition, kRepetitionWidth);
   cells_table_->setColumnWidth(CellsModel::kEvents, kEventsWidth);
+  cells_table_->setColumnWidth(CellsModel::kInjected, kInjectedWidth);
   if (!cells_table_->isColumnHidden(CellsModel::kRepetition)) others += kRepetitionWidth;
-  const int left = cells_table_->viewport()->width() - others - kEventsWidth;
+  const int left = cells_table_->viewport()->width() - others - kEventsWidth - kInjectedWidth;
   cells_table_->setColumnWidth(CellsModel::kLabel, std::max(first, left));
 }
 
