@@ -59,8 +59,7 @@ struct CellInfo {
   std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
   Nanos kept_until = 0;           // Events after this are in the pyramid only.
   std::uint64_t lost = 0;         // Dropped by full rings.
-  // The share of the measured time that injected costs took, in per cent. Nothing: not known, and why.
-  std::optional<double> injected_percent;
+  std::optional<double> injected_percent;  // Of the measured time; nothing: not known, and why.
   std::string injected_because = "it is in the results of the run, which are not at hand";
   bool live = false;  // Still growing.
   // Calls on mappings that stay mapped by design: of their events there is a sample only
@@ -306,8 +305,7 @@ struct TopologyState {
   };
   struct Endpoint {
     std::uint32_t id = 0;
-    // What was seen of it last. Nothing: not known, because none of it was seen.
-    std::optional<Attachment> attachment;
+    std::optional<Attachment> attachment;  // As seen last; nothing: none was seen.
     std::vector<Region> regions;
     bool is_in(std::uint32_t number) const { return attachment && attachment->domain == number; }
   };
@@ -394,8 +392,7 @@ class RunQueries {
   virtual void pull() {}
 };
 
-// A run directory, or a trace.events file by itself. Errors name the file and the place. A run that recorded
-// no events opens without cells: its results are read elsewhere (results/run_directory.hpp).
+// A run directory, or a trace.events file by itself. A run without events opens without cells.
 Result<std::unique_ptr<RunQueries>> open_run(const std::string& path);
 // A run that is going on, by its directory. Error when nothing runs there.
 Result<std::unique_ptr<RunQueries>> attach_live(const std::string& run_directory);
