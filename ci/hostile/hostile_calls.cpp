@@ -93,35 +93,33 @@ struct AtTheEnd {
   }
 } at_the_end;
 
+int open_by(const char* call, const char* path, int flags, va_list arguments) {
+  const bool has_mode = (flags & (O_CREAT | O_TMPFILE)) != 0;
+  const auto mode = has_mode ? static_cast<mode_t>(va_arg(arguments, unsigned)) : mode_t{0};
+  const bool changes = (flags & (O_CREAT | O_TRUNC)) != 0;
+  if (const int error = changes ? fate(inside(path), true) : 0) return failed<int>(error);
+  return next<int(const char*, int, ...)>(call)(path, flags, mode);
+}
+
 }  // namespace
 
 // NOLINTBEGIN(cert-dcl50-cpp,readability-inconsistent-declaration-parameter-name): libc's own signatures.
 extern "C" {
 
 int open(const char* path, int flags, ...) {
-  mode_t mode = 0;
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-    va_list arguments;
-    va_start(arguments, flags);
-    mode = static_cast<mode_t>(va_arg(arguments, unsigned));
-    va_end(arguments);
-  }
-  const bool changes = (flags & (O_CREAT | O_TRUNC)) != 0;
-  if (const int error = changes ? fate(inside(path), true) : 0) return failed<int>(error);
-  return next<int(const char*, int, ...)>("open")(path, flags, mode);
+  va_list arguments;
+  va_start(arguments, flags);
+  const int file = open_by("open", path, flags, arguments);
+  va_end(arguments);
+  return file;
 }
 
 int open64(const char* path, int flags, ...) {
-  mode_t mode = 0;
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-    va_list arguments;
-    va_start(arguments, flags);
-    mode = static_cast<mode_t>(va_arg(arguments, unsigned));
-    va_end(arguments);
-  }
-  const bool changes = (flags & (O_CREAT | O_TRUNC)) != 0;
-  if (const int error = changes ? fate(inside(path), true) : 0) return failed<int>(error);
-  return next<int(const char*, int, ...)>("open64")(path, flags, mode);
+  va_list arguments;
+  va_start(arguments, flags);
+  const int file = open_by("open64", path, flags, arguments);
+  va_end(arguments);
+  return file;
 }
 
 ssize_t write(int fd, const void* bytes, size_t size) {

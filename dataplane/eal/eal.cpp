@@ -1,5 +1,6 @@
 #include "dataplane/eal/eal.hpp"
 
+#include <linux/close_range.h>
 #include <rte_debug.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -7,6 +8,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,9 +56,24 @@ std::vector<std::string> eal_arguments(const std::vector<unsigned>& cpus, bool h
 // Why the process that this one was before did not get hugepages.
 constexpr const char* kRefused = "VIOLET_EAL_REFUSED";
 
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  return signals;
+}
+
+// The file of this program by its name, which its process is called by.
+std::string own_program() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return !error && std::filesystem::exists(path, error) ? path.string() : "/proc/self/exe";
+}
+
 // EAL that failed cannot be asked again in the same process. The program begins anew with the same arguments, and runs
-// without hugepages. Comes back only where that is impossible.
-void begin_anew_without_huge_pages(const std::string& because) {
+// without hugepages. Comes back only where that is impossible. A signal that came, or comes on the way, waits for the
+// program that begins; what EAL has opened (its hugepages too) is closed.
+void begin_anew_without_huge_pages(const EalOptions& options, const std::string& because) {
   const auto text = read_whole_file("/proc/self/cmdline");
   if (!text || text->empty()) return;
   std::vector<std::string> arguments;
@@ -67,8 +84,14 @@ void begin_anew_without_huge_pages(const std::string& because) {
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   if (::setenv(kRefused, because.c_str(), 1) != 0) return;
+  if (options.before_anew) options.before_anew();
   std::fflush(nullptr);
-  ::execv("/proc/self/exe", argv.data());
+  const sigset_t signals = ending_signals();
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  if (options.stop && options.stop()) ::raise(SIGTERM);
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::execv(own_program().c_str(), argv.data());
+  ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
   ::unsetenv(kRefused);
 }
 
@@ -76,6 +99,9 @@ void begin_anew_without_huge_pages(const std::string& because) {
 std::string reason_against_huge_pages(const EalOptions& options) {
   if (!options.huge_pages) return "the caller wants none";
   if (const char* refused = std::getenv(kRefused)) {
+    // The caller's handlers stand now: what came while the program began anew is heard.
+    const sigset_t signals = ending_signals();
+    ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
     return fmt::format("EAL did not start with hugepages ({})", refused);
   }
   if (!huge_pages_allowed()) return "VIOLET_NO_HUGEPAGES is set";
@@ -169,7 +195,7 @@ Result<Eal*> Eal::start(const EalOptions& options) {
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
     folder.reset();
     // Between the look and the start somebody else can take them.
-    if (huge) begin_anew_without_huge_pages(rte_strerror(rte_errno));
+    if (huge) begin_anew_without_huge_pages(options, rte_strerror(rte_errno));
     return fail(ErrorKind::kEnvironment,
                 "DPDK's EAL did not start with {}: {}; try without hugepages, or fewer cores "
                 "(./violet doctor lists what this host has)",

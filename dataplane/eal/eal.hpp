@@ -25,6 +25,10 @@ struct EalOptions {
   std::vector<unsigned> cpus;  // One lcore each, in this order; empty: every CPU we may run on.
   bool huge_pages = true;      // Use them when the host has enough and the user allows them.
   unsigned memory_mib = 64;    // EAL's own heap, not guest memory.
+  // Where hugepages go while EAL takes them the program begins anew, without: what has to be done before (no destructor
+  // runs), and whether it was asked to end, which the new one is told by a SIGTERM.
+  std::function<void()> before_anew = {};
+  std::function<bool()> stop = {};
 };
 
 class Eal {

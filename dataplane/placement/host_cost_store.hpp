@@ -4,8 +4,8 @@
 //
 // Threading: that of the store beneath; the engine spins and counts, any thread reads the counters.
 // Invariants: the cost is injected and counted where it is spun. A MAP that is refused and an UNMAP that removes nothing
-// cost nothing, and a sliced UNMAP is paid once. It is spun after the change and before the answer, so that a grace period is no
-// longer than without. Behind the deadline nothing is spun.
+// cost nothing, and a sliced UNMAP is paid once. It is spun after the change of the store and before
+// its invalidation begins, so that an exposure is longer by it, as it is on a host until its IOTLB has answered. Behind the deadline nothing is spun.
 #pragma once
 
 #include <memory>

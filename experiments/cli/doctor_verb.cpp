@@ -127,8 +127,11 @@ Finding disk(const std::string& runs) {
     return {"disk", at.string() + " cannot be written", "VIOLET_RUNS=DIR puts runs elsewhere",
             false};
   }
-  if (space.available >> 20 >= 512) return {"disk", state, "a run takes 10 to 50 MiB"};
-  return {"disk", state, "a run takes 10 to 50 MiB, and ends when the disk is full", false};
+  if (space.available >> 20 >= 512)
+    return {"disk", state, "a run takes 3 MiB (smoke) to some hundred (placements)"};
+  return {"disk", state,
+          "a run takes 3 MiB (smoke) to some hundred (placements), and ends when the disk is full",
+          false};
 }
 
 Finding noise(const Places& places, const results::Manifest& host) {

@@ -62,7 +62,8 @@ class Folder {
     }
     return Folder(std::move(name), true);
   }
-  ~Folder() {
+  ~Folder() { remove_ours(); }
+  void remove_ours() const {
     std::error_code error;
     if (ours_) fs::remove_all(path_, error);
   }
@@ -174,8 +175,9 @@ int run_guest(const Places& places, const GuestFlags& flags,
                         kInterruptedAtOnce);
   const auto folder = Folder::make(flags.keep);
   if (!folder) return complain(folder.error());
-  const auto setup = make_setup(places, flags, *folder);
+  auto setup = make_setup(places, flags, *folder);
   if (!setup) return complain(setup.error());
+  setup->abandon = [&] { folder->remove_ours(); };
   const auto report = linux_guest::run(*setup, interruption, record);
   if (!report) return complain(report.error());
   const int printed = print(to_text(*report, flags.format));

@@ -212,7 +212,10 @@ Result<GuestReport> run(const GuestSetup& setup, const Interruption& interruptio
   const Cpus cpus = Cpus::of(setup, allowed);
   VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s, interruption));
   const TerminalState terminal(setup.console);
-  VIOLET_TRY(auto eal, Eal::start({.cpus = cpus.lcores()}));
+  VIOLET_TRY(auto eal,
+             Eal::start({.cpus = cpus.lcores(), .before_anew = setup.abandon, .stop = [&] {
+                           return interruption.asked();
+                         }}));
   std::unique_ptr<GuestRecording> recording;
   if (record != nullptr) {
     VIOLET_TRY(auto created, GuestRecording::create(setup, *record));

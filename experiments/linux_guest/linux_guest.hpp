@@ -32,12 +32,13 @@ namespace violet::linux_guest {
 std::vector<std::string> job_names();
 
 struct GuestSetup {
-  std::string kernel;           // A bzImage with CONFIG_VIRTIO_IOMMU.
-  std::string busybox;          // A static one.
-  std::string init;             // The script.
-  std::string tools;            // What scripts/guest-kernel.sh made beside the kernel.
-  std::string folder;           // For the initramfs, the table and the console's log; exists.
-  std::string mode = "strict";  // strict, lazy or passthrough
+  std::string kernel;   // A bzImage with CONFIG_VIRTIO_IOMMU.
+  std::string busybox;  // A static one.
+  std::string init;     // The script.
+  std::string tools;    // What scripts/guest-kernel.sh made beside the kernel.
+  std::string folder;   // For the initramfs, the table and the console's log; exists.
+  std::function<void()> abandon = {};  // Removes it, where it is a temporary one.
+  std::string mode = "strict";         // strict, lazy or passthrough
   // On QEMU's own virtio-iommu (qemu_guest.hpp), and its log of that.
   bool qemus_own = false;
   bool log_iommu = false;

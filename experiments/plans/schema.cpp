@@ -112,7 +112,8 @@ void Schema::add_costs() {
   cost("host_unmap_ns", 0, 1e9,
        "spun for each UNMAP: the host unmaps, unpins, invalidates its IOTLB (2070: VT-d TLB sync, "
        "UIUC xlab 2025, a tiny "
-       "sample); assumed: nothing, the endpoints are models");
+       "sample), and stale pages stay reachable as long; assumed: nothing, the endpoints are "
+       "models");
   cost("iotlb_miss_ns", 0, 1e9,
        "spun at each IOTLB miss, on top of the real walk (197: one memory read of an IOMMU, F&S, "
        "SOSP 2024); assumed: nothing");

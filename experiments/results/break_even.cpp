@@ -19,6 +19,8 @@ namespace {
 using Points = std::vector<std::pair<double, double>>;
 
 constexpr const char* kExit = "costs.exit_ns";
+constexpr const char* kEntry = "costs.entry_ns";
+constexpr const char* kPollution = "costs.exit_pollution_kib";
 
 std::optional<double> exit_of(const CellRecord& cell) {
   const std::string text = axis_text(cell, kExit);
@@ -30,15 +32,20 @@ std::optional<double> exit_of(const CellRecord& cell) {
 
 struct SweptCells {
   std::string name;
+  std::string sidecore_key;
   std::map<double, const CellData*> samecore;  // By exit.
   std::vector<const CellData*> sidecore;       // An exit costs it nothing: all are one.
 };
 
-// All axes but those that a sweep of the exit varies; for people those that vary in the run.
-std::string swept_key(const CellRecord& cell, const std::vector<std::string>* shown) {
+enum class Of { kSamecore, kSidecore };
+
+// All axes but those that a sweep of the exit varies, and of a sidecore all but those of exits, which it has not; for
+// people those that vary in the run.
+std::string swept_key(const CellRecord& cell, Of of, const std::vector<std::string>* shown) {
   std::string text;
   for (const auto& [name, value] : cell.axes) {
     if (name == "placement" || name == kExit) continue;
+    if (of == Of::kSidecore && (name == kEntry || name == kPollution)) continue;
     if (shown != nullptr && std::find(shown->begin(), shown->end(), name) == shown->end()) continue;
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, to_text(value));
   }
@@ -49,21 +56,26 @@ std::vector<SweptCells> swept_cells(const RunData& run) {
   const auto varying = varying_axes(run);
   std::vector<std::string> order;
   std::map<std::string, SweptCells> groups;
+  std::map<std::string, std::vector<const CellData*>> sidecores;
   for (const CellData& cell : run.cells) {
-    const std::string key = swept_key(cell.cell, nullptr);
+    const std::string placement = axis_text(cell.cell, "placement");
+    const std::string sidecore_key = swept_key(cell.cell, Of::kSidecore, nullptr);
+    if (placement == "sidecore") sidecores[sidecore_key].push_back(&cell);
+    const auto exit = exit_of(cell.cell);
+    if (placement != "samecore" || !exit) continue;
+    const std::string key = swept_key(cell.cell, Of::kSamecore, nullptr);
     const auto [at, fresh] = groups.try_emplace(key);
     if (fresh) {
       order.push_back(key);
-      at->second.name = swept_key(cell.cell, &varying);
+      at->second.name = swept_key(cell.cell, Of::kSamecore, &varying);
+      at->second.sidecore_key = sidecore_key;
     }
-    const std::string placement = axis_text(cell.cell, "placement");
-    const auto exit = exit_of(cell.cell);
-    if (placement == "samecore" && exit) at->second.samecore[*exit] = &cell;
-    if (placement == "sidecore") at->second.sidecore.push_back(&cell);
+    at->second.samecore[*exit] = &cell;
   }
   std::vector<SweptCells> swept;
   for (const std::string& key : order) {
     SweptCells& group = groups[key];
+    group.sidecore = sidecores[group.sidecore_key];
     if (group.samecore.size() > 1 && !group.sidecore.empty()) swept.push_back(std::move(group));
   }
   return swept;
@@ -113,6 +125,14 @@ std::vector<double> found_in_repetitions(const SweptCells& group, const char* me
   return found;
 }
 
+// Whether an exit costs samecore anything.
+bool exits(const SweptCells& group) {
+  return std::any_of(group.samecore.begin(), group.samecore.end(), [](const auto& one) {
+    const Samples kicks = samples_of(*one.second, "kicks_per_operation");
+    return kicks.values.empty() || median(kicks.values) > 0;
+  });
+}
+
 BreakEven break_even_of(const SweptCells& group, const char* metric) {
   BreakEven result;
   result.cells = group.name;
@@ -126,6 +146,10 @@ BreakEven break_even_of(const SweptCells& group, const char* metric) {
     if (!rates.empty() && median(rates) > 0) points.emplace_back(exit, 1 / median(rates));
   }
   if (sidecore.empty() || median(sidecore) <= 0 || points.size() != group.samecore.size()) {
+    return result;
+  }
+  if (!exits(group)) {
+    result.outcome = BreakEven::Outcome::kNoExits;
     return result;
   }
   const double seconds = 1 / median(sidecore);
@@ -197,6 +221,8 @@ std::string to_text(const BreakEven& one) {
     case BreakEven::Outcome::kSeveral:
       return text + "not known: the rates cross more than once within " + sweep +
              ", so that their noise decides";
+    case BreakEven::Outcome::kNoExits:
+      return text + "none: samecore has no kicks, so that an exit costs it nothing";
     case BreakEven::Outcome::kNotMeasured:
       return text + "not available, because a cell of the sweep has no such rate";
     case BreakEven::Outcome::kFound:
@@ -214,6 +240,7 @@ std::string to_text(const BreakEven& one) {
     text += fmt::format(", between the measured {} and {}", ns_text(one.between_ns.first),
                         ns_text(one.between_ns.second));
   }
+  if (!one.at_ns->interval) text += "; no interval can be given";
   if (one.found_in < one.repetitions) {
     text += fmt::format("; {} of {} repetitions alone have no one such exit",
                         one.repetitions - one.found_in, one.repetitions);

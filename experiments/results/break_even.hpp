@@ -20,8 +20,8 @@
 namespace violet::results {
 
 struct BreakEven {
-  // kBelow: the sidecore is faster at every measured exit; kAbove: at none.
-  enum class Outcome { kFound, kBelow, kAbove, kSeveral, kNotMeasured };
+  // kBelow: the sidecore is faster at every measured exit; kAbove: at none. kNoExits: samecore kicks nobody.
+  enum class Outcome { kFound, kBelow, kAbove, kSeveral, kNoExits, kNotMeasured };
 
   std::string
       cells;  // What tells the group from others: "strategy=strict"; empty: it is the only one.

@@ -46,6 +46,39 @@ RunData sweep(double sidecore_ns, std::vector<std::int64_t> exits = {0, 250, 150
   return run;
 }
 
+TEST(BreakEven, IsNoneWhereNothingKicks) {
+  RunData run = sweep(1180);
+  for (CellData& data : run.cells) {
+    for (auto& record : data.repetitions) {
+      record.metrics.push_back({"kicks_per_operation", "1", 0, "", Better::kLower});
+    }
+  }
+  const auto found = break_evens(run);
+  ASSERT_EQ(found.size(), 2u);
+  for (const BreakEven& one : found) {
+    EXPECT_EQ(one.outcome, BreakEven::Outcome::kNoExits);
+    EXPECT_FALSE(one.at_ns);
+    EXPECT_THAT(to_text(one), HasSubstr("an exit costs it nothing"));
+  }
+}
+
+// A sidecore is measured with the first of each cost of exits alone.
+TEST(BreakEven, IsFoundForEveryEntry) {
+  RunData run;
+  for (const std::int64_t entry : {0, 2000}) {
+    for (const std::int64_t exit : {0, 250, 1500}) {
+      run.cells.push_back(cell("samecore", exit, samecore_rate(static_cast<double>(exit)), 1));
+      run.cells.back().cell.axes.emplace_back("costs.entry_ns", entry);
+    }
+  }
+  run.cells.push_back(cell("sidecore", 0, 1e9 / 1180, 2));
+  run.cells.back().cell.axes.emplace_back("costs.entry_ns", std::int64_t{0});
+  const auto found = break_evens(run);
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_THAT(found[0].cells, HasSubstr("costs.entry_ns=0"));
+  EXPECT_THAT(found[2].cells, HasSubstr("costs.entry_ns=2000"));
+}
+
 TEST(BreakEven, IsInterpolatedInTimeBetweenTheMeasuredExits) {
   const auto found = break_evens(sweep(1180));
   ASSERT_EQ(found.size(), 2u);

@@ -12,6 +12,11 @@
 namespace violet::results {
 namespace {
 
+// A sidecore has no exits, whatever they would cost.
+bool is_cost_of_exits(const std::string& name) {
+  return name == "costs.exit_ns" || name == "costs.entry_ns" || name == "costs.exit_pollution_kib";
+}
+
 std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ignored) {
   std::map<std::string, std::string> axes;
   for (const auto& [name, value] : cell.axes) {
@@ -19,6 +24,7 @@ std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ign
     const std::string text = to_text(value);
     // A cost of nothing is none: older runs have no such setting.
     if (name.starts_with("costs.") && text == "0") continue;
+    if (axis_text(cell, "placement") == "sidecore" && is_cost_of_exits(name)) continue;
     axes[name] = text;
   }
   std::string key;

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/run_differences.hpp"
 #include "experiments/results/samples_testing.hpp"
@@ -275,6 +276,42 @@ TEST(Comparing, MachineFormatsHaveNumbers) {
   EXPECT_NEAR(row["p"]["value"].get<double>(), 2.0 / 924, 1e-12);
   EXPECT_THAT(render(*comparison, Format::kCsv),
               HasSubstr("contender run,cell,against,metric,unit,baseline,"));
+}
+
+// It has no exits: cells of a sweep are those of a run without one.
+TEST(Comparisons, ASidecoreIsOneCellWhateverAnExitCosts) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    auto& axes = runs[i].cells[0].cell.axes;
+    axes.emplace_back("placement", std::string("sidecore"));
+    axes.emplace_back("costs.exit_ns", std::int64_t{i == 0 ? 1500 : 250});
+  }
+  const auto same = compare(runs, {});
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_EQ(same->contrasts[0].only_in_baseline.size(), 0u);
+  for (RunData& run : runs) {
+    run.cells[0].cell.axes.rbegin()[1].second = std::string("samecore");
+  }
+  const auto others = compare(runs, {});
+  EXPECT_TRUE(!others || !others->contrasts[0].only_in_baseline.empty());
+}
+
+TEST(Comparisons, WhatStaysReachableIsSaidWithItsReason) {
+  RunData run = run_of("a", 1, {"strict", "off"});
+  for (CellData& data : run.cells) {
+    const bool off = axis_text(data.cell, "strategy") == "off";
+    for (auto& record : data.repetitions) {
+      record.metrics.push_back({"mean_stale_pages", "pages",
+                                off ? std::nullopt : std::optional<double>(0),
+                                off ? std::string(kStaysReachable) : "", Better::kLower});
+    }
+  }
+  CompareOptions options;
+  options.metrics = {"mean_stale_pages"};
+  const auto one = compare_within(run, {{"strategy", "strict"}}, options);
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_THAT(render(*one, Format::kText), HasSubstr("always"));
+  EXPECT_THAT(render(*one, Format::kJson), HasSubstr(std::string(kStaysReachable)));
 }
 
 TEST(Reports, ShowTheTableAndWhatToDistrust) {

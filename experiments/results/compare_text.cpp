@@ -25,8 +25,11 @@ std::string interval_text(const Difference& d) {
 }
 
 // Medians in the table for people; programs have the means, too.
-Quantity in_unit(const Estimate& estimate, const Difference& d, bool with_interval = true) {
-  if (estimate.samples == 0) return {{}, {}, "not measured"};
+Quantity in_unit(const Estimate& estimate, const Samples& samples, const Difference& d,
+                 bool with_interval = true) {
+  if (estimate.samples == 0) {
+    return {{}, {}, samples.because.empty() ? "not measured" : samples.because};
+  }
   Quantity number = quantity(estimate);
   number.unit = d.unit;
   if (!with_interval) number.interval.reset();
@@ -69,10 +72,10 @@ std::vector<Item> row_of(const Difference& d) {
           Text{d.against},
           Text{d.metric},
           Text{d.unit},
-          in_unit(d.baseline, d),
-          in_unit(d.contender, d),
-          in_unit(d.baseline_mean, d),
-          in_unit(d.contender_mean, d),
+          in_unit(d.baseline, d.baseline_samples, d),
+          in_unit(d.contender, d.contender_samples, d),
+          in_unit(d.baseline_mean, d.baseline_samples, d),
+          in_unit(d.contender_mean, d.contender_samples, d),
           ratio,
           Text{mean_text(d)},
           Quantity{d.p},
@@ -161,8 +164,8 @@ std::vector<Item> people_row(const Difference& d, const std::string& name) {
   return {Text{name},
           Text{metric_head(d.metric)},
           Text{verdict_text(d), tone_of(d.verdict)},
-          in_unit(d.baseline, d, false),
-          in_unit(d.contender, d, false),
+          in_unit(d.baseline, d.baseline_samples, d, false),
+          in_unit(d.contender, d.contender_samples, d, false),
           ratio,
           Text{interval_text(d)},
           Text{injected_text(d)}};

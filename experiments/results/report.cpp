@@ -118,7 +118,7 @@ std::string injected_text(const RunData& run) {
   }
   const auto [least, most] = std::minmax_element(shares.begin(), shares.end());
   if (*most == 0) return text.empty() ? "nothing" : text + ", of which nothing was spun";
-  if (text.empty()) text = "by the workload itself";
+  if (text.empty()) text = "by costs at their defaults, or the workload's own delay";
   return text + fmt::format("; {}{} % of the measured time",
                             *least == *most ? "" : three_digits(*least) + " to ",
                             three_digits(*most));
@@ -212,7 +212,8 @@ bool relates(const Table& table) {
 
 constexpr std::string_view kRelation =
     "×: an estimate of how the column before it relates, from the ratios of the repetitions, which "
-    "are paired where cells took turns; it need not be the ratio of the medians.";
+    "are paired where cells took turns; it need not be the ratio of the medians. The row with 1 is "
+    "what the rows of its table relate to.";
 
 // One line for all cells that lack a metric for one reason.
 void note_values(const RunData& run, const Table& table, std::vector<std::string>& notes) {
@@ -268,6 +269,8 @@ Json break_evens_json(const std::vector<BreakEven>& all) {
     if (one.at_ns && one.at_ns->interval) {
       entry["interval"] = {one.at_ns->interval->low, one.at_ns->interval->high};
     }
+    if (one.at_ns) entry["repetitions"] = one.repetitions;
+    if (one.at_ns) entry["found_in_repetitions"] = one.found_in;
     entry["text"] = to_text(one);
     json.push_back(std::move(entry));
   }

@@ -116,7 +116,8 @@ bool any_above_zero(const CellData& cell, std::string_view name) {
 // is ever counted as stale, and that is no zero.
 void forget_uncounted_pages(const CellData& cell, std::vector<Samples>& all) {
   constexpr std::string_view kCounts[] = {"mean_stale_pages", "mean_stale_pages_lower_bound",
-                                          "peak_stale_pages"};
+                                          "peak_stale_pages", "mean_subpage_bytes_exposed",
+                                          "mean_overpermitted_pages"};
   const auto counts = [&](const Samples& samples) {
     return !samples.values.empty() &&
            std::any_of(std::begin(kCounts), std::end(kCounts),
@@ -134,6 +135,22 @@ void forget_uncounted_pages(const CellData& cell, std::vector<Samples>& all) {
   }
 }
 
+// In older runs no hit of no probe is 0, too.
+void forget_hits_of_no_probe(const CellData& cell, std::vector<Samples>& all) {
+  for (Samples& samples : all) {
+    if (samples.values.empty() || !same_metric(samples.name, "rogue_stale_hits")) continue;
+    if (any_above_zero(cell, "rogue_stale_probes")) return;
+    samples.values.clear();
+    samples.repetitions.clear();
+    samples.because = "no probe met an unmapped address";
+  }
+}
+
+void forget_false_zeros(const CellData& cell, std::vector<Samples>& all) {
+  forget_uncounted_pages(cell, all);
+  forget_hits_of_no_probe(cell, all);
+}
+
 }  // namespace
 
 std::string percentile_name(const std::string& histogram, double percent) {
@@ -145,7 +162,7 @@ std::vector<Samples> samples_of(const CellData& cell) {
   add_metrics(cell, all);
   add_percentiles(cell, all);
   std::vector<Samples> samples = all.take();
-  forget_uncounted_pages(cell, samples);
+  forget_false_zeros(cell, samples);
   return samples;
 }
 
@@ -156,7 +173,7 @@ Samples samples_of(const CellData& cell, const std::string& name) {
   if (one.empty()) add_percentiles(cell, one);
   if (!one.empty()) {
     std::vector<Samples> samples = one.take();
-    forget_uncounted_pages(cell, samples);
+    forget_false_zeros(cell, samples);
     return std::move(samples.front());
   }
   if (name.ends_with(kMean)) {

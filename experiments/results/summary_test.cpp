@@ -73,8 +73,8 @@ TEST(Summary, HasATableForEachWorkloadAndSaysHowItRelates) {
   EXPECT_EQ((*tables)[0].title, "workload net-rx");
   EXPECT_THAT(names_of((*tables)[0]),
               ::testing::ElementsAre("strategy", "operations_per_s", "relative", "map.p50",
-                                     "map.mean", "map.p99", "unmap.p50", "unmap.mean", "unmap.p99",
-                                     "requests_per_operation"));
+                                     "map.mean", "map.p99", "unmap.p50", "unmap.mean",
+                                     "requests_per_operation", "mean_stale_pages"));
   EXPECT_EQ(text_at((*tables)[0], 1, 2), "2.00×");
   EXPECT_EQ(text_at((*tables)[1], 1, 2), "0.800×");
   EXPECT_EQ(std::get<Text>((*tables)[0].rows[1][2]).tone, Tone::kGood);

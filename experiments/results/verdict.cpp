@@ -92,6 +92,12 @@ void test(Difference& d) {
   if (d.how.arms == Arms::kTwoRuns) d.p = std::max(d.p, noise_p(d));
 }
 
+std::string why_not_measured(const Difference& d) {
+  const std::string& because = d.contender_samples.because.empty() ? d.baseline_samples.because
+                                                                   : d.contender_samples.because;
+  return because.empty() ? "not measured on both sides" : "no number: " + because;
+}
+
 bool is_measured(const Difference& d) { return d.baseline.samples > 0 && d.contender.samples > 0; }
 
 bool is_test(const Difference& d) { return is_measured(d) && d.least_p <= kSignificant; }
@@ -170,7 +176,7 @@ void decide(Difference& d) {
   };
   d.regression = false;
   d.visible.reset();
-  if (!is_measured(d)) return say(Verdict::kInconclusive, "not measured on both sides");
+  if (!is_measured(d)) return say(Verdict::kInconclusive, why_not_measured(d));
   if (same_constant(d.baseline_samples, d.contender_samples)) {
     const bool enough =
         shift_estimate(d.baseline_samples.values, d.contender_samples.values, d.how.pairing)

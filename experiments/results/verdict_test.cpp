@@ -49,13 +49,18 @@ TEST(Verdicts, NoDifferenceNeedsAnIntervalWithinTheMargin) {
   EXPECT_EQ(differ(1001, 0.005, Better::kLower, 9, narrow).verdict, Verdict::kInconclusive);
 }
 
+// `count` values around 1000 against as many around `other`.
+Difference one_of_many(std::uint64_t seed, double other, double spread, std::size_t count) {
+  return compare_samples(
+      samples_testing(around(1000, spread, count, 2 * seed + 1), Better::kLower),
+      samples_testing(around(other, spread, count, 2 * seed + 2), Better::kLower), {});
+}
+
 // A true difference of the margin's size: the interval lies within it for one in 40 at most.
 TEST(Verdicts, ATrueDifferenceIsSeldomCalledNone) {
   int none = 0;
   for (std::uint64_t i = 0; i < 400; ++i) {
-    const Difference d =
-        compare_samples(samples_testing(around(1000, 0.03, 6, 2 * i + 1), Better::kLower),
-                        samples_testing(around(1050, 0.03, 6, 2 * i + 2), Better::kLower), {});
+    const Difference d = one_of_many(i, 1050, 0.03, 6);
     none += d.verdict == Verdict::kNoDifference ? 1 : 0;
   }
   EXPECT_LE(none, 400 / 20);
@@ -208,9 +213,7 @@ TEST(Verdicts, FewerThanSixPairsAreIndependentSamples) {
 TEST(Verdicts, IdenticalArmsAreRarelyCalledDifferent) {
   int called = 0;
   for (std::uint64_t i = 0; i < 300; ++i) {
-    const Difference d =
-        compare_samples(samples_testing(around(1000, 0.05, 9, 2 * i + 1), Better::kLower),
-                        samples_testing(around(1000, 0.05, 9, 2 * i + 2), Better::kLower), {});
+    const Difference d = one_of_many(i, 1000, 0.05, 9);
     called += d.verdict == Verdict::kBetter || d.verdict == Verdict::kWorse ? 1 : 0;
   }
   EXPECT_LE(called, 300 * 0.08);

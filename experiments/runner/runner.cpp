@@ -383,7 +383,8 @@ Result<RunOutcome> run_plan(const plans::Plan& plan, const RunOptions& options) 
   VIOLET_TRY(auto before, finished_before(plan, options));
   if (before) return *std::move(before);
   VIOLET_TRY(auto cores, choose_cores(plan.cores, allowed_cpus()));
-  VIOLET_TRY(auto eal, Eal::start({.cpus = cores.lcore_cpus()}));
+  VIOLET_TRY(auto eal, Eal::start({.cpus = cores.lcore_cpus(),
+                                   .stop = [&] { return interruption.asked(); }}));
   VIOLET_TRY(auto writer, open_writer(plan, options, cores, *eal));
   return PlanRun(plan, options, cores, *eal, interruption, std::move(writer)).run();
 }

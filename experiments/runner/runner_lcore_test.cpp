@@ -203,6 +203,15 @@ TEST(Replay, AnImportedTraceIsReplayedByItsPath) {
   expect_sound(run_cell(plan, plan.cells.front()), "by path");
 }
 
+// The trace's path.
+std::string import_log(const fs::path& folder, const std::string& log) {
+  const auto path = folder / "one.log";
+  std::ofstream(path) << log;
+  const auto report = datasets::import_trace(path.string(), folder.string());
+  EXPECT_TRUE(report) << (report ? "" : report.error().message);
+  return report ? report->trace : std::string();
+}
+
 // A log of `maps` pairs of MAP and UNMAP of one buffer, imported; the trace's path. Without accesses.
 std::string trace_of_one_buffer(const fs::path& folder, std::uint64_t bytes, int maps, bool timed) {
   std::string log = timed ? "7@1.000000:" : "";
@@ -218,11 +227,7 @@ std::string trace_of_one_buffer(const fs::path& folder, std::uint64_t bytes, int
     line(i * 20 + 10, "unmap");
     log += "\n";
   }
-  const auto path = folder / "one.log";
-  std::ofstream(path) << log;
-  const auto report = datasets::import_trace(path.string(), folder.string());
-  EXPECT_TRUE(report) << (report ? "" : report.error().message);
-  return report ? report->trace : std::string();
+  return import_log(folder, log);
 }
 
 TEST(Replay, MemoryIsThatOfDistinctPagesNotOfMaps) {
@@ -296,11 +301,7 @@ std::string trace_of_a_group(const fs::path& folder) {
     }
     line("unmap domain=1 virt_start=0x1000 virt_end=0x1fff");
   }
-  const auto path = folder / "group.log";
-  std::ofstream(path) << log;
-  const auto report = datasets::import_trace(path.string(), folder.string());
-  EXPECT_TRUE(report) << (report ? "" : report.error().message);
-  return report ? report->trace : std::string();
+  return import_log(folder, log);
 }
 
 TEST(Replay, EndpointsOfOneGroupShareADomainAndAreWaitedFor) {
