@@ -77,9 +77,9 @@ std::vector<std::string> answers(const Cells& cells) {
   if (copies) names.emplace_back("bytes_copied_per_operation");
   names.emplace_back("mean_stale_pages");
   std::erase_if(names, [&](const std::string& name) { return !has(cells, name); });
-  // What is exposed is half of the answer: the tails give way to it.
-  for (const char* tail : {"unmap.p99", "map.p99"}) {
-    if (names.size() > SummaryOptions::kMostMetrics) std::erase(names, tail);
+  // What is exposed is half of the answer: the tails and the kicks give way to it.
+  for (const char* less : {"unmap.p99", "map.p99", "kicks_per_operation"}) {
+    if (names.size() > SummaryOptions::kMostMetrics) std::erase(names, less);
   }
   if (names.size() > SummaryOptions::kMostMetrics) names.resize(SummaryOptions::kMostMetrics);
   return names;

@@ -94,6 +94,19 @@ TEST(Summary, ShowsCopiesWhereSomethingIsCopied) {
   EXPECT_LE(names.size(), SummaryOptions::kMostMetrics + 2);
 }
 
+// As in the demo, whose sidecore is kicked once in 100,000 operations.
+TEST(Summary, KicksGiveWayToWhatIsExposed) {
+  RunData run = run_of({cell_of("net-rx", "strict", 1e6), cell_of("net-rx", "bounce", 1e6, 1500)});
+  for (CellData& data : run.cells) {
+    for (auto& record : data.repetitions) {
+      record.metrics.push_back({"kicks_per_operation", "1", 1e-5, {}, Better::kLower});
+    }
+  }
+  const auto tables = summary(run);
+  ASSERT_TRUE(tables);
+  EXPECT_THAT(names_of(tables->front()), ::testing::Contains("mean_stale_pages"));
+}
+
 TEST(Summary, TakesMetricsBaselineAndOrder) {
   const auto tables = summary(kRun, {.metrics = {"map.p99", "iotlb_hit_rate"},
                                      .baseline = "strategy=lazy",
