@@ -95,7 +95,8 @@ void Schema::add_costs() {
     add({fmt::format("costs.{}", name), initial, 0, most, {}, help}, true);
   };
   cost("exit_ns", 1500, 1e9,
-       "spun at each kick in samecore and kick-thread: leaving the guest and, unless entry_ns says "
+       "spun at each kick, of which a sidecore gets hardly any: leaving the guest and, unless "
+       "entry_ns says "
        "otherwise, "
        "entering it; assumed: 1 to 2 us on current x86");
   cost("entry_ns", 0, 1e9,

@@ -12,7 +12,7 @@
 namespace violet::results {
 namespace {
 
-// A sidecore has no exits, whatever they would cost.
+// A sidecore has hardly any exits, whatever they would cost.
 bool is_cost_of_exits(const std::string& name) {
   return name == "costs.exit_ns" || name == "costs.entry_ns" || name == "costs.exit_pollution_kib";
 }
