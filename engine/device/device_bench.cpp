@@ -107,8 +107,9 @@ void translate_hit(benchmark::State& state, const char* iotlb) {
       sum += path.translate(endpoint, at, Access::kRead).phys.value;
     }
   }
-  VIOLET_CHECK(sum == state.iterations() * (pages * (pages - 1) / 2 * kPage));
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * pages));
+  const auto rounds = static_cast<std::uint64_t>(state.iterations());
+  VIOLET_CHECK(sum == rounds * (pages * (pages - 1) / 2 * kPage));
+  state.SetItemsProcessed(static_cast<std::int64_t>(rounds * pages));
 }
 
 BENCHMARK_CAPTURE(map_unmap, shared, "radix", "shared-versioned")->Arg(1)->Arg(0);

@@ -113,7 +113,7 @@ void print_coverage(std::size_t trials, std::uint64_t seed) {
       "{:<10} {:>3} {:>9} {:>9} {:>16} {:>14}\n",
       trials, "shape", "n", "median", "mean", "ratio, two runs", "ratio, pairs");
   for (const Shape& shape : shapes(seed)) {
-    for (const std::size_t n : {3, 4, 5, 6, 7, 8, 9, 12, 20, 30}) {
+    for (const std::size_t n : {3U, 4U, 5U, 6U, 7U, 8U, 9U, 12U, 20U, 30U}) {
       Rng rng(seed + n);
       Coverage sum;
       for (std::size_t i = 0; i < trials; ++i) {
