@@ -1,21 +1,27 @@
 // guest bench: the same guest, kernel and work on QEMU's virtio-iommu and on Violet's engine, run within the guest's
 // kicks and polling, in turns. Each guest is a process of its own: `guest run`, asked for JSON. A guest gives one sample
 // of each figure, however often it measured: what one guest measures again is not independent.
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <poll.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
 #include "experiments/cli/verbs.hpp"
+#include "experiments/linux_guest/qemu.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/statistics.hpp"
 #include "experiments/results/table.hpp"
+#include "experiments/runner/interruption.hpp"
 
 namespace violet::cli {
 namespace {
@@ -24,6 +30,7 @@ using BenchJson = nlohmann::json;
 
 constexpr double kBootSeconds = 5;
 constexpr unsigned kBenchTimeoutS = 600;  // Besides what it measures.
+constexpr int kLastWaitMs = 1000;         // For a guest that was asked to end.
 constexpr unsigned kRounds = 3;           // Of the map benchmark, a second each, in one guest.
 
 struct Arm {
@@ -51,25 +58,62 @@ bool is_ours(const Arm& arm) { return std::string_view(arm.iommu) == "violet"; }
 
 using Samples = std::map<std::string, std::vector<double>>;  // By figure.
 
+// What the program prints. Error when it cannot be started, or when a signal came meanwhile: the program has ended then.
+Result<std::string> output_of(const std::vector<std::string>& arguments,
+                              const Interruption& interruption) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(ErrorKind::kEnvironment, "pipe: {}", std::strerror(errno));
+  }
+  const FileDescriptor output(ends[0]);
+  FileDescriptor input(ends[1]);
+  const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  VIOLET_TRY(auto child,
+             linux_guest::ChildProcess::start(arguments, {null.get(), input.get()}, {}, {}));
+  input = {};
+  std::string text;
+  std::array<char, 4096> piece;
+  pollfd slots[] = {{output.get(), POLLIN, 0}, {interruption.fd(), POLLIN, 0}};
+  for (;;) {
+    if (::poll(slots, 2, -1) < 0 && errno == EINTR) continue;
+    if (slots[1].revents != 0) {
+      child.ask_to_end();  // It has a guest to end and a folder to remove.
+      pollfd ended{child.fd(), POLLIN, 0};
+      ::poll(&ended, 1, kLastWaitMs);
+      return fail("interrupted");
+    }
+    const ssize_t got = ::read(output.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  child.wait();
+  return text;
+}
+
 Result<BenchJson> run_bench_guest(const Arm& arm, const char* mode, const std::string& job,
-                                  const GuestBenchFlags& flags) {
+                                  const GuestBenchFlags& flags, const Interruption& interruption) {
   const bool records = job == "verify";
   std::error_code error;
-  std::string command = quoted(std::filesystem::canonical("/proc/self/exe", error).string());
-  command += fmt::format(
-      " guest {} --format json --accel {} --iommu {} --placement {} --mode {} --job {} --rounds {} "
-      "--seconds {} --mib 8 --timeout {}",
-      records ? "capture" : "run", flags.accelerator, arm.iommu, arm.placement, mode, job,
-      records ? 1 : kRounds, flags.seconds, kBenchTimeoutS + 10 * flags.seconds);
-  if (!flags.kernel.empty()) command += " --kernel " + quoted(flags.kernel);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(
-      ::popen(command.c_str(), "re"), [](std::FILE* file) { return ::pclose(file); });
-  if (!pipe) return fail(ErrorKind::kEnvironment, "cannot run {}", command);
-  std::string text;
-  char piece[4096];
-  for (std::size_t got; (got = std::fread(piece, 1, sizeof(piece), pipe.get())) > 0;) {
-    text.append(piece, got);
-  }
+  std::vector<std::string> arguments = {
+      std::filesystem::canonical("/proc/self/exe", error).string(), "guest",
+      records ? "capture" : "run"};
+  const auto add = [&](const char* name, std::string value) {
+    arguments.emplace_back(name);
+    arguments.push_back(std::move(value));
+  };
+  add("--format", "json");
+  add("--accel", flags.accelerator);
+  add("--iommu", arm.iommu);
+  add("--placement", arm.placement);
+  add("--mode", mode);
+  add("--job", job);
+  add("--rounds", std::to_string(records ? 1 : kRounds));
+  add("--seconds", std::to_string(flags.seconds));
+  add("--mib", "8");
+  add("--timeout", std::to_string(kBenchTimeoutS + 10 * flags.seconds));
+  if (!flags.kernel.empty()) add("--kernel", flags.kernel);
+  VIOLET_TRY(const auto text, output_of(arguments, interruption));
   const BenchJson json = BenchJson::parse(text, nullptr, false);
   if (json.is_discarded() || !json.is_object()) {
     return fail(ErrorKind::kEnvironment, "{} {}, {}: the guest left no report", arm.name, mode,
@@ -188,6 +232,8 @@ std::string bench_text(results::Format format, AllSamples& all, const GuestBench
 }  // namespace
 
 int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
+  Interruption interruption;
+  interruption.farewell("violet: the bench was ended by a signal\n", kInterruptedAtOnce);
   auto progress = results::Progress::on_stderr(results::ProgressMode::kAuto);
   const auto seconds_of = [&](const std::string& job) {
     return kBootSeconds + (job == "fio"        ? 3.0 * flags.seconds
@@ -208,11 +254,13 @@ int guest_bench_verb(const Places& /*places*/, const GuestBenchFlags& flags) {
                               seconds_of(job));
           // QEMU's exposure is not seen.
           if (job != "verify" || is_ours(arm)) {
-            const auto report = run_bench_guest(arm, mode, job, flags);
+            const auto report = run_bench_guest(arm, mode, job, flags, interruption);
             if (!report) {
               progress.finish("stopped");  // What was measured is not lost.
               if (!samples.empty()) print(bench_text(flags.format, samples, flags, false));
-              return complain(report.error());
+              const int code = complain(report.error());
+              if (!interruption.asked()) return code;
+              return samples.empty() ? kInterruptedAtOnce : kInterrupted;
             }
             take(*report, job, samples[{mode, arm.name}]);
           }

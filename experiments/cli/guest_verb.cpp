@@ -120,6 +120,15 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.rounds = flags.rounds;
   setup.verify_mib = flags.verify_mib;
   setup.seconds = flags.seconds;
+  setup.silent = [accelerator = flags.accelerator,
+                  timeout_s = flags.timeout_s.value_or(kTimeoutS)] {
+    tell(
+        "violet: the guest has said nothing yet: {}; it is waited for, {} s at the most, and a "
+        "signal ends it\n",
+        accelerator == "kvm" ? "this KVM may boot no Linux, --accel tcg boots one without it"
+                             : "this machine is slow, or the kernel does not boot",
+        timeout_s);
+  };
   setup.timeout_s = flags.timeout_s.value_or(flags.console ? 0 : kTimeoutS);
   return setup;
 }
@@ -168,6 +177,11 @@ bool went_well(const GuestReport& report, const GuestFlags& flags) {
          (report.counts.empty() || report.counts.at("disk_errors") == 0);
 }
 
+int exit_code(const GuestReport& report, const GuestFlags& flags, int printed) {
+  if (went_well(report, flags)) return printed;
+  return report.ending == "interrupted" ? kInterruptedAtOnce : kRunFailed;
+}
+
 int run_guest(const Places& places, const GuestFlags& flags,
               const linux_guest::RecordingSetup* record) {
   Interruption interruption;  // Before there is a folder that a signal could leave behind.
@@ -180,9 +194,7 @@ int run_guest(const Places& places, const GuestFlags& flags,
   setup->abandon = [&] { folder->remove_ours(); };
   const auto report = linux_guest::run(*setup, interruption, record);
   if (!report) return complain(report.error());
-  const int printed = print(to_text(*report, flags.format));
-  if (went_well(*report, flags)) return printed;
-  return report->ending == "interrupted" ? kInterruptedAtOnce : kRunFailed;
+  return exit_code(*report, flags, print(to_text(*report, flags.format)));
 }
 
 }  // namespace
@@ -219,7 +231,7 @@ int capture_qemus_own(const Places& places, const GuestFlags& flags) {
   if (flags.format != results::Format::kJson) {
     print(fmt::format("  {:<14} {}\n", "trace", trace->trace));
   }
-  return went_well(*report, flags) ? printed : static_cast<int>(kRunFailed);
+  return exit_code(*report, flags, printed);
 }
 
 }  // namespace

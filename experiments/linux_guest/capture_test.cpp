@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include "datasets/importers.hpp"
@@ -132,6 +133,33 @@ TEST(Console, AGuestThatNeverStopsDoesNotFillTheDisk) {
   EXPECT_LT(std::filesystem::file_size(file), Console::kMostLogBytes + 100);
   EXPECT_GT(std::filesystem::file_size(file), Console::kMostLogBytes - (64u << 10));
   EXPECT_EQ((*console)->told().at("still"), "heard");
+}
+
+TEST(Console, NoticesAGuestThatSaysNothing) {
+  const TestFolder folder;
+  std::promise<void> noticed;
+  auto console = Console::open((folder.path() / "console.log").string(), {},
+                               {[&] { noticed.set_value(); }, std::chrono::milliseconds(10)});
+  ASSERT_TRUE(console) << console.error().message;
+  noticed.get_future().wait();  // Never, and the test with it, when nobody notices.
+  const std::string said = "VIOLET late=yes\n";
+  ASSERT_GT(::write((*console)->input(), said.data(), said.size()), 0);
+  (*console)->close();
+  EXPECT_EQ((*console)->told().at("late"), "yes");
+}
+
+TEST(Console, HasNothingToNoticeWhereAGuestSpeaksOrEnds) {
+  const TestFolder folder;
+  for (const std::string said : {"\r\n", ""}) {
+    bool noticed = false;
+    auto console = Console::open((folder.path() / "console.log").string(), {},
+                                 {[&] { noticed = true; }, std::chrono::hours(1)});
+    ASSERT_TRUE(console) << console.error().message;
+    ASSERT_EQ(::write((*console)->input(), said.data(), said.size()),
+              static_cast<ssize_t>(said.size()));
+    (*console)->close();
+    EXPECT_FALSE(noticed);
+  }
 }
 
 TEST(Console, HearsWhatIsMeantForIt) {

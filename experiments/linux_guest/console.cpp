@@ -1,6 +1,7 @@
 #include "experiments/linux_guest/console.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,7 +17,8 @@ constexpr std::string_view kTold = "VIOLET ";
 
 }  // namespace
 
-Result<std::unique_ptr<Console>> Console::open(const std::string& file, Told told) {
+Result<std::unique_ptr<Console>> Console::open(const std::string& file, Told told,
+                                               Silence silence) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return fail(ErrorKind::kEnvironment, "pipe: {}", std::strerror(errno));
@@ -26,15 +28,17 @@ Result<std::unique_ptr<Console>> Console::open(const std::string& file, Told tol
   if (!log.valid()) {
     return fail(ErrorKind::kEnvironment, "{}: {}", file, std::strerror(errno));
   }
-  return std::unique_ptr<Console>(
-      new Console(std::move(output), std::move(input), std::move(log), std::move(told)));
+  return std::unique_ptr<Console>(new Console(std::move(output), std::move(input), std::move(log),
+                                              std::move(told), std::move(silence)));
 }
 
-Console::Console(FileDescriptor output, FileDescriptor input, FileDescriptor file, Told told)
+Console::Console(FileDescriptor output, FileDescriptor input, FileDescriptor file, Told told,
+                 Silence silence)
     : output_(std::move(output)),
       input_(std::move(input)),
       file_(std::move(file)),
       on_told_(std::move(told)),
+      silence_(std::move(silence)),
       thread_([this] { read(); }) {}
 
 void Console::close() {
@@ -42,7 +46,19 @@ void Console::close() {
   if (thread_.joinable()) thread_.join();
 }
 
+// The end is a word, too.
+void Console::wait_for_first_word() {
+  if (!silence_.noticed) return;
+  pollfd slot{output_.get(), POLLIN, 0};
+  int ready = 0;
+  while ((ready = ::poll(&slot, 1, static_cast<int>(silence_.patience.count()))) < 0 &&
+         errno == EINTR) {
+  }
+  if (ready == 0) silence_.noticed();
+}
+
 void Console::read() {
+  wait_for_first_word();
   std::array<char, 4096> piece;
   std::string line;
   for (;;) {

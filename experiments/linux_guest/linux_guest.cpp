@@ -168,7 +168,8 @@ class Session {
       return ChildProcess::start(qemu_arguments(qemu), {STDIN_FILENO, STDOUT_FILENO}, keep,
                                  cpus_.qemu);
     }
-    VIOLET_TRY(auto console, Console::open(setup_.folder + kConsoleLog, told_));
+    VIOLET_TRY(auto console,
+               Console::open(setup_.folder + kConsoleLog, told_, {.noticed = setup_.silent}));
     console_ = std::move(console);
     const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     auto qemu_process = ChildProcess::start(qemu_arguments(qemu), {null.get(), console_->input()},

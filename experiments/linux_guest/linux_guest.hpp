@@ -67,6 +67,8 @@ struct GuestSetup {
   unsigned timeout_s = 600;  // 0: none.
   // Called with what the guest says while it runs; from another thread.
   std::function<void(const std::string& key, const std::string& value)> told;
+  // Called once when the guest's console has said nothing at all for some seconds; from another thread.
+  std::function<void()> silent;
 };
 
 struct GuestReport {

@@ -149,6 +149,10 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
       pidfd_(std::move(other.pidfd_)),
       ended_with_(other.ended_with_) {}
 
+void ChildProcess::ask_to_end() const {
+  if (pid_ > 0) ::kill(pid_, SIGTERM);
+}
+
 int ChildProcess::stop() {
   if (pid_ < 0) return ended_with_;
   int status = 0;

@@ -69,6 +69,8 @@ class ChildProcess {
 
   // Readable once the child has ended.
   int fd() const { return pidfd_.get(); }
+  // Sends it a SIGTERM, for a child that has something to tidy up.
+  void ask_to_end() const;
   // Ends it if it runs. The exit code, or 128 and the signal.
   int stop();
   // The same when it has ended by itself.

@@ -51,7 +51,8 @@ Result<GuestReport> run_on_qemus_own(const GuestSetup& setup, const Interruption
     VIOLET_TRY(make_disk(qemu.own_disk, setup.disk_mib));
   }
   VIOLET_TRY(const auto endings, prepare_endings(setup.timeout_s, interruption));
-  VIOLET_TRY(auto console, Console::open(setup.folder + kConsoleLog, setup.told));
+  VIOLET_TRY(auto console,
+             Console::open(setup.folder + kConsoleLog, setup.told, {.noticed = setup.silent}));
   VIOLET_TRY(const auto wire, MirrorWire::open());
   qemu.own_wire = wire->qemus_end();
   const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
