@@ -48,6 +48,7 @@ int run_verb(const Places& places, const RunFlags& flags) {
   const auto plan = load_named_plan(places, flags.plan, flags.overrides);
   if (!plan) return complain(plan.error());
   RunOptions options{.runs_root = places.runs,
+                     .retry_disturbed = flags.retry_disturbed,
                      .resume = {},
                      .dataset_dir = places.datasets,
                      .revision = places.revision,

@@ -44,6 +44,7 @@ struct RunFlags {
   std::string plan;
   std::vector<std::string> overrides;
   bool dry_run = false;
+  unsigned retry_disturbed = 0;
   std::optional<std::string> resume;  // Empty text: the latest run.
   results::ProgressMode progress = results::ProgressMode::kAuto;
   results::Format format = results::Format::kText;

@@ -76,6 +76,8 @@ void add_progress(CLI::App& verb, results::ProgressMode& progress) {
 
 using Action = std::function<int()>;
 
+constexpr unsigned kMostRetries = 100;
+
 void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* run = app.add_subcommand("run", "run a plan: a file, or the name of a bundled one");
   run->add_option("PLAN", flags.run.plan, "file or name")->required();
@@ -85,6 +87,9 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
   auto* resume = run->add_option("--resume", flags.resume,
                                  "go on with a run (default: the latest) of the same plan");
   resume->expected(0, 1);
+  run->add_option("--retry-disturbed", flags.run.retry_disturbed,
+                  "repeat what the host disturbed, so often at most; all are kept")
+      ->check(CLI::Range(0U, kMostRetries));
   add_format(*run, flags.run.format);
   add_progress(*run, flags.run.progress);
   run->callback([&places, &flags, &action, resume] {

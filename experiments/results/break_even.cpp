@@ -9,6 +9,7 @@
 
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/results/units.hpp"
@@ -104,8 +105,8 @@ std::vector<double> rates_of(const std::vector<const CellData*>& cells, const ch
 std::vector<double> found_in_repetitions(const SweptCells& group, const char* metric,
                                          BreakEven& result) {
   std::set<std::uint32_t> repetitions;
-  for (const auto& record : group.sidecore.front()->repetitions) {
-    repetitions.insert(record.repetition);
+  for (const auto& one : counted_repetitions(*group.sidecore.front())) {
+    repetitions.insert(one.repetition);
   }
   std::vector<double> found;
   for (const std::uint32_t repetition : repetitions) {

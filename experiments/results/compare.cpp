@@ -7,6 +7,7 @@
 
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/run_differences.hpp"
 
 namespace violet::results {

@@ -6,6 +6,7 @@
 
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
 
@@ -152,9 +153,10 @@ RunNoise noise_of(const NoiseHistory::Scatter& scatter, const char* what) {
 }  // namespace
 
 bool disturbed(const CellData& cell) {
-  const Samples waits = samples_of(cell, kCpuWaitShare);
-  return std::any_of(waits.values.begin(), waits.values.end(),
-                     [](double percent) { return percent > kDisturbedPercent; });
+  const auto counted = counted_repetitions(cell);
+  return std::any_of(counted.begin(), counted.end(), [](const CountedRepetition& one) {
+    return !what_disturbed(*one.record).empty();
+  });
 }
 
 void NoiseHistory::Scatter::add(const Scatter& other) {

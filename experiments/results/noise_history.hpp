@@ -28,11 +28,7 @@ inline constexpr std::size_t kMostRuns = 24;
 inline constexpr std::size_t kMostCells = 20'000;
 // Runs of one cell beyond the first of each group of equal ones, from which on its own scatter counts.
 inline constexpr std::size_t kOwnFreedom = 5;
-// A repetition in which an lcore waited longer than this for its CPU, in per cent of the time, was disturbed.
-inline constexpr const char* kCpuWaitShare = "cpu_wait_share";
-inline constexpr double kDisturbedPercent = 5;
-
-// Whether a repetition of the cell was disturbed; false as well where that is not known.
+// Whether a repetition that counts was disturbed (retries.hpp); false as well where that is not known.
 bool disturbed(const CellData& cell);
 
 struct NoiseHistory {

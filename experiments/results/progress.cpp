@@ -95,6 +95,11 @@ void Progress::tick() {
   if (setup_.terminal && setup_.mode != ProgressMode::kJson) draw(false);
 }
 
+void Progress::add_step(double expected_s) {
+  ++steps_;
+  eta_.expect(expected_s);
+}
+
 void Progress::end_step() {
   ++finished_;
   eta_.done(step_expected_s_, setup_.clock() - step_began_s_);

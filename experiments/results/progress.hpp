@@ -28,6 +28,7 @@ class Eta {
     done_s_ += expected_s;
     took_s_ += took_s;
   }
+  void expect(double expected_s) { expected_s_ += expected_s; }
   double share() const { return expected_s_ > 0 ? done_s_ / expected_s_ : 1; }
   // Until something is done, the expectation itself.
   double remaining_s() const;
@@ -63,6 +64,8 @@ class Progress {
   // Called as often as is handy while a step runs.
   void tick();
   void end_step();
+  // One more than start() was told.
+  void add_step(double expected_s);
   void note(std::string_view text);
   void finish(std::string_view text);
 

@@ -50,6 +50,8 @@ struct RepetitionRecord {
   std::vector<Metric> metrics;
   std::vector<NamedHistogram> histograms;
   std::vector<std::string> warnings;  // "guest and endpoint share CPU 1", "412 events dropped"
+  // The disturbed repetition that this repeats (retries.hpp); stored as the metric retry_of, which counts from 1.
+  std::optional<std::uint32_t> retry_of = std::nullopt;
 };
 
 // Something that a reader of the results should know.

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "experiments/results/host_regime.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/repeated_warnings.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table_formats.hpp"
 
@@ -128,8 +130,9 @@ std::vector<std::string> head_of(const RunData& run) {
   const Manifest& m = run.manifest;
   std::size_t least = run.cells.empty() ? 0 : ~std::size_t{0}, most = 0;
   for (const CellData& cell : run.cells) {
-    least = std::min(least, cell.repetitions.size());
-    most = std::max(most, cell.repetitions.size());
+    const std::size_t counted = counted_repetitions(cell).size();
+    least = std::min(least, counted);
+    most = std::max(most, counted);
   }
   const std::string repetitions =
       least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most);
@@ -139,6 +142,7 @@ std::vector<std::string> head_of(const RunData& run) {
       fmt::format("run        {}, {}", m.run_id, m.outcome),
       fmt::format("host       {}, {}, {} CPUs, {}", m.host.text(), m.cpu_model.text(),
                   m.cpus_online, m.kernel.text()),
+      fmt::format("regime     {}", regimes_text(run)),
       fmt::format("clock      {}", m.clock_source.text()),
       fmt::format("hugepages  {}", m.hugepages.text()),
       fmt::format("built      {}, revision {}", m.compiler, m.git_revision.text()),
@@ -162,6 +166,32 @@ void warn_about_host(const Manifest& m, std::vector<std::string>& warnings) {
   }
 }
 
+// Exposure is not judged where events were lost, and those are lost when a repetition is fast: what is left may be the
+// slow ones.
+void warn_about_survivors(const RunData& run, std::vector<std::string>& warnings) {
+  std::size_t cells = 0;
+  std::string example;
+  for (const CellData& cell : run.cells) {
+    std::vector<double> judged, lost;
+    const Samples events = samples_of(cell, "lost_events");
+    const Samples rate = samples_of(cell, "operations_per_s");
+    if (events.values.size() != rate.values.size()) continue;
+    for (std::size_t i = 0; i < rate.values.size(); ++i) {
+      (events.values[i] > 0 ? lost : judged).push_back(rate.values[i]);
+    }
+    if (judged.empty() || lost.empty()) continue;
+    if (cells++ > 0) continue;
+    example = fmt::format("{}: {} of {}, at {} operations/s where the others ran at {}",
+                          cell.cell.label, judged.size(), rate.values.size(),
+                          three_digits(median(judged)), three_digits(median(lost)));
+  }
+  if (cells == 0) return;
+  warnings.push_back(
+      fmt::format("exposure in {} cells is of the repetitions that lost no event, which may be the "
+                  "slow ones ({})",
+                  cells, example));
+}
+
 void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnings) {
   if (run.manifest.outcome != "finished") {
     const bool died = run.manifest.outcome == "running" && !find_live(run.directory);
@@ -173,15 +203,17 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
     warnings.push_back(
         fmt::format("{} repetitions were begun and not finished", run.unfinished.size()));
   }
-  std::size_t few = 0;
+  std::size_t few = 0, set_aside = 0;
   // Said once, of the run.
   const std::set<std::string> of_the_run(run.manifest.oversubscribed.begin(),
                                          run.manifest.oversubscribed.end());
   RepeatedWarnings said;
   for (const CellData& cell : run.cells) {
-    few += cell.repetitions.size() < kFewRepetitions ? 1 : 0;
-    for (const RepetitionRecord& record : cell.repetitions) {
-      for (const std::string& warning : record.warnings) {
+    const auto counted = counted_repetitions(cell);
+    few += counted.size() < kFewRepetitions ? 1 : 0;
+    set_aside += cell.repetitions.size() - counted.size();
+    for (const CountedRepetition& one : counted) {
+      for (const std::string& warning : one.record->warnings) {
         if (!of_the_run.contains(warning)) said.add(warning);
       }
     }
@@ -190,7 +222,14 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
     warnings.push_back(fmt::format(
         "{} cells have fewer than {} repetitions: too few for an interval", few, kFewRepetitions));
   }
+  if (set_aside != 0) {
+    warnings.push_back(fmt::format(
+        "{} repetitions that the host disturbed, or their retries, do not count; all are kept",
+        set_aside));
+  }
+  if (auto mixed = mixed_regimes_text(run); !mixed.empty()) warnings.push_back(std::move(mixed));
   for (std::string& line : said.lines()) warnings.push_back(std::move(line));
+  warn_about_survivors(run, warnings);
 }
 
 bool worth_naming(const Outlier& outlier, const Samples& samples) {

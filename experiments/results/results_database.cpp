@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "experiments/hdr/hdr_encoding.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/row_digest.hpp"
 
 namespace violet::results {
@@ -432,6 +433,18 @@ Status ResultsDatabase::read_cells(RunData& run) {
                       });
 }
 
+namespace {
+
+// Nothing: what is stored is the number of no repetition.
+std::optional<std::uint32_t> retried_from(const Metric& metric) {
+  constexpr double kMostRepetitions = 10'000;  // Of a plan.
+  const double number = metric.value.value_or(0);
+  if (!(number >= 1 && number <= kMostRepetitions)) return std::nullopt;
+  return static_cast<std::uint32_t>(number) - 1;
+}
+
+}  // namespace
+
 Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& by_id) {
   const char* sql =
       "SELECT repetition_id, name, unit, value, because, better FROM metrics ORDER BY 1, 2";
@@ -440,6 +453,7 @@ Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& 
     if (at == by_id.end()) return {};
     Metric metric{row.text(1), row.text(2), {}, row.text(4), better_from(row.text(5))};
     if (!row.is_null(3)) metric.value = row.real(3);
+    if (metric.name == kRetryOf) at->second->retry_of = retried_from(metric);
     at->second->metrics.push_back(std::move(metric));
     return {};
   });

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "experiments/results/host_regime.hpp"
+
 namespace violet::results {
 namespace {
 
@@ -95,6 +97,14 @@ void warn_about_memory(const RunData& a, const RunData& b, std::vector<std::stri
   }
 }
 
+void warn_about_regimes(const RunData& a, const RunData& b, std::vector<std::string>& warnings) {
+  if (auto text = regimes_difference(a, b); !text.empty()) warnings.push_back(std::move(text));
+  for (const RunData* run : {&a, &b}) {
+    const std::string mixed = mixed_regimes_text(*run);
+    if (!mixed.empty()) warnings.push_back(run->manifest.run_id + ": " + mixed);
+  }
+}
+
 }  // namespace
 
 bool lengths_match(const RunData& a, const RunData& b) {
@@ -122,6 +132,7 @@ std::vector<std::string> differences_between(const RunData& baseline, const RunD
   warn_about_hosts(baseline.manifest, contender.manifest, warnings);
   warn_about_plans(baseline, contender, warnings);
   warn_about_memory(baseline, contender, warnings);
+  warn_about_regimes(baseline, contender, warnings);
   return warnings;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/retries.hpp"
 
 namespace violet::results {
 namespace {
@@ -39,8 +40,8 @@ constexpr std::string_view kMean = ".mean";
 // Of the values of each repetition.
 Samples means_of(const CellData& cell, const std::string& histogram) {
   Samples samples{histogram + std::string(kMean), {}, Better::kNeither, {}, {}, {}};
-  for (const RepetitionRecord& record : cell.repetitions) {
-    for (const NamedHistogram& one : record.histograms) {
+  for (const auto& [record, repetition] : counted_repetitions(cell)) {
+    for (const NamedHistogram& one : record->histograms) {
       if (one.name != histogram) continue;
       samples.unit = one.unit;
       samples.better = one.better;
@@ -49,7 +50,7 @@ Samples means_of(const CellData& cell, const std::string& histogram) {
         continue;
       }
       samples.values.push_back(one.histogram.mean());
-      samples.repetitions.push_back(record.repetition);
+      samples.repetitions.push_back(repetition);
     }
   }
   return samples;
@@ -71,8 +72,8 @@ bool has_histogram(const CellData& cell, const std::string& name) {
 }
 
 void add_metrics(const CellData& cell, SampleSet& all) {
-  for (const RepetitionRecord& record : cell.repetitions) {
-    for (const Metric& metric : record.metrics) {
+  for (const auto& [record, repetition] : counted_repetitions(cell)) {
+    for (const Metric& metric : record->metrics) {
       Samples* samples = all.entry(metric.name, metric.unit, metric.better);
       if (samples == nullptr) continue;
       if (!metric.value) {
@@ -80,14 +81,14 @@ void add_metrics(const CellData& cell, SampleSet& all) {
         continue;
       }
       samples->values.push_back(*metric.value);
-      samples->repetitions.push_back(record.repetition);
+      samples->repetitions.push_back(repetition);
     }
   }
 }
 
 void add_percentiles(const CellData& cell, SampleSet& all) {
-  for (const RepetitionRecord& record : cell.repetitions) {
-    for (const NamedHistogram& named : record.histograms) {
+  for (const auto& [record, repetition] : counted_repetitions(cell)) {
+    for (const NamedHistogram& named : record->histograms) {
       for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
         const std::string name = percentile_name(named.name, kPercentiles[i]);
         Samples* samples = all.entry(name, named.unit, named.better);
@@ -97,7 +98,7 @@ void add_percentiles(const CellData& cell, SampleSet& all) {
           continue;
         }
         samples->values.push_back(static_cast<double>(named.histogram.percentile(i)));
-        samples->repetitions.push_back(record.repetition);
+        samples->repetitions.push_back(repetition);
       }
     }
   }

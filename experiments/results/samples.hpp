@@ -1,4 +1,5 @@
-// Samples are one number a repetition: metrics as they are, histograms by their percentiles and means.
+// Samples are one number a repetition: metrics as they are, histograms by their percentiles and means. A repetition that
+// was retried because the host disturbed it has one number as well (retries.hpp).
 //
 // Threading: pure functions.
 #pragma once

@@ -38,6 +38,22 @@ int last_cpu(const fs::path& thread) {
   return std::atoi(field.c_str());
 }
 
+// "nonvoluntary_ctxt_switches: 5"; a kernel without CONFIG_SCHEDSTATS still counts them.
+std::uint64_t taken_off(const fs::path& thread) {
+  std::ifstream file(thread / "status");
+  for (std::string line; std::getline(file, line);) {
+    constexpr std::string_view kName = "nonvoluntary_ctxt_switches:";
+    if (!line.starts_with(kName)) continue;
+    return std::strtoull(line.c_str() + kName.size(), nullptr, 10);
+  }
+  return 0;
+}
+
+ThreadTimes times_of(const CpuWaits& waits, int thread) {
+  const auto at = waits.find(thread);
+  return at == waits.end() ? ThreadTimes{} : at->second;
+}
+
 std::uint64_t grown(std::uint64_t before, std::uint64_t after) {
   return after > before ? after - before : 0;
 }
@@ -62,6 +78,7 @@ std::optional<CpuWaits> cpu_waits(const fs::path& process) {
       continue;  // Another thread may end at any time.
     }
     times.cpu = last_cpu(at->path());
+    if (times.lcore) times.taken_off = taken_off(at->path());
     waits[std::atoi(at->path().filename().c_str())] = times;
   }
   if (waits.empty()) return std::nullopt;
@@ -69,10 +86,7 @@ std::optional<CpuWaits> cpu_waits(const fs::path& process) {
 }
 
 double longest_wait(const CpuWaits& before, const CpuWaits& after, double seconds) {
-  const auto then = [&](int thread) {
-    const auto at = before.find(thread);
-    return at == before.end() ? ThreadTimes{} : at->second;
-  };
+  const auto then = [&](int thread) { return times_of(before, thread); };
   double longest = 0;
   for (const auto& [thread, times] : after) {
     if (!times.lcore) continue;
@@ -86,6 +100,21 @@ double longest_wait(const CpuWaits& before, const CpuWaits& after, double second
   }
   if (longest < kLeastWaitNs || seconds <= 0) return 0;
   return std::min(1.0, longest * 1e-9 / seconds);
+}
+
+std::uint64_t involuntary_switches(const CpuWaits& before, const CpuWaits& after) {
+  std::uint64_t switches = 0;
+  for (const auto& [thread, times] : after) {
+    if (times.lcore) switches += grown(times_of(before, thread).taken_off, times.taken_off);
+  }
+  return switches;
+}
+
+double main_thread_share(const CpuWaits& before, const CpuWaits& after, int main_thread,
+                         double seconds) {
+  if (seconds <= 0) return 0;
+  const auto ran = grown(times_of(before, main_thread).ran, times_of(after, main_thread).ran);
+  return std::min(1.0, static_cast<double>(ran) * 1e-9 / seconds);
 }
 
 }  // namespace violet

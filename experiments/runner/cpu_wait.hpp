@@ -19,6 +19,8 @@ struct ThreadTimes {
   std::uint64_t ran = 0, waited = 0;  // Nanoseconds since it began.
   int cpu = -1;                       // On which it was last; -1: not known.
   bool lcore = false;
+  std::uint64_t taken_off =
+      0;  // Times it lost its CPU without asking (nonvoluntary_ctxt_switches).
   bool operator==(const ThreadTimes&) const = default;
 };
 using CpuWaits = std::map<int, ThreadTimes>;  // Of all threads of the process, by number.
@@ -29,5 +31,10 @@ std::optional<CpuWaits> cpu_waits(const std::filesystem::path& process = "/proc/
 // kLeastWaitNs, a scheduler's slice, is none.
 inline constexpr double kLeastWaitNs = 3e6;
 double longest_wait(const CpuWaits& before, const CpuWaits& after, double seconds);
+// Of all lcores together.
+std::uint64_t involuntary_switches(const CpuWaits& before, const CpuWaits& after);
+// The share of the time, 0..1, that the calling process's main thread, the guest's lcore, was on a CPU.
+double main_thread_share(const CpuWaits& before, const CpuWaits& after, int main_thread,
+                         double seconds);
 
 }  // namespace violet

@@ -1,8 +1,10 @@
 #include "experiments/runner/metrics.hpp"
 
+#include <unistd.h>
+
 #include "engine/base/clock.hpp"
 #include "experiments/results/metric_catalogue.hpp"
-#include "experiments/results/noise_history.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/runner/cpu_quota.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 
@@ -57,10 +59,18 @@ void add_host(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
         results::not_measured("throttled_periods", "no cgroup of this process counts them"));
   }
   if (const auto share = cpu_wait_share(m)) {
+    const double seconds = static_cast<double>(m.end - m.start) * ns_per_tick() * 1e-9;
     metrics.push_back(measured(results::kCpuWaitShare, 100 * *share));
+    metrics.push_back(
+        measured("cpu_time_share",
+                 100 * main_thread_share(*m.before.waits, *m.after.waits, ::getpid(), seconds)));
+    metrics.push_back(measured("involuntary_switches", static_cast<double>(involuntary_switches(
+                                                           *m.before.waits, *m.after.waits))));
   } else {
-    metrics.push_back(results::not_measured(
-        results::kCpuWaitShare, "this kernel does not say how long threads wait for a CPU"));
+    for (const char* name : {results::kCpuWaitShare, "cpu_time_share", "involuntary_switches"}) {
+      metrics.push_back(
+          results::not_measured(name, "this kernel does not say how long threads wait for a CPU"));
+    }
   }
 }
 

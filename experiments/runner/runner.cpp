@@ -13,8 +13,11 @@
 #include "engine/base/files.hpp"
 #include "engine/telemetry/segment.hpp"
 #include "experiments/results/live_mark.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/noise_history.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/runner/cores.hpp"
+#include "experiments/runner/host_state.hpp"
 #include "experiments/runner/injected_time.hpp"
 #include "experiments/runner/interruption.hpp"
 #include "experiments/runner/lcore_rings.hpp"
@@ -195,20 +198,51 @@ class PlanRun {
     return left;
   }
 
+  // `number` is that of what is measured now: `repeats`, or the next free one for a retry of it.
+  struct Take {
+    std::uint32_t number = 0;
+    std::uint32_t repeats = 0;
+    bool is_retry() const { return number != repeats; }
+    std::string text() const {
+      return is_retry() ? fmt::format("#{} again", repeats + 1) : fmt::format("#{}", repeats + 1);
+    }
+  };
+
   // False: stop here.
   bool run_step(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
     if (writer_.finished().count({cell.id, repetition}) != 0) return true;
+    if (!run_take(cell, {repetition, repetition}, expected_s)) return false;
+    for (unsigned again = 0; again < options_.retry_disturbed && !disturbed_by_.empty(); ++again) {
+      log(fmt::format("{} #{} is repeated: {}", cell.label, repetition + 1, disturbed_by_));
+      ++steps_;
+      progress_.add_step(expected_s);
+      if (!run_take(cell, {next_free(cell.id), repetition}, expected_s)) return false;
+    }
+    return true;
+  }
+
+  // Behind the plan's repetitions and the retries so far.
+  std::uint32_t next_free(const std::string& cell) const {
+    std::uint32_t next = plan_.run.repetitions;
+    for (const auto& [id, number] : writer_.finished()) {
+      if (id == cell) next = std::max(next, number + 1);
+    }
+    return next;
+  }
+
+  bool run_take(const plans::Cell& cell, const Take& take, double expected_s) {
+    disturbed_by_.clear();
     if (interruption_.asked()) return interrupted();
-    progress_.begin_step(fmt::format("{} #{}", cell.label, repetition + 1), expected_s, cell.id,
-                         repetition);
-    const auto done = measure(cell, repetition, expected_s);
+    progress_.begin_step(fmt::format("{} {}", cell.label, take.text()), expected_s, cell.id,
+                         take.number);
+    const auto done = measure(cell, take, expected_s);
     progress_.end_step();
     ++steps_done_;
     prepare_farewell();
     // With nothing left to do nothing is interrupted.
     if (done) return interruption_.asked() && steps_done_ < steps_ ? interrupted() : true;
     if (interruption_.now().load(std::memory_order_relaxed)) return interrupted();
-    add_failure(fmt::format("{} #{}: {}", cell.label, repetition + 1, done.error().message));
+    add_failure(fmt::format("{} {}: {}", cell.label, take.text(), done.error().message));
     static_cast<void>(writer_.note({writer_.elapsed_s(), "error", done.error().message, cell.id}));
     return !broken_;
   }
@@ -258,7 +292,8 @@ class PlanRun {
     return expected_s > 0 ? ns * 1e-9 / expected_s : 0;
   }
 
-  Status measure(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
+  Status measure(const plans::Cell& cell, const Take& take, double expected_s) {
+    const std::uint32_t repetition = take.number;
     const auto position = static_cast<std::uint32_t>(&cell - plan_.cells.data());
     status_ = {position, repetition, Phase::kStart, 0, cell.label, {}};
     status_.step = {static_cast<std::uint32_t>(steps_done_ + 1),
@@ -273,13 +308,14 @@ class PlanRun {
       status_.phase = phase;
       tell_viewers(share_of(began, expected_s));
     };
+    const HostState before = measure_host(eal_, cores_);
     VIOLET_TRY(auto testbed,
                Testbed::create({.eal = eal_,
                                 .cores = cores_,
                                 .cell = cell,
                                 .limits = plan_.limits,
                                 .dataset_dir = options_.dataset_dir,
-                                .seed = seed_of_repetition(plan_.run.seed, repetition),
+                                .seed = seed_of_repetition(plan_.run.seed, take.repeats),
                                 .rings = segment_ ? rings_of(*segment_) : LcoreRings{},
                                 .stop = &interruption_.now()}));
     const auto begin = [&] { return writer_.begin_repetition(cell.id, repetition); };
@@ -303,6 +339,14 @@ class PlanRun {
           warn(error.message + "; no more events are traced");
         }};
     VIOLET_TRY(auto record, run_repetition(*testbed, setup));
+    for (auto& metric : host_metrics(before, measure_host(eal_, cores_))) {
+      record.metrics.push_back(std::move(metric));
+    }
+    if (take.is_retry()) {
+      record.retry_of = take.repeats;
+      record.metrics.push_back(results::measured(results::kRetryOf, take.repeats + 1.0));
+    }
+    disturbed_by_ = results::what_disturbed(record);
     record.cell = cell.id;
     record.repetition = repetition;
     record.start_s = start_s;
@@ -313,7 +357,7 @@ class PlanRun {
     }
     const auto finish = [&] { return writer_.finish_repetition(record); };
     if (auto done = with_room(finish); !done) return broke(done);
-    log(fmt::format("{} #{}: {:.3f} s measured", cell.label, repetition + 1, record.duration_s));
+    log(fmt::format("{} {}: {:.3f} s measured", cell.label, take.text(), record.duration_s));
     check_data(record, cell.label);
     return sum_up(record, cell.label);
   }
@@ -367,6 +411,7 @@ class PlanRun {
   std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
   SegmentStatus status_;
   std::size_t steps_ = 0, steps_done_ = 0;
+  std::string disturbed_by_;  // What disturbed the last repetition; empty: nothing.
   RunOutcome outcome_;
   std::optional<Error> broken_;  // Results could not be written.
 };

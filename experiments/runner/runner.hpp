@@ -19,6 +19,8 @@ namespace violet {
 
 struct RunOptions {
   std::filesystem::path runs_root = "runs";
+  // How often a repetition that the host disturbed (results/retries.hpp) is repeated. All are kept.
+  unsigned retry_disturbed = 0;
   std::filesystem::path resume;  // A run directory to go on with; empty: a new one.
   std::string dataset_dir;
   results::Fact revision{{}, "the caller does not say"};  // Of the program.

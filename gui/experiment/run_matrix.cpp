@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiments/results/progress.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
 #include "gui/model/text.hpp"
@@ -72,7 +73,7 @@ void RunMatrix::setPlanOf(const RunData& run) {
 }
 
 void RunMatrix::fill(Row& row, const CellData& data) {
-  row.done = static_cast<int>(data.repetitions.size());
+  row.done = static_cast<int>(results::counted_repetitions(data).size());
   for (std::size_t i = 0; i < kMetrics; ++i) {
     const auto samples = results::samples_of(data, kMetricNames[i]);
     if (samples.values.empty()) {

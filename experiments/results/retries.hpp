@@ -1,0 +1,33 @@
+// A retry is a repetition that was measured once more because the host disturbed it. All of them are kept; statistics
+// take one of each repetition and its retries: the first that was not disturbed or, where all were, the first.
+//
+// Threading: pure functions.
+// Invariants: the choice looks at what the host did and never at what was measured.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/results/run_directory.hpp"
+
+namespace violet::results {
+
+inline constexpr const char* kRetryOf = "retry_of";
+// An lcore that waited longer than this for its CPU, or a hypervisor that took more of one, in per cent of the time,
+// disturbed a repetition. A CPU quota that stopped it disturbed it as well.
+inline constexpr const char* kCpuWaitShare = "cpu_wait_share";
+inline constexpr double kDisturbedPercent = 5;
+
+// What disturbed it; empty: nothing, or that is not known.
+std::string what_disturbed(const RepetitionRecord& record);
+
+struct CountedRepetition {
+  const RepetitionRecord* record = nullptr;
+  std::uint32_t repetition = 0;  // That it is, or is a retry of.
+};
+// Those that statistics take, in the order of their numbers.
+std::vector<CountedRepetition> counted_repetitions(const CellData& cell);
+
+}  // namespace violet::results
