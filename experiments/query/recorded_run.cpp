@@ -57,6 +57,27 @@ Result<std::unique_ptr<Aggregation>> aggregate_cell(const BlockCache& cache, con
   return aggregation;
 }
 
+// A manifest that cannot be read is for others to name.
+Status check_belongs(const EventTraceInfo& trace, const fs::path& file, const fs::path& directory) {
+  const auto manifest = results::read_manifest(directory);
+  if (!manifest) return {};
+  if (trace.run != 0 && trace.run != run_check(manifest->run_id)) {
+    return fail(
+        "{}: this is the trace of another run than {}, which manifest.json is of; without "
+        "it the run's results open",
+        file.string(), manifest->run_id);
+  }
+  // Older traces do not say whose they are.
+  const double tick = manifest->ns_per_tick;
+  if (tick > 0 && std::abs(trace.ns_per_tick / tick - 1) > kClockError) {
+    return fail(
+        "{}: offset 16: a tick of {} ns, and manifest.json says {}: the trace is damaged, or "
+        "of another run",
+        file.string(), trace.ns_per_tick, tick);
+  }
+  return {};
+}
+
 std::string axis(const results::CellRecord& cell, std::string_view name) {
   for (const auto& [key, value] : cell.axes) {
     if (key == name || key == "axes." + std::string(name)) return results::to_text(value);
@@ -135,6 +156,7 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::open(const std::string& path) 
     return directory ? without_trace(path) : fail("{}: is not there", path);
   }
   VIOLET_TRY(auto trace, EventTrace::open(file));
+  if (directory) VIOLET_TRY(check_belongs(trace.info(), file, given));
   const fs::path canonical = fs::canonical(given, error), named = error ? given : canonical;
   auto run = over(std::move(trace), named.filename().string());
   run->path_ = named.string();

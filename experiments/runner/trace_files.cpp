@@ -48,7 +48,8 @@ bool lacks_room(const std::filesystem::path& directory) {
 Result<TraceFiles> TraceFiles::open(const results::RunWriter& writer,
                                     const std::function<void(const std::string&)>& warn) {
   const auto events_path = writer.trace_path(), pyramid_path = writer.pyramid_path();
-  const EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s()};
+  const EventTraceInfo info{ns_per_tick(), now_ticks(), results::epoch_now_s(),
+                            run_check(writer.manifest().run_id)};
   VIOLET_TRY(auto pyramids,
              open_or_begin(pyramid_path, warn, [&] { return PyramidWriter::open(pyramid_path); }));
   VIOLET_TRY(auto events, open_or_begin(events_path, warn,

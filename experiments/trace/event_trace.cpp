@@ -24,7 +24,9 @@ struct FileHeader {
   double ns_per_tick = 1;
   std::uint64_t started_ticks = 0;
   double started_epoch_s = 0;
-  std::uint64_t reserved[3] = {};
+  std::uint32_t run = 0;
+  std::uint32_t check = 0;
+  std::uint64_t reserved[2] = {};
 };
 static_assert(sizeof(FileHeader) == EventTraceWriter::kHeaderBytes);
 
@@ -43,6 +45,14 @@ std::uint32_t events_checksum(std::span<const Event> events) {
   const auto bytes = std::as_bytes(events);
   return static_cast<std::uint32_t>(
       ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+}
+
+std::uint32_t never_zero(uLong crc) { return crc == 0 ? 1 : static_cast<std::uint32_t>(crc); }
+
+// Of all of the file's header but itself; never 0.
+std::uint32_t header_check(FileHeader header) {
+  header.check = 0;
+  return never_zero(::crc32(0, reinterpret_cast<const Bytef*>(&header), sizeof header));
 }
 
 // Of all of a block's header but itself; never 0.
@@ -89,6 +99,9 @@ Status check_header(const FileHeader& header, const std::string& name) {
     return fail("{}: events of {} bytes, this program reads {}", name, header.event_bytes,
                 sizeof(Event));
   }
+  if (header.check != 0 && header.check != header_check(header)) {
+    return fail("{}: the header of this event trace is damaged: its check does not fit", name);
+  }
   if (!std::isfinite(header.ns_per_tick) || header.ns_per_tick <= 0) {
     return fail("{}: offset 16: a tick of {} ns", name, header.ns_per_tick);
   }
@@ -104,6 +117,11 @@ Result<std::uint64_t> end_of_blocks(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+std::uint32_t run_check(std::string_view run_id) {
+  return never_zero(
+      ::crc32(0, reinterpret_cast<const Bytef*>(run_id.data()), static_cast<uInt>(run_id.size())));
+}
 
 Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& path,
                                                 const EventTraceInfo& info) {
@@ -123,6 +141,8 @@ Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& pat
   header.ns_per_tick = info.ns_per_tick;
   header.started_ticks = info.started_ticks;
   header.started_epoch_s = info.started_epoch_s;
+  header.run = info.run;
+  header.check = header_check(header);
   VIOLET_TRY(write_all(fd, bytes_of(header), path));
   writer.end_ = sizeof header;
   return writer;
@@ -203,7 +223,7 @@ Status EventTrace::index() {
   FileHeader header;
   if (!copy(0, bytes_in(header))) return fail("{}: too short for an event trace", name_);
   VIOLET_TRY(check_header(header, name_));
-  info_ = {header.ns_per_tick, header.started_ticks, header.started_epoch_s};
+  info_ = {header.ns_per_tick, header.started_ticks, header.started_epoch_s, header.run};
   for (std::uint64_t at = sizeof header; at < size_;) {
     BlockHeader block;
     cut_short_ = !copy(at, bytes_in(block));

@@ -1,7 +1,8 @@
 // An event trace stores the telemetry events of a run (trace.events) in checksummed blocks, each of
 // one lcore.
 //
-//   header  64 bytes   magic "VIOLEVT1", version, bytes per event, ns per tick, ticks and epoch at start
+//   header  64 bytes   magic "VIOLEVT1", version, bytes per event, ns per tick, ticks and epoch at start, check of
+//                      the run's id, check of this header (both 0: older programs wrote none)
 //   block   32 bytes   magic "BLCK", number of events, events dropped before them, CRC-32 of the events,
 //                      lcore, check of this header (0: older programs wrote none), events before them that
 //                      were seen and not kept; then the events (telemetry/event.hpp), 32 bytes each
@@ -38,7 +39,11 @@ struct EventTraceInfo {
   double ns_per_tick = 1;
   Ticks started_ticks = 0;
   double started_epoch_s = 0;
+  std::uint32_t run = 0;  // run_check() of the run that it is of; 0: not known.
 };
+
+// Tells the traces of two runs apart; never 0.
+std::uint32_t run_check(std::string_view run_id);
 
 // What happened to events of a lcore since its last block, and did not make it into the file.
 struct MissingEvents {

@@ -45,6 +45,33 @@ class EventTraces : public ::testing::Test {
   fs::path path_ = folder_.path() / "trace.events";
 };
 
+// A flipped bit of the tick's length would stretch every time, and all else would fit.
+TEST_F(EventTraces, ADamagedHeaderIsNamed) {
+  write(10);
+  std::string whole(EventTraceWriter::kHeaderBytes, '\0');
+  std::ifstream(path_, std::ios::binary).read(whole.data(), 64);
+  for (std::uint64_t at = 0; at < whole.size(); ++at) {
+    poke(at, static_cast<char>(whole[at] ^ 0x40));
+    EXPECT_NE(error(), "none") << "byte " << at;
+    poke(at, whole[at]);
+  }
+  poke(22, static_cast<char>(whole[22] ^ 0x40));
+  EXPECT_EQ(error(),
+            path_.string() + ": the header of this event trace is damaged: its check does not fit");
+}
+
+TEST_F(EventTraces, OfAnOlderProgramHaveNoCheckOfTheirHeader) {
+  write(10);
+  for (std::uint64_t at = 44; at < 48; ++at) poke(at, 0);
+  EXPECT_EQ(error(), "none");
+}
+
+TEST_F(EventTraces, SayWhoseTheyAre) {
+  ASSERT_TRUE(EventTraceWriter::open(path_, {0.5, 0, 0, run_check("run a")}));
+  EXPECT_EQ(EventTrace::open(path_)->info().run, run_check("run a"));
+  EXPECT_NE(run_check("run a"), run_check("run b"));
+}
+
 TEST_F(EventTraces, ReadsWhatWasWrittenOverSeveralOpenings) {
   write(1000, {3, 0});
   write(kMostBlockEvents + 5, {0, 0}, 2);
