@@ -169,6 +169,7 @@ Manifest manifest_of(const Json& json) {
   for (const auto& [name, count] : json.at("drop_counts").items()) {
     m.drop_counts[name] = count_from(count, "drop_counts");
   }
+  if (json.contains("traces")) m.traces = json["traces"].get<std::map<std::string, std::string>>();
   m.oversubscribed = json.at("oversubscribed").get<std::vector<std::string>>();
   m.noise_floor = json.at("noise_floor").get<std::map<std::string, double>>();
   return m;
@@ -247,6 +248,7 @@ std::string to_json(const Manifest& m) {
                         {"spun_s", m.injected->spun_s}};
   }
   json["drop_counts"] = m.drop_counts;
+  if (!m.traces.empty()) json["traces"] = m.traces;
   json["oversubscribed"] = m.oversubscribed;
   json["noise_floor"] = m.noise_floor;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

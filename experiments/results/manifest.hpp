@@ -58,7 +58,9 @@ struct Manifest {
   std::map<std::string, double> injected_costs;
   std::optional<InjectedTotals> injected;  // Nothing: not measured, as in runs of older programs.
   std::map<std::string, std::uint64_t> drop_counts;  // "events" -> 0, "events, <cell>" -> 412
-  std::vector<std::string> oversubscribed;           // "guest and endpoint share CPU 1"
+  std::map<std::string, std::string>
+      traces;  // Of each one replayed, by name or path: a check of its content.
+  std::vector<std::string> oversubscribed;  // "guest and endpoint share CPU 1"
   // Relative noise of a metric over all cells in A/A runs on this host (noise_history.hpp) when the run began: 0.02
   // is two per cent. "*" is for all others. Empty: not known. For readers; a comparison reads the runs themselves.
   std::map<std::string, double> noise_floor;

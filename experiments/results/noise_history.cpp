@@ -38,6 +38,7 @@ Medians medians_of(const CellData& cell) {
 std::string section_of(const RunData& run) {
   std::string text;
   for (const auto& [key, value] : run.run_settings) text += key + "=" + value + "\n";
+  for (const auto& [trace, check] : run.manifest.traces) text += trace + "=" + check + "\n";
   return text;
 }
 

@@ -47,6 +47,16 @@ void warn_about_plans(const RunData& a, const RunData& b, std::vector<std::strin
   }
 }
 
+// What a path names may change.
+void warn_about_traces(const Manifest& a, const Manifest& b, std::vector<std::string>& warnings) {
+  for (const auto& [name, check] : a.traces) {
+    const auto theirs = b.traces.find(name);
+    if (theirs != b.traces.end()) {
+      warn_if_different(("the content of trace " + name).c_str(), check, theirs->second, warnings);
+    }
+  }
+}
+
 // "hugepages", "4 KiB pages", or both where the repetitions differ; empty: not known.
 std::string pages_text(const CellData& cell, std::string_view metric) {
   bool huge = false, small = false;
@@ -132,6 +142,7 @@ std::vector<std::string> differences_between(const RunData& baseline, const RunD
   warn_about_hosts(baseline.manifest, contender.manifest, warnings);
   warn_about_plans(baseline, contender, warnings);
   warn_about_memory(baseline, contender, warnings);
+  warn_about_traces(baseline.manifest, contender.manifest, warnings);
   warn_about_regimes(baseline, contender, warnings);
   return warnings;
 }

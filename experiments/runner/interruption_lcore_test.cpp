@@ -140,6 +140,29 @@ TEST_F(Interruption, AKilledRunKeepsWhatWasFinishedAndResumes) {
   EXPECT_TRUE(EventTrace::open(latest() / "trace.events"));
 }
 
+// The same path, and another guest behind it: that is no repetition of the cell.
+TEST_F(Interruption, ATraceThatWasReplacedIsNotMixedIn) {
+  const fs::path trace = runs_ / "mine.vtrace.zst", bundled = kRoot / "datasets" / "bundled";
+  constexpr const char* kRun = "repetitions = 3\nwarmup_s = 0\nduration_s = 0.5";
+  const std::string more = "[axes]\nworkload = 'trace:" + trace.string() + "'\n";
+  fs::copy_file(bundled / "blk-randread-strict.vtrace.zst", trace);
+  const pid_t child = start(kRun, more);
+  ASSERT_TRUE(wait_until_stored(1));
+  kill(child, SIGINT);
+  const int ended = wait_for(child);
+  ASSERT_TRUE(ended == kStopped || ended == kFinished) << ended;
+  if (ended == kFinished) GTEST_SKIP() << "the run ended before the signal came";
+  const auto before = results::read_run(latest());
+  fs::copy_file(bundled / "net-rx-strict.vtrace.zst", trace, fs::copy_options::overwrite_existing);
+  EXPECT_EQ(wait_for(start(kRun, more, true)), kFailures);
+  EXPECT_EQ(results::read_run(latest())->cells[0].repetitions.size(),
+            before->cells[0].repetitions.size());
+  fs::copy_file(bundled / "blk-randread-strict.vtrace.zst", trace,
+                fs::copy_options::overwrite_existing);
+  EXPECT_EQ(wait_for(start(kRun, more, true)), kFinished);
+  EXPECT_EQ(results::read_run(latest())->cells[0].repetitions.size(), 3u);
+}
+
 TEST_F(Interruption, AFullDiskCostsTheTraceAndNotTheResults) {
   constexpr const char* kCells = "[axes]\nstrategy = ['strict', 'lazy-percpu', 'off']";
   const int ended =

@@ -318,6 +318,7 @@ class PlanRun {
                                 .seed = seed_of_repetition(plan_.run.seed, take.repeats),
                                 .rings = segment_ ? rings_of(*segment_) : LcoreRings{},
                                 .stop = &interruption_.now()}));
+    VIOLET_TRY(check_trace(cell, testbed->trace_check()));
     const auto begin = [&] { return writer_.begin_repetition(cell.id, repetition); };
     if (auto begun = with_room(begin); !begun) return broke(begun);
     const bool traces = repetition == 0 && tracing_;
@@ -360,6 +361,23 @@ class PlanRun {
     log(fmt::format("{} {}: {:.3f} s measured", cell.label, take.text(), record.duration_s));
     check_data(record, cell.label);
     return sum_up(record, cell.label);
+  }
+
+  // A path may name another trace by now, also after a --resume; its repetitions are none of this cell.
+  Status check_trace(const plans::Cell& cell, const std::string& check) {
+    if (check.empty()) return {};
+    results::Manifest manifest = writer_.manifest();
+    const auto [at, first] = manifest.traces.try_emplace(cell.dataset, check);
+    if (!first && at->second == check) return {};
+    if (!first) {
+      return fail(
+          "{}: this is not the trace that the run has measured so far (its check is {}, and "
+          "was {}): put that one back, or begin a new run",
+          cell.dataset, check, at->second);
+    }
+    const auto save = [&] { return writer_.update_manifest(manifest); };
+    if (auto saved = with_room(save); !saved) return broke(saved);
+    return {};
   }
 
   // Results go before traces: on a full disk these are given up, the newest first, until what `store` writes fits.

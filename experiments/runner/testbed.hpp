@@ -101,6 +101,8 @@ class Testbed final : public Recorded {
   bool guest_on_huge_pages() const {
     return memory_.backing_name() == std::string_view("hugepages");
   }
+  // Of a replay: a check of the trace's content, which its header's covers; empty: there is none.
+  const std::string& trace_check() const { return trace_check_; }
   std::uint64_t dma_errors() const;
   InjectedTicks injected() const;  // So far; any thread, once start() has returned.
   std::size_t cpus_used()
@@ -186,6 +188,7 @@ class Testbed final : public Recorded {
   std::unique_ptr<VirtioIommuDriver> driver_;
   std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<Guest> guest_;
+  std::string trace_check_;
   std::vector<std::string> warnings_;
   std::atomic<bool> stop_endpoints_{false};
   bool endpoints_running_ = false;
