@@ -49,7 +49,7 @@ Result<CellMap> cells_by_axes(const RunData& run, const std::vector<std::string>
 Status check_metrics(const RunData& run, const CompareOptions& options) {
   std::set<std::string> known;
   for (const CellData& cell : run.cells) {
-    for (const Samples& samples : samples_with_means(cell)) known.insert(samples.name);
+    for (const Samples& samples : samples_of(cell)) known.insert(samples.name);
   }
   if (known.empty()) return {};  // Nothing was measured at all: compare() says so.
   for (const std::string& metric : options.metrics) {
@@ -88,7 +88,7 @@ const Samples* find_samples(const std::vector<Samples>& all, std::string_view na
 
 std::vector<Samples> wanted_samples(const CellData& cell, const CompareOptions& options) {
   if (options.metrics.empty()) return compared_samples(cell);
-  const auto all = samples_with_means(cell);
+  const auto all = samples_of(cell);
   std::vector<Samples> wanted;
   for (const std::string& metric : options.metrics) {
     const Samples* known = find_samples(all, metric);
@@ -280,7 +280,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const bool one_run = is_one_run(baseline, contender);
   const double factor =
       one_run ? 1 : common_calibration(baseline.run->manifest, contender.run->manifest);
-  const auto theirs = samples_with_means(*contender.cell);
+  const auto theirs = samples_of(*contender.cell);
   const auto baseline_injected = injected_share(*baseline.cell);
   const auto contender_injected = injected_share(*contender.cell);
   std::vector<Difference> differences;

@@ -27,7 +27,7 @@ using Medians = std::map<std::string, double>;
 
 Medians medians_of(const CellData& cell) {
   Medians medians;
-  for (const Samples& samples : samples_with_means(cell)) {
+  for (const Samples& samples : samples_of(cell)) {
     if (samples.better == Better::kNeither || samples.values.size() < 2) continue;
     medians[std::string(current_metric_name(samples.name))] = median(samples.values);
   }

@@ -56,6 +56,7 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
       if (wanted && known.insert(today).second) columns.push_back(std::move(samples));
     }
   }
+  sort_by_rank(columns);
   std::stable_sort(columns.begin(), columns.end(), [&](const Samples& a, const Samples& b) {
     return place(a.name) < place(b.name);
   });

@@ -126,6 +126,9 @@ Result<std::vector<std::string>> metrics_of(const Cells& cells, const SummaryOpt
       if (seen.insert(samples.name).second) known.push_back(samples.name);
     }
   }
+  std::stable_sort(known.begin(), known.end(), [](const std::string& a, const std::string& b) {
+    return metric_rank(a) < metric_rank(b);
+  });
   for (const std::string& asked : options.metrics) {
     if (asked == "all") {
       names.insert(names.end(), known.begin(), known.end());

@@ -17,7 +17,7 @@ namespace violet::results {
 struct SummaryOptions {
   static constexpr std::size_t kMostMetrics = 8;
 
-  // As samples_of(), and "map.mean". Empty: what answers; "all": every one.
+  // As samples_of(). Empty: what answers; "all": every one.
   std::vector<std::string> metrics = {};
   // Words of a cell's label; empty: the strict cell of each table, if there is one.
   std::string baseline = {};
