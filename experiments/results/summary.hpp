@@ -19,7 +19,7 @@ struct SummaryOptions {
 
   // As samples_of(). Empty: what answers; "all": every one.
   std::vector<std::string> metrics = {};
-  // Words of a cell's label; empty: the strict cell of each table, if there is one.
+  // Words of a cell's label, in any order; empty: the strict cell of each table, if there is one.
   std::string baseline = {};
   std::string sort = {};   // A metric, best first; empty: the plan's order.
   bool transpose = false;  // A row a metric and a column a cell.

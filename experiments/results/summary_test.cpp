@@ -116,6 +116,10 @@ TEST(Summary, TakesMetricsBaselineAndOrder) {
   EXPECT_EQ(text_at(first, 0, 0), "lazy") << "the faster one comes first";
   EXPECT_EQ(text_at(first, 0, 2), "1");
   EXPECT_EQ(std::get<Quantity>(first.rows[0][3]).because, "no accesses");
+  const auto ordered = summary(kRun, {.baseline = "strict workload=disk"});
+  ASSERT_TRUE(ordered) << ordered.error().message;
+  EXPECT_EQ(names_of((*ordered)[1])[2], "relative") << "words in any order name the baseline";
+  EXPECT_NE(names_of((*ordered)[0])[2], "relative") << "of its own table alone";
   EXPECT_THAT(summary(kRun, {.metrics = {"speed"}}).error().message,
               HasSubstr("no metric 'speed'"));
   EXPECT_THAT(summary(kRun, {.sort = "speed"}).error().message, HasSubstr("no metric 'speed'"));
