@@ -26,19 +26,19 @@ struct ViewRequest {
 
 struct View {
   const char* name;
-  const char* line;  // What it shows.
-  bool by_address;   // Whether it obeys `range`.
+  const char* line;   // What it shows.
+  bool by_address;    // Whether it obeys `range`.
+  bool counts_calls;  // Whether a sample of the calls makes its numbers too low.
   Result<results::Table> (*table)(const query::CellQueries&, const ViewRequest&);
 };
+// What is said below a view that counts calls, of a cell whose calls were sampled.
+inline constexpr const char* kSampledCalls =
+    "Of calls on mappings that stay mapped by design the recording holds a sample: numbers and "
+    "rates of calls are too low.";
 // In the order of the help.
 std::span<const View> views();
 
 // The run's cells, numbered from 1 as `show --cell` takes them.
 results::Table cells_table(const query::RunQueries& run);
-
-// "150ms", "1.5s", "20us", "7ns": since the repetition began. Error: what it is not.
-Result<query::Nanos> time_from(const std::string& text);
-// "0x1000-0x1fff", "0x1000+8192" or one address.
-Result<IovaRange> range_from(const std::string& text);
 
 }  // namespace violet::cli

@@ -95,8 +95,9 @@ struct ShowFlags {
   std::string run;
   std::string view = "cells";  // Or one of show_views.hpp.
   std::string cell;  // Number in the list of cells, or words of a label; empty: the first.
-  std::optional<std::uint32_t> repetition;
-  std::string from, to;  // Times since the repetition began; empty: all of it.
+  std::optional<std::uint32_t> repetition;  // From 1.
+  bool whole = false;                       // Warm-up and taking down, too.
+  std::string from, to;  // Times since the repetition began; empty: the measured time's, or all's.
   std::string iova;      // Addresses; empty: all.
   unsigned columns = 20, rows = 24;
   std::size_t limit = 40;

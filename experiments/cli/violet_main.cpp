@@ -179,7 +179,8 @@ void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action)
   verb->add_option("RUN", show.run, "directory, name or latest")->required();
   verb->add_option("VIEW", show.view, "which of them; default: cells");
   verb->add_option("--cell", show.cell, "number in `show RUN`, or words of its label");
-  verb->add_option("--repetition", show.repetition, "of that cell; default: its first");
+  verb->add_option("--repetition", show.repetition, "of that cell, from 1; default: its first");
+  verb->add_flag("--whole", show.whole, "warm-up and taking down, too");
   verb->add_option("--from", show.from, "TIME since it began: 150ms, 1.5s, 20us");
   verb->add_option("--to", show.to, "TIME");
   verb->add_option("--iova", show.iova, "addresses: 0x1000-0x1fff, 0x1000+4096 or 0x1000");

@@ -342,7 +342,11 @@ std::string render_text(const Table& table, const TextStyle& style) {
     if (table.columns[i].audience != Audience::kPrograms) columns.push_back(lay_out(table, i));
   }
   wrap_texts(columns, style.width);
-  std::string out = table.title.empty() ? std::string() : printable(table.title) + "\n\n";
+  std::string out;
+  if (!table.title.empty()) {
+    for (const std::string& line : wrapped(printable(table.title), style.width)) out += line + "\n";
+    out += '\n';
+  }
   bool first = true;
   for (const auto& group : split(columns, style.width)) {
     if (!first) out += '\n';

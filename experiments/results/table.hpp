@@ -6,6 +6,7 @@
 // null with its reason. Control characters in texts never reach a terminal.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,11 +48,18 @@ struct Column {
   std::string head = {};  // What people read instead of the name; a line break begins a new line.
 };
 
+// Of the whole table, for programs: JSON has it under `about`.
+struct TableFact {
+  std::string name;
+  std::variant<std::string, std::uint64_t, std::optional<double>, bool> value;
+};
+
 struct Table {
   std::string title;
   std::vector<Column> columns;
   std::vector<std::vector<Item>> rows;  // As wide as columns.
   std::vector<std::string> notes;       // Below the table.
+  std::vector<TableFact> about = {};
 };
 
 enum class Format { kText, kJson, kNdjson, kCsv };
