@@ -66,6 +66,12 @@ void add_format(CLI::App& verb, results::Format& format,
   verb.add_option_function<std::string>("--format", take, help)->check(CLI::IsMember(names));
 }
 
+// May be given any number of times, and takes one word each time: the word behind it is a RUN or a PLAN.
+CLI::Option& add_list(CLI::App& verb, const char* name, std::vector<std::string>& values,
+                      const char* help) {
+  return *verb.add_option(name, values, help)->allow_extra_args(false)->take_all();
+}
+
 void add_progress(CLI::App& verb, results::ProgressMode& progress) {
   const auto take = [&progress](const std::string& name) {
     progress = *results::progress_mode_from(name);
@@ -79,8 +85,7 @@ using Action = std::function<int()>;
 void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* run = app.add_subcommand("run", "run a plan: a file, or the name of a bundled one");
   run->add_option("PLAN", flags.run.plan, "file or name")->required();
-  run->add_option("--set", flags.run.overrides, "KEY=VALUE over the plan's, any number of times")
-      ->take_all();
+  add_list(*run, "--set", flags.run.overrides, "KEY=VALUE over the plan's, any number of times");
   run->add_flag("--dry-run", flags.run.dry_run, "show the cells and an estimate, run nothing");
   auto* resume = run->add_option("--resume", flags.resume,
                                  "go on with a run (default: the latest) of the same plan");
@@ -95,7 +100,7 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
 
 void add_demo(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* demo = app.add_subcommand("demo", "strict, lazy and bounce on traces of real guests");
-  demo->add_option("--set", flags.demo.overrides, "KEY=VALUE over the plan's")->take_all();
+  add_list(*demo, "--set", flags.demo.overrides, "KEY=VALUE over the plan's, any number of times");
   add_progress(*demo, flags.demo.progress);
   demo->callback([&] { action = [&] { return demo_verb(places, flags.demo); }; });
 }
@@ -126,9 +131,11 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
       ->expected(1, 64);
   verb->add_option("--baseline", compare.baseline,
                    "cells of one RUN against those with it, for example strategy=strict");
-  verb->add_option("--metric", compare.metrics,
-                   "only these, for example map.p99, or all (default: those of report)");
-  verb->add_option("--ignore-axis", compare.ignored_axes, "match cells that differ in it");
+  add_list(*verb, "--metric", compare.metrics,
+           "only these, as map.p99,unmap.p99, or all (default: those of report)")
+      .delimiter(',');
+  add_list(*verb, "--ignore-axis", compare.ignored_axes, "match cells that differ in it")
+      .delimiter(',');
   verb->add_option("--threshold", compare.threshold_percent,
                    "per cent; worse by more is exit code 3 (default: the plan's)");
   verb->add_option("--margin", compare.margin_percent,
@@ -149,10 +156,9 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
 
   auto* report = app.add_subcommand("report", "the table of one run");
   report->add_option("RUN", flags.report.run, "directory, name or latest");
-  report
-      ->add_option("--metrics", flags.report.summary.metrics,
-                   "only these, or all: see ./violet list metrics")
-      ->delimiter(',');
+  add_list(*report, "--metrics,--metric", flags.report.summary.metrics,
+           "only these, as map.p50,map.mean, or all: see ./violet list metrics")
+      .delimiter(',');
   report->add_option("--baseline", flags.report.summary.baseline,
                      "words of the label of the cell that others relate to (default: strict)");
   report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
@@ -163,13 +169,22 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
 
   auto* out = app.add_subcommand("export", "a run for other programs, on stdout");
   out->add_option("RUN", flags.export_.run, "directory, name or latest")->required();
-  auto* what = out->add_option_group("what");
-  for (const char* name : {"csv", "json", "hdr"}) {
-    what->add_flag_callback(std::string("--") + name,
-                            [&flags, name] { flags.export_.what = name; });
+  const std::pair<const char*, const char*> kExports[] = {
+      {"--csv", "every metric of report, a row a cell: medians, intervals"},
+      {"--json", "all that was measured: repetitions, histograms, notes"},
+      {"--hdr", "the latencies over time, as HdrHistogram logs"}};
+  for (const auto& [name, help] : kExports) {
+    const auto choose = [&flags, name = std::string(name)] {
+      if (!flags.export_.what.empty()) throw CLI::ExcludesError("--" + flags.export_.what, name);
+      flags.export_.what = name.substr(2);
+    };
+    out->add_flag_callback(name, choose, help);
   }
-  what->require_option(1);
-  out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
+  out->footer("One of --csv, --json and --hdr has to be given.");
+  out->callback([&] {
+    if (flags.export_.what.empty()) throw CLI::RequiredError("One of --csv, --json and --hdr");
+    action = [&] { return export_verb(places, flags.export_); };
+  });
 }
 
 void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action) {
