@@ -233,7 +233,7 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
         notes.push_back(
             fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations)",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
-                        samples.repetitions[outlier.index], outlier.deviations));
+                        samples.repetitions[outlier.index] + 1, outlier.deviations));
       }
     }
   }

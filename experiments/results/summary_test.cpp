@@ -216,7 +216,9 @@ TEST(Summary, NamesAnOutlierOnlyWhereItIsOne) {
     repetitions.push_back(repetitions[0]);
     repetitions.back().repetition = i;
   }
-  EXPECT_THAT(report(run).notes, ::testing::Contains(HasSubstr("outlier, kept")));
+  EXPECT_THAT(report(run).notes,
+              ::testing::Contains(AllOf(HasSubstr("outlier, kept"), HasSubstr("in repetition 3 "))))
+      << "the third, as people count";
   // Nearly constant: many deviations away and half a per cent.
   for (RepetitionRecord& record : repetitions) record.metrics[0].value = 1e6;
   repetitions[2].metrics[0].value = 1.005e6;
