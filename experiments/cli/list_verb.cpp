@@ -70,13 +70,16 @@ Result<Table> metric_table(const Places& /*places*/) {
   table.columns = {{.name = "name", .is_key = true},
                    {.name = "unit"},
                    {.name = "better"},
-                   {.name = "what it is"},
-                   {.name = "in older runs"}};
-  const auto add = [&](const results::MetricInfo& metric, std::string name, std::string meaning) {
-    table.rows.push_back({Text{std::move(name)}, Text{std::string(metric.unit)},
+                   {.name = "what it is", .audience = results::Audience::kPeople},
+                   {.name = "what it is", .audience = results::Audience::kPrograms},
+                   {.name = "in older runs", .audience = results::Audience::kPrograms}};
+  const auto add = [&](const results::MetricInfo& metric, const std::string& name,
+                       const std::string& meaning) {
+    const std::string former = fmt::format("{}", fmt::join(metric.former_names(), ", "));
+    table.rows.push_back({Text{name}, Text{std::string(metric.unit)},
                           Text{kBetter[static_cast<std::size_t>(metric.better)]},
-                          Text{std::move(meaning)},
-                          Text{fmt::format("{}", fmt::join(metric.former_names(), ", "))}});
+                          Text{meaning + (former.empty() ? "" : "; in older runs " + former)},
+                          Text{meaning}, Text{former}});
   };
   for (const auto& metric : results::metric_catalogue()) {
     const std::string name(metric.name), meaning(metric.meaning);

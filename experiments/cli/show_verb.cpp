@@ -16,8 +16,15 @@ std::string view_names() {
   return names;
 }
 
+// Beside the addresses of a picture.
+std::uint32_t picture_columns(unsigned width) {
+  constexpr unsigned kAddress = 20, kFewest = 16, kMost = 256;
+  return std::clamp(width - std::min(width, kAddress), kFewest, kMost);
+}
+
 Result<ViewRequest> request_of(const ShowFlags& flags, const ShownWindow& shown) {
   ViewRequest request;
+  request.picture = picture_columns(results::style_for(STDOUT_FILENO).width);
   request.window = shown.window;
   if (!flags.iova.empty()) {
     VIOLET_TRY(request.range, range_from(flags.iova));
@@ -64,8 +71,8 @@ std::string show_help() {
   for (const View& view : views()) text += fmt::format("  {:<10} {}\n", view.name, view.line);
   return text +
          "Without --from, --to and --whole a view is of the measured time: warm-up and taking "
-         "down\n"
-         "are left out. Repetitions count from 1; in JSON and CSV from 0, as in results.sqlite.\n"
+         "down are left out. Repetitions count from 1; in JSON and CSV from 0, as in "
+         "results.sqlite.\n"
          "Examples\n"
          "  violet show latest\n"
          "  violet show latest latency --cell 2 --from 10ms --to 20ms\n"

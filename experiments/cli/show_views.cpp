@@ -32,7 +32,11 @@ Quantity number(double value, std::string unit = {}) {
   made.unit = std::move(unit);
   return made;
 }
-Quantity number(std::uint64_t value) { return number(static_cast<double>(value)); }
+Quantity as_count(Quantity made) {
+  made.whole = true;
+  return made;
+}
+Quantity number(std::uint64_t value) { return as_count(number(static_cast<double>(value))); }
 Quantity unknown(std::string because) {
   Quantity made;
   made.because = std::move(because);
@@ -77,11 +81,11 @@ Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request
     const Nanos from =
         request.window.from + static_cast<Nanos>(static_cast<double>(request.window.length()) *
                                                  static_cast<double>(i) / request.columns);
-    table.rows.push_back({number(seconds(from)),
-                          of_step(overview.operations_per_s, i, &query::Column::mean, {}),
-                          of_step(exposure.stale_pages, i, &query::Column::mean, exposure.because),
-                          of_step(exposure.stale_pages, i, &query::Column::high, exposure.because),
-                          of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
+    table.rows.push_back(
+        {number(seconds(from)), of_step(overview.operations_per_s, i, &query::Column::mean, {}),
+         of_step(exposure.stale_pages, i, &query::Column::mean, exposure.because),
+         as_count(of_step(exposure.stale_pages, i, &query::Column::high, exposure.because)),
+         of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
   }
   note_resolution(table, overview.resolution, "calls");
   if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
@@ -137,7 +141,7 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   };
   const auto& pages = answer.pages;
   add("stale pages, mean", pages ? number(pages->mean_stale) : unknown(because));
-  add("stale pages, most", pages ? number(pages->peak_stale) : unknown(because));
+  add("stale pages, most", pages ? as_count(number(pages->peak_stale)) : unknown(because));
   const auto& unmaps = answer.unmaps;
   const auto count = [&](auto part) { return unmaps ? number((*unmaps).*part) : unknown(because); };
   using Unmaps = query::ExposureUnmaps;
@@ -179,7 +183,8 @@ Table churn_picture(const query::ChurnGrid& grid) {
       grid.operations.empty() ? 0
                               : *std::max_element(grid.operations.begin(), grid.operations.end());
   Table table;
-  table.columns = {{"from address", {}, true}, {window_text(query.window), {}}};
+  table.columns = {{"from address", {}, true},
+                   {window_text(query.window), {}, false, Audience::kAll, {}, true}};
   for (std::uint32_t row = query.rows; row-- > 0;) {
     std::string line;
     for (std::uint32_t column = 0; column < query.columns; ++column) {
@@ -204,7 +209,8 @@ Table churn_picture(const query::ChurnGrid& grid) {
 
 Result<Table> churn_table(const CellQueries& cell, const ViewRequest& request) {
   const IovaRange range = request.range.value_or(used_range(cell));
-  const std::uint32_t columns = request.people ? std::max(request.columns, 64u) : request.columns;
+  const std::uint32_t columns =
+      request.people ? std::max(request.columns, request.picture) : request.columns;
   const auto grid = cell.churn({request.window, range, columns, request.rows, {}});
   if (request.people) return churn_picture(grid);
   Table table;

@@ -20,6 +20,7 @@ struct ViewRequest {
   std::optional<IovaRange> range;
   std::uint32_t columns = 20;  // Steps of time, at least 1.
   std::uint32_t rows = 24;     // Bands of addresses, at least 1.
+  std::uint32_t picture = 64;  // Columns that a picture of text has at least.
   std::size_t limit = 40;      // Lines of a list.
   bool people = true;          // Text; else a table for programs, one observation a row.
 };

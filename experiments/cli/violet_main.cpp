@@ -82,6 +82,9 @@ void add_progress(CLI::App& verb, results::ProgressMode& progress) {
 
 using Action = std::function<int()>;
 
+// Of --help, whatever the terminal: the launcher tells it from files.
+constexpr std::size_t kHelpColumns = 80;
+
 void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* run = app.add_subcommand("run", "run a plan: a file, or the name of a bundled one");
   run->add_option("PLAN", flags.run.plan, "file or name")->required();
@@ -312,7 +315,7 @@ int run(int argc, char** argv) {
     std::ostringstream out, said;
     const bool asked = app.exit(error, out, said) == 0;
     tell_text(said.str());
-    const int printed = print(out.str());
+    const int printed = print(results::fitted(out.str(), kHelpColumns));
     return asked ? printed : static_cast<int>(kUsage);
   }
   return action();

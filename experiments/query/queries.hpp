@@ -91,8 +91,7 @@ struct Resolution {
   bool hides(Nanos length) const { return bin && length < *bin; }
 };
 
-// How many operations it takes to know a percentile: three lie beyond it, as a rule. The same for every
-// line, number and table.
+// How many operations it takes to know a percentile, in lines, numbers and tables: as a rule three lie beyond it.
 std::uint64_t operations_for(double percent);
 
 // ---- overview and engine

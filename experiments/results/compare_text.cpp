@@ -32,6 +32,7 @@ Quantity in_unit(const Estimate& estimate, const Samples& samples, const Differe
     return {{}, {}, samples.because.empty() ? "not measured" : samples.because};
   }
   Quantity number = quantity(estimate);
+  number.whole = are_counts(samples);
   number.unit = d.unit;
   if (!with_interval) number.interval.reset();
   return number;
@@ -258,13 +259,13 @@ std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
   for (const Table& table : tables_for_people(contrast)) out += render_text(table, style) + "\n";
   out += legend_text(contrast, style) + reasons_text(contrast, style);
   for (const std::string& cell : contrast.only_in_baseline) {
-    out += fmt::format("only in {}: {}\n", printable(contrast.baseline), printable(cell));
+    out += labelled_lines("only in " + printable(contrast.baseline), cell, style);
   }
   for (const std::string& cell : contrast.only_in_contender) {
-    out += fmt::format("only in {}: {}\n", printable(contrast.contender), printable(cell));
+    out += labelled_lines("only in " + printable(contrast.contender), cell, style);
   }
   for (const std::string& cell : contrast.unmeasured) {
-    out += fmt::format("not measured on both sides: {}\n", printable(cell));
+    out += labelled_lines("not measured on both sides", cell, style);
   }
   for (const std::string& warning : contrast.warnings) {
     out += labelled_lines("warning", warning, style, Tone::kWarning);

@@ -227,17 +227,18 @@ std::string source_text(const NoiseHistory& history) {
                        counted(history.runs, "equal run"), left_out);
   }
   const char* const quiet = left_out.empty() ? "" : " while nothing else runs";
+  constexpr const char* kAlike = "of this host, kernel and kind of pages";
   if (history.read_runs == 0) {
-    return "unknown: there is no finished run of this host; run a plan twice";
+    return fmt::format("unknown: there is no finished run here {}; run a plan twice", kAlike);
   }
   if (history.read_runs == 1) {
-    return fmt::format("unknown: there is one finished run of this host{}; run its plan again{}",
+    return fmt::format("unknown: there is one finished run here {}{}; run its plan again{}", kAlike,
                        left_out, quiet);
   }
   return fmt::format(
-      "unknown: of {} finished runs of this host no two have an equal, undisturbed "
-      "cell of one build{}; run a plan twice{}",
-      history.read_runs, left_out, quiet);
+      "unknown: of {} finished runs here {} no two have an equal, undisturbed cell of one "
+      "build{}; run a plan twice{}",
+      history.read_runs, kAlike, left_out, quiet);
 }
 
 }  // namespace violet::results

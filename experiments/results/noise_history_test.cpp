@@ -135,10 +135,12 @@ TEST(NoiseHistory, OtherBuildsLengthsAndUnfinishedRunsDoNotCount) {
 TEST(NoiseHistory, WhatOtherProgramsDisturbedDoesNotCount) {
   const TestFolder folder;
   EXPECT_EQ(source_text(noise_history(folder.path(), now())),
-            "unknown: there is no finished run of this host; run a plan twice");
+            "unknown: there is no finished run here of this host, kernel and kind of pages; run a "
+            "plan twice");
   run_in(folder.path(), 999, "mine");
   EXPECT_EQ(source_text(noise_history(folder.path(), now())),
-            "unknown: there is one finished run of this host; run its plan again");
+            "unknown: there is one finished run here of this host, kernel and kind of pages; run "
+            "its plan again");
   run_in(folder.path(), 400, "mine", "1000", "finished", 48);
   const auto disturbed = noise_history(folder.path(), now());
   EXPECT_EQ(disturbed.pairs, 0u);

@@ -65,7 +65,9 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
 
 Quantity quantity_of(const Samples& samples) {
   if (samples.values.empty()) return {{}, {}, samples.because};
-  return quantity(median_estimate(samples.values));
+  Quantity median = quantity(median_estimate(samples.values));
+  median.whole = are_counts(samples);
+  return median;
 }
 
 Table table_of(const RunData& run, const ReportOptions& options) {
@@ -248,6 +250,14 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
 
 namespace {
 
+std::string head_lines(const Report& report, const TextStyle& style) {
+  std::string out;
+  for (const std::string& line : report.head) {
+    out += (style.width == 0 ? printable(line) : fitted(printable(line), style.width)) + "\n";
+  }
+  return out;
+}
+
 std::string break_even_lines(const Report& report, const TextStyle& style) {
   std::string out = report.break_evens.empty() ? "" : "\n";
   for (const BreakEven& one : report.break_evens) {
@@ -350,7 +360,7 @@ std::string render(const RunData& run, const Report& report, Format format,
   }
   if (format != Format::kText) return render(report.table, format, style);
   std::string out;
-  for (const std::string& line : report.head) out += printable(line) + "\n";
+  out += head_lines(report, style);
   out += "\n" + render_text(report.table, style);
   out += break_even_lines(report, style);
   if (!report.warnings.empty()) out += "\n";
@@ -363,19 +373,17 @@ std::string render(const RunData& run, const Report& report, Format format,
 std::string render_summary(const Report& report, const std::vector<Table>& tables,
                            const ReadingOptions& options) {
   std::string out;
-  for (const std::string& line : report.head) out += printable(line) + "\n";
+  out += head_lines(report, options.style);
   for (const Table& table : tables) out += "\n" + render_text(table, options.style);
   out += break_even_lines(report, options.style);
-  out +=
-      "\nMedians over the repetitions, with the 95 % interval of the median from 6 repetitions "
-      "on;\n"
-      "mean: the median of the repetitions' means.\n";
-  if (std::any_of(tables.begin(), tables.end(), relates)) {
-    for (const std::string& line : wrapped(kRelation, options.style.width)) out += line + "\n";
-  }
-  if (report.says_injected) {
-    for (const std::string& line : wrapped(kInjectedNote, options.style.width)) out += line + "\n";
-  }
+  const auto say = [&](std::string_view text) {
+    for (const std::string& line : wrapped(text, options.style.width)) out += line + "\n";
+  };
+  out += '\n';
+  say("Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on; "
+      "mean: the median of the repetitions' means.");
+  if (std::any_of(tables.begin(), tables.end(), relates)) say(kRelation);
+  if (report.says_injected) say(kInjectedNote);
   if (!report.warnings.empty()) out += "\n";
   std::size_t said = 0;
   for (const std::string& warning : report.warnings) {

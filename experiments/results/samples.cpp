@@ -1,6 +1,7 @@
 #include "experiments/results/samples.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -133,6 +134,12 @@ void forget_false_zeros(const CellData& cell, std::vector<Samples>& all) {
 }
 
 }  // namespace
+
+bool are_counts(const Samples& samples) {
+  if (samples.unit != "1" && samples.unit != "pages") return false;
+  return std::all_of(samples.values.begin(), samples.values.end(),
+                     [](double value) { return value == std::round(value); });
+}
 
 std::string percentile_name(const std::string& histogram, double percent) {
   return fmt::format("{}.p{}", histogram, percent);

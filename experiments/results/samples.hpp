@@ -20,6 +20,8 @@ struct Samples {
   std::string because;                     // Why there are none.
 };
 
+// Whether all are whole numbers of something that is counted: people read no decimals of them.
+bool are_counts(const Samples& samples);
 std::string percentile_name(const std::string& histogram, double percent);
 std::string mean_name(const std::string& histogram);
 

@@ -211,8 +211,10 @@ double sort_key(const CellData& cell, const std::string& metric) {
 Quantity value_of(const CellData& cell, const std::string& metric, bool spread) {
   const Samples samples = samples_of(cell, metric);
   if (samples.values.empty()) return {{}, {}, samples.because};
-  if (!spread) return {median(samples.values)};
-  return quantity(median_estimate(samples.values));
+  Quantity value{median(samples.values)};
+  if (spread) value = quantity(median_estimate(samples.values));
+  value.whole = are_counts(samples);
+  return value;
 }
 
 // "1.80×": green or red where the interval of the ratio leaves no doubt of the direction.
@@ -328,21 +330,6 @@ Table transposed(const Table& from, std::size_t keys) {
 }
 
 }  // namespace
-
-std::string shortened(const std::string& text, std::size_t columns) {
-  const std::string clean = printable(text);
-  const std::size_t width = display_width(clean);
-  if (width <= columns) return clean;
-  const std::size_t front = columns / 3;  // Ends differ more often than beginnings.
-  const std::string head = first_columns(clean, front);
-  const std::size_t back = columns - display_width(head) - 1;
-  std::string tail = clean.substr(head.size());
-  while (display_width(tail) > back) {
-    tail.erase(0, 1);  // And what continues the character.
-    while (!tail.empty() && (static_cast<unsigned char>(tail[0]) & 0xc0) == 0x80) tail.erase(0, 1);
-  }
-  return head + "…" + tail;
-}
 
 std::vector<std::string> answering_metrics(const RunData& run) { return answers(all_cells(run)); }
 

@@ -34,7 +34,4 @@ std::vector<std::string> answering_metrics(const RunData& run);
 // What people read instead of a metric's name: "requests per op.".
 std::string metric_head(const std::string& name);
 
-// At most `columns` wide, with an ellipsis in the middle of what is longer.
-std::string shortened(const std::string& text, std::size_t columns);
-
 }  // namespace violet::results
