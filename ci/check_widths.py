@@ -69,6 +69,7 @@ def commands(runs, recording):
     first = "smoke"
     yield from (["list", what] for what in ("strategies", "workloads", "iotlbs", "metrics", "plans", "datasets", "costs"))
     yield ["doctor"]
+    yield ["runs"]
     yield ["report", first]
     yield ["report", first, "--metrics", "all", "--notes"]
     yield ["report", "--metrics", "map.p50,map.mean", first, "--transpose"]
@@ -79,8 +80,8 @@ def commands(runs, recording):
     for view in ("cells", "timeline", "churn", "latency", "exposure", "events", "topology") if recording else ():
         yield ["show", str(recording), view]
     yield from ([*verb, "--help"] for verb in (["demo"], ["run"], ["list"], ["compare"], ["report"], ["show"], ["export"],
-                                               ["import"], ["guest"], ["guest", "run"], ["guest", "bench"],
-                                               ["scorecard"], ["doctor"]))
+                                               ["import"], ["guest"], ["guest", "run"], ["guest", "bench"], ["runs"],
+                                               ["runs", "prune"], ["runs", "remove"], ["scorecard"], ["doctor"]))
     assert (runs / first).is_dir()
 
 

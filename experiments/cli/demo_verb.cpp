@@ -28,7 +28,8 @@ std::string where_next(const results::RunData& run) {
       "      this table again; --metrics all, --notes\n"
       "  ./violet run placements         the same strategies where a kick costs an exit\n"
       "  ./violet compare RUN latest     did a change make it better?\n"
-      "  ./violet list strategies        what else there is, with its parameters\n",
+      "  ./violet list strategies        what else there is, with its parameters\n"
+      "  ./violet runs                   what runs there are, and what they take on disk\n",
       run.directory.string(), name, name);
 }
 

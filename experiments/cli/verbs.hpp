@@ -107,6 +107,16 @@ struct ShowFlags {
 int show_verb(const Places& places, const ShowFlags& flags);
 std::string show_help();  // The views and three examples.
 
+// Runs on disk: what there is; all but the newest go; some go.
+struct RemovalFlags {
+  std::vector<std::string> runs;
+  std::size_t keep = 0;
+  bool yes = false;  // Else it asks.
+};
+int list_runs_verb(const Places& places, results::Format format);
+int prune_runs_verb(const Places& places, const RemovalFlags& flags);
+int remove_runs_verb(const Places& places, const RemovalFlags& flags);
+
 struct ExportFlags {
   std::string run;
   std::string what;  // csv, json or hdr

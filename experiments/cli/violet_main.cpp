@@ -48,6 +48,7 @@ struct Flags {
   ReportFlags report;
   ShowFlags show;
   ExportFlags export_;
+  RemovalFlags removal;
   GuestFlags guest;
   GuestBenchFlags bench;
   std::string list_what;
@@ -190,6 +191,36 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   });
 }
 
+void add_runs(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto* runs = app.add_subcommand("runs", "what runs lie on disk, and what they take");
+  runs->require_subcommand(0, 1);
+  add_format(*runs, flags.format);
+  runs->callback([&places, &flags, &action, runs] {
+    if (!runs->get_subcommands().empty()) return;
+    action = [&] { return list_runs_verb(places, flags.format); };
+  });
+  auto& removal = flags.removal;
+  constexpr const char* kYes = "do not ask";
+  auto* prune = runs->add_subcommand("prune", "remove all but the newest runs; asks first");
+  prune->add_option("--keep", removal.keep, "how many stay")
+      ->required()
+      ->check(CLI::Range(0, 1'000'000));
+  prune->add_flag("--yes", removal.yes, kYes);
+  prune->callback([&] { action = [&] { return prune_runs_verb(places, removal); }; });
+  auto* remove = runs->add_subcommand("remove", "remove these runs; asks first");
+  remove->add_option("RUN", removal.runs, "name below runs/, or directory; no link")
+      ->required()
+      ->expected(1, 100'000);
+  remove->add_flag("--yes", removal.yes, kYes);
+  remove->callback([&] { action = [&] { return remove_runs_verb(places, removal); }; });
+  runs->footer(
+      "A run that goes on is never removed, and no link is followed.\n"
+      "Examples\n"
+      "  violet runs\n"
+      "  violet runs prune --keep 10\n"
+      "  violet runs remove 20260131T120000Z-demo-da789bdc --yes");
+}
+
 void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto& show = flags.show;
   auto* verb = app.add_subcommand("show", "what the application shows of a run, as text");
@@ -307,6 +338,7 @@ int run(int argc, char** argv) {
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
   add_show(app, places, flags, action);
+  add_runs(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);
   try {
