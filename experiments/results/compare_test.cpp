@@ -389,6 +389,7 @@ TEST(Reports, ShowTheTableAndWhatToDistrust) {
 
 TEST(Reports, ColumnsCanBeChosen) {
   const RunData run = run_of("r", 1, {"strict"});
+  EXPECT_THAT(render(run, report(run), Format::kText), HasSubstr("1 cell, 6 repetitions"));
   const Report r = report(run, {{"map.p99.9", "operations_per_s"}});
   ASSERT_EQ(r.table.columns.size(), 3u);
   EXPECT_EQ(r.table.columns[0].name, "cell");

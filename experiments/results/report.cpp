@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/repeated_warnings.hpp"
@@ -134,14 +135,14 @@ std::vector<std::string> head_of(const RunData& run) {
     least = std::min(least, cell.repetitions.size());
     most = std::max(most, cell.repetitions.size());
   }
-  const std::string repetitions =
-      least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most);
+  const std::string repetitions = least == most ? counted(most, "repetition")
+                                                : fmt::format("{} to {} repetitions", least, most);
   return {
-      fmt::format("plan       {} ({}), {} cells, {} repetitions, seed {}", m.plan_name, m.plan_hash,
-                  run.cells.size(), repetitions, m.seed),
+      fmt::format("plan       {} ({}), {}, {}, seed {}", m.plan_name, m.plan_hash,
+                  counted(run.cells.size(), "cell"), repetitions, m.seed),
       fmt::format("run        {}, {}", m.run_id, m.outcome),
-      fmt::format("host       {}, {}, {} CPUs, {}", m.host.text(), m.cpu_model.text(),
-                  m.cpus_online, m.kernel.text()),
+      fmt::format("host       {}, {}, {}, {}", m.host.text(), m.cpu_model.text(),
+                  counted(m.cpus_online, "CPU"), m.kernel.text()),
       fmt::format("clock      {}", m.clock_source.text()),
       fmt::format("hugepages  {}", m.hugepages.text()),
       fmt::format("built      {}, revision {}", m.compiler, m.git_revision.text()),
@@ -174,7 +175,7 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
   }
   if (!run.unfinished.empty()) {
     warnings.push_back(
-        fmt::format("{} repetitions were begun and not finished", run.unfinished.size()));
+        fmt::format("begun and not finished: {}", counted(run.unfinished.size(), "repetition")));
   }
   std::size_t few = 0;
   // Said once, of the run.
@@ -190,8 +191,8 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
     }
   }
   if (few != 0) {
-    warnings.push_back(fmt::format(
-        "{} cells have fewer than {} repetitions: too few for an interval", few, kFewRepetitions));
+    warnings.push_back(fmt::format("fewer than {} repetitions, too few for an interval: {} of {}",
+                                   kFewRepetitions, few, counted(run.cells.size(), "cell")));
   }
   for (std::string& line : said.lines()) warnings.push_back(std::move(line));
 }
