@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 NAMES = ("demo", "run", "list", "compare", "report", "show", "export", "import", "guest", "guest-run", "guest-capture",
-         "guest-bench", "scorecard", "doctor")
+         "guest-bench", "runs", "runs-prune", "runs-remove", "scorecard", "doctor")
 
 
 def told(program, name):

@@ -19,6 +19,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 if(TARGET violet AND NOT VIOLET_SANITIZE)
   violet_check(help style ci/check_help.py ${CMAKE_SOURCE_DIR} $<TARGET_FILE:violet>)
+  violet_check(widths style ci/check_widths.py ${CMAKE_SOURCE_DIR} $<TARGET_FILE:violet>
+               ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/synthetic_trace)
 endif()
 if(TARGET violet_gui)
   # Names of the programs and not targets: where the build left them out, the test says so and is skipped.

@@ -83,7 +83,7 @@ Result<results::Comparison> compare_operands(const std::vector<Operand>& operand
     if (operands.size() != 1 || cells) {
       return fail(ErrorKind::kUsage, "--baseline compares the cells of one run: give one RUN");
     }
-    VIOLET_TRY(const auto choice, results::baseline_choice(flags.baseline));
+    VIOLET_TRY(const auto choice, results::baseline_choice(operands.front().run, flags.baseline));
     return results::compare_within(operands.front().run, choice, options);
   }
   if (operands.size() < 2) {

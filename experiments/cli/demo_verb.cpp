@@ -22,11 +22,14 @@ std::string where_next(const results::RunData& run) {
       "Files: {}\n"
       "  results.sqlite, results.json, hlog/ (HdrHistogram logs), trace.events, manifest.json\n"
       "Next:\n"
-      "  ./violet gui {}                 see it: churn, latency, exposure, lessons\n"
-      "  ./violet report {}              this table again; --metrics all, --notes\n"
+      "  ./violet gui {}\n"
+      "      see it: churn, latency, exposure, lessons\n"
+      "  ./violet report {}\n"
+      "      this table again; --metrics all, --notes\n"
       "  ./violet run placements         the same strategies where a kick costs an exit\n"
       "  ./violet compare RUN latest     did a change make it better?\n"
-      "  ./violet list strategies        what else there is, with its parameters\n",
+      "  ./violet list strategies        what else there is, with its parameters\n"
+      "  ./violet runs                   what runs there are, and what they take on disk\n",
       run.directory.string(), name, name);
 }
 

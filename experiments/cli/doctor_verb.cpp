@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -14,11 +15,14 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/counted.hpp"
 #include "engine/base/huge_pages.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/noise_history.hpp"
+#include "experiments/results/run_store.hpp"
+#include "experiments/results/statistics.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/runner/cpu_quota.hpp"
 
@@ -115,6 +119,23 @@ Finding memory() {
   return {"memory", state, "a run takes 1 to 2 GiB, most of it events: shorten duration_s", false};
 }
 
+// What runs here took, the middle one and the extremes.
+std::string sizes_text(const std::string& root) {
+  std::vector<double> sizes;
+  for (const auto& run : results::stored_runs(root)) {
+    if (!run.goes_on) sizes.push_back(static_cast<double>(run.bytes));
+  }
+  if (sizes.empty()) return "no run is here yet; ./violet runs says what they take";
+  if (sizes.size() == 1) {
+    return fmt::format("the run here took {}: ./violet runs", results::with_unit(sizes[0], "B"));
+  }
+  const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
+  return fmt::format("a run here took {} ({} to {}, {}): ./violet runs",
+                     results::with_unit(results::median(sizes), "B"),
+                     results::with_unit(*least, "B"), results::with_unit(*most, "B"),
+                     counted(sizes.size(), "run"));
+}
+
 Finding disk(const std::string& runs) {
   std::error_code error;
   // The folder above: runs/ is made by the first run.
@@ -127,11 +148,8 @@ Finding disk(const std::string& runs) {
     return {"disk", at.string() + " cannot be written", "VIOLET_RUNS=DIR puts runs elsewhere",
             false};
   }
-  if (space.available >> 20 >= 512)
-    return {"disk", state, "a run takes 3 MiB (smoke) to some hundred (placements)"};
-  return {"disk", state,
-          "a run takes 3 MiB (smoke) to some hundred (placements), and ends when the disk is full",
-          false};
+  if (space.available >> 20 >= 512) return {"disk", state, sizes_text(runs)};
+  return {"disk", state, sizes_text(runs) + "; on a full disk traces give way to results", false};
 }
 
 Finding noise(const Places& places, const results::Manifest& host) {

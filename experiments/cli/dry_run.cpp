@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/table.hpp"
 
@@ -58,8 +59,9 @@ Json settings_json(const plans::Cell& cell) {
 
 std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
   results::Table table;
-  table.title = fmt::format("plan {} ({}): {} cells, {} repetitions each", plan.name, plan.hash(),
-                            plan.cells.size(), plan.run.repetitions);
+  table.title =
+      fmt::format("plan {} ({}): {}, {} each", plan.name, plan.hash(),
+                  counted(plan.cells.size(), "cell"), counted(plan.run.repetitions, "repetition"));
   table.columns = {{.name = "cell", .is_key = true}, {.name = "settings"}};
   for (const auto& cell : plan.cells) {
     table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});

@@ -45,7 +45,9 @@ int import_verb(const ImportFlags& flags) {
   progress.finish(fmt::format("wrote {}", report->trace));
   tell("violet: replay it: ./violet run strategies --set axes.workload=trace:{}\n",
        std::filesystem::absolute(report->trace, error).string());
-  return print(flags.json ? datasets::report_json(*report) : datasets::report_text(*report));
+  if (flags.json) return print(datasets::report_json(*report));
+  return print(
+      results::fitted(datasets::report_text(*report), results::style_for(STDOUT_FILENO).width));
 }
 
 }  // namespace violet::cli

@@ -7,6 +7,7 @@
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/samples.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/runner/vocabulary.hpp"
 
@@ -69,15 +70,31 @@ Result<Table> metric_table(const Places& /*places*/) {
   table.columns = {{.name = "name", .is_key = true},
                    {.name = "unit"},
                    {.name = "better"},
-                   {.name = "what it is"},
-                   {.name = "in older runs"}};
-  for (const auto& metric : results::metric_catalogue()) {
-    table.rows.push_back({Text{std::string(metric.name)}, Text{std::string(metric.unit)},
+                   {.name = "what it is", .audience = results::Audience::kPeople},
+                   {.name = "what it is", .audience = results::Audience::kPrograms},
+                   {.name = "in older runs", .audience = results::Audience::kPrograms}};
+  const auto add = [&](const results::MetricInfo& metric, const std::string& name,
+                       const std::string& meaning) {
+    const std::string former = fmt::format("{}", fmt::join(metric.former_names(), ", "));
+    table.rows.push_back({Text{name}, Text{std::string(metric.unit)},
                           Text{kBetter[static_cast<std::size_t>(metric.better)]},
-                          Text{std::string(metric.meaning)},
-                          Text{fmt::format("{}", fmt::join(metric.former_names(), ", "))}});
+                          Text{meaning + (former.empty() ? "" : "; in older runs " + former)},
+                          Text{meaning}, Text{former}});
+  };
+  for (const auto& metric : results::metric_catalogue()) {
+    const std::string name(metric.name), meaning(metric.meaning);
+    if (!metric.is_distribution) {
+      add(metric, name, meaning);
+      continue;
+    }
+    add(metric, results::mean_name(name), meaning + ", mean");
+    add(metric, results::percentile_name(name, 50), "the same, median");
+    for (const double percent : results::kPercentiles) {
+      if (percent == 50) continue;
+      add(metric, results::percentile_name(name, percent),
+          fmt::format("the same, {}th percentile", percent));
+    }
   }
-  table.notes.push_back("of latencies there are percentiles, as map.p50 and map.p99.9");
   return table;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "engine/base/counted.hpp"
 #include "experiments/cli/verbs.hpp"
 
 namespace violet::cli {
@@ -18,8 +19,8 @@ int run_ending(const RunOutcome& outcome, const std::string& plan,
   if (!outcome.interrupted) return outcome.failures.empty() ? kOk : kRunFailed;
   std::string command = "./violet run " + quoted(plan);
   for (const auto& text : overrides) command += " --set " + quoted(text);
-  tell("violet: interrupted after {} repetitions; {} --resume goes on\n", outcome.finished,
-       command);
+  tell("violet: interrupted after {}; {} --resume goes on\n",
+       counted(outcome.finished, "repetition"), command);
   return outcome.finished == 0 ? kInterruptedAtOnce : kInterrupted;
 }
 

@@ -45,7 +45,8 @@ int print_summary(const results::RunData& run, const results::Report& report,
   options.bars = style.colour;
   const auto tables = results::summary(run, options);
   if (!tables) return complain(tables.error());
-  return print(results::render_summary(report, *tables, {.notes = notes, .style = style}) + below);
+  return print(results::render_summary(report, *tables, {.notes = notes, .style = style}) +
+               results::fitted(below, style.width));
 }
 
 std::string quoted(const std::string& word) {

@@ -125,25 +125,50 @@ TEST(Show, APageHasItsLifetimes) {
   EXPECT_EQ(text_at(*table, 0, 5), "R/W");
 }
 
-TEST(Show, TimesAreReadWithTheirUnit) {
-  EXPECT_EQ(time_from("150ms"), 150 * kMs);
-  EXPECT_EQ(time_from("1.5s"), 1500 * kMs);
-  EXPECT_EQ(time_from("20us"), 20'000);
-  EXPECT_EQ(time_from("7ns"), 7);
-  for (const char* wrong : {"", "5", "ms", "-1ms", "1 ms", "1e30s", "nans", "infs", "1m"}) {
-    EXPECT_FALSE(time_from(wrong)) << wrong;
-  }
+TEST(Show, CallsOfMapAndUnmapAreCalledThat) {
+  const TinyCell cell;
+  const auto timeline = table_of("timeline", cell, all_of(cell));
+  ASSERT_TRUE(timeline);
+  EXPECT_EQ(timeline->columns[1].name, "map and unmap calls");
+  ViewRequest request = all_of(cell);
+  request.people = false;
+  const auto churn = table_of("churn", cell, request);
+  ASSERT_TRUE(churn);
+  EXPECT_EQ(churn->columns[2].name, "map and unmap calls");
 }
 
-TEST(Show, RangesAreReadWithTheirLimits) {
-  EXPECT_EQ(range_from("0x1000-0x1fff"), (IovaRange{{0x1000}, {0x1fff}}));
-  EXPECT_EQ(range_from("0x1000+4096"), (IovaRange{{0x1000}, {0x1fff}}));
-  EXPECT_EQ(range_from("0x1000"), (IovaRange{{0x1000}, {0x1000}}));
-  EXPECT_EQ(range_from("0-0xffffffffffffffff"), IovaRange::all());
-  for (const char* wrong : {"", "0x", "0x2000-0x1000", "0x1000+0", "0xffffffffffffffff+2", "x",
-                            "1-", "0x10000000000000000", "-5"}) {
-    EXPECT_FALSE(range_from(wrong)) << wrong;
-  }
+TEST(Show, APageWithinAWindowHasTheLifetimesOfIt) {
+  const TinyCell cell;
+  ViewRequest request = all_of(cell);
+  request.range = IovaRange::of(TinyCell::kBase, 1);
+  // Mapped at 70, 140 and 210 ms for 20 ms, reachable for 5 more.
+  request.window = {96 * kMs, 211 * kMs};
+  const auto table = table_of("page", cell, request);
+  ASSERT_TRUE(table);
+  ASSERT_EQ(table->rows.size(), 2u);
+  EXPECT_EQ(number_at(*table, 0, 0).value, 0.14);
+  request.window.from = 94 * kMs;
+  EXPECT_EQ(table_of("page", cell, request)->rows.size(), 3u) << "it could still be reached";
+}
+
+TEST(Show, CellsSayWhatWasMeasuredOfWhatWasRecorded) {
+  auto marked = std::make_shared<TinyCell>();
+  auto silent = std::make_shared<TinyCell>();
+  silent->measure_marked = false;
+  const Table table = cells_table(query::TinyRun({marked, silent}));
+  const auto column = [&](std::string_view name, results::Audience audience) {
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      if (table.columns[i].name == name && table.columns[i].audience == audience) return i;
+    }
+    ADD_FAILURE() << name;
+    return std::size_t{0};
+  };
+  using enum results::Audience;
+  EXPECT_EQ(number_at(table, 0, column("recorded", kAll)).value, 0.4);
+  EXPECT_EQ(number_at(table, 0, column("measured", kAll)).value, 0.37);
+  EXPECT_FALSE(number_at(table, 1, column("measured", kAll)).value);
+  EXPECT_EQ(text_at(table, 0, column("repetition", kPeople)), "1");
+  EXPECT_EQ(text_at(table, 0, column("repetition", kPrograms)), "0") << "as in results.sqlite";
 }
 
 }  // namespace

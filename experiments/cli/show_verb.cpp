@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "experiments/cli/show_choice.hpp"
 #include "experiments/cli/show_views.hpp"
 #include "experiments/cli/verbs.hpp"
 
@@ -16,63 +16,16 @@ std::string view_names() {
   return names;
 }
 
-// By its number in the list of cells, or by words of its label; the first repetition where none is given.
-Result<std::size_t> find_cell(const std::vector<query::CellInfo>& cells, const ShowFlags& flags) {
-  if (cells.empty()) return fail(ErrorKind::kUsage, "the run has no cell with events");
-  const std::string& wanted = flags.cell;
-  std::size_t number = 0;
-  const char* const end = wanted.data() + wanted.size();
-  const auto [rest, error] = std::from_chars(wanted.data(), end, number);
-  if (wanted.empty()) number = 1;
-  if (wanted.empty() || (error == std::errc() && rest == end)) {
-    if (number >= 1 && number <= cells.size() && !flags.repetition) return number - 1;
-    if (number < 1 || number > cells.size()) {
-      return fail(ErrorKind::kUsage, "there is no cell {}: the run has {}; `show {}` lists them",
-                  number, cells.size(), flags.run);
-    }
-  }
-  const bool by_number = number >= 1 && (wanted.empty() || (error == std::errc() && rest == end));
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const bool named = by_number ? cells[i].label == cells[number - 1].label
-                                 : cells[i].label.find(wanted) != std::string::npos;
-    if (named && cells[i].repetition == flags.repetition.value_or(cells[i].repetition)) {
-      found.push_back(i);
-    }
-  }
-  if (found.empty()) {
-    return fail(ErrorKind::kUsage, "no cell is called '{}'{}; `show {}` lists them", wanted,
-                flags.repetition ? fmt::format(" in repetition {}", *flags.repetition) : "",
-                flags.run);
-  }
-  const auto other = std::find_if(found.begin(), found.end(), [&](std::size_t i) {
-    return cells[i].label != cells[found.front()].label;
-  });
-  if (other != found.end()) {
-    return fail(ErrorKind::kUsage,
-                "'{}' is part of the name of several cells: {} and {}; write more of it", wanted,
-                cells[found.front()].label, cells[*other].label);
-  }
-  return found.front();
+// Beside the addresses of a picture.
+std::uint32_t picture_columns(unsigned width) {
+  constexpr unsigned kAddress = 20, kFewest = 16, kMost = 256;
+  return std::clamp(width - std::min(width, kAddress), kFewest, kMost);
 }
 
-Result<ViewRequest> request_of(const ShowFlags& flags, const query::CellInfo& cell) {
+Result<ViewRequest> request_of(const ShowFlags& flags, const ShownWindow& shown) {
   ViewRequest request;
-  request.window = cell.whole;
-  if (!flags.from.empty()) {
-    VIOLET_TRY(request.window.from, time_from(flags.from));
-  }
-  if (!flags.to.empty()) {
-    VIOLET_TRY(request.window.to, time_from(flags.to));
-  }
-  request.window.from = std::max(request.window.from, cell.whole.from);
-  request.window.to = std::min(request.window.to, cell.whole.to);
-  if (request.window.length() <= 0) {
-    return fail(ErrorKind::kUsage,
-                "nothing lies between --from and --to: the cell goes from {} to {}",
-                results::with_unit(static_cast<double>(cell.whole.from) / 1e9, "s"),
-                results::with_unit(static_cast<double>(cell.whole.to) / 1e9, "s"));
-  }
+  request.picture = picture_columns(results::style_for(STDOUT_FILENO).width);
+  request.window = shown.window;
   if (!flags.iova.empty()) {
     VIOLET_TRY(request.range, range_from(flags.iova));
   }
@@ -96,14 +49,17 @@ Result<results::Table> table_of(query::RunQueries& run, const ShowFlags& flags) 
                 view->name);
   }
   const auto cells = run.cells();
-  VIOLET_TRY(const std::size_t index, find_cell(cells, flags));
+  VIOLET_TRY(const std::size_t index, choose_cell(cells, flags));
   VIOLET_TRY(const auto cell, run.open_cell(index, {}));
   const auto info = cell->info();
-  VIOLET_TRY(const auto request, request_of(flags, info));
+  VIOLET_TRY(const ShownWindow shown, choose_window(info, flags));
+  VIOLET_TRY(const auto request, request_of(flags, shown));
   VIOLET_TRY(auto table, view->table(*cell, request));
-  const std::string what =
-      fmt::format("{}, {}, repetition {}", flags.view, info.label, info.repetition);
-  table.title = table.title.empty() ? what : fmt::format("{}, {}", what, table.title);
+  table.title =
+      fmt::format("{}, {}, repetition {}, {}", flags.view, info.label, info.repetition + 1,
+                  table.title.empty() ? window_words(shown, info) : table.title);
+  table.about = facts_of(shown, info, index + 1);
+  if (view->counts_calls && info.calls_sampled) table.notes.emplace_back(kSampledCalls);
   if (!info.notice.empty()) table.notes.push_back(info.notice);
   return table;
 }
@@ -114,6 +70,9 @@ std::string show_help() {
   std::string text = "VIEW is one of\n  cells      the run's cells (default)\n";
   for (const View& view : views()) text += fmt::format("  {:<10} {}\n", view.name, view.line);
   return text +
+         "Without --from, --to and --whole a view is of the measured time: warm-up and taking "
+         "down are left out. Repetitions count from 1; in JSON and CSV from 0, as in "
+         "results.sqlite.\n"
          "Examples\n"
          "  violet show latest\n"
          "  violet show latest latency --cell 2 --from 10ms --to 20ms\n"
@@ -130,6 +89,10 @@ int show_verb(const Places& places, const ShowFlags& flags) {
   }
   const auto table = table_of(**run, flags);
   if (!table) return complain(table.error());
+  // CSV has no place for what the rows are about.
+  if (flags.format == results::Format::kCsv && !table->title.empty()) {
+    tell("violet: {}\n", results::printable(table->title));
+  }
   const int printed =
       print(results::render(*table, flags.format, results::style_for(STDOUT_FILENO)));
   const std::string damage = (*run)->damage();

@@ -32,7 +32,11 @@ Quantity number(double value, std::string unit = {}) {
   made.unit = std::move(unit);
   return made;
 }
-Quantity number(std::uint64_t value) { return number(static_cast<double>(value)); }
+Quantity as_count(Quantity made) {
+  made.whole = true;
+  return made;
+}
+Quantity number(std::uint64_t value) { return as_count(number(static_cast<double>(value))); }
 Quantity unknown(std::string because) {
   Quantity made;
   made.because = std::move(because);
@@ -65,22 +69,25 @@ Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request
   const auto overview = cell.overview(request.window, request.columns);
   const auto exposure = cell.exposure({request.window, request.columns, {}});
   Table table;
+  const auto column = [](const char* name, const char* unit, const char* head) {
+    return results::Column{name, unit, false, Audience::kAll, head};
+  };
   table.columns = {{"from", "s", true},
-                   {"operations", "1/s"},
-                   {"stale pages, mean", "1"},
-                   {"stale pages, most", "1"},
-                   {"mapped pages, mean", "1"}};
+                   column("map and unmap calls", "1/s", "map and\nunmap calls"),
+                   column("stale pages, mean", "1", "stale pages\nmean"),
+                   column("stale pages, most", "1", "stale pages\nmost"),
+                   column("mapped pages, mean", "1", "mapped pages\nmean")};
   for (std::size_t i = 0; i < request.columns; ++i) {
     const Nanos from =
         request.window.from + static_cast<Nanos>(static_cast<double>(request.window.length()) *
                                                  static_cast<double>(i) / request.columns);
-    table.rows.push_back({number(seconds(from)),
-                          of_step(overview.operations_per_s, i, &query::Column::mean, {}),
-                          of_step(exposure.stale_pages, i, &query::Column::mean, exposure.because),
-                          of_step(exposure.stale_pages, i, &query::Column::high, exposure.because),
-                          of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
+    table.rows.push_back(
+        {number(seconds(from)), of_step(overview.operations_per_s, i, &query::Column::mean, {}),
+         of_step(exposure.stale_pages, i, &query::Column::mean, exposure.because),
+         as_count(of_step(exposure.stale_pages, i, &query::Column::high, exposure.because)),
+         of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
   }
-  note_resolution(table, overview.resolution, "operations");
+  note_resolution(table, overview.resolution, "calls");
   if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
   return table;
 }
@@ -134,7 +141,7 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   };
   const auto& pages = answer.pages;
   add("stale pages, mean", pages ? number(pages->mean_stale) : unknown(because));
-  add("stale pages, most", pages ? number(pages->peak_stale) : unknown(because));
+  add("stale pages, most", pages ? as_count(number(pages->peak_stale)) : unknown(because));
   const auto& unmaps = answer.unmaps;
   const auto count = [&](auto part) { return unmaps ? number((*unmaps).*part) : unknown(because); };
   using Unmaps = query::ExposureUnmaps;
@@ -176,7 +183,8 @@ Table churn_picture(const query::ChurnGrid& grid) {
       grid.operations.empty() ? 0
                               : *std::max_element(grid.operations.begin(), grid.operations.end());
   Table table;
-  table.columns = {{"from address", {}, true}, {window_text(query.window), {}}};
+  table.columns = {{"from address", {}, true},
+                   {window_text(query.window), {}, false, Audience::kAll, {}, true}};
   for (std::uint32_t row = query.rows; row-- > 0;) {
     std::string line;
     for (std::uint32_t column = 0; column < query.columns; ++column) {
@@ -201,11 +209,12 @@ Table churn_picture(const query::ChurnGrid& grid) {
 
 Result<Table> churn_table(const CellQueries& cell, const ViewRequest& request) {
   const IovaRange range = request.range.value_or(used_range(cell));
-  const std::uint32_t columns = request.people ? std::max(request.columns, 64u) : request.columns;
+  const std::uint32_t columns =
+      request.people ? std::max(request.columns, request.picture) : request.columns;
   const auto grid = cell.churn({request.window, range, columns, request.rows, {}});
   if (request.people) return churn_picture(grid);
   Table table;
-  table.columns = {{"from", "s", true}, {"address", {}, true}, {"operations", "1"},
+  table.columns = {{"from", "s", true}, {"address", {}, true}, {"map and unmap calls", "1"},
                    {"reuses", "1"},     {"mapped share", "1"}, {"stale share", "1"}};
   const auto& query = grid.query;
   const double step = seconds(query.window.length()) / std::max(1u, query.columns);
@@ -251,13 +260,27 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
   return table;
 }
 
+// Whether the page was mapped or could be reached in the window.
+bool lived_in(const query::PageLifetimes::Lifetime& life, query::TimeWindow window) {
+  const auto end = life.unmapped && life.unreachable ? std::max(*life.unmapped, *life.unreachable)
+                                                     : std::numeric_limits<Nanos>::max();
+  return life.mapped < window.to && end >= window.from;
+}
+
 Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   if (!request.range) {
     return fail(ErrorKind::kUsage, "of which page? give --iova ADDRESS, for example --iova {:#x}",
                 used_range(cell).first.value);
   }
-  const auto answer = cell.page_lifetimes({request.range->first.value & ~std::uint64_t{4095}},
-                                          request.window.from, request.limit);
+  // As many lifetimes may have ended before the window.
+  auto answer = cell.page_lifetimes({request.range->first.value & ~std::uint64_t{4095}},
+                                    request.window.from, 2 * request.limit + 2);
+  std::erase_if(answer.lifetimes,
+                [&](const auto& life) { return !lived_in(life, request.window); });
+  if (answer.lifetimes.size() > request.limit) {
+    answer.lifetimes.resize(request.limit);
+    answer.truncated = true;
+  }
   Table table;
   table.columns = {{"mapped", "s", true}, {"unmapped", "s"}, {"unreachable", "s"},
                    {"window", "ns"},      {"bytes", "B"},    {"rights", {}},
@@ -279,7 +302,8 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
          number(std::uint64_t{life.bytes}), Text{to_text(life.granted)},
          Text{fmt::format("{:#x}", life.endpoint)}, number(life.probes), number(life.probe_hits)});
   }
-  table.title = fmt::format("lifetimes of the page at {:#x}", answer.page);
+  table.title =
+      fmt::format("lifetimes of the page at {:#x} in {}", answer.page, window_text(request.window));
   if (answer.truncated) {
     table.notes.push_back(
         fmt::format("not all: what was looked through is {}", window_text(answer.searched)));
@@ -319,13 +343,15 @@ Quantity injected_of(const query::CellInfo& cell) {
 }
 
 constexpr std::array kViews = {
-    View{"timeline", "operations, stale and mapped pages over time", false, &timeline_table},
-    View{"churn", "what was mapped and unmapped, address over time", true, &churn_table},
-    View{"latency", "how long maps, unmaps and translations took", true, &latency_table},
-    View{"exposure", "stale pages, windows of unmaps, rogue probes", true, &exposure_table},
-    View{"events", "single events in words", true, &events_table},
-    View{"page", "the lifetimes of the page at --iova", true, &page_table},
-    View{"topology", "endpoints, domains and their mappings at --to", false, &topology_table},
+    View{"timeline", "map and unmap calls, stale and mapped pages over time", false, true,
+         &timeline_table},
+    View{"churn", "what was mapped and unmapped, address over time", true, true, &churn_table},
+    View{"latency", "how long maps, unmaps and translations took", true, true, &latency_table},
+    View{"exposure", "stale pages, windows of unmaps, rogue probes", true, true, &exposure_table},
+    View{"events", "single events in words", true, true, &events_table},
+    View{"page", "the lifetimes of the page at --iova", true, true, &page_table},
+    View{"topology", "endpoints, domains and their mappings at --to", false, false,
+         &topology_table},
 };
 
 }  // namespace
@@ -334,57 +360,29 @@ std::span<const View> views() { return kViews; }
 
 results::Table cells_table(const query::RunQueries& run) {
   Table table;
-  table.columns = {{"cell", {}, true}, {"repetition", {}},       {"label", {}}, {"measured", "s"},
-                   {"events", "1"},    {"kept one by one", "1"}, {"lost", "1"}, {"injected", "%"}};
+  table.columns = {{"cell", {}, true},
+                   {"repetition", {}, false, Audience::kPeople, "repe-\ntition"},
+                   {"repetition", {}, false, Audience::kPrograms},
+                   {"label", {}},
+                   {"recorded", "s"},
+                   {"measured", "s"},
+                   {"events", "1"},
+                   {"kept one by one", "1", false, Audience::kAll, "kept one\nby one"},
+                   {"lost", "1"},
+                   {"injected", "%"}};
   std::size_t number_of = 0;
   for (const auto& cell : run.cells()) {
-    table.rows.push_back({Text{fmt::format("{}", ++number_of)},
-                          Text{fmt::format("{}", cell.repetition)}, Text{cell.label},
-                          number(seconds(cell.measured.length())), number(cell.events),
-                          number(cell.kept_events), number(cell.lost), injected_of(cell)});
+    table.rows.push_back(
+        {Text{fmt::format("{}", ++number_of)}, Text{fmt::format("{}", cell.repetition + 1)},
+         Text{fmt::format("{}", cell.repetition)}, Text{cell.label},
+         number(seconds(cell.whole.length())),
+         cell.measure_marked ? number(seconds(cell.measured.length()))
+                             : unknown("no mark says what was measured"),
+         number(cell.events), number(cell.kept_events), number(cell.lost), injected_of(cell)});
     if (!cell.notice.empty())
       table.notes.push_back(fmt::format("cell {}: {}", number_of, cell.notice));
   }
   return table;
-}
-
-Result<query::Nanos> time_from(const std::string& text) {
-  static constexpr std::array<std::pair<std::string_view, double>, 4> kUnits = {
-      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  for (const auto& [unit, ns] : kUnits) {
-    if (error == std::errc() && unit == std::string_view(rest, end) && value >= 0 &&
-        value * ns < 1e18) {
-      return static_cast<Nanos>(value * ns);
-    }
-  }
-  return fail(ErrorKind::kUsage, "'{}' is no time: write it as 150ms, 1.5s, 20us or 7ns", text);
-}
-
-Result<IovaRange> range_from(const std::string& text) {
-  const auto address = [](std::string_view part) -> std::optional<std::uint64_t> {
-    int base = 10;
-    if (part.starts_with("0x") || part.starts_with("0X")) part.remove_prefix(2), base = 16;
-    std::uint64_t value = 0;
-    const auto [rest, error] = std::from_chars(part.data(), part.data() + part.size(), value, base);
-    if (error != std::errc() || rest != part.data() + part.size()) return std::nullopt;
-    return value;
-  };
-  const std::size_t at = text.find_first_of("-+");
-  const auto first = address(std::string_view(text).substr(0, at));
-  std::optional<std::uint64_t> last = first;
-  if (first && at != std::string::npos) {
-    last = address(std::string_view(text).substr(at + 1));
-    if (last && text[at] == '+') {
-      last = *last == 0 || *last - 1 > ~*first ? std::nullopt : std::optional(*first + (*last - 1));
-    }
-  }
-  if (first && last && *first <= *last) return IovaRange{{*first}, {*last}};
-  return fail(ErrorKind::kUsage,
-              "'{}' is no range of addresses: write it as 0x1000-0x1fff, 0x1000+4096 or 0x1000",
-              text);
 }
 
 }  // namespace violet::cli

@@ -20,25 +20,26 @@ struct ViewRequest {
   std::optional<IovaRange> range;
   std::uint32_t columns = 20;  // Steps of time, at least 1.
   std::uint32_t rows = 24;     // Bands of addresses, at least 1.
+  std::uint32_t picture = 64;  // Columns that a picture of text has at least.
   std::size_t limit = 40;      // Lines of a list.
   bool people = true;          // Text; else a table for programs, one observation a row.
 };
 
 struct View {
   const char* name;
-  const char* line;  // What it shows.
-  bool by_address;   // Whether it obeys `range`.
+  const char* line;   // What it shows.
+  bool by_address;    // Whether it obeys `range`.
+  bool counts_calls;  // Whether a sample of the calls makes its numbers too low.
   Result<results::Table> (*table)(const query::CellQueries&, const ViewRequest&);
 };
+// What is said below a view that counts calls, of a cell whose calls were sampled.
+inline constexpr const char* kSampledCalls =
+    "Of calls on mappings that stay mapped by design the recording holds a sample: numbers and "
+    "rates of calls are too low.";
 // In the order of the help.
 std::span<const View> views();
 
 // The run's cells, numbered from 1 as `show --cell` takes them.
 results::Table cells_table(const query::RunQueries& run);
-
-// "150ms", "1.5s", "20us", "7ns": since the repetition began. Error: what it is not.
-Result<query::Nanos> time_from(const std::string& text);
-// "0x1000-0x1fff", "0x1000+8192" or one address.
-Result<IovaRange> range_from(const std::string& text);
 
 }  // namespace violet::cli

@@ -96,8 +96,9 @@ struct ShowFlags {
   std::string run;
   std::string view = "cells";  // Or one of show_views.hpp.
   std::string cell;  // Number in the list of cells, or words of a label; empty: the first.
-  std::optional<std::uint32_t> repetition;
-  std::string from, to;  // Times since the repetition began; empty: all of it.
+  std::optional<std::uint32_t> repetition;  // From 1.
+  bool whole = false;                       // Warm-up and taking down, too.
+  std::string from, to;  // Times since the repetition began; empty: the measured time's, or all's.
   std::string iova;      // Addresses; empty: all.
   unsigned columns = 20, rows = 24;
   std::size_t limit = 40;
@@ -106,6 +107,16 @@ struct ShowFlags {
 // What the application shows of a run's cell, as a table.
 int show_verb(const Places& places, const ShowFlags& flags);
 std::string show_help();  // The views and three examples.
+
+// Runs on disk: what there is; all but the newest go; some go.
+struct RemovalFlags {
+  std::vector<std::string> runs;
+  std::size_t keep = 0;
+  bool yes = false;  // Else it asks.
+};
+int list_runs_verb(const Places& places, results::Format format);
+int prune_runs_verb(const Places& places, const RemovalFlags& flags);
+int remove_runs_verb(const Places& places, const RemovalFlags& flags);
 
 struct ExportFlags {
   std::string run;

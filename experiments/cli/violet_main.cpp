@@ -48,6 +48,7 @@ struct Flags {
   ReportFlags report;
   ShowFlags show;
   ExportFlags export_;
+  RemovalFlags removal;
   GuestFlags guest;
   GuestBenchFlags bench;
   std::string list_what;
@@ -66,6 +67,12 @@ void add_format(CLI::App& verb, results::Format& format,
   verb.add_option_function<std::string>("--format", take, help)->check(CLI::IsMember(names));
 }
 
+// May be given any number of times, and takes one word each time: the word behind it is a RUN or a PLAN.
+CLI::Option& add_list(CLI::App& verb, const char* name, std::vector<std::string>& values,
+                      const char* help) {
+  return *verb.add_option(name, values, help)->allow_extra_args(false)->take_all();
+}
+
 void add_progress(CLI::App& verb, results::ProgressMode& progress) {
   const auto take = [&progress](const std::string& name) {
     progress = *results::progress_mode_from(name);
@@ -77,12 +84,13 @@ void add_progress(CLI::App& verb, results::ProgressMode& progress) {
 using Action = std::function<int()>;
 
 constexpr unsigned kMostRetries = 100;
+// Of --help, whatever the terminal: the launcher tells it from files.
+constexpr std::size_t kHelpColumns = 80;
 
 void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* run = app.add_subcommand("run", "run a plan: a file, or the name of a bundled one");
   run->add_option("PLAN", flags.run.plan, "file or name")->required();
-  run->add_option("--set", flags.run.overrides, "KEY=VALUE over the plan's, any number of times")
-      ->take_all();
+  add_list(*run, "--set", flags.run.overrides, "KEY=VALUE over the plan's, any number of times");
   run->add_flag("--dry-run", flags.run.dry_run, "show the cells and an estimate, run nothing");
   auto* resume = run->add_option("--resume", flags.resume,
                                  "go on with a run (default: the latest) of the same plan");
@@ -100,7 +108,7 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
 
 void add_demo(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* demo = app.add_subcommand("demo", "strict, lazy and bounce on traces of real guests");
-  demo->add_option("--set", flags.demo.overrides, "KEY=VALUE over the plan's")->take_all();
+  add_list(*demo, "--set", flags.demo.overrides, "KEY=VALUE over the plan's, any number of times");
   add_progress(*demo, flags.demo.progress);
   demo->callback([&] { action = [&] { return demo_verb(places, flags.demo); }; });
 }
@@ -131,9 +139,11 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
       ->expected(1, 64);
   verb->add_option("--baseline", compare.baseline,
                    "cells of one RUN against those with it, for example strategy=strict");
-  verb->add_option("--metric", compare.metrics,
-                   "only these, for example map.p99, or all (default: those of report)");
-  verb->add_option("--ignore-axis", compare.ignored_axes, "match cells that differ in it");
+  add_list(*verb, "--metric", compare.metrics,
+           "only these, as map.p99,unmap.p99, or all (default: those of report)")
+      .delimiter(',');
+  add_list(*verb, "--ignore-axis", compare.ignored_axes, "match cells that differ in it")
+      .delimiter(',');
   verb->add_option("--threshold", compare.threshold_percent,
                    "per cent; worse by more is exit code 3 (default: the plan's)");
   verb->add_option("--margin", compare.margin_percent,
@@ -154,10 +164,9 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
 
   auto* report = app.add_subcommand("report", "the table of one run");
   report->add_option("RUN", flags.report.run, "directory, name or latest");
-  report
-      ->add_option("--metrics", flags.report.summary.metrics,
-                   "only these, or all: see ./violet list metrics")
-      ->delimiter(',');
+  add_list(*report, "--metrics,--metric", flags.report.summary.metrics,
+           "only these, as map.p50,map.mean, or all: see ./violet list metrics")
+      .delimiter(',');
   report->add_option("--baseline", flags.report.summary.baseline,
                      "words of the label of the cell that others relate to (default: strict)");
   report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
@@ -168,13 +177,52 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
 
   auto* out = app.add_subcommand("export", "a run for other programs, on stdout");
   out->add_option("RUN", flags.export_.run, "directory, name or latest")->required();
-  auto* what = out->add_option_group("what");
-  for (const char* name : {"csv", "json", "hdr"}) {
-    what->add_flag_callback(std::string("--") + name,
-                            [&flags, name] { flags.export_.what = name; });
+  const std::pair<const char*, const char*> kExports[] = {
+      {"--csv", "every metric of report, a row a cell: medians, intervals"},
+      {"--json", "all that was measured: repetitions, histograms, notes"},
+      {"--hdr", "the latencies over time, as HdrHistogram logs"}};
+  for (const auto& [name, help] : kExports) {
+    const auto choose = [&flags, name = std::string(name)] {
+      if (!flags.export_.what.empty()) throw CLI::ExcludesError("--" + flags.export_.what, name);
+      flags.export_.what = name.substr(2);
+    };
+    out->add_flag_callback(name, choose, help);
   }
-  what->require_option(1);
-  out->callback([&] { action = [&] { return export_verb(places, flags.export_); }; });
+  out->footer("One of --csv, --json and --hdr has to be given.");
+  out->callback([&] {
+    if (flags.export_.what.empty()) throw CLI::RequiredError("One of --csv, --json and --hdr");
+    action = [&] { return export_verb(places, flags.export_); };
+  });
+}
+
+void add_runs(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto* runs = app.add_subcommand("runs", "what runs lie on disk, and what they take");
+  runs->require_subcommand(0, 1);
+  add_format(*runs, flags.format);
+  runs->callback([&places, &flags, &action, runs] {
+    if (!runs->get_subcommands().empty()) return;
+    action = [&] { return list_runs_verb(places, flags.format); };
+  });
+  auto& removal = flags.removal;
+  constexpr const char* kYes = "do not ask";
+  auto* prune = runs->add_subcommand("prune", "remove all but the newest runs; asks first");
+  prune->add_option("--keep", removal.keep, "how many stay")
+      ->required()
+      ->check(CLI::Range(0, 1'000'000));
+  prune->add_flag("--yes", removal.yes, kYes);
+  prune->callback([&] { action = [&] { return prune_runs_verb(places, removal); }; });
+  auto* remove = runs->add_subcommand("remove", "remove these runs; asks first");
+  remove->add_option("RUN", removal.runs, "name below runs/, or directory; no link")
+      ->required()
+      ->expected(1, 100'000);
+  remove->add_flag("--yes", removal.yes, kYes);
+  remove->callback([&] { action = [&] { return remove_runs_verb(places, removal); }; });
+  runs->footer(
+      "A run that goes on is never removed, and no link is followed.\n"
+      "Examples\n"
+      "  violet runs\n"
+      "  violet runs prune --keep 10\n"
+      "  violet runs remove 20260131T120000Z-demo-da789bdc --yes");
 }
 
 void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action) {
@@ -184,7 +232,8 @@ void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action)
   verb->add_option("RUN", show.run, "directory, name or latest")->required();
   verb->add_option("VIEW", show.view, "which of them; default: cells");
   verb->add_option("--cell", show.cell, "number in `show RUN`, or words of its label");
-  verb->add_option("--repetition", show.repetition, "of that cell; default: its first");
+  verb->add_option("--repetition", show.repetition, "of that cell, from 1; default: its first");
+  verb->add_flag("--whole", show.whole, "warm-up and taking down, too");
   verb->add_option("--from", show.from, "TIME since it began: 150ms, 1.5s, 20us");
   verb->add_option("--to", show.to, "TIME");
   verb->add_option("--iova", show.iova, "addresses: 0x1000-0x1fff, 0x1000+4096 or 0x1000");
@@ -293,6 +342,7 @@ int run(int argc, char** argv) {
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
   add_show(app, places, flags, action);
+  add_runs(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);
   try {
@@ -301,7 +351,7 @@ int run(int argc, char** argv) {
     std::ostringstream out, said;
     const bool asked = app.exit(error, out, said) == 0;
     tell_text(said.str());
-    const int printed = print(out.str());
+    const int printed = print(results::fitted(out.str(), kHelpColumns));
     return asked ? printed : static_cast<int>(kUsage);
   }
   return action();

@@ -4,16 +4,20 @@
 
 namespace violet::query {
 
+void note_measured(std::optional<Nanos> from, std::optional<Nanos> to, CellInfo& info) {
+  info.measured = info.whole;
+  info.measure_marked = from.has_value();
+  if (from) info.measured.from = std::min(*from, info.whole.to);
+  if (to) info.measured.to = std::clamp(*to, info.measured.from, info.whole.to);
+}
+
 void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info) {
   const PyramidFacts& facts = pyramid.facts;
   const Nanos end = base.since(facts.end);
   info.whole = {0, end == std::numeric_limits<Nanos>::max() ? end : end + 1};
-  info.measured = info.whole;
-  if (facts.has_measure != 0)
-    info.measured.from = std::min(base.since(facts.measure), info.whole.to);
-  if (facts.has_take_down != 0) {
-    info.measured.to = std::clamp(base.since(facts.take_down), info.measured.from, info.whole.to);
-  }
+  note_measured(
+      facts.has_measure != 0 ? std::optional(base.since(facts.measure)) : std::nullopt,
+      facts.has_take_down != 0 ? std::optional(base.since(facts.take_down)) : std::nullopt, info);
   info.events = facts.events;
   info.lost = facts.lost;
   info.calls_sampled =

@@ -73,6 +73,8 @@ class CellAnswers : public CellQueries {
   EventSearch search_;
 };
 
+// From when to when was measured, as marks say; `whole` is known already. Without a mark of the beginning nothing is.
+void note_measured(std::optional<Nanos> from, std::optional<Nanos> to, CellInfo& info);
 // What the pyramid knows of a cell's times and counts.
 void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info);
 

@@ -55,6 +55,7 @@ struct CellInfo {
   std::string strategy, workload, placement, iotlb, store;  // Empty where the run does not say.
   TimeWindow whole;               // From the first mark to the last event.
   TimeWindow measured;            // What the results are about; inside `whole`.
+  bool measure_marked = false;    // Else nobody said what was measured, and it is `whole`.
   std::uint64_t events = 0;       // Seen by the pyramid.
   std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
   Nanos kept_until = 0;           // Events after this are in the pyramid only.
@@ -90,8 +91,7 @@ struct Resolution {
   bool hides(Nanos length) const { return bin && length < *bin; }
 };
 
-// How many operations it takes to know a percentile: three lie beyond it, as a rule. The same for every
-// line, number and table.
+// How many operations it takes to know a percentile, in lines, numbers and tables: as a rule three lie beyond it.
 std::uint64_t operations_for(double percent);
 
 // ---- overview and engine

@@ -201,7 +201,8 @@ void RecordedRun::find_cells() {
     const TimeBase base(cell.start, blocks_->trace().info().ns_per_tick);
     const Nanos end = base.nanos(cell.end);
     info.whole = {0, end == std::numeric_limits<Nanos>::max() ? end : end + 1};
-    info.measured = info.whole;
+    note_measured(cell.measure ? std::optional(base.nanos(*cell.measure)) : std::nullopt,
+                  cell.take_down ? std::optional(base.nanos(*cell.take_down)) : std::nullopt, info);
     info.events = cell.events + cell.not_kept;
     info.kept_events = cell.events;
     info.kept_until = cell.kept_until == ~Ticks{0} ? info.whole.to : base.nanos(cell.kept_until);

@@ -57,6 +57,19 @@ TEST(RecordedRun, AStoredPyramidAndAFoldedOneSayTheSame) {
   EXPECT_EQ(a.pages->mean_stale, b.pages->mean_stale);
 }
 
+TEST(RecordedRun, WhatWasMeasuredIsKnownBeforeACellIsOpened) {
+  const QueryRig rig(lazy(60'000));
+  const auto run = open_run(rig.file());
+  ASSERT_TRUE(run);
+  const CellInfo listed = (*run)->cells().front();
+  EXPECT_TRUE(listed.measure_marked);
+  EXPECT_LT(listed.measured.length(), listed.whole.length());
+  const auto cell = (*run)->open_cell(0, {});
+  ASSERT_TRUE(cell);
+  EXPECT_EQ(listed.measured, (*cell)->info().measured);
+  EXPECT_TRUE((*cell)->info().measure_marked);
+}
+
 TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
   const QueryRig rig(lazy(260'000));
   const auto cell = rig.open();

@@ -46,6 +46,7 @@ class TinyCell : public CellQueries {
     info.workload = "fake";
     info.whole = {0, kLength};
     info.measured = {10 * kMs, 380 * kMs};
+    info.measure_marked = measure_marked;
     info.events = info.kept_events = lines_.size();
     info.kept_until = kLength;
     info.live = live;
@@ -225,6 +226,7 @@ class TinyCell : public CellQueries {
   // How often it was asked for something that costs: views must not ask again for what they have.
   int questions() const { return questions_; }
   bool live = false;
+  bool measure_marked = true;
 
  private:
   struct Lifetime {

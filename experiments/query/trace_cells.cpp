@@ -77,6 +77,24 @@ namespace {
 
 using Blocks = std::vector<EventTrace::Block>;
 
+// To the newest start of the cell that the mark names.
+void add_mark(const MarkEvent& mark, Ticks at, std::vector<TraceCell>& cells) {
+  if (mark.phase == Phase::kStart) {
+    TraceCell& cell = cells.emplace_back();
+    cell.cell = mark.cell;
+    cell.repetition = mark.repetition;
+    cell.marked = true;
+    cell.start = at;
+    return;
+  }
+  const auto begun = std::find_if(cells.rbegin(), cells.rend(), [&](const TraceCell& one) {
+    return one.cell == mark.cell && one.repetition == mark.repetition;
+  });
+  if (begun == cells.rend()) return;
+  if (mark.phase == Phase::kMeasure) begun->measure = at;
+  if (mark.phase == Phase::kTakeDown) begun->take_down = at;
+}
+
 std::vector<TraceCell> marks_of(const EventTrace& trace, std::vector<Error>* damaged) {
   std::vector<TraceCell> cells;
   for (std::size_t i = 0; i < trace.blocks().size(); ++i) {
@@ -87,15 +105,7 @@ std::vector<TraceCell> marks_of(const EventTrace& trace, std::vector<Error>* dam
       continue;
     }
     for (const Event& event : *events) {
-      if (event.kind != EventKind::kMark) continue;
-      const MarkEvent mark = MarkEvent::of(event);
-      if (mark.phase != Phase::kStart) continue;
-      TraceCell cell;
-      cell.cell = mark.cell;
-      cell.repetition = mark.repetition;
-      cell.marked = true;
-      cell.start = event.at;
-      cells.push_back(cell);
+      if (event.kind == EventKind::kMark) add_mark(MarkEvent::of(event), event.at, cells);
     }
   }
   std::stable_sort(cells.begin(), cells.end(),

@@ -21,9 +21,10 @@ namespace violet::query {
 struct TraceCell {
   std::uint32_t cell = 0;
   std::uint32_t repetition = 0;
-  bool marked = false;              // The trace says so.
-  Ticks start = 0, end = 0;         // First and last event.
-  std::vector<std::size_t> blocks;  // In the order of the file.
+  bool marked = false;                      // The trace says so.
+  Ticks start = 0, end = 0;                 // First and last event.
+  std::optional<Ticks> measure, take_down;  // When measuring began and ended, if the trace says so.
+  std::vector<std::size_t> blocks;          // In the order of the file.
   std::uint64_t events = 0;
   std::uint64_t lost = 0;
   std::uint64_t not_kept = 0;

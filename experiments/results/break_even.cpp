@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/retries.hpp"
@@ -241,10 +242,13 @@ std::string to_text(const BreakEven& one) {
     text += fmt::format(", between the measured {} and {}", ns_text(one.between_ns.first),
                         ns_text(one.between_ns.second));
   }
-  if (!one.at_ns->interval) text += "; no interval can be given";
   if (one.found_in < one.repetitions) {
-    text += fmt::format("; {} of {} repetitions alone have no one such exit",
-                        one.repetitions - one.found_in, one.repetitions);
+    text += fmt::format(
+        "; in {} of {}, taken alone, the rates do not cross just once, so that no "
+        "interval can be given",
+        one.repetitions - one.found_in, counted(one.repetitions, "repetition"));
+  } else if (!one.at_ns->interval) {
+    text += "; no interval can be given";
   }
   return text;
 }

@@ -132,6 +132,20 @@ TEST(BreakEven, CrossingsAreCountedAndNoneIsExtrapolated) {
   EXPECT_EQ(crossings({{0, 1}, {10, 3}, {20, 1}}, 2).count, 2u);
 }
 
+TEST(BreakEven, SaysWhereARepetitionAloneHasNone) {
+  RunData run = sweep(1180);
+  for (CellData& data :
+       run.cells) {  // In one repetition the sidecore was the faster one throughout.
+    if (axis_text(data.cell, "placement") != "sidecore") continue;
+    for (auto& metric : data.repetitions[0].metrics) metric.value = *metric.value * 10;
+  }
+  const auto found = break_evens(run);
+  ASSERT_EQ(found[0].outcome, BreakEven::Outcome::kFound);
+  EXPECT_THAT(to_text(found[0]),
+              HasSubstr("in 1 of 6 repetitions, taken alone, the rates do not cross just once, so "
+                        "that no interval can be given"));
+}
+
 TEST(BreakEven, IsPartOfTheReport) {
   const RunData run = sweep(1180);
   const Report said = report(run);

@@ -1,10 +1,14 @@
 #include "experiments/results/compare.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
+#include "engine/base/counted.hpp"
+#include "experiments/results/label_words.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/retries.hpp"
@@ -50,7 +54,7 @@ Result<CellMap> cells_by_axes(const RunData& run, const std::vector<std::string>
 Status check_metrics(const RunData& run, const CompareOptions& options) {
   std::set<std::string> known;
   for (const CellData& cell : run.cells) {
-    for (const Samples& samples : samples_with_means(cell)) known.insert(samples.name);
+    for (const Samples& samples : samples_of(cell)) known.insert(samples.name);
   }
   if (known.empty()) return {};  // Nothing was measured at all: compare() says so.
   for (const std::string& metric : options.metrics) {
@@ -66,9 +70,24 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
   return {};
 }
 
-bool is_one_run(const Arm& a, const Arm& b) {
+bool is_same(const RunData& a, const RunData& b) {
   // Not by its id: two hosts may start one plan in one second.
-  return a.run == b.run || (!a.run->directory.empty() && a.run->directory == b.run->directory);
+  return &a == &b || (!a.directory.empty() && a.directory == b.directory);
+}
+bool is_one_run(const Arm& a, const Arm& b) { return is_same(*a.run, *b.run); }
+
+// A run held against itself differs in nothing, and says nothing.
+Status check_different(std::span<const RunData> runs) {
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!is_same(runs[i], runs[j])) continue;
+      return fail(ErrorKind::kUsage,
+                  "{} is given twice: name two runs, or compare the cells of one with --baseline, "
+                  "for example strategy=strict",
+                  runs[i].manifest.run_id);
+    }
+  }
+  return {};
 }
 
 // Times and rates as if both runs had calibrated their clocks together.
@@ -89,7 +108,7 @@ const Samples* find_samples(const std::vector<Samples>& all, std::string_view na
 
 std::vector<Samples> wanted_samples(const CellData& cell, const CompareOptions& options) {
   if (options.metrics.empty()) return compared_samples(cell);
-  const auto all = samples_with_means(cell);
+  const auto all = samples_of(cell);
   std::vector<Samples> wanted;
   for (const std::string& metric : options.metrics) {
     const Samples* known = find_samples(all, metric);
@@ -133,9 +152,9 @@ std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
 void withhold_disturbed(Contrast& contrast) {
   if (contrast.disturbed.empty()) return;
   contrast.warnings.push_back(fmt::format(
-      "other programs had the CPUs of {} cells for over {} % of the time, for example of {}: see "
+      "other programs had the CPUs of {} for over {} % of the time, for example of {}: see "
       "cpu_wait_share",
-      contrast.disturbed.size(), kDisturbedPercent, contrast.disturbed.front()));
+      counted(contrast.disturbed.size(), "cell"), kDisturbedPercent, contrast.disturbed.front()));
   for (Difference& d : contrast.differences) {
     if (!d.disturbed || d.how.arms != Arms::kTwoRuns) continue;
     d.verdict = Verdict::kInconclusive;
@@ -172,15 +191,16 @@ void distrust_disturbed(const Arm& baseline, const Arm& contender, Contrast& con
   }
 }
 
-void warn_about_noise(Contrast& contrast) {
+void warn_about_noise(const CompareOptions& options, Contrast& contrast) {
   const bool unknown =
       std::any_of(contrast.differences.begin(), contrast.differences.end(),
                   [](const Difference& d) { return d.how.arms == Arms::kTwoRuns && !d.how.noise; });
   if (!unknown) return;
   contrast.warnings.push_back(
-      "what equal runs differ by on this host is not known, so there is no verdict: run the "
-      "baseline's plan again with the same program (each such run makes it better known), or state "
-      "it with --noise");
+      fmt::format("what equal runs differ by on this host is not known, so there is no verdict{}: "
+                  "run the baseline's plan again with the same program (each such run makes it "
+                  "better known), or state it with --noise",
+                  left_out_text(options.noise)));
 }
 
 Comparison comparison_with(const RunData& baseline, const CompareOptions& options) {
@@ -228,7 +248,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
       contrast.only_in_contender.push_back(cell.cell.label);
     }
   }
-  warn_about_noise(contrast);
+  warn_about_noise(options, contrast);
   return contrast;
 }
 
@@ -246,6 +266,23 @@ bool are_partners(const CellRecord& a, const CellRecord& b, const std::vector<st
     const std::string mine = axis_text(a, axis), theirs = axis_text(b, axis);
     return chosen || mine.empty() || theirs.empty() || mine == theirs;
   });
+}
+
+// The one axis of which some cell has the value.
+Result<std::string> axis_with(const RunData& run, const std::string& value) {
+  std::set<std::string> axes;
+  for (const CellData& cell : run.cells) {
+    for (const auto& [name, its] : cell.cell.axes) {
+      if (to_text(its) == value) axes.insert(name);
+    }
+  }
+  if (axes.size() == 1) return *axes.begin();
+  if (axes.empty()) {
+    return fail(ErrorKind::kUsage, "{}: no cell has {}; `report` shows its cells",
+                run.manifest.run_id, value);
+  }
+  return fail(ErrorKind::kUsage, "'{}' is a value of {}: write which, for example {}={}", value,
+              fmt::join(axes, " and "), *axes.begin(), value);
 }
 
 std::string choice_text(const BaselineChoice& choice) {
@@ -281,7 +318,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const bool one_run = is_one_run(baseline, contender);
   const double factor =
       one_run ? 1 : common_calibration(baseline.run->manifest, contender.run->manifest);
-  const auto theirs = samples_with_means(*contender.cell);
+  const auto theirs = samples_of(*contender.cell);
   const auto baseline_injected = injected_share(*baseline.cell);
   const auto contender_injected = injected_share(*contender.cell);
   std::vector<Difference> differences;
@@ -316,9 +353,9 @@ bool Comparison::regression() const {
 std::string Comparison::gap() const {
   for (const Contrast& contrast : contrasts) {
     if (!contrast.unmeasured.empty()) {
-      return fmt::format("{} cells of {} and {} were not measured on both sides, for example {}",
-                         contrast.unmeasured.size(), contrast.baseline, contrast.contender,
-                         contrast.unmeasured.front());
+      return fmt::format("not measured on both sides: {} of {} and {}, for example {}",
+                         counted(contrast.unmeasured.size(), "cell"), contrast.baseline,
+                         contrast.contender, contrast.unmeasured.front());
     }
     if (contrast.differences.empty()) {
       return fmt::format("{} and {} have no cell in common", contrast.baseline, contrast.contender);
@@ -329,6 +366,7 @@ std::string Comparison::gap() const {
 
 Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& options) {
   if (runs.size() < 2) return fail(ErrorKind::kUsage, "a comparison needs two runs or more");
+  VIOLET_TRY(check_different(runs));
   Comparison comparison = comparison_with(runs.front(), options);
   for (const RunData& run : runs) {
     VIOLET_TRY(check_metrics(run, options));
@@ -344,21 +382,26 @@ Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& 
   return comparison;
 }
 
-Result<BaselineChoice> baseline_choice(const std::string& text) {
+Result<BaselineChoice> baseline_choice(const RunData& run, const std::string& text) {
   BaselineChoice choice;
-  for (std::size_t from = 0; from <= text.size();) {
-    const std::size_t to = std::min(text.find(',', from), text.size());
-    const std::string one = text.substr(from, to - from);
-    const std::size_t equals = one.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == one.size()) {
-      return fail(ErrorKind::kUsage,
-                  "--baseline '{}': expected an axis and its value, for example strategy=strict",
-                  text);
+  for (const std::string& word : words_of(text)) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) {
+      VIOLET_TRY(auto axis, axis_with(run, word));
+      choice.emplace_back(std::move(axis), word);
+      continue;
     }
-    choice.emplace_back(one.substr(0, equals), one.substr(equals + 1));
-    from = to + 1;
+    choice.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    if (!choice.back().first.empty() && !choice.back().second.empty()) continue;
+    choice.clear();
+    break;
   }
-  return choice;
+  if (!choice.empty()) return choice;
+  return fail(
+      ErrorKind::kUsage,
+      "--baseline '{}': expected settings of a cell, for example strategy=strict or 'strict "
+      "costs.exit_ns=1500'",
+      text);
 }
 
 Result<Comparison> compare_within(const RunData& run, const BaselineChoice& baseline,
@@ -391,6 +434,13 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
 
 Result<Comparison> compare_cells(const Arm& baseline, const Arm& contender,
                                  const CompareOptions& options) {
+  const bool one_cell =
+      is_one_run(baseline, contender) && baseline.cell->cell.id == contender.cell->cell.id;
+  if (one_cell) {
+    return fail(ErrorKind::kUsage,
+                "{}:{} is both the baseline and what is held against it: name two cells",
+                baseline.run->manifest.run_id, baseline.cell->cell.label);
+  }
   VIOLET_TRY(check_metrics(*baseline.run, options));
   VIOLET_TRY(check_metrics(*contender.run, options));
   const auto name = [](const Arm& arm) {
@@ -405,7 +455,7 @@ Result<Comparison> compare_cells(const Arm& baseline, const Arm& contender,
   } else {
     add_differences(baseline, contender, options, contrast);
   }
-  warn_about_noise(contrast);
+  warn_about_noise(options, contrast);
   comparison.contrasts.push_back(std::move(contrast));
   judge_all(comparison);
   if (!one_run && !lengths_match(*baseline.run, *contender.run)) {
@@ -420,10 +470,9 @@ Result<const CellData*> find_cell(const RunData& run, const std::string& wanted)
   const std::size_t number = by_number ? std::stoul(wanted) : 0;
   if (number >= 1 && number <= run.cells.size()) return &run.cells[number - 1];
   std::vector<const CellData*> found;
-  for (const CellData& cell : run.cells) {
-    if (cell.cell.label == wanted) return &cell;
-    if (!wanted.empty() && cell.cell.label.find(wanted) != std::string::npos)
-      found.push_back(&cell);
+  const auto label = [&](std::size_t i) -> const std::string& { return run.cells[i].cell.label; };
+  for (const std::size_t i : labels_with(run.cells.size(), label, wanted)) {
+    found.push_back(&run.cells[i]);
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {

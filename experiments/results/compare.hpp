@@ -48,14 +48,16 @@ struct Comparison {
   std::string gap() const;
 };
 
-// The first run is the baseline of all others. Errors: fewer than two runs, an unknown metric, or axes
+// The first run is the baseline of all others. Errors: fewer than two runs, one of them twice, an unknown metric, or axes
 // ignored so that partners are ambiguous.
 Result<Comparison> compare(std::span<const RunData> runs, const CompareOptions& options);
 
 // Settings that name the baselines within a run, for example strategy=strict. Every other cell is held against the
 // baseline that agrees with it in all other axes that vary. Errors: no such cell, or several for one.
 using BaselineChoice = std::vector<std::pair<std::string, std::string>>;
-Result<BaselineChoice> baseline_choice(const std::string& text);  // "strategy=strict,store=radix"
+// "strategy=strict,store=radix" or "strict costs.exit_ns=1500", in any order; a value alone is that of the one axis that
+// has it in the run.
+Result<BaselineChoice> baseline_choice(const RunData& run, const std::string& text);
 Result<Comparison> compare_within(const RunData& run, const BaselineChoice& baseline,
                                   const CompareOptions& options);
 
@@ -66,7 +68,7 @@ struct Arm {
 };
 Result<Comparison> compare_cells(const Arm& baseline, const Arm& contender,
                                  const CompareOptions& options);
-// By its number, from 1, or words of its label.
+// By its number, from 1, or words of its label in any order.
 Result<const CellData*> find_cell(const RunData& run, const std::string& wanted);
 
 // Not judged yet: the metrics of two cells, for callers who judge() more than one pair together.

@@ -206,13 +206,60 @@ TEST(Comparing, ABaselineAgreesInAllOtherAxes) {
   for (const Difference& d : comparison->contrasts[0].differences) {
     EXPECT_EQ(d.cell.substr(d.cell.find(' ')), d.against.substr(d.against.find(' ')));
   }
-  EXPECT_EQ(baseline_choice("strategy=strict,placement=samecore").value().size(), 2u);
-  EXPECT_FALSE(baseline_choice("strict").has_value());
-  EXPECT_FALSE(baseline_choice("strategy=").has_value());
+  EXPECT_EQ(baseline_choice(run, "strategy=strict,placement=samecore").value().size(), 2u);
+  EXPECT_FALSE(baseline_choice(run, "strategy=").has_value());
+  EXPECT_FALSE(baseline_choice(run, "").has_value());
   EXPECT_THAT(compare_within(run, {{"placement", "sidecore"}, {"strategy", "strict"}}, {})
                   ->contrasts[0]
                   .only_in_contender,
               ElementsAre());
+}
+
+TEST(Comparing, ABaselineIsNamedByValuesInAnyOrder) {
+  RunData run = run_of("a", 1, {"strict", "lazy"});
+  run.cells[0].cell.axes.emplace_back("costs.exit_ns", std::int64_t{1500});
+  run.cells[1].cell.axes.emplace_back("costs.exit_ns", std::int64_t{0});
+  run.cells[1].cell.axes.emplace_back("costs.entry_ns", std::int64_t{0});
+  const BaselineChoice wanted{{"costs.exit_ns", "1500"}, {"strategy", "strict"}};
+  for (const char* text :
+       {"strict costs.exit_ns=1500", "costs.exit_ns=1500 strict", "1500,strict"}) {
+    auto choice = baseline_choice(run, text);
+    ASSERT_TRUE(choice) << choice.error().message;
+    std::sort(choice->begin(), choice->end());
+    EXPECT_EQ(*choice, wanted) << text;
+  }
+  EXPECT_THAT(baseline_choice(run, "strict 0").error().message,
+              HasSubstr("'0' is a value of costs.entry_ns and costs.exit_ns: write which"));
+  EXPECT_THAT(baseline_choice(run, "strickt").error().message, HasSubstr("no cell has strickt"));
+}
+
+TEST(Comparing, ARunIsNotComparedWithItself) {
+  RunData run = run_of("a", 1, {"strict", "lazy"});
+  run.directory = "/runs/a";
+  const auto twice = compare(std::vector{run, run}, quiet());
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(twice.error().message, HasSubstr("a is given twice"));
+  const Arm strict{&run, &run.cells[0]};
+  EXPECT_THAT(compare_cells(strict, strict, quiet()).error().message, HasSubstr("name two cells"));
+}
+
+TEST(Comparing, ItsTextCountsAndNamesThingsOnce) {
+  const std::vector<RunData> runs{run_of("first", 1, {"strict"}), run_of("second", 1, {"strict"})};
+  const std::string text = render(*compare(runs, only_rate()), Format::kText);
+  EXPECT_EQ(text.find("first  →  second"), text.rfind("first  →  second")) << text;
+  EXPECT_THAT(text, HasSubstr("for the one comparison judged here"));
+}
+
+TEST(Comparing, WhyNothingIsKnownOfEqualRunsIsSaid) {
+  const std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  CompareOptions options;
+  options.noise.read_runs = 2;
+  options.noise.read_cells = 6;
+  options.noise.disturbed_cells = 4;
+  EXPECT_THAT(compare(runs, options)->contrasts[0].warnings,
+              Contains(HasSubstr("4 of 6 cells of the finished runs here do not count, because "
+                                 "other programs had the CPUs")));
 }
 
 TEST(Comparing, TwoCellsWhateverTheirAxes) {
@@ -342,6 +389,7 @@ TEST(Reports, ShowTheTableAndWhatToDistrust) {
 
 TEST(Reports, ColumnsCanBeChosen) {
   const RunData run = run_of("r", 1, {"strict"});
+  EXPECT_THAT(render(run, report(run), Format::kText), HasSubstr("1 cell, 6 repetitions"));
   const Report r = report(run, {{"map.p99.9", "operations_per_s"}});
   ASSERT_EQ(r.table.columns.size(), 3u);
   EXPECT_EQ(r.table.columns[0].name, "cell");

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/compare.hpp"
 #include "experiments/results/summary.hpp"
 #include "experiments/results/table_formats.hpp"
@@ -31,6 +32,7 @@ Quantity in_unit(const Estimate& estimate, const Samples& samples, const Differe
     return {{}, {}, samples.because.empty() ? "not measured" : samples.because};
   }
   Quantity number = quantity(estimate);
+  number.whole = are_counts(samples);
   number.unit = d.unit;
   if (!with_interval) number.interval.reset();
   return number;
@@ -179,18 +181,17 @@ std::vector<Table> tables_for_people(const Contrast& contrast) {
     auto at = std::find(titles.begin(), titles.end(), place.table);
     if (at == titles.end()) {
       titles.push_back(place.table);
-      tables.push_back(
-          {place.table.empty() ? contrast.baseline + "  →  " + contrast.contender : place.table,
-           {{"cell", "", true},
-            {"metric", "", true},
-            {"verdict"},
-            {"baseline", "", false, Audience::kAll, "baseline\nmedian"},
-            {"contender", "", false, Audience::kAll, "contender\nmedian"},
-            {"ratio"},
-            {"95 % interval", "", false, Audience::kAll, "95 %\ninterval"},
-            {"injected", "", false, Audience::kAll, "injected\n%"}},
-           {},
-           {}});
+      tables.push_back({place.table,  // Empty: the title of the contrast says all.
+                        {{"cell", "", true},
+                         {"metric", "", true},
+                         {"verdict"},
+                         {"baseline", "", false, Audience::kAll, "baseline\nmedian"},
+                         {"contender", "", false, Audience::kAll, "contender\nmedian"},
+                         {"ratio"},
+                         {"95 % interval", "", false, Audience::kAll, "95 %\ninterval"},
+                         {"injected", "", false, Audience::kAll, "injected\n%"}},
+                        {},
+                        {}});
       at = std::prev(titles.end());
     }
     Table& table = tables[static_cast<std::size_t>(at - titles.begin())];
@@ -207,7 +208,8 @@ std::string repetitions_text(const Contrast& contrast) {
       most = std::max(most, n);
     }
   }
-  return least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most);
+  return least == most ? counted(most, "repetition")
+                       : fmt::format("{} to {} repetitions", least, most);
 }
 
 Json contrast_json(const Contrast& contrast) {
@@ -250,18 +252,20 @@ std::string legend_text(const Contrast& contrast, const TextStyle& style) {
 }
 
 std::string contrast_text(const Contrast& contrast, const TextStyle& style) {
-  std::string out =
-      fmt::format("{}  →  {}\n\n", printable(contrast.baseline), printable(contrast.contender));
+  std::string out;
+  const std::string title = printable(contrast.baseline + "  →  " + contrast.contender);
+  for (const std::string& line : wrapped(title, style.width)) out += line + "\n";
+  out += '\n';
   for (const Table& table : tables_for_people(contrast)) out += render_text(table, style) + "\n";
   out += legend_text(contrast, style) + reasons_text(contrast, style);
   for (const std::string& cell : contrast.only_in_baseline) {
-    out += fmt::format("only in {}: {}\n", printable(contrast.baseline), printable(cell));
+    out += labelled_lines("only in " + printable(contrast.baseline), cell, style);
   }
   for (const std::string& cell : contrast.only_in_contender) {
-    out += fmt::format("only in {}: {}\n", printable(contrast.contender), printable(cell));
+    out += labelled_lines("only in " + printable(contrast.contender), cell, style);
   }
   for (const std::string& cell : contrast.unmeasured) {
-    out += fmt::format("not measured on both sides: {}\n", printable(cell));
+    out += labelled_lines("not measured on both sides", cell, style);
   }
   for (const std::string& warning : contrast.warnings) {
     out += labelled_lines("warning", warning, style, Tone::kWarning);
@@ -283,17 +287,17 @@ Table to_table(const Contrast& contrast) {
   }
   const Difference& any = contrast.differences.front();
   table.notes.push_back(fmt::format(
-      "{} repetitions a cell. ratio: contender over baseline, the median of the ratios of all "
+      "{} a cell. ratio: contender over baseline, the median of the ratios of all "
       "pairs "
       "of repetitions (Hodges and Lehmann; of one run: of the same repetition), with its 95 % "
       "interval.",
       repetitions_text(contrast)));
   table.notes.push_back(fmt::format(
       "better, worse: an exact rank test, p below .05 after Holm's correction for the {} "
-      "comparisons "
       "judged here. too much: worse by more than the threshold. no difference: the interval lies "
       "within {} % (--margin). inconclusive < X %: a difference below X % cannot be seen here.",
-      any.tests, three_digits(100 * any.how.margin())));
+      any.tests == 1 ? "one comparison" : counted(any.tests, "comparison"),
+      three_digits(100 * any.how.margin())));
   table.notes.push_back(
       "injected: the share of baseline's and contender's measured time that was spun on purpose, "
       "all lcores together; n/a: "

@@ -11,12 +11,17 @@ namespace {
 constexpr Better kLower = Better::kLower;
 constexpr Better kHigher = Better::kHigher;
 constexpr Better kNeither = Better::kNeither;
+constexpr bool kDistribution = true;
 
 constexpr MetricInfo kCatalogue[] = {
     // What the guest did.
     {"operations_per_s", "1/s", kHigher, "operations of the workload in a second"},
     {kRatePerCpu, "1/s", kHigher, "the same for each CPU that the cell's lcores have"},
     {"cpus_used", "1", kNeither, "CPUs that the lcores of guest, engine and endpoints have"},
+    // What a call cost.
+    {"map", "ns", kLower, "a dma_map call", {}, kDistribution},
+    {"unmap", "ns", kLower, "a dma_unmap call", {}, kDistribution},
+    {"lag", "ns", kLower, "how late an operation of a paced trace began", {}, kDistribution},
     // What was added on purpose.
     {kInjectedShare, "%", kNeither,
      "time that injected costs took, all lcores together, of the measured time"},
@@ -145,19 +150,26 @@ constexpr MetricInfo kCatalogue[] = {
      "probes that missed although the ledger says they cannot"},
     {"rogue_dropped_probes", "1", kNeither,
      "probes left out: too many were due, or one was preempted on the way"},
-    // Latencies.
-    {"map", "ns", kLower, "a dma_map call"},
-    {"unmap", "ns", kLower, "a dma_unmap call"},
-    {"lag", "ns", kLower, "how late an operation of a paced trace began"},
 };
 
+// By names of today and former ones.
 const MetricInfo* find_by(std::string_view name) {
-  for (const MetricInfo& info : kCatalogue) {
-    if (info.name == name) return &info;
-    const auto former = info.former_names();
-    if (std::find(former.begin(), former.end(), name) != former.end()) return &info;
-  }
-  return nullptr;
+  static const std::map<std::string_view, const MetricInfo*> all = [] {
+    std::map<std::string_view, const MetricInfo*> names;
+    for (const MetricInfo& info : kCatalogue) {
+      names.emplace(info.name, &info);
+      for (const std::string_view former : info.former_names()) names.emplace(former, &info);
+    }
+    return names;
+  }();
+  const auto at = all.find(name);
+  return at == all.end() ? nullptr : at->second;
+}
+
+// "map.p99.9" and "map.mean" without what stands behind the dot.
+std::string_view distribution_of(std::string_view name) {
+  if (name.ends_with(kMeanSuffix)) return name.substr(0, name.size() - kMeanSuffix.size());
+  return name.substr(0, name.rfind(".p") == std::string_view::npos ? 0 : name.find(".p"));
 }
 
 const MetricInfo& published(std::string_view name) {
@@ -177,20 +189,17 @@ std::span<const MetricInfo> metric_catalogue() { return kCatalogue; }
 
 const MetricInfo* find_metric(std::string_view name) {
   if (const MetricInfo* info = find_by(name)) return info;
-  const std::size_t percentile = name.rfind(".p");
-  return percentile == std::string_view::npos ? nullptr : find_by(name.substr(0, name.find(".p")));
+  return find_by(distribution_of(name));
+}
+
+std::size_t metric_rank(std::string_view name) {
+  const MetricInfo* const info = find_metric(name);
+  return info == nullptr ? std::size(kCatalogue) : static_cast<std::size_t>(info - kCatalogue);
 }
 
 std::string_view current_metric_name(std::string_view name) {
-  static const std::map<std::string_view, std::string_view> today = [] {
-    std::map<std::string_view, std::string_view> names;
-    for (const MetricInfo& info : kCatalogue) {
-      for (const std::string_view former : info.former_names()) names.emplace(former, info.name);
-    }
-    return names;
-  }();
-  const auto at = today.find(name);
-  return at == today.end() ? name : at->second;
+  const MetricInfo* const info = find_by(name);
+  return info == nullptr ? name : info->name;
 }
 
 bool same_metric(std::string_view a, std::string_view b) {

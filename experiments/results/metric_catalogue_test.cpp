@@ -7,6 +7,7 @@
 #include "experiments/results/compare.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
+#include "experiments/results/summary.hpp"
 
 namespace violet::results {
 namespace {
@@ -26,6 +27,9 @@ TEST(MetricCatalogue, FindsAMetricByItsFormerNameAndByAPercentile) {
   ASSERT_NE(find_metric("reowned_pages"), nullptr);
   EXPECT_EQ(find_metric("reowned_pages")->name, "reused_while_stale_pages");
   EXPECT_EQ(find_metric("map.p99.9")->name, "map");
+  EXPECT_EQ(find_metric("map.mean")->name, "map");
+  EXPECT_EQ(find_metric("exposure_window.mean")->name, "exposure_window.mean");
+  EXPECT_EQ(find_metric(".mean"), nullptr);
   EXPECT_EQ(find_metric("exposure_window.p99")->name, "exposure_window.p99");
   EXPECT_EQ(find_metric("nothing"), nullptr);
   EXPECT_EQ(current_metric_name("nothing"), "nothing");
@@ -49,6 +53,25 @@ TEST(Samples, PagesThatStayReachableByDesignAreNoZero) {
   EXPECT_EQ(stale(10, 2048, 0).values, std::vector<double>{0}) << "what is reachable is a copy";
   EXPECT_EQ(stale(0, 0, 0).values, std::vector<double>{0}) << "strict";
   EXPECT_EQ(stale(10, 0, 2.5).values, std::vector<double>{2.5}) << "what was counted stays";
+}
+
+// As a reader asks: how fast, what a call cost, what else.
+TEST(Samples, ComeInTheOrderOfTheCatalogueWithTheirMeans) {
+  CellData cell;
+  RepetitionRecord record;
+  record.metrics = {{"faults", "1", 0, {}, Better::kLower},
+                    {"guest_own_word", "1", 7, {}, Better::kNeither},
+                    {"operations_per_s", "1/s", 1e6, {}, Better::kHigher}};
+  HdrHistogram h;
+  for (const std::uint64_t ns : {100, 200, 900}) h.record(ns);
+  record.histograms.push_back({"map", "ns", h, Better::kLower});
+  cell.repetitions.push_back(std::move(record));
+  std::vector<std::string> names;
+  for (const Samples& samples : samples_of(cell)) names.push_back(samples.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"operations_per_s", "map.mean", "map.p50", "map.p90",
+                                             "map.p99", "map.p99.9", "map.p99.99", "faults",
+                                             "guest_own_word"}));
+  EXPECT_NEAR(samples_of(cell, "map.mean").values.at(0), 400, 1);
 }
 
 TEST(MetricCatalogue, AMetricIsWrittenWithItsUnitAndDirection) {
@@ -127,6 +150,26 @@ TEST(FormerNames, ARunThatANewProgramWentOnWithHasOneColumn) {
   const Report mixed = report(run);
   ASSERT_EQ(mixed.table.columns.size(), 2u);
   EXPECT_EQ(std::get<Quantity>(mixed.table.rows[0][1]).value, 12);
+}
+
+TEST(Reports, ACellsMeansAreInEveryFormat) {
+  RunData run = run_with("operations_per_s");
+  HdrHistogram h;
+  h.record(100);
+  for (auto& record : run.cells[0].repetitions) {
+    record.histograms.push_back({"unmap", "ns", h, Better::kLower});
+  }
+  EXPECT_NE(render(run, report(run), Format::kCsv).find("unmap.mean [ns]"), std::string::npos);
+  std::string json;
+  ASSERT_TRUE(write_results_json(run, [&json](std::string_view piece) -> Status {
+    json += piece;
+    return {};
+  }));
+  EXPECT_NE(json.find("\"unmap.mean\""), std::string::npos);
+  const auto all = summary(run, {.metrics = {"all"}});
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->front().columns[1].name, "operations_per_s");
+  EXPECT_EQ(all->front().columns[2].name, "unmap.mean");
 }
 
 }  // namespace

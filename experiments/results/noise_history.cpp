@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/retries.hpp"
@@ -28,7 +29,7 @@ using Medians = std::map<std::string, double>;
 
 Medians medians_of(const CellData& cell) {
   Medians medians;
-  for (const Samples& samples : samples_with_means(cell)) {
+  for (const Samples& samples : samples_of(cell)) {
     if (samples.better == Better::kNeither || samples.values.size() < 2) continue;
     medians[std::string(current_metric_name(samples.name))] = median(samples.values);
   }
@@ -113,9 +114,9 @@ void add_differences(const std::vector<double>& values, std::vector<double>& dif
 using Groups = std::map<std::string, EqualCells>;  // By what must be equal.
 
 Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
-                   const std::set<std::string>& contenders) {
+                   const std::set<std::string>& contenders, NoiseHistory& history) {
   Groups groups;
-  std::size_t read = 0, cells = 0;
+  std::size_t &read = history.read_runs, &cells = history.read_cells;
   for (const auto& directory : list_runs(runs_root)) {
     if (read == kMostRuns || cells >= kMostCells) break;
     const auto manifest = read_manifest(directory);
@@ -129,7 +130,10 @@ Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
     const std::string apart = contenders.count(manifest->run_id) != 0 ? "contender\n" : "";
     const std::string length = length_of(*run);
     for (const CellData& cell : run->cells) {
-      if (disturbed(cell)) continue;
+      if (disturbed(cell)) {
+        ++history.disturbed_cells;
+        continue;
+      }
       EqualCells& group =
           groups[apart + manifest->build.value + "\n" + section_of(*run) + cell.cell.id];
       group.cell_key = cell_key(length, cell.cell);
@@ -187,7 +191,7 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
                            const std::set<std::string>& contenders) {
   NoiseHistory history;
   std::map<std::string, std::vector<double>> differences;  // By metric.
-  for (const auto& [key, group] : read_groups(runs_root, now, contenders)) {
+  for (const auto& [key, group] : read_groups(runs_root, now, contenders, history)) {
     if (group.runs.size() < 2) continue;
     history.runs = std::max(history.runs, group.runs.size());
     history.pairs += group.runs.size() * (group.runs.size() - 1) / 2;
@@ -210,13 +214,34 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
   return history;
 }
 
+std::string left_out_text(const NoiseHistory& history) {
+  if (history.disturbed_cells == 0) return {};
+  return fmt::format(
+      "; {} of {} of the finished runs here {} not count, because other programs had "
+      "the CPUs for over {} % of the time",
+      history.disturbed_cells, counted(history.read_cells, "cell"),
+      history.disturbed_cells == 1 ? "does" : "do", kDisturbedPercent);
+}
+
 std::string source_text(const NoiseHistory& history) {
-  if (history.pairs == 0) {
-    return "unknown: no two finished runs of this build here have a cell in common; run a plan "
-           "twice";
+  const std::string left_out = left_out_text(history);
+  if (history.pairs > 0) {
+    return fmt::format("from {} of equal cells in up to {}{}", counted(history.pairs, "pair"),
+                       counted(history.runs, "equal run"), left_out);
   }
-  return fmt::format("from {} pairs of equal cells in up to {} equal runs", history.pairs,
-                     history.runs);
+  const char* const quiet = left_out.empty() ? "" : " while nothing else runs";
+  constexpr const char* kAlike = "of this host, kernel and kind of pages";
+  if (history.read_runs == 0) {
+    return fmt::format("unknown: there is no finished run here {}; run a plan twice", kAlike);
+  }
+  if (history.read_runs == 1) {
+    return fmt::format("unknown: there is one finished run here {}{}; run its plan again{}", kAlike,
+                       left_out, quiet);
+  }
+  return fmt::format(
+      "unknown: of {} finished runs here {} no two have an equal, undisturbed cell of one "
+      "build{}; run a plan twice{}",
+      history.read_runs, kAlike, left_out, quiet);
 }
 
 }  // namespace violet::results

@@ -37,6 +37,8 @@ struct NoiseHistory {
   std::map<std::string, double> floor;
   std::size_t runs = 0;   // That have a partner.
   std::size_t pairs = 0;  // Of one cell in two runs.
+  // What was looked at: finished runs of this host, their cells, and those of them that were disturbed.
+  std::size_t read_runs = 0, read_cells = 0, disturbed_cells = 0;
 
   // None: no equal runs have such a cell.
   std::optional<RunNoise> of(const RunData& run, const CellRecord& cell,
@@ -56,6 +58,8 @@ struct NoiseHistory {
 // whether they are is the question.
 NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
                            const std::set<std::string>& contenders = {});
+// "; 2 of 4 cells of earlier runs do not count, because ...": of disturbed cells, for a sentence. Empty: there are none.
+std::string left_out_text(const NoiseHistory& history);
 // "from 3 pairs of equal cells in 3 runs", or why there is none.
 std::string source_text(const NoiseHistory& history);
 

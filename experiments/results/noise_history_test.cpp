@@ -134,9 +134,21 @@ TEST(NoiseHistory, OtherBuildsLengthsAndUnfinishedRunsDoNotCount) {
 // Two runs on the same cores, or a build beside one.
 TEST(NoiseHistory, WhatOtherProgramsDisturbedDoesNotCount) {
   const TestFolder folder;
+  EXPECT_EQ(source_text(noise_history(folder.path(), now())),
+            "unknown: there is no finished run here of this host, kernel and kind of pages; run a "
+            "plan twice");
   run_in(folder.path(), 999, "mine");
+  EXPECT_EQ(source_text(noise_history(folder.path(), now())),
+            "unknown: there is one finished run here of this host, kernel and kind of pages; run "
+            "its plan again");
   run_in(folder.path(), 400, "mine", "1000", "finished", 48);
-  EXPECT_EQ(noise_history(folder.path(), now()).pairs, 0u);
+  const auto disturbed = noise_history(folder.path(), now());
+  EXPECT_EQ(disturbed.pairs, 0u);
+  EXPECT_EQ(disturbed.disturbed_cells, 1u);
+  EXPECT_THAT(source_text(disturbed),
+              ::testing::AllOf(
+                  ::testing::HasSubstr("1 of 2 cells of the finished runs here does not count"),
+                  ::testing::HasSubstr("while nothing else runs")));
   run_in(folder.path(), 1009, "mine", "1000", "finished", 1.5);
   const auto history = noise_history(folder.path(), now());
   EXPECT_EQ(history.pairs, 1u);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/host_regime.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
@@ -58,6 +59,7 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
       if (wanted && known.insert(today).second) columns.push_back(std::move(samples));
     }
   }
+  sort_by_rank(columns);
   std::stable_sort(columns.begin(), columns.end(), [&](const Samples& a, const Samples& b) {
     return place(a.name) < place(b.name);
   });
@@ -66,7 +68,9 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
 
 Quantity quantity_of(const Samples& samples) {
   if (samples.values.empty()) return {{}, {}, samples.because};
-  return quantity(median_estimate(samples.values));
+  Quantity median = quantity(median_estimate(samples.values));
+  median.whole = are_counts(samples);
+  return median;
 }
 
 Table table_of(const RunData& run, const ReportOptions& options) {
@@ -130,18 +134,18 @@ std::vector<std::string> head_of(const RunData& run) {
   const Manifest& m = run.manifest;
   std::size_t least = run.cells.empty() ? 0 : ~std::size_t{0}, most = 0;
   for (const CellData& cell : run.cells) {
-    const std::size_t counted = counted_repetitions(cell).size();
-    least = std::min(least, counted);
-    most = std::max(most, counted);
+    const std::size_t taken = counted_repetitions(cell).size();
+    least = std::min(least, taken);
+    most = std::max(most, taken);
   }
-  const std::string repetitions =
-      least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most);
+  const std::string repetitions = least == most ? counted(most, "repetition")
+                                                : fmt::format("{} to {} repetitions", least, most);
   return {
-      fmt::format("plan       {} ({}), {} cells, {} repetitions, seed {}", m.plan_name, m.plan_hash,
-                  run.cells.size(), repetitions, m.seed),
+      fmt::format("plan       {} ({}), {}, {}, seed {}", m.plan_name, m.plan_hash,
+                  counted(run.cells.size(), "cell"), repetitions, m.seed),
       fmt::format("run        {}, {}", m.run_id, m.outcome),
-      fmt::format("host       {}, {}, {} CPUs, {}", m.host.text(), m.cpu_model.text(),
-                  m.cpus_online, m.kernel.text()),
+      fmt::format("host       {}, {}, {}, {}", m.host.text(), m.cpu_model.text(),
+                  counted(m.cpus_online, "CPU"), m.kernel.text()),
       fmt::format("regime     {}", regimes_text(run)),
       fmt::format("clock      {}", m.clock_source.text()),
       fmt::format("hugepages  {}", m.hugepages.text()),
@@ -201,7 +205,7 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
   }
   if (!run.unfinished.empty()) {
     warnings.push_back(
-        fmt::format("{} repetitions were begun and not finished", run.unfinished.size()));
+        fmt::format("begun and not finished: {}", counted(run.unfinished.size(), "repetition")));
   }
   std::size_t few = 0, set_aside = 0;
   // Said once, of the run.
@@ -209,23 +213,23 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
                                          run.manifest.oversubscribed.end());
   RepeatedWarnings said;
   for (const CellData& cell : run.cells) {
-    const auto counted = counted_repetitions(cell);
-    few += counted.size() < kFewRepetitions ? 1 : 0;
-    set_aside += cell.repetitions.size() - counted.size();
-    for (const CountedRepetition& one : counted) {
+    const auto taken = counted_repetitions(cell);
+    few += taken.size() < kFewRepetitions ? 1 : 0;
+    set_aside += cell.repetitions.size() - taken.size();
+    for (const CountedRepetition& one : taken) {
       for (const std::string& warning : one.record->warnings) {
         if (!of_the_run.contains(warning)) said.add(warning);
       }
     }
   }
   if (few != 0) {
-    warnings.push_back(fmt::format(
-        "{} cells have fewer than {} repetitions: too few for an interval", few, kFewRepetitions));
+    warnings.push_back(fmt::format("fewer than {} repetitions, too few for an interval: {} of {}",
+                                   kFewRepetitions, few, counted(run.cells.size(), "cell")));
   }
   if (set_aside != 0) {
-    warnings.push_back(fmt::format(
-        "{} repetitions that the host disturbed, or their retries, do not count; all are kept",
-        set_aside));
+    warnings.push_back(
+        fmt::format("disturbed by the host, or retried in vain, and not counted: {}; all are kept",
+                    counted(set_aside, "repetition")));
   }
   if (auto mixed = mixed_regimes_text(run); !mixed.empty()) warnings.push_back(std::move(mixed));
   for (std::string& line : said.lines()) warnings.push_back(std::move(line));
@@ -271,7 +275,7 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
         notes.push_back(
             fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations)",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
-                        samples.repetitions[outlier.index], outlier.deviations));
+                        samples.repetitions[outlier.index] + 1, outlier.deviations));
       }
     }
   }
@@ -285,6 +289,14 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
 }  // namespace
 
 namespace {
+
+std::string head_lines(const Report& report, const TextStyle& style) {
+  std::string out;
+  for (const std::string& line : report.head) {
+    out += (style.width == 0 ? printable(line) : fitted(printable(line), style.width)) + "\n";
+  }
+  return out;
+}
 
 std::string break_even_lines(const Report& report, const TextStyle& style) {
   std::string out = report.break_evens.empty() ? "" : "\n";
@@ -388,7 +400,7 @@ std::string render(const RunData& run, const Report& report, Format format,
   }
   if (format != Format::kText) return render(report.table, format, style);
   std::string out;
-  for (const std::string& line : report.head) out += printable(line) + "\n";
+  out += head_lines(report, style);
   out += "\n" + render_text(report.table, style);
   out += break_even_lines(report, style);
   if (!report.warnings.empty()) out += "\n";
@@ -401,19 +413,17 @@ std::string render(const RunData& run, const Report& report, Format format,
 std::string render_summary(const Report& report, const std::vector<Table>& tables,
                            const ReadingOptions& options) {
   std::string out;
-  for (const std::string& line : report.head) out += printable(line) + "\n";
+  out += head_lines(report, options.style);
   for (const Table& table : tables) out += "\n" + render_text(table, options.style);
   out += break_even_lines(report, options.style);
-  out +=
-      "\nMedians over the repetitions, with the 95 % interval of the median from 6 repetitions "
-      "on;\n"
-      "mean: the median of the repetitions' means.\n";
-  if (std::any_of(tables.begin(), tables.end(), relates)) {
-    for (const std::string& line : wrapped(kRelation, options.style.width)) out += line + "\n";
-  }
-  if (report.says_injected) {
-    for (const std::string& line : wrapped(kInjectedNote, options.style.width)) out += line + "\n";
-  }
+  const auto say = [&](std::string_view text) {
+    for (const std::string& line : wrapped(text, options.style.width)) out += line + "\n";
+  };
+  out += '\n';
+  say("Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on; "
+      "mean: the median of the repetitions' means.");
+  if (std::any_of(tables.begin(), tables.end(), relates)) say(kRelation);
+  if (report.says_injected) say(kInjectedNote);
   if (!report.warnings.empty()) out += "\n";
   std::size_t said = 0;
   for (const std::string& warning : report.warnings) {

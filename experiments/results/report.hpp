@@ -16,7 +16,7 @@
 namespace violet::results {
 
 struct ReportOptions {
-  // Names as of samples_of(), in order. Empty: every metric, p50 and p99 of every histogram.
+  // Names as of samples_of(), in order. Empty: every metric; mean, p50 and p99 of every histogram.
   std::vector<std::string> columns;
 };
 

@@ -262,14 +262,15 @@ Result<std::string> ResultsDatabase::name_of_subject(const std::string& subject,
   row.bind(1, id);
   VIOLET_TRY(const bool there, row.step());
   if (subject != kRepetition || !there) return fmt::format("{} {}", subject, id);
-  return fmt::format("repetition {} of '{}'", row.integer(0), row.text(1));
+  return fmt::format("repetition {} of '{}'", row.integer(0) + 1, row.text(1));
 }
 
 // Whether all is what was stored.
 Status ResultsDatabase::check() {
   constexpr const char* kRows = "SELECT subject, id, digest FROM checks";
   constexpr const char* kMissing =
-      "SELECT 'repetition ' || repetition || ' of ' || cell FROM repetitions WHERE finished <> 0 "
+      "SELECT 'repetition ' || (repetition + 1) || ' of ' || cell FROM repetitions WHERE finished "
+      "<> 0 "
       "AND id NOT IN (SELECT id FROM checks WHERE subject = 'repetition') "
       "UNION ALL SELECT 'note ' || id FROM notes WHERE repetition_id IS NULL AND id NOT IN (SELECT "
       "id FROM checks WHERE subject = 'note')";
@@ -340,7 +341,7 @@ Status ResultsDatabase::insert_repetition(const RepetitionRecord& record) {
   upsert.bind(3, record.start_s).bind(4, record.duration_s);
   VIOLET_TRY(const auto row, upsert.step());
   if (!row)
-    return fail("repetition {} of '{}' is finished already", record.repetition, record.cell);
+    return fail("repetition {} of '{}' is finished already", record.repetition + 1, record.cell);
   const std::int64_t id = upsert.integer(0);
   VIOLET_TRY(upsert.step());
   VIOLET_TRY(insert_metrics(id, record.metrics));
@@ -486,7 +487,7 @@ Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*
     auto histogram = read_histogram(row);
     if (!histogram) {
       return fail("histogram '{}' of repetition {} of '{}': {}", row.text(1),
-                  at->second->repetition, at->second->cell, histogram.error().message);
+                  at->second->repetition + 1, at->second->cell, histogram.error().message);
     }
     at->second->histograms.push_back(
         {row.text(1), row.text(2), std::move(*histogram), better_from(row.text(3))});

@@ -49,20 +49,6 @@ Result<fs::path> make_directory(const fs::path& root, const std::string& name) {
   return fail("{}: a thousand runs of one second", root.string());
 }
 
-// Swapped in by rename, so that `latest` always leads somewhere.
-Status point_latest(const fs::path& root, const fs::path& directory) {
-  const fs::path link = root / "latest", next = root / fmt::format(".latest-{}", ::getpid());
-  std::error_code error;
-  fs::remove(next, error);
-  fs::create_directory_symlink(directory.filename(), next, error);
-  if (!error) fs::rename(next, link, error);
-  if (!error) return {};
-  const std::string reason = error.message();
-  fs::remove(next, error);
-  return fail("{}: cannot be linked to this run: {}; 'latest' is not this one", link.string(),
-              reason);
-}
-
 bool is_name(const std::string& text) {
   return !text.empty() && text != "." && text != ".." &&
          text.find_first_of("/\n") == std::string::npos && text.find('\0') == std::string::npos;
@@ -352,6 +338,19 @@ Result<RunData> read_run(const fs::path& given) {
     why.message = fmt::format("{}: {}", database_path.string(), why.message);
   }
   return tl::unexpected(why_unreadable(why, run.directory));
+}
+
+Status point_latest(const fs::path& root, const fs::path& directory) {
+  const fs::path link = root / "latest", next = root / fmt::format(".latest-{}", ::getpid());
+  std::error_code error;
+  fs::remove(next, error);
+  fs::create_directory_symlink(directory.filename(), next, error);
+  if (!error) fs::rename(next, link, error);
+  if (!error) return {};
+  const std::string reason = error.message();
+  fs::remove(next, error);
+  return fail("{}: cannot be linked to this run: {}; 'latest' is not this one", link.string(),
+              reason);
 }
 
 std::vector<fs::path> list_runs(const fs::path& root) {

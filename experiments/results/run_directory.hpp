@@ -102,6 +102,8 @@ inline constexpr std::uint64_t kMostResolvedBytes = std::uint64_t{64} << 20;  //
 Result<RunData> read_run(const std::filesystem::path& directory);
 // Newest first, those that are no run directories left out.
 std::vector<std::filesystem::path> list_runs(const std::filesystem::path& root);
+// The link `latest` in the folder leads to a run of it. Swapped in by rename, so that it always leads somewhere.
+Status point_latest(const std::filesystem::path& root, const std::filesystem::path& directory);
 
 // Schema "violet.results" version 1: all of the above with a summary of each cell.
 // Piece by piece: of thousands of cells it is a hundred megabytes.

@@ -260,7 +260,7 @@ TEST_F(Damaged, ErrorsNameTheFile) {
   EXPECT_EQ(error(), "none");
   EXPECT_FALSE(read_run(directory_)->checked);
   sql("UPDATE histograms SET encoded = 'HISTFAAAA'");
-  EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite: histogram 'map' of repetition 0"),
+  EXPECT_THAT(error(), AllOf(HasSubstr("results.sqlite: histogram 'map' of repetition 1"),
                              HasSubstr("strict.net-rx.1")));
   sql("UPDATE cells SET axes = '[]'");
   EXPECT_THAT(error(), HasSubstr("results.sqlite: the axes of cell"));
@@ -278,7 +278,7 @@ TEST_F(Damaged, WhatWasChangedIsNamed) {
     std::ofstream(directory_ / "results.sqlite", std::ios::binary) << good;
     EXPECT_EQ(error(), "none");
   };
-  const char* repetition = "repetition 0 of 'strict.net-rx.1'";
+  const char* repetition = "repetition 1 of 'strict.net-rx.1'";
   changed("UPDATE metrics SET value = value + 1", repetition);
   changed("UPDATE metrics SET because = 'no' WHERE value IS NULL", repetition);
   changed("DELETE FROM metrics WHERE name = 'cycles'", repetition);
@@ -288,7 +288,7 @@ TEST_F(Damaged, WhatWasChangedIsNamed) {
   changed("UPDATE repetitions SET finished = 0", repetition);
   changed("UPDATE notes SET text = 'all is well'", repetition);
   changed("UPDATE cells SET label = 'lazy'", "the list of cells");
-  changed("DELETE FROM checks WHERE subject = 'repetition'", "repetition 0 of strict.net-rx.1");
+  changed("DELETE FROM checks WHERE subject = 'repetition'", "repetition 1 of strict.net-rx.1");
   changed("DELETE FROM repetitions; DELETE FROM checks WHERE subject = 'repetition'",
           "the list of checksums");
   changed("INSERT INTO notes(at_s, severity, text, cell) VALUES(0, 'info', 'x', '')", "note");

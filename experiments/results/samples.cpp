@@ -1,6 +1,7 @@
 #include "experiments/results/samples.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -35,40 +36,12 @@ class SampleSet {
   std::map<std::string, std::size_t> places_;  // By today's name.
 };
 
-constexpr std::string_view kMean = ".mean";
-
-// Of the values of each repetition.
-Samples means_of(const CellData& cell, const std::string& histogram) {
-  Samples samples{histogram + std::string(kMean), {}, Better::kNeither, {}, {}, {}};
-  for (const auto& [record, repetition] : counted_repetitions(cell)) {
-    for (const NamedHistogram& one : record->histograms) {
-      if (one.name != histogram) continue;
-      samples.unit = one.unit;
-      samples.better = one.better;
-      if (one.histogram.empty()) {
-        samples.because = "nothing was recorded";
-        continue;
-      }
-      samples.values.push_back(one.histogram.mean());
-      samples.repetitions.push_back(repetition);
-    }
-  }
-  return samples;
-}
-
 bool is_compared(const Samples& samples) {
   // Where both cells have as many CPUs it is operations_per_s once more, and would be judged twice.
   if (samples.better == Better::kNeither || samples.name == kRatePerCpu) return false;
   const std::size_t dot = samples.name.rfind(".p");
   return dot == std::string::npos || samples.name.ends_with(".p50") ||
          samples.name.ends_with(".p99");
-}
-
-bool has_histogram(const CellData& cell, const std::string& name) {
-  return std::any_of(cell.repetitions.begin(), cell.repetitions.end(), [&](const auto& record) {
-    return std::any_of(record.histograms.begin(), record.histograms.end(),
-                       [&](const NamedHistogram& one) { return one.name == name; });
-  });
 }
 
 void add_metrics(const CellData& cell, SampleSet& all) {
@@ -86,19 +59,28 @@ void add_metrics(const CellData& cell, SampleSet& all) {
   }
 }
 
-void add_percentiles(const CellData& cell, SampleSet& all) {
+// A number of a histogram, which an empty one has not.
+template <class Number>
+void add_number(std::uint32_t repetition, const NamedHistogram& named, const std::string& name,
+                SampleSet& all, Number&& number) {
+  Samples* samples = all.entry(name, named.unit, named.better);
+  if (samples == nullptr) return;
+  if (named.histogram.empty()) {
+    samples->because = "nothing was recorded";
+    return;
+  }
+  samples->values.push_back(static_cast<double>(number(named.histogram)));
+  samples->repetitions.push_back(repetition);
+}
+
+void add_distributions(const CellData& cell, SampleSet& all) {
   for (const auto& [record, repetition] : counted_repetitions(cell)) {
     for (const NamedHistogram& named : record->histograms) {
+      add_number(repetition, named, mean_name(named.name), all,
+                 [](const StoredHistogram& one) { return one.mean(); });
       for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
-        const std::string name = percentile_name(named.name, kPercentiles[i]);
-        Samples* samples = all.entry(name, named.unit, named.better);
-        if (samples == nullptr) continue;
-        if (named.histogram.empty()) {
-          samples->because = "nothing was recorded";
-          continue;
-        }
-        samples->values.push_back(static_cast<double>(named.histogram.percentile(i)));
-        samples->repetitions.push_back(repetition);
+        add_number(repetition, named, percentile_name(named.name, kPercentiles[i]), all,
+                   [i](const StoredHistogram& one) { return one.percentile(i); });
       }
     }
   }
@@ -154,50 +136,47 @@ void forget_false_zeros(const CellData& cell, std::vector<Samples>& all) {
 
 }  // namespace
 
+bool are_counts(const Samples& samples) {
+  if (samples.unit != "1" && samples.unit != "pages") return false;
+  return std::all_of(samples.values.begin(), samples.values.end(),
+                     [](double value) { return value == std::round(value); });
+}
+
 std::string percentile_name(const std::string& histogram, double percent) {
   return fmt::format("{}.p{}", histogram, percent);
 }
 
+std::string mean_name(const std::string& histogram) { return histogram + std::string(kMeanSuffix); }
+
 std::vector<Samples> samples_of(const CellData& cell) {
   SampleSet all;
   add_metrics(cell, all);
-  add_percentiles(cell, all);
+  add_distributions(cell, all);
   std::vector<Samples> samples = all.take();
   forget_false_zeros(cell, samples);
+  sort_by_rank(samples);
   return samples;
+}
+
+void sort_by_rank(std::vector<Samples>& samples) {
+  std::stable_sort(samples.begin(), samples.end(), [](const Samples& a, const Samples& b) {
+    return metric_rank(a.name) < metric_rank(b.name);
+  });
 }
 
 // A caller asks for one of a hundred: the others are not even made.
 Samples samples_of(const CellData& cell, const std::string& name) {
   SampleSet one(name);
   add_metrics(cell, one);
-  if (one.empty()) add_percentiles(cell, one);
-  if (!one.empty()) {
-    std::vector<Samples> samples = one.take();
-    forget_false_zeros(cell, samples);
-    return std::move(samples.front());
-  }
-  if (name.ends_with(kMean)) {
-    const std::string histogram = name.substr(0, name.size() - kMean.size());
-    if (has_histogram(cell, histogram)) return means_of(cell, histogram);
-  }
-  return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
-}
-
-std::vector<Samples> samples_with_means(const CellData& cell) {
-  std::vector<Samples> all;
-  for (Samples& samples : samples_of(cell)) {
-    const std::string histogram = samples.name.substr(0, samples.name.rfind('.'));
-    const bool has_mean = samples.name == percentile_name(histogram, kPercentiles[0]) &&
-                          has_histogram(cell, histogram);
-    all.push_back(std::move(samples));
-    if (has_mean) all.push_back(means_of(cell, histogram));
-  }
-  return all;
+  if (one.empty()) add_distributions(cell, one);
+  if (one.empty()) return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
+  std::vector<Samples> samples = one.take();
+  forget_false_zeros(cell, samples);
+  return std::move(samples.front());
 }
 
 std::vector<Samples> compared_samples(const CellData& cell) {
-  std::vector<Samples> compared = samples_with_means(cell);
+  std::vector<Samples> compared = samples_of(cell);
   std::erase_if(compared, [](const Samples& samples) { return !is_compared(samples); });
   return compared;
 }

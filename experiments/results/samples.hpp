@@ -13,7 +13,7 @@
 namespace violet::results {
 
 struct Samples {
-  std::string name;  // A metric's name, or "<histogram>.p50" and so on.
+  std::string name;  // A metric's name, or "<histogram>.mean", "<histogram>.p50" and so on.
   std::string unit;
   Better better = Better::kNeither;
   std::vector<double> values;
@@ -21,14 +21,16 @@ struct Samples {
   std::string because;                     // Why there are none.
 };
 
+// Whether all are whole numbers of something that is counted: people read no decimals of them.
+bool are_counts(const Samples& samples);
 std::string percentile_name(const std::string& histogram, double percent);
+std::string mean_name(const std::string& histogram);
 
-// In the order of the first repetition that has them: metrics, then histograms.
+// In the order of the catalogue (metric_rank()); what it does not have comes last, as it was recorded.
 std::vector<Samples> samples_of(const CellData& cell);
-// Under today's name or a former one; of a histogram "<histogram>.mean" too. Nothing of that name: no values, and
-// `because` says so.
+void sort_by_rank(std::vector<Samples>& samples);
+// Under today's name or a former one. Nothing of that name: no values, and `because` says so.
 Samples samples_of(const CellData& cell, const std::string& name);
-std::vector<Samples> samples_with_means(const CellData& cell);
 // What a comparison is about: metrics that have a better direction, p50, p99 and mean of every histogram. A mean
 // shows what a median hides: a tail that doubles what all calls cost together.
 std::vector<Samples> compared_samples(const CellData& cell);

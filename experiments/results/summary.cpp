@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "experiments/results/label_words.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
@@ -126,6 +127,9 @@ Result<std::vector<std::string>> metrics_of(const Cells& cells, const SummaryOpt
       if (seen.insert(samples.name).second) known.push_back(samples.name);
     }
   }
+  std::stable_sort(known.begin(), known.end(), [](const std::string& a, const std::string& b) {
+    return metric_rank(a) < metric_rank(b);
+  });
   for (const std::string& asked : options.metrics) {
     if (asked == "all") {
       names.insert(names.end(), known.begin(), known.end());
@@ -173,10 +177,25 @@ std::vector<Group> groups_of(const RunData& run, const std::vector<std::string>&
   return groups;
 }
 
-const CellData* baseline_of(const Cells& cells, const std::string& words) {
+// What others may relate to, of which the first in each table counts.
+Cells baselines_of(const RunData& run, const std::string& words) {
+  Cells cells;
+  if (words.empty()) {
+    for (const CellData& cell : run.cells) {
+      if (axis_text(cell.cell, "strategy") == "strict") cells.push_back(&cell);
+    }
+    return cells;
+  }
+  const auto label = [&](std::size_t i) -> const std::string& { return run.cells[i].cell.label; };
+  for (const std::size_t i : labels_with(run.cells.size(), label, words)) {
+    cells.push_back(&run.cells[i]);
+  }
+  return cells;
+}
+
+const CellData* first_of(const Cells& cells, const Cells& wanted) {
   const auto at = std::find_if(cells.begin(), cells.end(), [&](const CellData* cell) {
-    return words.empty() ? axis_text(cell->cell, "strategy") == "strict"
-                         : cell->cell.label.find(words) != std::string::npos;
+    return std::find(wanted.begin(), wanted.end(), cell) != wanted.end();
   });
   return at == cells.end() ? nullptr : *at;
 }
@@ -192,8 +211,10 @@ double sort_key(const CellData& cell, const std::string& metric) {
 Quantity value_of(const CellData& cell, const std::string& metric, bool spread) {
   const Samples samples = samples_of(cell, metric);
   if (samples.values.empty()) return {{}, {}, samples.because};
-  if (!spread) return {median(samples.values)};
-  return quantity(median_estimate(samples.values));
+  Quantity value{median(samples.values)};
+  if (spread) value = quantity(median_estimate(samples.values));
+  value.whole = are_counts(samples);
+  return value;
 }
 
 // "1.80×": green or red where the interval of the ratio leaves no doubt of the direction.
@@ -250,8 +271,8 @@ std::string unit_of(const Cells& cells, const std::string& metric) {
 }
 
 Table table_of(const RunData& run, const Group& group, const std::vector<std::string>& keys,
-               const std::vector<std::string>& metrics, const SummaryOptions& options) {
-  const CellData* baseline = baseline_of(group.cells, options.baseline);
+               const std::vector<std::string>& metrics, const CellData* baseline,
+               const SummaryOptions& options) {
   const bool relates = baseline != nullptr && group.cells.size() > 1 && !metrics.empty();
   Table table{shortened(group.title, kTitleColumns), {}, {}, {}};
   std::string relation = "to\n";
@@ -310,21 +331,6 @@ Table transposed(const Table& from, std::size_t keys) {
 
 }  // namespace
 
-std::string shortened(const std::string& text, std::size_t columns) {
-  const std::string clean = printable(text);
-  const std::size_t width = display_width(clean);
-  if (width <= columns) return clean;
-  const std::size_t front = columns / 3;  // Ends differ more often than beginnings.
-  const std::string head = first_columns(clean, front);
-  const std::size_t back = columns - display_width(head) - 1;
-  std::string tail = clean.substr(head.size());
-  while (display_width(tail) > back) {
-    tail.erase(0, 1);  // And what continues the character.
-    while (!tail.empty() && (static_cast<unsigned char>(tail[0]) & 0xc0) == 0x80) tail.erase(0, 1);
-  }
-  return head + "…" + tail;
-}
-
 std::vector<std::string> answering_metrics(const RunData& run) { return answers(all_cells(run)); }
 
 std::string metric_head(const std::string& name) {
@@ -343,18 +349,20 @@ Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& opt
   add_labels(run, !options.metrics.empty(), metrics);
   if (!options.sort.empty()) VIOLET_TRY(metrics_of(all_cells(run), {.metrics = {options.sort}}));
   std::vector<Table> tables;
-  bool related = options.baseline.empty();
+  const Cells baselines = baselines_of(run, options.baseline);
+  if (baselines.empty() && !options.baseline.empty()) {
+    return fail(ErrorKind::kUsage, "no cell is called '{}'", options.baseline);
+  }
   for (Group& group : groups) {
-    related = related || baseline_of(group.cells, options.baseline) != nullptr;
     if (!options.sort.empty()) {
       std::stable_sort(group.cells.begin(), group.cells.end(), [&](const auto* a, const auto* b) {
         return sort_key(*a, options.sort) < sort_key(*b, options.sort);
       });
     }
-    const Table table = table_of(run, group, keys, metrics, options);
+    const CellData* const baseline = first_of(group.cells, baselines);
+    const Table table = table_of(run, group, keys, metrics, baseline, options);
     tables.push_back(options.transpose ? transposed(table, keys.size()) : table);
   }
-  if (!related) return fail(ErrorKind::kUsage, "no cell is called '{}'", options.baseline);
   return tables;
 }
 

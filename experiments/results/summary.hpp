@@ -17,9 +17,9 @@ namespace violet::results {
 struct SummaryOptions {
   static constexpr std::size_t kMostMetrics = 8;
 
-  // As samples_of(), and "map.mean". Empty: what answers; "all": every one.
+  // As samples_of(). Empty: what answers; "all": every one.
   std::vector<std::string> metrics = {};
-  // Words of a cell's label; empty: the strict cell of each table, if there is one.
+  // Words of a cell's label, in any order; empty: the strict cell of each table, if there is one.
   std::string baseline = {};
   std::string sort = {};   // A metric, best first; empty: the plan's order.
   bool transpose = false;  // A row a metric and a column a cell.
@@ -33,8 +33,5 @@ Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& opt
 std::vector<std::string> answering_metrics(const RunData& run);
 // What people read instead of a metric's name: "requests per op.".
 std::string metric_head(const std::string& name);
-
-// At most `columns` wide, with an ellipsis in the middle of what is longer.
-std::string shortened(const std::string& text, std::size_t columns);
 
 }  // namespace violet::results

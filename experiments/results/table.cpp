@@ -4,16 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
-#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/units.hpp"
 
 namespace violet::results {
 namespace {
-
-constexpr const char* kGap = "  ";
 
 // One code point off the front; U+FFFD for bytes that are no UTF-8.
 char32_t next_code_point(std::string_view& text) {
@@ -49,186 +47,6 @@ std::size_t width_of(char32_t code) {
   return wide ? 2 : 1;
 }
 
-// A cell that is ready to be aligned.
-struct Shown {
-  std::string text;
-  Tone tone = Tone::kPlain;
-  bool right = false;
-  std::vector<std::string> more = {};  // Lines below the first.
-};
-
-std::string spread_of(const Quantity& q, double factor) {
-  if (!q.interval) return {};
-  return fmt::format(" ({} .. {})", three_digits(q.interval->low / factor),
-                     three_digits(q.interval->high / factor));
-}
-
-Shown show(const Item& item, const Scale& scale, std::string_view unit) {
-  if (const auto* text = std::get_if<Text>(&item))
-    return {printable(text->text), text->tone, false};
-  const auto& q = std::get<Quantity>(item);
-  if (!q.value && q.because == kStaysReachable) return {"always", q.tone, true};
-  if (!q.value || !std::isfinite(*q.value)) return {"n/a", Tone::kFaint, true};
-  const bool own = scale.factor == 0 || !q.unit.empty();
-  const Scale mine = own ? scale_of(*q.value, q.unit.empty() ? unit : q.unit) : scale;
-  std::string text = three_digits(*q.value / mine.factor);
-  if (own && !mine.unit.empty()) text += " " + mine.unit;
-  return {text + spread_of(q, mine.factor), q.tone, true};
-}
-
-struct TextColumn {
-  std::vector<std::string> head;  // Lines.
-  bool right = false;
-  bool is_key = false;
-  std::size_t width = 0;
-  std::vector<Shown> items;
-};
-
-std::vector<std::string> head_lines(const Column& column) {
-  if (column.head.empty()) return {printable(column.name)};
-  std::vector<std::string> lines;
-  for (std::size_t from = 0; from <= column.head.size();) {
-    const std::size_t to = std::min(column.head.find('\n', from), column.head.size());
-    lines.push_back(printable(std::string_view(column.head).substr(from, to - from)));
-    from = to + 1;
-  }
-  return lines;
-}
-
-TextColumn lay_out(const Table& table, std::size_t index) {
-  const Column& column = table.columns[index];
-  std::vector<double> values;
-  bool numbers = false;
-  for (const auto& row : table.rows) {
-    const auto* q = std::get_if<Quantity>(&row[index]);
-    if (q == nullptr || !q->value) continue;
-    numbers = true;
-    if (q->unit.empty()) values.push_back(*q->value);  // The others bring their own.
-  }
-  const Scale scale = common_scale(values, column.unit);
-  TextColumn out{head_lines(column), numbers, column.is_key, 0, {}};
-  if (!values.empty() && !scale.unit.empty()) {
-    const std::string unit = fmt::format("[{}]", scale.unit);
-    if (column.head.empty()) {
-      out.head.back() += " " + unit;
-    } else {
-      out.head.push_back(unit);
-    }
-  }
-  for (const std::string& line : out.head) out.width = std::max(out.width, display_width(line));
-  for (const auto& row : table.rows) {
-    out.items.push_back(show(row[index], scale, column.unit));
-    out.width = std::max(out.width, display_width(out.items.back().text));
-  }
-  return out;
-}
-
-std::string aligned(const std::string& text, std::size_t width, bool right,
-                    Tone tone = Tone::kPlain, bool colour = false) {
-  const std::string padding(width - std::min(width, display_width(text)), ' ');
-  const std::string shown = painted(text, tone, colour);
-  return right ? padding + shown : shown + padding;
-}
-
-void append_line(std::string& out, const std::string& line) {
-  out += line.substr(0, line.find_last_not_of(' ') + 1);
-  out += '\n';
-}
-
-std::string block_of(const std::vector<const TextColumn*>& columns, std::size_t rows, bool colour) {
-  std::string out, rule;
-  std::size_t lines = 0;
-  for (const TextColumn* column : columns) lines = std::max(lines, column->head.size());
-  for (std::size_t line = 0; line < lines; ++line) {
-    std::string head;
-    for (const TextColumn* column : columns) {
-      const bool there = line < column->head.size();
-      head += aligned(there ? column->head[line] : "", column->width, column->right) + kGap;
-    }
-    append_line(out, head);
-  }
-  for (const TextColumn* column : columns) {
-    for (std::size_t i = 0; i < column->width; ++i) rule += "─";
-    rule += kGap;
-  }
-  append_line(out, rule);
-  for (std::size_t row = 0; row < rows; ++row) {
-    std::size_t more = 0;
-    for (const TextColumn* column : columns) more = std::max(more, column->items[row].more.size());
-    for (std::size_t part = 0; part <= more; ++part) {
-      std::string line;
-      for (const TextColumn* column : columns) {
-        const Shown& item = column->items[row];
-        const bool right = item.right || column->right;
-        const std::string text = part == 0                  ? item.text
-                                 : part <= item.more.size() ? item.more[part - 1]
-                                                            : "";
-        line += aligned(text, column->width, right, item.tone, colour) + kGap;
-      }
-      append_line(out, line);
-    }
-  }
-  return out;
-}
-
-constexpr std::size_t kLeastWrapped = 30;
-
-bool wraps(const TextColumn& column) {
-  return !column.right && !column.is_key && column.width > kLeastWrapped;
-}
-
-// Wide columns of texts share what the others leave.
-void wrap_texts(std::vector<TextColumn>& columns, unsigned width) {
-  std::size_t all = 0, others = 0, wide = 0;
-  for (const TextColumn& column : columns) {
-    all += column.width + 2;
-    others += wraps(column) ? 2 : column.width + 2;
-    wide += wraps(column) ? 1 : 0;
-  }
-  if (width == 0 || wide == 0 || all <= width + 2) return;
-  if (others + wide * kLeastWrapped > width + 2) return;
-  const std::size_t share = (width + 2 - others) / wide;
-  for (TextColumn& column : columns) {
-    if (!wraps(column) || column.width <= share) continue;
-    column.width = 0;
-    for (const std::string& line : column.head) {
-      column.width = std::max(column.width, display_width(line));
-    }
-    for (Shown& item : column.items) {
-      auto lines = wrapped(item.text, share);
-      for (const auto& line : lines) column.width = std::max(column.width, display_width(line));
-      item.text = lines.front();
-      item.more.assign(lines.begin() + 1, lines.end());
-    }
-  }
-}
-
-// Groups of columns that fit the width, each led by the keys.
-std::vector<std::vector<const TextColumn*>> split(const std::vector<TextColumn>& columns,
-                                                  unsigned width) {
-  std::vector<const TextColumn*> keys;
-  std::size_t keys_width = 0;
-  for (const TextColumn& column : columns) {
-    if (!column.is_key) continue;
-    keys.push_back(&column);
-    keys_width += column.width + 2;
-  }
-  std::vector<std::vector<const TextColumn*>> groups{keys};
-  std::size_t used = keys_width;
-  for (const TextColumn& column : columns) {
-    if (column.is_key) continue;
-    const bool full =
-        width != 0 && used + column.width > width && groups.back().size() > keys.size();
-    if (full) {
-      groups.push_back(keys);
-      used = keys_width;
-    }
-    groups.back().push_back(&column);
-    used += column.width + 2;
-  }
-  return groups;
-}
-
 }  // namespace
 
 std::string labelled_lines(std::string_view kind, std::string_view text, const TextStyle& style,
@@ -256,6 +74,79 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   return lines;
 }
 
+std::string shortened(const std::string& text, std::size_t columns) {
+  const std::string clean = printable(text);
+  const std::size_t width = display_width(clean);
+  if (width <= columns) return clean;
+  const std::size_t front = columns / 3;  // Ends differ more often than beginnings.
+  const std::string head = first_columns(clean, front);
+  const std::size_t back = columns - display_width(head) - 1;
+  std::string tail = clean.substr(head.size());
+  while (display_width(tail) > back) {
+    tail.erase(0, 1);  // And what continues the character.
+    while (!tail.empty() && (static_cast<unsigned char>(tail[0]) & 0xc0) == 0x80) tail.erase(0, 1);
+  }
+  return head + "…" + tail;
+}
+
+std::vector<std::string> wrapped_whole(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines;
+  for (std::string& line : wrapped(text, width)) {
+    if (width < 3 || display_width(line) <= width) {
+      lines.push_back(std::move(line));
+      continue;
+    }
+    if (line.find('/') != std::string::npos) {
+      lines.push_back(shortened(line, width));
+      continue;
+    }
+    while (!line.empty()) {
+      const std::string piece = first_columns(line, width);
+      line.erase(0, piece.size());
+      lines.push_back(piece);
+    }
+  }
+  return lines;
+}
+
+// Where the text of a line begins that a name and two spaces or more lead: "host       Debian". None: at its first word.
+static std::size_t text_column(std::string_view line) {
+  const std::size_t word = std::min(line.find_first_not_of(' '), line.size());
+  const std::size_t gap = line.find("  ", word);
+  if (gap == std::string_view::npos) return word;
+  return std::min(line.find_first_not_of(' ', gap), line.size());
+}
+
+std::string fitted(std::string_view text, std::size_t width) {
+  constexpr std::size_t kLeast = 30;
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    const bool ends = end < text.size();
+    text.remove_prefix(ends ? end + 1 : end);
+    std::size_t indent = text_column(line);
+    if (display_width(line) <= width || width < kLeast) {
+      out.append(line).append(ends ? "\n" : "");
+      continue;
+    }
+    std::string_view lead = line.substr(0, indent);
+    if (display_width(lead) + kLeast > width) {
+      indent = std::min(line.find_first_not_of(' '), line.size());
+      lead = line.substr(0, indent);
+    }
+    const std::size_t column = display_width(lead);
+    const std::string gap(column, ' ');
+    bool first = true;
+    for (const std::string& part : wrapped(line.substr(indent), width - column)) {
+      out += (first ? std::string(lead) : "\n" + gap) + part;
+      first = false;
+    }
+    if (ends) out += '\n';
+  }
+  return out;
+}
+
 Quantity quantity(const Estimate& estimate) {
   if (!std::isfinite(estimate.value)) return {{}, {}, "nothing was measured"};
   return {estimate.value, estimate.interval};
@@ -269,15 +160,27 @@ Result<Format> format_from(std::string_view name) {
   return fail(ErrorKind::kUsage, "--format: expected text, json, ndjson or csv, found '{}'", name);
 }
 
+// COLUMNS, as shells export it; nothing where that is no width that a table fits.
+static std::optional<unsigned> told_columns() {
+  constexpr unsigned kFewest = 40, kMost = 10'000;
+  const char* const told = std::getenv("COLUMNS");
+  if (told == nullptr) return std::nullopt;
+  const std::string_view text(told);
+  unsigned columns = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+  const bool read = error == std::errc() && end == text.data() + text.size();
+  if (!read || columns < kFewest || columns > kMost) return std::nullopt;
+  return columns;
+}
+
 TextStyle style_for(int fd) {
   TextStyle style;
-  style.width = kPipeColumns;
   style.terminal = ::isatty(fd) != 0;
-  if (!style.terminal) return style;
-  const char* no_color = std::getenv("NO_COLOR");
-  style.colour = no_color == nullptr || *no_color == '\0';
   winsize size{};
-  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
+  const bool asked = style.terminal && ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  style.width = told_columns().value_or(asked ? size.ws_col : kPipeColumns);
+  const char* no_color = std::getenv("NO_COLOR");
+  style.colour = style.terminal && (no_color == nullptr || *no_color == '\0');
   return style;
 }
 
@@ -334,28 +237,6 @@ std::string with_unit(double value, std::string_view unit) {
   const Scale scale = scale_of(value, unit);
   const std::string number = three_digits(value / scale.factor);
   return scale.unit.empty() ? number : fmt::format("{} {}", number, scale.unit);
-}
-
-std::string render_text(const Table& table, const TextStyle& style) {
-  std::vector<TextColumn> columns;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].audience != Audience::kPrograms) columns.push_back(lay_out(table, i));
-  }
-  wrap_texts(columns, style.width);
-  std::string out = table.title.empty() ? std::string() : printable(table.title) + "\n\n";
-  bool first = true;
-  for (const auto& group : split(columns, style.width)) {
-    if (!first) out += '\n';
-    first = false;
-    out += block_of(group, table.rows.size(), style.colour);
-  }
-  for (const std::string& note : table.notes) {
-    for (const std::string& line : wrapped(printable(note), style.width)) {
-      out += "\n" + line;
-    }
-  }
-  if (!table.notes.empty()) out += '\n';
-  return out;
 }
 
 }  // namespace violet::results

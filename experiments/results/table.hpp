@@ -6,6 +6,7 @@
 // null with its reason. Control characters in texts never reach a terminal.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct Quantity {
   std::string because = {};               // Why there is no value.
   Tone tone = Tone::kPlain;
   std::string unit = {};  // Instead of the column's, in columns that mix units.
+  bool whole = false;     // A count: people read no decimals of it.
 };
 Quantity quantity(const Estimate& estimate);
 
@@ -45,6 +47,13 @@ struct Column {
   bool is_key = false;    // Says what the row is about: repeated when a table is split.
   Audience audience = Audience::kAll;
   std::string head = {};  // What people read instead of the name; a line break begins a new line.
+  bool as_is = false;     // A picture: its lines are not wrapped, however wide.
+};
+
+// Of the whole table, for programs: JSON has it under `about`.
+struct TableFact {
+  std::string name;
+  std::variant<std::string, std::uint64_t, std::optional<double>, bool> value;
 };
 
 struct Table {
@@ -52,6 +61,7 @@ struct Table {
   std::vector<Column> columns;
   std::vector<std::vector<Item>> rows;  // As wide as columns.
   std::vector<std::string> notes;       // Below the table.
+  std::vector<TableFact> about = {};
 };
 
 enum class Format { kText, kJson, kNdjson, kCsv };
@@ -59,14 +69,13 @@ Result<Format> format_from(std::string_view name);
 
 struct TextStyle {
   bool colour = false;
-  unsigned width =
-      0;  // Columns of the terminal; 0: no limit. Wide columns of texts are wrapped to fit.
+  unsigned width = 0;  // Columns of a line; 0: no limit. Wide columns of texts are wrapped to fit.
   bool terminal =
       false;  // Control characters, which a terminal would obey, are shown as "?" in CSV as well.
 };
 // The width of a pipe, where a reader's window is not known.
 inline constexpr unsigned kPipeColumns = 100;
-// Colour only on a terminal and without NO_COLOR; as wide as the terminal.
+// Colour only on a terminal and without NO_COLOR; as wide as COLUMNS says, else as the terminal, else as a pipe.
 TextStyle style_for(int fd);
 
 std::string render(const Table& table, Format format, const TextStyle& style = {});
@@ -76,6 +85,13 @@ std::string render_text(const Table& table, const TextStyle& style);
 std::size_t display_width(std::string_view utf8);
 // The words of a text in lines; a word that is longer than a line stays whole. Width 0: one line.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
+// The same, and no line is longer: a path is shortened in the middle, any other word goes on in the next line.
+std::vector<std::string> wrapped_whole(std::string_view text, std::size_t width);
+// Lines of a text that are too long are wrapped, and go on under the text that a name and two spaces lead in them
+// ("host       Debian 12, ..."), or under their first word. Texts hold no control characters but line breaks.
+std::string fitted(std::string_view text, std::size_t width);
+// At most `columns` wide, with an ellipsis in the middle of what is longer.
+std::string shortened(const std::string& text, std::size_t columns);
 // As much of a text as fits in so many columns.
 std::string first_columns(std::string_view utf8, std::size_t columns);
 // Without control characters; invalid UTF-8 becomes '?'.

@@ -29,6 +29,14 @@ Json row_json(const Table& table, const std::vector<Item>& row) {
   return json;
 }
 
+Json fact_json(const TableFact& fact) {
+  if (const auto* text = std::get_if<std::string>(&fact.value)) return *text;
+  if (const auto* count = std::get_if<std::uint64_t>(&fact.value)) return *count;
+  if (const auto* yes = std::get_if<bool>(&fact.value)) return *yes;
+  const auto known = std::get<std::optional<double>>(fact.value);
+  return known ? number(*known) : Json(nullptr);
+}
+
 Json head_json(const Table& table) {
   Json json = {{"schema", "violet.table"}, {"version", kTableSchema}, {"title", table.title}};
   json["columns"] = Json::array();
@@ -37,6 +45,7 @@ Json head_json(const Table& table) {
     json["columns"].push_back({{"name", column.name}, {"unit", column.unit}});
   }
   json["notes"] = table.notes;
+  for (const TableFact& fact : table.about) json["about"][fact.name] = fact_json(fact);
   return json;
 }
 

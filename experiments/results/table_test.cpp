@@ -174,7 +174,98 @@ TEST(Tables, WrapTextsThatAreTooWide) {
     ++lines;
   }
   EXPECT_EQ(lines, 2u + 2u + 1u) << text;
-  EXPECT_THAT(render_text(table, {false, 20}), HasSubstr(words)) << "too narrow to wrap";
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    widest = std::max(widest, display_width(line));
+  }
+  return widest;
+}
+
+TEST(Tables, FitWhateverTheyHold) {
+  const std::string words = "one two three four five six seven eight nine ten eleven twelve";
+  const std::string path = "/a/path/that/" + std::string(90, 'x') + "/end";
+  Table table{
+      std::string(150, 't'),
+      {{"a key of its own", "", true}, {"another", "", true}, {"what"}, {"n", "1"}, {"why"}},
+      {},
+      {words + " " + words}};
+  table.rows = {
+      {Text{words}, Text{"placement=sidecore strategy=lazy-percpu iotlb=generation-domain"},
+       Text{path}, q(12345), Text{words}},
+      {Text{"b"}, Text{std::string(70, 'k')}, Text{""}, q(1), Text{"short"}}};
+  for (const unsigned width : {60u, 80u, 100u, 160u}) {
+    const std::string text = render_text(table, {false, width});
+    EXPECT_LE(widest_line(text), width) << text;
+    EXPECT_THAT(text, HasSubstr("…")) << "the path, in its middle";
+    EXPECT_THAT(text, HasSubstr("12.3 k")) << "a number is never cut";
+  }
+  EXPECT_THAT(render_text(table, {}), HasSubstr(path)) << "without a width nothing is cut";
+}
+
+TEST(Tables, APictureStaysAsItIs) {
+  Table table{"", {{"from", "", true}, {"picture", "", false, Audience::kAll, {}, true}}, {}, {}};
+  table.rows = {{Text{"0x1000"}, Text{std::string(40, '#') + " " + std::string(60, '#')}}};
+  EXPECT_THAT(render_text(table, {false, 80}),
+              HasSubstr(std::string(40, '#') + " " + std::string(60, '#')));
+}
+
+TEST(Tables, CountsHaveNoDecimals) {
+  const auto counted = [](double value) {
+    Quantity quantity{value};
+    quantity.whole = true;
+    return quantity;
+  };
+  Table table{"", {{"count", "1"}}, {{counted(5)}, {counted(123456)}}, {}};
+  EXPECT_EQ(render_text(table, {}), " count\n──────\n     5\n123456\n");
+  table.rows.push_back({counted(2.5e6)});
+  EXPECT_THAT(render_text(table, {}), testing::ContainsRegex("\n +5\n"));
+  EXPECT_THAT(render_text(table, {}), HasSubstr("2.50 M"));
+  table.rows = {{counted(2.5)}};
+  EXPECT_THAT(render_text(table, {}), HasSubstr("2.50")) << "the median of two and three";
+  table.rows = {{q(5)}};
+  EXPECT_THAT(render_text(table, {}), HasSubstr("5.00")) << "a measure";
+}
+
+TEST(Texts, LinesGoOnUnderWhatTheySay) {
+  EXPECT_EQ(fitted("host       a machine with a long name and more to say of it\nshort\n", 44),
+            "host       a machine with a long name and\n"
+            "           more to say of it\n"
+            "short\n");
+  EXPECT_EQ(fitted("  a sentence that is longer than its line is", 32),
+            "  a sentence that is longer than\n  its line is");
+  EXPECT_EQ(fitted("nothing to do\n", 40), "nothing to do\n");
+}
+
+TEST(Texts, NoLineIsLongerEvenOfOneWord) {
+  EXPECT_THAT(wrapped_whole("aaaa bbbbbbbbbbbb c", 5),
+              testing::ElementsAre("aaaa", "bbbbb", "bbbbb", "bb", "c"));
+  EXPECT_THAT(wrapped_whole("/usr/share/long/path/file", 12), testing::ElementsAre("/usr…th/file"));
+  EXPECT_TRUE(rc::check([](const std::string& bytes, std::uint8_t columns) {
+    const std::size_t width = 3 + columns % 60;
+    for (const std::string& line : wrapped_whole(printable(bytes), width)) {
+      RC_ASSERT(display_width(line) <= width);
+    }
+  }));
+}
+
+TEST(Width, IsWhatColumnsSays) {
+  const char* const before = std::getenv("COLUMNS");
+  const std::string kept = before == nullptr ? "" : before;
+  const auto width_with = [](const char* told) {
+    ::setenv("COLUMNS", told, 1);
+    return style_for(-1).width;
+  };
+  EXPECT_EQ(width_with("132"), 132u);
+  for (const char* wrong : {"", "0", "-80", "80x", "7", "99999999999"}) {
+    EXPECT_EQ(width_with(wrong), kPipeColumns) << wrong;
+  }
+  ::unsetenv("COLUMNS");
+  EXPECT_EQ(style_for(-1).width, kPipeColumns);
+  if (before != nullptr) ::setenv("COLUMNS", kept.c_str(), 1);
 }
 
 TEST(Tables, AHeadMayHaveLines) {

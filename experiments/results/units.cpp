@@ -24,7 +24,7 @@ std::vector<Scale> scales_of(std::string_view unit) {
             {0x1p30, "GiB" + tail},
             {0x1p40, "TiB" + tail}};
   }
-  const std::string name = u == "1" ? "" : u;
+  const std::string name = u == "1" ? "" : u == "1/s" ? "/s" : u;
   const std::string gap = name.empty() || name[0] == '/' ? "" : " ";
   return {{1, name}, {1e3, "k" + gap + name}, {1e6, "M" + gap + name}, {1e9, "G" + gap + name}};
 }

@@ -159,6 +159,7 @@ std::string unseen_text(const Difference& d) {
                                          d.contender_samples.values.size());
   if (!is_test(d)) return fmt::format("{} are too few: no size can be seen", counts);
   if (!d.ratio) return "0 in some repetitions: no ratio, and the test does not reject";
+  if (d.tests == 1) return fmt::format("{} are too few: no size can be seen", counts);
   return fmt::format("{} are too few for {} comparisons: no size can be seen; --metric makes fewer",
                      counts, d.tests);
 }
