@@ -122,12 +122,11 @@ Result<GuestSetup> make_setup(const Places& places, const GuestFlags& flags, con
   setup.seconds = flags.seconds;
   setup.silent = [accelerator = flags.accelerator,
                   timeout_s = flags.timeout_s.value_or(kTimeoutS)] {
-    tell(
-        "violet: the guest has said nothing yet: {}; it is waited for, {} s at the most, and a "
-        "signal ends it\n",
-        accelerator == "kvm" ? "this KVM may boot no Linux, --accel tcg boots one without it"
-                             : "this machine is slow, or the kernel does not boot",
-        timeout_s);
+    const std::string patience = timeout_s == 0 ? "" : fmt::format(", {} s at the most", timeout_s);
+    tell("violet: the guest has said nothing yet: {}; it is waited for{}, and a signal ends it\n",
+         accelerator == "kvm" ? "this KVM may boot no Linux, --accel tcg boots one without it"
+                              : "this machine is slow, or the kernel does not boot",
+         patience);
   };
   setup.timeout_s = flags.timeout_s.value_or(flags.console ? 0 : kTimeoutS);
   return setup;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/base/counted.hpp"
+#include "experiments/results/host_regime.hpp"
 #include "experiments/results/label_words.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
@@ -152,7 +153,8 @@ std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
 void withhold_disturbed(Contrast& contrast) {
   if (contrast.disturbed.empty()) return;
   contrast.warnings.push_back(fmt::format(
-      "other programs had the CPUs of {} for over {} % of the time, for example of {}: see "
+      "other programs, or a hypervisor, had the CPUs of {} for over {} % of the time, for example "
+      "of {}: see "
       "cpu_wait_share",
       counted(contrast.disturbed.size(), "cell"), kDisturbedPercent, contrast.disturbed.front()));
   for (Difference& d : contrast.differences) {
@@ -219,18 +221,28 @@ Contrast contrast_between(std::string baseline, std::string contender) {
 }
 
 void add_differences(const Arm& baseline, const Arm& contender, const CompareOptions& options,
-                     Contrast& contrast) {
+                     Contrast& contrast, std::vector<CellPair>& pairs) {
   auto more = differences_of(baseline, contender, options);
   const bool distrusted = disturbed(*baseline.cell) || disturbed(*contender.cell);
   for (Difference& d : more) d.disturbed = distrusted;
   distrust_disturbed(baseline, contender, contrast);
   std::move(more.begin(), more.end(), std::back_inserter(contrast.differences));
+  pairs.push_back({baseline.cell, contender.cell});
+}
+
+void warn_about_regimes(const RunData& a, const RunData& b, std::span<const CellPair> pairs,
+                        Contrast& contrast) {
+  const RunData* const both[] = {&a, &b};
+  const auto regimes = host_regimes(std::span(both).first(&a == &b ? 1 : 2));
+  std::string text = regimes_difference(regimes, pairs);
+  if (!text.empty()) contrast.warnings.push_back(std::move(text));
 }
 
 Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
                              const CompareOptions& options) {
   Contrast contrast = contrast_between(baseline.manifest.run_id, contender.manifest.run_id);
   contrast.warnings = differences_between(baseline, contender);
+  std::vector<CellPair> pairs;
   VIOLET_TRY(const auto mine, cells_by_axes(baseline, options.ignored_axes));
   VIOLET_TRY(const auto theirs, cells_by_axes(contender, options.ignored_axes));
   for (const CellData& cell : baseline.cells) {
@@ -240,7 +252,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
     } else if (cell.repetitions.empty() || at->second->repetitions.empty()) {
       contrast.unmeasured.push_back(cell.cell.label);
     } else {
-      add_differences({&baseline, &cell}, {&contender, at->second}, options, contrast);
+      add_differences({&baseline, &cell}, {&contender, at->second}, options, contrast, pairs);
     }
   }
   for (const CellData& cell : contender.cells) {
@@ -248,6 +260,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
       contrast.only_in_contender.push_back(cell.cell.label);
     }
   }
+  warn_about_regimes(baseline, contender, pairs, contrast);
   warn_about_noise(options, contrast);
   return contrast;
 }
@@ -416,6 +429,7 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
   const auto axes = varying_axes(run);
   Comparison comparison = comparison_with(run, options);
   Contrast contrast = contrast_between(id + ", " + words, id + ", the other cells");
+  std::vector<CellPair> pairs;
   for (const CellData& cell : run.cells) {
     if (is_chosen(cell.cell, baseline)) continue;
     VIOLET_TRY(const CellData* const partner, baseline_for(run, cell, baseline, axes));
@@ -424,9 +438,10 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
     } else if (cell.repetitions.empty() || partner->repetitions.empty()) {
       contrast.unmeasured.push_back(cell.cell.label);
     } else {
-      add_differences({&run, partner}, {&run, &cell}, options, contrast);
+      add_differences({&run, partner}, {&run, &cell}, options, contrast, pairs);
     }
   }
+  warn_about_regimes(run, run, pairs, contrast);
   comparison.contrasts.push_back(std::move(contrast));
   judge_all(comparison);
   return comparison;
@@ -450,11 +465,13 @@ Result<Comparison> compare_cells(const Arm& baseline, const Arm& contender,
   Contrast contrast = contrast_between(name(baseline), name(contender));
   const bool one_run = is_one_run(baseline, contender);
   if (!one_run) contrast.warnings = differences_between(*baseline.run, *contender.run);
+  std::vector<CellPair> pairs;
   if (baseline.cell->repetitions.empty() || contender.cell->repetitions.empty()) {
     contrast.unmeasured.push_back(contender.cell->cell.label);
   } else {
-    add_differences(baseline, contender, options, contrast);
+    add_differences(baseline, contender, options, contrast, pairs);
   }
+  warn_about_regimes(*baseline.run, *contender.run, pairs, contrast);
   warn_about_noise(options, contrast);
   comparison.contrasts.push_back(std::move(contrast));
   judge_all(comparison);

@@ -45,7 +45,7 @@ TEST(HostRegime, TellsFarCoresAndSlowOnes) {
   EXPECT_EQ(
       regimes_text(run),
       "cores 105 ns apart (2 repetitions), cores 620 ns apart (2), cores 105 ns apart, one at "
-      "49 % of full speed (1)");
+      "49 % of the fastest (1)");
   EXPECT_EQ(mixed_regimes_text(run),
             "the host was not the same throughout: medians of 2 of 2 cells are over repetitions of "
             "different regimes, for example cell 1: cores 105 ns apart (2 repetitions), cores 620 "
@@ -61,7 +61,6 @@ TEST(HostRegime, IsNotKnownOfOlderRuns) {
   const RunData old = run_of({{RepetitionRecord{}}});
   EXPECT_EQ(regimes_text(old),
             "not available, because no repetition says how far apart its cores are");
-  EXPECT_EQ(regimes_difference(old, run_of({{state(100)}})), "");
 }
 
 TEST(HostRegime, SaysOfHowManyItIsNotKnown) {
@@ -71,13 +70,48 @@ TEST(HostRegime, SaysOfHowManyItIsNotKnown) {
             "cores 100 ns apart (1 repetition), not known of 1");
 }
 
-TEST(HostRegime, DiffersBetweenRunsByWhatMostRepetitionsHad) {
-  const RunData near = run_of({{state(100), state(101), state(600)}});
-  const RunData far = run_of({{state(610), state(590), state(102)}});
-  EXPECT_EQ(regimes_difference(near, near), "");
-  EXPECT_EQ(regimes_difference(near, far),
-            "host regime differs: cores 101 ns apart (2 repetitions), cores 600 ns apart (1) / "
-            "cores 600 ns apart (2 repetitions), cores 101 ns apart (1)");
+std::string difference(const RunData& a, const RunData& b) {
+  const RunData* const both[] = {&a, &b};
+  std::vector<CellPair> pairs;
+  for (std::size_t i = 0; i < a.cells.size(); ++i) pairs.push_back({&a.cells[i], &b.cells[i]});
+  return regimes_difference(host_regimes(both), pairs);
+}
+
+// Also where most repetitions of both runs are of one regime.
+TEST(HostRegime, DiffersBetweenCellsByWhatMostOfTheirRepetitionsHad) {
+  const RunData all = run_of({{state(100), state(101), state(600)}, {state(102), state(103)}});
+  const RunData some = run_of({{state(104), state(105)}, {state(610), state(590), state(102)}});
+  EXPECT_EQ(difference(all, all), "");
+  EXPECT_EQ(
+      difference(all, some),
+      "the host regime differs in 1 of 2 pairs, for example cell 2: cores 102 ns apart / cores "
+      "600 ns apart");
+}
+
+TEST(HostRegime, IsSaidToBeUnknownOfOneSideOnly) {
+  const RunData old = run_of({{RepetitionRecord{}}}), young = run_of({{state(100)}});
+  EXPECT_EQ(difference(old, young), "the host regime is not known in 1 of 1 pair");
+  EXPECT_EQ(difference(old, old), "");
+}
+
+// Values that fill the gaps between two states hide them: the range is said, and whose repetitions span it.
+TEST(HostRegime, AChainIsNamedByItsRange) {
+  const RunData run =
+      run_of({{state(100), state(440)}, {state(145), state(210)}, {state(300), state(305)}});
+  EXPECT_EQ(regimes_text(run), "cores 100 to 440 ns apart (6 repetitions)");
+  EXPECT_EQ(mixed_regimes_text(run),
+            "the host was not the same throughout: medians of 1 of 3 cells are over repetitions of "
+            "different regimes, for example cell 1: cores 100 to 440 ns apart (2 repetitions)");
+}
+
+TEST(HostRegime, IsKnownByOneMoment) {
+  RepetitionRecord half;
+  half.metrics = {measured("ping_pong_before", 100),
+                  not_measured("ping_pong_after", "other programs had CPU 0 or 1")};
+  EXPECT_EQ(regimes_text(run_of({{half}})), "cores 100 ns apart (1 repetition)");
+  half.metrics.erase(half.metrics.begin());
+  half.metrics.push_back(not_measured("ping_pong_before", "guest and engine share CPU 0"));
+  EXPECT_EQ(regimes_text(run_of({{half}})), "not available, because guest and engine share CPU 0");
 }
 
 // What was set aside for a retry says nothing of the median.

@@ -170,8 +170,7 @@ void warn_about_host(const Manifest& m, std::vector<std::string>& warnings) {
   }
 }
 
-// Exposure is not judged where events were lost, and those are lost when a repetition is fast: what is left may be the
-// slow ones.
+// Exposure is not judged where events were lost. Where those are the fast repetitions, what is left are the slow ones.
 void warn_about_survivors(const RunData& run, std::vector<std::string>& warnings) {
   std::size_t cells = 0;
   std::string example;
@@ -183,7 +182,7 @@ void warn_about_survivors(const RunData& run, std::vector<std::string>& warnings
     for (std::size_t i = 0; i < rate.values.size(); ++i) {
       (events.values[i] > 0 ? lost : judged).push_back(rate.values[i]);
     }
-    if (judged.empty() || lost.empty()) continue;
+    if (judged.empty() || lost.empty() || median(judged) >= median(lost)) continue;
     if (cells++ > 0) continue;
     example = fmt::format("{}: {} of {}, at {} operations/s where the others ran at {}",
                           cell.cell.label, judged.size(), rate.values.size(),
@@ -191,9 +190,8 @@ void warn_about_survivors(const RunData& run, std::vector<std::string>& warnings
   }
   if (cells == 0) return;
   warnings.push_back(
-      fmt::format("exposure in {} cells is of the repetitions that lost no event, which may be the "
-                  "slow ones ({})",
-                  cells, example));
+      fmt::format("exposure is of the slower repetitions, which lost no event, in {} ({})",
+                  counted(cells, "cell"), example));
 }
 
 void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnings) {
@@ -216,8 +214,9 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
     const auto taken = counted_repetitions(cell);
     few += taken.size() < kFewRepetitions ? 1 : 0;
     set_aside += cell.repetitions.size() - taken.size();
-    for (const CountedRepetition& one : taken) {
-      for (const std::string& warning : one.record->warnings) {
+    // Of all: what went wrong in a repetition that does not count went wrong.
+    for (const RepetitionRecord& record : cell.repetitions) {
+      for (const std::string& warning : record.warnings) {
         if (!of_the_run.contains(warning)) said.add(warning);
       }
     }

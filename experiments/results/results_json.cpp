@@ -1,6 +1,8 @@
 // results.json: the run for programs that do not read SQLite.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "experiments/results/retries.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
@@ -86,8 +88,13 @@ Json cell_json(const CellData& data) {
   Json cell = {{"id", data.cell.id}, {"label", data.cell.label}, {"axes", axes_object(data.cell)}};
   cell["summary"] = summary_json(data);
   cell["repetitions"] = Json::array();
-  for (const auto& record : data.repetitions)
-    cell["repetitions"].push_back(repetition_json(record));
+  const auto counted = counted_repetitions(data);
+  for (const auto& record : data.repetitions) {
+    Json repetition = repetition_json(record);
+    repetition["counts"] = std::any_of(counted.begin(), counted.end(),
+                                       [&](const auto& one) { return one.record == &record; });
+    cell["repetitions"].push_back(std::move(repetition));
+  }
   return cell;
 }
 

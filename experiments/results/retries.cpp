@@ -26,7 +26,6 @@ std::string what_disturbed(const RepetitionRecord& record) {
   if (const auto share = value_of(record, "steal_share"); share && *share > kDisturbedPercent) {
     return fmt::format("a hypervisor took a CPU for {:.0f} % of the time", *share);
   }
-  if (value_of(record, "throttled_periods").value_or(0) > 0) return "a CPU quota stopped the run";
   return {};
 }
 

@@ -2,7 +2,8 @@
 // take one of each repetition and its retries: the first that was not disturbed or, where all were, the first.
 //
 // Threading: pure functions.
-// Invariants: the choice looks at what the host did and never at what was measured.
+// Invariants: the choice looks at what the host did and never at what was measured. It may favour short repetitions all the
+// same where a plan counts operations: a longer one meets more.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,7 @@ namespace violet::results {
 
 inline constexpr const char* kRetryOf = "retry_of";
 // An lcore that waited longer than this for its CPU, or a hypervisor that took more of one, in per cent of the time,
-// disturbed a repetition. A CPU quota that stopped it disturbed it as well.
+// disturbed a repetition. A CPU quota is a property of the host and no disturbance.
 inline constexpr const char* kCpuWaitShare = "cpu_wait_share";
 inline constexpr double kDisturbedPercent = 5;
 

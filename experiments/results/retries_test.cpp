@@ -53,7 +53,7 @@ TEST(Retries, SayWhatDisturbed) {
   record.metrics = {measured("steal_share", 12), measured("throttled_periods", 3)};
   EXPECT_EQ(what_disturbed(record), "a hypervisor took a CPU for 12 % of the time");
   record.metrics = {measured("throttled_periods", 3)};
-  EXPECT_EQ(what_disturbed(record), "a CPU quota stopped the run");
+  EXPECT_EQ(what_disturbed(record), "");
   record.metrics = {not_measured("throttled_periods", "no cgroup"),
                     not_measured(kCpuWaitShare, "not said")};
   EXPECT_EQ(what_disturbed(record), "");

@@ -108,7 +108,6 @@ void warn_about_memory(const RunData& a, const RunData& b, std::vector<std::stri
 }
 
 void warn_about_regimes(const RunData& a, const RunData& b, std::vector<std::string>& warnings) {
-  if (auto text = regimes_difference(a, b); !text.empty()) warnings.push_back(std::move(text));
   for (const RunData* run : {&a, &b}) {
     const std::string mixed = mixed_regimes_text(*run);
     if (!mixed.empty()) warnings.push_back(run->manifest.run_id + ": " + mixed);

@@ -47,6 +47,7 @@ bool is_compared(const Samples& samples) {
 void add_metrics(const CellData& cell, SampleSet& all) {
   for (const auto& [record, repetition] : counted_repetitions(cell)) {
     for (const Metric& metric : record->metrics) {
+      if (metric.name == kRetryOf) continue;  // A name and no measurement.
       Samples* samples = all.entry(metric.name, metric.unit, metric.better);
       if (samples == nullptr) continue;
       if (!metric.value) {

@@ -38,7 +38,7 @@ int last_cpu(const fs::path& thread) {
   return std::atoi(field.c_str());
 }
 
-// "nonvoluntary_ctxt_switches: 5"; a kernel without CONFIG_SCHEDSTATS still counts them.
+// "nonvoluntary_ctxt_switches: 5".
 std::uint64_t taken_off(const fs::path& thread) {
   std::ifstream file(thread / "status");
   for (std::string line; std::getline(file, line);) {

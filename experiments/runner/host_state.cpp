@@ -11,6 +11,7 @@
 
 #include "engine/base/types.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/statistics.hpp"
 
 namespace violet {
 namespace {
@@ -19,24 +20,41 @@ using results::measured;
 using results::Metric;
 using results::not_measured;
 
-constexpr unsigned kSpins = 8;           // The fastest counts.
-constexpr unsigned kBatches = 5;         // The median counts.
+constexpr unsigned kBatches = 5;         // Their median counts.
 constexpr unsigned kTripsOfBatch = 400;  // A batch outweighs the clock that times it.
+constexpr std::uint64_t kBatchPatienceNs = 2'000'000;
 constexpr std::uint64_t kPatienceNs = 50'000'000;
+// A core that slept takes some milliseconds to its full speed.
+constexpr std::uint64_t kWarmUpNs = 10'000'000;
+constexpr double kSteady = 1.02;
+constexpr unsigned kSpinsOfRound = 8;
 
+// Six chains: bound by what the core issues in a cycle, of which a busy sibling takes its part.
 double spin_once() {
-  std::uint64_t value = 1;
+  std::array<std::uint64_t, 6> values{1, 2, 3, 4, 5, 6};
   const Ticks start = now_ticks();
   for (unsigned i = 0; i < kSpinSteps; ++i) {
-    value = value * 6364136223846793005U + 1442695040888963407U;  // Knuth's MMIX generator.
-    asm volatile("" : "+r"(value));
+    for (std::uint64_t& value : values) {
+      value = value * 6364136223846793005U + 1442695040888963407U;  // Knuth's MMIX generator.
+      asm volatile("" : "+r"(value));
+    }
   }
   return static_cast<double>(now_ticks() - start) * ns_per_tick();
 }
 
-double fastest_spin() {
+double fastest_of_round() {
   double fastest = spin_once();
-  for (unsigned i = 1; i < kSpins; ++i) fastest = std::min(fastest, spin_once());
+  for (unsigned i = 1; i < kSpinsOfRound; ++i) fastest = std::min(fastest, spin_once());
+  return fastest;
+}
+
+double fastest_spin() {
+  const Ticks end = now_ticks() + ns_to_ticks(kWarmUpNs);
+  double fastest = fastest_of_round();
+  for (double last = fastest; now_ticks() < end; last = fastest) {
+    fastest = fastest_of_round();
+    if (last < fastest * kSteady && fastest < last * kSteady) break;
+  }
   return fastest;
 }
 
@@ -51,17 +69,22 @@ class PingPong {
   }
   void stop() { stop_.store(true, std::memory_order_relaxed); }
 
-  // Nanoseconds a trip; nothing when nobody answers before `deadline`.
+  // Nanoseconds a trip; nothing when an answer is missing at `deadline`. The next call waits for that one first.
   std::optional<double> trips(unsigned count, Ticks deadline) {
+    if (!answered(deadline)) return std::nullopt;
     const Ticks start = now_ticks();
     for (unsigned i = 0; i < count; ++i) {
       line_.store(++sent_, std::memory_order_release);  // partner: answer()'s acquire
       ++sent_;
-      for (unsigned looks = 1; line_.load(std::memory_order_acquire) != sent_; ++looks) {
-        if (looks % 1024 == 0 && now_ticks() > deadline) return std::nullopt;
-      }
+      if (!answered(deadline)) return std::nullopt;
     }
     return static_cast<double>(now_ticks() - start) * ns_per_tick() / count;
+  }
+  bool answered(Ticks deadline) const {
+    for (unsigned looks = 1; line_.load(std::memory_order_acquire) != sent_; ++looks) {
+      if (looks % 1024 == 0 && now_ticks() > deadline) return false;
+    }
+    return true;
   }
 
  private:
@@ -70,17 +93,19 @@ class PingPong {
   alignas(kCacheLine) std::uint64_t sent_ = 0;
 };
 
+// Of the batches in which nobody took either CPU away.
 std::optional<double> median_trip(PingPong& line) {
   const Ticks deadline = now_ticks() + ns_to_ticks(kPatienceNs);
-  std::array<double, kBatches> batches{};
-  if (!line.trips(kTripsOfBatch, deadline)) return std::nullopt;  // The other has begun.
-  for (double& batch : batches) {
-    const auto took = line.trips(kTripsOfBatch, deadline);
-    if (!took) return std::nullopt;
-    batch = *took;
+  std::vector<double> batches;
+  line.trips(1, deadline);  // The other has begun.
+  while (batches.size() < kBatches && now_ticks() < deadline && line.answered(deadline)) {
+    const Ticks patience = now_ticks() + ns_to_ticks(kBatchPatienceNs);
+    if (const auto took = line.trips(kTripsOfBatch, std::min(patience, deadline))) {
+      batches.push_back(*took);
+    }
   }
-  std::nth_element(batches.begin(), batches.begin() + kBatches / 2, batches.end());
-  return batches[kBatches / 2];
+  if (batches.empty()) return std::nullopt;
+  return results::median(batches);
 }
 
 void measure_ping_pong(Eal& eal, const CoreMap& cores, HostState& state) {
@@ -98,7 +123,8 @@ void measure_ping_pong(Eal& eal, const CoreMap& cores, HostState& state) {
   eal.join(1);
   if (!state.ping_pong_ns) {
     state.why_no_ping_pong =
-        fmt::format("CPU {} did not answer within {} ms", cores.engine, kPatienceNs / 1'000'000);
+        fmt::format("other programs had CPU {} or {}: no 400 trips in a row within {} ms",
+                    cores.guest, cores.engine, kPatienceNs / 1'000'000);
   }
 }
 
@@ -136,19 +162,16 @@ std::optional<std::uint64_t> steal_of(unsigned cpu, const std::filesystem::path&
   return std::nullopt;
 }
 
+// Of guest, engine and endpoint, as CoreMap::lcore_cpus() has them.
 struct Role {
-  const char* name;
   const char* before;
   const char* after;
 };
-constexpr Role kRoles[] = {{"guest", "spin_guest_before", "spin_guest_after"},
-                           {"engine", "spin_engine_before", "spin_engine_after"},
-                           {"endpoint", "spin_endpoint_before", "spin_endpoint_after"}};
+constexpr Role kRoles[] = {{"spin_guest_before", "spin_guest_after"},
+                           {"spin_engine_before", "spin_engine_after"},
+                           {"spin_endpoint_before", "spin_endpoint_after"}};
 
-Metric spin_metric(const char* name, const char* role, const HostState& state, std::size_t at) {
-  if (at >= state.cpus.size()) {
-    return not_measured(name, fmt::format("the {} has no lcore of its own", role));
-  }
+Metric spin_metric(const char* name, const HostState& state, std::size_t at) {
   const auto& spin = state.cpus[at].spin_ns;
   return spin ? measured(name, *spin) : not_measured(name, "its lcore could not be started");
 }
@@ -177,7 +200,8 @@ Metric steal_metric(const HostState& before, const HostState& after) {
     if (!before.cpus[i].steal || !after.cpus[i].steal) continue;
     const std::uint64_t last = *after.cpus[i].steal;
     const double took = static_cast<double>(last - std::min(last, *before.cpus[i].steal));
-    most = std::max(most.value_or(0), took / ticks_per_s / seconds);
+    // A tick may have begun long before.
+    most = std::max(most.value_or(0), took > 1 ? took / ticks_per_s / seconds : 0);
   }
   if (!most || !(seconds > 0)) return not_measured(kName, "the kernel counts no stolen time");
   return measured(kName, 100 * std::min(*most, 1.0));
@@ -194,8 +218,9 @@ HostState measure_host(Eal& eal, const CoreMap& cores, const HostPlaces& places)
   measure_ping_pong(eal, cores, state);
   unsigned lcore = 0;
   for (const unsigned cpu : cores.lcore_cpus()) {
-    state.cpus.push_back(cpu_state(cpu, places));
-    state.cpus.back().spin_ns = spin_of(eal, lcore++);
+    const auto spin_ns = spin_of(eal, lcore++);
+    state.cpus.push_back(cpu_state(cpu, places));  // A CPU that slept has a frequency of its own.
+    state.cpus.back().spin_ns = spin_ns;
   }
   state.at = now_ticks();
   return state;
@@ -204,9 +229,11 @@ HostState measure_host(Eal& eal, const CoreMap& cores, const HostPlaces& places)
 std::vector<Metric> host_metrics(const HostState& before, const HostState& after) {
   std::vector<Metric> metrics{ping_pong_metric("ping_pong_before", before),
                               ping_pong_metric("ping_pong_after", after)};
-  for (std::size_t i = 0; i < std::size(kRoles); ++i) {
-    metrics.push_back(spin_metric(kRoles[i].before, kRoles[i].name, before, i));
-    metrics.push_back(spin_metric(kRoles[i].after, kRoles[i].name, after, i));
+  // Endpoints without an lcore of their own have no spin either.
+  const std::size_t roles = std::min(before.cpus.size(), after.cpus.size());
+  for (std::size_t i = 0; i < std::min(roles, std::size(kRoles)); ++i) {
+    metrics.push_back(spin_metric(kRoles[i].before, before, i));
+    metrics.push_back(spin_metric(kRoles[i].after, after, i));
   }
   metrics.push_back(frequency_metric("frequency_before", before));
   metrics.push_back(frequency_metric("frequency_after", after));

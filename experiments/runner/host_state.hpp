@@ -1,9 +1,12 @@
-// A host state is what the CPUs of a repetition can do at one moment: how far apart the two that talk are, how fast
-// each computes, what a hypervisor took of them. It is measured right before and right after a repetition, while nothing
-// else of the run is at work, because the same cell may run ten times as fast on other cores, or on these an hour later.
+// A host state is what the CPUs of a repetition can do at one moment: how far apart the two that talk are, how
+// fast each computes, what a hypervisor took of them. It is measured before a repetition is set up and after it is
+// taken down, while nothing else of the run is at work, because the same cell may run ten times as fast on other
+// cores, or on these an hour later.
 //
-// Threading: measure_host() on the main lcore while the workers are free; it takes about a millisecond.
-// Limits: what happens between the two moments shows in cpu_wait.hpp and in the counters of switches.
+// Threading: measure_host() on the main lcore while the workers are free; it takes some milliseconds, and 50 more
+// where other programs have a CPU all the time.
+// Limits: what happens between the two moments shows in cpu_wait.hpp and in the counters of switches. A kernel that
+// is not told of stolen time counts 0.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +29,8 @@ struct HostPlaces {
 
 struct CpuState {
   unsigned cpu = 0;
-  // Nanoseconds of kSpinSteps dependent steps, the fastest of some: half the frequency, or a busy hyperthread beside it,
-  // shows here. Nothing: the lcore did not answer.
+  // Nanoseconds of kSpinSteps steps of arithmetic, the fastest of some: what the core can issue, at its frequency.
+  // Nothing: the lcore did not answer.
   std::optional<double> spin_ns;
   std::optional<double> megahertz;     // Nothing: the kernel does not say.
   std::optional<std::uint64_t> steal;  // Ticks that a hypervisor took so far. Nothing: not counted.

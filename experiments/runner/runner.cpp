@@ -144,7 +144,12 @@ class PlanRun {
     if (options_.resume.empty()) return {};
     VIOLET_TRY(const auto run, results::read_run(writer_.directory()));
     for (const auto& cell : run.cells) {
-      for (const auto& record : cell.repetitions) check_data(record, cell.cell.label);
+      for (const auto& record : cell.repetitions) {
+        check_data(record, cell.cell.label);
+        Takes& takes = takes_[{cell.cell.id, record.retry_of.value_or(record.repetition)}];
+        ++takes.measured;
+        takes.undisturbed = takes.undisturbed || results::what_disturbed(record).empty();
+      }
     }
     return {};
   }
@@ -210,13 +215,19 @@ class PlanRun {
 
   // False: stop here.
   bool run_step(const plans::Cell& cell, std::uint32_t repetition, double expected_s) {
-    if (writer_.finished().count({cell.id, repetition}) != 0) return true;
-    if (!run_take(cell, {repetition, repetition}, expected_s)) return false;
-    for (unsigned again = 0; again < options_.retry_disturbed && !disturbed_by_.empty(); ++again) {
-      log(fmt::format("{} #{} is repeated: {}", cell.label, repetition + 1, disturbed_by_));
+    Takes& takes = takes_[{cell.id, repetition}];
+    if (writer_.finished().count({cell.id, repetition}) == 0) {
+      if (!run_take(cell, {repetition, repetition}, expected_s)) return false;
+    }
+    // Retries from before a --resume count as well.
+    while (takes.measured > 0 && !takes.undisturbed && takes.measured <= options_.retry_disturbed) {
+      log(fmt::format("{} #{} is repeated, because the host disturbed it", cell.label,
+                      repetition + 1));
       ++steps_;
       progress_.add_step(expected_s);
+      const unsigned before = takes.measured;
       if (!run_take(cell, {next_free(cell.id), repetition}, expected_s)) return false;
+      if (takes.measured == before) break;  // It failed, which was said.
     }
     return true;
   }
@@ -231,7 +242,6 @@ class PlanRun {
   }
 
   bool run_take(const plans::Cell& cell, const Take& take, double expected_s) {
-    disturbed_by_.clear();
     if (interruption_.asked()) return interrupted();
     progress_.begin_step(fmt::format("{} {}", cell.label, take.text()), expected_s, cell.id,
                          take.number);
@@ -347,7 +357,9 @@ class PlanRun {
       record.retry_of = take.repeats;
       record.metrics.push_back(results::measured(results::kRetryOf, take.repeats + 1.0));
     }
-    disturbed_by_ = results::what_disturbed(record);
+    Takes& takes = takes_[{cell.id, take.repeats}];
+    ++takes.measured;
+    takes.undisturbed = takes.undisturbed || results::what_disturbed(record).empty();
     record.cell = cell.id;
     record.repetition = repetition;
     record.start_s = start_s;
@@ -429,7 +441,12 @@ class PlanRun {
   std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
   SegmentStatus status_;
   std::size_t steps_ = 0, steps_done_ = 0;
-  std::string disturbed_by_;  // What disturbed the last repetition; empty: nothing.
+  // Of a repetition of the plan and its retries, by cell and number.
+  struct Takes {
+    unsigned measured = 0;
+    bool undisturbed = false;
+  };
+  std::map<std::pair<std::string, std::uint32_t>, Takes> takes_;
   RunOutcome outcome_;
   std::optional<Error> broken_;  // Results could not be written.
 };

@@ -109,8 +109,11 @@ Status check_header(const FileHeader& header, const std::string& name) {
 }
 
 // Where the last whole block ends: a killed writer may have left an unfinished one behind it.
-Result<std::uint64_t> end_of_blocks(const std::filesystem::path& path) {
+Result<std::uint64_t> end_of_blocks(const std::filesystem::path& path, std::uint32_t run) {
   VIOLET_TRY(const EventTrace trace, EventTrace::open(path));
+  if (trace.info().run != 0 && run != 0 && trace.info().run != run) {
+    return fail("{}: this is the trace of another run", path.string());
+  }
   if (trace.blocks().empty()) return sizeof(FileHeader);
   const auto& last = trace.blocks().back();
   return last.offset + sizeof(BlockHeader) + last.count * sizeof(Event);
@@ -132,7 +135,7 @@ Result<EventTraceWriter> EventTraceWriter::open(const std::filesystem::path& pat
   if (::fstat(fd, &status) != 0) return fail("{}: {}", path.string(), std::strerror(errno));
   // Less than a header is a writer that was killed at once.
   if (static_cast<std::size_t>(status.st_size) >= sizeof(FileHeader)) {
-    VIOLET_TRY(const std::uint64_t end, end_of_blocks(path));
+    VIOLET_TRY(const std::uint64_t end, end_of_blocks(path, info.run));
     VIOLET_TRY(writer.cut_back(end));
     return writer;
   }
