@@ -4,8 +4,8 @@
 
 #include "datasets/trace_samples.hpp"
 #include "engine/base/rng.hpp"
-#include "experiments/strategies/strategy_rig.hpp"
 #include "experiments/workloads/guest.hpp"
+#include "experiments/workloads/rig_port_testing.hpp"
 #include "experiments/workloads/workloads.hpp"
 
 namespace violet::trace_replay_test {
@@ -14,33 +14,6 @@ namespace {
 using datasets::Trace;
 using datasets::TraceOp;
 using datasets::TraceRecord;
-
-// What a mock device translates.
-class RigPort final : public DmaPort {
- public:
-  RigPort(const StrategyRig& rig, EndpointId endpoint) : rig_(rig), endpoint_(endpoint) {}
-
-  std::size_t run(std::span<DmaOp> ops) override {
-    std::size_t good = 0;
-    for (DmaOp& op : ops) {
-      bool mapped = true;
-      for (std::uint64_t at = op.iova.value; at < op.iova.value + op.bytes; at = (at | 4095) + 1) {
-        mapped = mapped && probe({at}, op.access);
-      }
-      op.result = mapped ? DmaResult::kOk : DmaResult::kFaultMapping;
-      good += mapped ? 1 : 0;
-    }
-    return good;
-  }
-  bool probe(Iova iova, Access access) override {
-    return rig_.guest.device.translate(endpoint_, iova, access).has_value();
-  }
-  IotlbReaderStats stats() const override { return {}; }
-
- private:
-  const StrategyRig& rig_;
-  EndpointId endpoint_;
-};
 
 Trace trace_of(const std::vector<TraceRecord>& records) {
   auto trace =
