@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -14,20 +13,8 @@
 
 namespace violet::cli {
 
-// A message names files and labels, which others may have given.
-static std::string printable_lines(std::string_view text) {
-  std::string out;
-  for (;;) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    out += results::printable(text.substr(0, end));
-    if (end == text.size()) return out;
-    out += '\n';
-    text.remove_prefix(end + 1);
-  }
-}
-
 int complain(const Error& error) {
-  tell("violet: {}\n", printable_lines(error.message));
+  tell("violet: {}\n", results::printable_lines(error.message));
   switch (error.kind) {
     case ErrorKind::kUsage:
       return kUsage;

@@ -61,6 +61,7 @@ TEST(Width, KnowsUtf8) {
   EXPECT_EQ(first_columns("日本語", 5), "日本");
   EXPECT_EQ(first_columns("aé±x", 3), "aé±");
   EXPECT_EQ(printable("a\033[31mb\xff\n"), "a?[31mb??");
+  EXPECT_EQ(printable_lines("a\033\n\nb\xff\n"), "a?\n\nb?\n");
 }
 
 TEST(Width, NeverReadsPastAnyBytes) {

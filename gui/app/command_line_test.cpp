@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "engine/base/test_folder_testing.hpp"
+
 namespace violet::gui {
 namespace {
 
@@ -96,6 +98,22 @@ TEST(FindRun, ByPathNameBeginningAndLatest) {
   ASSERT_EQ(newest.size(), 2u);
   EXPECT_EQ(newest[0].filename(), "20260102T000000Z-demo-2b");
   fs::remove_all(runs);
+}
+
+// Qt has no name for such a path.
+TEST(FindRun, APathThatIsNotUtf8IsRefusedWithWhatToDo) {
+  const TestFolder folder;
+  const fs::path run = folder.path() / "run-\xff";
+  fs::create_directory(run);
+  for (const std::string& name : {run.string(), std::string("run-\xff"), std::string("run")}) {
+    const auto found = find_run(name, folder.path());
+    ASSERT_FALSE(found) << name;
+    EXPECT_EQ(found.error().kind, ErrorKind::kUsage);
+    EXPECT_NE(found.error().message.find("is not UTF-8"), std::string::npos)
+        << found.error().message;
+  }
+  fs::create_directory_symlink(run, folder.path() / "link");
+  EXPECT_EQ(*find_run("link", folder.path()), (folder.path() / "link").string());
 }
 
 }  // namespace
