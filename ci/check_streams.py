@@ -92,6 +92,14 @@ def problems(program, run, folder):
             yield f"{what}, nobody reads stdout: exit code {code}"
 
 
+def empty_variable(program, folder):
+    """An empty VIOLET_RUNS is none, as in a shell's ${VIOLET_RUNS:-...}."""
+    said = subprocess.run([program, "report", "nosuch"], capture_output=True, timeout=SECONDS, check=False,
+                          env=dict(os.environ, VIOLET_RUNS="", VIOLET_ROOT=folder)).stderr.decode()
+    if f"{folder}/runs" not in said:
+        yield f"violet report, with an empty VIOLET_RUNS: {said}"
+
+
 def finished(run):
     """A run whose report went nowhere has its results all the same."""
     return json.loads((run / "manifest.json").read_text(encoding="utf-8"))["outcome"] == "finished"
@@ -106,7 +114,7 @@ def main():
                 checkout.skip("a run lacks something here: ./violet doctor says what")
             sys.exit(f"the plan does not run: exit code {code}")
         run = (folder / "runs/latest").resolve()
-        found = list(problems(program, str(run), name))
+        found = list(problems(program, str(run), name)) + list(empty_variable(sys.argv[1], name))
         found += [f"{path}: not finished" for path in sorted((folder / "runs").iterdir())
                   if not path.is_symlink() and not finished(path)]
     for problem in found:

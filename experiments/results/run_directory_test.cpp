@@ -425,6 +425,13 @@ TEST_F(Damaged, ManifestsToo) {
   EXPECT_THAT(error(), HasSubstr("manifest.json: not a manifest"));
   std::ofstream(path) << R"({"schema": "violet.manifest", "version": 1, "run_id": 5})";
   EXPECT_THAT(error(), HasSubstr("manifest.json: "));
+  // Not 2^64 - 1.
+  for (const char* pointer : {"/seed", "/drop_counts/events"}) {
+    auto json = nlohmann::json::parse(good);
+    json[nlohmann::json::json_pointer(pointer)] = -1;
+    std::ofstream(path) << json.dump();
+    EXPECT_THAT(error(), HasSubstr("expected a whole number from 0, found -1")) << pointer;
+  }
   fs::remove(path);
   EXPECT_THAT(error(), HasSubstr("is this a run directory?"));
   EXPECT_FALSE(read_run("/nonexistent"));

@@ -100,6 +100,16 @@ TEST(FindRun, ByPathNameBeginningAndLatest) {
   fs::remove_all(runs);
 }
 
+TEST(RunsFolder, AnEmptyVariableIsNone) {
+  ::setenv("VIOLET_ROOT", "/root-of-it", 1);
+  ::setenv("VIOLET_RUNS", "", 1);
+  EXPECT_EQ(runs_folder(), "/root-of-it/runs");
+  ::setenv("VIOLET_RUNS", "/elsewhere", 1);
+  EXPECT_EQ(runs_folder(), "/elsewhere");
+  ::unsetenv("VIOLET_RUNS");
+  ::unsetenv("VIOLET_ROOT");
+}
+
 // Qt has no name for such a path.
 TEST(FindRun, APathThatIsNotUtf8IsRefusedWithWhatToDo) {
   const TestFolder folder;
