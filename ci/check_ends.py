@@ -209,13 +209,13 @@ class Case:
         if second is not None:
             time.sleep(0.1)
             process.send_signal(second)
-        before = process.poll()  # Signals before there is anything to end do what they always do.
         try:
             return self.end(process, SIGNALS_S)
         except Failure:
-            if before is None and process.returncode in (-first, -(second or first)):
-                if not self.runs.exists() or not any(self.runs.iterdir()):
-                    return 130
+            # Before there is anything to end signals do what they always do.
+            begun = self.runs.exists() and any(self.runs.iterdir())
+            if not begun and process.returncode in (-first, -(second or first)):
+                return 130
             raise
 
     def disturbed(self):
