@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <span>
@@ -23,7 +25,8 @@ constexpr std::uint64_t kMostLogBytes = std::uint64_t{256} << 20;
 
 Status put(std::string_view piece) {
   if (std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()) return {};
-  return fail("stdout could not be written");
+  end_where_nobody_reads();
+  return fail("stdout could not be written: {}", std::strerror(errno));
 }
 
 // Histogram logs are ASCII. Anything else could be meant for the terminal.

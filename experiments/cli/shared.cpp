@@ -44,14 +44,16 @@ std::string quoted(const std::string& word) {
   return out + "'";
 }
 
+void end_where_nobody_reads() {
+  if (errno != EPIPE) return;
+  restore_sigpipe();
+  std::raise(SIGPIPE);
+}
+
 int print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (written && std::fflush(stdout) == 0) return kOk;
-  if (errno ==
-      EPIPE) {  // `violet report | head`: its reader has seen enough, and nobody is to be told.
-    restore_sigpipe();
-    std::raise(SIGPIPE);
-  }
+  end_where_nobody_reads();
   tell("violet: stdout could not be written: {}\n", std::strerror(errno));
   return kRunFailed;
 }
