@@ -148,6 +148,7 @@ class Case:
             process.kill()
             process.communicate()
             raise Failure(f"did not end within {seconds} s") from None
+        self.said = (said.strip().splitlines() or [""])[-1]
         if process.returncode not in EXIT_CODES:
             raise Failure(f"exit code {process.returncode}: {said[-500:]}")
         if process.returncode == 1 and process.stderr is not None and not said.strip():
@@ -326,7 +327,8 @@ def main():
                       f"--seed {arguments.seed} --only {number}", flush=True)
             else:
                 codes[kind].append(code)
-                print(f"case {number}: {kind}, {code} ({time.monotonic() - began:.1f} s)", flush=True)
+                why = f": {case.said}" if code == 1 else ""
+                print(f"case {number}: {kind}, {code} ({time.monotonic() - began:.1f} s){why}", flush=True)
     for kind, seen in sorted(codes.items()):
         print(f"{kind}: " + ", ".join(f"{count} ended with {code}"
                                       for code, count in sorted(collections.Counter(seen).items())))
