@@ -189,6 +189,25 @@ TEST(TraceReplay, AListThatIsUnmappedInPartsIsMappedPieceByPiece) {
   EXPECT_EQ(whole.rig.guest.counters.maps, 1u);
 }
 
+// A device that wrote where it might only read is refused here, too, and that is no failure of ours.
+TEST(TraceReplay, WhatTheSourcesMappingsDoNotAllowIsSaid) {
+  const auto why = [](std::uint8_t mapped, std::uint8_t accessed) {
+    const Replay replay(
+        trace_of({record_of(TraceOp::kMap, 0, mapped), record_of(TraceOp::kAccess, 0, accessed),
+                  record_of(TraceOp::kUnmap, 0, mapped)}),
+        "strict");
+    return replay.workload->why_it_strays();
+  };
+  using datasets::kDeviceReads, datasets::kDeviceWrites;
+  EXPECT_STREQ(why(kDeviceReads, kDeviceWrites),
+               "the trace has accesses that its mappings do not allow");
+  EXPECT_STREQ(why(kDeviceWrites, kDeviceReads),
+               "the trace has accesses that its mappings do not allow");
+  EXPECT_EQ(why(kDeviceReads, kDeviceReads), nullptr);
+  EXPECT_EQ(why(kDeviceReads | kDeviceWrites, kDeviceWrites), nullptr);
+  EXPECT_EQ(why(0, kDeviceWrites), nullptr);
+}
+
 // An unmap waits for a device that takes its time; the call's lag is that of its begin.
 TEST(TraceReplay, TheLagOfACallThatWaitsIsRecordedOnce) {
   const std::vector<TraceRecord> records{record_of(TraceOp::kMap, 0, 3),
