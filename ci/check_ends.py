@@ -1,19 +1,28 @@
 #!/usr/bin/env python3
 """Everything ends: check_ends.py PROGRAM [--cases N] [--seed S] [--only CASE]
 
-Throws mutated logs, odd plans, extreme settings, and signals at any time at `import` and `run`. Each case must end within
-its deadline, with one of the documented exit codes, and without a stack trace; one that was asked to end by
-two signals within a few seconds. Everything follows from the seed: a failure prints the command that repeats it.
+Throws mutated logs, odd plans, extreme settings, and signals at any time at `import` and `run`, stops a run in the middle,
+takes its folder away and changes its terminal. Each case must end within its deadline, with one of the documented
+exit codes, and without a stack trace; one that was asked to end by two signals within a few seconds. What a plan
+refuses proves nothing of what ends: a case is drawn again until --dry-run takes it, and a kind of case of which none
+was taken is a failure of the check. Everything follows from the seed: a failure prints the command that repeats it.
 """
 import argparse
+import collections
+import fcntl
 import os
 import pathlib
+import pty
 import random
 import shlex
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -22,6 +31,9 @@ LOGS = sorted((ROOT / "datasets/golden").glob("*.log"))
 DEADLINE_S = 90      # Of a run of a tenth of a second on a machine that does much else.
 SIGNALS_S = 20       # The promise is two seconds; the rest is for that machine.
 EXIT_CODES = {0, 1, 2, 4, 130}
+REFUSED = 2
+DRAWS = 40           # Of one case, until it is taken.
+ENOUGH = 3           # Cases of a kind of which one has to be taken.
 STRATEGIES = ["strict", "lazy-percpu", "lazy-single", "bounce-dynamic", "optimistic", "direct", "off"]
 PLACEMENTS = ["samecore", "kick-thread", "sidecore"]
 SHORT = ["run.repetitions=1", "run.warmup_s=0.01", "run.duration_s=0.1", "cores.allow_oversubscribed=true"]
@@ -120,24 +132,26 @@ class Failure(Exception):
 class Case:
     def __init__(self, program, folder, rng):
         self.program, self.folder, self.rng = program, folder, rng
-        self.environment = dict(os.environ, VIOLET_RUNS=str(folder / "runs"))
+        self.runs = folder / "runs"
+        self.environment = dict(os.environ, VIOLET_RUNS=str(self.runs))
 
-    def start(self, *arguments):
+    def start(self, *arguments, stderr=subprocess.PIPE):
         self.command = [str(self.program), *arguments]
-        return subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, env=self.environment)
+        return subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+                                env=self.environment)
 
     def end(self, process, seconds):
         """The exit code, which must be one of the documented ones."""
         try:
-            said = process.communicate(timeout=seconds)[1].decode(errors="replace")
+            said = (process.communicate(timeout=seconds)[1] or b"").decode(errors="replace")
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             raise Failure(f"did not end within {seconds} s") from None
+        self.said = (said.strip().splitlines() or [""])[-1]
         if process.returncode not in EXIT_CODES:
             raise Failure(f"exit code {process.returncode}: {said[-500:]}")
-        if process.returncode == 1 and not said.strip():
+        if process.returncode == 1 and process.stderr is not None and not said.strip():
             raise Failure("exit code 1 without a word")
         return process.returncode
 
@@ -149,30 +163,45 @@ class Case:
             return mutated(self.rng, small_log(self.rng))
         return mutated(self.rng, self.rng.choice(LOGS).read_text(encoding="latin-1").splitlines())
 
-    def replay(self):
+    def accepted(self, draw):
+        """Pairs of settings that a dry run takes, or the last ones that it did not; None where there are none."""
+        for _ in range(DRAWS):
+            pairs = draw()
+            if pairs is None:
+                continue
+            if self.end(self.start("run", "smoke", "--dry-run", *self.settings(*pairs)), DEADLINE_S) != REFUSED:
+                break
+        return pairs
+
+    def imported(self):
+        """The settings of a replay of some log; None: it is no log of mappings."""
         path = self.folder / "a.log"
         path.write_text("\n".join(self.log()) + "\n", encoding="latin-1")
-        imported = self.end(self.start("import", str(path), "--out", str(self.folder), "--name", "t",
-                                       "--max-broken", "100%"), DEADLINE_S)
-        if imported != 0:
-            return "not imported"
+        if self.end(self.start("import", str(path), "--out", str(self.folder), "--name", "t", "--max-broken", "100%"),
+                    DEADLINE_S) != 0:
+            return None
         pairs = [f"workload=trace:{self.folder}/t.vtrace", f"strategy={self.rng.choice(STRATEGIES)}",
                  f"placement={self.rng.choice(PLACEMENTS)}", *SHORT]
         if self.rng.random() < 0.4:
             pairs += ["pace=paced", f"pace_scale={self.rng.choice([0.001, 1, 1000])}"]
-        return f"replayed, {self.end(self.start('run', 'smoke', *self.settings(*pairs)), DEADLINE_S)}"
+        return pairs
 
     def extremes(self):
         keys = self.rng.sample(sorted(SETTINGS), self.rng.randrange(1, 9))
         return [f"{key}={self.rng.choice(SETTINGS[key])}" for key in keys]
 
-    def settings_run(self):
-        pairs = self.extremes() + SHORT
-        return f"ran, {self.end(self.start('run', 'smoke', *self.settings(*pairs)), DEADLINE_S)}"
+    def replayed(self):
+        pairs = self.accepted(self.imported)
+        return REFUSED if pairs is None else self.end(self.start("run", "smoke", *self.settings(*pairs)), DEADLINE_S)
+
+    def ran(self):
+        pairs = self.accepted(lambda: self.extremes() + SHORT)
+        return self.end(self.start("run", "smoke", *self.settings(*pairs)), DEADLINE_S)
 
     def signalled(self):
-        pairs = [*self.extremes(), "run.repetitions=3", "run.warmup_s=0", "cores.allow_oversubscribed=true",
-                 self.rng.choice(["run.operations=1000000000", "run.duration_s=600"])]
+        endless = self.rng.choice(["run.operations=1000000000", "run.duration_s=600"])
+        pairs = self.accepted(lambda: [*self.extremes(), "run.repetitions=3", "run.warmup_s=0",
+                                       "cores.allow_oversubscribed=true", endless])
         process = self.start("run", "smoke", *self.settings(*pairs))
         time.sleep(self.rng.random() * 1.5)
         first, second = self.rng.choice([(signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM),
@@ -181,17 +210,65 @@ class Case:
         if second is not None:
             time.sleep(0.1)
             process.send_signal(second)
-        before = process.poll()  # Signals before there is anything to end do what they always do.
         try:
-            return f"signalled, {self.end(process, SIGNALS_S)}"
+            return self.end(process, SIGNALS_S)
         except Failure:
-            if before is None and process.returncode in (-first, -(second or first)):
-                runs = self.folder / "runs"
-                if not runs.exists() or not any(runs.iterdir()):
-                    return "signalled before it began"
+            # Before there is anything to end signals do what they always do.
+            begun = self.runs.exists() and any(self.runs.iterdir())
+            if not begun and process.returncode in (-first, -(second or first)):
+                return 130
             raise
 
-    def plan(self):
+    def disturbed(self):
+        """Nothing is wrong with the run: what happens around it is."""
+        return self.rng.choice([self.stopped, self.without_its_folder, self.on_a_terminal])()
+
+    def wait_for_run(self, process):
+        while process.poll() is None and not list(self.runs.glob("*/live.json")):
+            time.sleep(0.01)
+
+    def expect_whole(self, code):
+        if code != 0:
+            raise Failure(f"exit code {code} of a run with which nothing was wrong")
+        return code
+
+    def stopped(self):
+        process = self.start("run", "smoke", *self.settings(*SHORT))
+        self.wait_for_run(process)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGCONT)
+        return self.expect_whole(self.end(process, DEADLINE_S))
+
+    def without_its_folder(self):
+        process = self.start("run", "smoke", *self.settings(*SHORT))
+        self.wait_for_run(process)
+        for run in self.runs.iterdir():
+            if run.is_dir() and not run.is_symlink():
+                shutil.rmtree(run, ignore_errors=True)
+        code = self.end(process, DEADLINE_S)
+        if code == 0 and not (self.runs / "latest" / "results.sqlite").exists():
+            raise Failure("success was said, and there are no results")
+        return code
+
+    def on_a_terminal(self):
+        """Of any size, which changes all the time."""
+        ours, theirs = pty.openpty()
+        shown = threading.Thread(target=drain, args=(ours,))
+        process = self.start("run", "smoke", "--progress", "always", *self.settings(*SHORT), stderr=theirs)
+        os.close(theirs)
+        shown.start()
+        for _ in range(50):
+            rows, columns = self.rng.choice([0, 1, 24, 65535]), self.rng.choice([0, 1, 2, 80, 65535])
+            fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            process.send_signal(signal.SIGWINCH)
+            time.sleep(0.01)
+        code = self.end(process, DEADLINE_S)
+        shown.join()
+        os.close(ours)
+        return self.expect_whole(code)
+
+    def planned(self):
         """A bundled plan with some of its bytes changed, or one of nothing but keys."""
         text = bytearray(self.rng.choice(sorted((ROOT / "experiments/plans").glob("*.toml"))).read_bytes())
         for _ in range(self.rng.randrange(1, 6)):
@@ -203,11 +280,29 @@ class Case:
                                               "v = " + "{a=" * depth]).encode())
         path = self.folder / "odd plan.toml"
         path.write_bytes(text)
-        return f"planned, {self.end(self.start('run', str(path), '--dry-run'), DEADLINE_S)}"
+        return self.end(self.start("run", str(path), "--dry-run"), DEADLINE_S)
+
+    KINDS = {"replayed": 4, "ran": 3, "signalled": 2, "planned": 2, "disturbed": 1}
 
     def run(self):
-        kinds = [(self.replay, 4), (self.settings_run, 3), (self.signalled, 2), (self.plan, 2)]
-        return self.rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]()
+        """The kind of case, and its exit code."""
+        kind = self.rng.choices(list(self.KINDS), list(self.KINDS.values()))[0]
+        return kind, getattr(self, kind)()
+
+
+def drain(terminal):
+    """Reads until nobody has it open for writing."""
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        pass
+
+
+def idle_kinds(codes):
+    """Kinds of which nothing ran, in enough cases: what they throw is refused, and holds nothing."""
+    return sorted(kind for kind, seen in codes.items()
+                  if kind != "planned" and len(seen) >= ENOUGH and set(seen) == {REFUSED})
 
 
 def main():
@@ -218,19 +313,28 @@ def main():
     parser.add_argument("--only", type=int, help="one case, by its number")
     arguments = parser.parse_args()
     failures = 0
+    codes = collections.defaultdict(list)
     for number in range(arguments.cases) if arguments.only is None else [arguments.only]:
         with tempfile.TemporaryDirectory(prefix="violet-ends-") as folder:
             case = Case(arguments.program.resolve(), pathlib.Path(folder),
                         random.Random(arguments.seed * 1_000_003 + number))
             began = time.monotonic()
             try:
-                how = case.run()
+                kind, code = case.run()
             except Failure as failure:
                 failures += 1
                 print(f"case {number}: {failure}\n  {shlex.join(case.command)}\n  again: {shlex.join(sys.argv[:2])} "
                       f"--seed {arguments.seed} --only {number}", flush=True)
             else:
-                print(f"case {number}: {how} ({time.monotonic() - began:.1f} s)", flush=True)
+                codes[kind].append(code)
+                why = f": {case.said}" if code == 1 else ""
+                print(f"case {number}: {kind}, {code} ({time.monotonic() - began:.1f} s){why}", flush=True)
+    for kind, seen in sorted(codes.items()):
+        print(f"{kind}: " + ", ".join(f"{count} ended with {code}"
+                                      for code, count in sorted(collections.Counter(seen).items())))
+    for kind in idle_kinds(codes):
+        failures += 1
+        print(f"every case that was {kind} was refused: nothing of it ran, and nothing is shown")
     return 1 if failures else 0
 
 

@@ -195,7 +195,7 @@ def readers(program, gui, run, out):
     if gui.exists():
         for view in ("churn", "compare", "latency", "experiment"):
             yield [str(gui), "--render", view, "--out", out, run], codes
-        yield [str(gui), "--live", "--render", "churn", "--out", out, run], {1, 2}
+        yield [str(gui), "--render", "churn", "--out", out, "--live", run], {1}
 
 
 def look(command, codes, environment):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A run that dies, or whose disk fails, at any call: check_hostile.py PROGRAM SHIM [--all] [--seed N]
+"""A run that dies, or whose disk fails, at any call: check_hostile.py PROGRAM SHIM [--all [--part K/N]] [--seed N]
 
 SHIM is ci/hostile/hostile_calls.cpp as a library. The calls of one run that change files below its folder are counted;
 then, at a sample of them or at all, the process is killed, killed in the middle of what it writes, or gets ENOSPC or
@@ -120,11 +120,21 @@ def attack(program, folder, fault, call):
         check_resumes(program, folder, run, before)
 
 
+def part(text):
+    """"2/4": the second of four."""
+    number, of = (int(word) for word in text.split("/"))
+    if not 1 <= number <= of:
+        raise ValueError
+    return number - 1, of
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("shim")
     parser.add_argument("--all", action="store_true", help="every call, not a sample")
+    parser.add_argument("--part", type=part, default=(0, 1), metavar="K/N",
+                        help="with --all, every Nth call from the Kth on: what one machine of several does")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
     chooser = random.Random(arguments.seed)
@@ -145,7 +155,8 @@ def main():
             sys.exit("the calls are not seen: the shim is not what it should be")
         for fault, sample in SAMPLE.items():
             every = range(1, calls + 1)
-            for call in every if arguments.all else sorted(chooser.sample(every, sample)):
+            first, step = arguments.part
+            for call in every[first::step] if arguments.all else sorted(chooser.sample(every, sample)):
                 folder = scratch / f"{fault}-{call}"
                 folder.mkdir()
                 try:
@@ -155,6 +166,7 @@ def main():
                     print(failures[-1], flush=True)
                     continue
                 shutil.rmtree(folder)
+            print(f"{fault}: done", flush=True)
     if failures:
         sys.exit(f"{len(failures)} failures; again: check_hostile.py ... --seed {arguments.seed}")
 

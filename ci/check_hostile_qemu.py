@@ -38,12 +38,12 @@ class Guest:
         command = [program, "guest", "run", "--kernel", str(kernel), "--timeout", str(timeout), *arguments]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def signal_when_begun(self):
+    def signal_when_begun(self, number):
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end and self.process.poll() is None:
             children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
             if children.read_text(encoding="ascii").split():
-                self.process.send_signal(signal.SIGINT)
+                self.process.send_signal(number)
                 return
             time.sleep(0.02)
 
@@ -85,11 +85,12 @@ def check_noanswers(program, scratch, harm):
 
 def check_silent(program, scratch, harm):
     expect(Guest(program, scratch, harm, timeout=2).end(FAILED)[0], b"timeout")
-    told_to_end = scratch / "told"
-    told_to_end.mkdir()
-    guest = Guest(program, told_to_end, harm, timeout=600)
-    guest.signal_when_begun()
-    guest.end(INTERRUPTED)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        told_to_end = scratch / number.name
+        told_to_end.mkdir()
+        guest = Guest(program, told_to_end, harm, timeout=600)
+        guest.signal_when_begun(number)
+        guest.end(INTERRUPTED)
 
 
 def check_console_utf8(program, scratch, harm):

@@ -4,6 +4,7 @@
 A table whose first column is headed "file" names files of its README's folder, with or without their endings
 ("life_table, life_tracker", "`table.*`"); every name must be a file there. A table headed "room" names every
 room below its README's folder and nothing else. A room is a folder given to violet_room() in CMakeLists.txt.
+Seeds of a fuzzer x_fuzz.cpp lie in corpus/x beside it: other folders in corpus/ are seeds that nobody is given.
 """
 import pathlib
 import re
@@ -59,10 +60,20 @@ def check_rooms(folder, prefix, rooms, text):
         yield 1, f"the room {prefix}{room} is not in the table of rooms"
 
 
+def check_seeds(files):
+    """`files`: names of the tree."""
+    for name in sorted({pathlib.PurePosixPath(*path.parts[:-1]) for path in map(pathlib.PurePosixPath, files)
+                        if len(path.parts) > 2 and path.parts[-3] == "corpus"}):
+        fuzzer = name.parent.parent / f"{name.name}_fuzz.cpp"
+        if str(fuzzer) not in files:
+            yield str(name), 1, f"seeds of no fuzzer: there is no {fuzzer}"
+
+
 def check_tree(root):
     rooms = ROOM.findall(re.sub(r"#.*", "", (root / "CMakeLists.txt").read_text(encoding="utf-8")))
-    problems = []
-    for name in checkout.tracked_files(root):
+    files = checkout.tracked_files(root)
+    problems = list(check_seeds(set(files)))
+    for name in files:
         path = pathlib.PurePosixPath(name)
         if path.name != "README.md" or len(path.parts) == 1:
             continue

@@ -37,6 +37,11 @@ class RoomsTest(unittest.TestCase):
         self.assertEqual(self.findings(ROOMS.replace("| sim | b |\n", ""), FILES),
                          ["the room engine/sim is not in the table of rooms"])
 
+    def test_seeds_are_of_a_fuzzer(self):
+        files = {"a/x_fuzz.cpp", "a/corpus/x/1", "a/corpus/y/1", "a/corpus/y/2"}
+        self.assertEqual(list(check_rooms.check_seeds(files)),
+                         [("a/corpus/y", 1, "seeds of no fuzzer: there is no a/y_fuzz.cpp")])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -20,6 +20,12 @@ bool BlockModel::dma(Iova iova, std::uint32_t bytes, Access access, void* buffer
   return good;
 }
 
+bool BlockModel::dma_on_ring(Iova iova, std::size_t bytes, Access access, void* buffer) {
+  const bool good = dma(iova, static_cast<std::uint32_t>(bytes), access, buffer);
+  if (!good) ring_errors_.add();
+  return good;
+}
+
 unsigned BlockModel::poll(unsigned budget) {
   const unsigned count = fetch(budget);
   for (unsigned i = 0; i < count; ++i) {
@@ -38,15 +44,14 @@ unsigned BlockModel::fetch(unsigned budget) {
   const std::uint32_t count =
       std::min({posted, entries_ - slot, std::uint32_t{budget}, std::uint32_t{kBurst}});
   const Iova at{submission_.value + slot * sizeof(BlockCommand)};
-  const auto bytes = static_cast<std::uint32_t>(count * sizeof(BlockCommand));
-  return dma(at, bytes, Access::kRead, commands_.data()) ? count : 0;
+  const std::size_t bytes = count * sizeof(BlockCommand);
+  return dma_on_ring(at, bytes, Access::kRead, commands_.data()) ? count : 0;
 }
 
 void BlockModel::complete(unsigned count) {
   const std::uint32_t slot = head_ & (entries_ - 1);
   const Iova at{completion_.value + slot * sizeof(BlockCompletion)};
-  dma(at, static_cast<std::uint32_t>(count * sizeof(BlockCompletion)), Access::kWrite,
-      completions_.data());
+  dma_on_ring(at, count * sizeof(BlockCompletion), Access::kWrite, completions_.data());
   head_ += count;
   completed_.write(head_);
 }

@@ -60,6 +60,7 @@ class BlockModel final : public EndpointModel {
 
   unsigned poll(unsigned budget) override;
   std::uint64_t dma_errors() const override { return dma_errors_.value(); }
+  std::uint64_t ring_errors() const override { return ring_errors_.value(); }
 
  private:
   static constexpr unsigned kBurst = 32;
@@ -72,6 +73,7 @@ class BlockModel final : public EndpointModel {
   bool gather(const BlockCommand& command, unsigned& ops);
   void complete(unsigned count);
   bool dma(Iova iova, std::uint32_t bytes, Access access, void* buffer);
+  bool dma_on_ring(Iova iova, std::size_t bytes, Access access, void* buffer);
 
   DmaPort& port_;
   std::vector<std::byte> disk_;
@@ -86,6 +88,7 @@ class BlockModel final : public EndpointModel {
   std::array<protocol::le64, kMaxPages> list_{};
   std::array<DmaOp, kMaxPages> ops_{};
   Counter dma_errors_;
+  Counter ring_errors_;
 };
 
 }  // namespace violet

@@ -21,6 +21,9 @@ class EndpointModel {
   virtual unsigned poll(unsigned budget) = 0;
   // DMA operations that did not end in kOk.
   virtual std::uint64_t dma_errors() const = 0;
+  // Those of them that were to its driver's rings. After one of these what was posted may never be answered, and
+  // nobody should wait for it.
+  virtual std::uint64_t ring_errors() const { return 0; }
 };
 
 // A register that one side writes and the other reads. The writer's release publishes what it wrote

@@ -126,6 +126,26 @@ TEST(NicModel, AFaultingBufferIsReportedInItsDescriptorOnly) {
   EXPECT_EQ(nic.dma_errors(), 1u);
 }
 
+// Whoever waits for its completions has to know.
+TEST(NicModel, AccessesToItsRingThatFailAreToldFromThoseToBuffers) {
+  FlatPort port;
+  NicModel nic(port);
+  nic.set_rx_ring({{kRing}, 8});
+  post(port, 0, kBuffers, 2048);
+  port.faulting_pages.insert(kBuffers / 4096);
+  nic.post_rx(1);
+  nic.poll(32);
+  EXPECT_EQ(nic.dma_errors(), 1u);
+  EXPECT_EQ(nic.ring_errors(), 0u);
+  EXPECT_EQ(nic.rx_completed(), 1u);
+  port.faulting_pages.insert(kRing / 4096);
+  nic.post_rx(2);
+  nic.poll(32);
+  EXPECT_EQ(nic.dma_errors(), 2u);
+  EXPECT_EQ(nic.ring_errors(), 1u);
+  EXPECT_EQ(nic.rx_completed(), 1u);
+}
+
 TEST(NicModel, TransmitNoticesWrongData) {
   FlatPort port;
   NicModel nic(port);
@@ -204,6 +224,20 @@ TEST_F(Block, AFaultCompletesWithAnErrorAndTheQueueGoesOn) {
   EXPECT_EQ(run(BlockOpcode::kRead, 4096, 0, 0x20000), BlockStatus::kDataTransferError);
   EXPECT_EQ(run(BlockOpcode::kRead, 4096, 0, 0x30000), BlockStatus::kGood);
   EXPECT_EQ(block.dma_errors(), 1u);
+}
+
+TEST_F(Block, AccessesToItsRingsThatFailAreToldFromThoseToBuffers) {
+  port.faulting_pages.insert(0x20);
+  EXPECT_EQ(run(BlockOpcode::kRead, 4096, 0, 0x20000), BlockStatus::kDataTransferError);
+  EXPECT_EQ(block.ring_errors(), 0u);
+  port.faulting_pages.insert(kCompletion / 4096);
+  block.submit(next + 1);
+  EXPECT_EQ(block.poll(8), 1u);  // Done, and nobody is told.
+  EXPECT_EQ(block.ring_errors(), 1u);
+  port.faulting_pages.insert(kSubmission / 4096);
+  block.submit(next + 2);
+  EXPECT_EQ(block.poll(8), 0u);
+  EXPECT_EQ(block.ring_errors(), 2u);
 }
 
 // The record of a probe of `iova`. One that is preempted on the way is dropped and counted: again.

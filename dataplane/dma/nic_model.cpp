@@ -16,6 +16,12 @@ std::size_t NicModel::run(unsigned count) {
   return good;
 }
 
+bool NicModel::run_on_ring() {
+  const bool good = run(1) == 1;
+  if (!good) ring_errors_.add();
+  return good;
+}
+
 unsigned NicModel::fetch(Channel& channel, unsigned budget) {
   const std::uint32_t posted = channel.tail.read() - channel.head;
   const std::uint32_t slot = channel.head & (channel.ring.size - 1);
@@ -27,8 +33,8 @@ unsigned NicModel::fetch(Channel& channel, unsigned budget) {
              .access = Access::kRead,
              .buffer = reinterpret_cast<std::byte*>(descriptors_.data()),
              .result = DmaResult::kOk};
-  // A ring that cannot be read is not retried here: the driver sees no progress and says so.
-  return run(1) == 1 ? count : 0;
+  // A ring that cannot be read is not retried here: the driver sees no progress.
+  return run_on_ring() ? count : 0;
 }
 
 void NicModel::write_back(Channel& channel, unsigned count) {
@@ -38,7 +44,7 @@ void NicModel::write_back(Channel& channel, unsigned count) {
              .access = Access::kWrite,
              .buffer = reinterpret_cast<std::byte*>(descriptors_.data()),
              .result = DmaResult::kOk};
-  run(1);
+  run_on_ring();
   channel.head += count;
   channel.completed.write(channel.head);
 }

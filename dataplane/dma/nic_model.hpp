@@ -57,6 +57,7 @@ class NicModel final : public EndpointModel {
 
   unsigned poll(unsigned budget) override;
   std::uint64_t dma_errors() const override { return dma_errors_.value(); }
+  std::uint64_t ring_errors() const override { return ring_errors_.value(); }
   // Packets sent whose stamp was not the next in sequence: transmit data was wrong.
   std::uint64_t tx_data_errors() const { return tx_data_errors_.value(); }
 
@@ -76,6 +77,7 @@ class NicModel final : public EndpointModel {
   unsigned receive(unsigned budget);
   unsigned transmit(unsigned budget);
   std::size_t run(unsigned count);
+  bool run_on_ring();  // The first of ops_.
 
   DmaPort& port_;
   Channel rx_;
@@ -87,6 +89,7 @@ class NicModel final : public EndpointModel {
   std::array<DmaOp, kBurst> ops_{};
   std::vector<std::byte> packets_;  // kBurst buffers of kMaxPacket bytes.
   Counter dma_errors_;
+  Counter ring_errors_;
   Counter tx_data_errors_;
 };
 

@@ -21,6 +21,7 @@
 #include "engine/base/check.hpp"
 #include "engine/base/files.hpp"
 #include "engine/base/huge_pages.hpp"
+#include "engine/base/scratch_folder.hpp"
 
 namespace violet {
 namespace {
@@ -128,16 +129,13 @@ class RuntimeFolder {
  public:
   RuntimeFolder() {
     if (const char* before = std::getenv(kVariable)) before_ = before;
-    std::error_code error;
-    auto name = (std::filesystem::temp_directory_path(error) / "violet-eal-XXXXXX").string();
-    if (error || ::mkdtemp(name.data()) == nullptr) return;
-    path_ = name;
-    ::setenv(kVariable, path_.c_str(), 1);
+    auto made = ScratchFolder::make("eal");
+    if (!made) return;
+    folder_.emplace(*std::move(made));
+    ::setenv(kVariable, folder_->path().c_str(), 1);
   }
   ~RuntimeFolder() {
-    if (path_.empty()) return;
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    if (!folder_) return;
     if (before_) {
       ::setenv(kVariable, before_->c_str(), 1);
     } else {
@@ -151,7 +149,7 @@ class RuntimeFolder {
   static constexpr const char* kVariable = "RUNTIME_DIRECTORY";  // Read by EAL before its default.
 
   std::optional<std::string> before_;
-  std::string path_;
+  std::optional<ScratchFolder> folder_;
 };
 
 int run_body(void* argument) {

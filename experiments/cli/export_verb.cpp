@@ -1,10 +1,16 @@
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "engine/base/files.hpp"
@@ -19,21 +25,35 @@ constexpr std::uint64_t kMostLogBytes = std::uint64_t{256} << 20;
 
 Status put(std::string_view piece) {
   if (std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()) return {};
-  return fail("stdout could not be written");
+  end_where_nobody_reads();
+  return fail("stdout could not be written: {}", std::strerror(errno));
+}
+
+// Histogram logs are ASCII. Anything else could be meant for the terminal.
+bool is_of_a_log(char byte) {
+  return (byte >= ' ' && byte <= '~') || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
 // What is printed of a file of a run: a file that its maker could read himself, and that ends.
 Status put_log(const std::filesystem::path& log) {
   VIOLET_TRY(const FileDescriptor file, open_regular_file(log, Links::kRefused));
-  std::vector<std::byte> piece(1 << 16);
+  const auto too_long = [&] {
+    return fail("{}: longer than {} MiB: no histogram log", log.string(), kMostLogBytes >> 20);
+  };
+  struct stat status {};
+  if (::fstat(file.get(), &status) == 0 &&
+      static_cast<std::uint64_t>(status.st_size) > kMostLogBytes) {
+    return too_long();
+  }
+  std::string piece(1 << 16, '\0');
   for (std::uint64_t at = 0;;) {
-    const std::size_t got = read_at(file.get(), at, piece);
+    const std::size_t got = read_at(file.get(), at, std::as_writable_bytes(std::span(piece)));
     if (got == 0) return {};
     at += got;
-    if (at > kMostLogBytes) {
-      return fail("{}: longer than {} MiB: no histogram log", log.string(), kMostLogBytes >> 20);
-    }
-    VIOLET_TRY(put({reinterpret_cast<const char*>(piece.data()), got}));
+    if (at > kMostLogBytes) return too_long();  // It grew.
+    const auto end = piece.begin() + static_cast<std::ptrdiff_t>(got);
+    std::replace_if(piece.begin(), end, std::not_fn(is_of_a_log), '?');
+    VIOLET_TRY(put(std::string_view(piece).substr(0, got)));
   }
 }
 

@@ -1,15 +1,14 @@
 // guest run: boots a real Linux whose IOMMU is the engine, and says what it saw and what was counted.
 #include <fmt/core.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "datasets/importers.hpp"
+#include "engine/base/scratch_folder.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/linux_guest.hpp"
 #include "experiments/linux_guest/qemu_guest.hpp"
@@ -52,33 +51,23 @@ class Folder {
     if (!keep.empty()) {
       fs::create_directories(keep, error);
       if (error) return fail(ErrorKind::kEnvironment, "{}: {}", keep, error.message());
-      return Folder(keep, false);
+      return Folder(keep, std::nullopt);
     }
-    const fs::path temporary = fs::temp_directory_path(error);
-    if (error) return fail(ErrorKind::kEnvironment, "no temporary folder: {}", error.message());
-    std::string name = (temporary / "violet-guest-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      return fail(ErrorKind::kEnvironment, "{}: {}", name, std::strerror(errno));
-    }
-    return Folder(std::move(name), true);
+    VIOLET_TRY(auto ours, ScratchFolder::make("guest"));
+    return Folder(ours.path().string(), std::move(ours));
   }
-  ~Folder() { remove_ours(); }
   void remove_ours() const {
-    std::error_code error;
-    if (ours_) fs::remove_all(path_, error);
+    if (ours_) ours_->remove();
   }
-  Folder(Folder&& other) noexcept
-      : path_(std::move(other.path_)), ours_(std::exchange(other.ours_, false)) {}
-  Folder& operator=(Folder&&) = delete;
-  Folder& operator=(const Folder&) = delete;
 
   const std::string& path() const { return path_; }
 
  private:
-  Folder(std::string path, bool ours) : path_(std::move(path)), ours_(ours) {}
+  Folder(std::string path, std::optional<ScratchFolder> ours)
+      : path_(std::move(path)), ours_(std::move(ours)) {}
 
   std::string path_;
-  bool ours_;
+  std::optional<ScratchFolder> ours_;
 };
 
 // Empty: the mirror.

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -14,20 +13,8 @@
 
 namespace violet::cli {
 
-// A message names files and labels, which others may have given.
-static std::string printable_lines(std::string_view text) {
-  std::string out;
-  for (;;) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    out += results::printable(text.substr(0, end));
-    if (end == text.size()) return out;
-    out += '\n';
-    text.remove_prefix(end + 1);
-  }
-}
-
 int complain(const Error& error) {
-  tell("violet: {}\n", printable_lines(error.message));
+  tell("violet: {}\n", results::printable_lines(error.message));
   switch (error.kind) {
     case ErrorKind::kUsage:
       return kUsage;
@@ -58,14 +45,16 @@ std::string quoted(const std::string& word) {
   return out + "'";
 }
 
+void end_where_nobody_reads() {
+  if (errno != EPIPE) return;
+  restore_sigpipe();
+  std::raise(SIGPIPE);
+}
+
 int print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (written && std::fflush(stdout) == 0) return kOk;
-  if (errno ==
-      EPIPE) {  // `violet report | head`: its reader has seen enough, and nobody is to be told.
-    restore_sigpipe();
-    std::raise(SIGPIPE);
-  }
+  end_where_nobody_reads();
   tell("violet: stdout could not be written: {}\n", std::strerror(errno));
   return kRunFailed;
 }

@@ -176,6 +176,9 @@ std::string quoted(const std::string& word);
 int complain(const Error& error);
 // Prints to stdout; exit code kOk, or kRunFailed when stdout is gone.
 int print(const std::string& text);
+// After a failed write to stdout: where its reader went away, as that of `violet report | head`, the process ends by
+// SIGPIPE, and nobody is told.
+void end_where_nobody_reads();
 // A run by its path, its name below runs/, a unique beginning of one, or "latest".
 Result<std::string> find_run(const Places& places, const std::string& name);
 

@@ -15,6 +15,7 @@
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/hdr/hdr_log.hpp"
+#include "experiments/results/report.hpp"
 #include "experiments/results/sqlite.hpp"
 
 namespace violet::results {
@@ -398,6 +399,51 @@ TEST(RunDirectory, ARunHasMoreCellsThanAProcessMayHaveFiles) {
   }
 }
 
+// AddressSanitizer keeps what is freed. The compiler's own macro first: libraries define a __has_feature that knows
+// nothing for g++.
+#if defined(__SANITIZE_ADDRESS__)
+#define VIOLET_UNDER_ASAN 1
+#elif defined(__has_feature)
+#define VIOLET_UNDER_ASAN __has_feature(address_sanitizer)
+#else
+#define VIOLET_UNDER_ASAN 0
+#endif
+#if !VIOLET_UNDER_ASAN
+// Decoded the histograms are 400 MB; a run of 5,000 cells needed 3 GB to be closed, and as much to be reported.
+TEST(RunDirectory, NobodyHoldsAllOfItsHistogramsDecoded) {
+  constexpr int kCells = 400, kHistograms = 4;
+  constexpr long kMostKib = 128 << 10;
+  const TestFolder folder;
+  RunSetup setup = setup_in(folder.path());
+  setup.cells.clear();
+  for (int i = 0; i < kCells; ++i) {
+    setup.cells.push_back({fmt::format("cell-{}", i), "a", {{"strategy", fmt::format("s{}", i)}}});
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    struct rusage before {
+    }, after{};
+    ::getrusage(RUSAGE_SELF, &before);
+    auto writer = RunWriter::create(setup);
+    for (const auto& cell : setup.cells) {
+      auto record = record_of(cell.id, 0);
+      for (int i = 1; i < kHistograms; ++i) record.histograms.push_back(record.histograms.front());
+      for (auto& one : record.histograms)
+        one.name += std::to_string(&one - record.histograms.data());
+      if (!writer->begin_repetition(cell.id, 0) || !writer->finish_repetition(record)) ::_exit(2);
+    }
+    const bool closed = writer->close("finished").has_value();
+    const auto run = read_run(writer->directory());
+    if (!closed || !run || report(*run).table.rows.size() != kCells) ::_exit(3);
+    ::getrusage(RUSAGE_SELF, &after);
+    ::_exit(after.ru_maxrss - before.ru_maxrss < kMostKib ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "1: it took more memory";
+}
+#endif
+
 TEST_F(Damaged, OtherSchemasAndStrangersAreToldApart) {
   sql("PRAGMA user_version = 0");
   EXPECT_THAT(error(), HasSubstr("results.sqlite: schema version 0, this program reads 1"));
@@ -425,6 +471,13 @@ TEST_F(Damaged, ManifestsToo) {
   EXPECT_THAT(error(), HasSubstr("manifest.json: not a manifest"));
   std::ofstream(path) << R"({"schema": "violet.manifest", "version": 1, "run_id": 5})";
   EXPECT_THAT(error(), HasSubstr("manifest.json: "));
+  // Not 2^64 - 1.
+  for (const char* pointer : {"/seed", "/drop_counts/events"}) {
+    auto json = nlohmann::json::parse(good);
+    json[nlohmann::json::json_pointer(pointer)] = -1;
+    std::ofstream(path) << json.dump();
+    EXPECT_THAT(error(), HasSubstr("expected a whole number from 0, found -1")) << pointer;
+  }
   fs::remove(path);
   EXPECT_THAT(error(), HasSubstr("is this a run directory?"));
   EXPECT_FALSE(read_run("/nonexistent"));

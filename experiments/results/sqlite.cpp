@@ -1,10 +1,11 @@
 #include "experiments/results/sqlite.hpp"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "engine/base/scratch_folder.hpp"
 
 namespace violet::results {
 namespace {
@@ -90,11 +91,8 @@ class Database::Copy {
  public:
   static Result<std::shared_ptr<const Copy>> of(const fs::path& path) {
     std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "violet-results-XXXXXX").string();
-    if (error || ::mkdtemp(name.data()) == nullptr) {
-      return fail("no folder for a copy can be made in {}", name);
-    }
-    const std::shared_ptr<const Copy> copy(new Copy(name));
+    VIOLET_TRY(auto folder, ScratchFolder::make("results"));
+    const std::shared_ptr<const Copy> copy(new Copy(std::move(folder)));
     std::uintmax_t left = kMostCopiedBytes;
     for (const char* end : {"", "-journal", "-wal"}) {
       const fs::path from = path.string() + end;
@@ -106,24 +104,18 @@ class Database::Copy {
       }
       left -= bytes;
       if (!fs::copy_file(from, copy->database().string() + end, error)) {
-        return fail("{}: cannot be copied to {}: {}", from.string(), name, error.message());
+        return fail("{}: cannot be copied to {}: {}", from.string(), copy->folder_.path().string(),
+                    error.message());
       }
     }
     return copy;
   }
-  ~Copy() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-
-  fs::path database() const { return folder_ / "results.sqlite"; }
+  fs::path database() const { return folder_.path() / "results.sqlite"; }
 
  private:
-  explicit Copy(fs::path folder) : folder_(std::move(folder)) {}
+  explicit Copy(ScratchFolder folder) : folder_(std::move(folder)) {}
 
-  fs::path folder_;
+  ScratchFolder folder_;
 };
 
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {

@@ -212,6 +212,17 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += printable(text.substr(0, end));
+    if (end == text.size()) return out;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::string painted(std::string_view text, Tone tone, bool colour) {
   if (!colour || tone == Tone::kPlain) return std::string(text);
   const char* code = "2";

@@ -96,6 +96,8 @@ std::string shortened(const std::string& text, std::size_t columns);
 std::string first_columns(std::string_view utf8, std::size_t columns);
 // Without control characters; invalid UTF-8 becomes '?'.
 std::string printable(std::string_view text);
+// The same of a text of several lines, as a message is that names files and labels which others gave.
+std::string printable_lines(std::string_view text);
 std::string painted(std::string_view text, Tone tone, bool colour);
 // "warning: ..." in lines of the style's width.
 std::string labelled_lines(std::string_view kind, std::string_view text, const TextStyle& style,

@@ -60,21 +60,26 @@ std::string csv_number(double value) {
   return std::isfinite(value) ? fmt::format("{}", value) : std::string();
 }
 
-bool has_interval(const Table& table, std::size_t column) {
-  return std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
-    const auto* q = std::get_if<Quantity>(&row[column]);
-    return q != nullptr && q->interval.has_value();
-  });
+// By column: whether some row has an interval there.
+std::vector<bool> columns_with_interval(const Table& table) {
+  std::vector<bool> found(table.columns.size());
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const auto* q = std::get_if<Quantity>(&row[i]);
+      if (q != nullptr && q->interval) found[i] = true;
+    }
+  }
+  return found;
 }
 
-std::string csv_head(const Table& table) {
+std::string csv_head(const Table& table, const std::vector<bool>& with_interval) {
   std::string line = "schema";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const Column& column = table.columns[i];
     if (for_people(column)) continue;
     const bool plain = column.unit.empty() || column.unit == "1";
     line += "," + csv_field(plain ? column.name : fmt::format("{} [{}]", column.name, column.unit));
-    if (!has_interval(table, i)) continue;
+    if (!with_interval[i]) continue;
     line += "," + csv_field(column.name + " low") + "," + csv_field(column.name + " high");
   }
   return line + "\r\n";
@@ -117,11 +122,12 @@ std::string table_csv(const Table& table, bool terminal) {
     const std::string_view text = std::string_view(line).substr(0, line.size() - 2);
     return terminal ? printable(text) + "\r\n" : line;
   };
-  std::string out = shown(csv_head(table));
+  const auto with_interval = columns_with_interval(table);
+  std::string out = shown(csv_head(table, with_interval));
   for (const auto& row : table.rows) {
     std::string line = fmt::format("violet.table/{}", kTableSchema);
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!for_people(table.columns[i])) line += "," + csv_item(row[i], has_interval(table, i));
+      if (!for_people(table.columns[i])) line += "," + csv_item(row[i], with_interval[i]);
     }
     out += shown(line + "\r\n");
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -61,6 +62,7 @@ TEST(Width, KnowsUtf8) {
   EXPECT_EQ(first_columns("日本語", 5), "日本");
   EXPECT_EQ(first_columns("aé±x", 3), "aé±");
   EXPECT_EQ(printable("a\033[31mb\xff\n"), "a?[31mb??");
+  EXPECT_EQ(printable_lines("a\033\n\nb\xff\n"), "a?\n\nb?\n");
 }
 
 TEST(Width, NeverReadsPastAnyBytes) {
@@ -144,6 +146,25 @@ TEST(Tables, CsvQuotesAndCarriesTheSchema) {
             "schema,strategy,map p50 [ns],map p50 low,map p50 high,rate [op/s]\r\n"
             "violet.table/1,\"a,\"\"b\"\"\",1500,1440,1530,2500000\r\n"
             "violet.table/1,bounce,,,,1250000\r\n");
+}
+
+TEST(Tables, CsvOnATerminalHasNoControlCharacters) {
+  Table table = example();
+  table.rows[0][0] = Text{"a\033[2J"};
+  const std::string shown = render(table, Format::kCsv, {.terminal = true});
+  EXPECT_EQ(shown.find('\033'), std::string::npos);
+  EXPECT_NE(shown.find(",a?[2J,"), std::string::npos);
+  // For programs it is what it is.
+  EXPECT_NE(render(table, Format::kCsv).find(",a\033[2J,"), std::string::npos);
+}
+
+// Looking through all rows for each cell would take minutes.
+TEST(Tables, CsvHoldsAHundredThousandRows) {
+  Table table = example();
+  table.rows.resize(1);
+  table.rows.resize(100'000, table.rows.front());
+  const std::string csv = render(table, Format::kCsv);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 100'001);
 }
 
 TEST(Tables, AudiencesSeeTheirColumns) {

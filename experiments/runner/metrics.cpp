@@ -165,8 +165,9 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
   add_engine(metrics, measurement, testbed);
   add_host(metrics, measurement, testbed);
   metrics.push_back(measured("data_errors", static_cast<double>(testbed.workload().data_errors())));
-  metrics.push_back(testbed.workload().strays()
-                        ? results::not_measured("dma_errors", "the workload strays by intent")
+  const char* const strays = testbed.workload().why_it_strays();
+  metrics.push_back(strays != nullptr
+                        ? results::not_measured("dma_errors", strays)
                         : measured("dma_errors", static_cast<double>(testbed.dma_errors())));
   metrics.push_back(measured("rogue_dropped_probes", static_cast<double>(testbed.rogue().dropped)));
   metrics.push_back(measured("lost_events", static_cast<double>(recorder.dropped())));

@@ -51,6 +51,7 @@ class Loop {
       if (bound.operations != 0 && done >= bound.operations) return done;
       if (bound.ticks != 0 && now - start >= bound.ticks) return done;
       if (testbed_.driver().broken()) VIOLET_TRY(testbed_.driver().health());
+      VIOLET_TRY(testbed_.rings_reached());
       if (setup_.abort != nullptr && setup_.abort->load(std::memory_order_relaxed)) {
         return fail("interrupted");
       }

@@ -272,7 +272,22 @@ Status Testbed::finish() {
     return fail("the device wants a reset: its request ring broke ({})",
                 to_text(requests_->fault()));
   }
+  VIOLET_TRY(rings_reached());
   return driver_->health();
+}
+
+Status Testbed::rings_reached() const {
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    const std::uint64_t errors = devices_[i]->model->ring_errors();
+    if (errors == 0) [[likely]]
+      continue;
+    return fail(
+        "the IOMMU refused {} accesses of {} to the rings of its driver, which are mapped as long "
+        "as it works: look at "
+        "map_coherent() of the strategy '{}'",
+        errors, endpoints_[i].name, setup_.cell.strategy);
+  }
+  return {};
 }
 
 IotlbReaderStats Testbed::iotlb_stats() const {

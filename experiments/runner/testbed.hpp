@@ -77,8 +77,10 @@ class Testbed final : public Recorded {
   }
   // Lets timers and shared endpoints run without an operation.
   void pump() { guest_->pump(); }
-  // Error when the driver gave up on the device meanwhile.
+  // Error when the driver gave up on the device meanwhile, or a device lost its rings.
   Status finish();
+  // Error when an endpoint could not reach its driver's rings: what was posted there may never be answered.
+  Status rings_reached() const;
 
   Workload& workload() { return *workload_; }
   Strategy& strategy() { return *strategy_; }

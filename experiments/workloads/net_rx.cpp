@@ -86,12 +86,10 @@ class NetRx final : public Workload {
   }
 
   void finish(Guest& guest) override {
-    // As a driver that closes its queue: no buffer is unmapped while the card may still write to it. A card that can
-    // not reach its ring never ends.
+    // As a driver that closes its queue: no buffer is unmapped while the card may still write to it. A card that
+    // cannot reach its ring never ends.
     const NicModel& nic = *guest.endpoint(0).nic;
-    const std::uint64_t errors = nic.dma_errors();
-    guest.pump_until(
-        [&] { return nic.rx_completed() == published_ || nic.dma_errors() != errors; });
+    guest.pump_until([&] { return nic.rx_completed() == published_ || nic.ring_errors() > 0; });
     for (; consumed_ != posted_; ++consumed_) {
       if (auto& mapping = slots_[consumed_ & (ring_ - 1)].mapping) guest.dma_unmap(*mapping);
     }

@@ -78,8 +78,9 @@ class NetTx final : public Workload {
     NicModel& nic = *guest.endpoint(0).nic;
     guest.pump_until([&] {
       reap(guest, nic);
-      return reaped_ == sent_;
+      return reaped_ == sent_ || nic.ring_errors() > 0;
     });
+    for (; reaped_ != sent_; ++reaped_) unmap(guest, packets_[reaped_ % window_]);
     data_errors_ += nic.tx_data_errors();
     if (ring_mapping_) guest.unmap_coherent(*ring_mapping_);
   }
@@ -119,8 +120,12 @@ class NetTx final : public Workload {
         if (descriptors_[(done_ + i) & (ring_ - 1)].flags != kNicDone) ++data_errors_;
       }
       done_ += fragments_;
-      guest.dma_unmap_list(std::span(packets_[reaped_++ % window_].mappings.data(), fragments_));
+      unmap(guest, packets_[reaped_++ % window_]);
     }
+  }
+
+  void unmap(Guest& guest, const Packet& packet) const {
+    guest.dma_unmap_list(std::span(packet.mappings.data(), fragments_));
   }
 
   std::uint32_t ring_;

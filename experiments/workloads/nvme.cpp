@@ -1,6 +1,6 @@
 // nvme-4k: a block driver with a queue of random reads and writes, each buffer mapped for its command
 // and unmapped at its completion. What is read is checked against what was written there last.
-#include <unordered_map>
+#include <optional>
 
 #include "dataplane/dma/payload.hpp"
 #include "engine/base/rng.hpp"
@@ -89,11 +89,18 @@ class Nvme final : public Workload {
 
   void finish(Guest& guest) override {
     const BlockModel& disk = *guest.endpoint(0).block;
-    while (free_.size() < depth_) {
-      if (!guest.pump_until([&] { return disk.completed() != reaped_; })) return;
+    const auto answered = [&] { return disk.completed() != reaped_; };
+    while (reaped_ != tail_) {
+      if (!guest.pump_until([&] { return answered() || disk.ring_errors() > 0; })) return;
+      if (!answered()) break;
       reap(guest);
     }
-    for (auto& slot : slots_) release(guest, slot.list);
+    for (auto& slot : slots_) {
+      // Of a command that a disk which cannot reach its rings never answers.
+      if (slot.mapping) guest.dma_unmap(*slot.mapping);
+      slot.mapping.reset();
+      release(guest, slot.list);
+    }
     release(guest, submission_);
     release(guest, completion_);
   }
@@ -109,7 +116,7 @@ class Nvme final : public Workload {
   struct Slot {
     DmaBuffer buffer{};
     Shared list;
-    DmaMapping mapping{};
+    std::optional<DmaMapping> mapping;  // While its command is on its way.
     std::uint64_t block = 0;
     bool read = false;
   };
@@ -150,7 +157,7 @@ class Nvme final : public Workload {
       if (!slot.read) --versions_[slot.block];
       return false;
     }
-    slot.mapping = *mapping;
+    slot.mapping = mapping;
     busy_[slot.block] = true;
     free_.pop_back();
     post(id, slot);
@@ -164,7 +171,7 @@ class Nvme final : public Workload {
     command.id = id;
     command.bytes = bytes_;
     command.offset = slot.block * bytes_;
-    const std::uint64_t iova = slot.mapping.iova.value;
+    const std::uint64_t iova = slot.mapping->iova.value;
     command.prp1 = iova;
     const std::uint64_t second = (iova & ~std::uint64_t{kPage - 1}) + kPage;
     command.prp2 = second;
@@ -180,7 +187,12 @@ class Nvme final : public Workload {
     const auto& done =
         reinterpret_cast<const BlockCompletion*>(completion_.host)[reaped_++ & (entries_ - 1)];
     Slot& slot = slots_[done.id % depth_];
-    guest.dma_unmap(slot.mapping);
+    if (!slot.mapping) {  // The answer to nothing: the disk could not write a new one.
+      ++data_errors_;
+      return;
+    }
+    guest.dma_unmap(*slot.mapping);
+    slot.mapping.reset();
     const auto data = guest.bytes_at(slot.buffer.phys, bytes_);
     if (done.status != static_cast<std::uint16_t>(BlockStatus::kGood)) {
       ++data_errors_;

@@ -38,7 +38,7 @@ class Stray final : public Workload {
   void finish(Guest& /*guest*/) override {}
   std::string_view unit() const override { return "map+unmap"; }
   std::uint64_t data_errors() const override { return data_errors_; }
-  bool strays() const override { return true; }
+  const char* why_it_strays() const override { return "the workload strays by intent"; }
 
  private:
   // One access, waited for; nothing when time is up first.

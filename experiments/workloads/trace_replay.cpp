@@ -96,6 +96,10 @@ DmaDirection direction_of(std::uint8_t flags) {
   return bits == 0 ? DmaDirection::kBidirectional : static_cast<DmaDirection>(bits);
 }
 
+Access access_of(const TraceRecord& record) {
+  return (record.flags & datasets::kDeviceWrites) != 0 ? Access::kWrite : Access::kRead;
+}
+
 // Accesses that another endpoint made than the one that mapped: the two share a domain in the source.
 struct Foreign {
   std::uint32_t handle;
@@ -126,6 +130,18 @@ std::vector<Foreign> foreign_accesses(std::span<const TraceRecord> records,
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
+}
+
+// Whether some access is of a kind that its mapping does not allow: the device of the source went where it must not.
+bool has_forbidden_access(std::span<const TraceRecord> records) {
+  std::vector<Permissions> allowed;  // By handle.
+  return std::any_of(records.begin(), records.end(), [&](const TraceRecord& record) {
+    if (record.op == TraceOp::kMap) {
+      if (record.handle >= allowed.size()) allowed.resize(record.handle + 1);
+      allowed[record.handle] = permissions_of(direction_of(record.flags));
+    }
+    return record.op == TraceOp::kAccess && !allows(allowed.at(record.handle), access_of(record));
+  });
 }
 
 // A scatter list is as long as its chained records; longer ones are mapped in pieces of this size.
@@ -207,6 +223,7 @@ class TraceReplay final : public Workload {
     }
     std::vector<std::uint16_t> mappers;
     foreign_ = foreign_accesses(records_, mappers);
+    strays_ = has_forbidden_access(records_);
     lists_ = ScatterLists(records_);
     live_.resize(lists_.handles());
     // What the trace never unmaps is long-lived: it stays from lap to lap.
@@ -239,6 +256,9 @@ class TraceReplay final : public Workload {
   }
   std::string_view unit() const override { return "buffer"; }
   std::uint64_t data_errors() const override { return 0; }
+  const char* why_it_strays() const override {
+    return strays_ ? "the trace has accesses that its mappings do not allow" : nullptr;
+  }
 
  private:
   static constexpr unsigned kCallsPerLook = 64;
@@ -326,8 +346,7 @@ class TraceReplay final : public Workload {
     const Live& live = live_[record.handle];
     if (!live.mapped) return true;
     ReplayEndpoint& device = *guest.endpoint(record.endpoint).replay;
-    const Access kind =
-        (record.flags & datasets::kDeviceWrites) != 0 ? Access::kWrite : Access::kRead;
+    const Access kind = access_of(record);
     const std::uint64_t base = live.mapping.iova.value + record.offset;
     while (accessed_ < record.bytes) {
       const std::uint32_t bytes = std::min(record.bytes - accessed_, ReplayEndpoint::kMaxAccess);
@@ -449,6 +468,7 @@ class TraceReplay final : public Workload {
   std::vector<Foreign> foreign_;
   std::array<DmaBuffer, kMaxList> buffers_{};
   std::array<DmaMapping, kMaxList> mappings_{};
+  bool strays_ = false;
   std::size_t next_ = 0;
   std::uint32_t accessed_ = 0;  // Bytes of the access at next_ that are submitted.
   bool lag_is_recorded_ =

@@ -4,8 +4,8 @@
 
 #include "datasets/trace_samples.hpp"
 #include "engine/base/rng.hpp"
-#include "experiments/strategies/strategy_rig.hpp"
 #include "experiments/workloads/guest.hpp"
+#include "experiments/workloads/rig_port_testing.hpp"
 #include "experiments/workloads/workloads.hpp"
 
 namespace violet::trace_replay_test {
@@ -14,33 +14,6 @@ namespace {
 using datasets::Trace;
 using datasets::TraceOp;
 using datasets::TraceRecord;
-
-// What a mock device translates.
-class RigPort final : public DmaPort {
- public:
-  RigPort(const StrategyRig& rig, EndpointId endpoint) : rig_(rig), endpoint_(endpoint) {}
-
-  std::size_t run(std::span<DmaOp> ops) override {
-    std::size_t good = 0;
-    for (DmaOp& op : ops) {
-      bool mapped = true;
-      for (std::uint64_t at = op.iova.value; at < op.iova.value + op.bytes; at = (at | 4095) + 1) {
-        mapped = mapped && probe({at}, op.access);
-      }
-      op.result = mapped ? DmaResult::kOk : DmaResult::kFaultMapping;
-      good += mapped ? 1 : 0;
-    }
-    return good;
-  }
-  bool probe(Iova iova, Access access) override {
-    return rig_.guest.device.translate(endpoint_, iova, access).has_value();
-  }
-  IotlbReaderStats stats() const override { return {}; }
-
- private:
-  const StrategyRig& rig_;
-  EndpointId endpoint_;
-};
 
 Trace trace_of(const std::vector<TraceRecord>& records) {
   auto trace =
@@ -214,6 +187,25 @@ TEST(TraceReplay, AListThatIsUnmappedInPartsIsMappedPieceByPiece) {
   Replay whole(trace_of(records), "strict");
   expect_replays(trace_of(records), whole, 1);
   EXPECT_EQ(whole.rig.guest.counters.maps, 1u);
+}
+
+// A device that wrote where it might only read is refused here, too, and that is no failure of ours.
+TEST(TraceReplay, WhatTheSourcesMappingsDoNotAllowIsSaid) {
+  const auto why = [](std::uint8_t mapped, std::uint8_t accessed) {
+    const Replay replay(
+        trace_of({record_of(TraceOp::kMap, 0, mapped), record_of(TraceOp::kAccess, 0, accessed),
+                  record_of(TraceOp::kUnmap, 0, mapped)}),
+        "strict");
+    return replay.workload->why_it_strays();
+  };
+  using datasets::kDeviceReads, datasets::kDeviceWrites;
+  EXPECT_STREQ(why(kDeviceReads, kDeviceWrites),
+               "the trace has accesses that its mappings do not allow");
+  EXPECT_STREQ(why(kDeviceWrites, kDeviceReads),
+               "the trace has accesses that its mappings do not allow");
+  EXPECT_EQ(why(kDeviceReads, kDeviceReads), nullptr);
+  EXPECT_EQ(why(kDeviceReads | kDeviceWrites, kDeviceWrites), nullptr);
+  EXPECT_EQ(why(0, kDeviceWrites), nullptr);
 }
 
 // An unmap waits for a device that takes its time; the call's lag is that of its begin.

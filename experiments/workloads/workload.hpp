@@ -34,8 +34,8 @@ class Workload {
   virtual std::string_view unit() const = 0;
   // Operations whose data was wrong: the bytes that arrived differ from those that were sent.
   virtual std::uint64_t data_errors() const = 0;
-  // Whether its devices also go, by intent, where they must not.
-  virtual bool strays() const { return false; }
+  // Why its devices also go where they must not, as "the workload strays by intent"; null: they do not.
+  virtual const char* why_it_strays() const { return nullptr; }
 };
 
 }  // namespace violet

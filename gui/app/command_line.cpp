@@ -1,6 +1,7 @@
 #include "gui/app/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <QString>
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -247,16 +248,26 @@ std::vector<std::filesystem::path> list_runs(const std::filesystem::path& runs, 
   return found;
 }
 
+// Qt has no name for a file whose own is not UTF-8.
+static Result<std::string> nameable(std::string path) {
+  const QString shown = QString::fromStdString(path);
+  if (shown.toStdString() == path) return path;
+  return fail(ErrorKind::kUsage,
+              "{}: the path of the run is not UTF-8, and the application cannot open it: give the "
+              "folder another name, or reach it through a link",
+              shown.toStdString());
+}
+
 Result<std::string> find_run(const std::string& name, const std::filesystem::path& runs) {
   std::error_code error;
-  if (std::filesystem::exists(name, error)) return name;
+  if (std::filesystem::exists(name, error)) return nameable(name);
   const std::filesystem::path below = runs / name;
-  if (std::filesystem::exists(below, error)) return below.string();
+  if (std::filesystem::exists(below, error)) return nameable(below.string());
   std::vector<std::string> fitting;
   for (const auto& run : list_runs(runs, ~std::size_t{0})) {
     if (run.filename().string().starts_with(name)) fitting.push_back(run.string());
   }
-  if (fitting.size() == 1) return fitting.front();
+  if (fitting.size() == 1) return nameable(fitting.front());
   if (fitting.size() > 1) {
     return fail(ErrorKind::kUsage, "{} runs in {} begin with \"{}\"; the newest is {}",
                 fitting.size(), runs.string(), name,

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "engine/base/test_folder_testing.hpp"
+
 namespace violet::gui {
 namespace {
 
@@ -96,6 +98,32 @@ TEST(FindRun, ByPathNameBeginningAndLatest) {
   ASSERT_EQ(newest.size(), 2u);
   EXPECT_EQ(newest[0].filename(), "20260102T000000Z-demo-2b");
   fs::remove_all(runs);
+}
+
+TEST(RunsFolder, AnEmptyVariableIsNone) {
+  ::setenv("VIOLET_ROOT", "/root-of-it", 1);
+  ::setenv("VIOLET_RUNS", "", 1);
+  EXPECT_EQ(runs_folder(), "/root-of-it/runs");
+  ::setenv("VIOLET_RUNS", "/elsewhere", 1);
+  EXPECT_EQ(runs_folder(), "/elsewhere");
+  ::unsetenv("VIOLET_RUNS");
+  ::unsetenv("VIOLET_ROOT");
+}
+
+// Qt has no name for such a path.
+TEST(FindRun, APathThatIsNotUtf8IsRefusedWithWhatToDo) {
+  const TestFolder folder;
+  const fs::path run = folder.path() / "run-\xff";
+  fs::create_directory(run);
+  for (const std::string& name : {run.string(), std::string("run-\xff"), std::string("run")}) {
+    const auto found = find_run(name, folder.path());
+    ASSERT_FALSE(found) << name;
+    EXPECT_EQ(found.error().kind, ErrorKind::kUsage);
+    EXPECT_NE(found.error().message.find("is not UTF-8"), std::string::npos)
+        << found.error().message;
+  }
+  fs::create_directory_symlink(run, folder.path() / "link");
+  EXPECT_EQ(*find_run("link", folder.path()), (folder.path() / "link").string());
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ Status open_for_picture(MainWindow& window, const CommandLine& line) {
   const auto connection =
       QObject::connect(window.session(), &Session::failed, &window,
                        [&failure](const QString& message) { failure = message; });
-  window.openRun(QString::fromStdString(path), QString::fromStdString(line.cell));
+  const QString name = QString::fromStdString(path);
+  line.live ? window.attachLive(name) : window.openRun(name, QString::fromStdString(line.cell));
   const Status waited = wait_for(
       [&] {
         return !failure.isEmpty() || (!window.opening() && (window.session()->cell() != nullptr ||

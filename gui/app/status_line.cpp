@@ -1,7 +1,5 @@
 #include "gui/app/status_line.hpp"
 
-#include <QDir>
-#include <QFile>
 #include <QFileInfo>
 #include <QLabel>
 
@@ -27,13 +25,7 @@ struct Cores {
 Cores cores_of(const QString& run_path) {
   const QFileInfo info(run_path);
   const QString folder = info.isDir() ? run_path : info.path();
-  QFile file(QDir(folder).filePath(QStringLiteral("manifest.json")));
-  if (!file.open(QIODevice::ReadOnly))
-    return {QObject::tr("cores: not known"), QObject::tr("no manifest.json")};
-  const QByteArray json = file.readAll();
-  const auto manifest = results::manifest_from_json(
-      std::string_view(json.constData(), static_cast<std::size_t>(json.size())),
-      file.fileName().toStdString());
+  const auto manifest = results::read_manifest(folder.toStdString());
   if (!manifest) {
     return {QObject::tr("cores: not known"), QString::fromStdString(manifest.error().message)};
   }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "engine/base/standard_streams.hpp"
+#include "experiments/results/table.hpp"
 #include "gui/app/command_line.hpp"
 #include "gui/app/main_window.hpp"
 #include "gui/app/render.hpp"
@@ -14,7 +15,7 @@ namespace violet::gui {
 namespace {
 
 int exit_with(const Error& error) {
-  std::fprintf(stderr, "violet gui: %s\n", error.message.c_str());
+  tell("violet gui: {}\n", results::printable_lines(error.message));
   return static_cast<int>(error.kind);
 }
 
