@@ -302,6 +302,21 @@ class PlanRun {
     return expected_s > 0 ? ns * 1e-9 / expected_s : 0;
   }
 
+  // What the host was like, and what that makes of the take.
+  void add_host(const HostState& before, const Take& take, const std::string& cell,
+                results::RepetitionRecord& record) {
+    for (auto& metric : host_metrics(before, measure_host(eal_, cores_))) {
+      record.metrics.push_back(std::move(metric));
+    }
+    if (take.is_retry()) {
+      record.retry_of = take.repeats;
+      record.metrics.push_back(results::measured(results::kRetryOf, take.repeats + 1.0));
+    }
+    Takes& takes = takes_[{cell, take.repeats}];
+    ++takes.measured;
+    takes.undisturbed = takes.undisturbed || results::what_disturbed(record).empty();
+  }
+
   Status measure(const plans::Cell& cell, const Take& take, double expected_s) {
     const std::uint32_t repetition = take.number;
     const auto position = static_cast<std::uint32_t>(&cell - plan_.cells.data());
@@ -350,16 +365,7 @@ class PlanRun {
           warn(error.message + "; no more events are traced");
         }};
     VIOLET_TRY(auto record, run_repetition(*testbed, setup));
-    for (auto& metric : host_metrics(before, measure_host(eal_, cores_))) {
-      record.metrics.push_back(std::move(metric));
-    }
-    if (take.is_retry()) {
-      record.retry_of = take.repeats;
-      record.metrics.push_back(results::measured(results::kRetryOf, take.repeats + 1.0));
-    }
-    Takes& takes = takes_[{cell.id, take.repeats}];
-    ++takes.measured;
-    takes.undisturbed = takes.undisturbed || results::what_disturbed(record).empty();
+    add_host(before, take, cell.id, record);
     record.cell = cell.id;
     record.repetition = repetition;
     record.start_s = start_s;
