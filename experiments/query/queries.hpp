@@ -65,6 +65,14 @@ struct CellInfo {
   // Calls on mappings that stay mapped by design: of their events there is a sample only
   // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
   bool calls_sampled = false;
+  // What the device keeps reaching after unmaps, by the strategy's design. It is no stale page: what does not end
+  // has no end that comes late.
+  enum class Stays : std::uint8_t {
+    kNothing,  // Every unmap ends its mapping.
+    kPool,     // Slots that buffers are copied through; of the guest's own buffers none.
+    kBuffers,  // The guest's own buffers: there is nothing to count.
+  };
+  Stays stays = Stays::kNothing;
   bool cut_short = false;   // The file ends in the middle of a block.
   bool unrecorded = false;  // Seen live and in no file: gone with who has seen it.
   std::string notice;       // What else a reader should know; empty: nothing.
@@ -99,16 +107,17 @@ std::uint64_t operations_for(double percent);
 struct Overview {
   TimeWindow window;
   std::vector<Column> operations_per_s;  // dma_map and dma_unmap calls.
-  std::vector<Column> stale_pages;
-  Resolution resolution;  // Of the coarser one.
+  std::vector<Column> stale_pages;       // Empty: there are none to count, see CellInfo::stays.
+  Resolution resolution;                 // Of the coarser one.
 };
 
 struct EngineColumns {
   TimeWindow window;
   struct Lcore {
     std::uint16_t number = 0;
-    std::string role;                 // "engine", "guest", "endpoints"
-    std::vector<Column> utilisation;  // Useful polls / polls, 0..1. Empty: it does not poll.
+    std::string role;  // "engine", "guest", "endpoints"
+    // Useful polls / polls, each counted in the column, 0..1. Empty: it does not poll.
+    std::vector<Column> utilisation;
   };
   std::vector<Lcore> lcores;
   std::vector<Column> queue_depth;                    // Requests in flight.
@@ -175,6 +184,7 @@ struct PageLifetimes {
     Permissions granted = Permissions::kNone;
     std::uint32_t endpoint = 0;
     bool persistent = false;
+    bool copied = false;  // Of a pool's slot, which stays; the guest's buffer is out of reach.
     std::uint64_t map_ns = 0, unmap_ns = 0;    // 0: not measured.
     std::uint64_t translations = 0;            // Seen (sampled): see `translations_sampled`.
     std::uint64_t probes = 0, probe_hits = 0;  // By the rogue endpoint.
@@ -196,6 +206,8 @@ struct LatencyBins {
   static constexpr std::size_t kCount = kPerOctave * kOctaves;
   static std::size_t of(double ns);
   static double low(std::size_t bin);
+  // Of each, as a share of where it begins: what a percentile that is read from them may be off by.
+  static double width() { return low(1) / low(0) - 1; }
 };
 
 struct LatencyQuery {
