@@ -164,13 +164,13 @@ struct ReadableLane : LanePanel {
   using LanePanel::LanePanel;
 };
 
-TEST_F(CompareViewTest, AContendersNameIsNotCut) {
+TEST_F(CompareViewTest, NeitherNamesNorNumbersOfTheTableAreCut) {
   const std::string name = "lazy-percpu-with-a-name-that-is-longer-than-any-column-was";
   open({{"strict", "net-rx", "sidecore", 4000}, {name, "net-rx", "sidecore", 8000}});
   const auto* table = view_->findChild<QTableView*>();
   const QAbstractItemView* items = table;
-  EXPECT_GE(table->columnWidth(DifferenceTable::kContender),
-            items->sizeHintForColumn(DifferenceTable::kContender));
+  for (int column = 0; column < DifferenceTable::kWhy; ++column)
+    EXPECT_GE(table->columnWidth(column), items->sizeHintForColumn(column)) << column;
 }
 
 // A moment without any operation lies below the scale, and not at its lowest value.

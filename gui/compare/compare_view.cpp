@@ -95,7 +95,7 @@ CompareView::CompareView(Session& session, CompareModel::Opener opener, QWidget*
   });
   connect(&model_, &CompareModel::differencesChanged, this, [this] {
     table_model_->setDifferences(model_.differences());
-    fitNames();
+    fitTable();
   });
   connect(&model_, &CompareModel::divergencesChanged, this, &CompareView::showDivergence);
   connect(&model_, &CompareModel::cursorChanged, this, &CompareView::follow);
@@ -158,7 +158,8 @@ QWidget* CompareView::makeLanes() {
     column->addWidget(panel, 1);
   }
   divergence_ = new QLabel;
-  divergence_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+  divergence_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Minimum);
+  divergence_->setWordWrap(true);
   divergence_->setContentsMargins(12, 4, 12, 4);
   divergence_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   divergence_->setAccessibleName(tr("First divergence"));
@@ -183,15 +184,13 @@ QTableView* CompareView::makeTable() {
   table_->verticalHeader()->setDefaultSectionSize(21);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setStretchLastSection(true);
-  const int widths[] = {156, 156, 72, 72, 76, 132, 104, 88};
-  for (int i = 0; i < 8; ++i) table_->setColumnWidth(i, widths[i]);
   return table_;
 }
 
-// What tells rows apart is never cut.
-void CompareView::fitNames() {
-  constexpr int kLeast = 156;
-  for (const int column : {DifferenceTable::kMetric, DifferenceTable::kContender}) {
+// Neither names nor numbers are cut; the last column has what is left over.
+void CompareView::fitTable() {
+  constexpr int kLeast = 64;
+  for (int column = DifferenceTable::kMetric; column < DifferenceTable::kWhy; ++column) {
     table_->resizeColumnToContents(column);
     table_->setColumnWidth(column, std::max(kLeast, table_->columnWidth(column)));
   }

@@ -86,8 +86,8 @@ QString LanePanel::stepsText() const {
     most = std::max(most, lane.latency_step_ns);
   }
   if (most == 0) return {};
-  return least == most ? tr(" per %1").arg(durationText(most))
-                       : tr(" per %1 to %2").arg(durationText(least), durationText(most));
+  const QString from = durationText(least), to = durationText(most);
+  return from == to ? tr(" per %1").arg(to) : tr(" per %1 to %2").arg(from, to);
 }
 
 const std::vector<Column>* LanePanel::columnsOf(std::size_t lane) const {
@@ -187,12 +187,14 @@ FrameText LanePanel::frameText() const {
     const auto mark =
         styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
     const Lane& lane = model_.lanes()[i];
-    const QString name =
-        lane.repetitions <= 1
-            ? lane.name
-            : tr("%1, rep. %2/%3").arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions);
-    text.legend.push_back(
-        {i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark, lane.name});
+    const bool named = lane.repetitions > 1;
+    const auto with = [&](const char* form) {
+      return named ? tr(form).arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions)
+                   : lane.name;
+    };
+    const QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark,
+                           i == 0 ? tr("%1 (base)").arg(brief) : brief});
   }
   return text;
 }

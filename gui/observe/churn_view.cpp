@@ -160,7 +160,7 @@ FrameText ChurnView::frameText() const {
   text.brief = colour_ == ChurnColour::kReuses ? tr("Churn, reuses by IOVA (hex)")
                                                : tr("Churn by IOVA (hex)");
   if (!coarse.isEmpty()) text.title = text.brief;
-  QString notes = coarse + sampledNote();
+  QString notes = sampledNote();
   if (picture_.raised) notes += tr(", rows raised to be seen");
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
@@ -173,8 +173,8 @@ FrameText ChurnView::frameText() const {
         {tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch, tr("stale")});
   }
   if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
-  text.title += notes;
-  text.brief += notes;
+  text.title += coarse + notes;
+  text.brief += stepsNote(picture_.resolution) + notes;
   return text;
 }
 

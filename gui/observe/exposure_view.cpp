@@ -117,17 +117,22 @@ void ExposureView::paintStale(QPainter& painter, const QRectF& area) {
   const Theme& t = theme();
   FrameText text;
   text.title = tr("Exposure: unmapped and still reachable (pages)") + narrowed();
-  if (answer_.unmaps) text.title += coarseNote(answer_.unmaps->resolution);
+  text.brief = tr("Exposure (stale pages)") + narrowed();
+  if (answer_.unmaps) {
+    text.title += coarseNote(answer_.unmaps->resolution);
+    text.brief += stepsNote(answer_.unmaps->resolution);
+  }
   if (most() > 0) {
     QColor pale = t.stale;
     pale.setAlphaF(0.35f);
-    const QString line =
-        mean_step_ns_ > 0 ? tr("mean over %1").arg(durationText(mean_step_ns_)) : tr("pages");
-    text.legend = {{line, t.stale, LegendEntry::Mark::kLine},
-                   {tr("lowest to highest"), pale, LegendEntry::Mark::kBox}};
+    const bool mean = mean_step_ns_ > 0;
+    const QString line = mean ? tr("mean over %1").arg(durationText(mean_step_ns_)) : tr("pages");
+    text.legend = {{line, t.stale, LegendEntry::Mark::kLine, mean ? tr("mean") : QString()},
+                   {tr("lowest to highest"), pale, LegendEntry::Mark::kBox, tr("range")}};
   }
   if (answer_.probes && answer_.probes->count > 0) {
-    text.legend.push_back({tr("rogue probe read memory"), t.stale, LegendEntry::Mark::kDot});
+    text.legend.push_back(
+        {tr("rogue probe read memory"), t.stale, LegendEntry::Mark::kDot, tr("probe hit")});
     text.legend.push_back({tr("denied"), t.muted, LegendEntry::Mark::kTick});
   }
   // Room above the peak for probes and words.
@@ -220,9 +225,10 @@ ExposureView::Verdict ExposureView::zeroVerdict(const ExposureUnmaps& unmaps) co
   if (unmaps.count == 1)
     return {tr("Zero: the unmap %1returned after its page was unreachable").arg(which), t.good,
             true};
-  return {tr("Zero: each of %1 unmaps %2returned after its page was unreachable")
-              .arg(countText(double(unmaps.count)), which),
-          t.good, true};
+  QString says = tr("Zero: each of %1 unmaps %2returned after its page was unreachable")
+                     .arg(countText(double(unmaps.count)), which);
+  if (copies() && unmaps.persistent > 0) says += tr("; the other buffers were copied");
+  return {says, t.good, true};
 }
 
 // What matters first stays when there is no room for the rest.
@@ -230,7 +236,7 @@ ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, d
   const ExposurePages& pages = *answer_.pages;
   const QString where = aboutText(pages.resolution, window());
   QString first =
-      tr("mean %1, peak %2 pages").arg(countText(pages.mean_stale), countText(pages.peak_stale));
+      tr("stale: mean %1, peak %2").arg(countText(pages.mean_stale), countText(pages.peak_stale));
   if (where != tr("in this window")) first = where + QStringLiteral(": ") + first;
   std::vector<QString> clauses{first};
   if (answer_.probes && answer_.probes->hits > 0) {

@@ -141,13 +141,14 @@ std::vector<LegendEntry> LatencyView::legend() const {
     entries.push_back({tr("%1 of %2 or more")
                            .arg(countText(double(answer_.bins.beyond)),
                                 durationText(LatencyBins::low(answer_.bins.last + 1))),
-                       theme().text, LegendEntry::Mark::kAbove});
+                       theme().text, LegendEntry::Mark::kAbove,
+                       tr("%1 above").arg(countText(double(answer_.bins.beyond)))});
   }
   for (std::size_t i = 0; i < answer_.grid.lines.size(); ++i) {
     const PercentileLine& line = answer_.grid.lines[i];
     if (!isKnown(line)) continue;
-    entries.push_back(
-        {tr("%1 / %2").arg(lineName(line), durationText(line.step_ns())), theme().text, kMarks[i]});
+    entries.push_back({tr("%1 / %2").arg(lineName(line), durationText(line.step_ns())),
+                       theme().text, kMarks[i], lineName(line)});
   }
   return entries;
 }
@@ -168,7 +169,7 @@ Frame LatencyView::frameOf(const QRectF& area) const {
   FrameText text;
   text.title = tr("Latency of %1 calls (log)").arg(operationText(operation_));
   const QString notes = sampledNote() + coarseNote(answer_.grid.resolution);
-  text.brief = text.title + notes;
+  text.brief = text.title + sampledNote() + stepsNote(answer_.grid.resolution);
   text.title += bucketsNote() + notes;
   text.unit = Unit::kNanoseconds;
   text.legend = legend();

@@ -46,10 +46,15 @@ std::uint32_t ObserveView::columns() const {
 
 double ObserveView::density() const { return std::max(density_, devicePixelRatioF()); }
 
+QString ObserveView::stepsNote(const Resolution& resolution) const {
+  if (!session_->cell()) return {};
+  return resolutionNote(resolution, window(), double(window().length()) / columns());
+}
+
 QString ObserveView::coarseNote(const Resolution& resolution) const {
   const auto trace = session_->cell();
   if (!trace) return {};
-  const QString note = resolutionNote(resolution, window(), double(window().length()) / columns());
+  const QString note = stepsNote(resolution);
   const CellInfo info = trace->info();
   const bool behind = info.kept_events < info.events && window().to > info.kept_until;
   if (note.isEmpty() || !behind) return note;
