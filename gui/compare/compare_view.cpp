@@ -184,6 +184,8 @@ QTableView* CompareView::makeTable() {
   table_->verticalHeader()->setDefaultSectionSize(21);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setStretchLastSection(true);
+  // What a reader came for, before the numbers that a narrow window has no room for.
+  table_->horizontalHeader()->moveSection(DifferenceTable::kVerdict, DifferenceTable::kBefore);
   return table_;
 }
 

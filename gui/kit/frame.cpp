@@ -141,13 +141,15 @@ std::size_t how_many_fit(double width, const std::vector<LegendEntry>& entries, 
   return fit;
 }
 
-// The title that leaves room for the most of the legend; the longer one where that is the same.
+// The title that leaves room for the most of the legend; the longer one where that is the same, and something.
 QString title_for(const FrameText& text, double width, const QFontMetricsF& metrics) {
   if (text.brief.isEmpty()) return text.title;
   const auto shown = [&](const QString& title) {
     return fit_legend(width - metrics.horizontalAdvance(title) - 24, text.legend).entries;
   };
-  return shown(text.brief) > shown(text.title) ? text.brief : text.title;
+  const std::size_t full = shown(text.title);
+  const bool hides = full == 0 && !text.legend.empty();
+  return hides || shown(text.brief) > full ? text.brief : text.title;
 }
 
 }  // namespace
