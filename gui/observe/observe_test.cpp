@@ -149,6 +149,27 @@ TEST(Views, TheSameQuestionIsNotAskedTwice) {
   EXPECT_EQ(stage.cell->questions(), before + 1);
 }
 
+// As when a live run's recording opens: the same cell, the same window.
+TEST(Views, ACellThatIsOpenedAgainIsAskedAgain) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  ExposureView exposure(&stage.session);
+  EngineView engine(&stage.session);
+  show(latency);
+  show(exposure);
+  show(engine);
+  int opened = 0;
+  QObject::connect(&stage.session, &Session::cellChanged, &latency, [&opened] { ++opened; });
+  stage.session.continueWith(std::make_shared<TinyRun>(std::vector{stage.cell}));
+  ASSERT_TRUE(QTest::qWaitFor([&] {
+    return opened > 0 && !stage.session.opening() && latency.settled() && exposure.settled() &&
+           engine.settled();
+  }));
+  EXPECT_GT(latency.grid().count, 0u) << "no window of a cell in use says that there is nothing";
+  EXPECT_TRUE(exposure.exposure().pages);
+  EXPECT_FALSE(engine.engine().lcores.empty());
+}
+
 TEST(Views, HoveringOneDrawsTheCursorInAll) {
   Stage stage;
   ExposureView exposure(&stage.session);

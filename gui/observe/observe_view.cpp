@@ -31,6 +31,7 @@ ObserveView::ObserveView(Session* session, const QString& name, QWidget* parent)
   });
   connect(session_, &Session::cellChanged, this, [this] {
     forget();
+    asked_ = {};  // What was asked has been forgotten, of whichever cell it was.
     setWindow(session_->window());
     refresh();
     update();
