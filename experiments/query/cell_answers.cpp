@@ -20,9 +20,22 @@ void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info) 
       facts.has_take_down != 0 ? std::optional(base.since(facts.take_down)) : std::nullopt, info);
   info.events = facts.events;
   info.lost = facts.lost;
+  const auto any = [&pyramid](auto has) {
+    return std::any_of(pyramid.buckets.begin(), pyramid.buckets.end(), has);
+  };
   info.calls_sampled =
-      std::any_of(pyramid.buckets.begin(), pyramid.buckets.end(),
-                  [](const PyramidBucket& bucket) { return bucket.persistent_unmaps > 0; });
+      any([](const PyramidBucket& bucket) { return bucket.persistent_unmaps > 0; });
+  // As the results' metrics have it (experiments/runner/exposure_metrics.cpp).
+  const bool copies = any([](const PyramidBucket& bucket) {
+    return bucket.kinds[static_cast<std::size_t>(EventKind::kCopy)] > 0;
+  });
+  const bool ends =
+      any([](const PyramidBucket& bucket) { return bucket.unmaps + bucket.open_unmaps > 0; });
+  using Stays = CellInfo::Stays;
+  info.stays = !info.calls_sampled ? Stays::kNothing
+               : copies            ? Stays::kPool
+               : ends              ? Stays::kNothing
+                                   : Stays::kBuffers;
 }
 
 }  // namespace violet::query

@@ -34,6 +34,17 @@ class LevelColumns {
  public:
   explicit LevelColumns(const Columns& columns) : columns_(columns), sums_(columns.count()) {}
 
+  // `samples` of the level at one moment, or near it: where nothing has a length, they are averaged.
+  void add_samples(Nanos at, double low, double sum, double high, double samples) {
+    for_columns(columns_, at, at, [&](std::uint32_t i, double) {
+      Sum& into = sums_[i];
+      into.low = into.count == 0 ? low : std::min(into.low, low);
+      into.high = into.count == 0 ? high : std::max(into.high, high);
+      into.samples += samples;
+      into.sampled += sum;
+      ++into.count;
+    });
+  }
   // The level was between low and high, `mean` on average.
   void add(Nanos from, Nanos to, double low, double mean, double high) {
     const double time = static_cast<double>(to) - static_cast<double>(from);
@@ -54,15 +65,58 @@ class LevelColumns {
       out[i].low = static_cast<float>(sum.low);
       out[i].high = static_cast<float>(sum.high);
       // Without a length, a moment's level is its mean.
-      out[i].mean = static_cast<float>(
-          sum.time > 0 ? std::clamp(sum.integral / sum.time, sum.low, sum.high) : sum.high);
+      double mean = sum.time > 0      ? sum.integral / sum.time
+                    : sum.samples > 0 ? sum.sampled / sum.samples
+                                      : sum.high;
+      // Numbers that came from a file may not add up.
+      if (!(mean >= sum.low)) mean = sum.low;
+      if (!(mean <= sum.high)) mean = sum.high;
+      out[i].mean = static_cast<float>(mean);
     }
   }
 
  private:
   struct Sum {
     std::uint64_t count = 0;
-    double low = 0, high = 0, time = 0, integral = 0;
+    double low = 0, high = 0, time = 0, integral = 0, samples = 0, sampled = 0;
+  };
+  Columns columns_;
+  std::vector<Sum> sums_;
+};
+
+// A part of a whole, both counted: the ratio of the sums, which is no mean of ratios.
+class RatioColumns {
+ public:
+  explicit RatioColumns(const Columns& columns) : columns_(columns), sums_(columns.count()) {}
+
+  // `part` of `whole` (> 0) things, evenly over a time.
+  void add(Nanos from, Nanos to, double part, double whole) {
+    const double ratio = part / whole;
+    for_columns(columns_, from, to, [&](std::uint32_t i, double share) {
+      Sum& sum = sums_[i];
+      sum.low = sum.count == 0 ? ratio : std::min(sum.low, ratio);
+      sum.high = sum.count == 0 ? ratio : std::max(sum.high, ratio);
+      sum.part += part * share;
+      sum.whole += whole * share;
+      ++sum.count;
+    });
+  }
+  void into(std::vector<Column>& out) const {
+    out.assign(columns_.count(), {});
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const Sum& sum = sums_[i];
+      if (sum.whole <= 0) continue;
+      out[i].count = sum.count;
+      out[i].low = static_cast<float>(sum.low);
+      out[i].high = static_cast<float>(sum.high);
+      out[i].mean = static_cast<float>(sum.part / sum.whole);
+    }
+  }
+
+ private:
+  struct Sum {
+    std::uint64_t count = 0;
+    double low = 0, high = 0, part = 0, whole = 0;
   };
   Columns columns_;
   std::vector<Sum> sums_;

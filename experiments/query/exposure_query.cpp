@@ -176,6 +176,11 @@ ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& asked) {
   out.pages = levels_of(cell, query.window, columns, query.filter, out.stale_pages, out.live_pages);
   out.unmaps = unmaps_of(cell, query, cell.fine(columns));
   if (!out.pages || !out.unmaps) out.because = why_no_replay(cell, query.window);
+  if (cell.info.stays == CellInfo::Stays::kBuffers) {
+    out.stale_pages.clear();
+    out.pages.reset();
+    out.because = "the device keeps reaching the guest's buffers, by design";
+  }
   probes_of(cell, query, columns, out);
   return out;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,12 +21,12 @@ class FakeCell : public CellQueries {
   std::vector<EventLine> lines;
   TopologyState state;
   float operations_per_s = 1000, stale = 0, p99_ns = 500;
-  std::uint64_t persistent_unmaps = 0;  // Then no unmap ends anything.
+  std::optional<std::uint32_t> silent_at;  // Column in which nothing was done.
 
   CellInfo info() const override { return about; }
   std::uint64_t version() const override { return 1; }
   Overview overview(TimeWindow window, std::uint32_t columns) const override {
-    return {window, flat(columns, operations_per_s), flat(columns, stale), {window, {}}};
+    return {window, flat(columns, operations_per_s), stale_of(columns), {window, {}}};
   }
   ChurnGrid churn(const ChurnQuery& query) const override {
     ChurnGrid grid;
@@ -48,8 +49,7 @@ class FakeCell : public CellQueries {
   ExposureColumns exposure(const ExposureQuery& query) const override {
     ExposureColumns answer;
     answer.query = query;
-    answer.stale_pages = flat(query.columns, stale);
-    if (persistent_unmaps > 0) answer.unmaps.emplace().persistent = persistent_unmaps;
+    answer.stale_pages = stale_of(query.columns);
     return answer;
   }
   EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
@@ -59,6 +59,7 @@ class FakeCell : public CellQueries {
     for (std::uint32_t i = 0; i < columns; ++i) {  // Nothing is known of other times.
       const Nanos from = window.from + window.length() / columns * i;
       if (!about.whole.contains(from)) answer.workload_per_s[i] = {};
+      if (silent_at == i) answer.workload_per_s[i] = {0, 0, 0, 0, false, true};
     }
     return answer;
   }
@@ -84,6 +85,10 @@ class FakeCell : public CellQueries {
   }
 
  private:
+  std::vector<Column> stale_of(std::uint32_t columns) const {
+    const bool counted = about.stays != CellInfo::Stays::kBuffers;
+    return counted ? flat(columns, stale) : std::vector<Column>{};
+  }
   static std::vector<Column> flat(std::uint32_t columns, float value) {
     return std::vector<Column>(columns, Column{1, value, value, value, false});
   }

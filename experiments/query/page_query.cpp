@@ -92,6 +92,7 @@ class PageStory {
     out.granted = lifetime.granted();
     out.endpoint = lifetime.endpoint;
     out.persistent = lifetime.persistent();
+    out.copied = out.persistent && cell_.info.stays == CellInfo::Stays::kPool;
     out.map_ns = cell_.base.length_ns(unpack_ticks(lifetime.map_took));
     out.unmap_ns = cell_.base.length_ns(unpack_ticks(lifetime.unmap_took));
     lifetimes_.push_back(out);

@@ -20,18 +20,9 @@
 
 #include "engine/base/result.hpp"
 #include "engine/telemetry/event_bodies.hpp"
+#include "experiments/query/cell_info.hpp"
 
 namespace violet::query {
-
-using Nanos = std::int64_t;
-
-struct TimeWindow {
-  Nanos from = 0;
-  Nanos to = 0;
-  Nanos length() const { return to - from; }
-  bool contains(Nanos at) const { return from <= at && at < to; }
-  bool operator==(const TimeWindow&) const = default;
-};
 
 // Whose operations count.
 enum class Operation : std::uint8_t { kMap, kUnmap, kTranslate, kFault, kCount };
@@ -44,31 +35,6 @@ struct Filter {
   std::vector<Operation> operations;
   bool empty() const { return !range && endpoints.empty() && operations.empty(); }
   bool operator==(const Filter&) const = default;
-};
-
-// One cell of the plan in one repetition: what a tab of the application shows.
-struct CellInfo {
-  std::string run_id;
-  std::string cell_id;
-  std::string label;
-  std::uint32_t repetition = 0;
-  std::string strategy, workload, placement, iotlb, store;  // Empty where the run does not say.
-  TimeWindow whole;               // From the first mark to the last event.
-  TimeWindow measured;            // What the results are about; inside `whole`.
-  bool measure_marked = false;    // Else nobody said what was measured, and it is `whole`.
-  std::uint64_t events = 0;       // Seen by the pyramid.
-  std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
-  Nanos kept_until = 0;           // Events after this are in the pyramid only.
-  std::uint64_t lost = 0;         // Dropped by full rings.
-  std::optional<double> injected_percent;  // Of the measured time; nothing: not known, and why.
-  std::string injected_because = "it is in the results of the run, which are not at hand";
-  bool live = false;  // Still growing.
-  // Calls on mappings that stay mapped by design: of their events there is a sample only
-  // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
-  bool calls_sampled = false;
-  bool cut_short = false;   // The file ends in the middle of a block.
-  bool unrecorded = false;  // Seen live and in no file: gone with who has seen it.
-  std::string notice;       // What else a reader should know; empty: nothing.
 };
 
 // A plotted line's column: what happened between two pixels.
@@ -99,16 +65,17 @@ std::uint64_t operations_for(double percent);
 struct Overview {
   TimeWindow window;
   std::vector<Column> operations_per_s;  // dma_map and dma_unmap calls.
-  std::vector<Column> stale_pages;
-  Resolution resolution;  // Of the coarser one.
+  std::vector<Column> stale_pages;       // Empty: there are none to count, see CellInfo::stays.
+  Resolution resolution;                 // Of the coarser one.
 };
 
 struct EngineColumns {
   TimeWindow window;
   struct Lcore {
     std::uint16_t number = 0;
-    std::string role;                 // "engine", "guest", "endpoints"
-    std::vector<Column> utilisation;  // Useful polls / polls, 0..1. Empty: it does not poll.
+    std::string role;  // "engine", "guest", "endpoints"
+    // Useful polls / polls, each counted in the column, 0..1. Empty: it does not poll.
+    std::vector<Column> utilisation;
   };
   std::vector<Lcore> lcores;
   std::vector<Column> queue_depth;                    // Requests in flight.
@@ -175,6 +142,7 @@ struct PageLifetimes {
     Permissions granted = Permissions::kNone;
     std::uint32_t endpoint = 0;
     bool persistent = false;
+    bool copied = false;  // Of a pool's slot, which stays; the guest's buffer is out of reach.
     std::uint64_t map_ns = 0, unmap_ns = 0;    // 0: not measured.
     std::uint64_t translations = 0;            // Seen (sampled): see `translations_sampled`.
     std::uint64_t probes = 0, probe_hits = 0;  // By the rogue endpoint.
@@ -196,6 +164,8 @@ struct LatencyBins {
   static constexpr std::size_t kCount = kPerOctave * kOctaves;
   static std::size_t of(double ns);
   static double low(std::size_t bin);
+  // Of each, as a share of where it begins: what a percentile that is read from them may be off by.
+  static double width() { return low(1) / low(0) - 1; }
 };
 
 struct LatencyQuery {

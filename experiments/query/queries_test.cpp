@@ -9,6 +9,8 @@
 #include <limits>
 
 #include "engine/base/rng.hpp"
+#include "engine/telemetry/event_bodies.hpp"
+#include "experiments/query/column_sums.hpp"
 #include "experiments/query/query_rig_testing.hpp"
 #include "experiments/query/time_base.hpp"
 
@@ -276,6 +278,60 @@ TEST_P(QueriesOf, SaysWhetherItsCallsAreASample) {
   EXPECT_EQ(cell_->info().calls_sampled, any);
 }
 
+// As the results have it: what is copied leaves no stale page, and what never ends has none to count.
+TEST_P(QueriesOf, SaysWhatStaysReachableByDesign) {
+  const bool pool = GetParam() == Strategy::kBounce;
+  EXPECT_EQ(cell_->info().stays, pool ? CellInfo::Stays::kPool : CellInfo::Stays::kNothing);
+  const ExposureColumns exposure = cell_->exposure({whole(), 10, {}});
+  ASSERT_TRUE(exposure.pages);
+  if (pool) {
+    EXPECT_EQ(exposure.pages->peak_stale, 0);
+  }
+  const OracleLifetime& one = oracle().lifetimes()[oracle().lifetimes().size() / 2];
+  const auto page = cell_->page_lifetimes(Iova{one.first << 12}, nanos(one.mapped));
+  ASSERT_TRUE(page.current);
+  EXPECT_EQ(page.lifetimes[*page.current].copied, pool);
+}
+
+TEST(Exposure, WhereNothingEndsNoStalePageIsCounted) {
+  const QueryRig rig({.strategy = Strategy::kDirect, .events = 5'000});
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  const TimeWindow whole = cell->info().whole;
+  EXPECT_EQ(cell->info().stays, CellInfo::Stays::kBuffers);
+  const ExposureColumns exposure = cell->exposure({whole, 10, {}});
+  EXPECT_FALSE(exposure.pages) << "neither zero nor a number";
+  EXPECT_TRUE(exposure.stale_pages.empty());
+  EXPECT_EQ(exposure.because, "the device keeps reaching the guest's buffers, by design");
+  EXPECT_EQ(exposure.live_pages.size(), 10u) << "what is mapped is known";
+  ASSERT_TRUE(exposure.unmaps);
+  EXPECT_GT(exposure.unmaps->persistent, 0u);
+  EXPECT_TRUE(cell->overview(whole, 10).stale_pages.empty());
+}
+
+// Of 1000 polls in a long time 10 were useful, of 100 in a short one 40.
+TEST(Ratio, IsOneOfSumsAndNoMeanOfRatios) {
+  RatioColumns ratio(Columns({0, 1'000}, 1));
+  ratio.add(0, 100, 40, 100);
+  ratio.add(100, 1'000, 10, 1'000);
+  std::vector<Column> columns;
+  ratio.into(columns);
+  EXPECT_FLOAT_EQ(columns[0].mean, 50.f / 1'100);
+  EXPECT_FLOAT_EQ(columns[0].high, 0.4f);
+  RatioColumns(Columns({0, 1'000}, 1)).into(columns);
+  EXPECT_FALSE(columns[0].known()) << "nothing of what was there before";
+}
+
+TEST(Samples, OfAColumnAreAveraged) {
+  LevelColumns level(Columns({0, 1'000}, 1));
+  level.add_samples(10, 0, 6, 4, 3);  // 0, 2, 4
+  level.add_samples(20, 9, 9, 9, 1);
+  std::vector<Column> columns;
+  level.into(columns);
+  EXPECT_FLOAT_EQ(columns[0].mean, 3.75f);
+  EXPECT_FLOAT_EQ(columns[0].high, 9.f);
+}
+
 TEST_P(QueriesOf, LatenciesAreCountedInTheirBins) {
   const std::vector<Filter> filters{
       {},
@@ -509,6 +565,27 @@ TEST_P(QueriesOf, EngineTotalsBecomeRates) {
   double expected = 0;
   for (const auto& one : oracle().events()) expected += one.event.kind == EventKind::kKick ? 1 : 0;
   EXPECT_EQ(kicks, expected);
+}
+
+// What a report divides: useful polls of all polls between two samples.
+TEST_P(QueriesOf, UsefulPollsAreThoseOfAllPollsWhateverTheColumns) {
+  std::vector<std::uint64_t> polls, useful;
+  std::vector<Nanos> at;
+  for (const auto& one : oracle().events()) {
+    if (one.event.kind != EventKind::kSample) continue;
+    const auto sample = SampleEvent::of(one.event);
+    if (sample.gauge == Gauge::kPolls) {
+      polls.push_back(sample.value);
+      at.push_back(nanos(one.event.at));
+    }
+    if (sample.gauge == Gauge::kUsefulPolls) useful.push_back(sample.value);
+  }
+  ASSERT_GE(polls.size(), 3u);
+  const TimeWindow window{at.front(), at.back()};
+  const EngineColumns engine = cell_->engine(window, 1);
+  const double expected = static_cast<double>(useful.back() - useful.front()) /
+                          static_cast<double>(polls.back() - polls.front());
+  EXPECT_NEAR(engine.lcores[0].utilisation[0].mean, expected, 1e-6);
 }
 
 TEST_P(QueriesOf, OddWindowsAreAnswered) {

@@ -56,7 +56,7 @@ class Addresses {
 }  // namespace
 
 std::string to_text(SyntheticStrategy strategy) {
-  constexpr std::array<const char*, 3> kNames{"strict", "lazy-percpu", "bounce-dynamic"};
+  constexpr std::array<const char*, 4> kNames{"strict", "lazy-percpu", "bounce-dynamic", "direct"};
   return kNames[static_cast<std::size_t>(strategy)];
 }
 
@@ -118,6 +118,11 @@ struct SyntheticRun::State {
   void probe(const Device& device, std::uint64_t iova, bool stale);
   void round(const Sink& sink, const Round& done);
   double load() const;
+  // Mappings outlive their unmaps.
+  bool stays() const {
+    return options.strategy == SyntheticStrategy::kBounce ||
+           options.strategy == SyntheticStrategy::kDirect;
+  }
 
   SyntheticOptions options;
   Rng rng;
@@ -150,7 +155,7 @@ void SyntheticRun::State::begin() {
     leave(3, RegionEvent{{device.endpoint}, {{0xfee00000}, {0xfeefffff}}, 1}.event(now));
     now += ticks(20'000);
     leave(0, AttachEvent{{device.endpoint}, {device.domain}}.event(EventKind::kAttach, now));
-    if (options.strategy == SyntheticStrategy::kBounce) {
+    if (stays()) {
       engine(now + ticks(2'000), EventKind::kMapDone, device, 0xf0000000, 4096);
     }
   }
@@ -195,11 +200,12 @@ void SyntheticRun::State::map(std::size_t index) {
   buffer.bytes = static_cast<std::uint32_t>(buffer.pages * kPage - (rng.chance(0.5) ? 0 : 2048));
   buffer.phys_page = phys;
   phys = 0x1000 + (phys - 0x1000 + buffer.pages) % 0x40000;
-  if (options.strategy == SyntheticStrategy::kBounce) {
+  if (stays()) {
     buffer.iova = 0xf0000000 + slot++ % 512 * 8 * kPage;
     const Ticks took = around(180 + buffer.bytes / 16.0);
     now += took;
-    leave(1, CopyEvent{{device.endpoint}, {buffer.iova}, buffer.bytes}.event(now, took / 2));
+    if (options.strategy == SyntheticStrategy::kBounce)
+      leave(1, CopyEvent{{device.endpoint}, {buffer.iova}, buffer.bytes}.event(now, took / 2));
     call(EventKind::kDmaMap, device, buffer, true, took);
   } else {
     buffer.iova = addresses[index].take(buffer.pages);
@@ -233,7 +239,7 @@ void SyntheticRun::State::unmap(std::size_t index) {
   } else {
     now += around(120);
   }
-  const bool persistent = options.strategy == SyntheticStrategy::kBounce;
+  const bool persistent = stays();
   call(EventKind::kDmaUnmap, device, buffer, persistent, now - before);
   if (options.strategy == SyntheticStrategy::kLazy) {
     if (queue.empty()) queue_since = now;
@@ -264,7 +270,7 @@ void SyntheticRun::State::step() {
   const std::size_t index = rng.chance(0.8) ? 0 : 1;
   now += around(2'500 / load(), 0.5);
   polls += 20;
-  useful += options.strategy == SyntheticStrategy::kBounce ? 0 : 2;
+  useful += stays() ? 0 : 2;
   if (live[index].size() < kDevices[index].window / 2 ||
       (live[index].size() < kDevices[index].window && rng.chance(0.5))) {
     map(index);

@@ -1,5 +1,5 @@
 // A synthetic run makes up the events of a guest, the same for the same seed: endpoints that map,
-// use and unmap buffers under one of three strategies, an engine that follows, a rogue that probes,
+// use and unmap buffers under one of four strategies, an engine that follows, a rogue that probes,
 // a recorder that marks and samples. For benches, tests and for trying the application without a
 // run.
 //
@@ -18,7 +18,7 @@
 
 namespace violet::query {
 
-enum class SyntheticStrategy : std::uint8_t { kStrict, kLazy, kBounce };
+enum class SyntheticStrategy : std::uint8_t { kStrict, kLazy, kBounce, kDirect };
 std::string to_text(SyntheticStrategy strategy);
 
 struct SyntheticOptions {

@@ -108,18 +108,18 @@ class Gauges {
     const auto parts = series_.find({lcore, part}), wholes = series_.find({lcore, whole});
     std::vector<Column> out;
     if (parts == series_.end() || wholes == series_.end()) return out;
-    LevelColumns level(columns);
+    RatioColumns ratio(columns);
     const std::size_t size = std::min(parts->second.size(), wholes->second.size());
     for (std::size_t i = 1; i < size; ++i) {
       const Sample &before = wholes->second[i - 1], &now = wholes->second[i];
       if (now.value <= before.value || now.at <= before.at) continue;
-      const double share = std::clamp((static_cast<double>(parts->second[i].value) -
-                                       static_cast<double>(parts->second[i - 1].value)) /
-                                          static_cast<double>(now.value - before.value),
-                                      0.0, 1.0);
-      level.add(cell_.base.since(before.at), cell_.base.since(now.at), share, share, share);
+      const auto whole_count = static_cast<double>(now.value - before.value);
+      const double part_count = std::clamp(static_cast<double>(parts->second[i].value) -
+                                               static_cast<double>(parts->second[i - 1].value),
+                                           0.0, whole_count);
+      ratio.add(cell_.base.since(before.at), cell_.base.since(now.at), part_count, whole_count);
     }
-    level.into(out);
+    ratio.into(out);
     mark_gaps(cell_, window_, columns, out);
     return out;
   }
@@ -129,9 +129,8 @@ class Gauges {
     for (std::size_t i = begin_; i < end_; ++i) {
       if (cells[i].gauge != static_cast<std::uint16_t>(gauge)) continue;
       const Nanos at = cell_.base.since(cells[i].last_at);
-      level.add(at, at, static_cast<double>(cells[i].low),
-                cells[i].sum / static_cast<double>(std::max<std::uint64_t>(1, cells[i].samples)),
-                static_cast<double>(cells[i].high));
+      level.add_samples(at, static_cast<double>(cells[i].low), cells[i].sum,
+                        static_cast<double>(cells[i].high), static_cast<double>(cells[i].samples));
     }
     std::vector<Column> out;
     level.into(out);
@@ -166,6 +165,7 @@ Overview ask_overview(const CellData& cell, TimeWindow window, std::uint32_t cou
       rate_of(cell, window, columns, {EventKind::kDmaMap, EventKind::kDmaUnmap});
   std::vector<Column> live;
   const auto pages = levels_of(cell, window, columns, {}, overview.stale_pages, live);
+  if (cell.info.stays == CellInfo::Stays::kBuffers) overview.stale_pages.clear();
   overview.resolution = scans_rate(cell, window, columns) && pages
                             ? pages->resolution
                             : resolution_of_buckets(cell, window);

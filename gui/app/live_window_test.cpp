@@ -23,7 +23,7 @@ namespace violet::gui {
 using namespace query;
 namespace {
 
-constexpr int kPatienceMs = 300'000;  // Nothing is timed here: whoever gets no CPU waits.
+constexpr int kPatienceMs = 900'000;  // Nothing is timed here: whoever gets no CPU waits.
 constexpr int kLacksSomething = 5;
 
 constexpr const char* kPlan = R"(

@@ -15,7 +15,7 @@ import tempfile
 from xvfb_window_test import Screen, skip
 
 ROUNDS = 3
-PATIENCE_S = 900
+PATIENCE_S = 3600
 # The programs get a home of their own; the kernels stay where they were built.
 GUEST_CACHE = os.environ.get("VIOLET_GUEST_CACHE") or str(
     pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "violet/guest")

@@ -101,8 +101,8 @@ MainWindow::MainWindow(bool remembers, QWidget* parent)
         &Session::playingChanged, &Session::runChanged}) {
     connect(&session_, signal, &actions_, &ActionTable::soon);
   }
-  for (const auto signal :
-       {&Session::cellChanged, &Session::cursorChanged, &Session::windowChanged}) {
+  for (const auto signal : {&Session::runChanged, &Session::cellChanged, &Session::cursorChanged,
+                            &Session::windowChanged}) {
     connect(&session_, signal, this, &MainWindow::showTime);
   }
   connect(&session_, &Session::cellChanged, this, &MainWindow::sayDamage);
@@ -306,7 +306,7 @@ bool MainWindow::event(QEvent* event) {
 
 void MainWindow::showTime() {
   const auto cell = session_.cell();
-  if (!cell) return time_->setText(tr("no run"));
+  if (!cell) return time_->setText(session_.run() != nullptr ? tr("no cell") : tr("no run"));
   const Nanos at = session_.cursor().value_or(session_.window().from);
   time_->setText(tr("%1 / %2  ×%3")
                      .arg(timeText(at), timeText(cell->info().whole.to))

@@ -346,6 +346,17 @@ TEST(MainWindow, ClosingARunShowsTheEmptyState) {
   EXPECT_FALSE(stage.session->playing());
 }
 
+// A live run is followed before its first cell is read.
+TEST(MainWindow, ARunWithoutACellSoFarIsNotSaidToBeNone) {
+  MainWindow window(false);
+  window.show();
+  window.session()->setRun(std::make_shared<TinyRun>(std::vector<std::shared_ptr<TinyCell>>{}));
+  QStringList texts;
+  for (const QLabel* label : window.findChildren<QLabel*>()) texts << label->text();
+  EXPECT_TRUE(texts.contains(QStringLiteral("no cell"))) << texts.join("|").toStdString();
+  EXPECT_FALSE(texts.contains(QStringLiteral("no run"))) << texts.join("|").toStdString();
+}
+
 TEST(Palette, WordsFitInAnyOrder) {
   EXPECT_TRUE(Palette::fits(QStringLiteral("Zoom into addresses"), QStringLiteral("addr zoom")));
   EXPECT_FALSE(Palette::fits(QStringLiteral("Zoom into addresses"), QStringLiteral("pan")));

@@ -72,14 +72,6 @@ results::NoiseHistory historyOf(const std::vector<std::shared_ptr<const RunData>
   return results::noise_history(baseline.directory.parent_path(), baseline.manifest, contenders);
 }
 
-// Where unmaps leave their pages reachable by design, none is counted as stale; as Exposure says.
-bool countsNoStale(const CellQueries& trace) {
-  const CellInfo info = trace.info();
-  const TimeWindow window = info.measured.length() > 0 ? info.measured : info.whole;
-  const auto unmaps = trace.exposure({window, 1, {}}).unmaps;
-  return unmaps && unmaps->persistent > 0 && unmaps->count == 0;
-}
-
 LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
                                Operation operation) {
   LaneColumns::Columns columns;
@@ -91,12 +83,9 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   Overview overview = lane.trace->overview(window, count);
   // As sampled: of calls on mappings that stay the trace holds some only.
   columns.rows[0] = lane.trace->engine(window, count).workload_per_s;
-  columns.because[0] = QStringLiteral("its trace has no samples of the workload's operations");
-  if (countsNoStale(*lane.trace)) {
-    columns.because[2] = QStringLiteral("its pages stay mapped by design");
-  } else {
-    columns.rows[2] = std::move(overview.stale_pages);
-  }
+  columns.because[0] = QStringLiteral("the trace has no samples of the workload's operations");
+  columns.rows[2] = std::move(overview.stale_pages);
+  columns.because[2] = QStringLiteral("buffers stay reachable by design");
   LatencyQuery query;
   query.window = window;
   query.operation = operation;
@@ -203,6 +192,7 @@ CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
   connect(&session_, &Session::cellsChanged, this, &CompareModel::reload);
   connect(&session_, &Session::windowChanged, this, &CompareModel::askColumns);
   connect(&session_, &Session::cursorChanged, this, &CompareModel::cursorChanged);
+  connect(&session_, &Session::cellChanged, this, &CompareModel::followCell);
   reload();
 }
 
@@ -211,7 +201,9 @@ CompareModel::~CompareModel() { open_cells_->cancelled.store(true, std::memory_o
 // ---- runs
 
 void CompareModel::reload() {
-  session_path_ = session_.run() != nullptr ? text(session_.run()->path()) : QString();
+  const QString path_now = session_.run() != nullptr ? text(session_.run()->path()) : QString();
+  if (path_now != session_path_) by_hand_ = false;
+  session_path_ = path_now;
   QStringList paths = added_;
   if (!session_path_.isEmpty()) paths.prepend(session_path_);
   paths.removeDuplicates();
@@ -229,9 +221,33 @@ void CompareModel::reload() {
   });
 }
 
+const CellData* CompareModel::openCell() const {
+  const bool of_session = !runs_.empty() && session_.cell() && !session_path_.isEmpty();
+  if (!of_session) return nullptr;
+  const std::string id = session_.cell()->info().cell_id;
+  for (const CellData& cell : runs_.front()->cells) {
+    if (cell.cell.id == id) return &cell;
+  }
+  return nullptr;
+}
+
+void CompareModel::followCell() {
+  const CellData* open = openCell();
+  if (open == nullptr || by_hand_) return;
+  const QString workload = text(results::axis_text(open->cell, "workload"));
+  const bool is_lane = std::any_of(lanes_.begin(), lanes_.end(), [open](const Lane& lane) {
+    return lane.run == 0 && lane.cell_id == open->cell.id;
+  });
+  if (workload == workload_ && is_lane) return;
+  workload_ = workload;
+  chooseLanes();
+}
+
 void CompareModel::runsLoaded(Loaded loaded) {
   runs_ = std::move(loaded.runs);
   error_ = loaded.error;
+  const CellData* open = by_hand_ ? nullptr : openCell();
+  if (open != nullptr) workload_ = text(results::axis_text(open->cell, "workload"));
   if (!workloads().contains(workload_)) workload_ = workloads().value(0);
   emit runsChanged();
   // What was chosen stays where the new results have it too: a live run grows.
@@ -242,8 +258,9 @@ void CompareModel::runsLoaded(Loaded loaded) {
     if (found != all.end()) kept.push_back(*found);
   }
   if (lanes_.empty() || kept.size() < lanes_.size()) return chooseLanes();
-  setLanes(std::move(kept));
+  applyLanes(std::move(kept));
   emit workloadChanged();
+  followCell();
 }
 
 void CompareModel::addRun(const QString& path) {
@@ -265,6 +282,7 @@ QStringList CompareModel::workloads() const {
 }
 
 void CompareModel::setWorkload(const QString& workload) {
+  by_hand_ = true;
   if (workload == workload_) return;
   workload_ = workload;
   chooseLanes();
@@ -292,7 +310,8 @@ std::vector<Lane> CompareModel::choices() const {
   return lanes;
 }
 
-// The first cells of different strategies that protect by unmapping or copying; then whatever there is.
+// The first cells of different strategies that protect by unmapping or copying; then whatever there is. The cell
+// that is open has its lane in any case.
 void CompareModel::chooseLanes() {
   std::vector<Lane> chosen;
   const std::vector<Lane> all = choices();
@@ -305,11 +324,23 @@ void CompareModel::chooseLanes() {
   for (const Lane& lane : all) {
     if (std::find(chosen.begin(), chosen.end(), lane) == chosen.end()) chosen.push_back(lane);
   }
-  setLanes(std::move(chosen));
+  if (const CellData* open = openCell(); open != nullptr && chosen.size() > kMostLanes) {
+    const auto found = std::find_if(chosen.begin(), chosen.end(), [open](const Lane& lane) {
+      return lane.run == 0 && lane.cell_id == open->cell.id;
+    });
+    if (found != chosen.end() && found - chosen.begin() >= std::ptrdiff_t{kMostLanes})
+      std::iter_swap(found, chosen.begin() + (kMostLanes - 1));
+  }
+  applyLanes(std::move(chosen));
   emit workloadChanged();
 }
 
 void CompareModel::setLanes(std::vector<Lane> lanes) {
+  by_hand_ = true;
+  applyLanes(std::move(lanes));
+}
+
+void CompareModel::applyLanes(std::vector<Lane> lanes) {
   if (lanes.size() > kMostLanes) lanes.resize(kMostLanes);
   lanes_ = std::move(lanes);
   plane_ = runs_.empty() ? Plane{} : make_plane(*runs_.front(), workload_.toStdString());

@@ -3,7 +3,8 @@
 //
 // Threading: the main thread; reading runs, opening cells, columns, statistics and divergence are
 // questions to the thread pool.
-// Invariants: All lanes belong to one workload, at most kMostLanes, and the first is the baseline.
+// Invariants: All lanes belong to one workload, at most kMostLanes, and the first is the baseline. Until somebody
+// chooses a workload or lanes, the workload is that of the session's cell and the cell is one of the lanes.
 // Times are relative: 0 is where measuring began in each lane. A part that cannot be shown says
 // why, and the rest is shown.
 #pragma once
@@ -125,9 +126,13 @@ class CompareModel : public QObject {
   struct Opened {
     std::vector<Lane> lanes;
   };
+  void followCell();
   void reload();
   void runsLoaded(Loaded loaded);
+  const results::CellData* openCell()
+      const;  // Of the session, among the results; null: it is not there.
   void chooseLanes();
+  void applyLanes(std::vector<Lane> lanes);
   void askFeeds();
   void cellsOpened(Opened opened);
   void askColumns();
@@ -143,6 +148,7 @@ class CompareModel : public QObject {
   std::shared_ptr<OpenCells> open_cells_;
   std::vector<std::shared_ptr<const results::RunData>> runs_;
   QString error_, workload_;
+  bool by_hand_ = false;  // Somebody chose the workload or the lanes.
   std::vector<Lane> lanes_;
   Plane plane_;
   std::vector<NamedDifference> differences_;

@@ -53,6 +53,29 @@ TEST_F(CompareModelTest, LanesAreOfOneWorkload) {
   EXPECT_TRUE(model.differences().empty());
 }
 
+TEST_F(CompareModelTest, TheOpenCellDecidesTheWorkloadAndHasItsLane) {
+  open(every_place());
+  CompareModel model(session_, opener());
+  session_.setRun(run_, 8);  // strict under nvme-4k
+  ASSERT_TRUE(QTest::qWaitFor([this] { return session_.cell() != nullptr; }, 20000));
+  settle(model);
+  EXPECT_EQ(model.workload(), "nvme-4k");
+  session_.openCell(7);
+  ASSERT_TRUE(
+      QTest::qWaitFor([this] { return session_.cell()->info().strategy == "direct"; }, 20000));
+  settle(model);
+  EXPECT_EQ(model.workload(), "net-rx");
+  ASSERT_EQ(model.lanes().size(), 3u);
+  EXPECT_EQ(model.lanes()[0].strategy, "strict");
+  EXPECT_EQ(model.lanes()[2].strategy, "direct") << "it would not be one of the first three";
+  model.setLanes({model.choices()[1], model.choices()[3]});
+  session_.openCell(8);
+  ASSERT_TRUE(
+      QTest::qWaitFor([this] { return session_.cell()->info().workload == "nvme-4k"; }, 20000));
+  settle(model);
+  EXPECT_EQ(model.workload(), "net-rx") << "what somebody chose stays";
+}
+
 TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
   open(every_place());
   CompareModel model(session_, opener());

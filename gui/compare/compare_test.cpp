@@ -29,7 +29,10 @@ class CompareViewTest : public testing::Test {
       trace->about.cell_id = cell.id();
       trace->operations_per_s = static_cast<float>(cell.operations_per_s);
       trace->stale = static_cast<float>(cell.stale);
-      trace->persistent_unmaps = cell.persistent ? 10 : 0;
+      using Stays = CellInfo::Stays;
+      trace->about.stays = !cell.persistent  ? Stays::kNothing
+                           : cell.copied > 0 ? Stays::kPool
+                                             : Stays::kBuffers;
     }
     if (damaged) {
       QFile file(QString::fromStdString(path + "/results.sqlite"));
@@ -87,7 +90,8 @@ TEST_F(CompareViewTest, AnotherBaselineIsChosen) {
   emit baseline->activated(off);
   settle();
   EXPECT_EQ(view_->model().lanes()[0].strategy, "off");
-  EXPECT_EQ(view_->model().lanes().size(), 3u);
+  ASSERT_EQ(view_->model().lanes().size(), 3u) << "off was the third: they change places";
+  EXPECT_EQ(view_->model().lanes()[2].strategy, "strict");
 }
 
 TEST_F(CompareViewTest, AnotherWorkloadIsChosen) {
@@ -160,6 +164,46 @@ struct ReadableLane : LanePanel {
   using LanePanel::LanePanel;
 };
 
+TEST_F(CompareViewTest, NeitherNamesNorNumbersOfTheTableAreCut) {
+  const std::string name = "lazy-percpu-with-a-name-that-is-longer-than-any-column-was";
+  open({{"strict", "net-rx", "sidecore", 4000}, {name, "net-rx", "sidecore", 8000}});
+  const auto* table = view_->findChild<QTableView*>();
+  const QAbstractItemView* items = table;
+  for (int column = 0; column < DifferenceTable::kWhy; ++column)
+    EXPECT_GE(table->columnWidth(column), items->sizeHintForColumn(column)) << column;
+}
+
+// A moment without any operation lies below the scale, and not at its lowest value.
+TEST_F(CompareViewTest, ZeroHasAPlaceOfItsOwnOnALogScale) {
+  open({{"strict", "net-rx", "sidecore", 100}, {"lazy-percpu", "net-rx", "sidecore", 8000}});
+  LanePanel lane(view_->model(), LaneRow::kThroughput);
+  lane.setWindow(view_->model().columns().window);
+  const QRectF area(0, 0, 800, 200);
+  const Frame before = lane.frameOf(area);
+  ASSERT_TRUE(before.y.log);
+  EXPECT_FALSE(before.y.zero_px) << "nothing is zero here";
+  run_->held[0]->silent_at = 0;
+  view_->model().setLanes(view_->model().lanes());
+  settle();
+  const Frame frame = lane.frameOf(area);
+  ASSERT_TRUE(frame.y.zero_px);
+  EXPECT_GT(frame.y.pixel(0), frame.y.pixel(frame.y.low) + 8);
+  EXPECT_LT(frame.y.pixel(0), frame.plot.bottom());
+  const auto labels = axis_labels(frame);
+  EXPECT_TRUE(std::any_of(labels.begin(), labels.end(),
+                          [](const AxisLabel& label) { return label.text == "0"; }));
+}
+
+TEST_F(CompareViewTest, WhatIsNotDrawnIsSaidAboveTheLines) {
+  open({{"strict", "net-rx", "sidecore", 4000, 3},
+        {"off", "net-rx", "sidecore", 8000, 0, true},
+        {"direct", "net-rx", "sidecore", 8000, 0, true}});
+  LanePanel lane(view_->model(), LaneRow::kStale);
+  EXPECT_EQ(lane.because(), "off, direct: not available, because buffers stay reachable by design");
+  const Frame frame = lane.frameOf(QRectF(0, 0, 800, 200));
+  EXPECT_GT(frame.y.pixel(3), frame.plot.top() + 16) << "no line crosses the words";
+}
+
 // A cell that is over sooner than the others.
 TEST_F(CompareViewTest, ARateThatIsNotKnownIsNotZero) {
   open(every_place());
@@ -179,13 +223,20 @@ TEST_F(CompareViewTest, ARateThatIsNotKnownIsNotZero) {
 }
 
 TEST_F(CompareViewTest, PagesThatStayMappedAreNotCountedAsNoStalePages) {
-  open({{"strict", "net-rx", "sidecore", 4000}, {"off", "net-rx", "sidecore", 8000, 0, true}});
-  const auto& lanes = view_->model().columns().lanes;
-  ASSERT_EQ(lanes.size(), 2u);
+  open({{"strict", "net-rx", "sidecore", 4000},
+        {"off", "net-rx", "sidecore", 8000, 0, true},
+        {"bounce-dynamic", "net-rx", "sidecore", 5000, 0, true, 1500}});
+  const auto& model = view_->model();
   const auto stale = static_cast<std::size_t>(LaneRow::kStale);
-  EXPECT_FALSE(lanes[0].rows[stale].empty());
-  EXPECT_TRUE(lanes[1].rows[stale].empty());
-  EXPECT_EQ(lanes[1].because[stale], "its pages stay mapped by design");
+  ASSERT_EQ(model.columns().lanes.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& lane = model.columns().lanes[i];
+    const bool off = model.lanes()[i].strategy == "off";
+    EXPECT_EQ(lane.rows[stale].empty(), off) << "what copies has none, as its table and plane say";
+    if (off) {
+      EXPECT_EQ(lane.because[stale], "buffers stay reachable by design");
+    }
+  }
 }
 
 TEST_F(CompareViewTest, WhereTheNoiseIsNotKnownNothingIsSaidToDiffer) {

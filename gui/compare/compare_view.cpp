@@ -93,8 +93,10 @@ CompareView::CompareView(Session& session, CompareModel::Opener opener, QWidget*
     follow();
     showDivergence();
   });
-  connect(&model_, &CompareModel::differencesChanged, this,
-          [this] { table_model_->setDifferences(model_.differences()); });
+  connect(&model_, &CompareModel::differencesChanged, this, [this] {
+    table_model_->setDifferences(model_.differences());
+    fitTable();
+  });
   connect(&model_, &CompareModel::divergencesChanged, this, &CompareView::showDivergence);
   connect(&model_, &CompareModel::cursorChanged, this, &CompareView::follow);
   connect(&session, &Session::windowChanged, this, &CompareView::follow);
@@ -156,7 +158,8 @@ QWidget* CompareView::makeLanes() {
     column->addWidget(panel, 1);
   }
   divergence_ = new QLabel;
-  divergence_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+  divergence_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Minimum);
+  divergence_->setWordWrap(true);
   divergence_->setContentsMargins(12, 4, 12, 4);
   divergence_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   divergence_->setAccessibleName(tr("First divergence"));
@@ -181,9 +184,18 @@ QTableView* CompareView::makeTable() {
   table_->verticalHeader()->setDefaultSectionSize(21);
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setStretchLastSection(true);
-  const int widths[] = {166, 156, 72, 72, 76, 132, 104, 88};
-  for (int i = 0; i < 8; ++i) table_->setColumnWidth(i, widths[i]);
+  // What a reader came for, before the numbers that a narrow window has no room for.
+  table_->horizontalHeader()->moveSection(DifferenceTable::kVerdict, DifferenceTable::kBefore);
   return table_;
+}
+
+// Neither names nor numbers are cut; the last column has what is left over.
+void CompareView::fitTable() {
+  constexpr int kLeast = 64;
+  for (int column = DifferenceTable::kMetric; column < DifferenceTable::kWhy; ++column) {
+    table_->resizeColumnToContents(column);
+    table_->setColumnWidth(column, std::max(kLeast, table_->columnWidth(column)));
+  }
 }
 
 void CompareView::fillWorkloads() {
@@ -210,16 +222,27 @@ void CompareView::fillLanes() {
   }
 }
 
+// A cell that another lane had changes places with it.
 void CompareView::chooseLane(std::size_t slot, int choice) {
   const std::vector<Lane> choices = model_.choices();
-  std::vector<Lane> lanes;
-  for (std::size_t i = 0; i < lane_boxes_.size(); ++i) {
-    const int index = (i == slot ? choice : lane_boxes_[i]->currentIndex()) - (i > 0 ? 1 : 0);
-    if (index < 0 || static_cast<std::size_t>(index) >= choices.size()) continue;
-    const Lane& lane = choices[static_cast<std::size_t>(index)];
-    if (std::find(lanes.begin(), lanes.end(), lane) == lanes.end()) lanes.push_back(lane);
+  std::vector<Lane> lanes = model_.lanes();
+  const int index = choice - (slot > 0 ? 1 : 0);
+  if (index < 0 || static_cast<std::size_t>(index) >= choices.size()) {
+    if (slot > 0 && slot < lanes.size())
+      lanes.erase(lanes.begin() + static_cast<std::ptrdiff_t>(slot));
+    return model_.setLanes(std::move(lanes));
   }
-  if (!lanes.empty()) model_.setLanes(std::move(lanes));
+  const Lane& chosen = choices[static_cast<std::size_t>(index)];
+  const auto other = std::find(lanes.begin(), lanes.end(), chosen);
+  if (other != lanes.end()) {
+    if (slot < lanes.size())
+      std::iter_swap(other, lanes.begin() + static_cast<std::ptrdiff_t>(slot));
+  } else if (slot < lanes.size()) {
+    lanes[slot] = chosen;
+  } else {
+    lanes.push_back(chosen);
+  }
+  model_.setLanes(std::move(lanes));
 }
 
 void CompareView::showState() {

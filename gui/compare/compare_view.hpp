@@ -36,6 +36,7 @@ class CompareView : public Workspace {
   QWidget* makeBar();
   QWidget* makeLanes();
   QTableView* makeTable();
+  void fitTable();
   void fillWorkloads();
   void fillLanes();
   void chooseLane(std::size_t slot, int choice);

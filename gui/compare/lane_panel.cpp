@@ -1,5 +1,6 @@
 #include "gui/compare/lane_panel.hpp"
 
+#include <QFontMetricsF>
 #include <QPainter>
 #include <QPainterPath>
 #include <algorithm>
@@ -13,8 +14,9 @@
 namespace violet::gui {
 namespace {
 
-constexpr double kMostDecades =
-    1e6;  // A log row shows no more; a moment of nothing lies at its foot.
+constexpr double kMostDecades = 1e6;  // A log row shows no more.
+constexpr double kZeroRow = 14;       // Below a log scale: the place of zero.
+constexpr double kNoteRow = 16;       // Above the lines: what is not drawn, and why.
 
 struct Span {
   double left, right;
@@ -46,7 +48,7 @@ QString LanePanel::title() const {
       const QString what = model_.latency() == Operation::kMap
                                ? tr("Map latency, 99th percentile")
                                : tr("Unmap latency, 99th percentile");
-      return what + stepsText() + tr(" (log)");
+      return what + stepsText() + bucketsNote() + tr(" (log)");
     }
     default:
       return tr("Stale pages%1 (unmapped, still reachable)").arg(overText());
@@ -84,8 +86,8 @@ QString LanePanel::stepsText() const {
     most = std::max(most, lane.latency_step_ns);
   }
   if (most == 0) return {};
-  return least == most ? tr(" per %1").arg(durationText(most))
-                       : tr(" per %1 to %2").arg(durationText(least), durationText(most));
+  const QString from = durationText(least), to = durationText(most);
+  return from == to ? tr(" per %1").arg(to) : tr(" per %1 to %2").arg(from, to);
 }
 
 const std::vector<Column>* LanePanel::columnsOf(std::size_t lane) const {
@@ -151,41 +153,67 @@ Scale LanePanel::scale() const {
   return scale;
 }
 
+// "off, direct: not available, because ..."; lanes of one reason are said together.
 QString LanePanel::because() const {
   const auto& lanes = model_.columns().lanes;
+  std::vector<std::pair<QString, QStringList>> reasons;
   for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
     const QString& why = lanes[lane].because[static_cast<std::size_t>(row_)];
-    if (!why.isEmpty() && columnsOf(lane) == nullptr) {
-      return tr("%1: not available, because %2").arg(model_.lanes()[lane].name, why);
-    }
+    if (why.isEmpty() || columnsOf(lane) != nullptr) continue;
+    const auto known = std::find_if(reasons.begin(), reasons.end(),
+                                    [&why](const auto& one) { return one.first == why; });
+    const auto reason = known != reasons.end() ? known : reasons.insert(reasons.end(), {why, {}});
+    reason->second << model_.lanes()[lane].name;
   }
-  return {};
+  QStringList texts;
+  for (const auto& [why, names] : reasons)
+    texts << tr("%1: not available, because %2").arg(names.join(QStringLiteral(", ")), why);
+  return texts.join(QStringLiteral("; "));
 }
 
-void LanePanel::paint(QPainter& painter, const QRectF& area) {
+FrameText LanePanel::frameText() const {
   FrameText text;
   text.title = title();
   text.unit = row_ == LaneRow::kThroughput ? Unit::kPerSecond
               : row_ == LaneRow::kLatency  ? Unit::kNanoseconds
                                            : Unit::kCount;
-  if (row_ == LaneRow::kThroughput) {
-    for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
-      const auto mark =
-          styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
-      const Lane& lane = model_.lanes()[i];
-      const QString name =
-          lane.repetitions <= 1
-              ? lane.name
-              : tr("%1, rep. %2/%3").arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions);
-      text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark});
-    }
-  }
   // Below, where names leave it room.
   if (row_ == LaneRow::kStale && anyNoise()) {
     text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
   }
+  if (row_ != LaneRow::kThroughput) return text;
+  text.brief = tr("Operations/s") + (logarithmic() ? tr(" (log)") : QString());
+  for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
+    const auto mark =
+        styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
+    const Lane& lane = model_.lanes()[i];
+    const bool named = lane.repetitions > 1;
+    const auto with = [&](const char* form) {
+      return named ? tr(form).arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions)
+                   : lane.name;
+    };
+    const QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark,
+                           i == 0 ? tr("%1 (base)").arg(brief) : brief});
+  }
+  return text;
+}
+
+Frame LanePanel::frameOf(const QRectF& area) const {
+  Frame frame = time_frame(area, frameText(), window(), scale(), lowest());
+  if (!because().isEmpty()) frame.y.to_px += kNoteRow;
+  if (frame.y.log && anyZero()) {
+    frame.y.zero_px = frame.y.from_px - 3;
+    frame.y.from_px -= kZeroRow;
+  }
+  frame.y_ticks = ticks_of(frame.y, frame.text.unit, 26);
+  if (frame.y.zero_px) frame.y_ticks.insert(frame.y_ticks.begin(), {0, QStringLiteral("0")});
+  return frame;
+}
+
+void LanePanel::paint(QPainter& painter, const QRectF& area) {
   painter.fillRect(area, theme().panel);
-  const Frame frame = time_frame(area, text, window(), scale(), lowest());
+  const Frame frame = frameOf(area);
   draw_frame(painter, frame);
   painter.save();
   painter.setClipRect(frame.plot);
@@ -195,9 +223,30 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
   for (std::size_t i = 0; i < model_.lanes().size(); ++i) paintLane(painter, frame, i);
   painter.restore();
   paintDivergence(painter, frame);
-  if (const QString why = because(); !why.isEmpty()) draw_note(painter, frame.plot, why);
+  paintWhy(painter, frame);
   draw_axes(painter, frame);
   if (cursor()) draw_cursor(painter, frame, *cursor());
+}
+
+bool LanePanel::anyZero() const {
+  for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
+    const std::vector<double> values = valuesOf(lane);
+    if (std::find(values.begin(), values.end(), 0) != values.end()) return true;
+  }
+  return false;
+}
+
+// What is not drawn and why, in a row that no line crosses.
+void LanePanel::paintWhy(QPainter& painter, const Frame& frame) const {
+  const QString why = because();
+  if (why.isEmpty()) return;
+  painter.save();
+  painter.setFont(text_font(9));
+  painter.setPen(theme().muted);
+  const QRectF row(frame.plot.left() + 4, frame.plot.top(), frame.plot.width() - 8, kNoteRow);
+  painter.drawText(row, Qt::AlignRight | Qt::AlignVCenter,
+                   QFontMetricsF(painter.font()).elidedText(why, Qt::ElideRight, row.width()));
+  painter.restore();
 }
 
 // What is drawn in each column, NaN where nothing is known.

@@ -2,6 +2,8 @@
 // a band, and shaded where a contender leaves the band.
 //
 // Threading: the main thread.
+// Invariants: On a logarithmic scale zero has a place of its own below it; where nothing is known there is no line.
+// What cannot be drawn is said in a row above the lines.
 #pragma once
 
 #include "gui/compare/compare_model.hpp"
@@ -16,6 +18,10 @@ class LanePanel : public TimePanel {
 
   LaneRow row() const { return row_; }
   void paint(QPainter& painter, const QRectF& area) override;
+  // As it is drawn there.
+  Frame frameOf(const QRectF& area) const;
+  // Which lanes are not drawn, and why; empty: all are.
+  QString because() const;
 
  protected:
   QString describe(const QPointF& at) const override;
@@ -31,6 +37,9 @@ class LanePanel : public TimePanel {
   // The widest of the contenders' noise; nothing where none is known.
   std::optional<double> widestNoise(LaneRow row) const;
   bool anyNoise() const;
+  bool anyZero() const;
+  FrameText frameText() const;
+  void paintWhy(QPainter& painter, const Frame& frame) const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
   void paintNoise(QPainter& painter, const Frame& frame) const;
   void paintDifference(QPainter& painter, const Frame& frame, std::size_t lane) const;
@@ -38,7 +47,6 @@ class LanePanel : public TimePanel {
   const std::vector<Column>* columnsOf(std::size_t lane) const;
   QColor colourOf(std::size_t lane) const;
   Qt::PenStyle styleOf(std::size_t lane) const;
-  QString because() const;
 
   CompareModel& model_;
   LaneRow row_;

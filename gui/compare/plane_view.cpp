@@ -195,9 +195,14 @@ void PlaneView::paintAxes(QPainter& painter, const PlaneLayout& layout, const QR
                            : tr("throughput relative to the fastest, %1").arg(reference);
   const QString y_title =
       (layout.y.log ? tr("%1 (log) · faster →") : tr("%1 · faster →")).arg(what);
-  const double room = layout.plot.height() + 40;
+  const double room = layout.plot.height();  // Above and below it there are other words.
+  const QFontMetricsF metrics(painter.font());
+  const QString brief =
+      (layout.y.log ? tr("%1 (log) · faster →") : tr("%1 · faster →"))
+          .arg(plane_.reference_is_off ? tr("relative to off") : tr("relative to the fastest"));
+  const bool fits = metrics.horizontalAdvance(y_title) <= room;
   painter.drawText(QRectF(-room / 2, -9, room, 18), Qt::AlignCenter,
-                   QFontMetricsF(painter.font()).elidedText(y_title, Qt::ElideRight, room));
+                   metrics.elidedText(fits ? y_title : brief, Qt::ElideRight, room));
   painter.restore();
 }
 

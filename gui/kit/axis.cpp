@@ -9,7 +9,7 @@ namespace violet::gui {
 
 double Scale::pixel(double at) const {
   if (!log) return from_px + (at - low) / (high - low) * (to_px - from_px);
-  if (at <= 0) return from_px;
+  if (at <= 0) return zero_px.value_or(from_px);
   return from_px + std::log(at / low) / std::log(high / low) * (to_px - from_px);
 }
 
@@ -41,6 +41,7 @@ namespace {
 // What is small keeps its digits: 0.005 % is neither 0 nor 0.01 %.
 QString share_text(double share) {
   const double percent = share * 100;
+  if (percent >= 99.995 && percent < 100) return QStringLiteral("> 99.99 %");
   const bool small = std::abs(percent) < 1;
   const QString number =
       small ? QString::number(percent, 'g', 3) : QString::number(std::round(percent * 100) / 100);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <QString>
+#include <optional>
 #include <vector>
 
 #include "experiments/query/queries.hpp"
@@ -19,8 +20,10 @@ struct Scale {
   double low = 0, high = 1;
   double from_px = 0, to_px = 1;
   bool log = false;
+  std::optional<double> zero_px = {};  // Log: a place of its own for zero, beside the scale.
 
-  double pixel(double value) const;  // Not clamped; log: values <= 0 lie at `from_px`.
+  double pixel(
+      double value) const;  // Not clamped; log: values <= 0 lie at zero's place, or `from_px`.
   double value(double pixel) const;
 };
 

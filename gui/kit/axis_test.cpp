@@ -12,6 +12,8 @@ TEST(UnitText, ASmallShareIsNotZero) {
   EXPECT_EQ(unit_text(Unit::kShare, 0.00005), "0.005 %");
   EXPECT_EQ(unit_text(Unit::kShare, 9.88e-6), "0.000988 %");
   EXPECT_EQ(unit_text(Unit::kShare, 0.38), "38 %");
+  EXPECT_EQ(unit_text(Unit::kShare, 0.99999), "> 99.99 %");
+  EXPECT_EQ(unit_text(Unit::kShare, 1), "100 %");
   EXPECT_EQ(unit_text(Unit::kShare, 40.94), "4094 %");
 }
 

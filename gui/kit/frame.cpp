@@ -111,36 +111,79 @@ QBrush hatch(const QColor& colour) {
   return brush;
 }
 
+namespace {
+
+constexpr double kMark = 14, kGap = 5, kBetween = 14;
+
+const QString& said(const LegendEntry& entry, bool brief) {
+  return brief && !entry.brief.isEmpty() ? entry.brief : entry.text;
+}
+
+// What has no room is counted: a line without a name is not told by its colour.
+double rest_width(const QFontMetricsF& metrics) {
+  return metrics.horizontalAdvance(QStringLiteral("+99"));
+}
+
+double width_of(const QFontMetricsF& metrics, const LegendEntry& entry, bool brief) {
+  return kMark + kGap + metrics.horizontalAdvance(said(entry, brief)) + kBetween;
+}
+
+std::size_t how_many_fit(double width, const std::vector<LegendEntry>& entries, bool brief) {
+  const QFontMetricsF metrics(text_font(8));
+  double needed = 0;
+  std::size_t fit = 0;
+  for (const LegendEntry& entry : entries) {
+    needed += width_of(metrics, entry, brief);
+    const bool last = fit + 1 == entries.size();
+    if (needed + (last ? 0 : rest_width(metrics)) > width) break;
+    ++fit;
+  }
+  return fit;
+}
+
+// The title that leaves room for the most of the legend; the longer one where that is the same, and something.
+QString title_for(const FrameText& text, double width, const QFontMetricsF& metrics) {
+  if (text.brief.isEmpty()) return text.title;
+  const auto shown = [&](const QString& title) {
+    return fit_legend(width - metrics.horizontalAdvance(title) - 24, text.legend).entries;
+  };
+  const std::size_t full = shown(text.title);
+  const bool hides = full == 0 && !text.legend.empty();
+  return hides || shown(text.brief) > full ? text.brief : text.title;
+}
+
+}  // namespace
+
+LegendFit fit_legend(double width, const std::vector<LegendEntry>& entries) {
+  const std::size_t full = how_many_fit(width, entries, false);
+  if (full == entries.size()) return {full, false};
+  const std::size_t brief = how_many_fit(width, entries, true);
+  return brief > full ? LegendFit{brief, true} : LegendFit{full, false};
+}
+
 double draw_legend(QPainter& painter, const QRectF& row, const std::vector<LegendEntry>& entries) {
   painter.save();
   painter.setFont(text_font(8));
   painter.setRenderHint(QPainter::Antialiasing);
-  const QFontMetricsF metrics(painter.font());
-  constexpr double kMark = 14, kGap = 5, kBetween = 14;
+  const QFontMetricsF metrics(text_font(8));
+  const LegendFit fit = fit_legend(row.width(), entries);
   double needed = 0;
-  std::size_t fit = 0;
-  // What has no room is counted: a line without a name is not told by its colour.
-  const double more = metrics.horizontalAdvance(QStringLiteral("+99"));
-  for (const LegendEntry& entry : entries) {
-    const double width = kMark + kGap + metrics.horizontalAdvance(entry.text) + kBetween;
-    const bool last = fit + 1 == entries.size();
-    if (needed + width + (last ? 0 : more) > row.width()) break;
-    needed += width;
-    ++fit;
-  }
-  const bool all = fit == entries.size();
-  const QString rest =
-      all || more > row.width() ? QString() : QStringLiteral("+%1").arg(entries.size() - fit);
+  for (std::size_t i = 0; i < fit.entries; ++i) needed += width_of(metrics, entries[i], fit.brief);
+  const bool all = fit.entries == entries.size();
+  const QString rest = all || rest_width(metrics) > row.width()
+                           ? QString()
+                           : QStringLiteral("+%1").arg(entries.size() - fit.entries);
   if (!rest.isEmpty()) needed += metrics.horizontalAdvance(rest) + kBetween;
   double at = row.right() - needed + kBetween;
   const double left = entries.empty() ? row.right() : at;
-  for (std::size_t i = 0; i < fit; ++i) {
+  for (std::size_t i = 0; i < fit.entries; ++i) {
     draw_legend_mark(painter, QRectF(at, row.top(), kMark, row.height()), entries[i]);
     at += kMark + kGap;
-    const double width = metrics.horizontalAdvance(entries[i].text);
+    const QString& text = said(entries[i], fit.brief);
+    const double width = metrics.horizontalAdvance(text);
     painter.setPen(theme().muted);
     painter.drawText(QRectF(at, row.top(), width + 2, row.height()),
-                     Qt::AlignLeft | Qt::AlignVCenter, entries[i].text);
+                     Qt::AlignLeft | Qt::AlignVCenter, text);
     at += width + kBetween;
   }
   painter.setPen(theme().muted);
@@ -156,12 +199,12 @@ void draw_title(QPainter& painter, const Frame& frame) {
                    Frame::kTop);
   painter.setFont(text_font(9, true));
   const QFontMetricsF metrics(painter.font());
-  const double wanted = metrics.horizontalAdvance(frame.text.title) + 16;
-  const double title_width = std::min(wanted, row.width());
+  const QString title = title_for(frame.text, row.width(), metrics);
+  const double title_width = std::min(metrics.horizontalAdvance(title) + 16, row.width());
   painter.setPen(theme().text);
   painter.drawText(QRectF(row.left(), row.top(), title_width, row.height()),
                    Qt::AlignLeft | Qt::AlignVCenter,
-                   metrics.elidedText(frame.text.title, Qt::ElideRight, title_width));
+                   metrics.elidedText(title, Qt::ElideRight, title_width));
   draw_legend(painter, row.adjusted(title_width + 8, 0, 0, 0), frame.text.legend);
   painter.restore();
 }

@@ -9,8 +9,8 @@
 //         1.20 s  1.21 s  1.22 s
 //
 // Threading: the main thread.
-// Invariants: Labels never overlap. A legend that does not fit loses its last entries, never half
-// a word.
+// Invariants: Labels never overlap. A legend that does not fit is said briefly; then the title is; then it loses
+// its last entries, and counts them, never half a word.
 #pragma once
 
 #include <QBrush>
@@ -31,12 +31,14 @@ struct LegendEntry {
   QString text;
   QColor colour;
   Mark mark = Mark::kLine;
+  QString brief = {};  // Said instead where the legend has no room; empty: there is no shorter way.
 };
 
 struct FrameText {
   QString title;  // "Unmapped pages that a device can still reach (pages)"
   std::vector<LegendEntry> legend;
   Unit unit = Unit::kCount;  // Of the y axis.
+  QString brief = {};        // A shorter title, for where the legend would lose entries.
 };
 
 struct Frame {
@@ -72,6 +74,12 @@ std::vector<AxisLabel> axis_labels(const Frame& frame);
 void draw_frame(QPainter& painter, const Frame& frame);
 void draw_title(QPainter& painter, const Frame& frame);
 void draw_axes(QPainter& painter, const Frame& frame);
+// How many of the entries have room in that width, and whether they are said briefly for it.
+struct LegendFit {
+  std::size_t entries = 0;
+  bool brief = false;
+};
+LegendFit fit_legend(double width, const std::vector<LegendEntry>& entries);
 // From right to left in `row`; returns the left end of what was drawn.
 double draw_legend(QPainter& painter, const QRectF& row, const std::vector<LegendEntry>& entries);
 

@@ -79,6 +79,31 @@ TEST(Frame, AGapIsDrawnAndNotBridged) {
   EXPECT_GT(reddish(at(350)), 100);
 }
 
+TEST(Frame, ALegendIsSaidBrieflyBeforeItLosesAnEntry) {
+  const std::vector<LegendEntry> entries{
+      {"unmapped, still reachable", Qt::red, LegendEntry::Mark::kHatch, "stale"},
+      {"mapped", Qt::blue, LegendEntry::Mark::kBox}};
+  EXPECT_EQ(fit_legend(400, entries).entries, 2u);
+  EXPECT_FALSE(fit_legend(400, entries).brief);
+  EXPECT_EQ(fit_legend(170, entries).entries, 2u);
+  EXPECT_TRUE(fit_legend(170, entries).brief);
+  EXPECT_LT(fit_legend(90, entries).entries, 2u);
+}
+
+TEST(Frame, ATitleIsSaidBrieflyWhereTheLegendWouldLoseAnEntry) {
+  FrameText text;
+  text.title = "A title as long as a sentence that wants the whole row";
+  text.brief = "A title";
+  text.legend = {{"mapped", Qt::blue, LegendEntry::Mark::kBox}};
+  for (const int width : {300, 900}) {
+    const QImage image = drawn([&](QPainter& painter) {
+      const QRectF area(0, 0, width, 100);
+      draw_title(painter, time_frame(area, text, {0, 1000}, Scale{0, 1, 0, 0, false}));
+    });
+    EXPECT_GT(count(image, Qt::blue, QRect(0, 0, width, 24)), 20) << width;
+  }
+}
+
 TEST(Frame, ALegendThatDoesNotFitLosesItsEnd) {
   const QRectF row(0, 0, 120, 20);
   const std::vector<LegendEntry> entries{

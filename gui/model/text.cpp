@@ -9,10 +9,13 @@ namespace violet::gui {
 
 namespace {
 
-// Three significant digits without a power of ten: 1.23, 12.3, 123.
+// Three significant digits: 0.00123, 1.23, 12.3, 123. What is small keeps its digits, and is no zero.
 QString three_digits(double value) {
+  constexpr double kShortest = 1e-5;
   const double magnitude = std::abs(value);
-  const int decimals = magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2;
+  if (magnitude != 0 && magnitude < kShortest) return QString::number(value, 'g', 3);
+  int decimals = magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2;
+  for (double least = 0.9995; magnitude != 0 && magnitude < least; least /= 10) ++decimals;
   QString text = QString::number(value, 'f', decimals);
   if (text.contains(QLatin1Char(
           '.'))) {  // "2.00" says no more than "2" where the value is exact (as a float).
@@ -98,8 +101,15 @@ QString bytesText(double bytes) {
 }
 
 QString percentText(double share) {
+  constexpr double kLeast = 1e-4, kMost = 0.9995;
   if (!std::isfinite(share)) return QStringLiteral("not available");
+  if (share > 0 && share < kLeast) return QStringLiteral("< 0.01 %");
+  if (share >= kMost && share < 1) return QStringLiteral("> 99.9 %");
   return three_digits(share * 100) + QStringLiteral(" %");
+}
+
+QString bucketsNote() {
+  return QStringLiteral(", buckets of %1 %").arg(std::round(100 * LatencyBins::width()));
 }
 
 QString injectedText(const std::optional<double>& percent) {

@@ -24,7 +24,10 @@ QString countText(double value);  // "1.23 M", "841"
 QString callsText(std::uint64_t count);
 QString rateText(double per_second);  // "4.10 M/s"
 QString bytesText(double bytes);      // "4 KiB"
-QString percentText(double share);    // 0..1 -> "99.2 %"
+// 0..1 -> "99.2 %"; "< 0.01 %" and "> 99.9 %" are neither nothing nor all.
+QString percentText(double share);
+// ", buckets of 9 %": how wide those are that percentiles of a picture are read from.
+QString bucketsNote();
 // Of what was spun on purpose, in per cent of the measured time: "61.2 %"; "not known".
 QString injectedText(const std::optional<double>& percent);
 // "1.23 ms" for a value of a metric of a run's results.

@@ -40,6 +40,21 @@ TEST(Text, TimesCountSinceTheRepetitionBegan) {
   EXPECT_EQ(timeText(-1'000), "-00:00.000 001");
 }
 
+TEST(Text, WhatIsSmallIsNotZeroAndNearlyAllIsNotAll) {
+  EXPECT_EQ(percentText(0), "0 %");
+  EXPECT_EQ(percentText(0.00002), "< 0.01 %");
+  EXPECT_EQ(percentText(0.00012), "0.012 %");
+  EXPECT_EQ(percentText(0.9998), "> 99.9 %");
+  EXPECT_EQ(percentText(1), "100 %");
+  EXPECT_EQ(injectedText(0.0), "0 %");
+  EXPECT_EQ(injectedText(0.002), "< 0.01 %");
+  EXPECT_EQ(injectedText(std::nullopt), "not known");
+  EXPECT_EQ(countText(0.0041234), "0.00412");
+  EXPECT_EQ(countText(0.123), "0.123");
+  EXPECT_EQ(countText(2.5e-7), "2.5e-07");
+  EXPECT_EQ(rateText(0.004), "0.004 /s");
+}
+
 TEST(Text, BytesSharesAndPermissions) {
   EXPECT_EQ(bytesText(4096), "4 KiB");
   EXPECT_EQ(percentText(0.992), "99.2 %");

@@ -157,18 +157,24 @@ FrameText ChurnView::frameText() const {
                    : tr("Churn: map and unmap calls by IOVA (hex)");
   // How fine it is comes before what a reader of this panel knows.
   const QString coarse = coarseNote(picture_.resolution);
-  if (!coarse.isEmpty()) {
-    text.title = colour_ == ChurnColour::kReuses ? tr("Churn, reuses by IOVA (hex)")
-                                                 : tr("Churn by IOVA (hex)");
-  }
-  text.title += coarse + sampledNote();
-  if (picture_.raised) text.title += tr(", rows raised to be seen");
+  text.brief = colour_ == ChurnColour::kReuses ? tr("Churn, reuses by IOVA (hex)")
+                                               : tr("Churn by IOVA (hex)");
+  if (!coarse.isEmpty()) text.title = text.brief;
+  QString notes = sampledNote();
+  if (picture_.raised) notes += tr(", rows raised to be seen");
   QColor ground = t.map;
   ground.setAlphaF(0.4f);
   // The alarm first: a narrow panel has room for one.
-  if (stale_)
-    text.legend.push_back({tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch});
+  const bool counted = !cell() || cell()->info().stays != CellInfo::Stays::kBuffers;
+  if (!counted) {
+    notes += tr(", what was mapped stays reachable by design");
+  } else if (stale_) {
+    text.legend.push_back(
+        {tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch, tr("stale")});
+  }
   if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
+  text.title += coarse + notes;
+  text.brief += stepsNote(picture_.resolution) + notes;
   return text;
 }
 

@@ -34,6 +34,7 @@ class ChurnView : public ObserveView {
   void setShowsStale(bool on);
   // The last answer: for tests and the tool tip.
   const ChurnPicture& picture() const { return picture_; }
+  FrameText frameText() const;  // Title and legend as they are drawn.
 
  protected:
   void ask() override;
@@ -59,7 +60,6 @@ class ChurnView : public ObserveView {
   double yOf(const QRectF& plot, double place) const {
     return plot.bottom() - place * plot.height();
   }
-  FrameText frameText() const;
 
   ChurnAxis axis_;
   ChurnColour colour_ = ChurnColour::kCalls;

@@ -77,7 +77,7 @@ void EngineView::ask() {
     const TimeSteps steps = round_steps(window, kRateSteps);
     EngineColumns rates = trace->engine(steps.window, steps.count);
     return Answer{trace->engine(window, columns), std::move(rates), double(steps.length),
-                  trace->faults(window, kMostFaults)};
+                  trace->engine(window, 1), trace->faults(window, kMostFaults)};
   });
 }
 
@@ -93,7 +93,7 @@ QRectF EngineView::plotRect() const {
 
 std::vector<EngineView::Lane> EngineView::lanes() const {
   const Theme& t = theme();
-  const EngineColumns& e = answer_.engine;
+  const EngineColumns &e = answer_.engine, &w = answer_.whole;
   std::vector<Lane> lanes(kLanes - 1);
   lanes[0] = {tr("Useful polls of all polls (%)"),
               Unit::kShare,
@@ -108,7 +108,8 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
     const EngineColumns::Lcore& lcore = e.lcores[i];
     lanes[0].series.push_back(
         {tr("lcore %1 %2").arg(lcore.number).arg(QString::fromStdString(lcore.role)),
-         t.strategies[i % t.strategies.size()], &lcore.utilisation});
+         t.strategies[i % t.strategies.size()], &lcore.utilisation,
+         i < w.lcores.size() ? &w.lcores[i].utilisation : nullptr});
   }
   if (session()->filter().range || !session()->filter().endpoints.empty()) {
     lanes[0].title += tr(", of all addresses and endpoints: the engine is not divided by them");
@@ -116,7 +117,7 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
   lanes[4] = {tr("Queue depth (requests in flight)"),
               Unit::kCount,
               1,
-              {{tr("depth"), t.strategies[0], &e.queue_depth}},
+              {{tr("depth"), t.strategies[0], &e.queue_depth, &w.queue_depth}},
               tr("Not available: the run recorded no queue depth here")};
   const QColor colours[] = {t.copy, t.muted, t.map, t.unmap, t.fault};
   lanes[1] = {tr("Requests by type (per second)"),
@@ -129,13 +130,14 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
     if (i == 2 || i == 3 || highest(e.requests_per_s[i]) > 0) {
       lanes[1].series.push_back(
           {QString::fromLatin1(protocol::to_text(static_cast<protocol::Type>(i + 1))), colours[i],
-           &e.requests_per_s[i]});
+           &e.requests_per_s[i], &w.requests_per_s[i]});
     }
   }
   lanes[2] = {tr("IOTLB (lookups per second)"),
               Unit::kPerSecond,
               1,
-              {{tr("hits"), t.translate, &e.hits_per_s}, {tr("misses"), t.fault, &e.misses_per_s}},
+              {{tr("hits"), t.translate, &e.hits_per_s, &w.hits_per_s},
+               {tr("misses"), t.fault, &e.misses_per_s, &w.misses_per_s}},
               tr("Not available: the run recorded no lookups here")};
   const EngineColumns& rates = answer_.rates;
   const QString over = answer_.rate_step_ns > 0
@@ -144,11 +146,11 @@ std::vector<EngineView::Lane> EngineView::lanes() const {
   lanes[3] = {tr("Invalidations and kicks (per second%1)").arg(over),
               Unit::kPerSecond,
               1,
-              {{tr("invalidations"), t.unmap, &e.invalidations_per_s},
-               {tr("grace periods"), t.translate, &e.grace_periods_per_s},
-               {tr("requests that waited"), t.copy, &e.parked_per_s},
-               {tr("kicks"), t.map, &rates.kicks_per_s, &rates.window},
-               {tr("flushes"), t.fault, &rates.flushes_per_s, &rates.window}},
+              {{tr("invalidations"), t.unmap, &e.invalidations_per_s, &w.invalidations_per_s},
+               {tr("grace periods"), t.translate, &e.grace_periods_per_s, &w.grace_periods_per_s},
+               {tr("requests that waited"), t.copy, &e.parked_per_s, &w.parked_per_s},
+               {tr("kicks"), t.map, &rates.kicks_per_s, &w.kicks_per_s, &rates.window},
+               {tr("flushes"), t.fault, &rates.flushes_per_s, &w.flushes_per_s, &rates.window}},
               tr("Not available: the run recorded none of these here")};
   return lanes;
 }
@@ -223,14 +225,19 @@ std::size_t EngineView::twins(const Lane& lane, std::size_t index) {
 }
 
 std::optional<double> EngineView::Series::mean() const {
-  double sum = 0, seen = 0;
-  for (const Column& column : *columns) {
-    if (!column.known()) continue;
-    sum += double(column.mean);
-    ++seen;
+  if (whole == nullptr || whole->empty() || !whole->front().known()) return {};
+  return double(whole->front().mean);
+}
+
+std::vector<QString> EngineView::numbers() const {
+  std::vector<QString> texts;
+  for (const Lane& lane : lanes()) {
+    for (const Series& series : lane.series) {
+      if (const auto mean = series.mean())
+        texts.push_back(series.name + QLatin1Char(' ') + unit_text(lane.unit, *mean));
+    }
   }
-  if (seen == 0) return {};
-  return sum / seen;
+  return texts;
 }
 
 QString EngineView::noFaults() const {

@@ -23,6 +23,9 @@ class EngineView : public ObserveView {
   const EngineColumns& rates() const { return answer_.rates; }
   const FaultLines& faults() const { return answer_.faults; }
 
+  // What the legends say of the window: "lcore 1 engine 1.07 %".
+  std::vector<QString> numbers() const;
+
  signals:
   void answered();
 
@@ -39,6 +42,7 @@ class EngineView : public ObserveView {
     EngineColumns
         rates;  // Of what are single events: over steps of a round length, whatever the width.
     double rate_step_ns = 0;
+    EngineColumns whole;  // One column: what a legend says of the window.
     FaultLines faults;
   };
   // One line of a lane.
@@ -46,8 +50,9 @@ class EngineView : public ObserveView {
     QString name;
     QColor colour;
     const std::vector<Column>* columns;
+    const std::vector<Column>* whole;
     const TimeWindow* window = nullptr;  // Null: that of the engine's columns.
-    std::optional<double> mean() const;  // Over the window; nothing: none was seen.
+    std::optional<double> mean() const;  // Over the window; nothing: it is not known.
   };
   struct Lane {
     QString title;

@@ -81,10 +81,12 @@ void ExposureView::paint(QPainter& painter, const QRectF& area) {
                      area.bottom() - staleArea(area).bottom());
   QString title = tr("Time from the return of dma_unmap until nothing reaches the page (log)");
   const ExposureUnmaps none, &unmaps = answer_.unmaps ? *answer_.unmaps : none;
+  QString numbers;
   for (const double percent : {50.0, 99.0}) {
     const auto ns = unmaps.percentile(percent);
-    if (ns) title += tr(", p%1 %2").arg(percent).arg(durationText(*ns));
+    if (ns) numbers += tr(", p%1 %2").arg(percent).arg(durationText(*ns));
   }
+  if (!numbers.isEmpty()) title += numbers + bucketsNote();
   draw_distribution(
       painter, below,
       {title, unmaps.histogram, unmaps.zero_windows, tr("none"), theme().stale, noWindow()});
@@ -94,9 +96,12 @@ void ExposureView::paint(QPainter& painter, const QRectF& area) {
 // Why the distribution is empty.
 QString ExposureView::noWindow() const {
   if (!answer_.unmaps) return tr("Not available: ") + QString::fromStdString(answer_.because);
+  const QString recorded = countText(double(answer_.unmaps->persistent));
   if (answer_.unmaps->persistent > 0) {
-    return tr("No window ends: %1 unmaps leave the page mapped by design")
-        .arg(countText(double(answer_.unmaps->persistent)));
+    return copies() ? tr("No window: buffers were copied, and their slots stay mapped by design "
+                         "(%1 unmaps recorded)")
+                          .arg(recorded)
+                    : tr("No window ends: %1 unmaps leave the page mapped by design").arg(recorded);
   }
   return tr("No unmap returned %1").arg(aboutText(answer_.unmaps->resolution, window()));
 }
@@ -112,17 +117,22 @@ void ExposureView::paintStale(QPainter& painter, const QRectF& area) {
   const Theme& t = theme();
   FrameText text;
   text.title = tr("Exposure: unmapped and still reachable (pages)") + narrowed();
-  if (answer_.unmaps) text.title += coarseNote(answer_.unmaps->resolution);
+  text.brief = tr("Exposure (stale pages)") + narrowed();
+  if (answer_.unmaps) {
+    text.title += coarseNote(answer_.unmaps->resolution);
+    text.brief += stepsNote(answer_.unmaps->resolution);
+  }
   if (most() > 0) {
     QColor pale = t.stale;
     pale.setAlphaF(0.35f);
-    const QString line =
-        mean_step_ns_ > 0 ? tr("mean over %1").arg(durationText(mean_step_ns_)) : tr("pages");
-    text.legend = {{line, t.stale, LegendEntry::Mark::kLine},
-                   {tr("lowest to highest"), pale, LegendEntry::Mark::kBox}};
+    const bool mean = mean_step_ns_ > 0;
+    const QString line = mean ? tr("mean over %1").arg(durationText(mean_step_ns_)) : tr("pages");
+    text.legend = {{line, t.stale, LegendEntry::Mark::kLine, mean ? tr("mean") : QString()},
+                   {tr("lowest to highest"), pale, LegendEntry::Mark::kBox, tr("range")}};
   }
   if (answer_.probes && answer_.probes->count > 0) {
-    text.legend.push_back({tr("rogue probe read memory"), t.stale, LegendEntry::Mark::kDot});
+    text.legend.push_back(
+        {tr("rogue probe read memory"), t.stale, LegendEntry::Mark::kDot, tr("probe hit")});
     text.legend.push_back({tr("denied"), t.muted, LegendEntry::Mark::kTick});
   }
   // Room above the peak for probes and words.
@@ -138,10 +148,9 @@ void ExposureView::paintStale(QPainter& painter, const QRectF& area) {
   paintVerdict(painter, frame);
 }
 
-// Zero is a result, and drawn as one: a broad calm line. Where nothing can become unreachable, there is
-// nothing to count.
+// Zero is a result, and drawn as one: a broad calm line. Where nothing becomes unreachable, there is nothing to
+// count, and no column.
 void ExposureView::paintLevel(QPainter& painter, const Frame& frame) const {
-  if (onlyPersistent()) return;
   const auto& columns = answer_.stale_pages;
   if (most() > 0) {
     draw_columns(painter, frame, answer_.query.window, columns, theme().stale, {.line = false});
@@ -160,8 +169,8 @@ void ExposureView::paintLevel(QPainter& painter, const Frame& frame) const {
   }
 }
 
-bool ExposureView::onlyPersistent() const {
-  return answer_.unmaps && answer_.unmaps->persistent > 0 && answer_.unmaps->count == 0;
+bool ExposureView::copies() const {
+  return cell() && cell()->info().stays == CellInfo::Stays::kPool;
 }
 
 void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
@@ -185,15 +194,13 @@ void ExposureView::paintProbes(QPainter& painter, const Frame& frame) const {
 // What the picture says, for those who see it for the first time.
 ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double room) const {
   const Theme& t = theme();
+  if (cell()->info().stays == CellInfo::Stays::kBuffers) {
+    return {tr("Not counted: ") + QString::fromStdString(answer_.because), t.muted, true};
+  }
   if (!answer_.unmaps || !answer_.pages) {
     return {tr("Not available: ") + QString::fromStdString(answer_.because), t.muted, true};
   }
   const ExposureUnmaps& unmaps = *answer_.unmaps;
-  if (onlyPersistent()) {
-    return {tr("Not counted: pages stay mapped by design (%1 unmaps recorded)")
-                .arg(countText(double(unmaps.persistent))),
-            t.muted, true};
-  }
   return answer_.pages->peak_stale == 0 ? zeroVerdict(unmaps) : staleVerdict(metrics, room);
 }
 
@@ -208,15 +215,20 @@ ExposureView::Verdict ExposureView::zeroVerdict(const ExposureUnmaps& unmaps) co
     return {tr("Zero in the %1 unmaps that were seen whole").arg(countText(double(unmaps.count))),
             t.good, true};
   }
+  if (unmaps.count == 0 && copies() && unmaps.persistent > 0) {
+    return {tr("Zero: buffers were copied; the device reaches the pool alone, which stays mapped"),
+            t.good, true};
+  }
   if (unmaps.count == 0) return {tr("No page was unmapped %1").arg(where), t.muted, true};
   const bool around = where != tr("in this window");
   const QString which = around ? where + QLatin1Char(' ') : QString();
   if (unmaps.count == 1)
     return {tr("Zero: the unmap %1returned after its page was unreachable").arg(which), t.good,
             true};
-  return {tr("Zero: each of %1 unmaps %2returned after its page was unreachable")
-              .arg(countText(double(unmaps.count)), which),
-          t.good, true};
+  QString says = tr("Zero: each of %1 unmaps %2returned after its page was unreachable")
+                     .arg(countText(double(unmaps.count)), which);
+  if (copies() && unmaps.persistent > 0) says += tr("; the other buffers were copied");
+  return {says, t.good, true};
 }
 
 // What matters first stays when there is no room for the rest.
@@ -224,7 +236,7 @@ ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, d
   const ExposurePages& pages = *answer_.pages;
   const QString where = aboutText(pages.resolution, window());
   QString first =
-      tr("mean %1, peak %2 pages").arg(countText(pages.mean_stale), countText(pages.peak_stale));
+      tr("stale: mean %1, peak %2").arg(countText(pages.mean_stale), countText(pages.peak_stale));
   if (where != tr("in this window")) first = where + QStringLiteral(": ") + first;
   std::vector<QString> clauses{first};
   if (answer_.probes && answer_.probes->hits > 0) {
@@ -234,8 +246,8 @@ ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, d
   }
   const auto median = answer_.unmaps->percentile(50), high = answer_.unmaps->percentile(99);
   if (median && high) {
-    clauses.push_back(
-        tr("reachable for p50 %1, p99 %2").arg(durationText(*median), durationText(*high)));
+    clauses.push_back(tr("reachable for p50 %1, p99 %2%3")
+                          .arg(durationText(*median), durationText(*high), bucketsNote()));
   }
   QString says = clauses[0];
   for (std::size_t i = 1; i < clauses.size(); ++i) {

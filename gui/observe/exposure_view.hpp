@@ -46,7 +46,7 @@ class ExposureView : public ObserveView {
   Verdict staleVerdict(const QFontMetricsF& metrics, double room) const;
   QString noWindow() const;
   QString narrowed() const;
-  bool onlyPersistent() const;
+  bool copies() const;  // Through a pool that stays mapped.
   void paintLevel(QPainter& painter, const Frame& frame) const;
   void paintProbes(QPainter& painter, const Frame& frame) const;
   void paintVerdict(QPainter& painter, const Frame& frame) const;

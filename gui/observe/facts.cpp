@@ -15,6 +15,22 @@ Fact duration_fact(const QString& name, double ns) {
   return {name, durationText(ns), std::isfinite(ns) ? exact_ns(ns) : QString()};
 }
 
+// What a percentile is known to lie in, as exactly as it is known.
+QString bucket_text(double ns) {
+  if (ns <= 0) return QStringLiteral("of no length");
+  const std::size_t bin = LatencyBins::of(ns);
+  return QStringLiteral("between %1 and %2: read from buckets")
+      .arg(durationText(LatencyBins::low(bin)), durationText(LatencyBins::low(bin + 1)));
+}
+
+// Below the percentiles.
+Fact buckets_fact() {
+  return {QStringLiteral("Percentiles"),
+          QStringLiteral("from buckets of %1 %").arg(std::round(100 * LatencyBins::width())),
+          QStringLiteral("a percentile is known to a bucket; the tips say which"),
+          Fact::Tone::kMuted};
+}
+
 Fact time_fact(const QString& name, Nanos at, Fact::Tone tone) {
   return {name, timeText(at), exact_ns(double(at)), tone};
 }
@@ -22,7 +38,7 @@ Fact time_fact(const QString& name, Nanos at, Fact::Tone tone) {
 // "p99", or how many operations are too few for it.
 Fact percentile_fact(const QString& name, double percent, std::optional<double> ns,
                      std::uint64_t of) {
-  if (ns) return duration_fact(name, *ns);
+  if (ns) return {name, durationText(*ns), bucket_text(*ns)};
   return {name, QStringLiteral("not known of %1").arg(countText(double(of))),
           QStringLiteral("%1 are needed for it").arg(operations_for(percent)), Fact::Tone::kMuted};
 }
@@ -62,7 +78,12 @@ void append_end(Facts& facts, const PageLifetimes& page, const PageLifetimes::Li
     return;
   }
   facts.push_back(time_fact(QStringLiteral("Unmapped"), *life.unmapped, Fact::Tone::kUnmap));
-  if (life.persistent) {
+  if (life.copied) {
+    facts.push_back(
+        {QStringLiteral("Unreachable"), QStringLiteral("the buffer always; its slot stays mapped"),
+         QStringLiteral("the device reads and writes a copy, in a pool that stays mapped "
+                        "by design")});
+  } else if (life.persistent) {
     facts.push_back({QStringLiteral("Unreachable"),
                      QStringLiteral("never, by design"),
                      {},
@@ -159,6 +180,7 @@ Facts latencyFacts(const LatencyGrid& grid) {
                                     grid.percentile(percent), grid.count));
   }
   facts.push_back(duration_fact(QStringLiteral("Longest"), grid.max_ns));
+  if (grid.percentile(50)) facts.push_back(buckets_fact());
   return facts;
 }
 
@@ -175,6 +197,7 @@ void append_unmaps(Facts& facts, const ExposureUnmaps& unmaps) {
       facts.push_back(percentile_fact(QStringLiteral("Window p%1").arg(percent), percent,
                                       unmaps.percentile(percent), unmaps.count));
     }
+    if (unmaps.percentile(50)) facts.push_back(buckets_fact());
   }
   if (unmaps.persistent > 0) {
     facts.push_back({QStringLiteral("Mapped by design"), countText(double(unmaps.persistent)),

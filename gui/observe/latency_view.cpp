@@ -141,13 +141,14 @@ std::vector<LegendEntry> LatencyView::legend() const {
     entries.push_back({tr("%1 of %2 or more")
                            .arg(countText(double(answer_.bins.beyond)),
                                 durationText(LatencyBins::low(answer_.bins.last + 1))),
-                       theme().text, LegendEntry::Mark::kAbove});
+                       theme().text, LegendEntry::Mark::kAbove,
+                       tr("%1 above").arg(countText(double(answer_.bins.beyond)))});
   }
   for (std::size_t i = 0; i < answer_.grid.lines.size(); ++i) {
     const PercentileLine& line = answer_.grid.lines[i];
     if (!isKnown(line)) continue;
-    entries.push_back(
-        {tr("%1 / %2").arg(lineName(line), durationText(line.step_ns())), theme().text, kMarks[i]});
+    entries.push_back({tr("%1 / %2").arg(lineName(line), durationText(line.step_ns())),
+                       theme().text, kMarks[i], lineName(line)});
   }
   return entries;
 }
@@ -166,8 +167,10 @@ QString LatencyView::whatIsSelected() const {
 
 Frame LatencyView::frameOf(const QRectF& area) const {
   FrameText text;
-  text.title = tr("Latency of %1 calls (log)").arg(operationText(operation_)) + sampledNote() +
-               coarseNote(answer_.grid.resolution);
+  text.title = tr("Latency of %1 calls (log)").arg(operationText(operation_));
+  const QString notes = sampledNote() + coarseNote(answer_.grid.resolution);
+  text.brief = text.title + sampledNote() + stepsNote(answer_.grid.resolution);
+  text.title += bucketsNote() + notes;
   text.unit = Unit::kNanoseconds;
   text.legend = legend();
   const bool some = answer_.grid.count > 0;
@@ -184,11 +187,14 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
   const LatencyGrid& shown = answer_.selected;
   QString numbers;
   if (shown.count > 0) numbers = tr(": n %1").arg(countText(double(shown.count)));
+  bool some = false;
   for (const PercentileLine& line : shown.lines) {
-    if (const auto ns = shown.percentile(line.percent)) {
-      numbers += QStringLiteral(", %1 %2").arg(lineName(line), durationText(*ns));
-    }
+    const auto ns = shown.percentile(line.percent);
+    if (!ns) continue;
+    numbers += QStringLiteral(", %1 %2").arg(lineName(line), durationText(*ns));
+    some = true;
   }
+  if (some) numbers += bucketsNote();
   draw_distribution(
       painter, below,
       {tr("Latency of %1 in the %2%3").arg(operationText(operation_), whatIsSelected(), numbers),
@@ -332,9 +338,9 @@ QString LatencyView::describe(const QPointF& at) const {
   for (const PercentileLine& line : grid.lines) {
     const Column* step = line.at(time);
     if (step == nullptr || !step->known()) continue;
-    says += tr("\n%1 of %2: %3 (%4 ns)")
-                .arg(lineName(line), durationText(line.step_ns()), durationText(double(step->mean)))
-                .arg(double(step->mean), 0, 'f', 0);
+    says += tr("\n%1 of %2: %3%4")
+                .arg(lineName(line), durationText(line.step_ns()), durationText(double(step->mean)),
+                     bucketsNote());
   }
   return says;
 }

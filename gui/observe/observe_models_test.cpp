@@ -165,6 +165,20 @@ TEST(Facts, APageThatOutlivedItsUnmapSaysForHowLong) {
             "not known: single events are kept from 00:00.000 000 to 00:00.005 000");
 }
 
+// A bounce pool's slot stays mapped; the guest's buffer never was.
+TEST(Facts, ABufferThatIsCopiedIsNotSaidToStayReachable) {
+  PageLifetimes life;
+  PageLifetimes::Lifetime one;
+  one.mapped = 1'000;
+  one.unmapped = 2'000;
+  one.persistent = true;
+  life.lifetimes = {one};
+  life.current = 0;
+  EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "never, by design");
+  life.lifetimes[0].copied = true;
+  EXPECT_EQ(value_of(pageFacts(life), "Unreachable"), "the buffer always; its slot stays mapped");
+}
+
 TEST(Facts, MissingLatenciesSayWhy) {
   LatencyGrid grid;
   grid.because = "this run did not time translations";
@@ -195,6 +209,25 @@ TEST(Facts, APercentileOfTooFewIsNotKnown) {
   for (const char* name : {"p90", "p99", "p99.9", "p99.99"}) {
     EXPECT_EQ(value_of(facts, name), "not known of 10") << name;
   }
+}
+
+TEST(Facts, PercentilesSayThatTheyComeFromBuckets) {
+  LatencyGrid grid;
+  grid.count = grid.histogram[LatencyBins::of(1000)] = 10;
+  grid.min_ns = grid.mean_ns = grid.max_ns = 1000;
+  const Facts facts = latencyFacts(grid);
+  EXPECT_EQ(value_of(facts, "Percentiles"), "from buckets of 9 %");
+  for (const Fact& fact : facts) {
+    if (fact.name == "Median") {
+      EXPECT_EQ(fact.exact, "between 939 ns and 1.02 µs: read from buckets");
+    }
+  }
+  EXPECT_EQ(value_of(latencyFacts(LatencyGrid()), "Percentiles"), "") << "there are none";
+  ExposureColumns exposure;
+  exposure.pages.emplace();
+  exposure.unmaps.emplace().count = 600;
+  exposure.unmaps->histogram[LatencyBins::of(1000)] = 600;
+  EXPECT_EQ(value_of(exposureFacts(exposure), "Percentiles"), "from buckets of 9 %");
 }
 
 TEST(Facts, AClockStepIsTheShortestThatIsKnown) {

@@ -149,6 +149,27 @@ TEST(Views, TheSameQuestionIsNotAskedTwice) {
   EXPECT_EQ(stage.cell->questions(), before + 1);
 }
 
+// As when a live run's recording opens: the same cell, the same window.
+TEST(Views, ACellThatIsOpenedAgainIsAskedAgain) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  ExposureView exposure(&stage.session);
+  EngineView engine(&stage.session);
+  show(latency);
+  show(exposure);
+  show(engine);
+  int opened = 0;
+  QObject::connect(&stage.session, &Session::cellChanged, &latency, [&opened] { ++opened; });
+  stage.session.continueWith(std::make_shared<TinyRun>(std::vector{stage.cell}));
+  ASSERT_TRUE(QTest::qWaitFor([&] {
+    return opened > 0 && !stage.session.opening() && latency.settled() && exposure.settled() &&
+           engine.settled();
+  }));
+  EXPECT_GT(latency.grid().count, 0u) << "no window of a cell in use says that there is nothing";
+  EXPECT_TRUE(exposure.exposure().pages);
+  EXPECT_FALSE(engine.engine().lcores.empty());
+}
+
 TEST(Views, HoveringOneDrawsTheCursorInAll) {
   Stage stage;
   ExposureView exposure(&stage.session);
@@ -294,6 +315,62 @@ TEST(Exposure, ZeroIsABroadLineAndNotTheAlarmColour) {
   for (int x = 0; x < image.width(); ++x)
     good += image.pixelColor(x, image.height() - 1) == theme().good;
   EXPECT_EQ(good, image.width());
+}
+
+// Its unmaps take nothing away: the buffers stay reachable, or were copied through a pool that does.
+class StayingCell : public TinyCell {
+ public:
+  explicit StayingCell(CellInfo::Stays stays) : TinyCell(0), stays_(stays) {}
+  CellInfo info() const override {
+    CellInfo info = TinyCell::info();
+    info.stays = stays_;
+    info.calls_sampled = true;
+    return info;
+  }
+  ExposureColumns exposure(const ExposureQuery& query) const override {
+    ExposureColumns answer = TinyCell::exposure(query);
+    const std::uint64_t unmaps = answer.unmaps->count;
+    answer.unmaps.emplace().persistent = unmaps;
+    if (stays_ == CellInfo::Stays::kBuffers) {
+      answer.stale_pages.clear();
+      answer.pages.reset();
+      answer.because = "the device keeps reaching the guest's buffers, by design";
+    }
+    return answer;
+  }
+
+ private:
+  CellInfo::Stays stays_;
+};
+
+TEST(Exposure, WhatIsCopiedHasNoStalePagesAndWhatNeverEndsIsNotCounted) {
+  using Stays = CellInfo::Stays;
+  for (const Stays stays : {Stays::kPool, Stays::kBuffers}) {
+    Session session;
+    session.setRun(std::make_shared<TinyRun>(
+        std::vector<std::shared_ptr<TinyCell>>{std::make_shared<StayingCell>(stays)}));
+    ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+    ExposureView view(&session);
+    show(view, {900, 400});
+    const bool pool = stays == Stays::kPool;
+    EXPECT_EQ(
+        view.verdictText(),
+        pool ? "Zero: buffers were copied; the device reaches the pool alone, which stays mapped"
+             : "Not counted: the device keeps reaching the guest's buffers, by design");
+    const QImage image = image_of(view);
+    const int zero = count(image.copy(0, 0, 900, 240), theme().good);
+    if (pool) {
+      EXPECT_GT(zero, 1000) << "the calm line of a zero";
+    }
+    if (!pool) {
+      EXPECT_EQ(zero, 0);
+    }
+    ChurnView churn(&session);
+    show(churn, {900, 260});
+    const FrameText text = churn.frameText();
+    EXPECT_EQ(text.legend.size(), pool ? 2u : 1u) << "nothing is hatched where nothing is counted";
+    EXPECT_EQ(text.title.contains("stays reachable by design"), !pool) << text.title.toStdString();
+  }
 }
 
 // Behind the last event that was kept one by one: bins of 10 ms, in which 20 pages are unmapped each.
@@ -459,6 +536,29 @@ TEST(Engine, RatesOfSingleEventsAreTheSameInAPictureOfAnyWidth) {
     // 370 ms in 150 steps: of 5 ms.
     EXPECT_EQ(engine.rates().kicks_per_s.size(), 74u);
   }
+}
+
+// Of a window's ten columns one is of few polls, most of them useful.
+class IdleCell : public TinyCell {
+ public:
+  EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
+    EngineColumns answer = TinyCell::engine(window, columns);
+    auto& useful = answer.lcores[0].utilisation;
+    for (Column& column : useful) column.mean = columns == 1 ? 0.0107f : 0.0123f;
+    return answer;
+  }
+};
+
+TEST(Engine, ALegendSaysWhatAReportDivides) {
+  Session session;
+  session.setRun(std::make_shared<TinyRun>(
+      std::vector<std::shared_ptr<TinyCell>>{std::make_shared<IdleCell>()}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  EngineView engine(&session);
+  show(engine, {800, 600});
+  const auto numbers = engine.numbers();
+  ASSERT_FALSE(numbers.empty());
+  EXPECT_EQ(numbers[0], "lcore 1 engine 1.07 %") << "and no mean of the columns";
 }
 
 TEST(Overview, TheBrushMovesAndResizesTheWindow) {

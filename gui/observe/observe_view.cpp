@@ -31,6 +31,7 @@ ObserveView::ObserveView(Session* session, const QString& name, QWidget* parent)
   });
   connect(session_, &Session::cellChanged, this, [this] {
     forget();
+    asked_ = {};  // What was asked has been forgotten, of whichever cell it was.
     setWindow(session_->window());
     refresh();
     update();
@@ -46,10 +47,15 @@ std::uint32_t ObserveView::columns() const {
 
 double ObserveView::density() const { return std::max(density_, devicePixelRatioF()); }
 
+QString ObserveView::stepsNote(const Resolution& resolution) const {
+  if (!session_->cell()) return {};
+  return resolutionNote(resolution, window(), double(window().length()) / columns());
+}
+
 QString ObserveView::coarseNote(const Resolution& resolution) const {
   const auto trace = session_->cell();
   if (!trace) return {};
-  const QString note = resolutionNote(resolution, window(), double(window().length()) / columns());
+  const QString note = stepsNote(resolution);
   const CellInfo info = trace->info();
   const bool behind = info.kept_events < info.events && window().to > info.kept_until;
   if (note.isEmpty() || !behind) return note;

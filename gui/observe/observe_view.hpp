@@ -49,6 +49,7 @@ class ObserveView : public TimePanel {
   std::uint32_t columns() const;
   // For the title, where an answer is coarser than a pixel: how fine it is, and where single events end.
   QString coarseNote(const Resolution& resolution) const;
+  QString stepsNote(const Resolution& resolution) const;  // The same, without where events end.
   // Behind a title that counts calls: whether there is a sample of them only; empty: all of them.
   QString sampledNote() const;
   // Which of `count` columns over `drawn` holds a moment.

@@ -237,7 +237,7 @@ void ObserveWorkspace::showState() {
         tr("Open another run"), [this] { emit wantsOpen(); });
   } else if (session_->run() != nullptr) {
     state_->showEmpty(tr("Waiting for the first cell"),
-                      tr("The run has not recorded anything so far."));
+                      tr("Nothing that the run recorded has been read so far."));
   } else {
     state_->showEmpty(tr("No run is open"),
                       tr("Open a run directory with Ctrl+O or drop one here. "

@@ -1,0 +1,56 @@
+// A cell's info says which cell of a run it is, in which repetition, and what is known of its recording.
+//
+// Threading: plain values.
+// Units: times are nanoseconds since the repetition began (its kStart mark); windows are half-open [from, to).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace violet::query {
+
+using Nanos = std::int64_t;
+
+struct TimeWindow {
+  Nanos from = 0;
+  Nanos to = 0;
+  Nanos length() const { return to - from; }
+  bool contains(Nanos at) const { return from <= at && at < to; }
+  bool operator==(const TimeWindow&) const = default;
+};
+
+// One cell of the plan in one repetition: what a tab of the application shows.
+struct CellInfo {
+  std::string run_id;
+  std::string cell_id;
+  std::string label;
+  std::uint32_t repetition = 0;
+  std::string strategy, workload, placement, iotlb, store;  // Empty where the run does not say.
+  TimeWindow whole;               // From the first mark to the last event.
+  TimeWindow measured;            // What the results are about; inside `whole`.
+  bool measure_marked = false;    // Else nobody said what was measured, and it is `whole`.
+  std::uint64_t events = 0;       // Seen by the pyramid.
+  std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
+  Nanos kept_until = 0;           // Events after this are in the pyramid only.
+  std::uint64_t lost = 0;         // Dropped by full rings.
+  std::optional<double> injected_percent;  // Of the measured time; nothing: not known, and why.
+  std::string injected_because = "it is in the results of the run, which are not at hand";
+  bool live = false;  // Still growing.
+  // Calls on mappings that stay mapped by design: of their events there is a sample only
+  // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.
+  bool calls_sampled = false;
+  // What the device keeps reaching after unmaps, by the strategy's design. It is no stale page: what does not end
+  // has no end that comes late.
+  enum class Stays : std::uint8_t {
+    kNothing,  // Every unmap ends its mapping.
+    kPool,     // Slots that buffers are copied through; of the guest's own buffers none.
+    kBuffers,  // The guest's own buffers: there is nothing to count.
+  };
+  Stays stays = Stays::kNothing;
+  bool cut_short = false;   // The file ends in the middle of a block.
+  bool unrecorded = false;  // Seen live and in no file: gone with who has seen it.
+  std::string notice;       // What else a reader should know; empty: nothing.
+};
+
+}  // namespace violet::query
