@@ -89,6 +89,47 @@ TEST(RecordedRun, ThePyramidAgreesWithTheEvents) {
   EXPECT_EQ(reuses, expected);
 }
 
+// Warm-up and taking down lie in the bins at the borders of the measured time.
+TEST(RecordedRun, AnAnswerAboutTheMeasuredTimeIsOfItAlone) {
+  const QueryRig rig(lazy(260'000));
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  const TimeWindow measured = cell->info().measured;
+  const ExposureColumns exposure = cell->exposure({measured, 100, {}});
+  ASSERT_TRUE(exposure.pages && exposure.unmaps);
+  EXPECT_FALSE(exposure.pages->resolution.exact()) << "too many events to be read one by one";
+  EXPECT_EQ(exposure.pages->resolution.about, measured);
+  EXPECT_EQ(exposure.unmaps->resolution.about, measured);
+  std::uint64_t unmaps = 0, timed = 0, calls = 0;
+  double sum = 0;
+  for (const OracleLifetime& lifetime : rig.oracle().lifetimes()) {
+    const bool over = lifetime.unmapped && lifetime.over();
+    unmaps += over && measured.contains(rig.base().nanos(*lifetime.unmapped)) ? 1 : 0;
+  }
+  for (const auto& [event, lcore] : rig.oracle().events()) {
+    if (!measured.contains(rig.base().nanos(event.at))) continue;
+    calls += event.kind == EventKind::kDmaMap || event.kind == EventKind::kDmaUnmap ? 1 : 0;
+    if (event.kind != EventKind::kDmaUnmap || !event.timed()) continue;
+    ++timed;
+    sum += static_cast<double>(event.duration()) * rig.base().ns_per_tick();
+  }
+  EXPECT_EQ(exposure.unmaps->count, unmaps);
+  // All addresses: replayed event by event.
+  const ExposureColumns replayed = cell->exposure({measured, 100, {IovaRange::all(), {}, {}}});
+  ASSERT_TRUE(replayed.pages && replayed.pages->resolution.exact());
+  EXPECT_EQ(exposure.pages->peak_stale, replayed.pages->peak_stale);
+  EXPECT_NEAR(exposure.pages->mean_stale, replayed.pages->mean_stale,
+              1e-3 * replayed.pages->mean_stale);
+  const LatencyGrid grid = cell->latency({measured, Operation::kUnmap, 100, {}});
+  EXPECT_FALSE(grid.resolution.exact());
+  EXPECT_EQ(grid.resolution.about, measured);
+  EXPECT_EQ(grid.count, timed);
+  EXPECT_NEAR(grid.mean_ns, sum / static_cast<double>(timed), 1e-6 * grid.mean_ns);
+  const Overview overview = cell->overview(measured, 1);
+  EXPECT_EQ(overview.resolution.about, measured);
+  EXPECT_EQ(overview.operations_per_s[0].count, calls);
+}
+
 TEST(RecordedRun, AReplayFromACheckpointIsExact) {
   const QueryRig rig(lazy(260'000));
   const auto cell = rig.open();
@@ -218,6 +259,30 @@ TEST_F(BehindTheKept, F3_UnmapsAreThoseOfTheBinsThatAreNamed) {
     all += exposure.unmaps->count;
   }
   EXPECT_GT(all, 0u) << "a window of 200 ns is not said to be without unmaps";
+}
+
+// Where the events of a border are not there, its bin is left out of an answer about measured time.
+TEST_F(BehindTheKept, TakingDownIsNotMixedWithWhatWasMeasured) {
+  const TimeWindow measured = cell_->info().measured;
+  ASSERT_LT(cell_->info().kept_until, measured.to);
+  const ExposureColumns exposure = cell_->exposure({measured, 100, {}});
+  ASSERT_TRUE(exposure.unmaps && exposure.pages);
+  for (const Resolution& resolution : {exposure.unmaps->resolution, exposure.pages->resolution}) {
+    ASSERT_TRUE(resolution.bin);
+    EXPECT_EQ(resolution.about.from, measured.from) << "these events are there";
+    EXPECT_LE(resolution.about.to, measured.to);
+    EXPECT_GT(resolution.about.to, measured.to - *resolution.bin);
+  }
+  EXPECT_EQ(exposure.unmaps->count, unmaps_in(exposure.unmaps->resolution.about));
+  const TimeWindow border{measured.to - 200, measured.to};
+  const ExposureColumns last = cell_->exposure({border, 100, {}});
+  EXPECT_FALSE(last.unmaps);
+  EXPECT_FALSE(last.pages);
+  EXPECT_NE(last.because.find("does not tell this time"), std::string::npos) << last.because;
+  const LatencyGrid grid = cell_->latency({border, Operation::kUnmap, 10, {}});
+  EXPECT_EQ(grid.count, 0u);
+  EXPECT_EQ(grid.because, last.because);
+  EXPECT_FALSE(cell_->overview(border, 1).operations_per_s[0].known());
 }
 
 TEST_F(BehindTheKept, F3_CallsLieInColumnsAsWideAsTheyAreKnown) {
