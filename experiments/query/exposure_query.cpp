@@ -209,11 +209,14 @@ ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& asked) {
   out.stale_pages = std::move(levels.stale);
   out.live_pages = std::move(levels.live);
   out.because = levels.because;
+  bool lost = false;
   out.unmaps = unmaps_of(cell, query, cell.fine(columns));
   if (!out.unmaps) {
     out.because = narrows_pages(query.filter) ? why_no_replay(cell, query.window) : why_no_parts();
   } else {
     out.unmaps->resolution.missing = missing_of(cell, out.unmaps->resolution);
+    lost = all_missing(cell, out.unmaps->resolution);
+    if (lost) out.unmaps.reset();
   }
   if (cell.info.stays == CellInfo::Stays::kBuffers) {
     out.stale_pages.clear();
@@ -221,6 +224,8 @@ ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& asked) {
     out.because = "the device keeps reaching the guest's buffers, by design";
   }
   probes_of(cell, query, columns, out);
+  if (lost && out.probes && out.probes->count == 0) out.probes.reset();
+  if (lost && out.because.empty()) out.because = kAllLost;
   return out;
 }
 

@@ -205,8 +205,6 @@ class LatencySums {
   }
 
   void because(std::string reason) { grid_.because = std::move(reason); }
-  bool has_reason() const { return !grid_.because.empty(); }
-  std::uint64_t count() const { return grid_.count; }
   bool fine() const { return cell_.fine(columns_); }
 
  private:
@@ -292,21 +290,34 @@ bool was_recorded(const CellData& cell, Operation operation) {
                      [kind](const PyramidBucket& bucket) { return bucket.kinds[kind] > 0; });
 }
 
-std::string why_nothing(const CellData& cell, const LatencyQuery& query) {
+// What none of the events shows may be in those that were lost, or yet to come.
+std::string why_never(const CellData& cell, Operation operation) {
+  const char* const name = name_of(operation);
+  const bool recorded = was_recorded(cell, operation);
+  if (cell.pyramid.facts.lost > 0) {
+    return fmt::format("no {} were {} in this cell, some of whose events were lost", name,
+                       recorded ? "timed" : "seen");
+  }
+  if (cell.info.live) return fmt::format("no {} were {} so far", name, recorded ? "timed" : "seen");
+  return recorded ? fmt::format("this run did not time {}", name)
+                  : fmt::format("no {} were recorded in this cell", name);
+}
+
+std::string why_nothing(const CellData& cell, const LatencyGrid& grid) {
+  const LatencyQuery& query = grid.query;
   if (!has_operation(query.filter, query.operation)) {
     return fmt::format("the filter leaves {} out", name_of(query.operation));
   }
+  if (all_missing(cell, grid.resolution)) return kAllLost;
   const auto operation = static_cast<std::size_t>(query.operation);
   const bool ever = std::any_of(
       cell.pyramid.buckets.begin(), cell.pyramid.buckets.end(),
       [operation](const PyramidBucket& bucket) { return bucket.timed[operation].count > 0; });
-  if (!ever && !was_recorded(cell, query.operation)) {
-    return fmt::format("no {} were recorded in this cell", name_of(query.operation));
-  }
-  if (!ever) return fmt::format("this run did not time {}", name_of(query.operation));
+  if (!ever) return why_never(cell, query.operation);
   const bool narrowed = query.filter.range || !query.filter.endpoints.empty();
-  return fmt::format("no {} {}were timed in this window", name_of(query.operation),
-                     narrowed ? "of the selected addresses and endpoints " : "");
+  return fmt::format("no {} {}were timed in {}this window", name_of(query.operation),
+                     narrowed ? "of the selected addresses and endpoints " : "",
+                     grid.resolution.missing > 0 ? "what is not lost of " : "");
 }
 
 // Latencies of some addresses are read from the events.
@@ -340,22 +351,20 @@ std::optional<double> LatencyGrid::percentile(double percent) const {
 
 LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query) {
   LatencySums sums(cell, query);
-  if (!has_operation(query.filter, query.operation)) {
-    sums.because(why_nothing(cell, query));
-    return sums.finish();
-  }
   const TickWindow ticks(cell.base, query.window);
   const bool by_address = query.filter.range.has_value();
-  if (cell.scans(ticks, sums.fine() && !by_address)) {
+  if (!has_operation(query.filter, query.operation)) {
+    // Nothing is counted, and why_nothing() says so.
+  } else if (cell.scans(ticks, sums.fine() && !by_address)) {
     sums.scan();
   } else if (by_address) {
     sums.because(why_not_by_address(cell, ticks));
-    return sums.finish();
   } else {
     sums.read_pyramid();
   }
-  if (sums.count() == 0 && !sums.has_reason()) sums.because(why_nothing(cell, query));
-  return sums.finish();
+  LatencyGrid grid = sums.finish();
+  if (grid.count == 0 && grid.because.empty()) grid.because = why_nothing(cell, grid);
+  return grid;
 }
 
 }  // namespace violet::query

@@ -181,8 +181,7 @@ PageLevels levels_of(const CellData& cell, TimeWindow window, const Columns& col
   if (totals.seen > 0) {
     out.pages = ExposurePages{out.resolution, totals.integral / totals.seen, totals.peak};
   } else if (out.because.empty()) {
-    out.because = totals.missing > 0 ? "events were lost in all of this time"
-                                     : "nothing was recorded of this time";
+    out.because = totals.missing > 0 ? kAllLost : "nothing was recorded of this time";
   }
   return out;
 }

@@ -33,9 +33,22 @@ LostTimes::LostTimes(const CellData& cell, TimeWindow window) {
   }
 }
 
+namespace {
+
+// As far as anything was recorded.
+TimeWindow recorded_of(const CellData& cell, TimeWindow about) {
+  return {std::max<Nanos>(0, about.from), std::min(about.to, cell.info.whole.to)};
+}
+
+}  // namespace
+
+bool all_missing(const CellData& cell, const Resolution& resolution) {
+  return resolution.missing > 0 &&
+         resolution.missing >= recorded_of(cell, resolution.about).length();
+}
+
 Nanos missing_of(const CellData& cell, const Resolution& resolution) {
-  const TimeWindow about{std::max<Nanos>(0, resolution.about.from),
-                         std::min(resolution.about.to, cell.info.whole.to)};
+  const TimeWindow about = recorded_of(cell, resolution.about);
   if (about.length() <= 0) return 0;
   Nanos missing = 0;
   if (resolution.exact()) {

@@ -46,5 +46,8 @@ class LostTimes {
 
 // How much of what an answer is about has events missing: of buckets with a gap all, where it was made of them.
 Nanos missing_of(const CellData& cell, const Resolution& resolution);
+// Whether that is all of it: what was counted then is no number of what happened. `missing` is set.
+bool all_missing(const CellData& cell, const Resolution& resolution);
+inline constexpr const char* kAllLost = "events were lost in all of this time";
 
 }  // namespace violet::query
