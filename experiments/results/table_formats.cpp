@@ -58,14 +58,21 @@ bool has_interval(const Table& table, std::size_t column) {
   });
 }
 
-std::string csv_head(const Table& table) {
+// Of each column whether it has intervals: looked up once, for as many rows as there are.
+std::vector<bool> intervals_of(const Table& table) {
+  std::vector<bool> has(table.columns.size());
+  for (std::size_t i = 0; i < has.size(); ++i) has[i] = has_interval(table, i);
+  return has;
+}
+
+std::string csv_head(const Table& table, const std::vector<bool>& intervals) {
   std::string line = "schema";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const Column& column = table.columns[i];
     if (for_people(column)) continue;
     const bool plain = column.unit.empty() || column.unit == "1";
     line += "," + csv_field(plain ? column.name : fmt::format("{} [{}]", column.name, column.unit));
-    if (!has_interval(table, i)) continue;
+    if (!intervals[i]) continue;
     line += "," + csv_field(column.name + " low") + "," + csv_field(column.name + " high");
   }
   return line + "\r\n";
@@ -108,11 +115,12 @@ std::string table_csv(const Table& table, bool terminal) {
     const std::string_view text = std::string_view(line).substr(0, line.size() - 2);
     return terminal ? printable(text) + "\r\n" : line;
   };
-  std::string out = shown(csv_head(table));
+  const std::vector<bool> intervals = intervals_of(table);
+  std::string out = shown(csv_head(table, intervals));
   for (const auto& row : table.rows) {
     std::string line = fmt::format("violet.table/{}", kTableSchema);
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!for_people(table.columns[i])) line += "," + csv_item(row[i], has_interval(table, i));
+      if (!for_people(table.columns[i])) line += "," + csv_item(row[i], intervals[i]);
     }
     out += shown(line + "\r\n");
   }
