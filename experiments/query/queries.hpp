@@ -335,7 +335,9 @@ struct RunProgress {
     kDied,      // Its process is gone without a word; all that it left is here.
   };
   State state = State::kRecorded;
-  std::string how;  // It ended: "finished", "interrupted", "failed"; or what is known of its death.
+  // It ended: "finished", "interrupted", "failed"; or what is known of its death. Of a recording also "died", and "goes
+  // on": empty where nobody knows.
+  std::string how;
   struct Step {
     std::uint32_t number = 1, of = 1;  // From 1; a step is a repetition of a cell.
   };
