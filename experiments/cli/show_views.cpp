@@ -61,6 +61,17 @@ void note_resolution(Table& table, const query::Resolution& resolution, const ch
                                     window_text(resolution.about)));
 }
 
+// What is missing of the time that a table is about.
+void note_missing(Table& table, const query::Resolution& resolution) {
+  if (resolution.missing <= 0) return;
+  table.notes.push_back(fmt::format(
+      "events were lost in {} of {}: means and rates are of the rest, counts of what was seen",
+      time_text(resolution.missing), time_text(resolution.about.length())));
+}
+void note_missing(Table& table, const CellQueries& cell, query::TimeWindow window) {
+  note_missing(table, cell.overview(window, 1).resolution);
+}
+
 Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request) {
   const auto overview = cell.overview(request.window, request.columns);
   const auto exposure = cell.exposure({request.window, request.columns, {}});
@@ -82,6 +93,7 @@ Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request
   }
   note_resolution(table, overview.resolution, "operations");
   if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
+  note_missing(table, overview.resolution);
   return table;
 }
 
@@ -96,7 +108,7 @@ Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request)
   static constexpr std::array kNames = {"map", "unmap", "translate", "fault"};
   static_assert(kNames.size() == query::kOperations);
   Table table;
-  table.columns = {{"operation", {}, true}, {"count", "1"},  {"mean", "ns"},     {"p50", "ns"},
+  table.columns = {{"operation", {}, true}, {"timed", "1"},  {"mean", "ns"},     {"p50", "ns"},
                    {"p99", "ns"},           {"p99.9", "ns"}, {"shortest", "ns"}, {"longest", "ns"}};
   for (std::size_t i = 0; i < query::kOperations; ++i) {
     const auto operation = static_cast<query::Operation>(i);
@@ -118,6 +130,7 @@ Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request)
     }
     table.rows.push_back(std::move(row));
   }
+  note_missing(table, cell, request.window);
   return table;
 }
 
@@ -153,6 +166,11 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   add("of those, reached memory", probes ? number(probes->hits) : unknown(because));
   if (pages) note_resolution(table, pages->resolution, "pages");
   if (unmaps) note_resolution(table, unmaps->resolution, "windows");
+  if (pages || unmaps) {
+    note_missing(table, pages ? pages->resolution : unmaps->resolution);
+  } else {
+    table.notes.push_back(because);
+  }
   return table;
 }
 
@@ -248,7 +266,15 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
     table.notes.push_back(
         fmt::format("behind {} events were counted and not kept", time_text(info.kept_until)));
   }
+  note_missing(table, cell, request.window);
   return table;
+}
+
+query::TimeWindow within(query::TimeWindow window, query::TimeWindow whole) {
+  return {std::max(window.from, whole.from), std::min(window.to, whole.to)};
+}
+bool all_of_time(query::TimeWindow window, query::TimeWindow whole) {
+  return within(window, whole) == whole;
 }
 
 Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
@@ -262,8 +288,9 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   table.columns = {{"mapped", "s", true}, {"unmapped", "s"}, {"unreachable", "s"},
                    {"window", "ns"},      {"bytes", "B"},    {"rights", {}},
                    {"endpoint", {}},      {"probes", "1"},   {"reached", "1"}};
+  const query::TimeWindow whole = cell.info().whole;
   // Until when it is known that something has not happened.
-  const bool all = answer.searched.to == std::numeric_limits<Nanos>::max();
+  const bool all = answer.searched.to >= whole.to;
   const std::string until = all ? "the end" : time_text(answer.searched.to);
   const auto moment = [&until](const std::optional<Nanos>& at, const char* state) {
     return at ? number(seconds(*at)) : unknown(fmt::format("{} {}", state, until));
@@ -282,8 +309,13 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   table.title = fmt::format("lifetimes of the page at {:#x}", answer.page);
   if (answer.truncated) {
     table.notes.push_back(
-        fmt::format("not all: what was looked through is {}", window_text(answer.searched)));
+        all_of_time(answer.searched, whole)
+            ? fmt::format("not all: {} of its lifetimes, around that time (--limit)",
+                          table.rows.size())
+            : fmt::format("not all: what was looked through is {}",
+                          window_text(within(answer.searched, whole))));
   }
+  note_missing(table, cell, within({request.window.from, answer.searched.to}, whole));
   return table;
 }
 
