@@ -140,6 +140,25 @@ TEST(Show, ManyLinesAreWrittenAsCsv) {
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 200'001);
 }
 
+// As a report has it: what the device keeps reaching by design is no zero.
+TEST(Show, WhatNeverEndsHasNoStalePagesToCount) {
+  const query::QueryRig rig({.strategy = query::SyntheticStrategy::kDirect, .events = 5'000});
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  const std::string because = "the device keeps reaching the guest's buffers, by design";
+  const auto exposure = table_of("exposure", *cell, all_of(*cell));
+  const auto timeline = table_of("timeline", *cell, all_of(*cell));
+  ASSERT_TRUE(exposure && timeline);
+  for (const Quantity* one : {&number_at(*exposure, 0, 1), &number_at(*exposure, 1, 1),
+                              &number_at(*timeline, 0, 2), &number_at(*timeline, 0, 3)}) {
+    EXPECT_FALSE(one->value);
+    EXPECT_EQ(one->because, because);
+  }
+  for (const auto& table : {*exposure, *timeline}) {
+    EXPECT_EQ(std::count(table.notes.begin(), table.notes.end(), because), 1) << "people read it";
+  }
+}
+
 // How many there were is not how many were timed.
 TEST(Show, LatencyCountsWhatWasTimed) {
   const TinyCell cell;

@@ -93,6 +93,7 @@ Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request
   }
   note_resolution(table, overview.resolution, "operations");
   if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
+  if (!exposure.because.empty()) table.notes.push_back(exposure.because);
   note_missing(table, overview.resolution);
   return table;
 }
@@ -166,11 +167,8 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   add("of those, reached memory", probes ? number(probes->hits) : unknown(because));
   if (pages) note_resolution(table, pages->resolution, "pages");
   if (unmaps) note_resolution(table, unmaps->resolution, "windows");
-  if (pages || unmaps) {
-    note_missing(table, pages ? pages->resolution : unmaps->resolution);
-  } else {
-    table.notes.push_back(because);
-  }
+  if (!answer.because.empty()) table.notes.push_back(answer.because);
+  if (pages || unmaps) note_missing(table, pages ? pages->resolution : unmaps->resolution);
   return table;
 }
 
@@ -292,8 +290,13 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   // Until when it is known that something has not happened.
   const bool all = answer.searched.to >= whole.to;
   const std::string until = all ? "the end" : time_text(answer.searched.to);
-  const auto moment = [&until](const std::optional<Nanos>& at, const char* state) {
-    return at ? number(seconds(*at)) : unknown(fmt::format("{} {}", state, until));
+  const query::TimeWindow looked = within({request.window.from, answer.searched.to}, whole);
+  const query::Resolution seen = cell.overview(looked, 1).resolution;
+  const auto moment = [&](const std::optional<Nanos>& at, const char* state) {
+    if (at) return number(seconds(*at));
+    // It may have been among the lost.
+    return unknown(seen.missing > 0 ? "not seen, and events were lost"
+                                    : fmt::format("{} {}", state, until));
   };
   for (const auto& life : answer.lifetimes) {
     const bool ended = life.unmapped && life.unreachable;
@@ -315,7 +318,7 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
             : fmt::format("not all: what was looked through is {}",
                           window_text(within(answer.searched, whole))));
   }
-  note_missing(table, cell, within({request.window.from, answer.searched.to}, whole));
+  note_missing(table, seen);
   return table;
 }
 
