@@ -1,7 +1,10 @@
 // The views' tables beside the answers that they were made of, and what a command line may say wrong.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "experiments/cli/show_views.hpp"
+#include "experiments/query/query_rig_testing.hpp"
 #include "experiments/query/tiny_run_testing.hpp"
 
 namespace violet::cli {
@@ -74,6 +77,92 @@ TEST(Show, TimelineHasAStepARow) {
               static_cast<double>(overview.operations_per_s[i].mean));
   }
   EXPECT_DOUBLE_EQ(*number_at(*table, 1, 0).value, 0.1);
+}
+
+// Every view of a time in which events were lost says so.
+TEST(Show, WhatWasLostIsNoZero) {
+  query::SyntheticOptions options{.strategy = query::SyntheticStrategy::kLazy, .events = 40'000};
+  options.lose_some = true;
+  const query::QueryRig rig(options);
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  ViewRequest request = all_of(*cell);
+  request.columns = 400;
+  request.range = IovaRange{{0xffff0000}, {0xffff0fff}};
+  const auto says = [](const Table& table) {
+    return std::any_of(table.notes.begin(), table.notes.end(), [](const std::string& note) {
+      return note.find("events were lost in ") != std::string::npos;
+    });
+  };
+  for (const char* view : {"timeline", "latency", "exposure", "events", "page"}) {
+    const auto table = table_of(view, *cell, request);
+    ASSERT_TRUE(table) << view;
+    EXPECT_TRUE(says(*table)) << view;
+  }
+  const auto timeline = table_of("timeline", *cell, request);
+  const auto overview = cell->overview(request.window, request.columns);
+  std::size_t lost = 0;
+  for (std::size_t i = 0; i < request.columns; ++i) {
+    if (!overview.operations_per_s[i].gap || overview.operations_per_s[i].known()) continue;
+    ++lost;
+    for (std::size_t column = 1; column < 5; ++column) {
+      EXPECT_FALSE(number_at(*timeline, i, column).value) << i;
+      EXPECT_EQ(number_at(*timeline, i, column).because, "events were lost here");
+    }
+  }
+  EXPECT_GT(lost, 0u);
+}
+
+TEST(Show, APageThatIsCutNamesNoTimeBehindTheRun) {
+  const query::QueryRig rig({.strategy = query::SyntheticStrategy::kLazy, .events = 6'000});
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  std::map<std::uint64_t, int> lifetimes;
+  for (const auto& lifetime : rig.oracle().lifetimes()) ++lifetimes[lifetime.first];
+  const auto most =
+      std::max_element(lifetimes.begin(), lifetimes.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  ASSERT_GT(most->second, 2);
+  ViewRequest request = all_of(*cell);
+  request.range = IovaRange::of(most->first << 12, 1);
+  request.limit = 1;
+  const auto table = table_of("page", *cell, request);
+  ASSERT_TRUE(table && !table->notes.empty());
+  EXPECT_EQ(table->notes[0], "not all: 1 of its lifetimes, around that time (--limit)");
+}
+
+// A thousand times as many rows take a thousand times as long, not a million times.
+TEST(Show, ManyLinesAreWrittenAsCsv) {
+  Table table;
+  table.columns = {{"number", {}, true}, {"took", "ns"}};
+  table.rows.assign(200'000, {Text{"1"}, Quantity{2}});
+  const std::string csv = results::render(table, results::Format::kCsv, {});
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 200'001);
+}
+
+// As a report has it: what the device keeps reaching by design is no zero.
+TEST(Show, WhatNeverEndsHasNoStalePagesToCount) {
+  const query::QueryRig rig({.strategy = query::SyntheticStrategy::kDirect, .events = 5'000});
+  const auto cell = rig.open();
+  ASSERT_NE(cell, nullptr);
+  const std::string because = "the device keeps reaching the guest's buffers, by design";
+  const auto exposure = table_of("exposure", *cell, all_of(*cell));
+  const auto timeline = table_of("timeline", *cell, all_of(*cell));
+  ASSERT_TRUE(exposure && timeline);
+  for (const Quantity* one : {&number_at(*exposure, 0, 1), &number_at(*exposure, 1, 1),
+                              &number_at(*timeline, 0, 2), &number_at(*timeline, 0, 3)}) {
+    EXPECT_FALSE(one->value);
+    EXPECT_EQ(one->because, because);
+  }
+  for (const auto& table : {*exposure, *timeline}) {
+    EXPECT_EQ(std::count(table.notes.begin(), table.notes.end(), because), 1) << "people read it";
+  }
+}
+
+// How many there were is not how many were timed.
+TEST(Show, LatencyCountsWhatWasTimed) {
+  const TinyCell cell;
+  EXPECT_EQ(table_of("latency", cell, all_of(cell))->columns[1].name, "timed");
 }
 
 TEST(Show, EventsAreInWords) {

@@ -65,6 +65,17 @@ void note_resolution(Table& table, const query::Resolution& resolution, const ch
                                     window_text(resolution.about)));
 }
 
+// What is missing of the time that a table is about.
+void note_missing(Table& table, const query::Resolution& resolution) {
+  if (resolution.missing <= 0) return;
+  table.notes.push_back(fmt::format(
+      "events were lost in {} of {}: means and rates are of the rest, counts of what was seen",
+      time_text(resolution.missing), time_text(resolution.about.length())));
+}
+void note_missing(Table& table, const CellQueries& cell, query::TimeWindow window) {
+  note_missing(table, cell.overview(window, 1).resolution);
+}
+
 Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request) {
   const auto overview = cell.overview(request.window, request.columns);
   const auto exposure = cell.exposure({request.window, request.columns, {}});
@@ -89,6 +100,8 @@ Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request
   }
   note_resolution(table, overview.resolution, "calls");
   if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
+  if (!exposure.because.empty()) table.notes.push_back(exposure.because);
+  note_missing(table, overview.resolution);
   return table;
 }
 
@@ -103,7 +116,7 @@ Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request)
   static constexpr std::array kNames = {"map", "unmap", "translate", "fault"};
   static_assert(kNames.size() == query::kOperations);
   Table table;
-  table.columns = {{"operation", {}, true}, {"count", "1"},  {"mean", "ns"},     {"p50", "ns"},
+  table.columns = {{"operation", {}, true}, {"timed", "1"},  {"mean", "ns"},     {"p50", "ns"},
                    {"p99", "ns"},           {"p99.9", "ns"}, {"shortest", "ns"}, {"longest", "ns"}};
   for (std::size_t i = 0; i < query::kOperations; ++i) {
     const auto operation = static_cast<query::Operation>(i);
@@ -125,6 +138,7 @@ Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request)
     }
     table.rows.push_back(std::move(row));
   }
+  note_missing(table, cell, request.window);
   return table;
 }
 
@@ -160,6 +174,8 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   add("of those, reached memory", probes ? number(probes->hits) : unknown(because));
   if (pages) note_resolution(table, pages->resolution, "pages");
   if (unmaps) note_resolution(table, unmaps->resolution, "windows");
+  if (!answer.because.empty()) table.notes.push_back(answer.because);
+  if (pages || unmaps) note_missing(table, pages ? pages->resolution : unmaps->resolution);
   return table;
 }
 
@@ -257,6 +273,7 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
     table.notes.push_back(
         fmt::format("behind {} events were counted and not kept", time_text(info.kept_until)));
   }
+  note_missing(table, cell, request.window);
   return table;
 }
 
@@ -265,6 +282,13 @@ bool lived_in(const query::PageLifetimes::Lifetime& life, query::TimeWindow wind
   const auto end = life.unmapped && life.unreachable ? std::max(*life.unmapped, *life.unreachable)
                                                      : std::numeric_limits<Nanos>::max();
   return life.mapped < window.to && end >= window.from;
+}
+
+query::TimeWindow within(query::TimeWindow window, query::TimeWindow whole) {
+  return {std::max(window.from, whole.from), std::min(window.to, whole.to)};
+}
+bool all_of_time(query::TimeWindow window, query::TimeWindow whole) {
+  return within(window, whole) == whole;
 }
 
 Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
@@ -285,11 +309,17 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   table.columns = {{"mapped", "s", true}, {"unmapped", "s"}, {"unreachable", "s"},
                    {"window", "ns"},      {"bytes", "B"},    {"rights", {}},
                    {"endpoint", {}},      {"probes", "1"},   {"reached", "1"}};
+  const query::TimeWindow whole = cell.info().whole;
   // Until when it is known that something has not happened.
-  const bool all = answer.searched.to == std::numeric_limits<Nanos>::max();
+  const bool all = answer.searched.to >= whole.to;
   const std::string until = all ? "the end" : time_text(answer.searched.to);
-  const auto moment = [&until](const std::optional<Nanos>& at, const char* state) {
-    return at ? number(seconds(*at)) : unknown(fmt::format("{} {}", state, until));
+  const query::TimeWindow looked = within({request.window.from, answer.searched.to}, whole);
+  const query::Resolution seen = cell.overview(looked, 1).resolution;
+  const auto moment = [&](const std::optional<Nanos>& at, const char* state) {
+    if (at) return number(seconds(*at));
+    // It may have been among the lost.
+    return unknown(seen.missing > 0 ? "not seen, and events were lost"
+                                    : fmt::format("{} {}", state, until));
   };
   for (const auto& life : answer.lifetimes) {
     const bool ended = life.unmapped && life.unreachable;
@@ -306,8 +336,13 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
       fmt::format("lifetimes of the page at {:#x} in {}", answer.page, window_text(request.window));
   if (answer.truncated) {
     table.notes.push_back(
-        fmt::format("not all: what was looked through is {}", window_text(answer.searched)));
+        all_of_time(answer.searched, whole)
+            ? fmt::format("not all: {} of its lifetimes, around that time (--limit)",
+                          table.rows.size())
+            : fmt::format("not all: what was looked through is {}",
+                          window_text(within(answer.searched, whole))));
   }
+  note_missing(table, seen);
   return table;
 }
 

@@ -141,14 +141,21 @@ class RateColumns {
   }
   // One thing at a moment; the column's whole length counts.
   void add_one(Nanos at) { sums_[columns_.of(at)].n += 1; }
-  // `whole`: everything in the columns was seen, so that nothing means zero.
+  // Of that time nothing is known: what add_one() counts is of the rest of the column.
+  void lose(Nanos from, Nanos to) {
+    const double ns = static_cast<double>(to) - static_cast<double>(from);
+    for_columns(columns_, from, to,
+                [&](std::uint32_t i, double share) { sums_[i].lost += ns / 1e9 * share; });
+  }
+  // `whole`: everything in the columns but what was lost was seen, so that nothing means zero.
   void into(std::vector<Column>& out, bool whole) const {
-    out.resize(columns_.count());
+    out.assign(columns_.count(), {});
     const double column_s = columns_.width_ns() / 1e9;
     for (std::size_t i = 0; i < out.size(); ++i) {
       const Sum& sum = sums_[i];
-      if (!whole && sum.parts == 0) continue;
-      const double seconds = whole || sum.seconds <= 0 ? column_s : sum.seconds;
+      // Rounding leaves nothing to know.
+      if (!whole ? sum.parts == 0 : sum.lost > column_s * (1 - 1e-9)) continue;
+      const double seconds = whole || sum.seconds <= 0 ? column_s - sum.lost : sum.seconds;
       const double mean = sum.n / seconds;
       out[i].count = static_cast<std::uint64_t>(sum.n + 0.5);
       out[i].seen = true;
@@ -161,7 +168,7 @@ class RateColumns {
  private:
   struct Sum {
     std::uint64_t parts = 0;
-    double n = 0, seconds = 0, low = 0, high = 0;
+    double n = 0, seconds = 0, lost = 0, low = 0, high = 0;
   };
   Columns columns_;
   std::vector<Sum> sums_;
@@ -202,14 +209,18 @@ inline Resolution resolution_of_buckets(const CellData& cell, TimeWindow window)
           bucket_ns(cell)};
 }
 
-// visit(index, bucket, from, to) for the buckets that overlap a window.
+// visit(index, bucket, from, to) for those buckets.
 template <class Visit>
-void for_buckets(const CellData& cell, TimeWindow window, Visit&& visit) {
-  const BucketRange range = buckets_in(cell, window);
+void for_buckets(const CellData& cell, BucketRange range, Visit&& visit) {
   for (std::size_t i = range.first; i < range.end; ++i) {
     const TimeWindow time = time_of_bucket(cell, i);
     visit(i, cell.pyramid.buckets[i], time.from, time.to);
   }
+}
+// For the buckets that overlap a window.
+template <class Visit>
+void for_buckets(const CellData& cell, TimeWindow window, Visit&& visit) {
+  for_buckets(cell, buckets_in(cell, window), std::forward<Visit>(visit));
 }
 
 // Columns of whole bins of 2^shift ticks: no narrower than a bin and, unless bins are wider, than what was

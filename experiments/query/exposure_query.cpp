@@ -3,8 +3,9 @@
 #include <optional>
 #include <unordered_set>
 
-#include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
+#include "experiments/query/lost_times.hpp"
+#include "experiments/query/window_parts.hpp"
 
 namespace violet::query {
 namespace {
@@ -87,26 +88,50 @@ bool replay_windows(const CellData& cell, const CellData::ReplayFrom& from,
   return out.open == 0 || (complete && seen_all);
 }
 
-ExposureUnmaps windows_from_pyramid(const CellData& cell, TimeWindow window) {
+void add(const ExposureUnmaps& part, ExposureUnmaps& out) {
+  for (std::size_t bin = 0; bin < LatencyBins::kCount; ++bin) {
+    out.histogram[bin] += part.histogram[bin];
+  }
+  out.count += part.count;
+  out.zero_windows += part.zero_windows;
+  out.persistent += part.persistent;
+  out.open += part.open;
+}
+
+// Of an edge of the window; false where its events are not there, or not all of what became of them.
+bool add_edge(const CellData& cell, TimeWindow part, ExposureUnmaps& out) {
+  const auto from = cell.replay(TickWindow(cell.base, part), kMostOfAnEdge);
+  ExposureUnmaps edge;
+  if (!from || !replay_windows(cell, *from, {part, 1, {}}, edge)) return false;
+  add(edge, out);
+  return true;
+}
+
+// Nothing: see why_no_parts().
+std::optional<ExposureUnmaps> windows_from_pyramid(const CellData& cell, TimeWindow window) {
   ExposureUnmaps out;
-  out.resolution = resolution_of_buckets(cell, window);
+  const WindowParts parts =
+      split_window(cell, window, [&](TimeWindow part) { return add_edge(cell, part, out); });
+  if (parts.nothing()) return std::nullopt;
+  out.resolution = parts.resolution;
   const auto& cells = cell.pyramid.windows;
   auto next = cells.begin();
-  for_buckets(cell, window, [&](std::size_t index, const PyramidBucket& bucket, Nanos, Nanos) {
-    next = std::partition_point(next, cells.end(),
-                                [index](const BinCell& one) { return one.bucket < index; });
-    for (; next != cells.end() && next->bucket == index; ++next) {
-      out.histogram[next->bin] += next->count;
-    }
-    out.count += bucket.unmaps;
-    out.zero_windows += bucket.zero_windows;
-    out.persistent += bucket.persistent_unmaps;
-    out.open += bucket.open_unmaps;
-  });
+  for_buckets(cell, parts.buckets,
+              [&](std::size_t index, const PyramidBucket& bucket, Nanos, Nanos) {
+                next = std::partition_point(
+                    next, cells.end(), [index](const BinCell& one) { return one.bucket < index; });
+                for (; next != cells.end() && next->bucket == index; ++next) {
+                  out.histogram[next->bin] += next->count;
+                }
+                out.count += bucket.unmaps;
+                out.zero_windows += bucket.zero_windows;
+                out.persistent += bucket.persistent_unmaps;
+                out.open += bucket.open_unmaps;
+              });
   return out;
 }
 
-// Nothing where the window's unmaps of some pages cannot be replayed.
+// Nothing where the window's unmaps of some pages cannot be replayed, or not be told from others.
 std::optional<ExposureUnmaps> unmaps_of(const CellData& cell, const ExposureQuery& query,
                                         bool fine) {
   const auto from = replay_pages(cell, query.window, fine, query.filter);
@@ -146,8 +171,14 @@ void probes_of(const CellData& cell, const ExposureQuery& query, const Columns& 
     out.because += "of the probes at some addresses a sample was kept";
     return;
   }
-  out.probes = {resolution_of_buckets(cell, query.window), 0, 0};
-  for_buckets(cell, query.window, [&](std::size_t, const PyramidBucket& bucket, Nanos, Nanos) {
+  // Which probe reached for what was unmapped is the summary's to say: edges are not read.
+  const WindowParts parts = split_window(cell, query.window, [](TimeWindow) { return false; });
+  if (parts.nothing()) {
+    out.because += (out.because.empty() ? "" : "; ") + why_no_parts();
+    return;
+  }
+  out.probes = {parts.resolution, 0, 0};
+  for_buckets(cell, parts.buckets, [&](std::size_t, const PyramidBucket& bucket, Nanos, Nanos) {
     out.probes->count += bucket.probes;
     out.probes->hits += bucket.hits;
   });
@@ -173,15 +204,28 @@ ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& asked) {
   query.columns = columns.count();
   ExposureColumns out;
   out.query = query;
-  out.pages = levels_of(cell, query.window, columns, query.filter, out.stale_pages, out.live_pages);
+  PageLevels levels = levels_of(cell, query.window, columns, query.filter);
+  out.pages = levels.pages;
+  out.stale_pages = std::move(levels.stale);
+  out.live_pages = std::move(levels.live);
+  out.because = levels.because;
+  bool lost = false;
   out.unmaps = unmaps_of(cell, query, cell.fine(columns));
-  if (!out.pages || !out.unmaps) out.because = why_no_replay(cell, query.window);
+  if (!out.unmaps) {
+    out.because = narrows_pages(query.filter) ? why_no_replay(cell, query.window) : why_no_parts();
+  } else {
+    out.unmaps->resolution.missing = missing_of(cell, out.unmaps->resolution);
+    lost = all_missing(cell, out.unmaps->resolution);
+    if (lost) out.unmaps.reset();
+  }
   if (cell.info.stays == CellInfo::Stays::kBuffers) {
     out.stale_pages.clear();
     out.pages.reset();
     out.because = "the device keeps reaching the guest's buffers, by design";
   }
   probes_of(cell, query, columns, out);
+  if (lost && out.probes && out.probes->count == 0) out.probes.reset();
+  if (lost && out.because.empty()) out.because = kAllLost;
   return out;
 }
 

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "experiments/query/column_sums.hpp"
+#include "experiments/query/lost_times.hpp"
+#include "experiments/query/window_parts.hpp"
 #include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
 
@@ -139,29 +140,12 @@ class LatencySums {
     }
   }
 
-  void scan(const TickWindow& ticks) {
+  void scan() {
     const LatencyQuery& query = grid_.query;
     grid_.counts.resize(std::size_t{columns_.count()} * LatencyBins::kCount);
     LineSums lines(cell_, query.window, 0);
-    double sum = 0;
-    cell_.events->for_pieces(
-        ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
-          for (const Event& event : piece) {
-            if (!is_timed(event, query.operation) || !has_endpoint(query.filter, event.id) ||
-                !touches(event)) {
-              continue;
-            }
-            const double ns = static_cast<double>(event.duration()) * cell_.base.ns_per_tick();
-            const std::size_t bin = LatencyBins::of(ns);
-            count_in(columns_.of(cell_.base.nanos(event.at)), bin, 1);
-            lines.add(event.at - std::min(event.at, cell_.base.start()), bin, 1);
-            grid_.min_ns = std::min(grid_.min_ns, ns);
-            grid_.max_ns = std::max(grid_.max_ns, ns);
-            sum += ns;
-          }
-          return true;
-        });
-    if (grid_.count > 0) grid_.mean_ns = sum / static_cast<double>(grid_.count);
+    scan_part(query.window, lines, [this](Nanos at) { return columns_.of(at); });
+    if (grid_.count > 0) grid_.mean_ns = sum_ / static_cast<double>(grid_.count);
     draw_lines(lines);
   }
 
@@ -169,7 +153,6 @@ class LatencySums {
   void read_pyramid() {
     const unsigned shift = cell_.pyramid.facts.shift;
     const BinColumns bins(cell_, grid_.query.window, columns_.count(), shift);
-    grid_.resolution = resolution_of_buckets(cell_, grid_.query.window);
     const TimeWindow asked = grid_.query.window;
     grid_.query.window = bins.window();
     grid_.query.columns = bins.count();
@@ -178,30 +161,43 @@ class LatencySums {
     LineSums lines(cell_, asked, shift);
     const auto operation = static_cast<std::size_t>(grid_.query.operation);
     const auto& cells = cell_.pyramid.latencies[operation];
-    auto next = cells.begin();
-    double sum = 0, timed = 0;
-    for_buckets(cell_, asked, [&](std::size_t index, const PyramidBucket& bucket, Nanos, Nanos) {
-      next = std::partition_point(next, cells.end(),
-                                  [index](const BinCell& one) { return one.bucket < index; });
-      for (; next != cells.end() && next->bucket == index; ++next) {
-        if (!wanted_[next->endpoint]) continue;
-        if (const auto column = bins.of_bin(index)) count_in(*column, next->bin, next->count);
-        lines.add(static_cast<Ticks>(index) << shift, next->bin, next->count);
+    const WindowParts parts = split_window(cell_, asked, [&](TimeWindow part) {
+      const TickWindow ticks(cell_.base, part);
+      if (!cell_.kept(ticks) || cell_.events->count(ticks.from, ticks.to) > kMostOfAnEdge) {
+        return false;
       }
-      const TimedStats& stats = bucket.timed[operation];
-      if (stats.count == 0) return;
-      grid_.min_ns = std::min(grid_.min_ns, in_ns(stats.min));
-      grid_.max_ns = std::max(grid_.max_ns, in_ns(stats.max));
-      sum += stats.sum * cell_.base.ns_per_tick();
-      timed += static_cast<double>(stats.count);
+      const Ticks bucket = cell_.base.ticks_since(part.from) >> shift;
+      scan_part(part, lines, [&](Nanos) { return bins.of_bin(bucket).value_or(0); });
+      return true;
     });
-    if (timed > 0) grid_.mean_ns = sum / timed;
+    grid_.resolution = parts.resolution;
+    if (parts.nothing()) because(why_no_parts());
+    double timed = static_cast<double>(grid_.count);
+    auto next = cells.begin();
+    for_buckets(
+        cell_, parts.buckets, [&](std::size_t index, const PyramidBucket& bucket, Nanos, Nanos) {
+          next = std::partition_point(next, cells.end(),
+                                      [index](const BinCell& one) { return one.bucket < index; });
+          for (; next != cells.end() && next->bucket == index; ++next) {
+            if (!wanted_[next->endpoint]) continue;
+            if (const auto column = bins.of_bin(index)) count_in(*column, next->bin, next->count);
+            lines.add(static_cast<Ticks>(index) << shift, next->bin, next->count);
+          }
+          const TimedStats& stats = bucket.timed[operation];
+          if (stats.count == 0) return;
+          grid_.min_ns = std::min(grid_.min_ns, in_ns(stats.min));
+          grid_.max_ns = std::max(grid_.max_ns, in_ns(stats.max));
+          sum_ += stats.sum * cell_.base.ns_per_tick();
+          timed += static_cast<double>(stats.count);
+        });
+    if (timed > 0) grid_.mean_ns = sum_ / timed;
     if (!grid_.query.filter.endpoints.empty()) numbers_from_bins();
     draw_lines(lines);
   }
 
   LatencyGrid finish() {
     if (grid_.count == 0) grid_.min_ns = grid_.max_ns = grid_.mean_ns = 0;
+    grid_.resolution.missing = missing_of(cell_, grid_.resolution);
     grid_.counts.resize(std::size_t{columns_.count()} * LatencyBins::kCount);
     grid_.gap.resize(columns_.count());
     for_gaps(cell_, grid_.query.window, columns_, [&](std::uint32_t i) { grid_.gap[i] = true; });
@@ -209,10 +205,32 @@ class LatencySums {
   }
 
   void because(std::string reason) { grid_.because = std::move(reason); }
-  std::uint64_t count() const { return grid_.count; }
   bool fine() const { return cell_.fine(columns_); }
 
  private:
+  // Event by event, each into the column that column_of(when) says.
+  template <class ColumnOf>
+  void scan_part(TimeWindow part, LineSums& lines, ColumnOf&& column_of) {
+    const LatencyQuery& query = grid_.query;
+    const TickWindow ticks(cell_.base, part);
+    cell_.events->for_pieces(
+        ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
+          for (const Event& event : piece) {
+            if (!is_timed(event, query.operation) || !has_endpoint(query.filter, event.id) ||
+                !touches(event)) {
+              continue;
+            }
+            const double ns = in_ns(event.duration());
+            const std::size_t bin = LatencyBins::of(ns);
+            count_in(column_of(cell_.base.nanos(event.at)), bin, 1);
+            lines.add(event.at - std::min(event.at, cell_.base.start()), bin, 1);
+            grid_.min_ns = std::min(grid_.min_ns, ns);
+            grid_.max_ns = std::max(grid_.max_ns, ns);
+            sum_ += ns;
+          }
+          return true;
+        });
+  }
   double in_ns(std::uint64_t ticks) const {
     return static_cast<double>(ticks) * cell_.base.ns_per_tick();
   }
@@ -254,6 +272,7 @@ class LatencySums {
   const CellData& cell_;
   Columns columns_;
   LatencyGrid grid_;
+  double sum_ = 0;  // Of all durations, in nanoseconds.
   std::array<bool, kOtherEndpoint + 1> wanted_{};
 };
 
@@ -271,21 +290,34 @@ bool was_recorded(const CellData& cell, Operation operation) {
                      [kind](const PyramidBucket& bucket) { return bucket.kinds[kind] > 0; });
 }
 
-std::string why_nothing(const CellData& cell, const LatencyQuery& query) {
+// What none of the events shows may be in those that were lost, or yet to come.
+std::string why_never(const CellData& cell, Operation operation) {
+  const char* const name = name_of(operation);
+  const bool recorded = was_recorded(cell, operation);
+  if (cell.pyramid.facts.lost > 0) {
+    return fmt::format("no {} were {} in this cell, some of whose events were lost", name,
+                       recorded ? "timed" : "seen");
+  }
+  if (cell.info.live) return fmt::format("no {} were {} so far", name, recorded ? "timed" : "seen");
+  return recorded ? fmt::format("this run did not time {}", name)
+                  : fmt::format("no {} were recorded in this cell", name);
+}
+
+std::string why_nothing(const CellData& cell, const LatencyGrid& grid) {
+  const LatencyQuery& query = grid.query;
   if (!has_operation(query.filter, query.operation)) {
     return fmt::format("the filter leaves {} out", name_of(query.operation));
   }
+  if (all_missing(cell, grid.resolution)) return kAllLost;
   const auto operation = static_cast<std::size_t>(query.operation);
   const bool ever = std::any_of(
       cell.pyramid.buckets.begin(), cell.pyramid.buckets.end(),
       [operation](const PyramidBucket& bucket) { return bucket.timed[operation].count > 0; });
-  if (!ever && !was_recorded(cell, query.operation)) {
-    return fmt::format("no {} were recorded in this cell", name_of(query.operation));
-  }
-  if (!ever) return fmt::format("this run did not time {}", name_of(query.operation));
+  if (!ever) return why_never(cell, query.operation);
   const bool narrowed = query.filter.range || !query.filter.endpoints.empty();
-  return fmt::format("no {} {}were timed in this window", name_of(query.operation),
-                     narrowed ? "of the selected addresses and endpoints " : "");
+  return fmt::format("no {} {}were timed in {}this window", name_of(query.operation),
+                     narrowed ? "of the selected addresses and endpoints " : "",
+                     grid.resolution.missing > 0 ? "what is not lost of " : "");
 }
 
 // Latencies of some addresses are read from the events.
@@ -319,22 +351,20 @@ std::optional<double> LatencyGrid::percentile(double percent) const {
 
 LatencyGrid ask_latency(const CellData& cell, const LatencyQuery& query) {
   LatencySums sums(cell, query);
-  if (!has_operation(query.filter, query.operation)) {
-    sums.because(why_nothing(cell, query));
-    return sums.finish();
-  }
   const TickWindow ticks(cell.base, query.window);
   const bool by_address = query.filter.range.has_value();
-  if (cell.scans(ticks, sums.fine() && !by_address)) {
-    sums.scan(ticks);
+  if (!has_operation(query.filter, query.operation)) {
+    // Nothing is counted, and why_nothing() says so.
+  } else if (cell.scans(ticks, sums.fine() && !by_address)) {
+    sums.scan();
   } else if (by_address) {
     sums.because(why_not_by_address(cell, ticks));
-    return sums.finish();
   } else {
     sums.read_pyramid();
   }
-  if (sums.count() == 0) sums.because(why_nothing(cell, query));
-  return sums.finish();
+  LatencyGrid grid = sums.finish();
+  if (grid.count == 0 && grid.because.empty()) grid.because = why_nothing(cell, grid);
+  return grid;
 }
 
 }  // namespace violet::query

@@ -1,21 +1,32 @@
 #include "experiments/query/level_replay.hpp"
 
-#include "experiments/query/column_sums.hpp"
+#include "experiments/query/lost_times.hpp"
+#include "experiments/query/window_parts.hpp"
 
 namespace violet::query {
 namespace {
 
-// A level that changes at moments, into columns and totals.
+// Stale and live pages, from whatever parts of a window are added.
+struct LevelTotals {
+  explicit LevelTotals(const Columns& columns) : stale(columns), live(columns) {}
+  LevelColumns stale, live;
+  double integral = 0, peak = 0;  // Of the stale ones.
+  double seen = 0;                // Nanoseconds that they are over.
+  Nanos missing = 0;
+};
+
+// A level that changes at moments, as far as nothing is missing.
 class Track {
  public:
-  Track(const Columns& columns, TimeWindow window) : columns_(columns), window_(window) {}
+  Track(LevelColumns& columns, TimeWindow window, const LostTimes& lost)
+      : columns_(columns), window_(window), lost_(lost) {}
 
   void begin(std::int64_t value) { value_ = value; }
   void change(Nanos at, std::int64_t by) {
     if (at >= window_.to) return;
     settle(at);
     value_ += by;
-    if (at >= window_.from) {
+    if (at >= window_.from && !lost_.hold(at)) {
       const auto level = static_cast<double>(value_);
       columns_.add(at, at, level, level, level);
       peak_ = std::max(peak_, level);
@@ -25,27 +36,29 @@ class Track {
     at = std::min(at, window_.to);
     const Nanos from = std::max(since_, window_.from);
     since_ = std::max(since_, at);
-    if (at <= from) return;
     const auto level = static_cast<double>(value_);
-    columns_.add(from, at, level, level, level);
-    integral_ += level * static_cast<double>(at - from);
-    peak_ = std::max(peak_, level);
+    lost_.for_seen(from, at, [&](Nanos begin, Nanos end) {
+      columns_.add(begin, end, level, level, level);
+      integral_ += level * static_cast<double>(end - begin);
+      peak_ = std::max(peak_, level);
+    });
   }
-  void into(std::vector<Column>& out) const { columns_.into(out); }
   double integral() const { return integral_; }
   double peak() const { return peak_; }
 
  private:
-  LevelColumns columns_;
+  LevelColumns& columns_;
   TimeWindow window_;
+  const LostTimes& lost_;
   Nanos since_ = 0;
   std::int64_t value_ = 0;
   double integral_ = 0, peak_ = 0;
 };
 
 struct LevelSink : LifetimeSink {
-  LevelSink(const CellData& of, TimeWindow window, const Columns& columns, const Filter& narrow)
-      : cell(of), filter(narrow), stale(columns, window), live(columns, window) {}
+  LevelSink(const CellData& of, TimeWindow window, const LostTimes& lost, LevelTotals& into,
+            const Filter& narrow)
+      : cell(of), filter(narrow), stale(into.stale, window, lost), live(into.live, window, lost) {}
   void page(const LifetimeTable::Lifetime& lifetime, std::uint64_t granule, int by_live,
             int by_stale, Ticks at) {
     if (!wants_page(filter, lifetime, granule)) return;
@@ -57,10 +70,10 @@ struct LevelSink : LifetimeSink {
   Track stale, live;
 };
 
-ExposurePages replayed_levels(const CellData& cell, const CellData::ReplayFrom& from,
-                              TimeWindow window, const Columns& columns, const Filter& filter,
-                              std::vector<Column>& stale, std::vector<Column>& live) {
-  LevelSink sink(cell, window, columns, filter);
+void replay_levels(const CellData& cell, const CellData::ReplayFrom& from, TimeWindow window,
+                   const Filter& filter, LevelTotals& into) {
+  const LostTimes lost(cell, window);
+  LevelSink sink(cell, window, lost, into, filter);
   LifetimeTracker<LevelSink> tracker(sink);
   load_state(cell, from, tracker);
   std::int64_t live_pages = 0, stale_pages = 0;
@@ -78,41 +91,39 @@ ExposurePages replayed_levels(const CellData& cell, const CellData::ReplayFrom& 
     return true;
   });
   // What comes after the run's last event is nobody's.
-  const Nanos end = std::min(window.to, cell.info.whole.to);
+  const Nanos begin = std::max<Nanos>(0, window.from),
+              end = std::min(window.to, cell.info.whole.to);
   sink.live.settle(end);
   sink.stale.settle(end);
-  sink.live.into(live);
-  sink.stale.into(stale);
-  const double length =
-      static_cast<double>(end) - static_cast<double>(std::max<Nanos>(0, window.from));
-  return {{window, {}}, length > 0 ? sink.stale.integral() / length : 0, sink.stale.peak()};
+  into.integral += sink.stale.integral();
+  into.peak = std::max(into.peak, sink.stale.peak());
+  double seen = 0;
+  lost.for_seen(begin, end, [&](Nanos a, Nanos b) { seen += static_cast<double>(b - a); });
+  into.seen += seen;
+  if (end > begin) into.missing += (end - begin) - static_cast<Nanos>(seen);
 }
 
-ExposurePages levels_from_pyramid(const CellData& cell, TimeWindow window, const Columns& columns,
-                                  std::vector<Column>& stale, std::vector<Column>& live) {
-  LevelColumns stale_columns(columns), live_columns(columns);
-  ExposurePages totals;
-  totals.resolution = resolution_of_buckets(cell, window);
-  double integral = 0, time = 0;
+// What a bucket with a gap says of its pages is what the events before the gap led to, and not what was.
+void add_buckets(const CellData& cell, BucketRange buckets, LevelTotals& into) {
   const double ns_per_tick = cell.base.ns_per_tick();
-  for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
+  for_buckets(cell, buckets, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
+    if (bucket.gap != 0) {
+      into.missing += to - from;
+      return;
+    }
     const double length = static_cast<double>(to) - static_cast<double>(from);
-    const auto add = [&](const LevelStats& level, LevelColumns& into) {
+    const auto add = [&](const LevelStats& level, LevelColumns& columns) {
       if (level.low > level.high) return;
       const double mean =
           length > 0 ? level.integral * ns_per_tick / length : static_cast<double>(level.high);
-      into.add(from, to, static_cast<double>(level.low), mean, static_cast<double>(level.high));
+      columns.add(from, to, static_cast<double>(level.low), mean, static_cast<double>(level.high));
     };
-    add(bucket.stale, stale_columns);
-    add(bucket.live, live_columns);
-    integral += bucket.stale.integral * ns_per_tick;
-    time += length;
-    totals.peak_stale = std::max(totals.peak_stale, static_cast<double>(bucket.stale.high));
+    add(bucket.stale, into.stale);
+    add(bucket.live, into.live);
+    into.integral += bucket.stale.integral * ns_per_tick;
+    into.seen += length;
+    into.peak = std::max(into.peak, static_cast<double>(bucket.stale.high));
   });
-  stale_columns.into(stale);
-  live_columns.into(live);
-  if (time > 0) totals.mean_stale = integral / time;
-  return totals;
 }
 
 }  // namespace
@@ -140,17 +151,39 @@ std::string why_no_replay(const CellData& cell, TimeWindow window) {
       kMostScanned);
 }
 
-std::optional<ExposurePages> levels_of(const CellData& cell, TimeWindow window,
-                                       const Columns& columns, const Filter& filter,
-                                       std::vector<Column>& stale, std::vector<Column>& live) {
+PageLevels levels_of(const CellData& cell, TimeWindow window, const Columns& columns,
+                     const Filter& filter) {
+  PageLevels out;
+  out.resolution.about = window;
   const auto from = replay_pages(cell, window, cell.fine(columns), filter);
-  if (!from && narrows_pages(filter)) return std::nullopt;
-  const ExposurePages totals =
-      from ? replayed_levels(cell, *from, window, columns, filter, stale, live)
-           : levels_from_pyramid(cell, window, columns, stale, live);
-  mark_gaps(cell, window, columns, stale);
-  mark_gaps(cell, window, columns, live);
-  return totals;
+  if (!from && narrows_pages(filter)) {
+    out.because = why_no_replay(cell, window);
+    return out;
+  }
+  LevelTotals totals(columns);
+  if (from) {
+    replay_levels(cell, *from, window, filter, totals);
+  } else {
+    const WindowParts parts = split_window(cell, window, [&](TimeWindow part) {
+      const auto state = cell.replay(TickWindow(cell.base, part), kMostOfAnEdge);
+      if (state) replay_levels(cell, *state, part, filter, totals);
+      return state.has_value();
+    });
+    add_buckets(cell, parts.buckets, totals);
+    out.resolution = parts.resolution;
+    if (parts.nothing()) out.because = why_no_parts();
+  }
+  out.resolution.missing = totals.missing;
+  totals.stale.into(out.stale);
+  totals.live.into(out.live);
+  mark_gaps(cell, window, columns, out.stale);
+  mark_gaps(cell, window, columns, out.live);
+  if (totals.seen > 0) {
+    out.pages = ExposurePages{out.resolution, totals.integral / totals.seen, totals.peak};
+  } else if (out.because.empty()) {
+    out.because = totals.missing > 0 ? kAllLost : "nothing was recorded of this time";
+  }
+  return out;
 }
 
 }  // namespace violet::query

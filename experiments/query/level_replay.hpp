@@ -25,10 +25,14 @@ std::optional<CellData::ReplayFrom> replay_pages(const CellData& cell, TimeWindo
 // Why a question about some pages has no answer in that window.
 std::string why_no_replay(const CellData& cell, TimeWindow window);
 
-// Nothing for some pages only where they cannot be replayed; the columns are empty then.
-std::optional<ExposurePages> levels_of(const CellData& cell, TimeWindow window,
-                                       const Columns& columns, const Filter& filter,
-                                       std::vector<Column>& stale, std::vector<Column>& live);
+struct PageLevels {
+  Resolution resolution;
+  std::optional<ExposurePages> pages;
+  std::string because;              // Why there are no pages.
+  std::vector<Column> stale, live;  // Empty where some pages cannot be replayed.
+};
+PageLevels levels_of(const CellData& cell, TimeWindow window, const Columns& columns,
+                     const Filter& filter);
 
 // --- Replaying from a checkpoint ---
 

@@ -41,17 +41,20 @@ struct Filter {
 struct Column {
   std::uint64_t count = 0;  // Samples or operations in it.
   float low = 0, mean = 0, high = 0;
-  bool gap = false;   // Events were lost here.
-  bool seen = false;  // All of it was looked at: a count of 0 is a zero.
-  // Else nothing is said: neither zero nor anything else.
+  bool gap = false;   // Events were lost here; the numbers are of the rest of it.
+  bool seen = false;  // That rest was looked at: a count of 0 is a zero.
+  // Else nothing is said, neither zero nor anything else: so of a column all of whose events may be lost.
   bool known() const { return count > 0 || seen; }
 };
 
-// What an answer is about: read from the events, the window that was asked for; from the summary, all whole
-// bins that the window touches, and when in a bin something happened is not known.
+// What an answer is about: the window that was asked for, where the events of its edges are kept; else whole bins
+// of the summary, all that the window touches but those that mix what was measured with what was not. When in a bin
+// something happened is not known.
 struct Resolution {
   TimeWindow about;
   std::optional<Nanos> bin;  // Nothing: event by event.
+  // So much of `about` has events missing. Levels and rates leave it out; what was counted one by one in it counts.
+  Nanos missing = 0;
   bool exact() const { return !bin; }
   // Whether nothing is said of times as short as that.
   bool hides(Nanos length) const { return bin && length < *bin; }
@@ -331,7 +334,9 @@ struct RunProgress {
     kDied,      // Its process is gone without a word; all that it left is here.
   };
   State state = State::kRecorded;
-  std::string how;  // It ended: "finished", "interrupted", "failed"; or what is known of its death.
+  // It ended: "finished", "interrupted", "failed"; or what is known of its death. Of a recording also "died", and "goes
+  // on": empty where nobody knows.
+  std::string how;
   struct Step {
     std::uint32_t number = 1, of = 1;  // From 1; a step is a repetition of a cell.
   };

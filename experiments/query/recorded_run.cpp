@@ -10,6 +10,7 @@
 
 #include "engine/base/result.hpp"
 #include "experiments/query/recorded_cell.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 
 namespace violet::query {
@@ -282,7 +283,31 @@ void RecordedRun::name_cells(const std::string& directory) {
       label_injected(run->cells[cells_[i].cell], infos_[i]);
     }
   }
+  find_unended(*run);
   find_damage(&*run);
+}
+
+// A run that never said that it ended passes for an ended one as soon as its files are read.
+void RecordedRun::find_unended(const results::RunData& run) {
+  how_ = run.manifest.outcome;
+  if (how_ != "running") return;
+  how_ = results::find_live(run.directory) ? "goes on" : "died";
+  const char* const why =
+      how_ == "died" ? "the run died in this cell: it has no end, and neither has its measured time"
+                     : "the run goes on in this cell: what came after it was opened is not in here";
+  unended_.resize(infos_.size());
+  for (std::size_t i = 0; i < infos_.size(); ++i) {
+    const std::pair<std::string, std::uint32_t> one(infos_[i].cell_id, infos_[i].repetition);
+    if (std::find(run.unfinished.begin(), run.unfinished.end(), one) == run.unfinished.end())
+      continue;
+    infos_[i].notice = unended_[i] = why;
+  }
+}
+
+RunProgress RecordedRun::progress() const {
+  RunProgress says;
+  says.how = how_;
+  return says;
 }
 
 std::string RecordedRun::events_path() const {
@@ -301,6 +326,9 @@ std::vector<CellInfo> RecordedRun::cells() const {
 }
 
 CellInfo RecordedRun::with_notice(std::size_t index, std::string notice) {
+  if (index < unended_.size() && !unended_[index].empty()) {
+    notice = notice.empty() ? unended_[index] : unended_[index] + "; " + notice;
+  }
   const std::lock_guard lock(mutex_);
   infos_[index].notice = std::move(notice);
   return infos_[index];

@@ -44,6 +44,8 @@ class RecordedRun : public RunQueries {
   std::vector<CellInfo> cells() const override;
   Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
                                                        const OpenProgress& progress) override;
+  // Recorded, however it ended; `how` is "died" or "goes on" where it did not end yet as it was opened.
+  RunProgress progress() const override;
 
  private:
   static Result<std::unique_ptr<RecordedRun>> without_trace(const std::string& directory);
@@ -51,6 +53,7 @@ class RecordedRun : public RunQueries {
   void find_damage(const results::RunData* run);
   std::string events_path() const;
   void name_cells(const std::string& directory);
+  void find_unended(const results::RunData& run);
   // Nothing when there is none that can be used; `why` is empty when that is as it should be.
   std::optional<StoredPyramid> stored_pyramid(const TraceCell& cell, std::string* why) const;
   CellInfo with_notice(std::size_t index, std::string notice);
@@ -58,6 +61,8 @@ class RecordedRun : public RunQueries {
   std::string name_;
   std::string path_;
   std::string damage_, no_cells_because_;
+  std::string how_;                           // As in RunProgress; empty: nobody knows.
+  std::vector<std::string> unended_;          // By cell: why it has no end; empty: it has one.
   std::shared_ptr<const BlockCache> blocks_;  // Null: the run recorded none.
   std::vector<Error> damaged_marks_;
   std::shared_ptr<FoundDamage> found_ = std::make_shared<FoundDamage>();

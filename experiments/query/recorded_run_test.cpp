@@ -233,6 +233,30 @@ TEST_F(BehindTheKept, F3_UnmapsAreThoseOfTheBinsThatAreNamed) {
   EXPECT_GT(all, 0u) << "a window of 200 ns is not said to be without unmaps";
 }
 
+// Where the events of a border are not there, its bin is left out of an answer about measured time.
+TEST_F(BehindTheKept, TakingDownIsNotMixedWithWhatWasMeasured) {
+  const TimeWindow measured = cell_->info().measured;
+  ASSERT_LT(cell_->info().kept_until, measured.to);
+  const ExposureColumns exposure = cell_->exposure({measured, 100, {}});
+  ASSERT_TRUE(exposure.unmaps && exposure.pages);
+  for (const Resolution& resolution : {exposure.unmaps->resolution, exposure.pages->resolution}) {
+    ASSERT_TRUE(resolution.bin);
+    EXPECT_EQ(resolution.about.from, measured.from) << "these events are there";
+    EXPECT_LE(resolution.about.to, measured.to);
+    EXPECT_GT(resolution.about.to, measured.to - *resolution.bin);
+  }
+  EXPECT_EQ(exposure.unmaps->count, unmaps_in(exposure.unmaps->resolution.about));
+  const TimeWindow border{measured.to - 200, measured.to};
+  const ExposureColumns last = cell_->exposure({border, 100, {}});
+  EXPECT_FALSE(last.unmaps);
+  EXPECT_FALSE(last.pages);
+  EXPECT_NE(last.because.find("does not tell this time"), std::string::npos) << last.because;
+  const LatencyGrid grid = cell_->latency({border, Operation::kUnmap, 10, {}});
+  EXPECT_EQ(grid.count, 0u);
+  EXPECT_EQ(grid.because, last.because);
+  EXPECT_FALSE(cell_->overview(border, 1).operations_per_s[0].known());
+}
+
 TEST_F(BehindTheKept, F3_CallsLieInColumnsAsWideAsTheyAreKnown) {
   for (const TimeWindow& window : windows()) {
     const ChurnGrid grid = cell_->churn({window, IovaRange::all(), 640, 1, {}});

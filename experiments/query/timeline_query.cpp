@@ -5,8 +5,9 @@
 #include <map>
 #include <utility>
 
-#include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
+#include "experiments/query/lost_times.hpp"
+#include "experiments/query/window_parts.hpp"
 
 namespace violet::query {
 namespace {
@@ -24,29 +25,74 @@ bool scans_rate(const CellData& cell, TimeWindow window, const Columns& columns)
   return cell.scans(TickWindow(cell.base, window), cell.fine(columns));
 }
 
-// Events of these kinds a second.
-std::vector<Column> rate_of(const CellData& cell, TimeWindow window, const Columns& columns,
-                            std::initializer_list<EventKind> kinds) {
-  RateColumns rate(columns);
+// A rate over time, and what time it is about.
+struct RateAnswer {
+  std::vector<Column> columns;
+  Resolution resolution;
+};
+
+std::uint64_t count_of(const CellData& cell, TimeWindow window,
+                       std::initializer_list<EventKind> kinds) {
   const TickWindow ticks(cell.base, window);
+  std::uint64_t count = 0;
+  cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
+    for (const Event& event : piece) count += is_one_of(event.kind, kinds) ? 1 : 0;
+    return true;
+  });
+  return count;
+}
+
+// An edge of a window that is read from the summary; false where its events are not there.
+bool add_edge(const CellData& cell, TimeWindow part, std::initializer_list<EventKind> kinds,
+              RateColumns& rate) {
+  const TickWindow ticks(cell.base, part);
+  if (!cell.kept(ticks) || cell.events->count(ticks.from, ticks.to) > kMostOfAnEdge) return false;
+  LostTimes(cell, part).for_seen(part.from, part.to, [&](Nanos from, Nanos to) {
+    rate.add(from, to, static_cast<double>(count_of(cell, {from, to}, kinds)));
+  });
+  return true;
+}
+
+// Event by event.
+void scan_rate(const CellData& cell, TimeWindow window, std::initializer_list<EventKind> kinds,
+               RateColumns& rate) {
+  const LostTimes lost(cell, window);
+  for (const TimeWindow& time : lost.times()) rate.lose(time.from, time.to);
+  const TickWindow ticks(cell.base, window);
+  cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
+    for (const Event& event : piece) {
+      if (!is_one_of(event.kind, kinds)) continue;
+      const Nanos at = cell.base.nanos(event.at);
+      if (!lost.hold(at)) rate.add_one(at);
+    }
+    return true;
+  });
+}
+
+// Events of these kinds a second.
+RateAnswer rate_of(const CellData& cell, TimeWindow window, const Columns& columns,
+                   std::initializer_list<EventKind> kinds) {
+  RateColumns rate(columns);
+  RateAnswer out;
   const bool scans = scans_rate(cell, window, columns);
   if (scans) {
-    cell.events->for_pieces(ticks.from, ticks.to, [&](std::uint16_t, std::span<const Event> piece) {
-      for (const Event& event : piece) {
-        if (is_one_of(event.kind, kinds)) rate.add_one(cell.base.nanos(event.at));
-      }
-      return true;
-    });
+    scan_rate(cell, window, kinds, rate);
+    out.resolution.about = window;
   } else {
-    for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
-      std::uint64_t count = 0;
-      for (const EventKind kind : kinds) count += kinds_of(bucket, kind);
-      rate.add(from, to, static_cast<double>(count));
-    });
+    const WindowParts parts = split_window(
+        cell, window, [&](TimeWindow part) { return add_edge(cell, part, kinds, rate); });
+    for_buckets(cell, parts.buckets,
+                [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {
+                  if (bucket.gap != 0) return;
+                  std::uint64_t count = 0;
+                  for (const EventKind kind : kinds) count += kinds_of(bucket, kind);
+                  rate.add(from, to, static_cast<double>(count));
+                });
+    out.resolution = parts.resolution;
   }
-  std::vector<Column> out;
-  rate.into(out, scans);
-  mark_gaps(cell, window, columns, out);
+  out.resolution.missing = missing_of(cell, out.resolution);
+  rate.into(out.columns, scans);
+  mark_gaps(cell, window, columns, out.columns);
   return out;
 }
 
@@ -161,14 +207,11 @@ Overview ask_overview(const CellData& cell, TimeWindow window, std::uint32_t cou
   const Columns columns(window, count);
   Overview overview;
   overview.window = window;
-  overview.operations_per_s =
-      rate_of(cell, window, columns, {EventKind::kDmaMap, EventKind::kDmaUnmap});
-  std::vector<Column> live;
-  const auto pages = levels_of(cell, window, columns, {}, overview.stale_pages, live);
-  if (cell.info.stays == CellInfo::Stays::kBuffers) overview.stale_pages.clear();
-  overview.resolution = scans_rate(cell, window, columns) && pages
-                            ? pages->resolution
-                            : resolution_of_buckets(cell, window);
+  RateAnswer calls = rate_of(cell, window, columns, {EventKind::kDmaMap, EventKind::kDmaUnmap});
+  overview.operations_per_s = std::move(calls.columns);
+  PageLevels levels = levels_of(cell, window, columns, {});
+  if (cell.info.stays != CellInfo::Stays::kBuffers) overview.stale_pages = std::move(levels.stale);
+  overview.resolution = calls.resolution.exact() ? levels.resolution : calls.resolution;
   return overview;
 }
 
@@ -201,10 +244,10 @@ EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t 
   out.invalidations_per_s = gauges.rate(Gauge::kInvalidations, columns);
   out.grace_periods_per_s = gauges.rate(Gauge::kGracePeriods, columns);
   out.parked_per_s = gauges.rate(Gauge::kParked, columns);
-  out.kicks_per_s = rate_of(cell, window, columns, {EventKind::kKick});
-  out.flushes_per_s = rate_of(cell, window, columns, {EventKind::kFlush});
-  out.resolution = scans_rate(cell, window, columns) ? Resolution{window, {}}
-                                                     : resolution_of_buckets(cell, window);
+  RateAnswer kicks = rate_of(cell, window, columns, {EventKind::kKick});
+  out.kicks_per_s = std::move(kicks.columns);
+  out.resolution = kicks.resolution;
+  out.flushes_per_s = rate_of(cell, window, columns, {EventKind::kFlush}).columns;
   return out;
 }
 

@@ -1,0 +1,124 @@
+// What is lost is neither zero nor a page that stays stale, whichever way a window is answered.
+#include "experiments/query/lost_times.hpp"
+
+#include <gtest/gtest.h>
+
+#include "experiments/query/query_rig_testing.hpp"
+#include "experiments/trace/aggregation.hpp"
+#include "experiments/trace/pyramid_file.hpp"
+
+namespace violet::query {
+namespace {
+
+// Guest and engine lose events over a tenth of the run; the engine's come back a little later than the guest's.
+class Lossy : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kEvents = 260'000;
+
+  void SetUp() override {
+    const SyntheticOptions options{.strategy = SyntheticStrategy::kLazy, .events = kEvents};
+    base_ = TimeBase(options.start, options.ns_per_tick);
+    auto writer = EventTraceWriter::open(folder_.path() / "trace.events",
+                                         {options.ns_per_tick, options.start, 0});
+    ASSERT_TRUE(writer);
+    Aggregation recorder({.ns_per_tick = options.ns_per_tick});
+    std::map<std::uint16_t, std::uint64_t> lost;
+    std::uint64_t made = 0;
+    SyntheticRun(options).run(
+        [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t) {
+          made += events.size();
+          const bool engine = lcore == SyntheticRun::kEngineLcore;
+          const bool drops = (engine || lcore == SyntheticRun::kGuestLcore) &&
+                             made > kEvents * 4 / 10 &&
+                             made < (engine ? kEvents * 52 / 100 : kEvents * 5 / 10);
+          if (drops) {
+            lost[lcore] += events.size();
+            if (lost_.from == 0) lost_.from = base_.nanos(events.front().at);
+            lost_.to = std::max(lost_.to, base_.nanos(events.back().at));
+            return;
+          }
+          const std::uint64_t before = std::exchange(lost[lcore], 0);
+          recorder.add(lcore, events, before);
+          ASSERT_TRUE(writer->append(lcore, events, {.dropped = before, .not_kept = 0}));
+        },
+        [&](Ticks until) { recorder.advance(until); });
+    recorder.finish();
+    ASSERT_TRUE(
+        append_pyramid((folder_.path() / "trace.pyramid").string(), 0, 0, recorder.pyramid()));
+    auto run = open_run((folder_.path() / "trace.events").string());
+    ASSERT_TRUE(run);
+    run_ = std::move(*run);
+    auto cell = run_->open_cell(0, {});
+    ASSERT_TRUE(cell);
+    cell_ = *cell;
+    ASSERT_GT(lost_.length(), 0);
+  }
+  TimeWindow whole() const { return cell_->info().whole; }
+
+  TestFolder folder_;
+  TimeBase base_;
+  TimeWindow lost_;  // At least so much.
+  std::unique_ptr<RunQueries> run_;
+  std::shared_ptr<const CellQueries> cell_;
+};
+
+TEST_F(Lossy, TheSummaryHasNoPagesThatTheEventsDoNotHave) {
+  const TimeWindow measured = cell_->info().measured;
+  const ExposureColumns summary = cell_->exposure({measured, 50, {}});
+  // Of all addresses: replayed.
+  const ExposureColumns events = cell_->exposure({measured, 50, {IovaRange::all(), {}, {}}});
+  ASSERT_TRUE(summary.pages && events.pages);
+  ASSERT_FALSE(summary.pages->resolution.exact());
+  ASSERT_TRUE(events.pages->resolution.exact());
+  EXPECT_EQ(summary.pages->peak_stale, events.pages->peak_stale);
+  EXPECT_NEAR(summary.pages->mean_stale, events.pages->mean_stale, 0.02 * events.pages->mean_stale);
+  for (const ExposureColumns* answer : {&summary, &events}) {
+    EXPECT_GE(answer->pages->resolution.missing, lost_.length());
+    EXPECT_LT(answer->pages->resolution.missing, lost_.length() * 3 / 2);
+  }
+}
+
+TEST_F(Lossy, LevelsAndRatesAreOfTheTimeThatIsLeft) {
+  const auto answers = [&](TimeWindow window) {
+    const ExposureColumns exposure = cell_->exposure({window, 1, {}});
+    return std::pair{exposure.pages.value_or(ExposurePages{}),
+                     cell_->overview(window, 1).operations_per_s.at(0)};
+  };
+  const TimeWindow window{lost_.from - lost_.length(), lost_.to + lost_.length()};
+  const auto [pages, calls] = answers(window);
+  const auto [before, calls_before] = answers({window.from, lost_.from - 100'000});
+  const auto [after, calls_after] = answers({lost_.to + 100'000, window.to});
+  EXPECT_GT(pages.resolution.missing, 0);
+  EXPECT_EQ(before.resolution.missing, 0);
+  EXPECT_EQ(after.resolution.missing, 0);
+  const double mean = (before.mean_stale + after.mean_stale) / 2;
+  EXPECT_NEAR(pages.mean_stale, mean, 0.1 * mean);
+  ASSERT_TRUE(calls.known());
+  EXPECT_TRUE(calls.gap);
+  EXPECT_NEAR(calls.mean, (calls_before.mean + calls_after.mean) / 2, 0.1 * calls_before.mean);
+}
+
+TEST_F(Lossy, NothingIsSaidOfTimeThatIsLost) {
+  const Nanos quarter = lost_.length() / 4;
+  // Read event by event, and from the summary.
+  for (const TimeWindow& window : {TimeWindow{lost_.from + quarter, lost_.from + quarter + 1000},
+                                   TimeWindow{lost_.from + quarter, lost_.to - quarter}}) {
+    const ExposureColumns exposure = cell_->exposure({window, 8, {}});
+    EXPECT_FALSE(exposure.pages);
+    EXPECT_EQ(exposure.because, "events were lost in all of this time");
+    const Overview overview = cell_->overview(window, 8);
+    for (const auto* columns :
+         {&exposure.stale_pages, &exposure.live_pages, &overview.operations_per_s}) {
+      ASSERT_EQ(columns->size(), 8u);
+      for (const Column& column : *columns) {
+        EXPECT_TRUE(column.gap);
+        EXPECT_FALSE(column.known()) << "neither zero nor anything else";
+      }
+    }
+    EXPECT_EQ(cell_->latency({window, Operation::kUnmap, 8, {}}).because,
+              "events were lost in all of this time");
+  }
+}
+
+}  // namespace
+}  // namespace violet::query
