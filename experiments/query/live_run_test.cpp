@@ -508,8 +508,11 @@ TEST(LiveRun, AViewerThatGetsLittleOfACpuShowsLessAndNotLater) {
     }
     mark(Phase::kMeasure);
   };
-  for (int i = 0; i < 30; ++i) run.pull();  // Faster than anything is sorted.
-  run.settle();
+  // Faster than anything is sorted. The recorder says what time it is, and then there is more to sort.
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 30; ++i) run.pull();
+    run.settle();
+  }
   fake.now = at;
   ASSERT_EQ(run.cell_count(), 1u);
   EXPECT_GT(run.cells()[0].events, 0u);
