@@ -146,10 +146,18 @@ void LiveRun::tell_what_was_read() {
 
 void LiveRun::pull() {
   std::size_t budget = kMostAPull;
+  bool has_room = true;
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
     budget = std::min(budget, most_waiting_ - std::min(most_waiting_, waiting_));
+    // A pull that cannot look into every ring would say of some that they may hold something of any age, and of
+    // the recorder that its word is not the last: the worker, which is behind, would show nothing of what waits.
+    has_room = waiting_ == 0 || budget >= buffer_.size() * lost_.size();
+  }
+  if (!has_room) {
+    if (const auto now = source_->status()) status_ = now;
+    return;
   }
   // Looked at before the rings are: whatever it recorded is in them then.
   if (!ending_ && !source_->running()) ending_ = source_->ending();

@@ -6,7 +6,8 @@
 // Threading: pull(), progress(), cells() and open_cell() from one thread (the main one); cells as LiveCell.
 // Invariants: pull() copies at most kMostAPull events and never waits. What waits for the worker is
 // bounded by what it does in kMostLagS, and by kMostWaiting events: beyond that nothing is read, and what
-// the rings then overwrite is counted as lost. So a viewer that gets little of a CPU shows less, not later. The
+// the rings then overwrite is counted as lost. So a viewer that gets little of a CPU shows less, not later: each
+// pull looks into every ring, or there is none. The
 // run is only read. Nothing is shown past a time for which a ring may still hold events that were not read.
 // A run that is over is said to be so once all that it left has been sorted, so that every number is final then.
 // Limits: events are shown once the recorder has said what time it is, a few tens of milliseconds later.

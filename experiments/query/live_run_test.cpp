@@ -489,6 +489,38 @@ TEST(LiveRun, AFullRingAtAChangeOfCellsIsALossAndNoStandstill) {
   EXPECT_LT(cells[0].events, 102u);
 }
 
+// One ring has more than anybody takes, another never has anything.
+TEST(LiveRun, AViewerThatGetsLittleOfACpuShowsLessAndNotLater) {
+  constexpr Ticks kStep = 1000;
+  FakeRings fake;
+  LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+  Ticks at = 1'000'000;
+  const auto mark = [&](Phase phase) {
+    const Event event = MarkEvent{1, 0, phase}.event(at += kStep);
+    fake.record(kRecorderLcore, {&event, 1});
+  };
+  mark(Phase::kStart);
+  fake.meanwhile = [&](std::size_t ring) {
+    if (ring != 0) return;
+    for (int i = 0; i < 5000; ++i) {
+      const Event event{at += kStep, EventKind::kKick, 0, 0, 0x28, 0, 0};
+      fake.record(1, {&event, 1});
+    }
+    mark(Phase::kMeasure);
+  };
+  // Faster than anything is sorted. The recorder says what time it is, and then there is more to sort.
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 30; ++i) run.pull();
+    run.settle();
+  }
+  fake.now = at;
+  ASSERT_EQ(run.cell_count(), 1u);
+  EXPECT_GT(run.cells()[0].events, 0u);
+  // Of what was read last all is shown that is older than this pull, which is of 64 pieces at most.
+  ASSERT_TRUE(run.progress().lag_s);
+  EXPECT_LT(*run.progress().lag_s, 0.25);
+}
+
 TEST(LiveRun, AProcessThatIsKilledInTheMiddleIsToldFromOneThatEnded) {
   FakeRings fake;
   QuickRun quick(fake);

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "experiments/query/queries.hpp"
@@ -50,6 +51,7 @@ class TinyCell : public CellQueries {
     info.events = info.kept_events = lines_.size();
     info.kept_until = kLength;
     info.live = live;
+    info.lost = lost ? 1 : 0;
     return info;
   }
   std::uint64_t version() const override { return version_; }
@@ -61,7 +63,8 @@ class TinyCell : public CellQueries {
     for (std::uint32_t i = 0; i < columns; ++i) {
       const TimeWindow part = column(window, columns, i);
       const double seconds = std::max(1e-9, double(part.length()) / 1e9);
-      answer.operations_per_s.push_back(flat(double(calls(part, IovaRange::all())) / seconds));
+      const double rate = double(calls(part, IovaRange::all())) / seconds;
+      answer.operations_per_s.push_back(seen(part, flat(rate)));
     }
     return answer;
   }
@@ -76,6 +79,7 @@ class TinyCell : public CellQueries {
     grid.live.resize(cells);
     grid.stale.resize(cells);
     grid.gap.resize(query.columns);
+    mark_lost(query.window, grid.gap);
     grid.resolution.about = query.window;
     const long double size = static_cast<long double>(query.range.size_minus_one()) + 1;
     for (const Lifetime& lifetime : lifetimes_) {
@@ -127,6 +131,7 @@ class TinyCell : public CellQueries {
       grid.because = "this run did not time translations";
     grid.counts.resize(std::size_t{query.columns} * LatencyBins::kCount);
     grid.gap.resize(query.columns);
+    mark_lost(query.window, grid.gap);
     grid.resolution.about = query.window;
     for (PercentileLine& line : grid.lines) {
       line.window = query.window;
@@ -135,7 +140,7 @@ class TinyCell : public CellQueries {
     if (query.operation != Operation::kMap && query.operation != Operation::kUnmap) return grid;
     for (const Lifetime& lifetime : lifetimes_) {
       const Nanos at = query.operation == Operation::kMap ? lifetime.mapped : lifetime.unmapped;
-      if (!query.window.contains(at)) continue;
+      if (!query.window.contains(at) || (lost && lost->contains(at))) continue;
       if (query.filter.range && !query.filter.range->contains(Iova{lifetime.page})) continue;
       const double ns = 400 + double(lifetime.page / 4096 % 16) * 100;
       const auto x = static_cast<std::size_t>(double(at - query.window.from) /
@@ -161,6 +166,7 @@ class TinyCell : public CellQueries {
     unmaps.resolution.about = query.window;
     for (const Lifetime& lifetime : lifetimes_) {
       if (!query.window.contains(lifetime.unmapped) || !wants(query.filter, lifetime)) continue;
+      if (lost && lost->contains(lifetime.unmapped)) continue;
       ++unmaps.count;
       if (stale_for_ == 0)
         ++unmaps.zero_windows;
@@ -227,6 +233,8 @@ class TinyCell : public CellQueries {
   int questions() const { return questions_; }
   bool live = false;
   bool measure_marked = true;
+  // In which no event was seen: nothing is known of it.
+  std::optional<TimeWindow> lost;
 
  private:
   struct Lifetime {
@@ -246,6 +254,20 @@ class TinyCell : public CellQueries {
     const Nanos both = std::min(part.to, to) - std::max(part.from, from);
     return both <= 0 ? 0.0f
                      : static_cast<float>(double(both) / double(std::max<Nanos>(1, part.length())));
+  }
+  bool meets_lost(TimeWindow part) const {
+    return lost && part.from < lost->to && lost->from < part.to;
+  }
+  // A column that events are missing from says nothing.
+  Column seen(TimeWindow part, const Column& whole) const {
+    if (!meets_lost(part)) return whole;
+    Column unknown;
+    unknown.gap = true;
+    return unknown;
+  }
+  void mark_lost(TimeWindow window, std::vector<bool>& gap) const {
+    const auto columns = static_cast<std::uint32_t>(gap.size());
+    for (std::uint32_t i = 0; i < columns; ++i) gap[i] = meets_lost(column(window, columns, i));
   }
   void asked() const { ++questions_; }
   void add(Nanos at, EventKind kind, std::uint32_t id, std::uint64_t a, std::uint64_t b,
@@ -274,7 +296,7 @@ class TinyCell : public CellQueries {
         if (!wants(filter, lifetime)) continue;
         sum += share(column(window, columns, i), lifetime.unmapped, lifetime.unmapped + stale_for_);
       }
-      result.push_back(flat(double(sum)));
+      result.push_back(seen(column(window, columns, i), flat(double(sum))));
     }
     return result;
   }

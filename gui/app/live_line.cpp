@@ -3,6 +3,8 @@
 #include <QObject>
 #include <QStringList>
 
+#include "experiments/results/live_mark.hpp"
+#include "experiments/results/manifest.hpp"
 #include "experiments/results/progress.hpp"
 #include "gui/model/text.hpp"
 
@@ -43,6 +45,21 @@ QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned) {
 bool isLate(const RunProgress& progress) {
   return progress.state == RunProgress::State::kDied ||
          (progress.lag_s && *progress.lag_s > kLateS);
+}
+
+QString unfinishedText(const QString& run_directory) {
+  const std::string path = run_directory.toStdString();
+  const auto manifest = results::read_manifest(path);
+  if (!manifest || manifest->outcome != "running") return {};
+  if (results::find_live(path)) {
+    return QObject::tr(
+        "This run goes on: what is shown is what it had recorded when it was opened. --live, or "
+        "opening it again, shows more.");
+  }
+  return QObject::tr(
+      "This run has not said that it is over, and no process here runs it: it died, or goes on on "
+      "another machine. Cells that had ended are whole; the last one ends where the recording "
+      "does.");
 }
 
 QString endingText(const RunProgress& progress, const QString& cell) {

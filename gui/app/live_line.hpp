@@ -17,6 +17,9 @@ QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned);
 // So late that the picture is not the run's any more.
 inline constexpr double kLateS = 0.5;
 bool isLate(const RunProgress& progress);
+// What to say of a recording whose run has not said how it ended: it goes on, or died. Empty: it has. Reads
+// its manifest.
+QString unfinishedText(const QString& run_directory);
 // What to say when the run is over, in a sentence or two; `cell` is the newest that was seen.
 QString endingText(const RunProgress& progress, const QString& cell);
 

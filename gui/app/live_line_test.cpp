@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "experiments/query/run_fixture_testing.hpp"
+#include "experiments/results/live_mark.hpp"
+#include "gui/model/text.hpp"
+
 namespace violet::gui {
 namespace {
 
@@ -62,6 +66,21 @@ TEST(LiveLine, ARunThatEndedSaysHow) {
   EXPECT_TRUE(endingText(progress, {}).contains(QStringLiteral("--resume")));
   progress.how = "failed";
   EXPECT_TRUE(endingText(progress, {}).contains(QStringLiteral("log.txt")));
+}
+
+TEST(LiveLine, ARecordingOfARunThatDidNotEndSaysWhetherItGoesOn) {
+  const TestFolder folder;
+  EXPECT_EQ(unfinishedText(qt(write_fixture_run(folder.path(), {{"strict"}}))), QString());
+  auto writer = results::RunWriter::create(fixture_setup(folder.path(), {{"lazy"}}));
+  ASSERT_TRUE(writer.has_value());
+  const QString path = qt(writer->directory().string());
+  EXPECT_TRUE(unfinishedText(path).contains(QStringLiteral("no process here runs it")))
+      << unfinishedText(path).toStdString();
+  const auto mark = results::LiveMark::make(writer->directory(), 0);
+  ASSERT_TRUE(mark.has_value());
+  EXPECT_TRUE(unfinishedText(path).startsWith(QStringLiteral("This run goes on")))
+      << unfinishedText(path).toStdString();
+  EXPECT_EQ(unfinishedText(QStringLiteral("/no/such/run")), QString());
 }
 
 }  // namespace

@@ -215,7 +215,10 @@ void MainWindow::opened(Opened answer) {
     return emit session_.failed(tr("%1 has no cell called \"%2\"").arg(answer.path, answer.cell));
   }
   damage_ = (*answer.run)->damage();
-  messages_->say(qt(damage_));
+  const QString unfinished = answer.live ? QString() : unfinishedText(answer.path);
+  messages_->say(damage_.empty()        ? unfinished
+                 : unfinished.isEmpty() ? qt(damage_)
+                                        : unfinished + QLatin1Char('\n') + qt(damage_));
   setWindowTitle(tr("%1 - Violet").arg(QString::fromStdString((*answer.run)->name())));
   session_.setRun(*answer.run, cell.value_or(0));
   live_run_ = answer.live ? *answer.run : nullptr;

@@ -333,8 +333,23 @@ TEST(MainWindow, StatusSaysWhatTheWindowShows) {
   EXPECT_TRUE(status->text().contains(QStringLiteral("38 % useful")))
       << status->text().toStdString();
   EXPECT_TRUE(status->text().contains(QStringLiteral("IOTLB 99 %")));
-  EXPECT_TRUE(status->text().contains(QStringLiteral("drops 0")));
+  EXPECT_TRUE(status->text().contains(QStringLiteral("cell lost 0 events")));
   EXPECT_TRUE(status->text().contains(QStringLiteral("fake-run")));
+}
+
+TEST(MainWindow, StatusCountsNoCallsWhereEventsWereLost) {
+  Stage stage;
+  const auto cell = std::make_shared<TinyCell>();
+  cell->lost = TimeWindow{100'000'000, 200'000'000};
+  stage.session->setRun(std::make_shared<TinyRun>(std::vector{cell}));
+  const auto* status = stage.window.findChild<StatusLine*>();
+  EXPECT_TRUE(QTest::qWaitFor([&] {
+    return status->text().contains(QStringLiteral("requests, calls not known (events lost)"));
+  })) << status->text().toStdString();
+  stage.session->setWindow({210'000'000, 300'000'000});
+  EXPECT_TRUE(QTest::qWaitFor([&] {
+    return !status->text().contains(QStringLiteral("calls not known"));
+  })) << status->text().toStdString();
 }
 
 TEST(MainWindow, ClosingARunShowsTheEmptyState) {

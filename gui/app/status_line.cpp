@@ -18,6 +18,25 @@ std::optional<double> mean_of(const std::vector<Column>& columns) {
   return double(columns.front().mean);
 }
 
+bool has_gap(const std::vector<Column>& columns) { return !columns.empty() && columns.front().gap; }
+
+// Calls are events; requests and lookups are counters of the engine, which are sampled now and then.
+QString rate_tip(const Resolution& resolution, bool lossy) {
+  QStringList says;
+  if (!resolution.exact()) {
+    says << QObject::tr(
+                "Calls: of %1 to %2, which the summary counts together. Requests and lookups: "
+                "between the samples around this window")
+                .arg(timeText(resolution.about.from), timeText(resolution.about.to));
+  }
+  if (lossy) {
+    says << QObject::tr(
+        "Events were lost in this window, and calls with them. Requests and lookups are counted by "
+        "the engine: of them none is missing");
+  }
+  return says.join(QLatin1Char('\n'));
+}
+
 struct Cores {
   QString text, tip;
 };
@@ -98,19 +117,25 @@ void StatusLine::show(const Answer& answer) {
     if (const auto mean = mean_of(type)) requests = requests.value_or(0) + *mean;
   }
   if (requests) rates << tr("%1 requests").arg(rateText(*requests));
+  const bool lossy = has_gap(answer.overview.operations_per_s);
   if (const auto calls = mean_of(answer.overview.operations_per_s)) {
-    rates << (info.calls_sampled ? tr("%1 sampled calls") : tr("%1 calls")).arg(rateText(*calls));
+    const QString rate =
+        (info.calls_sampled ? tr("%1 sampled calls") : tr("%1 calls")).arg(rateText(*calls));
+    rates << (lossy ? tr("%1 (events lost)").arg(rate) : rate);
+  } else if (lossy) {
+    rates << tr("calls not known (events lost)");
   }
   rate_->setText(rates.join(QStringLiteral(", ")));
   const Resolution& resolution = answer.overview.resolution;
-  rate_->setToolTip(resolution.exact() ? QString()
-                                       : tr("Rates of the %1 that the window touches")
-                                             .arg(durationText(double(resolution.about.length()))));
+  rate_->setToolTip(rate_tip(resolution, lossy));
   const auto hits = mean_of(answer.engine.hits_per_s), misses = mean_of(answer.engine.misses_per_s);
   const double lookups = hits.value_or(0) + misses.value_or(0);
   hits_->setText(lookups > 0 ? tr("IOTLB %1").arg(percentText(hits.value_or(0) / lookups))
                              : QString());
-  drops_->setText(tr("drops %1").arg(info.lost));
+  drops_->setText(tr("cell lost %L1 events").arg(info.lost));
+  drops_->setToolTip(
+      tr("Of this cell: events that its rings could not hold, or that this window missed. The "
+         "drops beside the lag of a live run are of all cells since it is watched."));
   drops_->setStyleSheet(info.lost > 0 ? QStringLiteral("color: %1").arg(theme().stale.name())
                                       : QString());
   setAccessibleDescription(text());

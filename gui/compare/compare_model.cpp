@@ -72,6 +72,15 @@ results::NoiseHistory historyOf(const std::vector<std::shared_ptr<const RunData>
   return results::noise_history(baseline.directory.parent_path(), baseline.manifest, contenders);
 }
 
+// Of what came after the measuring, and of a column that holds some of that, nothing is said.
+void cutToLane(std::vector<Column>& columns, TimeWindow relative, Nanos length) {
+  const double step = double(relative.length()) / std::max<double>(1, double(columns.size()));
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const double end = double(relative.from) + double(i + 1) * step;
+    if (end > double(length) + 1) columns[i] = {};
+  }
+}
+
 LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint32_t count,
                                Operation operation) {
   LaneColumns::Columns columns;
@@ -87,12 +96,14 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   columns.rows[2] = std::move(overview.stale_pages);
   columns.because[2] = QStringLiteral("buffers stay reachable by design");
   LatencyQuery query;
-  query.window = window;
+  query.window = {window.from, std::clamp(lane.origin + lane.length, window.from, window.to)};
   query.operation = operation;
   query.columns = count;
   LatencyGrid latency = lane.trace->latency(query);
   columns.rows[1] = onColumns(latency.lines[1], window, count);
-  columns.latency_step_ns = latency.lines[1].step_ns();
+  const double step = double(window.length()) / std::max(1u, count);
+  columns.step_ns = {step, latency.lines[1].step_ns(),
+                     std::max(step, double(overview.resolution.bin.value_or(0)))};
   if (latency.because.empty()) {
     latency.because = fmt::format("a 99th percentile takes {} calls", operations_for(99));
   }
@@ -101,6 +112,7 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
     columns.rows[1].clear();
   }
   columns.because[1] = QString::fromStdString(latency.because);
+  for (std::vector<Column>& row : columns.rows) cutToLane(row, relative, lane.length);
   return columns;
 }
 

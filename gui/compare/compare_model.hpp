@@ -5,7 +5,7 @@
 // questions to the thread pool.
 // Invariants: All lanes belong to one workload, at most kMostLanes, and the first is the baseline. Until somebody
 // chooses a workload or lanes, the workload is that of the session's cell and the cell is one of the lanes.
-// Times are relative: 0 is where measuring began in each lane. A part that cannot be shown says
+// Times are relative: 0 is where measuring began in each lane, and a lane ends where its measuring did. A part that cannot be shown says
 // why, and the rest is shown.
 #pragma once
 
@@ -56,7 +56,9 @@ struct LaneColumns {
   struct Columns {
     std::array<std::vector<Column>, kLaneRows> rows;
     std::array<QString, kLaneRows> because;
-    double latency_step_ns = 0;  // What each 99th percentile is of; 0: there are none.
+    // What a value of a row is the mean (or the percentile) of: a column, or more where the trace tells no less
+    // apart; 0: there are none.
+    std::array<double, kLaneRows> step_ns{};
   };
   std::vector<Columns> lanes;
 };

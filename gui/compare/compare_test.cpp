@@ -222,6 +222,37 @@ TEST_F(CompareViewTest, ARateThatIsNotKnownIsNotZero) {
       << behind.toStdString();
 }
 
+// After its measuring everything is unmapped at once: that is no exposure of the lane's.
+TEST_F(CompareViewTest, ALaneEndsWhereItsMeasuringDid) {
+  open(every_place());
+  ASSERT_EQ(run_->held[3]->about.strategy, "lazy-percpu");
+  run_->held[3]->about.measured.to = 500'000'000;  // Of its 0.1 to 0.9 s.
+  view_->model().setLanes(view_->model().lanes());
+  settle();
+  session_.setWindow({100'000'000, 880'000'000});
+  settle();
+  const auto& model = view_->model();
+  for (std::size_t lane = 0; lane < model.lanes().size(); ++lane) {
+    const bool ends = model.lanes()[lane].strategy == "lazy-percpu";
+    for (const auto& row : model.columns().lanes[lane].rows) {
+      if (row.empty()) continue;
+      const double step = double(model.columns().window.length()) / double(row.size());
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const double end = double(model.columns().window.from) + double(i + 1) * step;
+        if (ends && end > 400e6 + 1) {
+          EXPECT_FALSE(row[i].known()) << i;
+        }
+        if (end < 390e6) {
+          EXPECT_TRUE(row[i].known()) << i;
+        }
+      }
+    }
+  }
+  LanePanel panel(view_->model(), LaneRow::kStale);
+  const QString title = panel.frameOf(QRectF(0, 0, 800, 200)).text.title;
+  EXPECT_TRUE(title.startsWith("Stale pages over ")) << title.toStdString();
+}
+
 TEST_F(CompareViewTest, PagesThatStayMappedAreNotCountedAsNoStalePages) {
   open({{"strict", "net-rx", "sidecore", 4000},
         {"off", "net-rx", "sidecore", 8000, 0, true},

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/table.hpp"
 #include "gui/model/text.hpp"
 
@@ -31,7 +32,11 @@ QString numberText(double value) {
   return QString::fromStdString(results::three_digits(value));
 }
 
-QString estimateText(const results::Estimate& estimate, const std::string& unit) {
+// What nothing ever ends has no number (results::kStaysReachable).
+QString estimateText(const results::Estimate& estimate, const results::Samples& samples,
+                     const std::string& unit) {
+  if (samples.values.empty() && samples.because == results::kStaysReachable)
+    return QStringLiteral("always");
   if (estimate.samples == 0 || !std::isfinite(estimate.value)) {
     return QStringLiteral("n/a");
   }
@@ -66,9 +71,9 @@ QString DifferenceTable::text(const NamedDifference& row, int column) const {
     case kContender:
       return QString::fromStdString(row.contender);
     case kBefore:
-      return estimateText(d.baseline, d.unit);
+      return estimateText(d.baseline, d.baseline_samples, d.unit);
     case kAfter:
-      return estimateText(d.contender, d.unit);
+      return estimateText(d.contender, d.contender_samples, d.unit);
     case kRatio:
       return d.ratio ? numberText(d.ratio->value) : QStringLiteral("n/a");
     case kInterval:
@@ -95,8 +100,10 @@ QString DifferenceTable::exact(const NamedDifference& row, int column) const {
     return QStringLiteral("\n95 % interval %1 to %2")
         .arg(QString::number(e.interval->low, 'g', 12), QString::number(e.interval->high, 'g', 12));
   };
-  const auto estimate = [&](const results::Estimate& e, const results::Estimate& mean) {
-    if (e.samples == 0) return QStringLiteral("not available: %1").arg(why);
+  const auto estimate = [&](const results::Estimate& e, const results::Estimate& mean,
+                            const results::Samples& of) {
+    if (e.samples == 0)
+      return QStringLiteral("not available: %1").arg(of.because.empty() ? why : qt(of.because));
     const QString value = QStringLiteral("%1 %2, median of %3 repetitions")
                               .arg(QString::number(e.value, 'g', 12),
                                    QString::fromStdString(d.unit == "1" ? "" : d.unit))
@@ -105,8 +112,8 @@ QString DifferenceTable::exact(const NamedDifference& row, int column) const {
            interval(mean);
   };
   if (column == kMetric) return QString::fromStdString(d.metric);
-  if (column == kBefore) return estimate(d.baseline, d.baseline_mean);
-  if (column == kAfter) return estimate(d.contender, d.contender_mean);
+  if (column == kBefore) return estimate(d.baseline, d.baseline_mean, d.baseline_samples);
+  if (column == kAfter) return estimate(d.contender, d.contender_mean, d.contender_samples);
   if (column == kInjected) {
     return QStringLiteral(
                "what was spun on purpose, of the measured time: baseline %1, contender %2")

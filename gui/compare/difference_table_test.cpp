@@ -31,6 +31,28 @@ TEST(DifferenceTable, DifferencesHaveVerdicts) {
       table.index(0, DifferenceTable::kAfter).data(Qt::ToolTipRole).toString().contains("95 %"));
 }
 
+TEST(DifferenceTable, WhatNothingEverEndsIsAlwaysAndNotUnknown) {
+  const TestFolder folder;
+  FixtureCell off{"off"};
+  off.persistent = true;
+  FixtureCell lossy{"lazy-percpu"};
+  lossy.stale = -1;
+  const auto run = results::read_run(write_fixture_run(folder.path(), {{"strict"}, off, lossy}));
+  ASSERT_TRUE(run.has_value());
+  DifferenceTable table;
+  const auto shown = [&](std::size_t contender) {
+    table.setDifferences(
+        measure_differences(*run, run->cells[0], *run, run->cells[contender], "c"));
+    for (int row = 0; row < table.rowCount(); ++row) {
+      if (table.index(row, DifferenceTable::kMetric).data().toString() == "mean stale pages")
+        return table.index(row, DifferenceTable::kAfter).data().toString();
+    }
+    return QStringLiteral("no row");
+  };
+  EXPECT_EQ(shown(1), QStringLiteral("always"));
+  EXPECT_EQ(shown(2), QStringLiteral("n/a")) << "12 events were lost";
+}
+
 TEST(DifferenceTable, EveryRowSaysHowMuchWasInjected) {
   const TestFolder folder;
   FixtureCell costly{"strict", "net-rx", "samecore"}, free{"strict"};

@@ -42,16 +42,16 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
 QString LanePanel::title() const {
   switch (row_) {
     case LaneRow::kThroughput:
-      return tr("Operations per second%1").arg(overText()) +
+      return tr("Operations per second%1").arg(stepsText(" over %1")) +
              (logarithmic() ? tr(" (log)") : QString());
     case LaneRow::kLatency: {
       const QString what = model_.latency() == Operation::kMap
                                ? tr("Map latency, 99th percentile")
                                : tr("Unmap latency, 99th percentile");
-      return what + stepsText() + bucketsNote() + tr(" (log)");
+      return what + stepsText(" per %1") + sampledText() + bucketsNote() + tr(" (log)");
     }
     default:
-      return tr("Stale pages%1 (unmapped, still reachable)").arg(overText());
+      return tr("Stale pages%1 (unmapped, still reachable)").arg(stepsText(" over %1"));
   }
 }
 
@@ -71,23 +71,27 @@ bool LanePanel::anyNoise() const {
   return false;
 }
 
-// What each step of the line is the mean of.
-QString LanePanel::overText() const {
-  const Nanos step = model_.columns().step;
-  return step > 0 ? tr(" over %1").arg(durationText(double(step))) : QString();
-}
-
-// Over how much time each percentile is taken: lanes with fewer calls need longer steps.
-QString LanePanel::stepsText() const {
+// What each value is of: lanes with fewer samples or calls need longer steps.
+QString LanePanel::stepsText(const char* form) const {
   double least = 0, most = 0;
   for (const LaneColumns::Columns& lane : model_.columns().lanes) {
-    if (lane.latency_step_ns <= 0) continue;
-    least = least == 0 ? lane.latency_step_ns : std::min(least, lane.latency_step_ns);
-    most = std::max(most, lane.latency_step_ns);
+    const double step = lane.step_ns[static_cast<std::size_t>(row_)];
+    if (step <= 0) continue;
+    least = least == 0 ? step : std::min(least, step);
+    most = std::max(most, step);
   }
   if (most == 0) return {};
   const QString from = durationText(least), to = durationText(most);
-  return from == to ? tr(" per %1").arg(to) : tr(" per %1 to %2").arg(from, to);
+  return tr(form).arg(from == to ? to : tr("%1 to %2").arg(from, to));
+}
+
+// Lanes of whose calls there is a sample only.
+QString LanePanel::sampledText() const {
+  QStringList names;
+  for (const Lane& lane : model_.lanes()) {
+    if (lane.trace && lane.trace->info().calls_sampled) names << lane.name;
+  }
+  return names.isEmpty() ? QString() : tr(", of %1 a sample").arg(names.join(tr(" and ")));
 }
 
 const std::vector<Column>* LanePanel::columnsOf(std::size_t lane) const {
@@ -347,7 +351,9 @@ QString LanePanel::describe(const QPointF& at) const {
     const double share = double(time - drawn.from) / std::max(1.0, double(drawn.length()));
     const auto index = static_cast<std::size_t>(std::clamp(share * size, 0.0, size - 1));
     const Column& column = (*columns)[index];
+    const bool over = time >= model_.lanes()[lane].length;
     const QString value = column.gap                     ? tr("events were lost")
+                          : !column.known() && over      ? tr("measuring had ended")
                           : !column.known()              ? tr("not known here")
                           : row_ == LaneRow::kThroughput ? rateText(column.mean)
                           : row_ == LaneRow::kLatency    ? durationText(column.mean)

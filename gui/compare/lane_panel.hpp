@@ -32,8 +32,8 @@ class LanePanel : public TimePanel {
   std::vector<double> valuesOf(std::size_t lane) const;
   bool lowest() const { return row_ == LaneRow::kStale; }
   QString title() const;
-  QString stepsText() const;
-  QString overText() const;
+  QString stepsText(const char* form) const;
+  QString sampledText() const;
   // The widest of the contenders' noise; nothing where none is known.
   std::optional<double> widestNoise(LaneRow row) const;
   bool anyNoise() const;

@@ -116,12 +116,12 @@ class Painter {
     const auto& counts = ask.colour == ChurnColour::kReuses ? grid.reuses : grid.operations;
     if (counts[index] > 0) {
       colour = heat_colour(std::clamp(picture_.scale.share(counts[index]), 0.0, 1.0), ask.dark);
-    } else if (ask.live && grid.live[index] > 0) {
-      colour = over(colour, theme_.map, 0.14 + 0.16 * std::sqrt(double(grid.live[index])));
+    } else if (const double live = known_share(grid, grid.live, index).value_or(0);
+               ask.live && live > 0) {
+      colour = over(colour, theme_.map, 0.14 + 0.16 * std::sqrt(live));
     }
-    if (ask.stale && grid.stale[index] > 0)
-      colour = hatched(x, y, double(grid.stale[index]), colour);
-    return colour;
+    const double stale = known_share(grid, grid.stale, index).value_or(0);
+    return ask.stale && stale > 0 ? hatched(x, y, stale, colour) : colour;
   }
 
   // The longer a page was stale in the square, the denser the hatching: every eighth diagonal, or
@@ -231,6 +231,12 @@ std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, dou
     return point;
   }
   return std::nullopt;
+}
+
+std::optional<double> known_share(const ChurnGrid& grid, const std::vector<float>& shares,
+                                  std::size_t index) {
+  if (grid.gap[index % grid.query.columns]) return std::nullopt;
+  return double(shares[index]);
 }
 
 IovaRange churn_row(const ChurnQuery& query, std::uint32_t row) {

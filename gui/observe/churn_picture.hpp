@@ -4,6 +4,8 @@
 // Threading: pure; runs on the pool.
 // Invariants: A band of addresses is one question, of at most a row a pixel. A pixel in which a
 // page was stale for any time shows the alarm colour in its hatching; a pixel without never does.
+// Where events were lost there are the calls that were seen, and neither ground nor hatching: what was mapped
+// or stale there is not known.
 // A column of a grid is drawn as wide as it is: several pixels where the answer is no finer. Where all that
 // is mapped lies in a few rows of a whole address space, those rows are drawn higher than they are, over
 // empty ones.
@@ -58,6 +60,9 @@ struct ChurnPoint {
       range;  // and the addresses whose calls it counts: no fewer than the summary tells apart.
 };
 std::optional<ChurnPoint> churn_point(const ChurnPicture& picture, double x, double y_from_bottom);
+// A share of a square's time, of `grid.live` or `grid.stale`; nothing where events were lost.
+std::optional<double> known_share(const ChurnGrid& grid, const std::vector<float>& shares,
+                                  std::size_t index);
 // What a row of the grid covers.
 IovaRange churn_row(const ChurnQuery& query, std::uint32_t row);
 

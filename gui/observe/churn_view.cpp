@@ -202,20 +202,22 @@ void ChurnView::paint(QPainter& painter, const QRectF& area) {
   if (cursor()) draw_cursor(painter, frame, *cursor());
 }
 
+// That a strategy never maps is known of a cell that has ended and was seen whole.
+QString ChurnView::nothing() const {
+  const CellInfo info = cell()->info();
+  if (info.lost > 0) return tr("Not known: events were lost, and no mapping was seen so far");
+  if (info.live) return tr("No mapping so far in this cell");
+  return tr("No mapping in this cell: the strategy never maps");
+}
+
 void ChurnView::paintPicture(QPainter& painter, const Frame& frame) const {
   if (picture_.grids.empty()) {
-    const bool nothing = cell() && !busy() && axis_.empty();
-    if (nothing)
-      draw_note(painter, frame.plot, tr("No mapping in this cell: the strategy never maps"));
+    if (cell() && !busy() && axis_.empty()) draw_note(painter, frame.plot, nothing());
     return;
   }
   const TimeWindow drawn = picture_.ask.window;
   const double left = frame.x.pixel(double(drawn.from)), right = frame.x.pixel(double(drawn.to));
-  for (std::size_t i = 0; i < picture_.gap.size(); ++i) {
-    if (!picture_.gap[i]) continue;
-    const double step = (right - left) / double(picture_.gap.size());
-    draw_gap(painter, QRectF(left + double(i) * step, frame.plot.top(), step, frame.plot.height()));
-  }
+  paintGaps(painter, frame, drawn, picture_.gap);
   painter.drawImage(QRectF(left, frame.plot.top(), right - left, frame.plot.height()),
                     picture_.image);
 }
@@ -233,11 +235,14 @@ void ChurnView::paintOutlines(QPainter& painter, const Frame& frame) const {
     const double left = frame.x.pixel(double(drawn.from));
     const double step = (frame.x.pixel(double(drawn.to)) - left) / grid.query.columns;
     for (std::uint32_t row = 0; row < grid.query.rows; ++row) {
-      const float* live = grid.live.data() + std::size_t{row} * grid.query.columns;
+      const std::size_t start = std::size_t{row} * grid.query.columns;
+      const auto mapped = [&grid, start](std::uint32_t column) {
+        return known_share(grid, grid.live, start + column).value_or(0) > 0;
+      };
       const double bottom = std::floor(yOf(frame.plot, band.from) - row * row_height) + 0.5;
       for (std::uint32_t x = 0; x < grid.query.columns;) {
         std::uint32_t end = x;
-        while (end < grid.query.columns && live[end] > 0) ++end;
+        while (end < grid.query.columns && mapped(end)) ++end;
         if (end > x) {
           const double from = left + x * step, to = left + end * step;
           painter.drawRect(QRectF(from, bottom - std::floor(row_height) + 1, to - from,
@@ -324,16 +329,18 @@ QString ChurnView::describe(const QPointF& at) const {
   if (found->range.size_minus_one() >= ChurnAxis::kPage) {
     says += tr(" and %1 after it").arg(bytesText(double(found->range.size_minus_one()) + 1));
   }
+  const auto live = known_share(grid, grid.live, found->index);
+  const auto stale = known_share(grid, grid.stale, found->index);
+  if (!live || !stale) {
+    return says + tr("\nevents were lost here: what was mapped is not known\nseen: %1")
+                      .arg(callsText(grid.operations[found->index]));
+  }
   says += tr("\n%1, of which %2 map a page again")
               .arg(callsText(grid.operations[found->index]))
               .arg(grid.reuses[found->index]);
-  if (grid.live[found->index] > 0) {
-    says += tr("\nmapped for %1 of the time").arg(percentText(double(grid.live[found->index])));
-  }
-  if (grid.stale[found->index] > 0) {
-    says += tr("\nunmapped and still reachable for %1 of the time")
-                .arg(percentText(double(grid.stale[found->index])));
-  }
+  if (*live > 0) says += tr("\nmapped for %1 of the time").arg(percentText(*live));
+  if (*stale > 0)
+    says += tr("\nunmapped and still reachable for %1 of the time").arg(percentText(*stale));
   return says;
 }
 

@@ -35,13 +35,14 @@ class ChurnView : public ObserveView {
   // The last answer: for tests and the tool tip.
   const ChurnPicture& picture() const { return picture_; }
   FrameText frameText() const;  // Title and legend as they are drawn.
+  QString nothing() const;      // Why no address has a place on the axis.
+  QString describe(const QPointF& at) const override;
 
  protected:
   void ask() override;
   bool busy() const override { return query_.busy() || ranges_.busy() || page_.busy(); }
   std::uint64_t extra() const override { return changes_; }
   void forget() override;
-  QString describe(const QPointF& at) const override;
   bool wheelOnY(double steps, const QPointF& at) override;
   void panY(double pixels) override;
   void selectY(const QRectF& selected) override;

@@ -307,14 +307,17 @@ QString EngineView::describe(const QPointF& at) const {
         .arg(reason_text(near->reason), addressText(near->address));
   }
   const auto all = lanes();
+  bool lost = false;
   for (const Series& series : all[number].series) {
     if (series.columns->empty()) continue;
     const Column& column =
         (*series.columns)[columnAt(windowOf(series), series.columns->size(), time)];
+    lost |= column.gap;
     if (!column.known()) continue;
     says += QStringLiteral("\n%1 %2").arg(series.name,
                                           unit_text(all[number].unit, double(column.mean)));
   }
+  if (lost) says += tr("\nevents were lost here; the numbers are of what was seen");
   return says;
 }
 

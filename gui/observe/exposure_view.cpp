@@ -162,9 +162,11 @@ void ExposureView::paintLevel(QPainter& painter, const Frame& frame) const {
   const double step =
       double(answer_.query.window.length()) / std::max<double>(1, double(columns.size()));
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].gap || !columns[i].known()) continue;
     const double left = frame.x.pixel(double(answer_.query.window.from) + double(i) * step);
     const double right = frame.x.pixel(double(answer_.query.window.from) + double(i + 1) * step);
+    if (columns[i].gap)
+      draw_gap(painter, QRectF(left, frame.plot.top(), right - left, frame.plot.height()));
+    if (columns[i].gap || !columns[i].known()) continue;
     painter.fillRect(QRectF(left, frame.plot.bottom() - 4, right - left + 0.5, 4), theme().good);
   }
 }
@@ -208,10 +210,9 @@ ExposureView::Verdict ExposureView::verdict(const QFontMetricsF& metrics, double
 ExposureView::Verdict ExposureView::zeroVerdict(const ExposureUnmaps& unmaps) const {
   const Theme& t = theme();
   const QString where = aboutText(unmaps.resolution, window());
-  const bool lost = cell()->info().lost > 0;
-  if (lost && unmaps.count == 0)
+  if (isLossy(answer_) && unmaps.count == 0)
     return {tr("Events were lost: no unmap was seen whole"), t.muted, true};
-  if (lost) {
+  if (isLossy(answer_)) {
     return {tr("Zero in the %1 unmaps that were seen whole").arg(countText(double(unmaps.count))),
             t.good, true};
   }
@@ -238,6 +239,7 @@ ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, d
   QString first =
       tr("stale: mean %1, peak %2").arg(countText(pages.mean_stale), countText(pages.peak_stale));
   if (where != tr("in this window")) first = where + QStringLiteral(": ") + first;
+  if (isLossy(answer_)) first += tr(", where no event was lost");
   std::vector<QString> clauses{first};
   if (answer_.probes && answer_.probes->hits > 0) {
     clauses.push_back(tr("%1 of %2 probes read memory")
@@ -287,13 +289,15 @@ QString ExposureView::describe(const QPointF& at) const {
   if (columns == 0 || !answer_.query.window.contains(time)) return {};
   const Column& column = answer_.stale_pages[columnAt(answer_.query.window, columns, time)];
   QString says = timeText(time);
-  if (column.gap) says += tr("\nevents were lost here");
+  if (column.gap && !column.known())
+    return says + tr("\nevents were lost here: stale pages are not known");
   if (!column.known()) return says;
   const Resolution& resolution = answer_.pages->resolution;
   if (resolution.bin &&
       double(*resolution.bin) > double(answer_.query.window.length()) / double(columns)) {
     says += tr("\nin the %1 around it:").arg(durationText(double(*resolution.bin)));
   }
+  if (column.gap) says += tr("\nevents were lost here; of the rest:");
   return says + tr("\n%1 stale pages on average, %2 to %3")
                     .arg(double(column.mean), 0, 'g', 3)
                     .arg(double(column.low), 0, 'g', 6)

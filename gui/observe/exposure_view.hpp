@@ -22,6 +22,7 @@ class ExposureView : public ObserveView {
   const ExposureColumns& mean() const { return mean_; }
   // The words in the plot.
   QString verdictText() const;
+  QString describe(const QPointF& at) const override;
 
  signals:
   void answered();
@@ -31,7 +32,6 @@ class ExposureView : public ObserveView {
   bool busy() const override { return query_.busy(); }
   void forget() override;
   QRectF plotRect() const override;
-  QString describe(const QPointF& at) const override;
 
  private:
   void paintStale(QPainter& painter, const QRectF& area);

@@ -1,5 +1,6 @@
 #include "gui/observe/facts.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -154,7 +155,33 @@ Facts pageFacts(const PageLifetimes& page) {
   return facts;
 }
 
-Facts latencyFacts(const LatencyGrid& grid) {
+bool isLossy(const LatencyGrid& grid) {
+  return std::find(grid.gap.begin(), grid.gap.end(), true) != grid.gap.end();
+}
+
+bool isLossy(const ExposureColumns& exposure) {
+  return std::any_of(exposure.stale_pages.begin(), exposure.stale_pages.end(),
+                     [](const Column& column) { return column.gap; });
+}
+
+namespace {
+
+Fact lost_fact() {
+  return {QStringLiteral("Events lost"),
+          QStringLiteral("these are of what was seen"),
+          {},
+          Fact::Tone::kFault};
+}
+
+}  // namespace
+
+Facts latencyFacts(const LatencyGrid& grid, bool sampled) {
+  if (grid.count == 0 && isLossy(grid)) {
+    return {{QStringLiteral("Latency"),
+             QStringLiteral("not known: events were lost"),
+             {},
+             Fact::Tone::kMuted}};
+  }
   if (grid.count == 0) {
     return {{QStringLiteral("Latency"),
              grid.because.empty()
@@ -166,6 +193,12 @@ Facts latencyFacts(const LatencyGrid& grid) {
   Facts facts{
       {QStringLiteral("Operations"), countText(double(grid.count)), QString::number(grid.count)}};
   append_about(facts, grid.resolution);
+  if (isLossy(grid)) facts.push_back(lost_fact());
+  if (sampled) {
+    facts.push_back({QStringLiteral("Sampled"), QStringLiteral("of mappings that stay a sample"),
+                     QStringLiteral("what is counted here is not all that was called"),
+                     Fact::Tone::kMuted});
+  }
   if (grid.min_ns <= grid.clock_step_ns) {
     facts.push_back(
         {QStringLiteral("Shortest"), QStringLiteral("below a clock step"),
@@ -218,7 +251,17 @@ Facts exposureFacts(const ExposureColumns& exposure) {
                      {},
                      Fact::Tone::kMuted};
   if (!exposure.pages || !exposure.unmaps) facts.push_back(unknown);
-  if (exposure.pages) {
+  // How many unmaps and probes went with them nobody knows, nor what they left.
+  const bool lossy = isLossy(exposure);
+  if (lossy) facts.push_back(lost_fact());
+  const bool none_known = std::none_of(exposure.stale_pages.begin(), exposure.stale_pages.end(),
+                                       [](const Column& column) { return column.known(); });
+  if (exposure.pages && lossy && none_known) {
+    facts.push_back({QStringLiteral("Stale pages"),
+                     QStringLiteral("not known: events were lost"),
+                     {},
+                     Fact::Tone::kMuted});
+  } else if (exposure.pages) {
     const ExposurePages& pages = *exposure.pages;
     append_about(facts, pages.resolution);
     facts.push_back({QStringLiteral("Stale pages, mean"), countText(pages.mean_stale),
@@ -234,7 +277,8 @@ Facts exposureFacts(const ExposureColumns& exposure) {
                      {},
                      Fact::Tone::kMuted});
   } else if (exposure.probes->count == 0) {
-    facts.push_back({probes, QStringLiteral("none in this window")});
+    facts.push_back({probes, lossy ? QStringLiteral("none seen; events were lost")
+                                   : QStringLiteral("none in this window")});
   } else {
     facts.push_back({probes,
                      QStringLiteral("%1, %2 reached memory")

@@ -25,8 +25,13 @@ struct Fact {
 };
 using Facts = std::vector<Fact>;
 
+// Whether events were lost in what the answer is about: its counts are then of what was seen.
+bool isLossy(const LatencyGrid& grid);
+bool isLossy(const ExposureColumns& exposure);
+
 Facts pageFacts(const PageLifetimes& page);
-Facts latencyFacts(const LatencyGrid& grid);
+// `sampled`: of calls on mappings that stay there is a sample only (CellInfo::calls_sampled).
+Facts latencyFacts(const LatencyGrid& grid, bool sampled = false);
 Facts exposureFacts(const ExposureColumns& exposure);
 
 class FactsModel : public QAbstractTableModel {

@@ -8,6 +8,7 @@
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
+#include "gui/observe/facts.hpp"
 
 namespace violet::gui {
 
@@ -202,8 +203,18 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
        0,
        {},
        theme().of(operation_),
-       QString::fromStdString(shown.because)});
+       shown.count == 0 && isLossy(shown) ? tr("events were lost")
+                                          : QString::fromStdString(shown.because)});
   painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
+}
+
+// Of lost calls nobody knows whether there were any, nor whether they were timed.
+QString LatencyView::nothing() const {
+  const LatencyGrid& grid = answer_.grid;
+  const QString what = operationText(operation_);
+  if (isLossy(grid)) return tr("Not known: events were lost here, and no %1 was seen").arg(what);
+  if (grid.because.empty()) return tr("No %1 %2").arg(what, aboutText(grid.resolution, window()));
+  return tr("Not available: ") + QString::fromStdString(grid.because);
 }
 
 void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
@@ -214,26 +225,15 @@ void LatencyView::paintHeat(QPainter& painter, const QRectF& area) {
   const LatencyGrid& grid = answer_.grid;
   paintFramed(painter, frame, [&] {
     if (grid.count == 0) {
-      if (!busy() && cell()) {
-        draw_note(painter, frame.plot,
-                  grid.because.empty()
-                      ? tr("No %1 %2")
-                            .arg(operationText(operation_), aboutText(grid.resolution, window()))
-                      : tr("Not available: ") + QString::fromStdString(grid.because));
-      }
+      paintGaps(painter, frame, grid.query.window, grid.gap);
+      if (!busy() && cell()) draw_note(painter, frame.plot, nothing());
       return;
     }
     const TimeWindow drawn = grid.query.window;
     const double left = frame.x.pixel(double(drawn.from)), right = frame.x.pixel(double(drawn.to));
     painter.drawImage(QRectF(left, frame.plot.top(), right - left, frame.plot.height()),
                       answer_.image);
-    const double step = (right - left) / std::max<double>(1, double(grid.gap.size()));
-    for (std::size_t i = 0; i < grid.gap.size(); ++i) {
-      if (grid.gap[i]) {
-        draw_gap(painter,
-                 QRectF(left + double(i) * step, frame.plot.top(), step, frame.plot.height()));
-      }
-    }
+    paintGaps(painter, frame, drawn, grid.gap);
     paintLine(painter, frame, grid.lines[2], 1.2, Qt::DotLine);
     paintLine(painter, frame, grid.lines[1], 1.2, Qt::DashLine);
     paintLine(painter, frame, grid.lines[0], 1.6, Qt::SolidLine);
@@ -316,7 +316,11 @@ void LatencyView::paintLine(QPainter& painter, const Frame& frame, const Percent
 QString LatencyView::describe(const QPointF& at) const {
   const LatencyGrid& grid = answer_.grid;
   const Nanos time = timeAt(at.x());
-  if (grid.count == 0 || !grid.query.window.contains(time)) return {};
+  if (grid.gap.empty() || !grid.query.window.contains(time)) return {};
+  const bool lost = grid.gap[columnAt(grid.query.window, grid.gap.size(), time)];
+  if (grid.count == 0) {
+    return lost ? timeText(time) + tr("\nevents were lost here: calls are not known") : QString();
+  }
   const Frame frame = frameOf(heatArea(QRectF(rect())));
   const std::size_t column = columnAt(grid.query.window, grid.query.columns, time);
   const std::size_t bin = LatencyBins::of(frame.y.value(at.y()));
@@ -325,6 +329,7 @@ QString LatencyView::describe(const QPointF& at) const {
     says += tr("\nin the %1 around it")
                 .arg(durationText(double(grid.query.window.length()) / grid.query.columns));
   }
+  if (lost) says += tr("\nevents were lost here; seen were:");
   says += tr("\n%1 to %2: %3")
               .arg(durationText(LatencyBins::low(bin)), durationText(LatencyBins::low(bin + 1)),
                    callsText(grid.counts[column * LatencyBins::kCount + bin]));

@@ -28,6 +28,7 @@ class LatencyView : public ObserveView {
   // What the axis shows, and how many calls are marked at its upper edge because they took longer.
   const ShownBins& bins() const { return answer_.bins; }
   QString describe(const QPointF& at) const override;
+  QString nothing() const;  // Why no call is drawn.
 
   static QString operationText(Operation operation);
 

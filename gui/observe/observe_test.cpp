@@ -12,7 +12,6 @@
 #include <QToolTip>
 #include <QWheelEvent>
 
-#include "experiments/query/tiny_run_testing.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/observe/chips.hpp"
 #include "gui/observe/churn_view.hpp"
@@ -20,6 +19,7 @@
 #include "gui/observe/events_view.hpp"
 #include "gui/observe/exposure_view.hpp"
 #include "gui/observe/latency_view.hpp"
+#include "gui/observe/observe_rig_testing.hpp"
 #include "gui/observe/observe_workspace.hpp"
 #include "gui/observe/overview_strip.hpp"
 #include "gui/observe/selection_panel.hpp"
@@ -27,43 +27,6 @@
 namespace violet::gui {
 using namespace query;
 namespace {
-
-constexpr Nanos kMs = TinyCell::kMs;
-
-struct Stage {
-  Session session;
-  std::shared_ptr<TinyCell> cell;
-  explicit Stage(Nanos window = 5 * kMs) : cell(std::make_shared<TinyCell>(window)) {
-    session.setRun(std::make_shared<TinyRun>(std::vector{cell}));
-    EXPECT_TRUE(QTest::qWaitFor([this] { return session.cell() != nullptr; }));
-  }
-};
-
-template <class View>
-void show(View& view, QSize size = {800, 260}) {
-  view.resize(size);
-  view.show();
-  ASSERT_TRUE(QTest::qWaitFor([&] { return view.settled(); }));
-}
-
-QImage image_of(QWidget& view) {
-  return view.grab().toImage().convertToFormat(QImage::Format_RGB32);
-}
-
-int count(const QImage& image, const QColor& colour) {
-  int found = 0;
-  for (int y = 0; y < image.height(); ++y) {
-    for (int x = 0; x < image.width(); ++x) found += image.pixelColor(x, y) == colour;
-  }
-  return found;
-}
-
-// The plot without title, legend and labels.
-QImage plot_of(QWidget& view) {
-  return image_of(view).copy(view.rect().adjusted(int(Frame::kLeft) + 2, int(Frame::kTop) + 1,
-                                                  -int(Frame::kRight) - 1,
-                                                  -int(Frame::kBottom) - 2));
-}
 
 void wheel(QWidget& view, const QPointF& at, int steps, Qt::KeyboardModifiers modifiers = {}) {
   QWheelEvent event(at, view.mapToGlobal(at), {}, {0, steps * 120}, Qt::NoButton, modifiers,

@@ -68,6 +68,16 @@ QString ObserveView::sampledNote() const {
   return tr(", of mappings that stay a sample");
 }
 
+void ObserveView::paintGaps(QPainter& painter, const Frame& frame, TimeWindow drawn,
+                            const std::vector<bool>& gap) {
+  const double left = frame.x.pixel(double(drawn.from)), right = frame.x.pixel(double(drawn.to));
+  const double step = (right - left) / std::max<double>(1, double(gap.size()));
+  for (std::size_t i = 0; i < gap.size(); ++i) {
+    const double from = left + double(i) * step;
+    if (gap[i]) draw_gap(painter, QRectF(from, frame.plot.top(), step, frame.plot.height()));
+  }
+}
+
 std::size_t ObserveView::columnAt(TimeWindow drawn, std::size_t count, Nanos at) {
   const double share = double(at - drawn.from) / std::max(1.0, double(drawn.length()));
   return static_cast<std::size_t>(std::clamp(share * double(count), 0.0, double(count) - 1));

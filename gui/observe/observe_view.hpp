@@ -52,6 +52,9 @@ class ObserveView : public TimePanel {
   QString stepsNote(const Resolution& resolution) const;  // The same, without where events end.
   // Behind a title that counts calls: whether there is a sample of them only; empty: all of them.
   QString sampledNote() const;
+  // Over the columns of a grid in which events were lost.
+  static void paintGaps(QPainter& painter, const Frame& frame, TimeWindow drawn,
+                        const std::vector<bool>& gap);
   // Which of `count` columns over `drawn` holds a moment.
   static std::size_t columnAt(TimeWindow drawn, std::size_t count, Nanos at);
   // Puts the question; called on the main thread with a cell.

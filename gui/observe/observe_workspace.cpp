@@ -15,6 +15,7 @@
 #include "gui/kit/states.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
+#include "gui/model/waiting_text.hpp"
 #include "gui/observe/chips.hpp"
 #include "gui/observe/churn_view.hpp"
 #include "gui/observe/dock_grip.hpp"
@@ -76,6 +77,9 @@ ObserveWorkspace::ObserveWorkspace(Session* session, bool remembers, QWidget* pa
        {&Session::cellChanged, &Session::openingChanged, &Session::runChanged}) {
     connect(session, signal, this, &ObserveWorkspace::showState);
   }
+  connect(session, &Session::pulled, this, [this] {
+    if (!session_->cell() && !session_->opening()) showState();
+  });
   showState();
 }
 
@@ -236,8 +240,7 @@ void ObserveWorkspace::showState() {
                           QString::fromStdString(session_->run()->no_cells_because())),
         tr("Open another run"), [this] { emit wantsOpen(); });
   } else if (session_->run() != nullptr) {
-    state_->showEmpty(tr("Waiting for the first cell"),
-                      tr("Nothing that the run recorded has been read so far."));
+    state_->showEmpty(tr("Waiting for the first cell"), waitingText(session_->run()->progress()));
   } else {
     state_->showEmpty(tr("No run is open"),
                       tr("Open a run directory with Ctrl+O or drop one here. "

@@ -83,7 +83,8 @@ void SelectionPanel::showLatency() {
   latency_title_->setText(
       tr("Latency of %1, %2")
           .arg(LatencyView::operationText(latency_->operation()), latency_->whatIsSelected()));
-  numbers_->setFacts(latencyFacts(grid));
+  const auto cell = session_->cell();
+  numbers_->setFacts(latencyFacts(grid, cell && cell->info().calls_sampled));
   const QColor colour = theme().of(latency_->operation());
   const QString note = grid.because.empty()
                            ? tr("none")

@@ -186,7 +186,10 @@ void SidePanel::resizeEvent(QResizeEvent* event) {
 void SidePanel::askTopology() {
   const auto cell = session_->cell();
   const bool live = cell && cell->info().live;
-  domains_heading_->setText(live ? tr("Domains now") : tr("Domains when measuring ended"));
+  const bool measured = cell && cell->info().measured.to < cell->info().whole.to;
+  domains_heading_->setText(live       ? tr("Domains now")
+                            : measured ? tr("Domains when measuring ended")
+                                       : tr("Domains at the end of the recording"));
   if (!cell) {
     topology_.cancel();
     showTopology({});
