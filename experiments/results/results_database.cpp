@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/results/row_digest.hpp"
@@ -185,7 +187,14 @@ Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
   }
   VIOLET_TRY(check_columns(database, path));
   if (mode == Database::Mode::kWrite) {
-    VIOLET_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
+    const Status logged = database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    if (!logged && database.is_in_use()) {
+      return fail(ErrorKind::kUsage,
+                  "{}: another program is in the midst of reading or writing it (a transaction of "
+                  "sqlite3, say): end that, then resume",
+                  path.string());
+    }
+    VIOLET_TRY(logged);
   }
   ResultsDatabase results(std::move(database), path.string());
   VIOLET_TRY(results.find_checks());
@@ -408,8 +417,17 @@ Status ResultsDatabase::add_note(const Note& note) {
   });
 }
 
+// SQLite's own patience does not hold for leaving the log: an idle reader stops it at once.
 Status ResultsDatabase::settle() {
-  return database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  database_.wait_for_others(std::chrono::milliseconds(500));
+  while (true) {
+    const Status settled =
+        database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+    if (settled || !database_.is_in_use()) return settled;
+    if (std::chrono::steady_clock::now() > until) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 Result<FinishedSet> ResultsDatabase::finished() {

@@ -144,7 +144,7 @@ Status Database::connect(const fs::path& path, int flags) {
   const int status = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   handle_.reset(handle);
   if (status != SQLITE_OK) return fail("{}", message_of(handle, path_));
-  sqlite3_busy_timeout(handle, 5000);
+  wait_for_others(std::chrono::seconds(5));
   return {};
 }
 
@@ -203,5 +203,14 @@ Result<Statement> Database::prepare(const char* sql) {
 }
 
 std::string Database::error() const { return message_of(handle_.get(), path_); }
+
+bool Database::is_in_use() const {
+  const int code = sqlite3_errcode(handle_.get()) & 0xff;
+  return code == SQLITE_BUSY || code == SQLITE_LOCKED;
+}
+
+void Database::wait_for_others(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(handle_.get(), static_cast<int>(patience.count()));
+}
 
 }  // namespace violet::results

@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -60,6 +61,10 @@ class Database {
   Status run(const char* sql);
   Result<Statement> prepare(const char* sql);
   std::string error() const;
+  // Whether it was another connection that made the last call fail.
+  bool is_in_use() const;
+  // How long a call waits for other connections; 5 s at first.
+  void wait_for_others(std::chrono::milliseconds patience);
 
  private:
   struct Close {
