@@ -1,16 +1,26 @@
-// Who reads a run is not in the way of its writer.
+// Who reads a run changes nothing of it, and nothing else: not while its writer is at work, not what a writer left, and
+// not in a folder that somebody made as a trap.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <fstream>
+#include <map>
 #include <memory>
 
+#include "engine/base/files.hpp"
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/results/sqlite.hpp"
 
 namespace violet::results::readers_test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::HasSubstr;
 
 constexpr const char* kCell = "strict.net-rx.1";
 
@@ -121,6 +131,105 @@ TEST(ReadersBeforeAResume, OnlyATransactionIsInTheWayAndIsNamed) {
     ASSERT_TRUE(writer->close("finished"));
   }
   expect_whole(run, 2);
+}
+
+// --- A folder from elsewhere ---
+
+// Whatever lies there, byte for byte.
+std::map<std::string, std::string> content_of(const fs::path& run) {
+  std::map<std::string, std::string> content;
+  for (const auto& entry : fs::directory_iterator(run)) {
+    if (entry.is_regular_file())
+      content[entry.path().filename()] = read_whole_file(entry.path()).value();
+  }
+  return content;
+}
+
+// Of a run whose log holds all of its second repetition; its writer is elsewhere.
+fs::path copy_with_log(const fs::path& root) {
+  RunWriter writer = begun_run(root);
+  measure(writer, 0);
+  measure(writer, 1);
+  fs::copy(writer.directory(), root / "copy", fs::copy_options::recursive);
+  fs::remove(root / "copy" / "results.sqlite-shm");
+  return root / "copy";
+}
+
+TEST(ForeignLog, IsReadAndNothingIsMadeBesideIt) {
+  const TestFolder folder;
+  const fs::path run = copy_with_log(folder.path());
+  ASSERT_TRUE(fs::exists(run / "results.sqlite-wal"));
+  const auto before = content_of(run);
+  const auto read = read_run(run);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->cells[0].repetitions.size(), 2u);
+  EXPECT_TRUE(content_of(run) == before);
+  // A database that was to have one, and has not.
+  fs::remove(run / "results.sqlite-wal");
+  const auto without = content_of(run);
+  (void)read_run(run);
+  EXPECT_TRUE(content_of(run) == without);
+}
+
+// The index of a log is mapped and written to by whoever reads, whatever it is.
+TEST(ForeignLog, ALinkForItsIndexLeadsNowhere) {
+  const TestFolder folder;
+  const fs::path run = copy_with_log(folder.path()), profile = folder.path() / "profile";
+  for (const char* name : {"results.sqlite-shm", "results.sqlite-wal", "results.sqlite-journal"}) {
+    for (const bool hard : {true, false}) {
+      const std::string kept = fs::exists(run / name) ? read_whole_file(run / name).value() : "";
+      fs::remove(run / name);
+      std::ofstream(profile) << "export A=B\n";
+      if (hard) fs::create_hard_link(profile, run / name);
+      if (!hard) fs::create_symlink(profile, run / name);
+      (void)read_run(run);
+      EXPECT_TRUE(read_whole_file(profile).value() == "export A=B\n") << name;
+      EXPECT_FALSE(RunWriter::resume(run, "0badcafe")) << name;
+      EXPECT_TRUE(read_whole_file(profile).value() == "export A=B\n") << name;
+      fs::remove(run / name);
+      if (!kept.empty()) std::ofstream(run / name, std::ios::binary) << kept;
+    }
+  }
+}
+
+// Who plays back a journal removes the file that it names as the journal of several databases.
+TEST(ForeignJournal, RemovesNoFileElsewhere) {
+  const TestFolder folder;
+  fs::path run;
+  {
+    RunWriter writer = begun_run(folder.path());
+    run = writer.directory();
+    measure(writer, 0);
+    ASSERT_TRUE(writer.close("finished"));
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto writer = Database::open(run / "results.sqlite", Database::Mode::kWrite);
+    (void)writer->run(
+        "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE; "
+        "CREATE TABLE junk(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + "
+        "1 FROM n WHERE i < 2000) INSERT INTO junk SELECT hex(zeroblob(500)) FROM n");
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  const fs::path precious = folder.path() / "precious";
+  std::ofstream(precious) << "kept";
+  const auto big_endian = [](std::uint32_t number) {
+    return std::string{static_cast<char>(number >> 24), static_cast<char>(number >> 16),
+                       static_cast<char>(number >> 8), static_cast<char>(number)};
+  };
+  std::uint32_t sum = 0;
+  for (const char c : precious.string()) sum += static_cast<unsigned char>(c);
+  std::ofstream(run / "results.sqlite-journal", std::ios::binary | std::ios::app)
+      << big_endian((1u << 30) / 4096 + 1) << precious.string()
+      << big_endian(static_cast<std::uint32_t>(precious.string().size())) << big_endian(sum)
+      << "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+  const auto read = read_run(run);
+  EXPECT_TRUE(fs::exists(precious));
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().message, HasSubstr("names another file"));
+  EXPECT_FALSE(RunWriter::resume(run, "0badcafe"));
+  EXPECT_TRUE(fs::exists(precious));
 }
 
 }  // namespace

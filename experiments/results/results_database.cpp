@@ -426,6 +426,7 @@ Status ResultsDatabase::settle() {
         database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
     if (settled || !database_.is_in_use()) return settled;
     if (std::chrono::steady_clock::now() > until) return {};
+    // taste: allow sleep because SQLite does not tell when another connection closes.
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }

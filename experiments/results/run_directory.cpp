@@ -11,6 +11,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "engine/base/check.hpp"
 #include "engine/base/file_descriptor.hpp"
@@ -26,10 +27,13 @@ namespace {
 Result<FileDescriptor> lock(const fs::path& directory) {
   const fs::path path = directory / "lock";
   VIOLET_TRY(FileDescriptor fd, open_own_file(path, O_RDWR | O_CREAT));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail("{}: another process is writing this run", directory.string());
+  // A reader that asks whether somebody writes holds it for a moment.
+  for (int tries = 0; tries < 20; ++tries) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    // taste: allow sleep because flock(2) waits without an end or not at all.
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return fd;
+  return fail("{}: another process is writing this run", directory.string());
 }
 
 Result<fs::path> make_directory(const fs::path& root, const std::string& name) {
@@ -317,14 +321,21 @@ static std::map<std::string, std::string> read_run_settings(const fs::path& dire
   return settings;
 }
 
-// Why results had to be copied to be read. Of a run that goes on others may see the database and not the files that its
-// writer has open beside it.
-static std::string why_copied(const fs::path& directory) {
+static bool has_live_writer(const fs::path& directory) {
   const auto held = open_regular_file(directory / "lock", Links::kRefused);
-  if (held && ::flock(held->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  return held && ::flock(held->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+// Why results had to be copied to be read. Of a run that goes on others may see the database and not the files that its
+// writer has open beside it. Nothing is amiss with one that ended while somebody read it, and so has its log still.
+static std::optional<std::string> why_copied(const RunData& run, bool live) {
+  if (live) {
     return "the run goes on, and its files may not be opened beside the writer: this is a copy of "
            "results.sqlite as it was a moment ago";
   }
+  std::error_code error;
+  const bool changing = fs::exists(run.directory / "results.sqlite-journal", error);
+  if (!changing && run.manifest.outcome != "running") return std::nullopt;
   return "results.sqlite was left in the midst of a change by a writer that died; this is a "
          "repaired copy of it, and --resume repairs the run";
 }
@@ -339,11 +350,13 @@ Result<RunData> read_run(const fs::path& given) {
   VIOLET_TRY(run.manifest, read_manifest(run.directory));
   run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
-  auto database = ResultsDatabase::open(database_path, Database::Mode::kRead);
+  const bool live = has_live_writer(run.directory);
+  auto database = ResultsDatabase::open(database_path,
+                                        live ? Database::Mode::kReadLive : Database::Mode::kRead);
   if (!database) return tl::unexpected(why_unreadable(database.error(), run.directory));
   const Status status = database->read(run);
-  if (database->repaired()) {
-    run.notes.push_back({0, "warning", why_copied(run.directory), {}});
+  if (const auto why = why_copied(run, live); why && database->repaired()) {
+    run.notes.push_back({0, "warning", *why, {}});
   }
   if (status) return run;
   Error why = status.error();

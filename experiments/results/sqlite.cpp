@@ -1,10 +1,15 @@
 #include "experiments/results/sqlite.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
+#include "engine/base/files.hpp"
 #include "engine/base/scratch_folder.hpp"
 
 namespace violet::results {
@@ -20,9 +25,11 @@ constexpr int kStepsPerLook = 1'000'000;
 constexpr std::uint64_t kSteps = 500'000'000;
 constexpr std::uint64_t kStepsPerByte = 100;
 
-// Of the database and the files that SQLite would open beside it.
+// The database and the files that SQLite has beside it.
+constexpr std::array kParts = {"", "-journal", "-wal", "-shm"};
+
 Status check_files(const fs::path& path, bool may_be_new) {
-  for (const char* end : {"", "-journal", "-wal", "-shm"}) {
+  for (const char* end : kParts) {
     const std::string name = path.string() + end;
     struct stat about {};
     if (::stat(name.c_str(), &about) != 0) {
@@ -33,6 +40,69 @@ Status check_files(const fs::path& path, bool may_be_new) {
     if (!S_ISREG(about.st_mode)) return fail("{}: is no regular file", name);
   }
   return {};
+}
+
+// SQLite makes, writes to and removes what lies beside a database, also where it only reads. It may do so where nobody
+// else put anything there, and none of the names leads elsewhere.
+Status check_own(const fs::path& path) {
+  struct stat folder {};
+  const fs::path parent = path.parent_path();
+  if (::stat(parent.c_str(), &folder) != 0 || folder.st_uid != ::geteuid() ||
+      (folder.st_mode & S_IWOTH) != 0) {
+    return fail("{}: is not a folder of this user alone", parent.string());
+  }
+  for (const char* end : kParts) {
+    const std::string name = path.string() + end;
+    struct stat about {};
+    if (::lstat(name.c_str(), &about) != 0) continue;
+    if (!S_ISREG(about.st_mode) || about.st_nlink != 1 || about.st_uid != ::geteuid()) {
+      return fail("{}: cannot be written: it is not a file of this run alone and of this user",
+                  name);
+    }
+  }
+  return {};
+}
+
+// Once SQLite has played back a journal that names a file elsewhere, it removes that.
+Status check_journal(const fs::path& journal, const std::string& told) {
+  constexpr std::string_view kNamesOne = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(journal, error);
+  if (error || bytes < kNamesOne.size()) return {};
+  VIOLET_TRY(const auto file, open_regular_file(journal));
+  std::array<char, kNamesOne.size()> end{};
+  const auto got = read_at(file.get(), bytes - end.size(), std::as_writable_bytes(std::span(end)));
+  if (got == end.size() && std::string_view(end.data(), end.size()) != kNamesOne) return {};
+  return fail("{}: names another file, which a run's journal does not", told);
+}
+
+bool has_bytes(const fs::path& path) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path, error);
+  return !error && bytes > 0;
+}
+
+// Whether nothing would be made beside the database when it is read.
+bool is_at_rest(const fs::path& path) {
+  std::error_code error;
+  for (const char* end : {"-journal", "-wal"}) {
+    if (fs::exists(path.string() + end, error)) return false;
+  }
+  // Of the header: who may write, and who may read it; 2 is with a log.
+  const auto file = open_regular_file(path);
+  std::array<std::byte, 2> versions{};
+  return file && read_at(file->get(), 18, versions) == versions.size() &&
+         versions[0] != std::byte{2} && versions[1] != std::byte{2};
+}
+
+// The file alone, whatever lies beside it.
+std::string immutable_uri(const fs::path& path) {
+  std::string uri = "file:";
+  for (const char c : path.string()) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/';
+    uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  }
+  return uri + "?immutable=1";
 }
 
 std::string message_of(sqlite3* database, const std::string& path) {
@@ -108,6 +178,7 @@ class Database::Copy {
                     error.message());
       }
     }
+    VIOLET_TRY(check_journal(copy->database().string() + "-journal", path.string() + "-journal"));
     return copy;
   }
   fs::path database() const { return folder_.path() / "results.sqlite"; }
@@ -120,23 +191,35 @@ class Database::Copy {
 
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
   VIOLET_TRY(check_files(path, mode == Mode::kCreate));
-  int flags = SQLITE_OPEN_READONLY;
-  if (mode == Mode::kWrite) flags = SQLITE_OPEN_READWRITE;
-  if (mode == Mode::kCreate) flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  if (mode != Mode::kRead) flags |= SQLITE_OPEN_NOFOLLOW;
   Database database;
   database.path_ = path.string();
-  VIOLET_TRY(database.connect(path, flags));
-  if (mode == Mode::kCreate) return database;
-  const Status trusted = database.distrust();
-  if (trusted) return database;
-  // A journal that its writer left, a log that needs files beside it: who only reads may not touch them.
-  const int code = sqlite3_errcode(database.handle_.get());
-  if (mode != Mode::kRead || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)) {
-    return tl::unexpected<Error>(trusted.error());
+  if (mode == Mode::kCreate || mode == Mode::kWrite) {
+    VIOLET_TRY(check_own(path));
+    VIOLET_TRY(check_journal(path.string() + "-journal", path.string() + "-journal"));
+    VIOLET_TRY(database.connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
+                                          (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0)));
+    if (mode == Mode::kCreate) return database;
+    VIOLET_TRY(database.distrust());
+    return database;
   }
-  VIOLET_TRY(database.read_repaired(path));
+  VIOLET_TRY(database.open_to_read(path, mode == Mode::kReadLive));
   return database;
+}
+
+// With SQLite's locks where nothing can come of them; else the file alone, or with its log or journal a copy.
+Status Database::open_to_read(const fs::path& path, bool live) {
+  if (check_own(path) && (live || is_at_rest(path))) {
+    VIOLET_TRY(connect(path, SQLITE_OPEN_READONLY));
+    const Status trusted = distrust();
+    // On a disk that cannot be written to there is no index of the log.
+    const int code = sqlite3_errcode(handle_.get());
+    if (trusted || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)) return trusted;
+  }
+  if (has_bytes(path.string() + "-wal") || has_bytes(path.string() + "-journal")) {
+    return read_repaired(path);
+  }
+  VIOLET_TRY(connect(immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI));
+  return distrust();
 }
 
 Status Database::connect(const fs::path& path, int flags) {

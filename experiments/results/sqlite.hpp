@@ -2,8 +2,8 @@
 //
 // Threading: one connection, one thread.
 // Invariants: a file that others made is not trusted: it and SQLite's files beside it are regular files, it holds
-// tables and indexes only, and its reading does not take more work than its size explains. A reader changes nothing:
-// what a killed writer left half done is repaired in a copy.
+// tables and indexes only, and its reading does not take more work than its size explains. A reader changes nothing, and
+// makes nothing: a log or a journal whose writer is gone is read in a copy. A writer opens files of this user alone.
 #pragma once
 
 #include <sqlite3.h>
@@ -54,9 +54,10 @@ class Statement {
 
 class Database {
  public:
-  enum class Mode { kCreate, kWrite, kRead };
+  // kReadLive: to read while its writer is at work.
+  enum class Mode { kCreate, kWrite, kRead, kReadLive };
   static Result<Database> open(const std::filesystem::path& path, Mode mode);
-  // It is read from a repaired copy.
+  // It is read from a copy with its log or journal.
   bool repaired() const { return copy_ != nullptr; }
   Status run(const char* sql);
   Result<Statement> prepare(const char* sql);
@@ -73,6 +74,7 @@ class Database {
   class Copy;
 
   Status connect(const std::filesystem::path& path, int flags);
+  Status open_to_read(const std::filesystem::path& path, bool live);
   Status distrust();
   Status read_repaired(const std::filesystem::path& path);
 
