@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "experiments/cli/verbs.hpp"
+#include "engine/base/foreign_json.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/statistics.hpp"
 #include "experiments/results/table.hpp"
@@ -70,8 +71,8 @@ Result<BenchJson> run_bench_guest(const Arm& arm, const char* mode, const std::s
   for (std::size_t got; (got = std::fread(piece, 1, sizeof(piece), pipe.get())) > 0;) {
     text.append(piece, got);
   }
-  const BenchJson json = BenchJson::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object()) {
+  BenchJson json;
+  if (!parse_json(text, arm.name, json) || !json.is_object()) {
     return fail(ErrorKind::kEnvironment, "{} {}, {}: the guest left no report", arm.name, mode,
                 job);
   }

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "engine/base/files.hpp"
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/noise_history.hpp"
+#include "experiments/results/report.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/sqlite.hpp"
 
@@ -149,6 +152,34 @@ TEST_F(ForeignFiles, ALatestThatIsAFolderIsTold) {
   for (const auto& entry : fs::directory_iterator(folder.path())) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".latest")) << entry.path();
   }
+}
+
+// --- Texts and numbers that are meant for something else than reading ---
+
+std::string nested(std::size_t levels) {
+  return std::string(levels, '[') + std::string(levels, ']');
+}
+
+// What prints, copies or compares such a thing calls itself for each level.
+TEST_F(ForeignFiles, JsonOfAHundredThousandLevelsIsAnErrorThatNamesTheFile) {
+  const std::string good = read_whole_file(run / "manifest.json").value();
+  const std::string deep = nested(100'000);
+  for (const char* key : {"version", "seed", "cpus_online", "host"}) {
+    auto json = nlohmann::ordered_json::parse(good);
+    json[key] = "HERE";
+    std::string text = json.dump();
+    text.replace(text.find("\"HERE\""), 6, deep);
+    std::ofstream(run / "manifest.json") << text;
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("nested more than")));
+  }
+  EXPECT_EQ(noise_history(folder.path(), manifest_of_t()).runs, 0u);
+  std::ofstream(run / "manifest.json") << good;
+  // The settings are extra, as above.
+  std::ofstream(run / "resolved.json") << "{\"run\": {\"a\": " << deep << "}}";
+  EXPECT_EQ(error_of(run), "");
+  change_database("DROP TABLE checks; DROP INDEX notes_of_repetition");
+  change_database(("UPDATE cells SET axes = '" + nested(500) + "'").c_str());
+  EXPECT_THAT(error_of(run), HasSubstr("the axes of cell 'strict.net-rx.1' are damaged"));
 }
 
 // --- A writer that died in the midst of a change ---

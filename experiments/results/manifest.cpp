@@ -15,6 +15,8 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/files.hpp"
+#include "engine/base/foreign_json.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace {
@@ -253,8 +255,8 @@ std::string to_json(const Manifest& m) {
 }
 
 Result<Manifest> manifest_from_json(std::string_view text, std::string_view name) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) return fail("{}: not JSON; the file is damaged", name);
+  Json json;
+  VIOLET_TRY(parse_json(text, name, json));
   if (!json.is_object() || !json.contains("schema") || json["schema"] != "violet.manifest") {
     return fail("{}: not a manifest of a run", name);
   }

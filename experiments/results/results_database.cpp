@@ -7,8 +7,10 @@
 #include <optional>
 #include <thread>
 
+#include "engine/base/foreign_json.hpp"
 #include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/results/row_digest.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace {
@@ -100,8 +102,9 @@ std::optional<SettingValue> axis_from(const Json& json) {
 }
 
 Status axes_from(const std::string& text, CellRecord& cell) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return fail("the axes of cell '{}' are damaged", cell.id);
+  Json json;
+  if (!parse_json(text, cell.id, json) || !json.is_object())
+    return fail("the axes of cell '{}' are damaged", cell.id);
   for (const auto& [key, value] : json.items()) {
     auto axis = axis_from(value);
     if (!axis) return fail("the axis '{}' of cell '{}' is damaged", key, cell.id);

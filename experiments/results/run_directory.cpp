@@ -16,8 +16,10 @@
 #include "engine/base/check.hpp"
 #include "engine/base/file_descriptor.hpp"
 #include "engine/base/files.hpp"
+#include "engine/base/foreign_json.hpp"
 #include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/results_database.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;
@@ -315,9 +317,12 @@ static std::map<std::string, std::string> read_run_settings(const fs::path& dire
   std::map<std::string, std::string> settings;
   const auto text = read_whole_file(directory / "resolved.json", kMostResolvedBytes);
   if (!text) return settings;
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object() || !json.contains("run") || !json["run"].is_object()) return settings;
-  for (const auto& [key, value] : json["run"].items()) settings[key] = value.dump();
+  nlohmann::json json;
+  if (!parse_json(*text, "resolved.json", json) || !json.is_object() || !json.contains("run") ||
+      !json["run"].is_object())
+    return settings;
+  for (const auto& [key, value] : json["run"].items())
+    settings[printable(key)] = printable(value.dump());
   return settings;
 }
 
