@@ -3,6 +3,7 @@
 // of each figure, however often it measured: what one guest measures again is not independent.
 #include <fmt/core.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -12,8 +13,8 @@
 #include <optional>
 #include <string_view>
 
-#include "experiments/cli/verbs.hpp"
 #include "engine/base/foreign_json.hpp"
+#include "experiments/cli/verbs.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/statistics.hpp"
 #include "experiments/results/table.hpp"
@@ -88,7 +89,7 @@ std::optional<double> told(const BenchJson& report, const std::string& key) {
   const std::string text = report["guest"].value(key, "");
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0') return {};
+  if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0) return {};
   return value;
 }
 

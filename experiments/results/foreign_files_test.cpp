@@ -182,6 +182,17 @@ TEST_F(ForeignFiles, JsonOfAHundredThousandLevelsIsAnErrorThatNamesTheFile) {
   EXPECT_THAT(error_of(run), HasSubstr("the axes of cell 'strict.net-rx.1' are damaged"));
 }
 
+TEST_F(ForeignFiles, AThresholdThatNoPlanHasIsDamage) {
+  const auto good = nlohmann::ordered_json::parse(read_whole_file(run / "manifest.json").value());
+  for (const char* value : {"-1", "1001", "1e308", "true", "null", "\"5\"", "[5]"}) {
+    auto json = good;
+    json["threshold_percent"] = nlohmann::ordered_json::parse(value);
+    std::ofstream(run / "manifest.json") << json;
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("threshold_percent")))
+        << value;
+  }
+}
+
 // --- A writer that died in the midst of a change ---
 
 // Leaves a journal with what was before, and a database in which some of it is new. The writer's lock goes with it.

@@ -136,6 +136,14 @@ std::uint64_t count_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected a whole number from 0, found {}", what, json.dump()));
 }
 
+// The range of a plan. JSON's own conversion would take true for 1.
+double percentage_from(const Json& json, std::string_view what) {
+  const double value = json.is_number() ? json.get<double>() : -1;
+  if (value >= 0 && value <= 1000) return value;
+  throw std::range_error(
+      fmt::format("{}: expected a number from 0 to 1000, found {}", what, json.dump()));
+}
+
 Manifest manifest_of(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
@@ -159,7 +167,7 @@ Manifest manifest_of(const Json& json) {
   m.ns_per_tick = json.at("ns_per_tick").get<double>();
   m.command_line = json.at("command_line").get<std::string>();
   m.seed = count_from(json.at("seed"), "seed");
-  m.threshold_percent = json.at("threshold_percent").get<double>();
+  m.threshold_percent = percentage_from(json.at("threshold_percent"), "threshold_percent");
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
   if (json.contains("injected") && !json["injected"].is_null()) {
