@@ -193,6 +193,37 @@ TEST_F(ForeignFiles, AThresholdThatNoPlanHasIsDamage) {
   }
 }
 
+// An escape sequence, one of a single character, and a mark that turns what follows.
+TEST_F(ForeignFiles, NoTextOfARunDoesAnythingToAScreen) {
+  change_database(
+      "DROP TABLE checks; DROP INDEX notes_of_repetition; UPDATE metrics SET unit = unit || "
+      "char(27) || ']0;x' || char(7), name = name || char(155) || '31m'; UPDATE cells SET label = "
+      "char(8238) || label, axes = json_object('a' || char(27), char(8238)); INSERT INTO "
+      "notes(at_s, severity, text, cell) VALUES(0, char(27), char(27) || 'c', char(8238))");
+  auto json = nlohmann::ordered_json::parse(read_whole_file(run / "manifest.json").value());
+  json["host"] = "vm\u202e\u001b[31m";
+  json["oversubscribed"] = {"a\u009b"};
+  json["drop_counts"]["b\u001b"] = 1;
+  std::ofstream(run / "manifest.json") << json;
+  std::ofstream(run / "resolved.json") << "{\"run\": {\"a\u202e\": \"\u009b\"}}";
+  const auto read = read_run(run);
+  ASSERT_TRUE(read) << read.error().message;
+  const auto said = report(*read);
+  std::string all;
+  for (const Format format : {Format::kText, Format::kJson, Format::kNdjson, Format::kCsv}) {
+    all += render(*read, said, format);
+  }
+  ASSERT_TRUE(write_results_json(*read, [&](std::string_view piece) -> Status {
+    all += piece;
+    return {};
+  }));
+  for (const auto& [key, value] : read->run_settings) all += key + value;
+  for (const char* bad : {"\x1b", "\u001b", "\\u001b", "\u202e", "\u009b", "\\u0007"}) {
+    EXPECT_EQ(all.find(bad), std::string::npos) << testing::PrintToString(bad);
+  }
+  EXPECT_NE(all.find("op/s?]0;x?"), std::string::npos);
+}
+
 // --- A writer that died in the midst of a change ---
 
 // Leaves a journal with what was before, and a database in which some of it is new. The writer's lock goes with it.

@@ -136,6 +136,21 @@ std::uint64_t count_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected a whole number from 0, found {}", what, json.dump()));
 }
 
+// Its texts go to terminals and pages; its depth is bounded.
+Json without_controls(const Json& json) {
+  if (json.is_string()) return printable_lines(json.get_ref<const std::string&>());
+  if (!json.is_structured()) return json;
+  Json clean = json.is_array() ? Json::array() : Json::object();
+  for (const auto& [key, value] : json.items()) {
+    if (json.is_array()) {
+      clean.push_back(without_controls(value));
+    } else {
+      clean[printable(key)] = without_controls(value);
+    }
+  }
+  return clean;
+}
+
 // The range of a plan. JSON's own conversion would take true for 1.
 double percentage_from(const Json& json, std::string_view what) {
   const double value = json.is_number() ? json.get<double>() : -1;
@@ -273,7 +288,7 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view name
                 name, json.contains("version") ? json["version"].dump() : "missing", kRunSchema);
   }
   try {
-    return manifest_of(json);
+    return manifest_of(without_controls(json));
   } catch (const std::exception& error) {
     return fail("{}: {}", name, error.what());
   }

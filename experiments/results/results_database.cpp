@@ -97,7 +97,7 @@ std::optional<SettingValue> axis_from(const Json& json) {
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
+  if (json.is_string()) return printable(json.get<std::string>());
   return std::nullopt;
 }
 
@@ -108,7 +108,7 @@ Status axes_from(const std::string& text, CellRecord& cell) {
   for (const auto& [key, value] : json.items()) {
     auto axis = axis_from(value);
     if (!axis) return fail("the axis '{}' of cell '{}' is damaged", key, cell.id);
-    cell.axes.emplace_back(key, std::move(*axis));
+    cell.axes.emplace_back(printable(key), std::move(*axis));
   }
   return {};
 }
@@ -434,6 +434,11 @@ Status ResultsDatabase::settle() {
   }
 }
 
+// What goes on from here to terminals, pages and programs: no text of a run can do anything there.
+static std::string clean(const Statement& row, int column) {
+  return printable_lines(row.text(column));
+}
+
 Result<FinishedSet> ResultsDatabase::finished() {
   FinishedSet set;
   VIOLET_TRY(for_each_row(database_, "SELECT cell, repetition FROM repetitions WHERE finished = 1",
@@ -446,11 +451,11 @@ Result<FinishedSet> ResultsDatabase::finished() {
 
 Status ResultsDatabase::read_cells(RunData& run) {
   return for_each_row(database_, "SELECT id, label, axes FROM cells ORDER BY position",
-                      [&](const Statement& row) {
-                        CellData data{{row.text(0), row.text(1), {}}, {}};
-                        const Status status = axes_from(row.text(2), data.cell);
+                      [&](const Statement& row) -> Status {
+                        CellData data{{clean(row, 0), clean(row, 1), {}}, {}};
+                        VIOLET_TRY(axes_from(row.text(2), data.cell));
                         run.cells.push_back(std::move(data));
-                        return status;
+                        return {};
                       });
 }
 
@@ -460,7 +465,7 @@ Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& 
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = by_id.find(row.integer(0));
     if (at == by_id.end()) return {};
-    Metric metric{row.text(1), row.text(2), {}, row.text(4), better_from(row.text(5))};
+    Metric metric{clean(row, 1), clean(row, 2), {}, clean(row, 4), better_from(row.text(5))};
     if (!row.is_null(3)) metric.value = row.real(3);
     at->second->metrics.push_back(std::move(metric));
     return {};
@@ -480,7 +485,7 @@ Result<StoredHistogram> ResultsDatabase::read_histogram(const Statement& row) co
       static_cast<std::uint64_t>(row.integer(5)), number(6), number(12), row.real(13), {}};
   for (std::size_t i = 0; i < kPercentiles.size(); ++i)
     numbers.percentiles[i] = number(7 + static_cast<int>(i));
-  return StoredHistogram(row.text(4), numbers);
+  return StoredHistogram(clean(row, 4), numbers);
 }
 
 Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*>& by_id) {
@@ -497,7 +502,7 @@ Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*
                   at->second->repetition, at->second->cell, histogram.error().message);
     }
     at->second->histograms.push_back(
-        {row.text(1), row.text(2), std::move(*histogram), better_from(row.text(3))});
+        {clean(row, 1), clean(row, 2), std::move(*histogram), better_from(row.text(3))});
     return {};
   });
 }
@@ -507,9 +512,9 @@ Status ResultsDatabase::read_notes(RunData& run, std::map<std::int64_t, Repetiti
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = row.is_null(4) ? by_id.end() : by_id.find(row.integer(4));
     if (at != by_id.end()) {
-      at->second->warnings.push_back(row.text(2));
+      at->second->warnings.push_back(clean(row, 2));
     } else {
-      run.notes.push_back({row.real(0), row.text(1), row.text(2), row.text(3)});
+      run.notes.push_back({row.real(0), clean(row, 1), clean(row, 2), clean(row, 3)});
     }
     return {};
   });
@@ -523,15 +528,16 @@ Status ResultsDatabase::read_repetitions(RunData& run) {
       "SELECT id, cell, repetition, finished, start_s, duration_s FROM repetitions ORDER BY cell, "
       "repetition";
   VIOLET_TRY(for_each_row(database_, sql, [&](const Statement& row) -> Status {
-    const auto at = cells.find(row.text(1));
-    if (at == cells.end()) return fail("a repetition of '{}', which is no cell", row.text(1));
+    const std::string cell = clean(row, 1);
+    const auto at = cells.find(cell);
+    if (at == cells.end()) return fail("a repetition of '{}', which is no cell", cell);
     const auto number = static_cast<std::uint32_t>(row.integer(2));
     if (row.integer(3) == 0) {
-      run.unfinished.emplace_back(row.text(1), number);
+      run.unfinished.emplace_back(cell, number);
       return {};
     }
     RepetitionRecord record;
-    record.cell = row.text(1);
+    record.cell = cell;
     record.repetition = number;
     record.start_s = row.real(4);
     record.duration_s = row.real(5);

@@ -35,6 +35,12 @@ char32_t next_code_point(std::string_view& text) {
 
 bool between(char32_t code, char32_t low, char32_t high) { return low <= code && code <= high; }
 
+// Line ends and the marks that make a screen show text in another order than it has.
+bool turns_text(char32_t code) {
+  return between(code, 0x2028, 0x202e) || between(code, 0x2066, 0x2069) ||
+         between(code, 0x200e, 0x200f) || code == 0x61c;
+}
+
 // The blocks that terminals draw two columns wide, and the combining marks that take none.
 std::size_t width_of(char32_t code) {
   if (between(code, 0x300, 0x36f) || between(code, 0x200b, 0x200f) ||
@@ -72,7 +78,7 @@ Shown show(const Item& item, const Scale& scale, std::string_view unit) {
   const bool own = scale.factor == 0 || !q.unit.empty();
   const Scale mine = own ? scale_of(*q.value, q.unit.empty() ? unit : q.unit) : scale;
   std::string text = three_digits(*q.value / mine.factor);
-  if (own && !mine.unit.empty()) text += " " + mine.unit;
+  if (own && !mine.unit.empty()) text += " " + printable(mine.unit);
   return {text + spread_of(q, mine.factor), q.tone, true};
 }
 
@@ -108,7 +114,7 @@ TextColumn lay_out(const Table& table, std::size_t index) {
   const Scale scale = common_scale(values, column.unit);
   TextColumn out{head_lines(column), numbers, column.is_key, 0, {}};
   if (!values.empty() && !scale.unit.empty()) {
-    const std::string unit = fmt::format("[{}]", scale.unit);
+    const std::string unit = fmt::format("[{}]", printable(scale.unit));
     if (column.head.empty()) {
       out.head.back() += " " + unit;
     } else {
@@ -299,11 +305,14 @@ std::string first_columns(std::string_view utf8, std::size_t columns) {
 }
 
 std::string printable(std::string_view text) {
+  const auto is_plain = [](char c) { return ' ' <= c && c <= '~'; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return std::string(text);
   std::string out;
   while (!text.empty()) {
     const std::string_view before = text;
     const char32_t code = next_code_point(text);
-    const bool control = code < 0x20 || between(code, 0x7f, 0x9f) || code == U'\uFFFD';
+    const bool control =
+        code < 0x20 || between(code, 0x7f, 0x9f) || code == U'\uFFFD' || turns_text(code);
     out += control ? std::string_view("?") : before.substr(0, before.size() - text.size());
   }
   return out;
@@ -344,7 +353,7 @@ std::string three_digits(double value) {
 std::string with_unit(double value, std::string_view unit) {
   const Scale scale = scale_of(value, unit);
   const std::string number = three_digits(value / scale.factor);
-  return scale.unit.empty() ? number : fmt::format("{} {}", number, scale.unit);
+  return scale.unit.empty() ? number : fmt::format("{} {}", number, printable(scale.unit));
 }
 
 std::string render_text(const Table& table, const TextStyle& style) {
