@@ -224,6 +224,40 @@ TEST_F(ForeignFiles, NoTextOfARunDoesAnythingToAScreen) {
   EXPECT_NE(all.find("op/s?]0;x?"), std::string::npos);
 }
 
+// --- Small files that would take long ---
+
+TEST_F(ForeignFiles, RowsThatTheSizeDoesNotExplainAreNotRead) {
+  auto database = Database::open(run / "results.sqlite", Database::Mode::kRead);
+  ASSERT_TRUE(database);
+  auto many = database->prepare(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT hex(zeroblob(500)) "
+      "FROM n");
+  ASSERT_TRUE(many);
+  std::size_t rows = 0;
+  Result<bool> stepped = true;
+  while (stepped && rows < 1'000'000) {
+    stepped = many->step();
+    ++rows;
+  }
+  ASSERT_FALSE(stepped);
+  EXPECT_THAT(stepped.error().message,
+              AllOf(HasSubstr("results.sqlite"), HasSubstr("than its size explains")));
+  EXPECT_LT(rows, 10'000u);
+  EXPECT_GT(rows, 1'000u);
+}
+
+TEST_F(ForeignFiles, MoreMetricsAndLongerNamesThanAnyRunHasAreNotRead) {
+  change_database(
+      "DROP TABLE checks; DROP INDEX notes_of_repetition; WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+      "ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO metrics SELECT 1, 'm' || i, '1', 1.0, "
+      "NULL, 'neither' FROM n");
+  EXPECT_THAT(error_of(run), HasSubstr("more than 4096 metrics of a repetition"));
+  change_database("DELETE FROM metrics; UPDATE cells SET label = hex(zeroblob(50000))");
+  EXPECT_THAT(error_of(run), HasSubstr("a name of 100000 bytes"));
+  change_database("UPDATE cells SET label = hex(zeroblob(10000000))");
+  EXPECT_THAT(error_of(run), HasSubstr("results.sqlite"));
+}
+
 // --- A writer that died in the midst of a change ---
 
 // Leaves a journal with what was before, and a database in which some of it is new. The writer's lock goes with it.

@@ -51,6 +51,10 @@ CREATE TABLE checks(
   PRIMARY KEY(subject, id)) WITHOUT ROWID;
 )sql";
 
+// Beyond what any run has: a report of more would take minutes.
+constexpr std::size_t kMostStoredCells = 100'000, kMostStoredMetrics = 4096,
+                      kLongestStoredName = 64 << 10;
+
 constexpr const char* kCells = "cells";  // All of them; id 0.
 constexpr const char* kRepetition =
     "repetition";                      // One that is finished, with its metrics and so on.
@@ -439,6 +443,12 @@ static std::string clean(const Statement& row, int column) {
   return printable_lines(row.text(column));
 }
 
+static Status check_length(const Statement& row, int column) {
+  const std::size_t bytes = row.text(column).size();
+  if (bytes <= kLongestStoredName) return {};
+  return fail("a name of {} bytes: not a run's results", bytes);
+}
+
 Result<FinishedSet> ResultsDatabase::finished() {
   FinishedSet set;
   VIOLET_TRY(for_each_row(database_, "SELECT cell, repetition FROM repetitions WHERE finished = 1",
@@ -452,6 +462,11 @@ Result<FinishedSet> ResultsDatabase::finished() {
 Status ResultsDatabase::read_cells(RunData& run) {
   return for_each_row(database_, "SELECT id, label, axes FROM cells ORDER BY position",
                       [&](const Statement& row) -> Status {
+                        if (run.cells.size() == kMostStoredCells) {
+                          return fail("more than {} cells: not a run's results", kMostStoredCells);
+                        }
+                        VIOLET_TRY(check_length(row, 0));
+                        VIOLET_TRY(check_length(row, 1));
                         CellData data{{clean(row, 0), clean(row, 1), {}}, {}};
                         VIOLET_TRY(axes_from(row.text(2), data.cell));
                         run.cells.push_back(std::move(data));
@@ -465,6 +480,11 @@ Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& 
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = by_id.find(row.integer(0));
     if (at == by_id.end()) return {};
+    if (at->second->metrics.size() == kMostStoredMetrics) {
+      return fail("more than {} metrics of a repetition: not a run's results", kMostStoredMetrics);
+    }
+    VIOLET_TRY(check_length(row, 1));
+    VIOLET_TRY(check_length(row, 2));
     Metric metric{clean(row, 1), clean(row, 2), {}, clean(row, 4), better_from(row.text(5))};
     if (!row.is_null(3)) metric.value = row.real(3);
     at->second->metrics.push_back(std::move(metric));

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cerrno>
@@ -17,13 +18,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kLongestValue = 256 << 20;
+constexpr int kLongestValue = 4 << 20;
 // A file can be longer than the disk that its copy would fill.
 constexpr std::uintmax_t kMostCopiedBytes = std::uintmax_t{1} << 30;
 // Of SQLite's virtual machine: what reading takes at the most, with room to spare.
 constexpr int kStepsPerLook = 1'000'000;
-constexpr std::uint64_t kSteps = 500'000'000;
+constexpr std::uint64_t kSteps = 100'000'000;
 constexpr std::uint64_t kStepsPerByte = 100;
+// Rows and texts are read three times at the most: of each byte of a file, what can be explained. Pages that are counted
+// several times, by a tree whose branches meet, say more.
+constexpr std::uint64_t kRowCost = 64;
+constexpr std::uint64_t kAlwaysRead = std::uint64_t{1} << 20;
+constexpr std::uint64_t kReadPerByte = 10;
+// A hole explains nothing; a disk that packs has fewer bytes than the file.
+constexpr std::uint64_t kBelieved = std::uint64_t{16} << 20;
+constexpr std::uint64_t kPacked = 8;
 
 // The database and the files that SQLite has beside it.
 constexpr std::array kParts = {"", "-journal", "-wal", "-shm"};
@@ -82,6 +91,17 @@ bool has_bytes(const fs::path& path) {
   return !error && bytes > 0;
 }
 
+std::uint64_t bytes_that_explain(const fs::path& path) {
+  std::uint64_t bytes = 0, allocated = 0;
+  for (const char* end : {"", "-wal"}) {
+    struct stat about {};
+    if (::stat((path.string() + end).c_str(), &about) != 0) continue;
+    bytes += static_cast<std::uint64_t>(about.st_size);
+    allocated += static_cast<std::uint64_t>(about.st_blocks) * 512;
+  }
+  return std::min(bytes, kBelieved + kPacked * allocated);
+}
+
 // Whether nothing would be made beside the database when it is read.
 bool is_at_rest(const fs::path& path) {
   std::error_code error;
@@ -137,9 +157,23 @@ Statement& Statement::bind_null(int at) {
 
 Result<bool> Statement::step() {
   const int status = sqlite3_step(handle_.get());
-  if (status == SQLITE_ROW) return true;
+  if (status == SQLITE_ROW) return account();
   if (status == SQLITE_DONE) return false;
   return fail("{}", message_of(database_, path_));
+}
+
+Result<bool> Statement::account() {
+  if (left_ == nullptr) return true;
+  std::uint64_t cost = kRowCost;
+  for (int column = 0; column < columns(); ++column) {
+    const bool has_bytes = type(column) == SQLITE_TEXT || type(column) == SQLITE_BLOB;
+    if (has_bytes) cost += static_cast<std::uint64_t>(sqlite3_column_bytes(handle_.get(), column));
+  }
+  if (cost > *left_) {
+    return fail("{}: says more than its size explains: not a run's results", path_);
+  }
+  *left_ -= cost;
+  return true;
 }
 
 Status Statement::run() {
@@ -203,6 +237,10 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
     return database;
   }
   VIOLET_TRY(database.open_to_read(path, mode == Mode::kReadLive));
+  if (mode == Mode::kRead) {
+    database.left_ =
+        std::make_unique<std::uint64_t>(kAlwaysRead + kReadPerByte * bytes_that_explain(path));
+  }
   return database;
 }
 
@@ -250,9 +288,7 @@ Status Database::distrust() {
     sqlite3_db_config(handle, off, 0, nullptr);
   }
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
-  std::error_code error;
-  const std::uintmax_t bytes = fs::file_size(path_, error);
-  steps_ = std::make_unique<std::uint64_t>((kSteps + kStepsPerByte * (error ? 0 : bytes)) /
+  steps_ = std::make_unique<std::uint64_t>((kSteps + kStepsPerByte * bytes_that_explain(path_)) /
                                            kStepsPerLook);
   sqlite3_progress_handler(
       handle, kStepsPerLook,
@@ -282,6 +318,7 @@ Result<Statement> Database::prepare(const char* sql) {
   statement.handle_.reset(handle);
   statement.database_ = handle_.get();
   statement.path_ = path_;
+  statement.left_ = left_.get();
   return statement;
 }
 

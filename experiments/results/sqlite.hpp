@@ -48,7 +48,10 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+  Result<bool> account();
+
   sqlite3* database_ = nullptr;
+  std::uint64_t* left_ = nullptr;  // As the database's.
   std::string path_;
 };
 
@@ -80,6 +83,7 @@ class Database {
 
   std::shared_ptr<const Copy> copy_;      // Outlives the connection to it.
   std::unique_ptr<std::uint64_t> steps_;  // Left to its reading, in kStepsPerLook.
+  std::unique_ptr<std::uint64_t> left_;   // Of rows and texts that may be read; nothing: any.
   std::unique_ptr<sqlite3, Close> handle_;
   std::string path_;
 };
