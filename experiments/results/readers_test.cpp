@@ -133,6 +133,21 @@ TEST(ReadersBeforeAResume, OnlyATransactionIsInTheWayAndIsNamed) {
   expect_whole(run, 2);
 }
 
+// Whoever may read a file may hold its lock.
+TEST(ReadersBeforeAResume, NobodyElseCanHoldTheLock) {
+  const TestFolder folder;
+  const auto mode_of = [](const fs::path& lock) { return fs::status(lock).permissions(); };
+  fs::path lock;
+  {
+    const RunWriter writer = begun_run(folder.path());
+    lock = writer.directory() / "lock";
+    EXPECT_EQ(mode_of(lock), fs::perms::owner_read | fs::perms::owner_write);
+  }
+  fs::permissions(lock, fs::perms::others_read, fs::perm_options::add);  // As older programs did.
+  EXPECT_TRUE(RunWriter::resume(lock.parent_path(), "0badcafe"));
+  EXPECT_EQ(mode_of(lock), fs::perms::owner_read | fs::perms::owner_write);
+}
+
 // --- A folder from elsewhere ---
 
 // Whatever lies there, byte for byte.

@@ -29,6 +29,10 @@ namespace {
 Result<FileDescriptor> lock(const fs::path& directory) {
   const fs::path path = directory / "lock";
   VIOLET_TRY(FileDescriptor fd, open_own_file(path, O_RDWR | O_CREAT));
+  // Whoever may open it could hold it, and nobody could resume the run.
+  if (::fchmod(fd.get(), 0600) != 0) {
+    return fail("{}: cannot be made the writer's alone: {}", path.string(), std::strerror(errno));
+  }
   // A reader that asks whether somebody writes holds it for a moment.
   for (int tries = 0; tries < 20; ++tries) {
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
@@ -326,21 +330,33 @@ static std::map<std::string, std::string> read_run_settings(const fs::path& dire
   return settings;
 }
 
-static bool has_live_writer(const fs::path& directory) {
-  const auto held = open_regular_file(directory / "lock", Links::kRefused);
-  return held && ::flock(held->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+enum class Writer { kGone, kAtWork, kUnknown };
+
+// Other users may not ask.
+static Writer writer_of(const fs::path& directory) {
+  const auto lock = open_regular_file(directory / "lock", Links::kRefused);
+  if (!lock) {
+    return ::access((directory / "lock").c_str(), R_OK) != 0 && errno == EACCES ? Writer::kUnknown
+                                                                                : Writer::kGone;
+  }
+  const bool held = ::flock(lock->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  return held ? Writer::kAtWork : Writer::kGone;
 }
 
 // Why results had to be copied to be read. Of a run that goes on others may see the database and not the files that its
 // writer has open beside it. Nothing is amiss with one that ended while somebody read it, and so has its log still.
-static std::optional<std::string> why_copied(const RunData& run, bool live) {
-  if (live) {
+static std::optional<std::string> why_copied(const RunData& run, Writer writer) {
+  if (writer == Writer::kAtWork) {
     return "the run goes on, and its files may not be opened beside the writer: this is a copy of "
            "results.sqlite as it was a moment ago";
   }
   std::error_code error;
   const bool changing = fs::exists(run.directory / "results.sqlite-journal", error);
   if (!changing && run.manifest.outcome != "running") return std::nullopt;
+  if (writer == Writer::kUnknown) {
+    return "this is a copy of results.sqlite as it was a moment ago: the run of another user goes "
+           "on, or was left in the midst of a change";
+  }
   return "results.sqlite was left in the midst of a change by a writer that died; this is a "
          "repaired copy of it, and --resume repairs the run";
 }
@@ -355,12 +371,12 @@ Result<RunData> read_run(const fs::path& given) {
   VIOLET_TRY(run.manifest, read_manifest(run.directory));
   run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
-  const bool live = has_live_writer(run.directory);
-  auto database = ResultsDatabase::open(database_path,
-                                        live ? Database::Mode::kReadLive : Database::Mode::kRead);
+  const Writer writer = writer_of(run.directory);
+  auto database = ResultsDatabase::open(
+      database_path, writer == Writer::kAtWork ? Database::Mode::kReadLive : Database::Mode::kRead);
   if (!database) return tl::unexpected(why_unreadable(database.error(), run.directory));
   const Status status = database->read(run);
-  if (const auto why = why_copied(run, live); why && database->repaired()) {
+  if (const auto why = why_copied(run, writer); why && database->repaired()) {
     run.notes.push_back({0, "warning", *why, {}});
   }
   if (status) return run;
