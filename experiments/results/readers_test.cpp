@@ -133,6 +133,18 @@ TEST(ReadersBeforeAResume, OnlyATransactionIsInTheWayAndIsNamed) {
   expect_whole(run, 2);
 }
 
+// Then SQLite opens in place nothing that lies there.
+TEST(ReadersBeforeAResume, ARunWhoseFolderAnybodyMayWriteToIsARun) {
+  const TestFolder folder;
+  const mode_t before = ::umask(0);
+  RunWriter writer = begun_run(folder.path());
+  ::umask(before);
+  measure(writer, 0);
+  ASSERT_TRUE(read_run(writer.directory()));
+  ASSERT_TRUE(writer.close("finished"));
+  expect_whole(writer.directory(), 1);
+}
+
 // Whoever may read a file may hold its lock.
 TEST(ReadersBeforeAResume, NobodyElseCanHoldTheLock) {
   const TestFolder folder;

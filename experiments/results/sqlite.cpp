@@ -228,7 +228,9 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
   Database database;
   database.path_ = path.string();
   if (mode == Mode::kCreate || mode == Mode::kWrite) {
-    VIOLET_TRY(check_own(path));
+    if (mode == Mode::kWrite) {
+      VIOLET_TRY(check_own(path));
+    }
     VIOLET_TRY(check_journal(path.string() + "-journal", path.string() + "-journal"));
     VIOLET_TRY(database.connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
                                           (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0)));
