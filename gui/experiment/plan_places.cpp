@@ -108,7 +108,8 @@ bool writeText(const QString& path, const QString& text, QString& error) {
     return false;
   }
   QSaveFile file(path);
-  if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) {
+  if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.flush() &&
+      file.commit()) {
     return true;
   }
   error = QStringLiteral("%1: cannot be written: %2").arg(path, file.errorString());
