@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -20,10 +19,6 @@ namespace violet::datasets {
 namespace {
 
 constexpr std::array<unsigned char, 4> kZstdMagic = {0x28, 0xb5, 0x2f, 0xfd};
-
-struct FileCloser {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
 
 struct ContextFreer {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
@@ -104,12 +99,7 @@ Status zstd_file(const std::string& from, const std::string& to, int level) {
   const auto size =
       ZSTD_compress2(context.get(), packed.data(), packed.size(), bytes.data(), bytes.size());
   if (ZSTD_isError(size)) return fail("{}: zstd: {}", from, ZSTD_getErrorName(size));
-  std::unique_ptr<std::FILE, FileCloser> file(std::fopen(to.c_str(), "wb"));
-  if (!file) return fail("{}: {}", to, std::strerror(errno));
-  if (std::fwrite(packed.data(), 1, size, file.get()) != size || std::fflush(file.get()) != 0) {
-    return fail("{}: cannot write: {}", to, std::strerror(errno));
-  }
-  return {};
+  return replace_file(to, std::string_view(packed.data(), size));
 }
 
 }  // namespace violet::datasets

@@ -288,6 +288,22 @@ TEST_F(Import, ProgressMayStopIt) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path("out")));
 }
 
+// In a folder of somebody else the names that are written to may be links.
+TEST_F(Import, NothingIsWrittenThroughALink) {
+  namespace fs = std::filesystem;
+  const auto precious = dir_.path("precious");
+  write_file(precious, "kept");
+  write_file(dir_.path("in.log"), read_file(golden("strict.log").string()));
+  fs::create_directories(dir_.path("out"));
+  for (const char* name :
+       {"in.import.json", "in.import.json.next", "in.vtrace", "in.vtrace.partial"}) {
+    fs::remove(dir_.path("out") + "/" + name);
+    fs::create_symlink(precious, dir_.path("out") + "/" + name);
+    EXPECT_TRUE(import_trace(dir_.path("in.log"), dir_.path("out"), {}, {})) << name;
+    EXPECT_EQ(read_file(precious), "kept") << name;
+  }
+}
+
 TEST_F(Import, ReportIsJsonBesideTheTrace) {
   records(read_file(golden("strict.log").string()));
   const auto json = nlohmann::json::parse(read_file(dir_.path("out/in.import.json")));

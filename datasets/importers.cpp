@@ -8,6 +8,7 @@
 
 #include "datasets/line_source.hpp"
 #include "datasets/trace_reader.hpp"
+#include "engine/base/files.hpp"
 
 namespace violet::datasets {
 
@@ -85,14 +86,6 @@ Result<const Importer*> importer_by_content(const std::string& path) {
               lines.size(), printable(lines.front(), 60), known_importers());
 }
 
-Status write_text(const std::string& path, const std::string& text) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return fail("{}: cannot write", path);
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) != 0 || !written) return fail("{}: cannot write", path);
-  return {};
-}
-
 // The reader's own checks on what was just written: an importer's mistake must not pass for a trace.
 Status check_result(const std::string& path) {
   VIOLET_TRY(const auto trace, open_trace(path));
@@ -141,7 +134,7 @@ Result<ImportReport> import_trace(const std::string& path, const std::string& ou
     return fail("importer {} made a wrong trace, which is a bug: {}", report.importer,
                 ok.error().message);
   }
-  VIOLET_TRY(write_text(stem + ".import.json", report_json(report)));
+  VIOLET_TRY(replace_file(stem + ".import.json", report_json(report)));
   return report;
 }
 

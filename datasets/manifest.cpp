@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/sha256.hpp"
+#include "engine/base/foreign_json.hpp"
 
 namespace violet::datasets {
 namespace {
@@ -24,8 +25,8 @@ Result<Json> read_manifest(const std::string& dir) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorKind::kUsage, "{}: cannot read", path);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  auto json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) return fail("{}: not JSON", path);
+  Json json;
+  VIOLET_TRY(parse_json(text, path, json));
   if (!json.is_object() || !json.contains("datasets") || !json["datasets"].is_array()) {
     return fail("{}: no list `datasets`", path);
   }
@@ -100,7 +101,8 @@ Json& entry_of(Json& manifest, const std::string& name) {
 
 void renew_entry(Json& entry, const Trace& trace, const std::string& file, const ByteMap& packed) {
   const auto& header = trace.header();
-  const auto metadata = Json::parse(trace.metadata_json(), nullptr, false);
+  Json metadata;
+  if (!parse_json(trace.metadata_json(), file, metadata)) metadata = Json::object();
   entry["file"] = file;
   entry["mode"] = to_string(header.mode);
   entry["bytes"] = packed.bytes().size();

@@ -1,11 +1,15 @@
 #include "datasets/trace_writer.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+
+#include "engine/base/file_descriptor.hpp"
 
 namespace violet::datasets {
 namespace {
@@ -22,8 +26,12 @@ void append_bytes(std::string& to, const T* data, std::size_t count) {
 Result<TraceWriter> TraceWriter::create(const std::string& path) {
   TraceWriter writer;
   writer.path_ = path;
-  writer.file_.reset(std::fopen(partial(path).c_str(), "wb"));
+  ::unlink(partial(path).c_str());  // What a killed import left, or a trap.
+  FileDescriptor file(
+      ::open(partial(path).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (file.valid()) writer.file_.reset(::fdopen(file.get(), "wb"));
   if (!writer.file_) return fail("{}: cannot write: {}", partial(path), std::strerror(errno));
+  static_cast<void>(file.release());
   writer.block_.reserve(kRecordsPerBlock);
   const TraceHeader placeholder{};
   VIOLET_TRY(writer.write(&placeholder, sizeof placeholder));

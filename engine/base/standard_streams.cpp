@@ -15,6 +15,7 @@ void secure_standard_streams() {
     static_cast<void>(!::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
   }
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void restore_sigpipe() { ::signal(SIGPIPE, SIG_DFL); }

@@ -11,8 +11,8 @@
 namespace violet {
 
 // A descriptor from 0 to 2 that is closed would be given to the next file or pipe, and what is printed would go in
-// there. It gets /dev/null, opened so that printing still fails and can be noticed. SIGPIPE is ignored: a reader that
-// went away is an error of the write.
+// there. It gets /dev/null, opened so that printing still fails and can be noticed. SIGPIPE and SIGXFSZ are ignored:
+// a reader that went away and a file that may not grow are errors of the write.
 void secure_standard_streams();
 // Before another program takes over this process.
 void restore_sigpipe();

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 namespace violet {
 namespace {
@@ -71,6 +73,21 @@ TEST(StandardStreams, AMessageThatCannotBeToldChangesNothing) {
               return 7;
             }),
             7);
+}
+
+// ulimit -f
+TEST(StandardStreams, AFileThatMayNotGrowIsAnErrorOfTheWrite) {
+  EXPECT_EQ(exit_code_of([] {
+              secure_standard_streams();
+              const rlimit most{4096, 4096};
+              ::setrlimit(RLIMIT_FSIZE, &most);
+              std::FILE* file = std::tmpfile();
+              const std::array<char, 8192> bytes{};
+              const bool first = ::write(::fileno(file), bytes.data(), bytes.size()) == 4096;
+              const bool more = ::write(::fileno(file), bytes.data(), bytes.size()) >= 0;
+              return first && !more && errno == EFBIG ? 0 : 1;
+            }),
+            0);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +19,7 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/base/foreign_json.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
 #include "experiments/results/progress.hpp"
@@ -131,8 +133,8 @@ Result<BenchJson> run_bench_guest(const Arm& arm, const char* mode, const std::s
   add("--timeout", std::to_string(kBenchTimeoutS + 10 * flags.seconds));
   if (!flags.kernel.empty()) add("--kernel", flags.kernel);
   VIOLET_TRY(const auto text, output_of(arguments, interruption));
-  const BenchJson json = BenchJson::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object()) {
+  BenchJson json;
+  if (!parse_json(text, arm.name, json) || !json.is_object()) {
     return fail(ErrorKind::kEnvironment, "{} {}, {}: the guest left no report", arm.name, mode,
                 job);
   }
@@ -148,7 +150,7 @@ std::optional<double> told(const BenchJson& report, const std::string& key) {
   const std::string text = report["guest"].value(key, "");
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0') return {};
+  if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0) return {};
   return value;
 }
 

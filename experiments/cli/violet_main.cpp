@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <exception>
@@ -58,6 +59,18 @@ struct Flags {
 
 const std::vector<std::string> kFormats = {"text", "json", "ndjson", "csv"};
 const std::vector<std::string> kProgress = {"auto", "always", "never", "json"};
+
+// CLI11's own NonNegativeNumber takes "nan" and "inf": no comparison is true of the one, all are of the other.
+CLI::Validator percentage() {
+  const auto check = [](const std::string& text) -> std::string {
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && rest == end && value >= 0 && value <= 1e6) return {};
+    return fmt::format("'{}' is not per cent: a number from 0 to 1000000", text);
+  };
+  return CLI::Validator(check, "NUMBER");
+}
 
 // What is not in `names` never reaches `format`.
 void add_format(CLI::App& verb, results::Format& format,
@@ -145,13 +158,14 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   add_list(*verb, "--ignore-axis", compare.ignored_axes, "match cells that differ in it")
       .delimiter(',');
   verb->add_option("--threshold", compare.threshold_percent,
-                   "per cent; worse by more is exit code 3 (default: the plan's)");
+                   "per cent; worse by more is exit code 3 (default: the plan's)")
+      ->check(percentage());
   verb->add_option("--margin", compare.margin_percent,
                    "per cent; within it cells are equivalent (default: the threshold)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(percentage());
   verb->add_option("--noise", compare.noise_percent,
                    "per cent that equal runs may differ by (default: from runs here)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(percentage());
   add_format(*verb, compare.format);
   verb->footer(
       "Examples\n"

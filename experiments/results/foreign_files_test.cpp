@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "engine/base/files.hpp"
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/noise_history.hpp"
+#include "experiments/results/report.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/sqlite.hpp"
 
@@ -149,6 +152,110 @@ TEST_F(ForeignFiles, ALatestThatIsAFolderIsTold) {
   for (const auto& entry : fs::directory_iterator(folder.path())) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".latest")) << entry.path();
   }
+}
+
+// --- Texts and numbers that are meant for something else than reading ---
+
+std::string nested(std::size_t levels) {
+  return std::string(levels, '[') + std::string(levels, ']');
+}
+
+// What prints, copies or compares such a thing calls itself for each level.
+TEST_F(ForeignFiles, JsonOfAHundredThousandLevelsIsAnErrorThatNamesTheFile) {
+  const std::string good = read_whole_file(run / "manifest.json").value();
+  const std::string deep = nested(100'000);
+  for (const char* key : {"version", "seed", "cpus_online", "host"}) {
+    auto json = nlohmann::ordered_json::parse(good);
+    json[key] = "HERE";
+    std::string text = json.dump();
+    text.replace(text.find("\"HERE\""), 6, deep);
+    std::ofstream(run / "manifest.json") << text;
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("nested more than")));
+  }
+  EXPECT_EQ(noise_history(folder.path(), manifest_of_t()).runs, 0u);
+  std::ofstream(run / "manifest.json") << good;
+  // The settings are extra, as above.
+  std::ofstream(run / "resolved.json") << "{\"run\": {\"a\": " << deep << "}}";
+  EXPECT_EQ(error_of(run), "");
+  change_database("DROP TABLE checks; DROP INDEX notes_of_repetition");
+  change_database(("UPDATE cells SET axes = '" + nested(500) + "'").c_str());
+  EXPECT_THAT(error_of(run), HasSubstr("the axes of cell 'strict.net-rx.1' are damaged"));
+}
+
+TEST_F(ForeignFiles, AThresholdThatNoPlanHasIsDamage) {
+  const auto good = nlohmann::ordered_json::parse(read_whole_file(run / "manifest.json").value());
+  for (const char* value : {"-1", "1001", "1e308", "true", "null", "\"5\"", "[5]"}) {
+    auto json = good;
+    json["threshold_percent"] = nlohmann::ordered_json::parse(value);
+    std::ofstream(run / "manifest.json") << json;
+    EXPECT_THAT(error_of(run), AllOf(HasSubstr("manifest.json"), HasSubstr("threshold_percent")))
+        << value;
+  }
+}
+
+// An escape sequence, one of a single character, and a mark that turns what follows.
+TEST_F(ForeignFiles, NoTextOfARunDoesAnythingToAScreen) {
+  change_database(
+      "DROP TABLE checks; DROP INDEX notes_of_repetition; UPDATE metrics SET unit = unit || "
+      "char(27) || ']0;x' || char(7), name = name || char(155) || '31m'; UPDATE cells SET label = "
+      "char(8238) || label, axes = json_object('a' || char(27), char(8238)); INSERT INTO "
+      "notes(at_s, severity, text, cell) VALUES(0, char(27), char(27) || 'c', char(8238))");
+  auto json = nlohmann::ordered_json::parse(read_whole_file(run / "manifest.json").value());
+  json["host"] = "vm\u202e\u001b[31m";
+  json["oversubscribed"] = {"a\u009b"};
+  json["drop_counts"]["b\u001b"] = 1;
+  std::ofstream(run / "manifest.json") << json;
+  std::ofstream(run / "resolved.json") << "{\"run\": {\"a\u202e\": \"\u009b\"}}";
+  const auto read = read_run(run);
+  ASSERT_TRUE(read) << read.error().message;
+  const auto said = report(*read);
+  std::string all;
+  for (const Format format : {Format::kText, Format::kJson, Format::kNdjson, Format::kCsv}) {
+    all += render(*read, said, format);
+  }
+  ASSERT_TRUE(write_results_json(*read, [&](std::string_view piece) -> Status {
+    all += piece;
+    return {};
+  }));
+  for (const auto& [key, value] : read->run_settings) all += key + value;
+  for (const char* bad : {"\x1b", "\u001b", "\\u001b", "\u202e", "\u009b", "\\u0007"}) {
+    EXPECT_EQ(all.find(bad), std::string::npos) << testing::PrintToString(bad);
+  }
+  EXPECT_NE(all.find("op/s?]0;x?"), std::string::npos);
+}
+
+// --- Small files that would take long ---
+
+TEST_F(ForeignFiles, RowsThatTheSizeDoesNotExplainAreNotRead) {
+  auto database = Database::open(run / "results.sqlite", Database::Mode::kRead);
+  ASSERT_TRUE(database);
+  auto many = database->prepare(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT hex(zeroblob(500)) "
+      "FROM n");
+  ASSERT_TRUE(many);
+  std::size_t rows = 0;
+  Result<bool> stepped = true;
+  while (stepped && rows < 1'000'000) {
+    stepped = many->step();
+    ++rows;
+  }
+  ASSERT_FALSE(stepped);
+  EXPECT_THAT(stepped.error().message,
+              AllOf(HasSubstr("results.sqlite"), HasSubstr("than its size explains")));
+  EXPECT_LT(rows, 10'000u);
+  EXPECT_GT(rows, 1'000u);
+}
+
+TEST_F(ForeignFiles, MoreMetricsAndLongerNamesThanAnyRunHasAreNotRead) {
+  change_database(
+      "DROP TABLE checks; DROP INDEX notes_of_repetition; WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+      "ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO metrics SELECT 1, 'm' || i, '1', 1.0, "
+      "NULL, 'neither' FROM n");
+  EXPECT_THAT(error_of(run), HasSubstr("more than 4096 metrics of a repetition"));
+  change_database("DELETE FROM metrics; UPDATE cells SET label = hex(zeroblob(50000))");
+  EXPECT_THAT(error_of(run), HasSubstr("a name of 100000 bytes"));
+  change_database("UPDATE cells SET label = hex(zeroblob(10000000))");
+  EXPECT_THAT(error_of(run), HasSubstr("results.sqlite"));
 }
 
 // --- A writer that died in the midst of a change ---

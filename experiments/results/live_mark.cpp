@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/base/files.hpp"
+#include "engine/base/foreign_json.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;
@@ -17,6 +18,7 @@ namespace {
 constexpr const char* kFileName = "live.json";
 constexpr const char* kLiveSchema = "violet.live";
 constexpr int kLiveVersion = 1;
+constexpr std::uint64_t kMostBytes = 1 << 16;
 
 // Nothing when there is no such process, or only what is left of it until its parent asks (a zombie).
 std::optional<std::uint64_t> start_time_of(std::int64_t pid) {
@@ -36,7 +38,8 @@ std::optional<std::uint64_t> start_time_of(std::int64_t pid) {
 }
 
 Result<LiveProcess> parse(const std::string& text, const fs::path& path) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
+  nlohmann::json json;
+  static_cast<void>(parse_json(text, path.string(), json));  // Nothing is no object either.
   const auto whole = [&](const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_number_unsigned();
   };
@@ -69,7 +72,7 @@ Result<LiveProcess> find_live(const fs::path& run_directory) {
   if (!fs::exists(path, error)) {
     return fail("{}: no run goes on here (there is no {})", run_directory.string(), kFileName);
   }
-  VIOLET_TRY(const auto text, read_whole_file(path));
+  VIOLET_TRY(const auto text, read_whole_file(path, kMostBytes));
   VIOLET_TRY(const auto run, parse(text, path));
   if (is_running(run)) return run;
   return fail("{}: the run has ended: its process {} is gone", run_directory.string(), run.pid);

@@ -15,6 +15,8 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/files.hpp"
+#include "engine/base/foreign_json.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace {
@@ -134,6 +136,29 @@ std::uint64_t count_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected a whole number from 0, found {}", what, json.dump()));
 }
 
+// Its texts go to terminals and pages; its depth is bounded.
+Json without_controls(const Json& json) {
+  if (json.is_string()) return printable_lines(json.get_ref<const std::string&>());
+  if (!json.is_structured()) return json;
+  Json clean = json.is_array() ? Json::array() : Json::object();
+  for (const auto& [key, value] : json.items()) {
+    if (json.is_array()) {
+      clean.push_back(without_controls(value));
+    } else {
+      clean[printable(key)] = without_controls(value);
+    }
+  }
+  return clean;
+}
+
+// The range of a plan. JSON's own conversion would take true for 1.
+double percentage_from(const Json& json, std::string_view what) {
+  const double value = json.is_number() ? json.get<double>() : -1;
+  if (value >= 0 && value <= 1000) return value;
+  throw std::range_error(
+      fmt::format("{}: expected a number from 0 to 1000, found {}", what, json.dump()));
+}
+
 Manifest manifest_of(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
@@ -157,7 +182,7 @@ Manifest manifest_of(const Json& json) {
   m.ns_per_tick = json.at("ns_per_tick").get<double>();
   m.command_line = json.at("command_line").get<std::string>();
   m.seed = count_from(json.at("seed"), "seed");
-  m.threshold_percent = json.at("threshold_percent").get<double>();
+  m.threshold_percent = percentage_from(json.at("threshold_percent"), "threshold_percent");
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
   if (json.contains("injected") && !json["injected"].is_null()) {
@@ -255,8 +280,8 @@ std::string to_json(const Manifest& m) {
 }
 
 Result<Manifest> manifest_from_json(std::string_view text, std::string_view name) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) return fail("{}: not JSON; the file is damaged", name);
+  Json json;
+  VIOLET_TRY(parse_json(text, name, json));
   if (!json.is_object() || !json.contains("schema") || json["schema"] != "violet.manifest") {
     return fail("{}: not a manifest of a run", name);
   }
@@ -265,7 +290,7 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view name
                 name, json.contains("version") ? json["version"].dump() : "missing", kRunSchema);
   }
   try {
-    return manifest_of(json);
+    return manifest_of(without_controls(json));
   } catch (const std::exception& error) {
     return fail("{}: {}", name, error.what());
   }

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
+#include "engine/base/foreign_json.hpp"
 #include "experiments/hdr/hdr_encoding.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/row_digest.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace {
@@ -47,6 +51,10 @@ CREATE TABLE checks(
   subject TEXT NOT NULL, id INTEGER NOT NULL, digest TEXT NOT NULL,
   PRIMARY KEY(subject, id)) WITHOUT ROWID;
 )sql";
+
+// Beyond what any run has: a report of more would take minutes.
+constexpr std::size_t kMostStoredCells = 100'000, kMostStoredMetrics = 4096,
+                      kLongestStoredName = 64 << 10;
 
 constexpr const char* kCells = "cells";  // All of them; id 0.
 constexpr const char* kRepetition =
@@ -94,17 +102,18 @@ std::optional<SettingValue> axis_from(const Json& json) {
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
+  if (json.is_string()) return printable(json.get<std::string>());
   return std::nullopt;
 }
 
 Status axes_from(const std::string& text, CellRecord& cell) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return fail("the axes of cell '{}' are damaged", cell.id);
+  Json json;
+  if (!parse_json(text, cell.id, json) || !json.is_object())
+    return fail("the axes of cell '{}' are damaged", cell.id);
   for (const auto& [key, value] : json.items()) {
     auto axis = axis_from(value);
     if (!axis) return fail("the axis '{}' of cell '{}' is damaged", key, cell.id);
-    cell.axes.emplace_back(key, std::move(*axis));
+    cell.axes.emplace_back(printable(key), std::move(*axis));
   }
   return {};
 }
@@ -186,7 +195,14 @@ Result<ResultsDatabase> ResultsDatabase::open(const std::filesystem::path& path,
   }
   VIOLET_TRY(check_columns(database, path));
   if (mode == Database::Mode::kWrite) {
-    VIOLET_TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
+    const Status logged = database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    if (!logged && database.is_in_use()) {
+      return fail(ErrorKind::kUsage,
+                  "{}: another program is in the midst of reading or writing it (a transaction of "
+                  "sqlite3, say): end that, then resume",
+                  path.string());
+    }
+    VIOLET_TRY(logged);
   }
   ResultsDatabase results(std::move(database), path.string());
   VIOLET_TRY(results.find_checks());
@@ -410,8 +426,29 @@ Status ResultsDatabase::add_note(const Note& note) {
   });
 }
 
+// SQLite's own patience does not hold for leaving the log: an idle reader stops it at once.
 Status ResultsDatabase::settle() {
-  return database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  database_.wait_for_others(std::chrono::milliseconds(500));
+  while (true) {
+    const Status settled =
+        database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+    if (settled || !database_.is_in_use()) return settled;
+    if (std::chrono::steady_clock::now() > until) return {};
+    // taste: allow sleep because SQLite does not tell when another connection closes.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+// What goes on from here to terminals, pages and programs: no text of a run can do anything there.
+static std::string clean(const Statement& row, int column) {
+  return printable_lines(row.text(column));
+}
+
+static Status check_length(const Statement& row, int column) {
+  const std::size_t bytes = row.text(column).size();
+  if (bytes <= kLongestStoredName) return {};
+  return fail("a name of {} bytes: not a run's results", bytes);
 }
 
 Result<FinishedSet> ResultsDatabase::finished() {
@@ -426,11 +463,16 @@ Result<FinishedSet> ResultsDatabase::finished() {
 
 Status ResultsDatabase::read_cells(RunData& run) {
   return for_each_row(database_, "SELECT id, label, axes FROM cells ORDER BY position",
-                      [&](const Statement& row) {
-                        CellData data{{row.text(0), row.text(1), {}}, {}};
-                        const Status status = axes_from(row.text(2), data.cell);
+                      [&](const Statement& row) -> Status {
+                        if (run.cells.size() == kMostStoredCells) {
+                          return fail("more than {} cells: not a run's results", kMostStoredCells);
+                        }
+                        VIOLET_TRY(check_length(row, 0));
+                        VIOLET_TRY(check_length(row, 1));
+                        CellData data{{clean(row, 0), clean(row, 1), {}}, {}};
+                        VIOLET_TRY(axes_from(row.text(2), data.cell));
                         run.cells.push_back(std::move(data));
-                        return status;
+                        return {};
                       });
 }
 
@@ -452,7 +494,12 @@ Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& 
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = by_id.find(row.integer(0));
     if (at == by_id.end()) return {};
-    Metric metric{row.text(1), row.text(2), {}, row.text(4), better_from(row.text(5))};
+    if (at->second->metrics.size() == kMostStoredMetrics) {
+      return fail("more than {} metrics of a repetition: not a run's results", kMostStoredMetrics);
+    }
+    VIOLET_TRY(check_length(row, 1));
+    VIOLET_TRY(check_length(row, 2));
+    Metric metric{clean(row, 1), clean(row, 2), {}, clean(row, 4), better_from(row.text(5))};
     if (!row.is_null(3)) metric.value = row.real(3);
     if (metric.name == kRetryOf) at->second->retry_of = retried_from(metric);
     at->second->metrics.push_back(std::move(metric));
@@ -473,7 +520,7 @@ Result<StoredHistogram> ResultsDatabase::read_histogram(const Statement& row) co
       static_cast<std::uint64_t>(row.integer(5)), number(6), number(12), row.real(13), {}};
   for (std::size_t i = 0; i < kPercentiles.size(); ++i)
     numbers.percentiles[i] = number(7 + static_cast<int>(i));
-  return StoredHistogram(row.text(4), numbers);
+  return StoredHistogram(clean(row, 4), numbers);
 }
 
 Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*>& by_id) {
@@ -490,7 +537,7 @@ Status ResultsDatabase::read_histograms(std::map<std::int64_t, RepetitionRecord*
                   at->second->repetition + 1, at->second->cell, histogram.error().message);
     }
     at->second->histograms.push_back(
-        {row.text(1), row.text(2), std::move(*histogram), better_from(row.text(3))});
+        {clean(row, 1), clean(row, 2), std::move(*histogram), better_from(row.text(3))});
     return {};
   });
 }
@@ -500,9 +547,9 @@ Status ResultsDatabase::read_notes(RunData& run, std::map<std::int64_t, Repetiti
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = row.is_null(4) ? by_id.end() : by_id.find(row.integer(4));
     if (at != by_id.end()) {
-      at->second->warnings.push_back(row.text(2));
+      at->second->warnings.push_back(clean(row, 2));
     } else {
-      run.notes.push_back({row.real(0), row.text(1), row.text(2), row.text(3)});
+      run.notes.push_back({row.real(0), clean(row, 1), clean(row, 2), clean(row, 3)});
     }
     return {};
   });
@@ -516,15 +563,16 @@ Status ResultsDatabase::read_repetitions(RunData& run) {
       "SELECT id, cell, repetition, finished, start_s, duration_s FROM repetitions ORDER BY cell, "
       "repetition";
   VIOLET_TRY(for_each_row(database_, sql, [&](const Statement& row) -> Status {
-    const auto at = cells.find(row.text(1));
-    if (at == cells.end()) return fail("a repetition of '{}', which is no cell", row.text(1));
+    const std::string cell = clean(row, 1);
+    const auto at = cells.find(cell);
+    if (at == cells.end()) return fail("a repetition of '{}', which is no cell", cell);
     const auto number = static_cast<std::uint32_t>(row.integer(2));
     if (row.integer(3) == 0) {
-      run.unfinished.emplace_back(row.text(1), number);
+      run.unfinished.emplace_back(cell, number);
       return {};
     }
     RepetitionRecord record;
-    record.cell = row.text(1);
+    record.cell = cell;
     record.repetition = number;
     record.start_s = row.real(4);
     record.duration_s = row.real(5);

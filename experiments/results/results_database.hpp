@@ -32,7 +32,8 @@ class ResultsDatabase {
   Result<int> begin_repetition(const std::string& cell, std::uint32_t repetition, double start_s);
   Status finish_repetition(const RepetitionRecord& record);
   Status add_note(const Note& note);
-  // Merges the write-ahead log into the one file.
+  // Merges the write-ahead log into the one file, unless somebody keeps that open for a second: then the log stays, and
+  // both together are the results.
   Status settle();
 
   Result<FinishedSet> finished();

@@ -11,12 +11,15 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "engine/base/check.hpp"
 #include "engine/base/file_descriptor.hpp"
 #include "engine/base/files.hpp"
+#include "engine/base/foreign_json.hpp"
 #include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/results_database.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;
@@ -26,10 +29,17 @@ namespace {
 Result<FileDescriptor> lock(const fs::path& directory) {
   const fs::path path = directory / "lock";
   VIOLET_TRY(FileDescriptor fd, open_own_file(path, O_RDWR | O_CREAT));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail("{}: another process is writing this run", directory.string());
+  // Whoever may open it could hold it, and nobody could resume the run.
+  if (::fchmod(fd.get(), 0600) != 0) {
+    return fail("{}: cannot be made the writer's alone: {}", path.string(), std::strerror(errno));
   }
-  return fd;
+  // A reader that asks whether somebody writes holds it for a moment.
+  for (int tries = 0; tries < 20; ++tries) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    // taste: allow sleep because flock(2) waits without an end or not at all.
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return fail("{}: another process is writing this run", directory.string());
 }
 
 Result<fs::path> make_directory(const fs::path& root, const std::string& name) {
@@ -297,19 +307,41 @@ static std::map<std::string, std::string> read_run_settings(const fs::path& dire
   std::map<std::string, std::string> settings;
   const auto text = read_whole_file(directory / "resolved.json", kMostResolvedBytes);
   if (!text) return settings;
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object() || !json.contains("run") || !json["run"].is_object()) return settings;
-  for (const auto& [key, value] : json["run"].items()) settings[key] = value.dump();
+  nlohmann::json json;
+  if (!parse_json(*text, "resolved.json", json) || !json.is_object() || !json.contains("run") ||
+      !json["run"].is_object())
+    return settings;
+  for (const auto& [key, value] : json["run"].items())
+    settings[printable(key)] = printable(value.dump());
   return settings;
 }
 
+enum class Writer { kGone, kAtWork, kUnknown };
+
+// Other users may not ask.
+static Writer writer_of(const fs::path& directory) {
+  const auto lock = open_regular_file(directory / "lock", Links::kRefused);
+  if (!lock) {
+    return ::access((directory / "lock").c_str(), R_OK) != 0 && errno == EACCES ? Writer::kUnknown
+                                                                                : Writer::kGone;
+  }
+  const bool held = ::flock(lock->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  return held ? Writer::kAtWork : Writer::kGone;
+}
+
 // Why results had to be copied to be read. Of a run that goes on others may see the database and not the files that its
-// writer has open beside it.
-static std::string why_copied(const fs::path& directory) {
-  const auto held = open_regular_file(directory / "lock", Links::kRefused);
-  if (held && ::flock(held->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+// writer has open beside it. Nothing is amiss with one that ended while somebody read it, and so has its log still.
+static std::optional<std::string> why_copied(const RunData& run, Writer writer) {
+  if (writer == Writer::kAtWork) {
     return "the run goes on, and its files may not be opened beside the writer: this is a copy of "
            "results.sqlite as it was a moment ago";
+  }
+  std::error_code error;
+  const bool changing = fs::exists(run.directory / "results.sqlite-journal", error);
+  if (!changing && run.manifest.outcome != "running") return std::nullopt;
+  if (writer == Writer::kUnknown) {
+    return "this is a copy of results.sqlite as it was a moment ago: the run of another user goes "
+           "on, or was left in the midst of a change";
   }
   return "results.sqlite was left in the midst of a change by a writer that died; this is a "
          "repaired copy of it, and --resume repairs the run";
@@ -325,11 +357,13 @@ Result<RunData> read_run(const fs::path& given) {
   VIOLET_TRY(run.manifest, read_manifest(run.directory));
   run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
-  auto database = ResultsDatabase::open(database_path, Database::Mode::kRead);
+  const Writer writer = writer_of(run.directory);
+  auto database = ResultsDatabase::open(
+      database_path, writer == Writer::kAtWork ? Database::Mode::kReadLive : Database::Mode::kRead);
   if (!database) return tl::unexpected(why_unreadable(database.error(), run.directory));
   const Status status = database->read(run);
-  if (database->repaired()) {
-    run.notes.push_back({0, "warning", why_copied(run.directory), {}});
+  if (const auto why = why_copied(run, writer); why && database->repaired()) {
+    run.notes.push_back({0, "warning", *why, {}});
   }
   if (status) return run;
   Error why = status.error();

@@ -1,10 +1,16 @@
 #include "experiments/results/sqlite.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
+#include "engine/base/files.hpp"
 #include "engine/base/scratch_folder.hpp"
 
 namespace violet::results {
@@ -12,17 +18,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kLongestValue = 256 << 20;
+constexpr int kLongestValue = 4 << 20;
 // A file can be longer than the disk that its copy would fill.
 constexpr std::uintmax_t kMostCopiedBytes = std::uintmax_t{1} << 30;
 // Of SQLite's virtual machine: what reading takes at the most, with room to spare.
 constexpr int kStepsPerLook = 1'000'000;
-constexpr std::uint64_t kSteps = 500'000'000;
+constexpr std::uint64_t kSteps = 100'000'000;
 constexpr std::uint64_t kStepsPerByte = 100;
+// Rows and texts are read three times at the most: of each byte of a file, what can be explained. Pages that are counted
+// several times, by a tree whose branches meet, say more.
+constexpr std::uint64_t kRowCost = 64;
+constexpr std::uint64_t kAlwaysRead = std::uint64_t{1} << 20;
+constexpr std::uint64_t kReadPerByte = 10;
+// A hole explains nothing; a disk that packs has fewer bytes than the file.
+constexpr std::uint64_t kBelieved = std::uint64_t{16} << 20;
+constexpr std::uint64_t kPacked = 8;
 
-// Of the database and the files that SQLite would open beside it.
+// The database and the files that SQLite has beside it.
+constexpr std::array kParts = {"", "-journal", "-wal", "-shm"};
+
 Status check_files(const fs::path& path, bool may_be_new) {
-  for (const char* end : {"", "-journal", "-wal", "-shm"}) {
+  for (const char* end : kParts) {
     const std::string name = path.string() + end;
     struct stat about {};
     if (::stat(name.c_str(), &about) != 0) {
@@ -33,6 +49,80 @@ Status check_files(const fs::path& path, bool may_be_new) {
     if (!S_ISREG(about.st_mode)) return fail("{}: is no regular file", name);
   }
   return {};
+}
+
+// SQLite makes, writes to and removes what lies beside a database, also where it only reads. It may do so where nobody
+// else put anything there, and none of the names leads elsewhere.
+Status check_own(const fs::path& path) {
+  struct stat folder {};
+  const fs::path parent = path.parent_path();
+  if (::stat(parent.c_str(), &folder) != 0 || folder.st_uid != ::geteuid() ||
+      (folder.st_mode & S_IWOTH) != 0) {
+    return fail("{}: is not a folder of this user alone", parent.string());
+  }
+  for (const char* end : kParts) {
+    const std::string name = path.string() + end;
+    struct stat about {};
+    if (::lstat(name.c_str(), &about) != 0) continue;
+    if (!S_ISREG(about.st_mode) || about.st_nlink != 1 || about.st_uid != ::geteuid()) {
+      return fail("{}: cannot be written: it is not a file of this run alone and of this user",
+                  name);
+    }
+  }
+  return {};
+}
+
+// Once SQLite has played back a journal that names a file elsewhere, it removes that.
+Status check_journal(const fs::path& journal, const std::string& told) {
+  constexpr std::string_view kNamesOne = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(journal, error);
+  if (error || bytes < kNamesOne.size()) return {};
+  VIOLET_TRY(const auto file, open_regular_file(journal));
+  std::array<char, kNamesOne.size()> end{};
+  const auto got = read_at(file.get(), bytes - end.size(), std::as_writable_bytes(std::span(end)));
+  if (got == end.size() && std::string_view(end.data(), end.size()) != kNamesOne) return {};
+  return fail("{}: names another file, which a run's journal does not", told);
+}
+
+bool has_bytes(const fs::path& path) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path, error);
+  return !error && bytes > 0;
+}
+
+std::uint64_t bytes_that_explain(const fs::path& path) {
+  std::uint64_t bytes = 0, allocated = 0;
+  for (const char* end : {"", "-wal"}) {
+    struct stat about {};
+    if (::stat((path.string() + end).c_str(), &about) != 0) continue;
+    bytes += static_cast<std::uint64_t>(about.st_size);
+    allocated += static_cast<std::uint64_t>(about.st_blocks) * 512;
+  }
+  return std::min(bytes, kBelieved + kPacked * allocated);
+}
+
+// Whether nothing would be made beside the database when it is read.
+bool is_at_rest(const fs::path& path) {
+  std::error_code error;
+  for (const char* end : {"-journal", "-wal"}) {
+    if (fs::exists(path.string() + end, error)) return false;
+  }
+  // Of the header: who may write, and who may read it; 2 is with a log.
+  const auto file = open_regular_file(path);
+  std::array<std::byte, 2> versions{};
+  return file && read_at(file->get(), 18, versions) == versions.size() &&
+         versions[0] != std::byte{2} && versions[1] != std::byte{2};
+}
+
+// The file alone, whatever lies beside it.
+std::string immutable_uri(const fs::path& path) {
+  std::string uri = "file:";
+  for (const char c : path.string()) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/';
+    uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  }
+  return uri + "?immutable=1";
 }
 
 std::string message_of(sqlite3* database, const std::string& path) {
@@ -67,9 +157,23 @@ Statement& Statement::bind_null(int at) {
 
 Result<bool> Statement::step() {
   const int status = sqlite3_step(handle_.get());
-  if (status == SQLITE_ROW) return true;
+  if (status == SQLITE_ROW) return account();
   if (status == SQLITE_DONE) return false;
   return fail("{}", message_of(database_, path_));
+}
+
+Result<bool> Statement::account() {
+  if (left_ == nullptr) return true;
+  std::uint64_t cost = kRowCost;
+  for (int column = 0; column < columns(); ++column) {
+    const bool has_bytes = type(column) == SQLITE_TEXT || type(column) == SQLITE_BLOB;
+    if (has_bytes) cost += static_cast<std::uint64_t>(sqlite3_column_bytes(handle_.get(), column));
+  }
+  if (cost > *left_) {
+    return fail("{}: says more than its size explains: not a run's results", path_);
+  }
+  *left_ -= cost;
+  return true;
 }
 
 Status Statement::run() {
@@ -108,6 +212,7 @@ class Database::Copy {
                     error.message());
       }
     }
+    VIOLET_TRY(check_journal(copy->database().string() + "-journal", path.string() + "-journal"));
     return copy;
   }
   fs::path database() const { return folder_.path() / "results.sqlite"; }
@@ -120,23 +225,41 @@ class Database::Copy {
 
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
   VIOLET_TRY(check_files(path, mode == Mode::kCreate));
-  int flags = SQLITE_OPEN_READONLY;
-  if (mode == Mode::kWrite) flags = SQLITE_OPEN_READWRITE;
-  if (mode == Mode::kCreate) flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  if (mode != Mode::kRead) flags |= SQLITE_OPEN_NOFOLLOW;
   Database database;
   database.path_ = path.string();
-  VIOLET_TRY(database.connect(path, flags));
-  if (mode == Mode::kCreate) return database;
-  const Status trusted = database.distrust();
-  if (trusted) return database;
-  // A journal that its writer left, a log that needs files beside it: who only reads may not touch them.
-  const int code = sqlite3_errcode(database.handle_.get());
-  if (mode != Mode::kRead || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)) {
-    return tl::unexpected<Error>(trusted.error());
+  if (mode == Mode::kCreate || mode == Mode::kWrite) {
+    if (mode == Mode::kWrite) {
+      VIOLET_TRY(check_own(path));
+    }
+    VIOLET_TRY(check_journal(path.string() + "-journal", path.string() + "-journal"));
+    VIOLET_TRY(database.connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
+                                          (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0)));
+    if (mode == Mode::kCreate) return database;
+    VIOLET_TRY(database.distrust());
+    return database;
   }
-  VIOLET_TRY(database.read_repaired(path));
+  VIOLET_TRY(database.open_to_read(path, mode == Mode::kReadLive));
+  if (mode == Mode::kRead) {
+    database.left_ =
+        std::make_unique<std::uint64_t>(kAlwaysRead + kReadPerByte * bytes_that_explain(path));
+  }
   return database;
+}
+
+// With SQLite's locks where nothing can come of them; else the file alone, or with its log or journal a copy.
+Status Database::open_to_read(const fs::path& path, bool live) {
+  if (check_own(path) && (live || is_at_rest(path))) {
+    VIOLET_TRY(connect(path, SQLITE_OPEN_READONLY));
+    const Status trusted = distrust();
+    // On a disk that cannot be written to there is no index of the log.
+    const int code = sqlite3_errcode(handle_.get());
+    if (trusted || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)) return trusted;
+  }
+  if (has_bytes(path.string() + "-wal") || has_bytes(path.string() + "-journal")) {
+    return read_repaired(path);
+  }
+  VIOLET_TRY(connect(immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI));
+  return distrust();
 }
 
 Status Database::connect(const fs::path& path, int flags) {
@@ -144,7 +267,7 @@ Status Database::connect(const fs::path& path, int flags) {
   const int status = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   handle_.reset(handle);
   if (status != SQLITE_OK) return fail("{}", message_of(handle, path_));
-  sqlite3_busy_timeout(handle, 5000);
+  wait_for_others(std::chrono::seconds(5));
   return {};
 }
 
@@ -167,9 +290,7 @@ Status Database::distrust() {
     sqlite3_db_config(handle, off, 0, nullptr);
   }
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kLongestValue);
-  std::error_code error;
-  const std::uintmax_t bytes = fs::file_size(path_, error);
-  steps_ = std::make_unique<std::uint64_t>((kSteps + kStepsPerByte * (error ? 0 : bytes)) /
+  steps_ = std::make_unique<std::uint64_t>((kSteps + kStepsPerByte * bytes_that_explain(path_)) /
                                            kStepsPerLook);
   sqlite3_progress_handler(
       handle, kStepsPerLook,
@@ -199,9 +320,19 @@ Result<Statement> Database::prepare(const char* sql) {
   statement.handle_.reset(handle);
   statement.database_ = handle_.get();
   statement.path_ = path_;
+  statement.left_ = left_.get();
   return statement;
 }
 
 std::string Database::error() const { return message_of(handle_.get(), path_); }
+
+bool Database::is_in_use() const {
+  const int code = sqlite3_errcode(handle_.get()) & 0xff;
+  return code == SQLITE_BUSY || code == SQLITE_LOCKED;
+}
+
+void Database::wait_for_others(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(handle_.get(), static_cast<int>(patience.count()));
+}
 
 }  // namespace violet::results

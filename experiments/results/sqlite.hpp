@@ -2,12 +2,13 @@
 //
 // Threading: one connection, one thread.
 // Invariants: a file that others made is not trusted: it and SQLite's files beside it are regular files, it holds
-// tables and indexes only, and its reading does not take more work than its size explains. A reader changes nothing:
-// what a killed writer left half done is repaired in a copy.
+// tables and indexes only, and its reading does not take more work than its size explains. A reader changes nothing, and
+// makes nothing: a log or a journal whose writer is gone is read in a copy. A writer opens files of this user alone.
 #pragma once
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -47,19 +48,27 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+  Result<bool> account();
+
   sqlite3* database_ = nullptr;
+  std::uint64_t* left_ = nullptr;  // As the database's.
   std::string path_;
 };
 
 class Database {
  public:
-  enum class Mode { kCreate, kWrite, kRead };
+  // kReadLive: to read while its writer is at work.
+  enum class Mode { kCreate, kWrite, kRead, kReadLive };
   static Result<Database> open(const std::filesystem::path& path, Mode mode);
-  // It is read from a repaired copy.
+  // It is read from a copy with its log or journal.
   bool repaired() const { return copy_ != nullptr; }
   Status run(const char* sql);
   Result<Statement> prepare(const char* sql);
   std::string error() const;
+  // Whether it was another connection that made the last call fail.
+  bool is_in_use() const;
+  // How long a call waits for other connections; 5 s at first.
+  void wait_for_others(std::chrono::milliseconds patience);
 
  private:
   struct Close {
@@ -68,11 +77,13 @@ class Database {
   class Copy;
 
   Status connect(const std::filesystem::path& path, int flags);
+  Status open_to_read(const std::filesystem::path& path, bool live);
   Status distrust();
   Status read_repaired(const std::filesystem::path& path);
 
   std::shared_ptr<const Copy> copy_;      // Outlives the connection to it.
   std::unique_ptr<std::uint64_t> steps_;  // Left to its reading, in kStepsPerLook.
+  std::unique_ptr<std::uint64_t> left_;   // Of rows and texts that may be read; nothing: any.
   std::unique_ptr<sqlite3, Close> handle_;
   std::string path_;
 };

@@ -33,6 +33,12 @@ char32_t next_code_point(std::string_view& text) {
 
 bool between(char32_t code, char32_t low, char32_t high) { return low <= code && code <= high; }
 
+// Line ends and the marks that make a screen show text in another order than it has.
+bool turns_text(char32_t code) {
+  return between(code, 0x2028, 0x202e) || between(code, 0x2066, 0x2069) ||
+         between(code, 0x200e, 0x200f) || code == 0x61c;
+}
+
 // The blocks that terminals draw two columns wide, and the combining marks that take none.
 std::size_t width_of(char32_t code) {
   if (between(code, 0x300, 0x36f) || between(code, 0x200b, 0x200f) ||
@@ -202,11 +208,14 @@ std::string first_columns(std::string_view utf8, std::size_t columns) {
 }
 
 std::string printable(std::string_view text) {
+  const auto is_plain = [](char c) { return ' ' <= c && c <= '~'; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return std::string(text);
   std::string out;
   while (!text.empty()) {
     const std::string_view before = text;
     const char32_t code = next_code_point(text);
-    const bool control = code < 0x20 || between(code, 0x7f, 0x9f) || code == U'\uFFFD';
+    const bool control =
+        code < 0x20 || between(code, 0x7f, 0x9f) || code == U'\uFFFD' || turns_text(code);
     out += control ? std::string_view("?") : before.substr(0, before.size() - text.size());
   }
   return out;
@@ -247,7 +256,7 @@ std::string three_digits(double value) {
 std::string with_unit(double value, std::string_view unit) {
   const Scale scale = scale_of(value, unit);
   const std::string number = three_digits(value / scale.factor);
-  return scale.unit.empty() ? number : fmt::format("{} {}", number, scale.unit);
+  return scale.unit.empty() ? number : fmt::format("{} {}", number, printable(scale.unit));
 }
 
 }  // namespace violet::results

@@ -50,7 +50,7 @@ Shown show(const Item& item, const Scale& scale, std::string_view unit) {
                      : in_full ? scale_of(1, q.unit.empty() ? unit : q.unit)
                                : scale_of(*q.value, q.unit.empty() ? unit : q.unit);
   std::string text = digits_of(*q.value, mine, q.whole);
-  if (own && !mine.unit.empty()) text += " " + mine.unit;
+  if (own && !mine.unit.empty()) text += " " + printable(mine.unit);
   return {text + spread_of(q, mine), q.tone, true};
 }
 
@@ -107,7 +107,7 @@ TextColumn lay_out(const Table& table, std::size_t index) {
   const Scale scale = scale_for(table, index, numbers);
   TextColumn out{lines_of_head(column), numbers, column.is_key, column.as_is, 0, {}};
   if (!scale.unit.empty()) {
-    const std::string unit = fmt::format("[{}]", scale.unit);
+    const std::string unit = fmt::format("[{}]", printable(scale.unit));
     if (column.head.empty()) {
       out.head.back() += " " + unit;
     } else {

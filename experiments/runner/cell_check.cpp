@@ -27,6 +27,12 @@ TraceFacts facts_of(const datasets::Trace& trace) {
           .has_times = trace.header().time_resolution_ns != 0};
 }
 
+std::optional<CellProblem> memory_problem(const plans::Limits& limits, std::uint64_t host_mib) {
+  if (limits.guest_memory_mib <= host_mib) return std::nullopt;
+  return CellProblem{kMemory, fmt::format("expected at most {}, which this machine has, found {}",
+                                          host_mib, limits.guest_memory_mib)};
+}
+
 std::optional<CellProblem> generator_problem(const plans::Cell& cell, const plans::Limits& limits) {
   const WorkloadInfo* info = workloads().find(cell.workload);
   if (info == nullptr || info->check == nullptr) return std::nullopt;

@@ -28,6 +28,9 @@ struct TraceFacts {
 };
 TraceFacts facts_of(const datasets::Trace& trace);
 
+// `host_mib`: what this machine has in all.
+std::optional<plans::CellProblem> memory_problem(const plans::Limits& limits,
+                                                 std::uint64_t host_mib);
 // The cell has no trace.
 std::optional<plans::CellProblem> generator_problem(const plans::Cell& cell,
                                                     const plans::Limits& limits);

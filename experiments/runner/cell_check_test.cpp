@@ -113,5 +113,27 @@ TEST(CellCheck, ATraceAsksForMemoryAndDomainsAndForTimesWhenItIsPaced) {
   EXPECT_EQ(trace_problem(cell, limits, facts)->key, "axes.workload");
 }
 
+TEST(CellCheck, AGuestHasNoMoreMemoryThanItsHost) {
+  const plans::Limits limits{.domains = 4, .mappings = 1, .memory_mib = 1, .guest_memory_mib = 100};
+  EXPECT_FALSE(memory_problem(limits, 100));
+  ASSERT_TRUE(memory_problem(limits, 99));
+  EXPECT_EQ(memory_problem(limits, 99)->key, "limits.guest_memory_mib");
+  EXPECT_THAT(memory_problem(limits, 99)->message, HasSubstr("at most 99, which this machine has"));
+  EXPECT_THAT(plan_problems("", {"limits.guest_memory_mib=1048576"}),
+              AllOf(HasSubstr("limits.guest_memory_mib"), HasSubstr("which this machine has")));
+}
+
+// A plan may name a trace thousands of times.
+TEST(CellCheck, ATraceIsReadOnce) {
+  const TestFolder folder;
+  const auto words = make_vocabulary((kCheckout / "datasets").string());
+  const auto path = (folder.path() / "a.vtrace.zst").string();
+  const auto missing = words->trace_problem(path);
+  EXPECT_NE(missing, "");
+  std::filesystem::copy_file(kCheckout / "datasets/bundled/blk-randread-strict.vtrace.zst", path);
+  EXPECT_EQ(words->trace_problem(path), missing);
+  EXPECT_EQ(make_vocabulary((kCheckout / "datasets").string())->trace_problem(path), "");
+}
+
 }  // namespace
 }  // namespace violet

@@ -8,7 +8,9 @@ namespace violet {
 namespace {
 
 TEST(EventLog, KeepsTheOrderAndRefusesWhatDoesNotFit) {
-  EventLog log(10);
+  const auto made = EventLog::make(10);
+  ASSERT_TRUE(made);
+  EventLog& log = **made;
   std::vector<Event> batch(4);
   for (std::uint64_t i = 0; i < 4; ++i) batch[i].at = i;
   EXPECT_TRUE(log.append(batch));
@@ -20,6 +22,12 @@ TEST(EventLog, KeepsTheOrderAndRefusesWhatDoesNotFit) {
   ASSERT_EQ(log.events().size(), 10u);
   EXPECT_EQ(log.events()[7].at, 3u);
   EXPECT_EQ(log.events()[9].at, 1u);
+}
+
+TEST(EventLog, AddressesThatCannotBeHadAreAnErrorOfTheEnvironment) {
+  const auto made = EventLog::make((std::size_t{1} << 60) / sizeof(Event));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, ErrorKind::kEnvironment);
 }
 
 }  // namespace

@@ -43,15 +43,16 @@ Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, EventTraceWri
       trace_(trace),
       options_(options),
       rings_(recorded.rings()),
-      batch_(kEventBatch) {
-  for (auto& log : logs_) log = std::make_unique<EventLog>(options.max_events);
-}
+      batch_(kEventBatch) {}
 
 Recorder::~Recorder() {
   if (thread_.joinable()) static_cast<void>(stop());
 }
 
-void Recorder::start() {
+Status Recorder::start() {
+  for (auto& log : logs_) {
+    VIOLET_TRY(log, EventLog::make(options_.max_events));
+  }
   for (std::size_t i = 0; i < kRingCount; ++i) {
     // The run's rings may hold what a repetition that failed left at its end.
     while (rings_[i]->drain(batch_) > 0) continue;
@@ -61,6 +62,7 @@ void Recorder::start() {
   leave_endpoints();
   thread_ = std::thread([this] { run(); });
   if (options_.cpu) pin(thread_, *options_.cpu);
+  return {};
 }
 
 void Recorder::begin_sampling() {

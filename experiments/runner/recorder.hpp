@@ -57,7 +57,7 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   // Starts to take events: before anything starts, because the ledger needs every mapping's beginning.
-  void start();
+  Status start();
   // What is recorded has started: its counters may be sampled.
   void begin_sampling();
   // The guest lcore, between two operations: latencies count from here on.

@@ -43,7 +43,7 @@ void let_it_look() {
 TEST(Recorder, AMarkHasItsTimeAndItsPlaceHoweverLongItTakes) {
   Counting counting;
   Recorder recorder(counting, nullptr, nullptr, {.period_ms = 1});
-  recorder.start();
+  ASSERT_TRUE(recorder.start());
   recorder.begin_sampling();
   let_it_look();
   counting.slow = let_it_look;

@@ -89,7 +89,7 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   };
   Recorder recorder(testbed, setup.writer, setup.trace, setup.recorder);
   enter(Phase::kStart);
-  recorder.start();
+  VIOLET_TRY(recorder.start());
   VIOLET_TRY(testbed.start());
   recorder.begin_sampling();
   Loop loop(testbed, setup);

@@ -1,9 +1,13 @@
 #include "experiments/runner/trace_files.hpp"
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <utility>
 
 #include "engine/base/clock.hpp"
+#include "engine/base/file_descriptor.hpp"
 
 namespace violet {
 namespace {
@@ -30,6 +34,13 @@ auto open_or_begin(const std::filesystem::path& path,
 
 }  // namespace
 
+// Room that a quota or a limit of the process forbids is no room, and the file system does not count it.
+static bool may_take(const std::filesystem::path& directory, std::uintmax_t bytes) {
+  const FileDescriptor file(::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  if (!file.valid() || ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0) return true;
+  return errno != EDQUOT && errno != EFBIG && errno != ENOSPC;
+}
+
 bool lacks_room(const std::filesystem::path& directory) {
   constexpr std::uintmax_t kAlways = std::uintmax_t{4} << 20;
   // results.json says in text what the database has in four to five times less.
@@ -42,7 +53,7 @@ bool lacks_room(const std::filesystem::path& directory) {
     const auto bytes = std::filesystem::file_size(directory / name, error);
     if (!error) results += bytes;
   }
-  return space.available < kAlways + kTimes * results;
+  return space.available < kAlways + kTimes * results || !may_take(directory, kAlways);
 }
 
 Result<TraceFiles> TraceFiles::open(const results::RunWriter& writer,

@@ -1,5 +1,8 @@
 #include "experiments/runner/vocabulary.hpp"
 
+#include <unistd.h>
+
+#include <cstdint>
 #include <map>
 #include <optional>
 
@@ -29,6 +32,7 @@ class CellCheck {
 
   std::optional<plans::CellProblem> operator()(const plans::Cell& cell,
                                                const plans::Limits& limits) {
+    if (auto wrong = memory_problem(limits, host_mib_)) return wrong;
     if (cell.dataset.empty()) return generator_problem(cell, limits);
     const auto [at, fresh] = facts_.try_emplace(cell.dataset);
     if (fresh) {
@@ -42,6 +46,9 @@ class CellCheck {
  private:
   using Facts = Result<TraceFacts>;
 
+  std::uint64_t host_mib_ = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                                static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) >>
+                            20;
   std::string dataset_dir_;
   std::map<std::string, Facts> facts_;
 };
@@ -68,10 +75,16 @@ Result<plans::Vocabulary> make_vocabulary(const std::string& dataset_dir) {
   VIOLET_TRY(const auto datasets, datasets::list_datasets(dataset_dir));
   for (const auto& dataset : datasets) words.datasets.push_back({dataset.name, dataset.title, {}});
   words.trace_suffixes = {".vtrace", ".vtrace.zst"};
-  words.trace_problem = [dataset_dir](const std::string& path) {
-    const auto trace = datasets::open_by_name(dataset_dir, path);
-    return trace ? std::string() : trace.error().message;
-  };
+  // A plan may name one trace thousands of times.
+  words.trace_problem =
+      [dataset_dir, known = std::map<std::string, std::string>()](const std::string& path) mutable {
+        const auto [at, fresh] = known.try_emplace(path);
+        if (fresh) {
+          const auto trace = datasets::open_by_name(dataset_dir, path);
+          if (!trace) at->second = trace.error().message;
+        }
+        return at->second;
+      };
   words.cell_problem = CellCheck(dataset_dir);
   add_conflicts(words);
   return words;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/files.hpp"
+#include "engine/base/foreign_json.hpp"
 #include "experiments/results/run_directory.hpp"
 
 namespace violet::gui {
@@ -79,7 +80,8 @@ QStringList overridesOf(const QString& run_directory) {
   const auto text =
       read_whole_file(run_directory.toStdString() + "/resolved.json", results::kMostResolvedBytes);
   if (!text) return {};
-  const auto resolved = nlohmann::json::parse(*text, nullptr, false);
+  nlohmann::json resolved;
+  if (!parse_json(*text, "resolved.json", resolved)) return {};
   const auto found = resolved.is_object() ? resolved.find("overrides") : resolved.end();
   if (found == resolved.end() || !found->is_array()) return {};
   QStringList overrides;
@@ -106,7 +108,8 @@ bool writeText(const QString& path, const QString& text, QString& error) {
     return false;
   }
   QSaveFile file(path);
-  if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) {
+  if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.flush() &&
+      file.commit()) {
     return true;
   }
   error = QStringLiteral("%1: cannot be written: %2").arg(path, file.errorString());

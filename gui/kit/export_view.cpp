@@ -10,6 +10,7 @@
 #include <QSaveFile>
 #include <QSvgGenerator>
 #include <QWidget>
+#include <functional>
 
 #include "gui/kit/theme.hpp"
 #include "gui/kit/workspace.hpp"
@@ -41,6 +42,25 @@ Status cannot_write(const QString& file, const QString& why) {
   return fail("cannot write {}: {}", file.toStdString(), why.toStdString());
 }
 
+// Written beside it and renamed: the old file or the whole new one. Renaming over a device, a pipe or a link would take
+// that away.
+Status write_whole(const QString& file, const std::function<bool(QIODevice&)>& fill) {
+  const QFileInfo about(file);
+  if (about.isSymLink() || (about.exists() && !about.isFile())) {
+    return cannot_write(file, QStringLiteral("it is not a regular file; name another"));
+  }
+  QSaveFile out(file);
+  // What is still buffered is not missed by commit().
+  if (!out.open(QIODevice::WriteOnly) || !fill(out) || !out.flush() || !out.commit()) {
+    return cannot_write(file, out.errorString());
+  }
+  return {};
+}
+
+Status write_bytes(const QString& file, const QByteArray& bytes) {
+  return write_whole(file, [&](QIODevice& out) { return out.write(bytes) == bytes.size(); });
+}
+
 Status write_png(const Picture& picture, const QString& file) {
   QImage image(full_size(picture) * picture.scale, QImage::Format_RGB32);
   if (image.isNull()) return cannot_write(file, QStringLiteral("the picture is too large"));
@@ -50,15 +70,14 @@ Status write_png(const Picture& picture, const QString& file) {
   painter.end();
   image.setText(QStringLiteral("Title"), picture.title);
   image.setText(QStringLiteral("Description"), picture.caption);
-  QSaveFile out(file);
-  if (!out.open(QIODevice::WriteOnly) || !image.save(&out, "PNG") || !out.commit()) {
-    return cannot_write(file, out.errorString());
-  }
-  return {};
+  return write_whole(file, [&](QIODevice& out) { return image.save(&out, "PNG"); });
 }
 
 Status write_pdf(const Picture& picture, const QString& file) {
-  QPdfWriter writer(file);
+  // The writer does not say that a disk is full.
+  QBuffer drawn;
+  drawn.open(QIODevice::WriteOnly);
+  QPdfWriter writer(&drawn);
   const QSize size = full_size(picture);
   writer.setTitle(picture.title);
   writer.setCreator(QStringLiteral("Violet"));
@@ -67,13 +86,12 @@ Status write_pdf(const Picture& picture, const QString& file) {
       QPageSize(QSizeF(size) * 72.0 / 96.0, QPageSize::Point, QString(), QPageSize::ExactMatch));
   writer.setPageMargins(QMarginsF());
   QPainter painter;
-  if (!painter.begin(&writer))
-    return cannot_write(file, QStringLiteral("is it a folder that exists?"));
+  if (!painter.begin(&writer)) return cannot_write(file, QStringLiteral("nothing can be drawn"));
   // Else pictures become JPEG: blurred, and in other colours.
   painter.setRenderHint(QPainter::LosslessImageRendering);
   paint_all(picture, painter);
-  if (!painter.end()) return cannot_write(file, QStringLiteral("the disk may be full"));
-  return {};
+  painter.end();
+  return write_bytes(file, drawn.data());
 }
 
 // Whether this Qt escapes a title itself.
@@ -114,12 +132,7 @@ Status write_svg(const Picture& picture, const QString& file) {
   if (!painter.begin(&generator)) return cannot_write(file, QStringLiteral("nothing can be drawn"));
   paint_all(picture, painter);
   painter.end();
-  QSaveFile out(file);
-  const QByteArray svg = without_controls(drawn.data());
-  if (!out.open(QIODevice::WriteOnly) || out.write(svg) != svg.size() || !out.commit()) {
-    return cannot_write(file, out.errorString());
-  }
-  return {};
+  return write_bytes(file, without_controls(drawn.data()));
 }
 
 }  // namespace

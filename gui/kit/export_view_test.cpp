@@ -1,9 +1,13 @@
 #include "gui/kit/export_view.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <QEvent>
 #include <QFile>
+#include <QFileInfo>
 #include <QImage>
 #include <QPainter>
 #include <QPushButton>
@@ -58,6 +62,46 @@ TEST(Export, SvgAndPdfNameTheRun) {
   EXPECT_TRUE(read(svg).contains("run 7f3a, cell strict"));
   ASSERT_TRUE(export_picture(red_picture(), pdf));
   EXPECT_TRUE(read(pdf).startsWith("%PDF"));
+}
+
+// Renaming a picture over them would take them away.
+TEST(Export, OnlyARegularFileIsReplaced) {
+  const QTemporaryDir folder;
+  const QString kept = folder.filePath(QStringLiteral("kept"));
+  ASSERT_EQ(::mkfifo(QFile::encodeName(kept).constData(), 0600), 0);
+  for (const char* end : {"png", "pdf", "svg"}) {
+    const QString link = folder.filePath(QStringLiteral("link.") + QLatin1String(end)),
+                  pipe = folder.filePath(QStringLiteral("pipe.") + QLatin1String(end));
+    ASSERT_TRUE(QFile::link(kept, link));
+    ASSERT_EQ(::mkfifo(QFile::encodeName(pipe).constData(), 0600), 0);
+    for (const QString& file : {link, pipe}) {
+      const Status exported = export_picture(red_picture(), file);
+      ASSERT_FALSE(exported) << file.toStdString();
+      EXPECT_NE(exported.error().message.find("not a regular file"), std::string::npos);
+    }
+    EXPECT_TRUE(QFileInfo(link).isSymLink());
+    EXPECT_FALSE(QFileInfo(pipe).isFile());
+  }
+}
+
+// As on a full disk: no file may grow here.
+TEST(Export, APictureThatCannotBeWrittenIsAnErrorAndTheOldOneStays) {
+  const QTemporaryDir folder;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  for (const char* end : {"png", "pdf", "svg"}) {
+    const QString file = folder.filePath(QStringLiteral("a.") + QLatin1String(end));
+    ASSERT_TRUE(export_picture(red_picture(), file));
+    const QByteArray old = read(file);
+    const rlimit most{16, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &most), 0);
+    const bool exported = export_picture(red_picture(), file).has_value();
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_FALSE(exported) << end;
+    EXPECT_EQ(read(file), old) << end;
+  }
+  ::signal(SIGXFSZ, handler);
 }
 
 // Names come with a run, from anywhere.
