@@ -671,35 +671,6 @@ class RunWithATrace : public testing::Test {
   const std::string run_;
 };
 
-TEST_F(RunWithATrace, ATraceOfAnotherRunIsNotDrawn) {
-  std::filesystem::remove(trace());
-  ASSERT_TRUE(EventTraceWriter::open(trace(), {0.5, 0, 0, run_check("another")}));
-  const auto run = open_run(run_);
-  ASSERT_FALSE(run);
-  EXPECT_NE(run.error().message.find("trace.events: this is the trace of another run than"),
-            std::string::npos)
-      << run.error().message;
-}
-
-TEST_F(RunWithATrace, AClockThatTheManifestContradictsIsNotDrawn) {
-  const auto file = std::filesystem::path(run_) / "manifest.json";
-  std::stringstream text;
-  text << std::ifstream(file).rdbuf();
-  const std::string before = text.str(), key = "\"ns_per_tick\": ";
-  const auto at = before.find(key) + key.size();
-  const auto with = [&](const char* tick) {
-    std::ofstream(file) << before.substr(0, at) << tick << before.substr(before.find(',', at));
-  };
-  with("0.5003");
-  EXPECT_TRUE(open_run(run_));
-  with("0.25");
-  const auto run = open_run(run_);
-  ASSERT_FALSE(run);
-  EXPECT_NE(run.error().message.find("offset 16: a tick of 0.5 ns, and manifest.json says 0.25"),
-            std::string::npos)
-      << run.error().message;
-}
-
 TEST_F(RunWithATrace, AWholeOneHasNoDamage) {
   const auto run = open_run(run_);
   ASSERT_TRUE(run);
