@@ -66,7 +66,7 @@ def verbs(run, folder):
     """Those that end well, then those that do not."""
     good = [["--help"], ["run", "--help"], ["list", "strategies"], ["run", "smoke", "--dry-run"], ["report", run],
             ["show", run], ["export", "--json", run], ["export", "--csv", run], ["export", "--hdr", run],
-            ["compare", run, run, "--noise", "5"], ["run", "smoke", *SHORT], ["run", "smoke", *SHORT, "--progress", "always"]]
+            ["compare", run, "--baseline", "strategy=strict"], ["run", "smoke", *SHORT], ["run", "smoke", *SHORT, "--progress", "always"]]
     bad = [[], ["nosuch"], ["run", "nosuch"], ["run", "smoke", "--set", "a=b"], ["run", "smoke", "--set", "a=b", "--dry-run"],
            ["report", "nosuch"], ["compare", "nosuch"], ["export", "--json", "nosuch"],
            ["import", "/nosuch", "--out", folder]]

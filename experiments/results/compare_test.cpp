@@ -259,7 +259,7 @@ TEST(Comparing, WhyNothingIsKnownOfEqualRunsIsSaid) {
   options.noise.disturbed_cells = 4;
   EXPECT_THAT(compare(runs, options)->contrasts[0].warnings,
               Contains(HasSubstr("4 of 6 cells of the finished runs here do not count, because "
-                                 "had the CPUs")));
+                                 "other programs had the CPUs")));
 }
 
 TEST(Comparing, TwoCellsWhateverTheirAxes) {

@@ -63,7 +63,7 @@ TEST(Samples, ComeInTheOrderOfTheCatalogueWithTheirMeans) {
                     {"guest_own_word", "1", 7, {}, Better::kNeither},
                     {"operations_per_s", "1/s", 1e6, {}, Better::kHigher}};
   HdrHistogram h;
-  for (const std::uint64_t ns : {100, 200, 900}) h.record(ns);
+  for (const std::uint64_t ns : {100U, 200U, 900U}) h.record(ns);
   record.histograms.push_back({"map", "ns", h, Better::kLower});
   cell.repetitions.push_back(std::move(record));
   std::vector<std::string> names;

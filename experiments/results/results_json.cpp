@@ -89,10 +89,14 @@ Json cell_json(const CellData& data) {
   cell["summary"] = summary_json(data);
   cell["repetitions"] = Json::array();
   const auto counted = counted_repetitions(data);
+  const bool all_count = counted.size() == data.repetitions.size();
+  const auto counts = [&](const RepetitionRecord& record) {
+    return std::any_of(counted.begin(), counted.end(),
+                       [&](const auto& one) { return one.record == &record; });
+  };
   for (const auto& record : data.repetitions) {
     Json repetition = repetition_json(record);
-    repetition["counts"] = std::any_of(counted.begin(), counted.end(),
-                                       [&](const auto& one) { return one.record == &record; });
+    if (!all_count) repetition["counts"] = counts(record);
     cell["repetitions"].push_back(std::move(repetition));
   }
   return cell;
