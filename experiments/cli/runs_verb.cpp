@@ -100,7 +100,8 @@ int remove_all(const std::vector<StoredRun>& runs, bool yes) {
       continue;
     }
     gone.push_back(run);
-    const auto root = run.directory.lexically_normal().parent_path();
+    auto root = run.directory.lexically_normal().parent_path();
+    if (run.directory.filename().empty()) root = root.parent_path();  // "runs/a/"
     roots.insert(root.empty() ? "." : root);
   }
   for (const auto& root : roots) {

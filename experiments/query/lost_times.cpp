@@ -7,7 +7,7 @@
 namespace violet::query {
 
 LostTimes::LostTimes(const CellData& cell, TimeWindow window) {
-  if (cell.events == nullptr || window.length() <= 0) return;
+  if (cell.events == nullptr || window.to <= window.from) return;
   std::vector<TimeWindow> all;
   const auto add = [&](Ticks from, Ticks to) {
     const Nanos begin = cell.base.nanos(from);

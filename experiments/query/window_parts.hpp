@@ -17,7 +17,7 @@ struct WindowParts {
   BucketRange buckets;    // Between the edges that could be read.
   Resolution resolution;  // `missing` is the asker's.
   // Of a window that lies in one bucket, and reaches neither its border nor its events.
-  bool nothing() const { return resolution.about.length() <= 0; }
+  bool nothing() const { return resolution.about.to <= resolution.about.from; }
 };
 
 inline std::string why_no_parts() {

@@ -149,7 +149,7 @@ std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
   return louder ? theirs : noise;
 }
 
-// After judge(): two runs of which one was disturbed differ by that.
+// After judge(): cells of which one was disturbed differ by that.
 void withhold_disturbed(Contrast& contrast) {
   if (contrast.disturbed.empty()) return;
   contrast.warnings.push_back(fmt::format(
@@ -158,11 +158,12 @@ void withhold_disturbed(Contrast& contrast) {
       "cpu_wait_share",
       counted(contrast.disturbed.size(), "cell"), kDisturbedPercent, contrast.disturbed.front()));
   for (Difference& d : contrast.differences) {
-    if (!d.disturbed || d.how.arms != Arms::kTwoRuns) continue;
+    if (!d.disturbed) continue;
     d.verdict = Verdict::kInconclusive;
     d.regression = false;
     d.visible.reset();
-    d.reason = "other programs had its CPUs";
+    d.reason = d.how.arms == Arms::kTwoRuns ? "other programs had its CPUs"
+                                            : "one of the two was mostly disturbed, the other not";
   }
 }
 
@@ -223,7 +224,11 @@ Contrast contrast_between(std::string baseline, std::string contender) {
 void add_differences(const Arm& baseline, const Arm& contender, const CompareOptions& options,
                      Contrast& contrast, std::vector<CellPair>& pairs) {
   auto more = differences_of(baseline, contender, options);
-  const bool distrusted = disturbed(*baseline.cell) || disturbed(*contender.cell);
+  // Cells of one run see the same weather, but for those that are over before it changes.
+  const bool distrusted =
+      is_one_run(baseline, contender)
+          ? mostly_disturbed(*baseline.cell) != mostly_disturbed(*contender.cell)
+          : disturbed(*baseline.cell) || disturbed(*contender.cell);
   for (Difference& d : more) d.disturbed = distrusted;
   distrust_disturbed(baseline, contender, contrast);
   std::move(more.begin(), more.end(), std::back_inserter(contrast.differences));

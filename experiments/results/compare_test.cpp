@@ -7,6 +7,7 @@
 
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/run_differences.hpp"
 #include "experiments/results/samples_testing.hpp"
 
@@ -58,6 +59,31 @@ CompareOptions only_rate() {
   CompareOptions options = quiet();
   options.metrics = {"operations_per_s"};
   return options;
+}
+
+void disturb(CellData& cell, std::size_t repetitions) {
+  for (std::size_t i = 0; i < repetitions; ++i) {
+    cell.repetitions[i].metrics.push_back(measured(kCpuWaitShare, 75));
+  }
+}
+
+// A cell that is over within a time slice is quiet while the neighbour takes most of a longer one.
+TEST(Comparing, WithinARunTheMostlyDisturbedIsNotHeldAgainstTheQuiet) {
+  const auto verdict_with = [](std::size_t baseline, std::size_t contender) {
+    RunData run = run_of("a", 1, {"strict"});
+    run.cells.push_back(run_of("a", 5, {"off"}).cells[0]);
+    disturb(run.cells[0], baseline);
+    disturb(run.cells[1], contender);
+    return compare_within(run, {{"strategy", "strict"}}, only_rate())
+        ->contrasts[0]
+        .differences[0]
+        .verdict;
+  };
+  EXPECT_EQ(verdict_with(0, 0), Verdict::kBetter);
+  EXPECT_EQ(verdict_with(3, 0), Verdict::kBetter);
+  EXPECT_EQ(verdict_with(4, 0), Verdict::kInconclusive);
+  EXPECT_EQ(verdict_with(0, 6), Verdict::kInconclusive);
+  EXPECT_EQ(verdict_with(6, 6), Verdict::kBetter);
 }
 
 TEST(Comparing, MatchesCellsOnEqualAxesAndListsTheRest) {
@@ -185,7 +211,7 @@ TEST(Comparing, CellsOfOneRunAreComparedByTheirRepetitions) {
   EXPECT_FALSE(contrast.differences[0].noise_floor.has_value());
   EXPECT_EQ(contrast.warnings, std::vector<std::string>());
   const std::string text = render(*comparison, Format::kText);
-  EXPECT_THAT(text, HasSubstr("1.800 .. 1.800"));
+  EXPECT_THAT(text, HasSubstr("1.80 .. 1.80"));
   EXPECT_THAT(compare_within(run, {{"strategy", "none"}}, options).error().message,
               HasSubstr("no cell has strategy=none"));
   EXPECT_THAT(compare_within(run, {{"iova", "rcache"}}, options)->gap(),

@@ -22,7 +22,9 @@ Tone tone_of(Verdict verdict) {
 
 std::string interval_text(const Difference& d) {
   if (!d.ratio || !d.ratio->interval) return "n/a";
-  return fmt::format("{:.3f} .. {:.3f}", d.ratio->interval->low, d.ratio->interval->high);
+  // As many digits as the ratio has, so that it lies within.
+  return fmt::format("{} .. {}", three_digits(d.ratio->interval->low),
+                     three_digits(d.ratio->interval->high));
 }
 
 // Medians in the table for people; programs have the means, too.

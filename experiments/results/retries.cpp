@@ -48,4 +48,12 @@ std::vector<CountedRepetition> counted_repetitions(const CellData& cell) {
   return counted;
 }
 
+bool mostly_disturbed(const CellData& cell) {
+  const auto counted = counted_repetitions(cell);
+  const auto count = std::count_if(counted.begin(), counted.end(), [](const auto& one) {
+    return !what_disturbed(*one.record).empty();
+  });
+  return 2 * static_cast<std::size_t>(count) > counted.size();
+}
+
 }  // namespace violet::results

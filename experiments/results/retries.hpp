@@ -30,5 +30,7 @@ struct CountedRepetition {
 };
 // Those that statistics take, in the order of their numbers.
 std::vector<CountedRepetition> counted_repetitions(const CellData& cell);
+// Of these, more than half.
+bool mostly_disturbed(const CellData& cell);
 
 }  // namespace violet::results

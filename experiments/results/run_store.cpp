@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "engine/base/file_descriptor.hpp"
+#include "engine/base/foreign_json.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/run_directory.hpp"
@@ -115,9 +117,44 @@ bool is_regular(int folder, const char* name) {
   return ::fstatat(folder, name, &what, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(what.st_mode);
 }
 
+// Whether manifest.json is of a run of ours, of whatever version. Web pages and data sets have files of that name, too.
+bool is_of_a_run(int folder) {
+  const FileDescriptor file(::openat(folder, kManifest, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat what {};
+  if (file.get() < 0 || ::fstat(file.get(), &what) != 0) return false;
+  if (!S_ISREG(what.st_mode) || static_cast<std::uint64_t>(what.st_size) > kMostManifestBytes) {
+    return false;
+  }
+  std::string text(static_cast<std::size_t>(what.st_size), '\0');
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t got = ::read(file.get(), text.data() + at, text.size() - at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    at += static_cast<std::size_t>(got);
+  }
+  nlohmann::json json;
+  return parse_json(text, kManifest, json) && json.is_object() && json.contains("schema") &&
+         json["schema"] == "violet.manifest";
+}
+
+// Error unless the folder is a run's.
+Status check_run(int folder, const std::string& path) {
+  if (!is_regular(folder, kManifest)) {
+    return fail(ErrorKind::kUsage, "{}: is no run: it has no manifest.json", path);
+  }
+  if (is_of_a_run(folder)) return {};
+  return fail(
+      ErrorKind::kUsage,
+      "{}: is no run of Violet: its manifest.json is another program's, or damaged; nothing "
+      "of it is touched",
+      path);
+}
+
 // The lock of a run, which nobody else has now. Nothing: it has none, as older runs. Error: somebody has it.
 Result<std::optional<FileDescriptor>> take_lock(int folder, const std::string& path, int how) {
-  FileDescriptor fd(::openat(folder, kLock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  // NFS locks alone what may be written to.
+  const int access = how == LOCK_EX ? O_RDWR : O_RDONLY;
+  FileDescriptor fd(::openat(folder, kLock, access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (fd.get() < 0) {
     if (errno == ENOENT) return std::optional<FileDescriptor>();
     return fail("{}: its lock cannot be opened: {}", path, because_of(errno));
@@ -133,7 +170,7 @@ struct Location {
   std::string name;
 };
 Location location_of(const fs::path& directory) {
-  fs::path plain = directory.lexically_normal();
+  fs::path plain = fs::absolute(directory).lexically_normal();
   if (plain.filename().empty()) plain = plain.parent_path();  // "runs/a/"
   const fs::path above = plain.parent_path();
   return {above.empty() ? fs::path(".") : above, plain.filename().string()};
@@ -158,16 +195,17 @@ Result<StoredRun> stored_run(const fs::path& directory) {
   const std::string path = directory.string();
   VIOLET_TRY(const FileDescriptor above, open_above(place));
   VIOLET_TRY(const FileDescriptor folder, open_folder(above.get(), place.name, path));
-  if (!is_regular(folder.get(), kManifest)) {
-    return fail(ErrorKind::kUsage, "{}: is no run: it has no manifest.json", path);
-  }
+  VIOLET_TRY(check_run(folder.get(), path));
   StoredRun run;
   run.directory = directory;
+  bool hidden = false;
   run.bytes = bytes_below(folder.get(), path, kMostLevels);
   {
     const auto held = take_lock(folder.get(), path, LOCK_SH);  // No longer than it takes to see.
     const bool without_lock = held && !held->has_value();
-    run.goes_on = !held || (without_lock && find_live(directory).has_value());
+    const bool is_held = !held && held.error().kind == ErrorKind::kUsage;
+    run.goes_on = is_held || (without_lock && find_live(directory).has_value());
+    hidden = !held && !is_held;  // Another user's: as its manifest says.
   }
   const auto manifest = read_manifest(directory);
   if (!manifest) {
@@ -176,6 +214,7 @@ Result<StoredRun> stored_run(const fs::path& directory) {
   }
   run.plan = manifest->plan_name;
   run.started_s = manifest->started_epoch_s;
+  if (hidden) run.goes_on = manifest->outcome == "running";
   run.outcome = outcome_of(*manifest, run.goes_on);
   return run;
 }
@@ -185,6 +224,10 @@ std::vector<StoredRun> stored_runs(const fs::path& root) {
   for (const fs::path& directory : list_runs(root)) {
     if (auto run = stored_run(directory)) runs.push_back(std::move(*run));
   }
+  // Names are the users' to change.
+  std::stable_sort(runs.begin(), runs.end(), [](const StoredRun& a, const StoredRun& b) {
+    return a.started_s > b.started_s;
+  });
   return runs;
 }
 
@@ -206,9 +249,7 @@ Status remove_run(const fs::path& directory) {
   const std::string path = directory.string();
   VIOLET_TRY(const FileDescriptor above, open_above(place));
   VIOLET_TRY(const FileDescriptor folder, open_folder(above.get(), place.name, path));
-  if (!is_regular(folder.get(), kManifest)) {
-    return fail(ErrorKind::kUsage, "{}: is no run: it has no manifest.json", path);
-  }
+  VIOLET_TRY(check_run(folder.get(), path));
   VIOLET_TRY(const auto held, take_lock(folder.get(), path, LOCK_EX));
   if (!held && find_live(directory)) {
     return fail(ErrorKind::kUsage, "{}: the run goes on; it is not touched", path);

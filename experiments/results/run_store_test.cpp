@@ -149,5 +149,43 @@ TEST(RunStore, WhatIsNoRunStays) {
   EXPECT_FALSE(remove_run(folder.path() / "absent"));
 }
 
+// Web pages and data sets have a manifest.json, too.
+TEST(RunStore, AManifestOfAnotherProgramMakesNoRun) {
+  const TestFolder folder;
+  const fs::path run = stored(folder.path(), "smoke"), page = folder.path() / "web";
+  fs::create_directory(page);
+  put(page / "index.html", 10);
+  for (const char* manifest : {R"({"name": "my page", "icons": []})", "[1]", "damaged", ""}) {
+    std::ofstream(page / "manifest.json") << manifest;
+    const auto runs = stored_runs(folder.path());
+    ASSERT_EQ(runs.size(), 1u) << manifest;
+    EXPECT_EQ(runs[0].directory, run);
+    const Status refused = remove_run(page);
+    ASSERT_FALSE(refused) << manifest;
+    EXPECT_THAT(refused.error().message, HasSubstr("is no run of Violet"));
+    EXPECT_TRUE(fs::exists(page / "index.html"));
+  }
+}
+
+// Names are the users' to change: "baseline" is not newest for ever.
+TEST(RunStore, TheNewestBeganLast) {
+  const TestFolder folder;
+  const fs::path first = stored(folder.path(), "one");
+  fs::rename(first, folder.path() / "baseline");
+  const fs::path second = stored(folder.path(), "two");
+  const auto runs = stored_runs(folder.path());
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].directory, second);
+}
+
+TEST(RunStore, OneIsNamedFromWithin) {
+  const TestFolder folder;
+  const fs::path run = stored(folder.path(), "smoke"), before = fs::current_path();
+  fs::current_path(run);
+  EXPECT_TRUE(remove_run("./"));
+  fs::current_path(before);
+  EXPECT_FALSE(fs::exists(run));
+}
+
 }  // namespace
 }  // namespace violet::results

@@ -246,9 +246,21 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode) {
   return database;
 }
 
+// One's own that is too large for a copy is read where it lies; a hot journal needs one all the same.
+bool is_beyond_copying(const fs::path& path) {
+  if (has_bytes(path.string() + "-journal")) return false;
+  std::error_code error;
+  std::uintmax_t bytes = 0;
+  for (const char* end : {"", "-wal"}) {
+    const auto size = fs::file_size(path.string() + end, error);
+    if (!error) bytes += size;
+  }
+  return bytes > kMostCopiedBytes;
+}
+
 // With SQLite's locks where nothing can come of them; else the file alone, or with its log or journal a copy.
 Status Database::open_to_read(const fs::path& path, bool live) {
-  if (check_own(path) && (live || is_at_rest(path))) {
+  if (check_own(path) && (live || is_at_rest(path) || is_beyond_copying(path))) {
     VIOLET_TRY(connect(path, SQLITE_OPEN_READONLY));
     const Status trusted = distrust();
     // On a disk that cannot be written to there is no index of the log.

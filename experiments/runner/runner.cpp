@@ -16,6 +16,7 @@
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/retries.hpp"
+#include "experiments/results/table.hpp"
 #include "experiments/runner/cores.hpp"
 #include "experiments/runner/host_state.hpp"
 #include "experiments/runner/injected_time.hpp"
@@ -385,7 +386,7 @@ class PlanRun {
   Status check_trace(const plans::Cell& cell, const std::string& check) {
     if (check.empty()) return {};
     results::Manifest manifest = writer_.manifest();
-    const auto [at, first] = manifest.traces.try_emplace(cell.dataset, check);
+    const auto [at, first] = manifest.traces.try_emplace(results::printable(cell.dataset), check);
     if (!first && at->second == check) return {};
     if (!first) {
       return fail(
