@@ -37,7 +37,9 @@ namespace {
 
 // As far as anything was recorded.
 TimeWindow recorded_of(const CellData& cell, TimeWindow about) {
-  return {std::max<Nanos>(0, about.from), std::min(about.to, cell.info.whole.to)};
+  const Nanos end = std::max<Nanos>(0, cell.info.whole.to);
+  const Nanos from = std::clamp<Nanos>(about.from, 0, end);
+  return {from, std::clamp(about.to, from, end)};
 }
 
 }  // namespace
