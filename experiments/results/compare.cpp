@@ -149,22 +149,13 @@ std::optional<RunNoise> noise_between(const Arm& baseline, const Arm& contender,
   return louder ? theirs : noise;
 }
 
-// After judge(): cells of which one was disturbed differ by that.
-void withhold_disturbed(Contrast& contrast) {
+void warn_about_disturbed(Contrast& contrast) {
   if (contrast.disturbed.empty()) return;
   contrast.warnings.push_back(fmt::format(
       "other programs, or a hypervisor, had the CPUs of {} for over {} % of the time, for example "
       "of {}: see "
       "cpu_wait_share",
       counted(contrast.disturbed.size(), "cell"), kDisturbedPercent, contrast.disturbed.front()));
-  for (Difference& d : contrast.differences) {
-    if (!d.disturbed) continue;
-    d.verdict = Verdict::kInconclusive;
-    d.regression = false;
-    d.visible.reset();
-    d.reason = d.how.arms == Arms::kTwoRuns ? "other programs had its CPUs"
-                                            : "one of the two was mostly disturbed, the other not";
-  }
 }
 
 void judge_all(Comparison& comparison) {
@@ -174,7 +165,7 @@ void judge_all(Comparison& comparison) {
   }
   judge(all);
   comparison.tests = all.empty() ? 0 : all.front()->tests;
-  for (Contrast& contrast : comparison.contrasts) withhold_disturbed(contrast);
+  for (Contrast& contrast : comparison.contrasts) warn_about_disturbed(contrast);
 }
 
 // The runs' lengths do not match: nothing that was measured can be held against each other.
@@ -224,12 +215,6 @@ Contrast contrast_between(std::string baseline, std::string contender) {
 void add_differences(const Arm& baseline, const Arm& contender, const CompareOptions& options,
                      Contrast& contrast, std::vector<CellPair>& pairs) {
   auto more = differences_of(baseline, contender, options);
-  // Cells of one run see the same weather, but for those that are over before it changes.
-  const bool distrusted =
-      is_one_run(baseline, contender)
-          ? mostly_disturbed(*baseline.cell) != mostly_disturbed(*contender.cell)
-          : disturbed(*baseline.cell) || disturbed(*contender.cell);
-  for (Difference& d : more) d.disturbed = distrusted;
   distrust_disturbed(baseline, contender, contrast);
   std::move(more.begin(), more.end(), std::back_inserter(contrast.differences));
   pairs.push_back({baseline.cell, contender.cell});
@@ -339,6 +324,10 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const auto theirs = samples_of(*contender.cell);
   const auto baseline_injected = injected_share(*baseline.cell);
   const auto contender_injected = injected_share(*contender.cell);
+  // Cells of one run see the same weather, but for those that are over before it changes.
+  const bool distrusted =
+      one_run ? mostly_disturbed(*baseline.cell) != mostly_disturbed(*contender.cell)
+              : disturbed(*baseline.cell) || disturbed(*contender.cell);
   std::vector<Difference> differences;
   for (const Samples& mine : wanted_samples(*baseline.cell, options)) {
     const Samples* found = find_samples(theirs, mine.name);
@@ -350,6 +339,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
     }
     differences.push_back(compare_samples(mine, other, how));
     Difference& d = differences.back();
+    d.disturbed = distrusted;
     d.baseline_injected = baseline_injected;
     d.contender_injected = contender_injected;
     d.cell = one_run ? contender.cell->cell.label : baseline.cell->cell.label;

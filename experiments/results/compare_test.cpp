@@ -86,6 +86,20 @@ TEST(Comparing, WithinARunTheMostlyDisturbedIsNotHeldAgainstTheQuiet) {
   EXPECT_EQ(verdict_with(6, 6), Verdict::kBetter);
 }
 
+// As the application asks.
+TEST(Comparing, WhoJudgesDifferencesAloneGetsNoVerdictOnDisturbedCellsEither) {
+  RunData slow = run_of("a", 1, {"strict"}), fast = run_of("b", 5, {"strict"});
+  const auto verdict = [&] {
+    auto rows = differences_of({&slow, &slow.cells[0]}, {&fast, &fast.cells[0]}, only_rate());
+    Difference* const one[] = {&rows[0]};
+    judge(one);
+    return rows[0].verdict;
+  };
+  EXPECT_EQ(verdict(), Verdict::kBetter);
+  disturb(fast.cells[0], 1);
+  EXPECT_EQ(verdict(), Verdict::kInconclusive);
+}
+
 TEST(Comparing, MatchesCellsOnEqualAxesAndListsTheRest) {
   const std::vector<RunData> runs{run_of("a", 1, {"strict", "off"}),
                                   run_of("b", 0.7, {"off", "lazy"})};

@@ -257,9 +257,25 @@ Difference compare_samples(const Samples& baseline, const Samples& contender,
   return d;
 }
 
+namespace {
+
+// Whoever was disturbed differs by that.
+void withhold(Difference& d) {
+  d.verdict = Verdict::kInconclusive;
+  d.regression = false;
+  d.visible.reset();
+  d.reason = d.how.arms == Arms::kTwoRuns ? "other programs had its CPUs"
+                                          : "one of the two was mostly disturbed, the other not";
+}
+
+}  // namespace
+
 void judge(std::span<Difference* const> differences) {
   correct(differences);
-  for (Difference* d : differences) decide(*d);
+  for (Difference* d : differences) {
+    decide(*d);
+    if (d->disturbed) withhold(*d);
+  }
 }
 
 }  // namespace violet::results
