@@ -41,11 +41,6 @@ class Writer {
   bool from_outside_;
 };
 
-// Nothing ends: every unmap left the device its way to the guest's own page.
-bool stays_reachable(const ExposureReport& report, bool copies) {
-  return report.unmaps == 0 && report.persistent_unmaps > 0 && !copies;
-}
-
 // Upper bounds: what could still be translated until the UNMAP was complete.
 void add_windows(Writer& writer, const ExposureReport& report, bool for_ever) {
   const struct {
@@ -158,7 +153,7 @@ void add_exposure(results::RepetitionRecord& record, const ExposureSource& sourc
                                                 .persistent = source.persistent});
   std::string missing;
   if (!report.complete) missing = fmt::format("{} events were lost", report.lost_events);
-  const bool for_ever = missing.empty() && stays_reachable(report, source.copies);
+  const bool for_ever = missing.empty() && source.stays && report.persistent_unmaps > 0;
   Writer levels(record.metrics, for_ever ? std::string(results::kStaysReachable) : missing,
                 source.from_outside);
   add_levels(levels, report);

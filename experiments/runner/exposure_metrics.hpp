@@ -23,7 +23,8 @@ struct ExposureSource {
   Ticks end = 0;
   std::uint64_t always_mapped_bytes = 0;
   PersistentTotals persistent = {};
-  bool copies = false;  // The device reaches copies of the guest's pages, not the pages.
+  bool stays =
+      false;  // The device reaches the guest's own pages for ever, by the strategy's design.
   // The rogue endpoint runs on the guest's lcore, and the engine as well: then the order of their
   // stamps is the order of things.
   bool guest_probes = false;

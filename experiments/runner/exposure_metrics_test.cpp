@@ -66,7 +66,7 @@ TEST(ExposureMetrics, FromOutsideOnlyTheGuestsOwnWordIsMissing) {
 
 // As under off and direct: the unmaps take nothing away.
 TEST(ExposureMetrics, WhatStaysReachableIsNotZeroStalePages) {
-  const auto judged = [](bool copies) {
+  const auto judged = [](bool stays) {
     results::RepetitionRecord record;
     add_exposure(record, {.engine = {},
                           .guest = {},
@@ -75,12 +75,12 @@ TEST(ExposureMetrics, WhatStaysReachableIsNotZeroStalePages) {
                           .end = 100,
                           .always_mapped_bytes = 4096,
                           .persistent = {.unmaps = 3},
-                          .copies = copies});
+                          .stays = stays});
     std::map<std::string, results::Metric> by_name;
     for (auto& metric : record.metrics) by_name[metric.name] = metric;
     return by_name;
   };
-  const auto direct = judged(false), bounce = judged(true);
+  const auto direct = judged(true), bounce = judged(false);
   for (const char* name : {"mean_stale_pages", "mean_stale_pages_lower_bound", "peak_stale_pages",
                            "mean_subpage_bytes_exposed", "mean_overpermitted_pages",
                            "exposure_window.p50", "exposure_window.max"}) {

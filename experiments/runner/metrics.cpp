@@ -183,8 +183,7 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
                         .end = measurement.end,
                         .always_mapped_bytes = testbed.strategy().always_mapped_bytes(),
                         .persistent = measurement.after.persistent - measurement.before.persistent,
-                        .copies = measurement.after.guest.bytes_copied >
-                                  measurement.before.guest.bytes_copied,
+                        .stays = testbed.strategy_info().after_unmap == AfterUnmap::kBuffers,
                         .guest_probes = shared,
                         .one_lcore = shared && testbed.engine_on_guest_lcore()});
   if (recorder.dropped() > 0) {

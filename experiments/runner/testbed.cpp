@@ -215,8 +215,8 @@ Status Testbed::make_guest() {
                           .iova_allocator = cell.iova,
                           .settings = cell.strategy_settings};
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
-  VIOLET_TRY(const StrategyInfo* info, strategies().require(cell.strategy));
-  strategy_ = info->make(context);
+  VIOLET_TRY(strategy_info_, strategies().require(cell.strategy));
+  strategy_ = strategy_info_->make(context);
   VIOLET_TRY(strategy_->start());
 
   GuestParts parts{.strategy = *strategy_,
@@ -304,7 +304,7 @@ IotlbReaderStats Testbed::iotlb_stats() const {
 
 const char* Testbed::why_no_lookup() const {
   if (no_accesses_) return "the trace has no accesses";
-  if (setup_.cell.strategy == "off") return "the endpoints bypass the IOMMU";
+  if (!strategy_info_->translates) return "the endpoints bypass the IOMMU";
   return "no device accessed memory through the IOMMU";
 }
 

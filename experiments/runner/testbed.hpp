@@ -84,6 +84,7 @@ class Testbed final : public Recorded {
 
   Workload& workload() { return *workload_; }
   Strategy& strategy() { return *strategy_; }
+  const StrategyInfo& strategy_info() const { return *strategy_info_; }
   Device& engine() { return *engine_; }
   const Device& engine() const { return *engine_; }
   const Placement& placement() const { return *placement_; }
@@ -188,6 +189,7 @@ class Testbed final : public Recorded {
   Counter operations_;
   GuestHistograms histograms_;
   std::unique_ptr<VirtioIommuDriver> driver_;
+  const StrategyInfo* strategy_info_ = nullptr;
   std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<Guest> guest_;
   std::string trace_check_;

@@ -92,6 +92,11 @@ Status MappedStrategy::open(std::uint16_t endpoint) {
   IovaConfig config = context_.iova;
   config.granule_shift = static_cast<unsigned>(std::countr_zero(facts.page_size_mask));
   config.aperture = facts.input_range;
+  if (const std::uint64_t bytes = context_.aperture_bytes; bytes != 0) {
+    const Iova first = facts.input_range.first;
+    if (config.aperture.size_minus_one() >= bytes)
+      config.aperture = IovaRange::of(first.value, bytes);
+  }
   config.cpus = context_.cpus;
   for (const auto& region : properties.regions) config.reserved.push_back(region.range);
   VIOLET_TRY(auto iovas, make_iova_allocator(context_.iova_allocator, config));

@@ -25,7 +25,7 @@ class BasicStrategy : public Strategy {
   std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer,
                                          unsigned cpu) final;
   void unmap(const DmaMapping& mapping, unsigned cpu) final;
-  void unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) final;
+  void unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) override;
   void unmap_coherent(const DmaMapping& mapping, unsigned cpu) final;
 
   void sync_for_device(const DmaMapping&) override {}
@@ -61,6 +61,7 @@ class MappedStrategy : public BasicStrategy {
   void drain() override { context_.driver.sync(); }
 
   DmaDomain& domain(std::uint16_t endpoint) { return *domains_[endpoint]; }
+  const DmaDomain& domain(std::uint16_t endpoint) const { return *domains_[endpoint]; }
   // Whether an endpoint before it has the same domain.
   bool joins_a_domain(std::uint16_t endpoint) const;
 

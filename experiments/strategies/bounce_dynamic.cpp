@@ -169,7 +169,8 @@ StrategyInfo bounce_dynamic_strategy() {
              .least = 0.001,
              .most = 3600,
              .help = "period of eviction; a slot idle for two rounds is unmapped"}}},
-          make_bounce_dynamic};
+          make_bounce_dynamic,
+          AfterUnmap::kCopies};
 }
 
 }  // namespace violet

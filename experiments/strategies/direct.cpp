@@ -106,7 +106,8 @@ std::unique_ptr<Strategy> make_direct(const StrategyContext& context) {
 }  // namespace
 
 StrategyInfo direct_strategy() {
-  return {{"direct", "all guest memory is mapped one to one, once"}, make_direct};
+  return {
+      {"direct", "all guest memory is mapped one to one, once"}, make_direct, AfterUnmap::kBuffers};
 }
 
 }  // namespace violet

@@ -6,7 +6,8 @@ namespace violet {
 StrategyInfo lazy_percpu_strategy() {
   return {{"lazy-percpu", "unmaps are queued; addresses wait in per-CPU flush queues",
            lazy_settings(256, 10.0)},
-          [](const StrategyContext& context) { return make_lazy(context, true); }};
+          [](const StrategyContext& context) { return make_lazy(context, true); },
+          AfterUnmap::kUntilTimer};
 }
 
 }  // namespace violet

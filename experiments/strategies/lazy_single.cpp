@@ -6,7 +6,8 @@ namespace violet {
 StrategyInfo lazy_single_strategy() {
   return {{"lazy-single", "unmaps are queued; addresses wait in one large flush queue",
            lazy_settings(32768, 1000.0)},
-          [](const StrategyContext& context) { return make_lazy(context, false); }};
+          [](const StrategyContext& context) { return make_lazy(context, false); },
+          AfterUnmap::kUntilTimer};
 }
 
 }  // namespace violet

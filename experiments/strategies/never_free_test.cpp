@@ -18,7 +18,9 @@ std::unique_ptr<Strategy> make(const StrategyContext& context) {
 
 }  // namespace
 
-StrategyInfo never_free_strategy() { return {{"never-free", "addresses are used once"}, make}; }
+StrategyInfo never_free_strategy() {
+  return {{"never-free", "addresses are used once"}, make, AfterUnmap::kUntilNeeded};
+}
 
 }  // namespace violet
 

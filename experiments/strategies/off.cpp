@@ -51,7 +51,9 @@ StrategyInfo off_strategy() {
          .choices = {"global", "domain"},
          .help = "global: config.bypass and no ATTACH; domain: endpoints in a bypass domain, as "
                  "iommu.passthrough=1"}}},
-      make_off};
+      make_off,
+      AfterUnmap::kBuffers,
+      false};
 }
 
 }  // namespace violet

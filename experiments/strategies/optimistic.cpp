@@ -236,7 +236,8 @@ StrategyInfo optimistic_strategy() {
              .least = 0.01,
              .most = 100'000,
              .help = "from the unmap to the teardown of what nobody took over"}}},
-          make_optimistic};
+          make_optimistic,
+          AfterUnmap::kUntilTimer};
 }
 
 }  // namespace violet

@@ -32,11 +32,34 @@ struct StrategyContext {
   IovaConfig iova =
       {};  // Granule, aperture, reserved regions and CPUs are filled in from the device.
   DomainOptions domain = {};
+  // Of the addresses that the device has, a domain uses so many bytes from the first on; 0: all.
+  std::uint64_t aperture_bytes = 0;
   SettingValues settings = {};
 };
 
+// What a device may still reach of a buffer after its unmap() has returned. Tests, results and views go by it, and by
+// no name.
+enum class AfterUnmap : std::uint8_t {
+  kNothing,  // Promised by strategy.hpp of a strict strategy, and checked by the canary of C1.
+  kUntilAnswered,  // The buffer, until the device has answered what was sent.
+  kUntilTimer,     // The buffer, until a timer or a limit of the strategy has passed.
+  kUntilNeeded,    // The buffer, until its mapping is in somebody's way, or has lost its last user.
+  kCopies,  // Slots that its bytes were copied through, and never the buffer. Those mappings are persistent.
+  kBuffers,    // The buffer, by design. Every mapping is persistent, and nothing is copied.
+  kForgotten,  // The buffer, and nobody means to end it.
+};
+
 struct StrategyInfo : RegistryEntry {
+  // An IOVA allocator that makes no sense under the strategy, and why.
+  struct Refusal {
+    std::string allocator;
+    std::string because;
+  };
+
   std::unique_ptr<Strategy> (*make)(const StrategyContext& context);
+  AfterUnmap after_unmap = AfterUnmap::kForgotten;
+  bool translates = true;  // False: the endpoints bypass the IOMMU.
+  std::vector<Refusal> refusals = {};
 };
 
 // One line a strategy: NAME stands for a function `StrategyInfo NAME_strategy()` in NAME.cpp.

@@ -30,7 +30,8 @@ StrategyInfo strict_strategy() {
          .initial = true,
          .help =
              "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}}},
-      make_strict};
+      make_strict,
+      AfterUnmap::kNothing};
 }
 
 }  // namespace violet
