@@ -70,7 +70,8 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(bounce_dynamic)          \
   STRATEGY(optimistic)              \
   STRATEGY(direct)                  \
-  STRATEGY(off)
+  STRATEGY(off)                     \
+  STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
 // Makes the strategy with `assignments` over its settings' defaults; start() is still to be called.
