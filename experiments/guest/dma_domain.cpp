@@ -148,6 +148,30 @@ bool DmaDomain::map_segments(Iova at, std::span<const DmaMapping> list) {
   return false;
 }
 
+void DmaDomain::fill_in(Iova at, std::span<DmaMapping> list) const {
+  for (DmaMapping& mapping : list) {
+    mapping.iova = {at.value + offset_of(mapping.buffer.phys.value)};
+    mapping.granted = permissions_of(mapping.direction);
+    at.value += granules_of(mapping.buffer) << shift_;
+  }
+}
+
+bool DmaDomain::map_each(Iova at, std::span<DmaMapping> list) {
+  std::uint64_t address = at.value;
+  for (const DmaMapping& mapping : list) {
+    const std::uint64_t bytes = granules_of(mapping.buffer) << shift_;
+    if (!add_range({IovaRange::of(address, bytes),
+                    {mapping.buffer.phys.value & ~(granule_ - 1)},
+                    permissions_of(mapping.direction)})) {
+      return false;
+    }
+    address += bytes;
+  }
+  if (!driver_.sync()) return false;
+  fill_in(at, list);
+  return true;
+}
+
 bool DmaDomain::map(std::span<DmaMapping> list, unsigned cpu) {
   VIOLET_DCHECK(!list.empty());
   std::uint64_t granules = 0;
@@ -160,12 +184,7 @@ bool DmaDomain::map(std::span<DmaMapping> list, unsigned cpu) {
     return false;
   }
   if (options_.sync_map && !driver_.sync()) return false;
-  std::uint64_t at = first->value;
-  for (DmaMapping& mapping : list) {
-    mapping.iova = {at + offset_of(mapping.buffer.phys.value)};
-    mapping.granted = permissions_of(mapping.direction);
-    at += granules_of(mapping.buffer) << shift_;
-  }
+  fill_in(*first, list);
   return true;
 }
 

@@ -57,6 +57,13 @@ class DmaDomain {
   bool map(std::span<DmaMapping> list, unsigned cpu);
   // Queues the UNMAPs for [first, first + granules), of one map(). Neither syncs nor frees the address.
   void unmap(Iova first, std::uint64_t granules);
+  // The same with one UNMAP, whatever MAPs made them. All of [first, first + granules) is mapped, by whole MAPs.
+  void unmap_at_once(Iova first, std::uint64_t granules) {
+    unmap_cut(first.value & ~(granule_ - 1), granules << shift_);
+  }
+  // map() at addresses that are the caller's own, each buffer by MAPs of its own (dma_iova_link() for each, one
+  // dma_iova_sync()). False when the device does not answer: then it may have kept something.
+  bool map_each(Iova at, std::span<DmaMapping> list);
   void free_iova(Iova first, std::uint64_t granules, unsigned cpu) {
     iovas_->free(first.value >> shift_, granules, cpu);
   }
@@ -70,6 +77,7 @@ class DmaDomain {
 
  private:
   bool map_segments(Iova at, std::span<const DmaMapping> list);
+  void fill_in(Iova at, std::span<DmaMapping> list) const;
   bool map_one(const Mapping& mapping);
   std::uint64_t unmap_cut(std::uint64_t iova, std::uint64_t bytes);
 

@@ -71,6 +71,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(optimistic)              \
   STRATEGY(direct)                  \
   STRATEGY(off)                     \
+  STRATEGY(strict_batch)            \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
