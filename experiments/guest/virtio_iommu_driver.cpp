@@ -250,6 +250,27 @@ bool VirtioIommuDriver::sync() {
   return in_flight() == 0 || spin();
 }
 
+void VirtioIommuDriver::post() {
+  if (broken() || in_flight() == 0) return;
+  stats_.most_in_flight = std::max<std::uint64_t>(stats_.most_in_flight, in_flight());
+  kick();
+}
+
+void VirtioIommuDriver::reap() {
+  UsedBuffer used[kUsedBurst];
+  while (in_flight() > 0) {
+    const std::size_t count = env_.queue.pop_used(used);
+    for (std::size_t i = 0; i < count; ++i) take_back(used[i]);
+    if (count < std::size(used)) return;
+  }
+}
+
+std::uint64_t VirtioIommuDriver::answered() const {
+  if (in_flight() == 0) return added();
+  const auto oldest = heap_.oldest();
+  return oldest ? heap_.number(*oldest) - 1 : added();
+}
+
 bool VirtioIommuDriver::spin() {
   const Ticks began = env_.clock();
   UsedBuffer used[kUsedBurst];

@@ -99,6 +99,16 @@ class VirtioIommuDriver {
   // Kicks and waits for everything in flight.
   bool sync();
 
+  // --- What Linux does not do: to send, and look later ---
+  // Kicks, if the device wants it, and does not wait.
+  void post();
+  // Takes back what is answered; does not wait.
+  void reap();
+  // Requests are numbered from 1 as they are added: the last one's number, and the last one's before which all
+  // are answered. A device that never answers leaves the second where it is.
+  std::uint64_t added() const { return next_number_ - 1; }
+  std::uint64_t answered() const;
+
   bool broken() const { return !diagnosis_.empty(); }
   // Why, in a sentence that names the request and the state of the ring.
   Status health() const;

@@ -72,6 +72,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(direct)                  \
   STRATEGY(off)                     \
   STRATEGY(strict_batch)            \
+  STRATEGY(async)                   \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
