@@ -73,6 +73,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(off)                     \
   STRATEGY(strict_batch)            \
   STRATEGY(async)                   \
+  STRATEGY(lazy_global)             \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
