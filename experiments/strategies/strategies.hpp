@@ -74,6 +74,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(strict_batch)            \
   STRATEGY(async)                   \
   STRATEGY(lazy_global)             \
+  STRATEGY(lazy_wrap)               \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
