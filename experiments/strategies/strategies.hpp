@@ -75,6 +75,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(async)                   \
   STRATEGY(lazy_global)             \
   STRATEGY(lazy_wrap)               \
+  STRATEGY(shared)                  \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
