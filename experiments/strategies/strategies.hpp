@@ -76,6 +76,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(lazy_global)             \
   STRATEGY(lazy_wrap)               \
   STRATEGY(shared)                  \
+  STRATEGY(persistent)              \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
