@@ -77,6 +77,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(lazy_wrap)               \
   STRATEGY(shared)                  \
   STRATEGY(persistent)              \
+  STRATEGY(pool)                    \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
