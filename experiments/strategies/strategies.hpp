@@ -78,6 +78,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(shared)                  \
   STRATEGY(persistent)              \
   STRATEGY(pool)                    \
+  STRATEGY(registered)              \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
