@@ -79,6 +79,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(persistent)              \
   STRATEGY(pool)                    \
   STRATEGY(registered)              \
+  STRATEGY(swiotlb)                 \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
