@@ -80,6 +80,7 @@ struct StrategyInfo : RegistryEntry {
   STRATEGY(pool)                    \
   STRATEGY(registered)              \
   STRATEGY(swiotlb)                 \
+  STRATEGY(shadow)                  \
   STRATEGY(forgotten)
 
 Registry<StrategyInfo> strategies();
