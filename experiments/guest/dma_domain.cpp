@@ -23,7 +23,8 @@ DmaDomain::DmaDomain(VirtioIommuDriver& driver, DomainId id, std::unique_ptr<Iov
       granule_(std::uint64_t{1} << shift_),
       page_size_mask_(driver.facts().page_size_mask),
       last_address_(std::min(options.dma_mask, driver.facts().input_range.last.value)),
-      below_4g_(options.pci && !options.force_dac && last_address_ > kLast32) {}
+      below_4g_(options.pci && !options.force_dac && last_address_ > kLast32),
+      looks_at_pages_(iovas_->looks_at_pages()) {}
 
 Status DmaDomain::attach(EndpointId endpoint) {
   VIOLET_TRY(driver_.attach(id_, endpoint, false));
@@ -102,18 +103,35 @@ void DmaDomain::remove_range(Iova iova, std::uint64_t bytes) {
 
 // --- dma-iommu ---
 
-std::optional<Iova> DmaDomain::allocate_iova(std::uint64_t granules, unsigned cpu) {
+// `page` is that of an allocator which looks at pages; 0: none.
+std::optional<Iova> DmaDomain::allocate_iova(std::uint64_t granules, unsigned cpu,
+                                             std::uint64_t page) {
   ++counters_.iova_allocations;
   const std::uint64_t walks = iovas_->stats().tree_allocations;
+  const auto allocate = [&](std::uint64_t last, bool flush) {
+    if (page != 0) return iovas_->allocate_for(page, granules, last >> shift_, cpu, flush);
+    return iovas_->allocate(granules, last >> shift_, cpu, flush);
+  };
   std::optional<std::uint64_t> pfn;
   if (below_4g_) {
-    pfn = iovas_->allocate(granules, kLast32 >> shift_, cpu, false);
+    pfn = allocate(kLast32, false);
     if (!pfn) below_4g_ = false;
   }
-  if (!pfn) pfn = iovas_->allocate(granules, last_address_ >> shift_, cpu, true);
+  if (!pfn) pfn = allocate(last_address_, true);
   counters_.iova_tree_walks += iovas_->stats().tree_allocations - walks;
   if (!pfn) return std::nullopt;
   return Iova{*pfn << shift_};
+}
+
+// The page that a list begins at when its buffers follow one another in memory; else 0.
+std::uint64_t DmaDomain::only_run(std::span<const DmaMapping> list) const {
+  const std::uint64_t first = list.front().buffer.phys.value >> shift_;
+  std::uint64_t next = first;
+  for (const DmaMapping& mapping : list) {
+    if (mapping.buffer.phys.value >> shift_ != next) return 0;
+    next += granules_of(mapping.buffer);
+  }
+  return first;
 }
 
 // iommu_map_sg(): segments that follow one another in memory become one range before it is cut.
@@ -176,7 +194,7 @@ bool DmaDomain::map(std::span<DmaMapping> list, unsigned cpu) {
   VIOLET_DCHECK(!list.empty());
   std::uint64_t granules = 0;
   for (const DmaMapping& mapping : list) granules += granules_of(mapping.buffer);
-  const auto first = allocate_iova(granules, cpu);
+  const auto first = allocate_iova(granules, cpu, looks_at_pages_ ? only_run(list) : 0);
   if (!first) return false;
   if (!map_segments(*first, list)) {
     // Without an answer the device may have kept something: then the address is not freed.

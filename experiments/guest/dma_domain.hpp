@@ -67,7 +67,9 @@ class DmaDomain {
   void free_iova(Iova first, std::uint64_t granules, unsigned cpu) {
     iovas_->free(first.value >> shift_, granules, cpu);
   }
-  std::optional<Iova> allocate_iova(std::uint64_t granules, unsigned cpu);
+  std::optional<Iova> allocate_iova(std::uint64_t granules, unsigned cpu) {
+    return allocate_iova(granules, cpu, 0);
+  }
 
   // iommu_map() and iommu_unmap() without the allocator, for identity maps and pools. add_range()
   // queues the MAPs that `mapping` takes, or queues nothing that stays.
@@ -76,6 +78,8 @@ class DmaDomain {
   bool sync() { return driver_.sync(); }
 
  private:
+  std::optional<Iova> allocate_iova(std::uint64_t granules, unsigned cpu, std::uint64_t page);
+  std::uint64_t only_run(std::span<const DmaMapping> list) const;
   bool map_segments(Iova at, std::span<const DmaMapping> list);
   void fill_in(Iova at, std::span<DmaMapping> list) const;
   bool map_one(const Mapping& mapping);
@@ -97,6 +101,7 @@ class DmaDomain {
   std::uint64_t page_size_mask_;
   std::uint64_t last_address_;
   bool below_4g_;
+  bool looks_at_pages_;
   unsigned endpoints_ = 0;
   // By the first granule of a MAP request. The kernel keeps an interval tree; an exact match is all that the DMA
   // API needs.

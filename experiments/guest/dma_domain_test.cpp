@@ -60,6 +60,26 @@ TEST_F(Domain, MapKeepsTheOffsetAndCoversWholeGranules) {
   EXPECT_FALSE(guest->device.translate(kEndpoint, *iova, Access::kWrite));
 }
 
+TEST_F(Domain, AnIdentityAllocatorIsToldOfThePages) {
+  guest = std::make_unique<MockGuest>(MockGuestOptions{});
+  domain = std::make_unique<DmaDomain>(*guest->driver, DomainId{1},
+                                       *make_iova_allocator("identity", IovaConfig{}),
+                                       guest->counters, DomainOptions{});
+  ASSERT_TRUE(domain->attach(kEndpoint));
+  EXPECT_EQ(map({{0x12345}, 100}), Iova{0x12345});
+  const auto again = map({{0x12345}, 100});  // In use: an address as any other.
+  ASSERT_TRUE(again);
+  EXPECT_NE(*again, Iova{0x12345});
+  const DmaBuffer run[] = {{{0x20000}, 0x1000}, {{0x21000}, 0x1000}};
+  const DmaBuffer apart[] = {{{0x30000}, 0x1000}, {{0x40000}, 0x1000}};
+  Iova at[2];
+  ASSERT_TRUE(map_list(run, DmaDirection::kToDevice, at));
+  EXPECT_EQ(at[1], Iova{0x21000});
+  ASSERT_TRUE(map_list(apart, DmaDirection::kToDevice, at));
+  EXPECT_NE(at[0], Iova{0x30000});
+  EXPECT_EQ(guest->device.translate(kEndpoint, at[1], Access::kRead), GuestPhys{0x40000});
+}
+
 TEST_F(Domain, SyncMapIsOneKickForSeveralMaps) {
   build();
   // 12 KiB, at a multiple of 8 KiB: two MAPs (linux-dma.md 3.4).

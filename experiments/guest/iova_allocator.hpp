@@ -29,6 +29,8 @@ struct IovaConfig {
   unsigned cpus = 1;
   unsigned magazine_granules = 127;           // IOVA_MAG_SIZE; older kernels 128.
   std::uint64_t depot_trim_ns = 100'000'000;  // IOVA_DEPOT_DELAY.
+  // Of each size class; 0: unbounded, as in Linux since 2023. Before, what did not fit went back to the tree.
+  unsigned depot_magazines = 0;
 };
 
 struct IovaStats {
@@ -43,6 +45,14 @@ class IovaAllocator {
   // `flush` allows to empty every cache and try again before giving up (alloc_iova_fast()).
   virtual std::optional<std::uint64_t> allocate(std::uint64_t granules, std::uint64_t limit_pfn,
                                                 unsigned cpu, bool flush) = 0;
+  // For pages of memory that begin at `page`; only an allocator that looks_at_pages() cares. Its addresses need not be
+  // aligned.
+  virtual std::optional<std::uint64_t> allocate_for(std::uint64_t /*page*/, std::uint64_t granules,
+                                                    std::uint64_t limit_pfn, unsigned cpu,
+                                                    bool flush) {
+    return allocate(granules, limit_pfn, cpu, flush);
+  }
+  virtual bool looks_at_pages() const { return false; }
   virtual void free(std::uint64_t pfn, std::uint64_t granules, unsigned cpu) = 0;
   // Returns everything cached to the tree.
   virtual void flush_caches() = 0;
@@ -55,6 +65,7 @@ struct IovaAllocatorInfo : RegistryEntry {
   std::unique_ptr<IovaAllocator> (*make)(const IovaConfig& config);
 };
 
+// `rcache` and `rbtree` come first and go with every strategy.
 Registry<IovaAllocatorInfo> iova_allocators();
 // Error when no allocator has that name.
 Result<std::unique_ptr<IovaAllocator>> make_iova_allocator(std::string_view name,

@@ -19,6 +19,7 @@ IovaRcache::IovaRcache(const IovaConfig& config)
     : tree_(config),
       cpus_(std::max(1u, config.cpus)),
       capacity_(std::max(1u, config.magazine_granules)),
+      depot_magazines_(config.depot_magazines),
       trim_ticks_(std::max<Ticks>(1, ns_to_ticks(config.depot_trim_ns))),
       caches_(std::size_t{cpus_} * kClasses) {
   for (auto& cache : caches_) {
@@ -70,10 +71,12 @@ void IovaRcache::put(unsigned size_class, std::uint64_t pfn, unsigned cpu) {
   if (mine.loaded.count == capacity_) {
     if (mine.previous.count < capacity_) {
       std::swap(mine.loaded, mine.previous);
+    } else if (depot_magazines_ != 0 && depots_[size_class].full.size() >= depot_magazines_) {
+      return_to_tree(mine.loaded, size_class);
     } else {
       depots_[size_class].full.push_back(std::move(mine.loaded));
       mine.loaded = take_empty();
-      arm_trim_ = true;
+      arm_trim_ = depot_magazines_ == 0;
     }
   }
   mine.loaded.pfns[mine.loaded.count++] = pfn;

@@ -5,7 +5,8 @@
 // Invariants: as iova_allocator.hpp. Sizes of up to 32 granules are rounded up to a power of
 // two and served LIFO from the magazines of the CPU that asks; larger ones always go to the tree.
 // Limits: six size classes, 2^0 to 2^5 granules. The depot is unbounded and loses one magazine every
-// depot_trim_ns while it holds more magazines than there are CPUs.
+// depot_trim_ns while it holds more magazines than there are CPUs; or it has room for depot_magazines, as before
+// commit 911aa1245da8, and a magazine that finds none is emptied into the tree.
 #pragma once
 
 #include <array>
@@ -59,6 +60,7 @@ class IovaRcache final : public IovaAllocator {
   IovaTree tree_;
   unsigned cpus_;
   unsigned capacity_;
+  unsigned depot_magazines_;
   Ticks trim_ticks_;
   std::vector<CpuCache> caches_;
   std::array<Depot, kClasses> depots_;

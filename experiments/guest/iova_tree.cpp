@@ -83,6 +83,44 @@ std::optional<std::uint64_t> IovaTree::allocate(std::uint64_t granules, std::uin
   return fit->pfn;
 }
 
+bool IovaTree::take(std::uint64_t pfn, std::uint64_t granules) {
+  if (pfn < start_pfn_ || pfn > last_pfn_ || granules > last_pfn_ - pfn + 1) return false;
+  const auto above = tree_.first_at_or_above(pfn);
+  if (above != RangeTree::kAnchor && tree_.low(above) < pfn + granules) return false;
+  const auto below = tree_.below(above);
+  if (below != RangeTree::kNone && tree_.high(below) >= pfn) return false;
+  tree_.insert_below(above, pfn, pfn + granules - 1);
+  return true;
+}
+
+// First fit of [from, end), walking up.
+std::optional<IovaTree::Fit> IovaTree::search_up(std::uint64_t from, std::uint64_t end,
+                                                 std::uint64_t granules) const {
+  const std::uint64_t align = std::bit_ceil(granules) - 1;
+  const auto aligned = [align](std::uint64_t pfn) { return (pfn + align) & ~align; };
+  std::uint64_t pfn = aligned(std::max(from, start_pfn_));
+  auto above = tree_.first_at_or_above(pfn);
+  if (const auto below = tree_.below(above); below != RangeTree::kNone) {
+    pfn = std::max(pfn, aligned(tree_.high(below) + 1));
+  }
+  while (pfn < end && granules <= end - pfn) {
+    if (above == RangeTree::kAnchor || pfn + granules <= tree_.low(above)) return Fit{pfn, above};
+    pfn = std::max(pfn, aligned(tree_.high(above) + 1));
+    above = tree_.above(above);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> IovaTree::allocate_upwards(std::uint64_t from, std::uint64_t granules,
+                                                        std::uint64_t limit_pfn) {
+  const std::uint64_t end = std::min(limit_pfn, last_pfn_) + 1;
+  auto fit = search_up(from, end, granules);
+  if (!fit) fit = search_up(0, end, granules);
+  if (!fit) return std::nullopt;
+  tree_.insert_below(fit->above, fit->pfn, fit->pfn + granules - 1);
+  return fit->pfn;
+}
+
 // A search must begin above anything that was freed (__cached_rbnode_delete_update()).
 void IovaTree::remember_freed(RangeTree::Index node) {
   const std::uint64_t low = tree_.low(node);

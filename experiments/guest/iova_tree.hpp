@@ -21,6 +21,11 @@ class IovaTree final : public IovaAllocator {
   std::optional<std::uint64_t> allocate(std::uint64_t granules, std::uint64_t limit_pfn,
                                         unsigned cpu, bool flush) override;
   void free(std::uint64_t pfn, std::uint64_t granules, unsigned cpu) override;
+  // Exactly [pfn, pfn + granules), at any alignment; false when a part of it is taken or lies outside the aperture.
+  bool take(std::uint64_t pfn, std::uint64_t granules);
+  // The lowest fit from `from` on, once around.
+  std::optional<std::uint64_t> allocate_upwards(std::uint64_t from, std::uint64_t granules,
+                                                std::uint64_t limit_pfn);
   void flush_caches() override {}
   void tick(Ticks) override {}
   const IovaStats& stats() const override { return stats_; }
@@ -33,6 +38,7 @@ class IovaTree final : public IovaAllocator {
   };
   std::optional<Fit> search_down(RangeTree::Index from, std::uint64_t end, std::uint64_t floor,
                                  std::uint64_t granules);
+  std::optional<Fit> search_up(std::uint64_t from, std::uint64_t end, std::uint64_t granules) const;
   std::optional<Fit> find_fit(std::uint64_t granules, std::uint64_t end);
   void remember_freed(RangeTree::Index node);
   void reserve(std::uint64_t low, std::uint64_t high);
