@@ -58,6 +58,12 @@ void add_conflicts(plans::Vocabulary& words) {
     words.conflicts.push_back(
         {"workload", info.name, "pace", "paced", "a generator has no times of its own to keep"});
   }
+  for (const auto& info : strategies()) {
+    for (const auto& refusal : info.refusals) {
+      words.conflicts.push_back(
+          {"strategy", info.name, "iova", refusal.allocator, refusal.because});
+    }
+  }
 }
 
 }  // namespace

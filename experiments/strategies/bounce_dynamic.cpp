@@ -153,7 +153,8 @@ std::unique_ptr<Strategy> make_bounce_dynamic(const StrategyContext& context) {
 
 StrategyInfo bounce_dynamic_strategy() {
   return {{"bounce-dynamic",
-           "small buffers are copied through a pool that stays mapped; larger ones are strict",
+           "small buffers are copied through a pool that stays mapped; others are strict (Stevens, "
+           "2021)",
            {{.name = "slots",
              .initial = std::int64_t{1024},
              .least = 1,
@@ -170,7 +171,9 @@ StrategyInfo bounce_dynamic_strategy() {
              .most = 3600,
              .help = "period of eviction; a slot idle for two rounds is unmapped"}}},
           make_bounce_dynamic,
-          AfterUnmap::kCopies};
+          AfterUnmap::kCopies,
+          true,
+          {{"identity", "a slot is not at the address of whoever uses it"}}};
 }
 
 }  // namespace violet

@@ -106,8 +106,11 @@ std::unique_ptr<Strategy> make_direct(const StrategyContext& context) {
 }  // namespace
 
 StrategyInfo direct_strategy() {
-  return {
-      {"direct", "all guest memory is mapped one to one, once"}, make_direct, AfterUnmap::kBuffers};
+  return {{"direct", "all guest memory is mapped one to one, once (Willmann, ATC 2008)"},
+          make_direct,
+          AfterUnmap::kBuffers,
+          true,
+          no_choice_of_allocator("every address is that of its memory")};
 }
 
 }  // namespace violet

@@ -4,7 +4,8 @@
 namespace violet {
 
 StrategyInfo lazy_percpu_strategy() {
-  return {{"lazy-percpu", "unmaps are queued; addresses wait in per-CPU flush queues",
+  return {{"lazy-percpu",
+           "unmaps are queued; addresses wait in per-CPU flush queues (Linux, iommu.strict=0)",
            lazy_settings(256, 10.0)},
           [](const StrategyContext& context) { return make_lazy(context, true); },
           AfterUnmap::kUntilTimer};

@@ -4,10 +4,11 @@
 namespace violet {
 
 StrategyInfo lazy_single_strategy() {
-  return {{"lazy-single", "unmaps are queued; addresses wait in one large flush queue",
-           lazy_settings(32768, 1000.0)},
-          [](const StrategyContext& context) { return make_lazy(context, false); },
-          AfterUnmap::kUntilTimer};
+  return {
+      {"lazy-single", "unmaps are queued; addresses wait in one large flush queue (Linux on s390)",
+       lazy_settings(32768, 1000.0)},
+      [](const StrategyContext& context) { return make_lazy(context, false); },
+      AfterUnmap::kUntilTimer};
 }
 
 }  // namespace violet

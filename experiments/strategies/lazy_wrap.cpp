@@ -51,7 +51,9 @@ StrategyInfo lazy_wrap_strategy() {
              .most = 1 << 20,
              .help = "addresses of a domain; a flush comes once in so many"}}},
           make_lazy_wrap,
-          AfterUnmap::kUntilNeeded};
+          AfterUnmap::kUntilNeeded,
+          true,
+          {{"identity", "a page's own address is not handed out in turn"}}};
 }
 
 }  // namespace violet

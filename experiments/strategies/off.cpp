@@ -53,7 +53,8 @@ StrategyInfo off_strategy() {
                  "iommu.passthrough=1"}}},
       make_off,
       AfterUnmap::kBuffers,
-      false};
+      false,
+      no_choice_of_allocator("no address is translated")};
 }
 
 }  // namespace violet

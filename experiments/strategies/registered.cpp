@@ -248,7 +248,9 @@ StrategyInfo registered_strategy() {
          .most = 1e6,
          .help = "blocks revoked a second, one after another; what is in flight drains first"}}},
       make_registered,
-      AfterUnmap::kBuffers};
+      AfterUnmap::kBuffers,
+      true,
+      no_choice_of_allocator("addresses are those of memory, in a window")};
 }
 
 }  // namespace violet

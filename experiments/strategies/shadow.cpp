@@ -287,7 +287,9 @@ StrategyInfo shadow_strategy() {
              .most = 1 << 20,
              .help = "of all shadow buffers; beyond it buffers are mapped as under strict"}}},
           make_shadow,
-          AfterUnmap::kCopies};
+          AfterUnmap::kCopies,
+          true,
+          {{"identity", "a slot is not at the address of whoever uses it"}}};
 }
 
 }  // namespace violet

@@ -13,6 +13,14 @@ Registry<StrategyInfo> strategies() {
   return {"strategy", kStrategies};
 }
 
+std::vector<StrategyInfo::Refusal> no_choice_of_allocator(const std::string& because) {
+  std::vector<StrategyInfo::Refusal> all;
+  for (const auto& info : iova_allocators()) {
+    if (info.name != "rcache" && info.name != "rbtree") all.push_back({info.name, because});
+  }
+  return all;
+}
+
 Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, StrategyContext context,
                                                 const SettingAssignments& assignments) {
   VIOLET_TRY(const StrategyInfo* info, strategies().require(name));

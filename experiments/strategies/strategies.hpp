@@ -62,6 +62,10 @@ struct StrategyInfo : RegistryEntry {
   std::vector<Refusal> refusals = {};
 };
 
+// For a strategy that asks no allocator for its buffers' addresses. `rcache` and `rbtree` stay allowed: plans combine them
+// with everything.
+std::vector<StrategyInfo::Refusal> no_choice_of_allocator(const std::string& because);
+
 // One line a strategy: NAME stands for a function `StrategyInfo NAME_strategy()` in NAME.cpp.
 #define VIOLET_STRATEGIES(STRATEGY) \
   STRATEGY(strict)                  \

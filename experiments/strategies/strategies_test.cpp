@@ -41,6 +41,17 @@ TEST(Registry, ErrorsNameTheStrategyAndTheSetting) {
             "found 0");
 }
 
+// What a plan check refuses names allocators that there are, with a reason.
+TEST(Registry, RefusalsNameAllocatorsAndAReason) {
+  for (const auto& info : strategies()) {
+    for (const auto& refusal : info.refusals) {
+      EXPECT_NE(iova_allocators().find(refusal.allocator), nullptr) << info.name;
+      EXPECT_FALSE(refusal.because.empty()) << info.name;
+      EXPECT_TRUE(refusal.allocator != "rcache" && refusal.allocator != "rbtree") << info.name;
+    }
+  }
+}
+
 // An IOMMU group: what one endpoint maps the other reaches, and after the unmap neither does.
 TEST(Registry, EveryStrategyGivesAGroupOneDomain) {
   for (const auto& info : strategies()) {

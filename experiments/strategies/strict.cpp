@@ -25,7 +25,7 @@ std::unique_ptr<Strategy> make_strict(const StrategyContext& context) {
 StrategyInfo strict_strategy() {
   return {
       {"strict",
-       "every unmap is executed by the device before it returns",
+       "every unmap is executed by the device before it returns (Linux, iommu.strict=1)",
        {{.name = "sync_map",
          .initial = true,
          .help =

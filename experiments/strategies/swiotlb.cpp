@@ -216,7 +216,9 @@ StrategyInfo swiotlb_strategy() {
              .choices = {"fail", "strict"},
              .help = "fail: the map fails, as in Linux; strict: the buffer gets a mapping"}}},
           make_swiotlb,
-          AfterUnmap::kCopies};
+          AfterUnmap::kCopies,
+          true,
+          no_choice_of_allocator("addresses are those of the slots in its pool")};
 }
 
 }  // namespace violet
