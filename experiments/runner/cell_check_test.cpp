@@ -47,6 +47,18 @@ constexpr const char* kMapsWithoutUnmap =
     "7@1.000020:virtio_iommu_map domain=1 virt_start=0x2000 virt_end=0x2fff phys_start=0x6000 "
     "flags=3\n";
 
+TEST(CellCheck, AnAllocatorThatMakesNoSenseUnderAStrategyIsRefusedWithTheReason) {
+  EXPECT_THAT(plan_problems("[axes]\nstrategy = 'ring'\niova = 'chunk'\n"),
+              AllOf(HasSubstr("t.toml:4:12: key 'axes.strategy'"), HasSubstr("chunk"),
+                    HasSubstr("the strategy has tables of its own")));
+  EXPECT_THAT(plan_problems("[axes]\nstrategy = 'off'\niova = 'free-list'\n"),
+              HasSubstr("no address is translated"));
+  EXPECT_EQ(plan_problems("[axes]\nstrategy = '*'\niova = ['rcache', 'rbtree']\n"), "");
+  EXPECT_EQ(
+      plan_problems("[axes]\nstrategy = ['strict', 'lazy-percpu', 'optimistic']\niova = '*'\n"),
+      "");
+}
+
 TEST(CellCheck, SettingsThatAWorkloadCannotUseAreNamedWithTheirPlace) {
   EXPECT_EQ(plan_problems("[axes]\nworkload = 'net-rx'\n[workload.net-rx]\nring = 1000\n"),
             "t.toml:6:8: key 'workload.net-rx.ring': expected a power of two, found 1000\n");

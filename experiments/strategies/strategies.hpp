@@ -79,6 +79,7 @@ std::vector<StrategyInfo::Refusal> no_choice_of_allocator(const std::string& bec
   STRATEGY(async)                   \
   STRATEGY(lazy_global)             \
   STRATEGY(lazy_wrap)               \
+  STRATEGY(ring)                    \
   STRATEGY(shared)                  \
   STRATEGY(persistent)              \
   STRATEGY(pool)                    \
