@@ -80,6 +80,7 @@ std::vector<StrategyInfo::Refusal> no_choice_of_allocator(const std::string& bec
   STRATEGY(lazy_global)             \
   STRATEGY(lazy_wrap)               \
   STRATEGY(ring)                    \
+  STRATEGY(contiguous)              \
   STRATEGY(shared)                  \
   STRATEGY(persistent)              \
   STRATEGY(pool)                    \
