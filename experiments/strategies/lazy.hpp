@@ -13,7 +13,7 @@
 
 namespace violet {
 
-class Lazy final : public MappedStrategy {
+class Lazy : public MappedStrategy {
  public:
   Lazy(const StrategyContext& context, const FlushQueueOptions& options)
       : MappedStrategy(context), options_(options) {}
@@ -21,6 +21,9 @@ class Lazy final : public MappedStrategy {
   void tick(Ticks now) override;
   void drain() override;
   const FlushQueue& flush_queue(std::uint16_t endpoint) const { return queues_[endpoint]->queue; }
+
+ protected:
+  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override;
 
  private:
   class Parking final : public FlushQueue::Owner {
@@ -38,7 +41,6 @@ class Lazy final : public MappedStrategy {
   };
 
   Status opened(std::uint16_t endpoint) override;
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override;
 
   FlushQueueOptions options_;
   std::vector<std::unique_ptr<Parking>> queues_;  // One a domain.

@@ -81,6 +81,8 @@ std::vector<StrategyInfo::Refusal> no_choice_of_allocator(const std::string& bec
   STRATEGY(lazy_wrap)               \
   STRATEGY(ring)                    \
   STRATEGY(contiguous)              \
+  STRATEGY(link)                    \
+  STRATEGY(link_kept)               \
   STRATEGY(shared)                  \
   STRATEGY(persistent)              \
   STRATEGY(pool)                    \
