@@ -87,6 +87,7 @@ std::vector<StrategyInfo::Refusal> no_choice_of_allocator(const std::string& bec
   STRATEGY(persistent)              \
   STRATEGY(pool)                    \
   STRATEGY(registered)              \
+  STRATEGY(dma_tracking)            \
   STRATEGY(swiotlb)                 \
   STRATEGY(shadow)                  \
   STRATEGY(forgotten)
