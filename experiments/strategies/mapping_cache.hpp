@@ -3,7 +3,8 @@
 //
 // Threading: owner-only: the guest lcore.
 // Invariants: an id names a mapping from insert() to erase(). find() finds the newest of several equals.
-// Limits: 2^32 - 2 mappings; memory is reused, and grows with the most that there were at a time.
+// Limits: 2^32 - 2 mappings; memory is reused, and grows with the most that there were at a time. Of a cache made with
+// `found` above 0 only so many are found, those inserted last.
 #pragma once
 
 #include <span>
@@ -28,6 +29,8 @@ class MappingCache {
     unsigned cpu = 0;  // To whose magazine its address goes.
     std::uint32_t users = 0;
   };
+
+  explicit MappingCache(std::size_t found = 0) : most_found_(found) {}
 
   // Says what the calls below are about: a list in one domain.
   void describe(const DmaDomain& domain, std::span<const DmaMapping> list, Permissions rights) {
@@ -63,9 +66,11 @@ class MappingCache {
     slot.shape = shape_;
     slot.entry = entry;
     slot.entry.users = 1;
+    slot.hidden = false;
     const auto [head, fresh] = by_key_.insert(shape_.key(), id);
     slot.same = fresh ? kNone : std::exchange(*head, id);
     granules_in_all_ += entry.granules;
+    if (most_found_ != 0) hide_old(id);
     return id;
   }
 
@@ -88,17 +93,8 @@ class MappingCache {
   // Precondition: it is idle.
   void erase(Id id) {
     unlink(id);
-    Slot& slot = slots_[id];
-    const std::uint64_t key = slot.shape.key();
-    Id* link = by_key_.find(key);
-    VIOLET_DCHECK(link != nullptr);
-    if (*link == id && slot.same == kNone) {
-      by_key_.erase(key);
-    } else {
-      while (*link != id) link = &slots_[*link].same;
-      *link = slot.same;
-    }
-    granules_in_all_ -= slot.entry.granules;
+    if (!slots_[id].hidden) hide(id);
+    granules_in_all_ -= slots_[id].entry.granules;
     unused_.push_back(id);
   }
   std::uint64_t granules_in_all() const { return granules_in_all_; }
@@ -130,7 +126,32 @@ class MappingCache {
     Entry entry;
     Id older = kNone, newer = kNone;  // While it is idle.
     Id same = kNone;                  // The next older one under the same key.
+    std::uint64_t number = 0;         // Of its insertion, when not all are found.
+    bool hidden = false;              // Not to be found.
   };
+
+  // Takes it off its key.
+  void hide(Id id) {
+    Slot& slot = slots_[id];
+    const std::uint64_t key = slot.shape.key();
+    Id* link = by_key_.find(key);
+    VIOLET_DCHECK(link != nullptr);
+    if (*link == id && slot.same == kNone) {
+      by_key_.erase(key);
+    } else {
+      while (*link != id) link = &slots_[*link].same;
+      *link = slot.same;
+    }
+    slot.hidden = true;
+  }
+  // The one inserted `most_found_` before.
+  void hide_old(Id newest) {
+    slots_[newest].number = ++inserted_;
+    recent_.resize(most_found_, kNone);
+    const Id old = std::exchange(recent_[inserted_ % most_found_], newest);
+    if (old == kNone || slots_[old].number + most_found_ != inserted_) return;  // It is gone.
+    if (!slots_[old].hidden) hide(old);
+  }
 
   void unlink(Id id) {
     const Slot& slot = slots_[id];
@@ -138,6 +159,9 @@ class MappingCache {
     (slot.newer == kNone ? newest_ : slots_[slot.newer].older) = slot.older;
   }
 
+  std::size_t most_found_;
+  std::vector<Id> recent_;  // By number of insertion.
+  std::uint64_t inserted_ = 0;
   Shape shape_;
   std::vector<Slot> slots_;
   std::vector<Id> unused_;

@@ -8,12 +8,14 @@
 namespace violet {
 namespace {
 
-// Invariants: exact: a mapping is shared whenever it could be. Who joins a mapping ends nothing with an unmap
+// Invariants: exact: a mapping is shared whenever it could be; with `found` above 0 approximate, as a bounded look-up of the
+// newest mappings has it. Who joins a mapping ends nothing with an unmap
 // (DmaMapping::persistent); who made it leaves it reachable until its last user has gone, and that is what it exposes.
 // Limits: coherent memory is mapped apart.
 class Shared final : public MappedStrategy {
  public:
-  using MappedStrategy::MappedStrategy;
+  Shared(const StrategyContext& context, std::size_t found)
+      : MappedStrategy(context), cache_(found) {}
 
  private:
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
@@ -54,16 +56,22 @@ class Shared final : public MappedStrategy {
 };
 
 std::unique_ptr<Strategy> make_shared_mappings(const StrategyContext& context) {
-  return std::make_unique<Shared>(context);
+  return std::make_unique<Shared>(context,
+                                  static_cast<std::size_t>(context.settings.integer("found")));
 }
 
 }  // namespace
 
 StrategyInfo shared_strategy() {
-  return {
-      {"shared", "buffers of the same pages in use at a time share a mapping (Willmann, ATC 2008)"},
-      make_shared_mappings,
-      AfterUnmap::kUntilNeeded};
+  return {{"shared",
+           "buffers of the same pages in use at a time share a mapping (Willmann, ATC 2008)",
+           {{.name = "found",
+             .initial = std::int64_t{0},
+             .least = 0,
+             .most = 1 << 20,
+             .help = "approximate: only so many of the newest mappings are found; 0: all, exact"}}},
+          make_shared_mappings,
+          AfterUnmap::kUntilNeeded};
 }
 
 }  // namespace violet

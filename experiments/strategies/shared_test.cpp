@@ -56,6 +56,31 @@ TEST(Shared, AListIsSharedByItsEqual) {
   EXPECT_EQ(rig.guest.device.mappings({1}), 0u);
 }
 
+TEST(Shared, AnApproximateLookUpFindsTheNewestOnly) {
+  StrategyRig rig({.strategy = "shared", .settings = {{"found", std::int64_t{2}}}});
+  const auto a = rig.buffer(kPage), b = rig.buffer(kPage), c = rig.buffer(kPage);
+  const auto map = [&](DmaBuffer buffer) {
+    return *rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
+  };
+  const auto first = map(a);
+  map(b);
+  const auto joined = map(a);
+  EXPECT_TRUE(joined.persistent);
+  const auto third = map(c);  // Now b and c are found.
+  EXPECT_TRUE(map(b).persistent);
+  const auto again = map(a);
+  EXPECT_FALSE(again.persistent);
+  EXPECT_NE(again.iova, first.iova);
+  EXPECT_TRUE(map(a).persistent);
+  rig.strategy->unmap(first, 0);
+  rig.strategy->unmap(joined, 0);
+  EXPECT_FALSE(rig.reaches(0, first.iova));
+  EXPECT_TRUE(rig.reaches(0, again.iova));
+  rig.strategy->unmap(third, 0);
+  EXPECT_FALSE(rig.reaches(0, third.iova));
+  EXPECT_EQ(rig.guest.counters.failed_requests, 0u);
+}
+
 TEST(Shared, ABrokenDeviceMakesMapsFailAndFreesNothing) {
   StrategyRig rig({.strategy = "shared"});
   const auto buffer = rig.buffer(kPage);
