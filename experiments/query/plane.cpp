@@ -36,18 +36,12 @@ const results::CellData* fastest(const std::vector<const results::CellData*>& ce
   return best;
 }
 
-// Unmaps that end nothing although the device reaches the guest's own pages and no copies.
-bool never_unreachable(const results::CellData& cell) {
-  return median_of(cell, "persistent_unmaps") > 0 &&
-         median_of(cell, "bytes_copied_per_operation") <= 0;
-}
-
 void place_stale(const results::CellData& cell, PlanePoint& point) {
-  if (never_unreachable(cell)) {
+  const Samples samples = results::samples_of(cell, "mean_stale_pages");
+  if (samples.values.empty() && samples.because == results::kStaysReachable) {
     point.place = PlanePoint::Place::kAlways;
     return;
   }
-  const Samples samples = results::samples_of(cell, "mean_stale_pages");
   if (samples.values.empty()) {
     point.because = samples.because;
     return;

@@ -55,6 +55,17 @@ TEST(Samples, PagesThatStayReachableByDesignAreNoZero) {
   EXPECT_EQ(stale(10, 0, 2.5).values, std::vector<double>{2.5}) << "what was counted stays";
 }
 
+// A run that counts revocations has said "always" where it means it. A zero beside users that joined a mapping is one.
+TEST(Samples, WhatANewerRunCountedIsTaken) {
+  CellData cell;
+  RepetitionRecord record;
+  record.metrics = {{"mean_stale_pages", "pages", 0, {}, Better::kLower},
+                    {"persistent_unmaps", "1", 10, {}, Better::kNeither},
+                    {"revocations", "1", 0, {}, Better::kNeither}};
+  cell.repetitions.push_back(std::move(record));
+  EXPECT_EQ(samples_of(cell, "mean_stale_pages").values, std::vector<double>{0});
+}
+
 // As a reader asks: how fast, what a call cost, what else.
 TEST(Samples, ComeInTheOrderOfTheCatalogueWithTheirMeans) {
   CellData cell;

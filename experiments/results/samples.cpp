@@ -96,8 +96,16 @@ bool any_above_zero(const CellData& cell, std::string_view name) {
   return false;
 }
 
+bool has_metric(const CellData& cell, std::string_view name) {
+  return std::any_of(cell.repetitions.begin(), cell.repetitions.end(), [&](const auto& record) {
+    return std::any_of(record.metrics.begin(), record.metrics.end(),
+                       [&](const Metric& metric) { return same_metric(metric.name, name); });
+  });
+}
+
 // In older runs the stale pages of off and direct are 0. Where unmaps leave the guest's own pages reachable by design none
-// is ever counted as stale, and that is no zero.
+// is ever counted as stale, and that is no zero. Runs that count revocations say so themselves, and not of strategies
+// whose mappings lose one user after another.
 void forget_uncounted_pages(const CellData& cell, std::vector<Samples>& all) {
   constexpr std::string_view kCounts[] = {"mean_stale_pages", "mean_stale_pages_lower_bound",
                                           "peak_stale_pages", "mean_subpage_bytes_exposed",
@@ -108,6 +116,7 @@ void forget_uncounted_pages(const CellData& cell, std::vector<Samples>& all) {
                        [&](std::string_view name) { return same_metric(samples.name, name); });
   };
   if (std::none_of(all.begin(), all.end(), counts)) return;
+  if (has_metric(cell, "revocations")) return;
   if (!any_above_zero(cell, "persistent_unmaps")) return;
   if (any_above_zero(cell, "bytes_copied_per_operation")) return;  // What is reachable is a copy.
   if (any_above_zero(cell, "mean_stale_pages")) return;            // Some were counted.
