@@ -34,7 +34,9 @@ EXIT_CODES = {0, 1, 2, 4, 130}
 REFUSED = 2
 DRAWS = 40           # Of one case, until it is taken.
 ENOUGH = 3           # Cases of a kind of which one has to be taken.
-STRATEGIES = ["strict", "lazy-percpu", "lazy-single", "bounce-dynamic", "optimistic", "direct", "off"]
+STRATEGIES = ["strict", "lazy-percpu", "lazy-single", "bounce-dynamic", "optimistic", "direct", "off", "strict-batch", "async",
+              "lazy-global", "lazy-wrap", "ring", "contiguous", "link", "link-kept", "shared", "persistent", "pool", "registered",
+              "dma-tracking", "swiotlb", "shadow", "forgotten"]
 PLACEMENTS = ["samecore", "kick-thread", "sidecore"]
 SHORT = ["run.repetitions=1", "run.warmup_s=0.01", "run.duration_s=0.1", "cores.allow_oversubscribed=true"]
 
@@ -42,7 +44,7 @@ SHORT = ["run.repetitions=1", "run.warmup_s=0.01", "run.duration_s=0.1", "cores.
 SETTINGS = {
     "workload": ["net-rx", "net-tx", "nvme-4k", "mapbench", "stray"],
     "strategy": STRATEGIES, "placement": PLACEMENTS,
-    "iova": ["rcache", "rbtree"],
+    "iova": ["rcache", "rbtree", "rcache-bounded", "free-list", "identity", "chunk", "ring"],
     "iotlb_entries": [1, 2, 1024, 1 << 20], "iotlb_ways": [1, 2, 16],
     "queue": ["split", "packed"], "queue_size": [2, 4, 3, 1000, 32768],
     "indirect": ["true", "false"], "event_idx": ["true", "false"], "cpus": [1, 3, 64],
@@ -61,6 +63,12 @@ SETTINGS = {
     "workload.mapbench.granules": [1, 1024], "workload.mapbench.delay_ns": [0, 10**7],
     "strategy.lazy-percpu.entries": [2, 65536], "strategy.lazy-percpu.timer_ms": [0.01, 100000],
     "strategy.bounce-dynamic.slots": [1, 65536], "strategy.optimistic.quota": [1, 65536],
+    "strategy.lazy-wrap.aperture_mib": [1, 1 << 20], "strategy.ring.table_pages": [16, 1 << 20],
+    "strategy.ring.burst": [1, 65536], "strategy.contiguous.chunk_pages": [2, 65536],
+    "strategy.persistent.cap_mib": [1, 1 << 20], "strategy.registered.block_kib": [4, 1 << 20],
+    "strategy.registered.revoke_per_s": [0, 10**6], "strategy.dma-tracking.interval_s": [0.001],
+    "strategy.swiotlb.pool_kib": [256, 1 << 20], "strategy.shadow.hybrid_above_bytes": [0, 65536],
+    "strategy.forgotten.most": [1, 16777216],
 }
 
 
