@@ -1,9 +1,9 @@
 // ring (M. Malka et al., "rIOMMU: Efficient IOMMU for I/O Devices that Employ Ring Buffers", ASPLOS 2015): addresses are entries
 // of a flat table for each ring, taken in order. Unmaps are collected, and one invalidation at the end of a burst ends them.
 #include <algorithm>
-#include <deque>
+#include <bit>
 
-#include "engine/base/check.hpp"
+#include "experiments/guest/iova_in_order.hpp"
 #include "experiments/strategies/basic_strategy.hpp"
 #include "experiments/strategies/gather.hpp"
 
@@ -17,7 +17,7 @@ struct RingOptions {
 };
 
 // Invariants: an entry is used again only after the end of the burst that it was unmapped in. A burst ends after `burst`
-// unmaps, when none came for a while, or when the table is full.
+// unmaps, when none came for a while, or when the table is full. Entries that are in use for long are passed over.
 // Limits: a device of virtio-iommu has no flat tables: each map is a MAP, and within a burst nothing is invalidated, where
 // rIOMMU's single cached entry is replaced by the ring's next. A table that is full of what is in use, and coherent memory,
 // leave buffers to the allocator, as under strict.
@@ -36,82 +36,54 @@ class Ring final : public MappedStrategy {
   }
 
  private:
-  enum class State : std::uint8_t { kMapped, kUnmapped, kFree };
-  struct Entry {
-    std::uint64_t first;  // Page of the table.
-    std::uint64_t granules;
-    State state;
-  };
-  struct Table {  // Of a domain.
-    Iova base;
-    std::uint64_t head = 0;     // Page that the next entry begins at.
-    std::deque<Entry> entries;  // From the oldest that is not free to the newest.
-    std::uint32_t oldest = 0;   // Its number.
-  };
-
   Status opened(std::uint16_t endpoint) override {
     if (joins_a_domain(endpoint)) {
       tables_.push_back(tables_[context_.groups[endpoint]]);
       return {};
     }
-    const auto base = domain(endpoint).allocate_iova(options_.table_pages, 0);
+    const DmaDomain& domain = this->domain(endpoint);
+    const auto base = this->domain(endpoint).allocate_iova(options_.table_pages, 0);
     if (!base) {
       return fail("the device's address space has no room for a table of {} pages",
                   options_.table_pages);
     }
-    tables_.push_back(std::make_shared<Table>(Table{*base, 0, {}, 0}));
+    IovaConfig config;
+    config.granule_shift = static_cast<unsigned>(std::countr_zero(domain.granule()));
+    config.aperture = IovaRange::of(base->value, options_.table_pages * domain.granule());
+    tables_.push_back(std::make_shared<IovaRing>(config));
     return {};
   }
 
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
     if (coherent) return MappedStrategy::do_map(out, cpu, coherent);
-    const std::uint16_t endpoint = out[0].endpoint;
-    DmaDomain& domain = this->domain(endpoint);
+    DmaDomain& domain = this->domain(out[0].endpoint);
     std::uint64_t granules = 0;
     for (const DmaMapping& mapping : out) granules += domain.granules_of(mapping.buffer);
-    Table& table = *tables_[endpoint];
-    auto first = place(table, granules);
-    if (!first && !burst_.empty()) {
+    IovaRing& table = *tables_[out[0].endpoint];
+    auto entry = table.allocate(granules, kAnywhere, cpu, false);
+    if (!entry && !burst_.empty()) {
       end_burst();
-      first = place(table, granules);
+      entry = table.allocate(granules, kAnywhere, cpu, false);
     }
-    if (!first) {
+    if (!entry) {
       if (!MappedStrategy::do_map(out, cpu, coherent)) return false;
       out[0].cookie = kNoEntry;
       return true;
     }
+    out[0].cookie = 0;
     // A device that gave no answer may have kept some: the entry stays taken.
-    table.entries.push_back({*first, granules, State::kMapped});
-    table.head = *first + granules;
-    out[0].cookie = static_cast<std::uint32_t>(table.oldest + table.entries.size() - 1) & kNumbers;
-    return domain.map_each({table.base.value + *first * domain.granule()}, out);
-  }
-
-  // Behind the newest entry, or at the table's beginning when there is no room to its end.
-  std::optional<std::uint64_t> place(const Table& table, std::uint64_t granules) const {
-    const std::uint64_t end = options_.table_pages;
-    if (table.entries.empty())
-      return granules <= end ? std::optional<std::uint64_t>(0) : std::nullopt;
-    const std::uint64_t tail = table.entries.front().first;
-    if (table.head <= tail) {
-      return granules <= tail - table.head ? std::optional(table.head) : std::nullopt;
-    }
-    if (granules <= end - table.head) return table.head;
-    return granules <= tail ? std::optional<std::uint64_t>(0) : std::nullopt;
+    return domain.map_each({*entry * domain.granule()}, out);
   }
 
   void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) override {
-    const auto number = static_cast<std::uint32_t>(mappings[0].cookie);
-    if (coherent || number == kNoEntry) return MappedStrategy::do_unmap(mappings, cpu, coherent);
+    if (coherent || static_cast<std::uint32_t>(mappings[0].cookie) == kNoEntry) {
+      return MappedStrategy::do_unmap(mappings, cpu, coherent);
+    }
     const std::uint16_t endpoint = mappings[0].endpoint;
-    Table& table = *tables_[endpoint];
-    Entry& entry = table.entries[(number - table.oldest) & kNumbers];
-    VIOLET_DCHECK(entry.state == State::kMapped);
-    entry.state = State::kUnmapped;
-    burst_.add({endpoint,
-                {table.base.value + entry.first * domain(endpoint).granule()},
-                entry.granules,
-                cpu});
+    const DmaDomain& domain = this->domain(endpoint);
+    std::uint64_t granules = 0;
+    for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
+    burst_.add({endpoint, {mappings[0].iova.value & ~(domain.granule() - 1)}, granules, cpu});
     last_unmap_ = context_.clock();
     if (burst_.ranges().size() >= options_.burst) end_burst();
   }
@@ -124,26 +96,21 @@ class Ring final : public MappedStrategy {
     if (burst_.empty()) return;
     ++context_.counters.flushes;
     burst_.unmap([this](std::uint16_t endpoint) -> DmaDomain& { return domain(endpoint); });
-    burst_.clear();
     // Without an answer the device may still translate the entries: then they stay taken.
-    if (!context_.driver.sync()) return;
-    for (const auto& table : tables_) {
-      auto& entries = table->entries;
-      for (Entry& entry : entries) {
-        if (entry.state == State::kUnmapped) entry.state = State::kFree;
-      }
-      while (!entries.empty() && entries.front().state == State::kFree) {
-        entries.pop_front();
-        table->oldest = (table->oldest + 1) & kNumbers;
+    if (context_.driver.sync()) {
+      for (const auto& range : burst_.ranges()) {
+        tables_[range.endpoint]->free(range.first.value / domain(range.endpoint).granule(),
+                                      range.granules, range.cpu);
       }
     }
+    burst_.clear();
   }
 
-  static constexpr std::uint32_t kNoEntry = ~std::uint32_t{0};  // In a cookie.
-  static constexpr std::uint32_t kNumbers = kNoEntry >> 1;
+  static constexpr std::uint32_t kNoEntry = 1;                       // In a cookie.
+  static constexpr std::uint64_t kAnywhere = ~std::uint64_t{0} - 1;  // In the table.
 
   RingOptions options_;
-  std::vector<std::shared_ptr<Table>> tables_;  // By endpoint; one for those of a group.
+  std::vector<std::shared_ptr<IovaRing>> tables_;  // By endpoint; one for those of a group.
   Gather burst_;
   Ticks last_unmap_ = 0;
 };
