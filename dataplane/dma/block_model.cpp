@@ -27,6 +27,9 @@ bool BlockModel::dma_on_ring(Iova iova, std::size_t bytes, Access access, void* 
 }
 
 unsigned BlockModel::poll(unsigned budget) {
+  if (service_.limits()) {
+    budget = std::min(budget, service_.served(tail_.read() - head_, now_ticks()));
+  }
   const unsigned count = fetch(budget);
   for (unsigned i = 0; i < count; ++i) {
     completions_[i] = {};
@@ -34,6 +37,7 @@ unsigned BlockModel::poll(unsigned budget) {
     completions_[i].status = static_cast<std::uint16_t>(execute(commands_[i]));
   }
   if (count > 0) complete(count);
+  if (service_.limits() && count > 0) service_.answered(count);
   return count;
 }
 

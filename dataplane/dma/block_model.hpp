@@ -17,6 +17,7 @@
 
 #include "dataplane/dma/dma_port.hpp"
 #include "dataplane/dma/endpoint_model.hpp"
+#include "dataplane/dma/service_time.hpp"
 #include "engine/protocol/wire.hpp"
 
 namespace violet {
@@ -54,6 +55,9 @@ class BlockModel final : public EndpointModel {
 
   // Driver side. Both rings have `entries` (a power of two) slots.
   void set_rings(Iova submission, Iova completion, std::uint32_t entries);
+  // The device serves one command after the other, and each takes so long at least; 0: as fast as it is polled. Called
+  // as set_rings(), before the first submit().
+  void set_service_time(Ticks ticks) { service_.set(ticks); }
   void submit(std::uint32_t tail) { tail_.write(tail); }
   std::uint32_t completed() const { return completed_.read(); }
   std::uint64_t disk_bytes() const { return disk_.size(); }
@@ -83,6 +87,7 @@ class BlockModel final : public EndpointModel {
   Register tail_;
   Register completed_;
   std::uint32_t head_ = 0;
+  ServiceTime service_;
   std::array<BlockCommand, kBurst> commands_{};
   std::array<BlockCompletion, kBurst> completions_{};
   std::array<protocol::le64, kMaxPages> list_{};

@@ -192,6 +192,30 @@ class Block : public ::testing::Test {
   std::uint32_t next = 0;
 };
 
+TEST(Service, ARequestIsServedAfterItsTimeAndTheNextOneAfterIt) {
+  ServiceTime service;
+  service.set(100);
+  EXPECT_EQ(service.served(0, 1000), 0u);
+  EXPECT_EQ(service.served(3, 5000), 0u) << "the idle time before counts for nothing";
+  EXPECT_EQ(service.served(3, 5099), 0u);
+  EXPECT_EQ(service.served(3, 5250), 2u);
+  service.answered(2);
+  EXPECT_EQ(service.served(1, 5299), 0u);
+  EXPECT_EQ(service.served(1, 5300), 1u)
+      << "it was begun when the second was done, not when that was seen";
+  service.answered(1);
+  EXPECT_EQ(service.served(5, 9000), 0u) << "posted after an idle time, and begun now";
+  EXPECT_EQ(service.served(5, 9999), 5u) << "no more than there are";
+}
+
+TEST_F(Block, ASlowDeviceKeepsACommandUntilItWasServed) {
+  block.set_service_time(~Ticks{0} >> 1);
+  block.submit(1);
+  EXPECT_EQ(block.poll(32), 0u);
+  EXPECT_EQ(block.poll(32), 0u);
+  EXPECT_EQ(block.completed(), 0u);
+}
+
 TEST_F(Block, ReadsBackWhatWasWrittenThroughAPrpList) {
   const std::uint64_t in = 0x20000 + 512;  // Unaligned: 4 pages are touched by 3 pages of data.
   const std::uint64_t list = 0x5000;

@@ -67,7 +67,19 @@ std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
     table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});
   }
   table.notes.push_back(fmt::format("would take about {}", results::duration_text(estimated_s)));
-  return results::render_text(table, results::style_for(1));
+  const results::TextStyle style = results::style_for(1);
+  std::string text = results::render_text(table, style);
+  if (plan.expectations.empty()) return text;
+  results::Table expected;
+  expected.title = fmt::format("{} on it", counted(plan.expectations.size(), "expectation"));
+  expected.columns = {
+      {.name = "claim"}, {.name = "class"}, {.name = "expected"}, {.name = "source"}};
+  for (const auto& one : plan.expectations) {
+    expected.rows.push_back(
+        {results::Text{one.claim}, results::Text{std::string(to_text(one.importance))},
+         results::Text{results::expected_text(one)}, results::Text{one.source}});
+  }
+  return text + "\n" + results::render_text(expected, style);
 }
 
 std::string dry_run_json(const plans::Plan& plan, double estimated_s) {
@@ -80,6 +92,11 @@ std::string dry_run_json(const plans::Plan& plan, double estimated_s) {
   for (const auto& cell : plan.cells) {
     json["cells"].push_back(
         {{"id", cell.id}, {"label", cell.label}, {"settings", settings_json(cell)}});
+  }
+  json["expectations"] = Json::array();
+  for (const auto& one : plan.expectations) {
+    json["expectations"].push_back(results::to_json(one));
+    json["expectations"].back()["expected"] = results::expected_text(one);
   }
   json["notes"] = plan.notes;
   return dump(json);

@@ -30,6 +30,23 @@ TEST(DryRun, JsonSaysWhatWouldRun) {
   EXPECT_EQ(said["cells"][0]["settings"]["strategy"], plan->cells[0].strategy);
 }
 
+TEST(DryRun, ShowsWhatIsExpected) {
+  plans::Problems problems;
+  const auto plan = plans::parse_plan(
+      "[plan]\nname = \"t\"\n[[expect]]\nclaim = \"no fault\"\nclass = \"should\"\nsource = "
+      "\"me\"\n"
+      "kind = \"value\"\nmetric = \"faults\"\nat_most = 0\n",
+      "t.toml", {}, plans::example_vocabulary(), problems);
+  ASSERT_TRUE(plan) << plans::to_text(problems);
+  const json said = json::parse(dry_run_json(*plan, 1));
+  ASSERT_EQ(said["expectations"].size(), 1u);
+  EXPECT_EQ(said["expectations"][0]["claim"], "no fault");
+  EXPECT_EQ(said["expectations"][0]["expected"], "faults: 0");
+  const std::string text = dry_run_text(*plan, 1);
+  EXPECT_THAT(text, testing::HasSubstr("1 expectation on it"));
+  EXPECT_THAT(text, testing::HasSubstr("no fault"));
+}
+
 TEST(DryRun, EveryProblemComesWithItsPlace) {
   plans::Problems problems;
   const auto plan = plans::parse_plan("[plan]\nname = \"t\"\n[axes]\n  stratgy = \"strict\"\n",

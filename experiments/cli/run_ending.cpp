@@ -6,6 +6,7 @@
 
 #include "engine/base/counted.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/results/table.hpp"
 
 namespace violet::cli {
 
@@ -22,6 +23,25 @@ int run_ending(const RunOutcome& outcome, const std::string& plan,
   tell("violet: interrupted after {}; {} --resume goes on\n",
        counted(outcome.finished, "repetition"), command);
   return outcome.finished == 0 ? kInterruptedAtOnce : kInterrupted;
+}
+
+int expectations_ending(std::span<const results::JudgedExpectation> judged) {
+  std::size_t open = 0;
+  for (const auto& one : judged) {
+    if (one.expectation.importance != results::Importance::kMust) continue;
+    const bool settled = one.fulfilment == results::Fulfilment::kHolds ||
+                         one.fulfilment == results::Fulfilment::kFails;
+    open += settled ? 0 : 1;
+    if (one.fulfilment != results::Fulfilment::kFails) continue;
+    tell("violet: a must failed: {}\n", results::printable(one.expectation.claim));
+  }
+  if (open > 0) {
+    tell(
+        "violet: {} that must hold {} neither shown nor refuted; more repetitions (--set "
+        "repetitions=N) or a quieter host may tell\n",
+        counted(open, "expectation"), open == 1 ? "is" : "are");
+  }
+  return results::must_failed(judged) ? kRegression : kOk;
 }
 
 }  // namespace violet::cli

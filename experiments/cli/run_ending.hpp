@@ -1,12 +1,15 @@
-// A run's ending says on stderr what failed and how to go on, for the verbs that run plans.
+// A run's ending says on stderr what failed and how to go on, for the verbs that run plans, and whether what the plan
+// expects was found.
 //
 // Threading: the main thread.
 // Invariants: whatever failed is on stderr, with its reason, whether or not progress is shown.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "experiments/results/expectations.hpp"
 #include "experiments/runner/runner.hpp"
 
 namespace violet::cli {
@@ -14,5 +17,9 @@ namespace violet::cli {
 // Says on stderr what failed and how to go on with `plan`; the exit code of the verb.
 int run_ending(const RunOutcome& outcome, const std::string& plan,
                const std::vector<std::string>& overrides);
+
+// Says on stderr which expectations that must hold failed, and how many musts are not shown either way. kRegression where
+// one failed, else kOk.
+int expectations_ending(std::span<const results::JudgedExpectation> judged);
 
 }  // namespace violet::cli

@@ -37,6 +37,33 @@ TEST(RunEnding, AnInterruptedRunSaysHowToGoOn) {
   EXPECT_EQ(ending({.interrupted = true}, said), kInterruptedAtOnce);
 }
 
+results::JudgedExpectation judged_as(results::Importance importance,
+                                     results::Fulfilment fulfilment) {
+  results::JudgedExpectation one;
+  one.expectation.claim = "strict leaves nothing";
+  one.expectation.importance = importance;
+  one.fulfilment = fulfilment;
+  return one;
+}
+
+TEST(RunEnding, AMustThatFailedEndsInThreeAndAnOpenOneIsSaid) {
+  using results::Fulfilment;
+  using results::Importance;
+  const auto said = [](results::JudgedExpectation one, int code) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(expectations_ending(std::span(&one, 1)), code);
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(said(judged_as(Importance::kMust, Fulfilment::kFails), kRegression),
+              HasSubstr("a must failed: strict leaves nothing"));
+  EXPECT_EQ(said(judged_as(Importance::kShould, Fulfilment::kFails), kOk), "");
+  EXPECT_EQ(said(judged_as(Importance::kMust, Fulfilment::kHolds), kOk), "");
+  EXPECT_THAT(said(judged_as(Importance::kMust, Fulfilment::kInconclusive), kOk),
+              HasSubstr("1 expectation that must hold is neither shown nor refuted"));
+  EXPECT_THAT(said(judged_as(Importance::kMust, Fulfilment::kNotJudged), kOk),
+              HasSubstr("neither"));
+}
+
 // What is printed can be pasted into a shell, whatever the plan is called.
 TEST(RunEnding, TheCommandIsQuoted) {
   testing::internal::CaptureStderr();

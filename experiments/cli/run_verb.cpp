@@ -38,7 +38,9 @@ int finish(const RunOutcome& outcome, const RunFlags& flags) {
                           ? print_summary(*data, report, {}, false)
                           : print(results::render(*data, report, flags.format));
   const int ending = run_ending(outcome, flags.plan, flags.overrides);
-  return printed != kOk ? printed : ending;
+  if (printed != kOk) return printed;
+  // What was not measured completely says little about what was expected.
+  return ending != kOk ? ending : expectations_ending(report.expectations);
 }
 
 }  // namespace

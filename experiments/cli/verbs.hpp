@@ -24,7 +24,7 @@ enum ExitCode : int {
   kOk = 0,
   kRunFailed = 1,
   kUsage = 2,
-  kRegression = 3,
+  kRegression = 3,  // Or an expectation of a plan that must hold failed.
   kInterrupted = 4,
   kEnvironment = 5,
   kInterruptedAtOnce = 130,  // Before anything was measured.

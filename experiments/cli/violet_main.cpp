@@ -113,6 +113,11 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
       ->check(CLI::Range(0U, kMostRetries));
   add_format(*run, flags.run.format);
   add_progress(*run, flags.run.progress);
+  run->footer(
+      "A plan may say what it expects ([[expect]]): the run then ends with a table of verdicts, "
+      "and --dry-run shows what will be judged.\n"
+      "Exit codes: 0 done, 1 a cell failed, 3 an expectation that must hold failed, 4 "
+      "interrupted.");
   run->callback([&places, &flags, &action, resume] {
     if (resume->count() > 0) flags.run.resume = flags.resume;
     action = [&] { return run_verb(places, flags.run); };

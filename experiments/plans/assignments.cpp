@@ -12,7 +12,8 @@ namespace violet::plans {
 namespace {
 
 constexpr std::size_t kMostValues = 100'000;
-constexpr std::size_t kMostExcludeValues = 1'000;
+constexpr std::size_t kMostListedValues = 1'000;  // Of all tables of one list.
+constexpr std::string_view kLists[] = {"exclude", "expect"};
 constexpr std::size_t kMostParts = 16;      // Of a dotted key. A plan's own have three.
 constexpr std::size_t kLongestKey = 1'000;  // Of --set.
 
@@ -47,49 +48,58 @@ class Flattener {
  public:
   Flattener(std::string_view file, Problems& problems) : file_(file), problems_(problems) {}
 
-  void table(const toml::table& table, const std::string& prefix, std::vector<Assignment>& out) {
-    for (const auto& [key, node] : table) {
-      const std::string path =
-          prefix.empty() ? std::string(key.str()) : fmt::format("{}.{}", prefix, key.str());
-      if (prefix.empty() && path == "exclude") continue;  // excludes() reads those.
-      if (const auto* inner = node.as_table()) {
-        this->table(*inner, path, out);
-      } else {
-        leaf(path, position(file_, key.source()), node, out);
-      }
+  // All of a plan but its lists of tables, which listed() reads.
+  void root(const toml::table& root, std::vector<Assignment>& out) {
+    for (const auto& [key, node] : root) {
+      const bool list =
+          std::find(std::begin(kLists), std::end(kLists), key.str()) != std::end(kLists);
+      if (!list) member(std::string(key.str()), key, node, out);
     }
   }
 
-  std::vector<Exclude> excludes(const toml::table& root) {
-    std::vector<Exclude> result;
-    const toml::node* node = root.get("exclude");
+  // The tables of a list: [[exclude]].
+  std::vector<ListedTable> listed(const toml::table& root, std::string_view name) {
+    std::vector<ListedTable> result;
+    const toml::node* node = root.get(name);
     if (node == nullptr) return result;
+    const std::string expected = fmt::format("a table written [[{}]]", name);
     const auto* list = node->as_array();
     if (list == nullptr) {
-      complain(*node, "exclude", "a table written [[exclude]]", kind_of(*node));
+      complain(*node, name, expected, kind_of(*node));
       return result;
     }
+    std::size_t listed_values = 0;
     for (const toml::node& element : *list) {
       const auto* inner = element.as_table();
       if (inner == nullptr) {
-        complain(element, "exclude", "a table written [[exclude]]", "a value");
+        complain(element, name, expected, "a value");
         continue;
       }
-      Exclude exclude{position(file_, inner->source()), {}};
+      ListedTable one{position(file_, inner->source()), {}};
       const std::size_t before = values_;
-      table(*inner, "", exclude.assignments);
-      exclude_values_ += values_ - before;
-      if (exclude_values_ > kMostExcludeValues) {  // Each is compared with each cell.
-        complain(element, "exclude", fmt::format("at most {} values in all", kMostExcludeValues),
-                 "more");
+      for (const auto& [key, member_node] : *inner) {
+        member(std::string(key.str()), key, member_node, one.assignments);
+      }
+      listed_values += values_ - before;
+      if (listed_values > kMostListedValues) {  // Each is compared with each cell.
+        complain(element, name, fmt::format("at most {} values in all", kMostListedValues), "more");
         break;
       }
-      result.push_back(std::move(exclude));
+      result.push_back(std::move(one));
     }
     return result;
   }
 
  private:
+  void member(const std::string& path, const toml::key& key, const toml::node& node,
+              std::vector<Assignment>& out) {
+    const auto* inner = node.as_table();
+    if (inner == nullptr) return leaf(path, position(file_, key.source()), node, out);
+    for (const auto& [its, its_node] : *inner) {
+      member(fmt::format("{}.{}", path, its.str()), its, its_node, out);
+    }
+  }
+
   void leaf(const std::string& path, const Where& where, const toml::node& node,
             std::vector<Assignment>& out) {
     Assignment assignment{path, node.is_array(), {}, where, {}};
@@ -123,7 +133,6 @@ class Flattener {
   std::string_view file_;
   Problems& problems_;
   std::size_t values_ = 0;
-  std::size_t exclude_values_ = 0;
 };
 
 // Walks TOML from word to word, outside of texts and comments, and stops at a key of too many parts: the parser,
@@ -204,7 +213,7 @@ std::vector<SettingValue> override_values(std::string_view text, bool& is_list) 
   Problems unused;
   if (const auto parsed = parse(fmt::format("v = {}", text), "", unused)) {
     std::vector<Assignment> out;
-    Flattener("", unused).table(*parsed, "", out);
+    Flattener("", unused).root(*parsed, out);
     if (out.size() == 1 && out[0].key == "v" && unused.empty()) {
       is_list = out[0].is_list;
       return out[0].values;
@@ -262,7 +271,7 @@ Assignments read_assignments(std::string_view text, std::string_view file, Probl
   if (!root) return assignments;
   Flattener flattener(file, problems);
   std::vector<Assignment> list;
-  flattener.table(*root, "", list);
+  flattener.root(*root, list);
   for (Assignment& assignment : list) {
     const std::string key = assignment.key;
     const auto [at, fresh] = assignments.by_key.emplace(key, std::move(assignment));
@@ -271,7 +280,8 @@ Assignments read_assignments(std::string_view text, std::string_view file, Probl
       problems.push_back({at->second.where, fmt::format("key '{}': given twice", key)});
     }
   }
-  assignments.excludes = flattener.excludes(*root);
+  assignments.excludes = flattener.listed(*root, "exclude");
+  assignments.expects = flattener.listed(*root, "expect");
   return assignments;
 }
 

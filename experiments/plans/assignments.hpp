@@ -2,7 +2,7 @@
 // This reader knows TOML and nothing of what the keys mean.
 //
 // Threading: pure functions.
-// Limits: files up to 1 MiB, at most 100,000 values, 1,000 of them in [[exclude]], keys of at most 16 parts.
+// Limits: files up to 1 MiB, at most 100,000 values, 1,000 of them in [[exclude]] and in [[expect]] each, keys of at most 16 parts.
 #pragma once
 
 #include <map>
@@ -37,15 +37,17 @@ struct Assignment {
   std::vector<Where> value_at;  // As long as `values`.
 };
 
-// One [[exclude]] table: cells in which every key has one of its values are left out.
-struct Exclude {
+// One table of a list of them.
+struct ListedTable {
   Where where;
-  std::vector<Assignment> assignments;  // Keys as written, without the table's name.
+  std::vector<Assignment> assignments;  // Keys as written, without the list's name.
 };
 
 struct Assignments {
   std::map<std::string, Assignment> by_key;
-  std::vector<Exclude> excludes;
+  std::vector<ListedTable>
+      excludes;                      // [[exclude]]: cells in which every key has one of its values.
+  std::vector<ListedTable> expects;  // [[expect]]: expect.hpp.
 };
 
 inline constexpr std::size_t kLongestPlan = 1 << 20;  // Bytes.

@@ -21,18 +21,38 @@ inline Vocabulary example_vocabulary() {
        "one flush queue",
        {{"entries", std::int64_t{32768}, 2, 1 << 20, {}, "of the queue"},
         {"timer_ms", 1000.0, 0.1, 100'000, {}, "until a flush"}}},
-      {"bounce-dynamic", "", {{"slots", std::int64_t{1024}, 1, 65536, {}, "of a class"}}}};
+      {"bounce-dynamic",
+       "",
+       {{"slots", std::int64_t{1024}, 1, 65536, {}, "of a class"},
+        {"limit_bytes", std::int64_t{4096}, 0, 512 << 10, {}, "larger buffers are mapped"}}},
+      {"optimistic",
+       "mappings are kept for a while",
+       {{"quota", std::int64_t{256}, 1, 65536, {}, "kept at most"},
+        {"keep_ms", 10.0, 0.01, 100'000, {}, "until the teardown"}}}};
   v.iovas = {{"rcache"}, {"rbtree"}};
   v.placements = {{"sidecore"}, {"samecore"}, {"kick-thread"}};
   v.stores = {{"radix"}, {"interval"}};
-  v.iotlbs = {{"generation-domain"}, {"locked"}, {"generation-device"}, {"versioned"}};
+  v.iotlbs = {{"generation-domain"}, {"locked"},       {"generation-device"}, {"versioned"},
+              {"generation-ranges"}, {"targeted-ack"}, {"shared-versioned"}};
   v.replacements = {{"round-robin"}, {"random"}, {"lru"}};
   v.indexings = {{"dense"}, {"mixed"}};
-  v.workloads = {{"net-rx", "", {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""}}},
-                 {"net-tx"},
-                 {"nvme-4k"},
-                 {"mapbench"},
-                 {"stray"}};
+  v.workloads = {
+      {"net-rx",
+       "",
+       {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""},
+        {"recycle", std::string("lifo"), 0, 0, {"lifo", "fifo"}, "order of reuse"}}},
+      {"net-tx"},
+      {"nvme-4k", "", {{"service_ns", std::int64_t{0}, 0, 1e9, {}, "of each command"}}},
+      {"mapbench",
+       "",
+       {{"granules", std::int64_t{1}, 1, 1024, {}, "pages"},
+        {"direction", std::string("bidirectional"), 0, 0, {"bidirectional", "from-device"}, ""}}},
+      {"stray"},
+      {"working-set",
+       "",
+       {{"buffers", std::int64_t{256}, 1, 65536, {}, "mapped at any time"},
+        {"buffer_pages", std::int64_t{1}, 1, 512, {}, "of each"},
+        {"touches", std::int64_t{16}, 1, 4096, {}, "for each that is mapped anew"}}}};
   v.datasets = {{"blk-randread-strict"}, {"nvme-randrw-strict"}, {"net-rx-strict"}};
   v.trace_settings = {{"loop", true, 0, 0, {}, "start again at the end"}};
   v.conflicts = {{"strategy", "off", "iotlb", "versioned", "nothing is translated"}};

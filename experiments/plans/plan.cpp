@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/check.hpp"
+#include "experiments/plans/expect.hpp"
 #include "experiments/plans/resolve.hpp"
 #include "experiments/plans/schema.hpp"
 
@@ -126,7 +127,7 @@ void apply_overrides(const Schema& schema, std::span<const std::string> override
 }
 
 void check_excludes(const Schema& schema, Assignments& assignments, Problems& problems) {
-  for (Exclude& exclude : assignments.excludes) {
+  for (ListedTable& exclude : assignments.excludes) {
     if (exclude.assignments.empty()) {
       problems.push_back({exclude.where, "key 'exclude': expected at least one key, found none"});
     }
@@ -171,6 +172,7 @@ Json run_json(const Plan& plan) {
           {"order", run.interleaved ? "interleaved" : "sequential"}};
 }
 
+// What is measured: that is what a plan's hash is of.
 Json plan_json(const Plan& plan) {
   Json json = {{"schema", "violet.plan"}, {"version", kResolvedPlanSchema}};
   json["name"] = plan.name;
@@ -191,6 +193,12 @@ Json plan_json(const Plan& plan) {
     json["cells"].push_back(
         {{"id", cell.id}, {"label", cell.label}, {"settings", settings_json(cell)}});
   }
+  return json;
+}
+
+Json expectations_json(const Plan& plan) {
+  Json json = Json::array();
+  for (const auto& expectation : plan.expectations) json.push_back(results::to_json(expectation));
   return json;
 }
 
@@ -216,6 +224,7 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
   apply_overrides(schema, overrides, assignments, problems);
   for (auto& [key, assignment] : assignments.by_key) schema.check(assignment, problems);
   check_excludes(schema, assignments, problems);
+  auto expectations = read_expectations(schema, assignments.expects, problems);
   check_either(assignments, "run.duration_s", "run.operations", problems);
   check_either(assignments, "run.warmup_s", "run.warmup_operations", problems);
   // After a syntax error everything behind it is missing, and saying so would only distract.
@@ -235,6 +244,7 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
   plan.text = std::string(text);
   plan.overrides.assign(overrides.begin(), overrides.end());
   resolve_cells(schema, vocabulary, assignments, plan, problems);
+  if (problems.size() == before) add_expectations(std::move(expectations), plan, problems);
   sort_by_place(problems);
   if (problems.size() != before) return std::nullopt;
   return plan;
@@ -257,7 +267,11 @@ std::optional<Plan> load_plan(const std::filesystem::path& path,
   return parse_plan(text, path.string(), overrides, vocabulary, problems);
 }
 
-std::string resolved_json(const Plan& plan) { return dump(plan_json(plan), 2) + "\n"; }
+std::string resolved_json(const Plan& plan) {
+  Json json = plan_json(plan);
+  if (!plan.expectations.empty()) json["expectations"] = expectations_json(plan);
+  return dump(json, 2) + "\n";
+}
 
 std::vector<Setting> plan_keys(const Vocabulary& vocabulary) {
   std::vector<Setting> keys;

@@ -27,6 +27,7 @@
 #include "dataplane/virtqueue/ring_format.hpp"
 #include "experiments/plans/assignments.hpp"
 #include "experiments/plans/vocabulary.hpp"
+#include "experiments/results/expectation.hpp"
 
 namespace violet::plans {
 
@@ -100,13 +101,14 @@ struct Plan {
   RunSettings run;
   CoreSettings cores;
   Limits limits;
-  std::vector<Cell> cells;             // In the order of the matrix.
-  std::vector<std::string> varying;    // Keys with more than one value among the cells.
+  std::vector<Cell> cells;                         // In the order of the matrix.
+  std::vector<std::string> varying;                // Keys with more than one value among the cells.
+  std::vector<results::Expectation> expectations;  // In the file's order.
   std::vector<std::string> notes;      // Worth a line on stderr: an [[exclude]] that met nothing.
   std::string text;                    // As given.
   std::vector<std::string> overrides;  // As given.
 
-  // 8 hex digits over everything that was resolved.
+  // 8 hex digits over everything that is measured: what is expected of it changes no hash.
   std::string hash() const;
 };
 

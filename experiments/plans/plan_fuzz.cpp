@@ -1,6 +1,7 @@
 // Any bytes as a plan: no crash, and what was accepted must resolve to the same cells again.
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,5 +31,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Problems none;
   const auto again = parse_plan(text, "fuzz.toml", overrides, vocabulary, none);
   VIOLET_CHECK(again && again->hash() == plan->hash());
+  // What is expected is stored, and read again where a run of the plan is judged.
+  const auto stored = nlohmann::json::parse(resolved_json(*plan), nullptr, false);
+  VIOLET_CHECK(!stored.is_discarded());
+  VIOLET_CHECK(stored.contains("expectations") == !plan->expectations.empty());
+  if (plan->expectations.empty()) return 0;
+  const auto read =
+      violet::results::expectations_from_json(stored["expectations"], "resolved.json");
+  VIOLET_CHECK(read && read->size() == plan->expectations.size());
   return 0;
 }

@@ -13,11 +13,6 @@ namespace {
 
 using Point = std::map<std::string, SettingValue, std::less<>>;  // Full key -> value, of one cell.
 
-// The table of a key is not part of its name in results where it says nothing.
-std::string short_key(std::string_view path) {
-  return std::string(path.starts_with("axes.") ? path.substr(5) : path);
-}
-
 bool value_matches(std::string_view pattern, std::string_view text) {
   if (pattern.ends_with('*')) return text.starts_with(pattern.substr(0, pattern.size() - 1));
   return pattern == text;
@@ -74,14 +69,16 @@ class Matrix {
     return of_exits && text_at(point_, "axes.placement") == "sidecore";
   }
 
-  // A cost that the plan does not mention is no setting of the cell where there used to be no such cost: cells and
-  // plans keep the ids that they always had, and runs of then and now are comparable.
+  // What the plan does not mention is no setting of the cell where there used to be no such key: cells and plans keep the
+  // ids that they always had, and runs of then and now are comparable.
   bool unsaid(const Key& key) const {
     constexpr std::array<std::string_view, 3> kAlwaysSaid = {"costs.exit_ns", "costs.wake_ns",
                                                              "costs.iotlb_miss_ns"};
-    return key.spec.name.starts_with("costs.") &&
-           std::find(kAlwaysSaid.begin(), kAlwaysSaid.end(), key.spec.name) == kAlwaysSaid.end() &&
-           !assignments_.by_key.contains(key.spec.name);
+    const bool newer =
+        key.spec.name == "workload.nvme-4k.service_ns" ||
+        (key.spec.name.starts_with("costs.") &&
+         std::find(kAlwaysSaid.begin(), kAlwaysSaid.end(), key.spec.name) == kAlwaysSaid.end());
+    return newer && !assignments_.by_key.contains(key.spec.name);
   }
 
   void descend(std::size_t depth) {
@@ -367,6 +364,10 @@ class Matrix {
 };
 
 }  // namespace
+
+std::string short_key(std::string_view path) {
+  return std::string(path.starts_with("axes.") ? path.substr(5) : path);
+}
 
 std::uint64_t stable_hash(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325;

@@ -14,6 +14,9 @@ namespace violet::plans {
 // Of the matrix, with those that are excluded or equal.
 inline constexpr std::size_t kMostVisited = 100'000;
 
+// A key as results name it: its table is left out where it says nothing.
+std::string short_key(std::string_view path);
+
 // 64-bit FNV-1a: ids must be the same on every host and library.
 std::uint64_t stable_hash(std::string_view text);
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/base/counted.hpp"
+#include "experiments/results/expectation_cells.hpp"
 #include "experiments/results/host_regime.hpp"
 #include "experiments/results/label_words.hpp"
 #include "experiments/results/metric_catalogue.hpp"
@@ -18,11 +19,6 @@
 namespace violet::results {
 namespace {
 
-// A sidecore has hardly any exits, whatever they would cost.
-bool is_cost_of_exits(const std::string& name) {
-  return name == "costs.exit_ns" || name == "costs.entry_ns" || name == "costs.exit_pollution_kib";
-}
-
 std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ignored) {
   std::map<std::string, std::string> axes;
   for (const auto& [name, value] : cell.axes) {
@@ -30,6 +26,7 @@ std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ign
     const std::string text = to_text(value);
     // A cost of nothing is none: older runs have no such setting.
     if (name.starts_with("costs.") && text == "0") continue;
+    // A sidecore has hardly any exits, whatever they would cost.
     if (axis_text(cell, "placement") == "sidecore" && is_cost_of_exits(name)) continue;
     axes[name] = text;
   }

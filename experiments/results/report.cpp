@@ -305,6 +305,11 @@ std::string break_even_lines(const Report& report, const TextStyle& style) {
   return out;
 }
 
+std::string expectation_lines(const Report& report, const TextStyle& style) {
+  if (report.expectations.empty()) return {};
+  return "\n" + render_text(expectations_table(report.expectations), style);
+}
+
 Json break_evens_json(const std::vector<BreakEven>& all) {
   Json json = Json::array();
   for (const BreakEven& one : all) {
@@ -365,7 +370,8 @@ std::vector<std::string> varying_axes(const RunData& run) {
 }
 
 Report report(const RunData& run, const ReportOptions& options) {
-  Report report{head_of(run), table_of(run, options), {}, {}, says_injected(run), break_evens(run)};
+  Report report{head_of(run),     table_of(run, options), {}, {}, says_injected(run),
+                break_evens(run), judge_expectations(run)};
   for (const Note& note : run.notes) {
     if (note.severity == "error") report.warnings.push_back("error: " + note.text);
   }
@@ -393,6 +399,7 @@ std::string render(const RunData& run, const Report& report, Format format,
     json["manifest"] = Json::parse(to_json(run.manifest));
     json["table"] = table_json(report.table);
     if (!report.break_evens.empty()) json["break_even"] = break_evens_json(report.break_evens);
+    if (!report.expectations.empty()) json["expectations"] = expectations_json(report.expectations);
     json["warnings"] = report.warnings;
     json["notes"] = report.notes;
     return dump(json, 2);
@@ -406,7 +413,7 @@ std::string render(const RunData& run, const Report& report, Format format,
   for (const std::string& warning : report.warnings)
     out += labelled_lines("warning", warning, style, Tone::kWarning);
   for (const std::string& note : report.notes) out += labelled_lines("note", note, style);
-  return out;
+  return out + expectation_lines(report, style);
 }
 
 std::string render_summary(const Report& report, const std::vector<Table>& tables,
@@ -437,7 +444,7 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
     out += fmt::format("{} more {}: ./violet report RUN --notes\n", more,
                        more == 1 ? "note" : "notes");
   }
-  return out;
+  return out + expectation_lines(report, options.style);
 }
 
 }  // namespace violet::results

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiments/results/break_even.hpp"
+#include "experiments/results/expectations.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/table.hpp"
 
@@ -26,7 +27,8 @@ struct Report {
   std::vector<std::string> warnings;  // What changes what one may conclude, the gravest first.
   std::vector<std::string> notes;     // What else is odd: outliers, what was not available.
   bool says_injected = false;
-  std::vector<BreakEven> break_evens;  // Of a run that sweeps the exit.
+  std::vector<BreakEven> break_evens;           // Of a run that sweeps the exit.
+  std::vector<JudgedExpectation> expectations;  // Of a plan that has some.
 };
 
 Report report(const RunData& run, const ReportOptions& options = {});
@@ -34,7 +36,7 @@ Report report(const RunData& run, const ReportOptions& options = {});
 std::string render(const RunData& run, const Report& report, Format format,
                    const TextStyle& style = {});
 
-// For people: the head, the tables of a summary, and at most kMostWarnings warnings.
+// For people: the head, the tables of a summary, at most kMostWarnings warnings, and last what the plan expected.
 inline constexpr std::size_t kMostWarnings = 6;
 struct ReadingOptions {
   bool notes = false;  // Every warning and note.

@@ -302,18 +302,27 @@ Status RunWriter::close(std::string_view outcome) {
   return update_manifest(state_->manifest);
 }
 
-// What a comparison wants to know of the plan; a run without it can still be read.
-static std::map<std::string, std::string> read_run_settings(const fs::path& directory) {
-  std::map<std::string, std::string> settings;
-  const auto text = read_whole_file(directory / "resolved.json", kMostResolvedBytes);
-  if (!text) return settings;
+// What is wanted of the resolved plan: what a comparison asks for, and what was expected. A run without it can still be
+// read.
+static void read_resolved_plan(RunData& run) {
+  const auto text = read_whole_file(run.directory / "resolved.json", kMostResolvedBytes);
+  if (!text) return;
   nlohmann::json json;
-  if (!parse_json(*text, "resolved.json", json) || !json.is_object() || !json.contains("run") ||
-      !json["run"].is_object())
-    return settings;
-  for (const auto& [key, value] : json["run"].items())
-    settings[printable(key)] = printable(value.dump());
-  return settings;
+  if (!parse_json(*text, "resolved.json", json) || !json.is_object()) return;
+  if (const auto settings = json.find("run"); settings != json.end() && settings->is_object()) {
+    for (const auto& [key, value] : settings->items())
+      run.run_settings[printable(key)] = printable(value.dump());
+  }
+  const auto expected = json.find("expectations");
+  if (expected == json.end()) return;
+  auto expectations = expectations_from_json(*expected, "resolved.json");
+  if (expectations) {
+    run.expectations = std::move(*expectations);
+  } else {
+    run.notes.push_back({0, "warning",
+                         fmt::format("what the plan expects is not judged: {}",
+                                     printable_lines(expectations.error().message))});
+  }
 }
 
 enum class Writer { kGone, kAtWork, kUnknown };
@@ -355,7 +364,6 @@ Result<RunData> read_run(const fs::path& given) {
     return fail(ErrorKind::kUsage, "{}: no run directory", given.string());
   }
   VIOLET_TRY(run.manifest, read_manifest(run.directory));
-  run.run_settings = read_run_settings(run.directory);
   const fs::path database_path = run.directory / "results.sqlite";
   const Writer writer = writer_of(run.directory);
   auto database = ResultsDatabase::open(
@@ -365,7 +373,10 @@ Result<RunData> read_run(const fs::path& given) {
   if (const auto why = why_copied(run, writer); why && database->repaired()) {
     run.notes.push_back({0, "warning", *why, {}});
   }
-  if (status) return run;
+  if (status) {
+    read_resolved_plan(run);
+    return run;
+  }
   Error why = status.error();
   // SQLite's own errors name the file already.
   if (!why.message.starts_with(database_path.string())) {

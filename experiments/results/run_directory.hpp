@@ -24,6 +24,7 @@
 
 #include "engine/base/files.hpp"
 #include "engine/base/result.hpp"
+#include "experiments/results/expectation.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/records.hpp"
 
@@ -90,6 +91,8 @@ struct RunData {
   std::vector<CellData> cells;  // In the order of the plan.
   // The [run] section of the resolved plan, as JSON values; empty when there is none to read.
   std::map<std::string, std::string> run_settings;
+  // Of the resolved plan; a note says so where they cannot be read.
+  std::vector<Expectation> expectations;
   std::vector<Note> notes;
   bool checked = false;  // The results have checksums, and these fit. Older programs stored none.
   // Repetitions that were begun and never finished.

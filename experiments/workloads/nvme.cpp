@@ -28,6 +28,11 @@ std::vector<Setting> nvme_settings() {
        .least = 0,
        .most = 100,
        .help = "share of reads"},
+      {.name = "service_ns",
+       .initial = std::int64_t{0},
+       .least = 0,
+       .most = 1e9,
+       .help = "of the device, for each command, one after the other; 0: as fast as it is polled"},
   };
 }
 
@@ -49,6 +54,7 @@ class Nvme final : public Workload {
       : depth_(static_cast<std::uint32_t>(settings.integer("depth"))),
         bytes_(static_cast<std::uint32_t>(settings.integer("io_bytes"))),
         read_percent_(static_cast<std::uint32_t>(settings.integer("read_percent"))),
+        service_(ns_to_ticks(static_cast<std::uint64_t>(settings.integer("service_ns")))),
         entries_(std::bit_ceil(depth_ + 1)),
         rng_(seed),
         slots_(depth_) {}
@@ -60,6 +66,7 @@ class Nvme final : public Workload {
     busy_.assign(blocks_, false);
     VIOLET_TRY(coherent(guest, submission_, entries_ * sizeof(BlockCommand)));
     VIOLET_TRY(coherent(guest, completion_, entries_ * sizeof(BlockCompletion)));
+    disk.set_service_time(service_);
     disk.set_rings(submission_.mapping->iova, completion_.mapping->iova, entries_);
     for (std::uint32_t i = 0; i < depth_; ++i) {
       VIOLET_TRY(const auto buffer, guest.allocate(bytes_));
@@ -207,6 +214,7 @@ class Nvme final : public Workload {
   std::uint32_t depth_;
   std::uint32_t bytes_;
   std::uint32_t read_percent_;
+  Ticks service_;
   std::uint32_t entries_;
   Rng rng_;
   std::vector<Slot> slots_;

@@ -38,7 +38,8 @@ struct WorkloadInfo : RegistryEntry {
   WORKLOAD(net_tx)                 \
   WORKLOAD(nvme)                   \
   WORKLOAD(mapbench)               \
-  WORKLOAD(stray)
+  WORKLOAD(stray)                  \
+  WORKLOAD(working_set)
 
 Registry<WorkloadInfo> workloads();
 

@@ -14,6 +14,7 @@ namespace violet::gui {
 // `run FILE --dry-run ...` checks: a plan with the word "wrong" has a problem, and with the word "late" a file `began`
 // is made beside the script and the verdict waits for a file `go` there. `run FILE --progress=json`
 // measures two steps in `directory`; the second one lasts until SIGINT when the plan has the word "long".
+// A plan with the word "unexpected" is measured, and a must of it fails.
 // A plan with the word "another" has the hash c0ffee00, one with --set run.repetitions=3 has three, others have 0badcafe.
 inline QString fakeProgram(const QTemporaryDir& folder, const QString& directory) {
   const QString path = folder.filePath("violet-fake");
@@ -56,6 +57,7 @@ if grep -q long "$plan"; then
 fi
 say done 2 1 ',"cell":"off.net-rx.sidecore","repetition":0'
 say finish 2 1 ',"text":"finished: %1"'
+if grep -q unexpected "$plan"; then echo "violet: a must failed: strict is free" >&2; exit 3; fi
 )sh")
                  .arg(directory)
                  .toUtf8());

@@ -21,7 +21,14 @@ constexpr int kMostWords = 40;          // Lines of stderr that are kept for a m
 constexpr qsizetype kLongestLine = 1 << 16;
 
 // The exit codes of the program; the README has the same table.
-enum ExitCode { kOk = 0, kUsage = 2, kInterrupted = 4, kEnvironment = 5, kCtrlC = 130 };
+enum ExitCode {
+  kOk = 0,
+  kUsage = 2,
+  kNotAsExpected = 3,
+  kInterrupted = 4,
+  kEnvironment = 5,
+  kCtrlC = 130
+};
 
 }  // namespace
 
@@ -169,6 +176,9 @@ QString RunProcess::troubleOf(int code, bool crashed) const {
       return {};
     case kUsage:
       return QStringLiteral("The plan cannot be run.") + tail;
+    case kNotAsExpected:
+      return QStringLiteral("The run was finished, and what the plan says must be so was not.") +
+             tail;
     case kEnvironment:
       return QStringLiteral("This machine lacks something.") + tail;
     default:
@@ -182,9 +192,10 @@ void RunProcess::end(int code, bool crashed) {
   trouble_ = troubleOf(code, crashed);
   const bool stopped =
       code == kInterrupted || code == kCtrlC || (crashed && state_ != State::kRunning);
-  outcome_ = stopped     ? QStringLiteral("interrupted")
-             : code == 0 ? QStringLiteral("finished")
-                         : QStringLiteral("failed");
+  const bool whole = code == kOk || code == kNotAsExpected;
+  outcome_ = stopped ? QStringLiteral("interrupted")
+             : whole ? QStringLiteral("finished")
+                     : QStringLiteral("failed");
   if (crashed && !stopped) outcome_ = QStringLiteral("failed");
   if (code == kCtrlC && directory_.isEmpty()) outcome_ = QStringLiteral("failed");
   state_ = State::kIdle;

@@ -51,6 +51,16 @@ TEST_F(RunProcessTest, FollowsTheProgress) {
   EXPECT_EQ(ended.count(), 1);
 }
 
+// It was measured whole: what failed is a claim of the plan.
+TEST_F(RunProcessTest, ARunWhoseMustFailedIsFinishedAndSaysWhich) {
+  RunProcess run(places_);
+  ASSERT_TRUE(run.start(plan("unexpected")));
+  untilIdle(run);
+  EXPECT_EQ(run.outcome(), "finished");
+  EXPECT_TRUE(run.trouble().contains("a must failed: strict is free"))
+      << run.trouble().toStdString();
+}
+
 TEST_F(RunProcessTest, AStoppedRunCanBeResumed) {
   RunProcess run(places_);
   ASSERT_TRUE(run.start(plan("long")));

@@ -1,0 +1,135 @@
+#include "experiments/results/expectation_inquiry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/retries.hpp"
+#include "experiments/results/table.hpp"
+
+namespace violet::results {
+namespace {
+
+void answer_endless(Question& question, const CellData& mine, const CellData& theirs,
+                    const Samples& a, const Samples& b) {
+  if (is_endless(a) && is_endless(b)) {
+    question.known = Side::kAt;
+  } else if (is_endless(a) ? b.values.empty() : a.values.empty()) {
+    question.known = Side::kUnknown;
+    question.because = is_endless(a) ? lack_of(theirs, b) : lack_of(mine, a);
+  } else {
+    question.known = is_endless(a) ? Side::kAbove : Side::kBelow;
+  }
+}
+
+// One and the same value in every repetition of both.
+bool is_exact(const Difference& d) {
+  const auto& baseline = d.baseline_samples.values;
+  const auto& contender = d.contender_samples.values;
+  const auto same = [&](double value) { return value == baseline.front(); };
+  return std::all_of(baseline.begin(), baseline.end(), same) &&
+         std::all_of(contender.begin(), contender.end(), same);
+}
+
+}  // namespace
+
+std::string_view to_text(Side side) {
+  switch (side) {
+    case Side::kAbove:
+      return "above";
+    case Side::kBelow:
+      return "below";
+    case Side::kAt:
+      return "at";
+    case Side::kUnclear:
+      return "unclear";
+    case Side::kUnknown:
+      break;
+  }
+  return "not known";
+}
+
+bool follows_weather(std::string_view unit) {
+  return unit == "ns" || unit == "pages" || unit.ends_with("/s");
+}
+
+bool is_endless(const Samples& samples) {
+  return samples.values.empty() && samples.because == kStaysReachable;
+}
+
+std::string lack_of(const CellData& cell, const Samples& samples) {
+  if (cell.repetitions.empty()) return fmt::format("{} was not measured", cell.cell.label);
+  return fmt::format("{} has no {}: {}", cell.cell.label, samples.name, samples.because);
+}
+
+std::size_t Inquiry::ask(std::size_t contender, std::size_t baseline, const std::string& metric,
+                         double limit, std::string what) {
+  Question& question = questions_.emplace_back();
+  question.what = std::move(what);
+  question.limit = limit;
+  const CellData &mine = run_.cells[contender], &theirs = run_.cells[baseline];
+  const Samples a = samples_of(mine, metric), b = samples_of(theirs, metric);
+  if (is_endless(a) || is_endless(b)) {
+    answer_endless(question, mine, theirs, a, b);
+  } else if (a.values.empty() || b.values.empty()) {
+    question.known = Side::kUnknown;
+    question.because = a.values.empty() ? lack_of(mine, a) : lack_of(theirs, b);
+  } else {
+    compare_with(question, mine, theirs, metric);
+  }
+  return questions_.size() - 1;
+}
+
+void Inquiry::compare_with(Question& question, const CellData& mine, const CellData& theirs,
+                           const std::string& metric) {
+  CompareOptions options;
+  options.metrics = {metric};
+  question.plain = differences_of({&run_, &theirs}, {&run_, &mine}, options).front();
+  Samples baseline = question.plain.baseline_samples, contender = question.plain.contender_samples;
+  for (double& value : baseline.values) value *= question.limit;
+  baseline.better = contender.better = Better::kHigher;  // "Better" is above the limit.
+  question.scaled = compare_samples(baseline, contender, question.plain.how);
+  // Between two cells that see the same weather a difference is one; a limit is of what there is without it.
+  const bool weather =
+      follows_weather(question.plain.unit) && (mostly_disturbed(mine) || mostly_disturbed(theirs));
+  if (weather) question.because = "most repetitions were disturbed";
+  question.scaled.disturbed = weather || question.plain.disturbed;
+}
+
+void Inquiry::judge_all() {
+  std::vector<Difference*> tests;
+  for (Question& question : questions_) {
+    if (!question.known) tests.push_back(&question.scaled);
+  }
+  judge(tests);
+}
+
+Side Inquiry::side(std::size_t number) const {
+  const Question& question = questions_[number];
+  if (question.known) return *question.known;
+  switch (question.scaled.verdict) {
+    case Verdict::kBetter:
+      return Side::kAbove;
+    case Verdict::kWorse:
+      return Side::kBelow;
+    case Verdict::kNoDifference:
+      return is_exact(question.scaled) ? Side::kAt : Side::kUnclear;
+    case Verdict::kInconclusive:
+      break;
+  }
+  return Side::kUnclear;
+}
+
+std::string Inquiry::reason(std::size_t number) const {
+  const Question& question = questions_[number];
+  if (question.known || !question.because.empty()) return question.because;
+  if (question.scaled.verdict == Verdict::kNoDifference) {
+    return fmt::format("the interval holds the limit of {}", three_digits(question.limit));
+  }
+  return question.scaled.reason;
+}
+
+}  // namespace violet::results
