@@ -75,11 +75,12 @@ class Matrix {
   }
 
   // A cost that the plan does not mention is no setting of the cell where there used to be no such cost: cells and
-  // plans keep the ids that they always had, and runs of then and now are comparable.
+  // plans keep the ids that they always had, and runs of then and now are comparable. Timers likewise.
   bool unsaid(const Key& key) const {
     constexpr std::array<std::string_view, 3> kAlwaysSaid = {"costs.exit_ns", "costs.wake_ns",
                                                              "costs.iotlb_miss_ns"};
-    return key.spec.name.starts_with("costs.") &&
+    const bool younger = key.spec.name.starts_with("costs.") || key.spec.name == "axes.timers";
+    return younger &&
            std::find(kAlwaysSaid.begin(), kAlwaysSaid.end(), key.spec.name) == kAlwaysSaid.end() &&
            !assignments_.by_key.contains(key.spec.name);
   }
@@ -273,6 +274,7 @@ class Matrix {
     if (cell.workload.starts_with("trace:")) cell.dataset = cell.workload.substr(6);
     cell.pace = text("axes.pace") == "paced" ? Pace::kPaced : Pace::kClosed;
     if (cell.pace == Pace::kPaced) cell.pace_scale = std::get<double>(point_.at("axes.pace_scale"));
+    if (text("axes.timers") == "workload") cell.timers = Timers::kWorkload;
     cell.costs = {.exit_ns = integer("costs.exit_ns"),
                   .entry_ns = integer("costs.entry_ns"),
                   .exit_pollution_kib = integer("costs.exit_pollution_kib"),
