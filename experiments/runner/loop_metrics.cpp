@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/base/clock.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 
@@ -38,7 +40,7 @@ void add_open(results::RepetitionRecord& record, const Measurement& m) {
   if (!trend) {
     for (const std::string_view name : {results::kOverloaded, results::kOfferedRateReached}) {
       record.metrics.push_back(
-          results::not_measured(name, "too few calls in some quarter of the measured time"));
+          results::not_measured(name, "too few calls to tell a trend of their lag"));
     }
     return;
   }

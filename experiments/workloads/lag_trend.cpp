@@ -1,6 +1,7 @@
 #include "experiments/workloads/lag_trend.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace violet {
 
@@ -16,30 +17,32 @@ void LagTrend::thin_out() {
   stride_ *= 2;
 }
 
-std::optional<Ticks> LagTrend::median_between(Ticks begin, Ticks end) const {
+namespace {
+
+double median_of(std::span<Ticks> lags) {
+  const auto middle = lags.begin() + static_cast<std::ptrdiff_t>(lags.size() / 2);
+  std::nth_element(lags.begin(), middle, lags.end());
+  return static_cast<double>(*middle);
+}
+
+}  // namespace
+
+std::optional<LagTrend::Verdict> LagTrend::verdict(Ticks begin, Ticks end) const {
+  constexpr std::size_t kQuarters = 4;
   std::vector<Ticks> lags;
   for (const Lag& one : kept_) {
     if (one.at >= begin && one.at < end) lags.push_back(one.lag);
   }
-  if (lags.size() < kFewest) return std::nullopt;
-  const auto middle = lags.begin() + static_cast<std::ptrdiff_t>(lags.size() / 2);
-  std::nth_element(lags.begin(), middle, lags.end());
-  return *middle;
-}
-
-std::optional<LagTrend::Verdict> LagTrend::verdict(Ticks begin, Ticks end) const {
-  constexpr std::size_t kQuarters = 4;
-  const Ticks length = end - begin;
+  if (lags.size() < kQuarters * kFewest) return std::nullopt;
   std::array<double, kQuarters> medians{};
   for (std::size_t i = 0; i < kQuarters; ++i) {
-    const auto median =
-        median_between(begin + length * i / kQuarters, begin + length * (i + 1) / kQuarters);
-    if (!median) return std::nullopt;
-    medians[i] = static_cast<double>(*median);
+    const std::size_t from = lags.size() * i / kQuarters, to = lags.size() * (i + 1) / kQuarters;
+    medians[i] = median_of(std::span(lags).subspan(from, to - from));
   }
   const bool rises = std::adjacent_find(medians.begin(), medians.end(),
                                         [](double a, double b) { return a >= b; }) == medians.end();
-  const double missing = (medians.back() - medians.front()) / (0.75 * static_cast<double>(length));
+  const double missing =
+      (medians.back() - medians.front()) / (0.75 * static_cast<double>(end - begin));
   return Verdict{rises && missing > kMissingShare, 1 - missing};
 }
 

@@ -1,9 +1,10 @@
-// A lag trend tells whether an open loop keeps up with what is offered: how late its operations began, by the
-// quarters of the measured time.
+// A lag trend tells whether an open loop keeps up with what is offered: how late its operations began, in each quarter
+// of them.
 //
 // Overloaded is what falls behind more and more: the median lag of each quarter is above that of the one before, and from
-// the first to the last it grows by more than 1 % of the time between their middles, which means that less than 99 % of
-// the offered rate is reached. A burst or a hiccup that is caught up with is none: some later quarter has less lag.
+// the first to the last it grows by more than 1 % of three quarters of the measured time, which means that less than 99 %
+// of a steady rate is reached. A burst or a hiccup that is caught up with is none: some later quarter has less lag. The
+// quarters are of operations and not of the time, because traces have pauses.
 // The percentiles of an overloaded repetition say how long it was, and nothing of the strategy.
 //
 // Threading: owner-only, the guest lcore.
@@ -41,7 +42,7 @@ class LagTrend {
     if (kept_.size() == kMostKept) thin_out();
   }
   void reset();
-  // Nothing: some quarter has fewer than kFewest.
+  // Of the operations that began from `begin` to before `end`; nothing: a quarter of them is fewer than kFewest.
   std::optional<Verdict> verdict(Ticks begin, Ticks end) const;
 
  private:
@@ -51,7 +52,6 @@ class LagTrend {
   };
 
   void thin_out();
-  std::optional<Ticks> median_between(Ticks begin, Ticks end) const;
 
   std::vector<Lag> kept_;
   std::uint64_t seen_ = 0;

@@ -61,6 +61,24 @@ TEST(LagTrend, TooFewOperationsHaveNoTrend) {
   EXPECT_TRUE(trend_of([](double time) { return time * kLength; }, kLength / 32));
 }
 
+// A trace that pauses for most of the time and then is on time; and one that is late in its burst, by little of the time.
+TEST(LagTrend, APauseIsNoReasonNotToKnow) {
+  const auto burst_at_the_end = [](double growth) {
+    LagTrend trend;
+    trend.record(kBegin, 0);
+    for (Ticks i = 0; i < 1000; ++i) {
+      const double lag = growth * static_cast<double>(i) / 1000 * kLength;
+      trend.record(kBegin + kLength * 9 / 10 + i, static_cast<Ticks>(lag));
+    }
+    return trend.verdict(kBegin, kBegin + kLength);
+  };
+  for (const double growth : {0.0, 0.005}) {
+    ASSERT_TRUE(burst_at_the_end(growth));
+    EXPECT_FALSE(burst_at_the_end(growth)->overloaded) << growth;
+  }
+  EXPECT_TRUE(burst_at_the_end(0.2)->overloaded);
+}
+
 // More than it keeps: it tells the same of a part.
 TEST(LagTrend, KeepsAPartOfMany) {
   const auto verdict = trend_of([](double time) { return 0.25 * time * kLength; }, 1);
