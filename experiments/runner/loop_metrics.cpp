@@ -39,8 +39,7 @@ void add_open(results::RepetitionRecord& record, const Measurement& m) {
   const auto trend = m.lag_trend.verdict(m.start, m.end);
   if (!trend) {
     for (const std::string_view name : {results::kOverloaded, results::kOfferedRateReached}) {
-      record.metrics.push_back(
-          results::not_measured(name, "too few calls to tell a trend of their lag"));
+      record.metrics.push_back(results::not_measured(name, "no call of the trace was due"));
     }
     return;
   }

@@ -1,7 +1,6 @@
 #include "experiments/workloads/lag_trend.hpp"
 
 #include <algorithm>
-#include <span>
 
 namespace violet {
 
@@ -17,27 +16,30 @@ void LagTrend::thin_out() {
   stride_ *= 2;
 }
 
-namespace {
-
-double median_of(std::span<Ticks> lags) {
-  const auto middle = lags.begin() + static_cast<std::ptrdiff_t>(lags.size() / 2);
-  std::nth_element(lags.begin(), middle, lags.end());
-  return static_cast<double>(*middle);
+// What is next has been overdue for so long then; 0 while nothing is due.
+Ticks LagTrend::lag_at(Ticks time) const {
+  const auto next = std::lower_bound(kept_.begin(), kept_.end(), time,
+                                     [](const Lag& one, Ticks at) { return one.at < at; });
+  if (next == kept_.end()) return 0;
+  const Ticks due = next->at - std::min(next->at, next->lag);
+  return time > due ? time - due : 0;
 }
 
-}  // namespace
-
 std::optional<LagTrend::Verdict> LagTrend::verdict(Ticks begin, Ticks end) const {
-  constexpr std::size_t kQuarters = 4;
-  std::vector<Ticks> lags;
-  for (const Lag& one : kept_) {
-    if (one.at >= begin && one.at < end) lags.push_back(one.lag);
-  }
-  if (lags.size() < kQuarters * kFewest) return std::nullopt;
+  constexpr std::size_t kQuarters = 4, kMoments = 65;  // Of a quarter.
+  const bool any = std::any_of(kept_.begin(), kept_.end(),
+                               [&](const Lag& one) { return one.at >= begin && one.at < end; });
+  if (!any) return std::nullopt;
+  const double step = static_cast<double>(end - begin) / (kQuarters * kMoments);
   std::array<double, kQuarters> medians{};
-  for (std::size_t i = 0; i < kQuarters; ++i) {
-    const std::size_t from = lags.size() * i / kQuarters, to = lags.size() * (i + 1) / kQuarters;
-    medians[i] = median_of(std::span(lags).subspan(from, to - from));
+  for (std::size_t quarter = 0; quarter < kQuarters; ++quarter) {
+    std::array<Ticks, kMoments> lags{};
+    for (std::size_t i = 0; i < kMoments; ++i) {
+      const double since = (static_cast<double>(quarter * kMoments + i) + 0.5) * step;
+      lags[i] = lag_at(begin + static_cast<Ticks>(since));
+    }
+    std::nth_element(lags.begin(), lags.begin() + kMoments / 2, lags.end());
+    medians[quarter] = static_cast<double>(lags[kMoments / 2]);
   }
   const bool rises = std::adjacent_find(medians.begin(), medians.end(),
                                         [](double a, double b) { return a >= b; }) == medians.end();

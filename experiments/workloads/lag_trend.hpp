@@ -1,10 +1,9 @@
-// A lag trend tells whether an open loop keeps up with what is offered: how late its operations began, in each quarter
-// of them.
+// A lag trend tells whether an open loop keeps up with what is offered: for how long the next operation has been overdue,
+// over the quarters of the measured time. While nothing is due that is 0, so that it is known in a trace's pauses, too.
 //
 // Overloaded is what falls behind more and more: the median lag of each quarter is above that of the one before, and from
-// the first to the last it grows by more than 1 % of three quarters of the measured time, which means that less than 99 %
-// of a steady rate is reached. A burst or a hiccup that is caught up with is none: some later quarter has less lag. The
-// quarters are of operations and not of the time, because traces have pauses.
+// the first to the last it grows by more than 1 % of the time between their middles, which means that less than 99 % of
+// the offered rate is reached. A burst or a hiccup that is caught up with is none: some later quarter has less lag.
 // The percentiles of an overloaded repetition say how long it was, and nothing of the strategy.
 //
 // Threading: owner-only, the guest lcore.
@@ -24,7 +23,6 @@ namespace violet {
 class LagTrend {
  public:
   static constexpr std::size_t kMostKept = 8192;
-  static constexpr std::size_t kFewest = 8;  // Lags of a quarter that has a median.
   static constexpr double kMissingShare = 0.01;
 
   struct Verdict {
@@ -42,7 +40,7 @@ class LagTrend {
     if (kept_.size() == kMostKept) thin_out();
   }
   void reset();
-  // Of the operations that began from `begin` to before `end`; nothing: a quarter of them is fewer than kFewest.
+  // Nothing: no operation began from `begin` to before `end`.
   std::optional<Verdict> verdict(Ticks begin, Ticks end) const;
 
  private:
@@ -52,6 +50,7 @@ class LagTrend {
   };
 
   void thin_out();
+  Ticks lag_at(Ticks time) const;
 
   std::vector<Lag> kept_;
   std::uint64_t seen_ = 0;
