@@ -55,6 +55,9 @@ SETTINGS = {
     "run.seed": [0, 9 * 10**18], "limits.domains": [1, 1 << 20], "limits.mappings": [1, 2, 100, 10**9],
     "limits.memory_mib": [1, 2, 1 << 20], "limits.guest_memory_mib": [16, 17, 300],
     "workload.net-rx.ring": [32, 33, 4096], "workload.net-rx.batch": [1, 64],
+    "workload.net-rx.budget": [1, 64], "workload.net-rx.burst": [1, 64], "workload.net-tx.burst": [1, 64],
+    "workload.nvme-4k.burst": [1, 64], "workload.nvme-4k.completion_cpu": ["submitter", "first"],
+    "timers": ["real", "workload"],
     "workload.net-rx.buffer_bytes": [64, 65536], "workload.net-rx.packet_bytes": [64, 9216],
     "workload.net-tx.ring": [32, 4096], "workload.net-tx.fragments": [1, 17], "workload.net-tx.window": [1, 2048],
     "workload.net-tx.fragment_bytes": [64, 9216],
@@ -192,6 +195,7 @@ class Case:
                  f"placement={self.rng.choice(PLACEMENTS)}", *SHORT]
         if self.rng.random() < 0.4:
             pairs += ["pace=paced", f"pace_scale={self.rng.choice([0.001, 1, 1000])}"]
+        pairs.append(f"timers={self.rng.choice(SETTINGS['timers'])}")
         return pairs
 
     def extremes(self):

@@ -283,19 +283,21 @@ TEST(RogueEndpoint, RecordsEveryProbeWithItsOutcome) {
   FlatPort port;
   port.faulting_pages.insert(2);
   EventRing ring(16);
-  constexpr std::array<std::uint64_t, 1> kAtOnce = {0};
-  RogueEndpoint rogue(port, Probe(&ring), 0x66, kAtOnce);
-  EXPECT_EQ(recorded_probe(rogue, ring, {0x1000}).status, 1);
+  RogueEndpoint rogue(port, Probe(&ring), 0x66, 1);
+  const Event hit = recorded_probe(rogue, ring, {0x1000});
+  EXPECT_EQ(hit.status, 1);
+  EXPECT_TRUE(hit.timed()) << "how wrong its stamp may be";
   const Event miss = recorded_probe(rogue, ring, {0x2000});
   EXPECT_EQ(miss.status, 0);
   EXPECT_EQ(miss.a, 0x2000u);
   EXPECT_EQ(rogue.hits(), 1u);
 }
 
-TEST(RogueEndpoint, AWaitingProbeHoldsUpOnlyThoseOfItsDelay) {
+TEST(RogueEndpoint, AWaitingProbeHoldsUpOnlyThoseOfItsLane) {
   FlatPort port;
-  constexpr std::array<std::uint64_t, 2> kDelays = {0, 3'600'000'000'000};
-  RogueEndpoint rogue(port, Probe(), 0x66, kDelays);
+  RogueEndpoint rogue(port, Probe(), 0x66, 2);
+  const Ticks an_hour = ns_to_ticks(3'600'000'000'000);
+  rogue.aim({0x1000}, Access::kRead, now_ticks() + an_hour, 1);
   rogue.aim({0x1000}, Access::kRead, now_ticks(), 1);
   EXPECT_EQ(rogue.poll(8), 0u);
   rogue.aim({0x1000}, Access::kRead, now_ticks(), 0);

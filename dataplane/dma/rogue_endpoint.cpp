@@ -2,16 +2,13 @@
 
 namespace violet {
 RogueEndpoint::RogueEndpoint(DmaPort& port, Probe probe, std::uint32_t endpoint_id,
-                             std::span<const std::uint64_t> delays_ns, std::size_t queue)
+                             std::size_t lanes, std::size_t queue)
     : port_(port), probe_(probe), endpoint_id_(endpoint_id) {
-  for (const std::uint64_t delay : delays_ns) {
-    lanes_.push_back(std::make_unique<Lane>(ns_to_ticks(delay), queue));
-  }
+  for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(queue));
 }
 
-void RogueEndpoint::aim(Iova iova, Access access, Ticks from, std::size_t delay) {
-  Lane& lane = *lanes_[delay];
-  if (!lane.targets.push({iova, access, from + lane.delay})) dropped_.add();
+void RogueEndpoint::aim(Iova iova, Access access, Ticks not_before, std::size_t lane) {
+  if (!lanes_[lane]->targets.push({iova, access, not_before})) dropped_.add();
 }
 
 unsigned RogueEndpoint::poll(unsigned budget) {
@@ -34,8 +31,8 @@ unsigned RogueEndpoint::poll_lane(Lane& lane, unsigned budget) {
       dropped_.add();
       continue;
     }
-    probe_.record(
-        ProbeEvent{{endpoint_id_}, lane.next.iova, lane.next.access, hit}.event(before + took / 2));
+    probe_.record(ProbeEvent{{endpoint_id_}, lane.next.iova, lane.next.access, hit}.event(
+        before + took / 2, took));
     probes_.add();
     if (hit) hits_.add();
   }

@@ -3,14 +3,13 @@
 //
 // Threading: as endpoint_model.hpp says; aim() from the guest lcore.
 // Invariants: it copies nothing and reports no faults, so that measuring changes as little as it
-// can. Every probe leaves one kRogueProbe event with the time at which the translation was made, but for
-// those that were preempted on the way, which are dropped and counted.
+// can. Every probe leaves one kRogueProbe event with the middle of the time in which the translation was made and
+// how long that was, but for those that were preempted on the way, which are dropped and counted.
 // Limits: targets that arrive while the queue is full are dropped and counted.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "dataplane/dma/dma_port.hpp"
@@ -28,13 +27,13 @@ class RogueEndpoint final : public EndpointModel {
   // of the others, the middle of their time, is wrong by half of it at the most.
   static constexpr std::uint64_t kLongestNs = 1'000;
 
-  // Probes go out `delays_ns[i]` after the time they were asked at. `port` outlives the model; it is the
-  // port of the device that turned bad, so that the probes go through the same IOTLB.
-  RogueEndpoint(DmaPort& port, Probe probe, std::uint32_t endpoint_id,
-                std::span<const std::uint64_t> delays_ns, std::size_t queue = 4096);
+  // Probes wait in `lanes`, so that those of long delays do not hold up the others. `port` outlives the model; it is
+  // the port of the device that turned bad, so that the probes go through the same IOTLB.
+  RogueEndpoint(DmaPort& port, Probe probe, std::uint32_t endpoint_id, std::size_t lanes,
+                std::size_t queue = 4096);
 
-  // Asks for one probe of `iova`, delays_ns[delay] after `from`. Times must not go backwards.
-  void aim(Iova iova, Access access, Ticks from, std::size_t delay);
+  // Asks for one probe of `iova`, not before a time and not before those that wait in the same lane.
+  void aim(Iova iova, Access access, Ticks not_before, std::size_t lane);
 
   unsigned poll(unsigned budget) override;
   std::uint64_t dma_errors() const override { return 0; }
@@ -49,10 +48,8 @@ class RogueEndpoint final : public EndpointModel {
     Ticks not_before;
   };
 
-  // One queue a delay, so that each is in order of time.
   struct Lane {
-    Lane(Ticks ticks, std::size_t queue) : delay(ticks), targets(queue) {}
-    Ticks delay;
+    explicit Lane(std::size_t queue) : targets(queue) {}
     SpscRing<Target> targets;
     Target next{};
     bool has_next = false;

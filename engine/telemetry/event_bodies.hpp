@@ -173,11 +173,12 @@ struct ProbeEvent {
   Access access = Access::kRead;
   bool reached = false;  // Memory; else it was denied.
 
-  constexpr Event event(Ticks at) const {
+  // `at` is the middle of what it `took`; 0: not known.
+  constexpr Event event(Ticks at, Ticks took = 0) const {
     return {at,
             EventKind::kRogueProbe,
             static_cast<std::uint8_t>(reached),
-            0,
+            pack_ticks(took),
             endpoint.value,
             iova.value,
             static_cast<std::uint64_t>(access)};

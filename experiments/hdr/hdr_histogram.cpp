@@ -72,6 +72,18 @@ void HdrHistogram::record_corrected(std::uint64_t value, std::uint64_t interval)
   }
 }
 
+HdrHistogram HdrHistogram::corrected(std::uint64_t interval) const {
+  HdrHistogram out = *this;
+  if (interval == 0) return out;
+  for_each([&](const HdrBucket& bucket) {
+    for (std::uint64_t value = bucket.high; value >= interval && value - interval >= interval;) {
+      value -= interval;
+      out.record_n(value, bucket.count);
+    }
+  });
+  return out;
+}
+
 void HdrHistogram::add(const HdrHistogram& other) noexcept {
   if (other.empty()) return;
   if (layout_ == other.layout_) {

@@ -112,6 +112,9 @@ class HdrHistogram {
   // for the requests that were not issued meanwhile (coordinated omission). 0 corrects nothing.
   // Limits: value / interval steps.
   void record_corrected(std::uint64_t value, std::uint64_t interval) noexcept;
+  // The same of what was counted without a correction: as if each value had been recorded so, to the width of its
+  // bucket (copyCorrectedForCoordinatedOmission() of the reference).
+  HdrHistogram corrected(std::uint64_t interval) const;
   // Adds what the other one counted; ranges may differ.
   void add(const HdrHistogram& other) noexcept;
   void reset() noexcept;

@@ -98,6 +98,23 @@ TEST(HdrHistogram, CorrectedRecordingFillsInWhatWasOmitted) {
   EXPECT_EQ(h.total(), 7u);
 }
 
+TEST(HdrHistogram, CorrectingAfterwardsIsRecordingCorrected) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::uint8_t>& values) {
+    HdrHistogram plain = with_digits(3), recorded = with_digits(3);  // One bucket for each value.
+    for (const auto value : values) plain.record(value), recorded.record_corrected(value, 17);
+    const HdrHistogram afterwards = plain.corrected(17);
+    RC_ASSERT(afterwards.counts() == recorded.counts());
+    RC_ASSERT(afterwards.min() == recorded.min() && afterwards.max() == recorded.max());
+    RC_ASSERT(plain.corrected(0).counts() == plain.counts());
+  }));
+  HdrHistogram h = with_digits(3);
+  for (int i = 0; i < 999; ++i) h.record(10);
+  h.record(
+      1'000'000);  // A stop, in which 999 calls of a client that makes one every 1000 were not made.
+  EXPECT_EQ(h.percentile(99), 10u);
+  EXPECT_NEAR(static_cast<double>(h.corrected(1000).percentile(99)), 981e3, 1e3);
+}
+
 TEST(HdrHistogram, AddingEqualsRecordingTogether) {
   EXPECT_TRUE(rc::check([](const std::vector<std::uint32_t>& a,
                            const std::vector<std::uint32_t>& b) {

@@ -35,6 +35,10 @@ inline constexpr int kResolvedPlanSchema = 1;
 
 enum class Pace { kClosed, kPaced };  // As fast as the strategy allows; the trace's own times.
 
+// What a strategy's timers run on: the clock; or the workload's time, which is a trace's own, however fast it is
+// replayed, and 1 us for each operation of a generator.
+enum class Timers { kReal, kWorkload };
+
 // Costs that are injected because the testbed has no such hardware or host; what they really took is measured.
 // schema.cpp says where each number comes from.
 struct Costs {
@@ -68,6 +72,7 @@ struct Cell {
   std::string dataset;     // What follows "trace:", else empty.
   Pace pace = Pace::kClosed;
   double pace_scale = 1;  // 2 replays at twice the trace's speed. 1 when closed.
+  Timers timers = Timers::kReal;
   Costs costs;
   SettingValues strategy_settings, workload_settings;
 

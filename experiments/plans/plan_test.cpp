@@ -317,6 +317,12 @@ TEST(Plan, CostsThatAreNotMentionedAreNoSettings) {
   EXPECT_FALSE(has(costly.cells[0], "costs.host_unmap_ns"));
   EXPECT_EQ(plain.cells[0].costs.exit_ns, 1500u);
   EXPECT_EQ(plain.cells[0].costs.host_map_ns, 0u);
+  EXPECT_FALSE(has(plain.cells[0], "timers"));
+  EXPECT_EQ(plain.cells[0].timers, Timers::kReal);
+  const Plan timed = good(std::string(kHead) + "[axes]\ntimers = ['real', 'workload']\n");
+  ASSERT_EQ(timed.cells.size(), 2u);
+  EXPECT_EQ(timed.cells[0].label, "timers=real");
+  EXPECT_EQ(timed.cells[1].timers, Timers::kWorkload);
   EXPECT_EQ(costly.cells[0].costs.host_map_ns, 70u);
   EXPECT_EQ(costly.cells[0].costs.packet_ns, 586u);
   EXPECT_NE(plain.cells[0].id, costly.cells[0].id);

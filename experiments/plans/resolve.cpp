@@ -75,7 +75,7 @@ class Matrix {
     constexpr std::array<std::string_view, 3> kAlwaysSaid = {"costs.exit_ns", "costs.wake_ns",
                                                              "costs.iotlb_miss_ns"};
     const bool newer =
-        key.spec.name == "workload.nvme-4k.service_ns" ||
+        key.spec.name == "workload.nvme-4k.service_ns" || key.spec.name == "axes.timers" ||
         (key.spec.name.starts_with("costs.") &&
          std::find(kAlwaysSaid.begin(), kAlwaysSaid.end(), key.spec.name) == kAlwaysSaid.end());
     return newer && !assignments_.by_key.contains(key.spec.name);
@@ -270,6 +270,7 @@ class Matrix {
     if (cell.workload.starts_with("trace:")) cell.dataset = cell.workload.substr(6);
     cell.pace = text("axes.pace") == "paced" ? Pace::kPaced : Pace::kClosed;
     if (cell.pace == Pace::kPaced) cell.pace_scale = std::get<double>(point_.at("axes.pace_scale"));
+    if (text("axes.timers") == "workload") cell.timers = Timers::kWorkload;
     cell.costs = {.exit_ns = integer("costs.exit_ns"),
                   .entry_ns = integer("costs.entry_ns"),
                   .exit_pollution_kib = integer("costs.exit_pollution_kib"),

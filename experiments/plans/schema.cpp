@@ -86,6 +86,15 @@ void Schema::add_axes(const Vocabulary& vocabulary) {
        "as fast as possible, or the trace's times"},
       true);
   add({"axes.pace_scale", 1.0, 0.001, 1000, {}, "speed of a paced replay"}, true);
+  add({"axes.timers",
+       std::string("real"),
+       0,
+       0,
+       {"real", "workload"},
+       "what the timers of a strategy run on: the clock, or a trace's own time (1 us an operation "
+       "of "
+       "others), so that equal seeds give equal addresses"},
+      true);
   add_costs();
 }
 

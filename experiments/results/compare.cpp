@@ -12,6 +12,7 @@
 #include "experiments/results/host_regime.hpp"
 #include "experiments/results/label_words.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/overload.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/run_differences.hpp"
@@ -26,6 +27,7 @@ std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ign
     const std::string text = to_text(value);
     // A cost of nothing is none: older runs have no such setting.
     if (name.starts_with("costs.") && text == "0") continue;
+    if (name == "timers" && text == "real") continue;  // Nor this one, of which they had no other.
     // A sidecore has hardly any exits, whatever they would cost.
     if (axis_text(cell, "placement") == "sidecore" && is_cost_of_exits(name)) continue;
     axes[name] = text;
@@ -155,6 +157,14 @@ void warn_about_disturbed(Contrast& contrast) {
       counted(contrast.disturbed.size(), "cell"), kDisturbedPercent, contrast.disturbed.front()));
 }
 
+void warn_about_overload(Contrast& contrast) {
+  if (contrast.overloaded.empty()) return;
+  const std::size_t more = contrast.overloaded.size() - 1;
+  contrast.warnings.push_back(fmt::format(
+      "{}{}: it fell behind more and more, and its lag and response times have no percentiles",
+      contrast.overloaded.front(), more == 0 ? "" : fmt::format(", and {} more", more)));
+}
+
 void judge_all(Comparison& comparison) {
   std::vector<Difference*> all;
   for (Contrast& contrast : comparison.contrasts) {
@@ -162,7 +172,10 @@ void judge_all(Comparison& comparison) {
   }
   judge(all);
   comparison.tests = all.empty() ? 0 : all.front()->tests;
-  for (Contrast& contrast : comparison.contrasts) warn_about_disturbed(contrast);
+  for (Contrast& contrast : comparison.contrasts) {
+    warn_about_disturbed(contrast);
+    warn_about_overload(contrast);
+  }
 }
 
 // The runs' lengths do not match: nothing that was measured can be held against each other.
@@ -179,6 +192,18 @@ void distrust_disturbed(const Arm& baseline, const Arm& contender, Contrast& con
   for (const Arm* arm : {&baseline, &contender}) {
     if (!disturbed(*arm->cell)) continue;
     contrast.disturbed.push_back(arm->run->manifest.run_id + ": " + arm->cell->cell.label);
+  }
+}
+
+void note_overload(const Arm& baseline, const Arm& contender, Contrast& contrast) {
+  for (const Arm* arm : {&baseline, &contender}) {
+    const std::string text = overloaded_text(*arm->cell);
+    if (text.empty()) continue;
+    std::string line =
+        fmt::format("{}: {}: {}", arm->run->manifest.run_id, arm->cell->cell.label, text);
+    // A baseline within a run is held against many.
+    auto& all = contrast.overloaded;
+    if (std::find(all.begin(), all.end(), line) == all.end()) all.push_back(std::move(line));
   }
 }
 
@@ -213,6 +238,7 @@ void add_differences(const Arm& baseline, const Arm& contender, const CompareOpt
                      Contrast& contrast, std::vector<CellPair>& pairs) {
   auto more = differences_of(baseline, contender, options);
   distrust_disturbed(baseline, contender, contrast);
+  note_overload(baseline, contender, contrast);
   std::move(more.begin(), more.end(), std::back_inserter(contrast.differences));
   pairs.push_back({baseline.cell, contender.cell});
 }

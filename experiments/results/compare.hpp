@@ -35,6 +35,7 @@ struct Contrast {
   std::vector<std::string> only_in_baseline, only_in_contender;  // Labels of cells.
   std::vector<std::string> unmeasured;  // Labels of partners of which one has no repetition.
   std::vector<std::string> disturbed;   // Run and label of cells whose CPUs others had.
+  std::vector<std::string> overloaded;  // "RUN: cell: overloaded in 2 of 5 repetitions"
   std::vector<std::string> warnings;    // What else differs: host, kernel, injected costs, lengths.
 };
 

@@ -182,6 +182,13 @@ Manifest manifest_of(const Json& json) {
   m.ns_per_tick = json.at("ns_per_tick").get<double>();
   m.command_line = json.at("command_line").get<std::string>();
   m.seed = count_from(json.at("seed"), "seed");
+  if (json.contains("repetition_seeds")) {
+    const Json& seeds = json["repetition_seeds"];
+    if (!seeds.is_array()) throw std::range_error("repetition_seeds: expected an array");
+    for (const Json& seed : seeds) {
+      m.repetition_seeds.push_back(count_from(seed, "repetition_seeds"));
+    }
+  }
   m.threshold_percent = percentage_from(json.at("threshold_percent"), "threshold_percent");
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
@@ -264,6 +271,7 @@ std::string to_json(const Manifest& m) {
   json["ns_per_tick"] = m.ns_per_tick;
   json["command_line"] = m.command_line;
   json["seed"] = m.seed;
+  if (!m.repetition_seeds.empty()) json["repetition_seeds"] = m.repetition_seeds;
   json["threshold_percent"] = m.threshold_percent;
   json["interleaved"] = m.interleaved;
   json["injected_costs"] = m.injected_costs;

@@ -52,6 +52,9 @@ struct Manifest {
   std::string command_line;
 
   std::uint64_t seed = 0;
+  // Of each repetition of the plan, made of `seed`; a retry has that of what it repeats. Empty: not said, as in runs of
+  // older programs.
+  std::vector<std::uint64_t> repetition_seeds;
   double threshold_percent = 5;
   bool interleaved = false;  // Repetition i of all cells ran side by side: they may be paired.
   // As configured: "exit_ns" -> 1500; "exit_ns, least" and "exit_ns, most" where cells differ.

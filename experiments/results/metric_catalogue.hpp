@@ -33,6 +33,8 @@ std::size_t metric_rank(std::string_view name);
 inline constexpr std::string_view kMeanSuffix = ".mean";
 // Metrics that every reader of a run shows beside what it asked for, or knows by name.
 inline constexpr std::string_view kInjectedShare = "injected_share";
+inline constexpr std::string_view kOverloaded = "overloaded";
+inline constexpr std::string_view kOfferedRateReached = "offered_rate_reached";
 inline constexpr std::string_view kRatePerCpu = "operations_per_s_per_cpu";
 // By today's name, a former one, or that of a percentile or mean; null when nothing is called so.
 const MetricInfo* find_metric(std::string_view name);

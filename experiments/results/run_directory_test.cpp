@@ -41,6 +41,8 @@ RunSetup setup_in(const fs::path& root) {
   setup.manifest.plan_name = "t";
   setup.manifest.plan_hash = "0badcafe";
   setup.manifest.seed = 5;
+  setup.manifest.repetition_seeds = {~std::uint64_t{0},
+                                     7};  // JSON's own numbers would lose the first.
   return setup;
 }
 
@@ -85,6 +87,7 @@ TEST(RunDirectory, HoldsWhatTheConventionsAskFor) {
   ASSERT_TRUE(run.has_value()) << run.error().message;
   EXPECT_EQ(run->manifest.outcome, "finished");
   EXPECT_EQ(run->manifest.seed, 5u);
+  EXPECT_EQ(run->manifest.repetition_seeds, (std::vector<std::uint64_t>{~std::uint64_t{0}, 7}));
   ASSERT_EQ(run->cells.size(), 2u);
   EXPECT_EQ(run->cells[0].cell.axes, setup_in("").cells[0].axes);
   ASSERT_EQ(run->cells[0].repetitions.size(), 3u);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/overload.hpp"
 #include "experiments/results/retries.hpp"
 
 namespace violet::results {
@@ -139,9 +140,22 @@ void forget_hits_of_no_probe(const CellData& cell, std::vector<Samples>& all) {
   }
 }
 
-void forget_false_zeros(const CellData& cell, std::vector<Samples>& all) {
+// Of repetitions that fell behind more and more, and of those beside them.
+void forget_growing_percentiles(const CellData& cell, std::vector<Samples>& all) {
+  const std::string because = overloaded_text(cell);
+  if (because.empty()) return;
+  for (Samples& samples : all) {
+    if (!grows_with_overload(samples.name)) continue;
+    samples.values.clear();
+    samples.repetitions.clear();
+    samples.because = because;
+  }
+}
+
+void forget_what_is_none(const CellData& cell, std::vector<Samples>& all) {
   forget_uncounted_pages(cell, all);
   forget_hits_of_no_probe(cell, all);
+  forget_growing_percentiles(cell, all);
 }
 
 }  // namespace
@@ -163,7 +177,7 @@ std::vector<Samples> samples_of(const CellData& cell) {
   add_metrics(cell, all);
   add_distributions(cell, all);
   std::vector<Samples> samples = all.take();
-  forget_false_zeros(cell, samples);
+  forget_what_is_none(cell, samples);
   sort_by_rank(samples);
   return samples;
 }
@@ -181,7 +195,7 @@ Samples samples_of(const CellData& cell, const std::string& name) {
   if (one.empty()) add_distributions(cell, one);
   if (one.empty()) return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
   std::vector<Samples> samples = one.take();
-  forget_false_zeros(cell, samples);
+  forget_what_is_none(cell, samples);
   return std::move(samples.front());
 }
 

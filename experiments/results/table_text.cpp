@@ -7,6 +7,7 @@
 #include <span>
 
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/overload.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/results/units.hpp"
 
@@ -43,6 +44,7 @@ Shown show(const Item& item, const Scale& scale, std::string_view unit) {
     return {printable(text->text), text->tone, false};
   const auto& q = std::get<Quantity>(item);
   if (!q.value && q.because == kStaysReachable) return {"always", q.tone, true};
+  if (!q.value && is_overload(q.because)) return {std::string(kOverloaded), Tone::kBad, true};
   if (!q.value || !std::isfinite(*q.value)) return {"n/a", Tone::kFaint, true};
   const bool own = scale.factor == 0 || !q.unit.empty();
   const bool in_full = own && q.whole && std::abs(*q.value) < kMostInFull;

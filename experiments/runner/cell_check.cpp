@@ -71,6 +71,12 @@ std::optional<CellProblem> trace_problem(const plans::Cell& cell, const plans::L
                                    "events and not their times, so it has no pace to keep",
                                    cell.dataset)};
   }
+  if (cell.timers == plans::Timers::kWorkload && !trace.has_times) {
+    return CellProblem{"axes.timers",
+                       fmt::format("expected real, found workload: trace {} tells the order of "
+                                   "events and not their times, on which timers could run",
+                                   cell.dataset)};
+  }
   const std::uint64_t mib = limits.guest_memory_mib, replay = mib_of(trace.memory_bytes);
   if (trace.memory_bytes == 0 || replay + kBesideMib <= mib) return std::nullopt;
   return CellProblem{

@@ -114,6 +114,9 @@ TEST(CellCheck, ATraceAsksForMemoryAndDomainsAndForTimesWhenItIsPaced) {
   EXPECT_FALSE(trace_problem(cell, limits, facts));
   cell.pace = plans::Pace::kPaced;
   EXPECT_EQ(trace_problem(cell, limits, facts)->key, "axes.pace");
+  cell.pace = plans::Pace::kClosed;
+  cell.timers = plans::Timers::kWorkload;
+  EXPECT_EQ(trace_problem(cell, limits, facts)->key, "axes.timers");
   facts.has_times = true;
   EXPECT_FALSE(trace_problem(cell, limits, facts));
   facts.memory_bytes += 1;

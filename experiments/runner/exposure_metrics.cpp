@@ -1,6 +1,7 @@
 #include "experiments/runner/exposure_metrics.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "engine/base/clock.hpp"
@@ -12,8 +13,33 @@
 namespace violet {
 namespace {
 
-// The stated error of a probe's time stamp.
+// The stated error of a probe's time stamp, at the most.
 constexpr std::uint64_t kStampErrorNs = RogueEndpoint::kLongestNs / 2;
+// The part of it that is no length of the probe: reads of the clock are not in order with what is around them, and the
+// counters of two CPUs are set by software. Assumed.
+constexpr std::uint64_t kClockErrorNs = 50;
+
+// The bins of a delay after an unmap, and what is published of each.
+struct DelayBin {
+  std::uint64_t from_ns;
+  const char* probes;
+  const char* hit_rate;
+};
+constexpr std::array<DelayBin, kProbeDelayBins> kDelayBins = {{
+    {0, "rogue_stale_probes_below_1us", "rogue_stale_hit_rate_below_1us"},
+    {1'000, "rogue_stale_probes_1_to_10us", "rogue_stale_hit_rate_1_to_10us"},
+    {10'000, "rogue_stale_probes_10_to_100us", "rogue_stale_hit_rate_10_to_100us"},
+    {100'000, "rogue_stale_probes_100us_to_1ms", "rogue_stale_hit_rate_100us_to_1ms"},
+    {1'000'000, "rogue_stale_probes_1_to_10ms", "rogue_stale_hit_rate_1_to_10ms"},
+    {10'000'000, "rogue_stale_probes_from_10ms", "rogue_stale_hit_rate_from_10ms"},
+}};
+
+std::array<Ticks, kProbeDelayBins - 1> delay_bounds() {
+  std::array<Ticks, kProbeDelayBins - 1> bounds{};
+  for (std::size_t i = 0; i < bounds.size(); ++i)
+    bounds[i] = ns_to_ticks(kDelayBins[i + 1].from_ns);
+  return bounds;
+}
 
 constexpr const char* kOnlyRequests = "a device sees the guest's requests, not its calls";
 
@@ -86,15 +112,24 @@ void add_pages(Writer& writer, const ExposureReport& report) {
 
 // The attacks: probes of what was unmapped and not mapped again.
 void add_stale(Writer& writer, const StaleProbes& stale) {
-  writer.add("rogue_stale_probes", static_cast<double>(stale.aimed));
-  if (stale.aimed == 0) {
-    writer.absent("rogue_stale_hits", "no probe met an unmapped address");
-    writer.absent("rogue_stale_hit_rate", "no probe met an unmapped address");
-    return;
+  constexpr const char* kNone = "no probe met an unmapped address";
+  const auto add_rate = [&](const char* name, const StaleProbes::Count& count, const char* none) {
+    if (count.aimed == 0) return writer.absent(name, none);
+    writer.add(name, 100 * static_cast<double>(count.hits) / static_cast<double>(count.aimed));
+  };
+  writer.add("rogue_stale_probes", static_cast<double>(stale.all.aimed));
+  if (stale.all.aimed == 0) {
+    writer.absent("rogue_stale_hits", kNone);
+  } else {
+    writer.add("rogue_stale_hits", static_cast<double>(stale.all.hits));
   }
-  writer.add("rogue_stale_hits", static_cast<double>(stale.hits));
-  writer.add("rogue_stale_hit_rate",
-             100 * static_cast<double>(stale.hits) / static_cast<double>(stale.aimed));
+  add_rate("rogue_stale_hit_rate", stale.all, kNone);
+  for (std::size_t i = 0; i < kDelayBins.size(); ++i) {
+    const StaleProbes::Count& count = stale.by_delay[i];
+    writer.add(kDelayBins[i].probes, static_cast<double>(count.aimed));
+    add_rate(kDelayBins[i].hit_rate, count,
+             "no probe met an unmapped address so long after its unmap");
+  }
 }
 
 // The check of the ledger: how many of all probes reached memory, those included whose address had been
@@ -120,13 +155,16 @@ void add_second_opinion(results::RepetitionRecord& record, Writer& writer,
                       .probes = source.probes,
                       .guest = source.guest,
                       .lost_engine_events = source.lost,
-                      .slack = source.one_lcore ? 0 : ns_to_ticks(kStampErrorNs)});
+                      .slack = source.one_lcore ? 0 : ns_to_ticks(kStampErrorNs),
+                      .clock_error = ns_to_ticks(kClockErrorNs)});
   add_rogue(writer, probes);
   add_stale(writer,
             count_stale_probes({.engine = source.engine,
                                 .guest = source.guest,
                                 .probes = source.probes,
                                 .slack = source.guest_probes ? 0 : ns_to_ticks(kStampErrorNs),
+                                .clock_error = ns_to_ticks(kClockErrorNs),
+                                .delay_bounds = delay_bounds(),
                                 .begin = source.begin,
                                 .end = source.end}));
   if (!probes.agrees()) {

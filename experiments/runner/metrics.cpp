@@ -7,6 +7,7 @@
 #include "experiments/results/retries.hpp"
 #include "experiments/runner/cpu_quota.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
+#include "experiments/runner/loop_metrics.hpp"
 
 namespace violet {
 namespace {
@@ -96,13 +97,6 @@ void add_engine(Metrics& metrics, const Measurement& m, const Testbed& testbed) 
   metrics.push_back(measured("faults", delta(a.faults, b.faults)));
 }
 
-void add_histogram(results::RepetitionRecord& record, std::string_view name,
-                   const results::HdrHistogram& histogram) {
-  const results::MetricInfo* info = results::find_metric(name);
-  record.histograms.push_back(
-      {std::string(name), std::string(info->unit), histogram, info->better});
-}
-
 void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& testbed) {
   const auto add = [&](std::uint64_t count, const char* what) {
     if (count > 0) record.warnings.push_back(fmt::format("{} {}", count, what));
@@ -124,6 +118,11 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
     record.warnings.push_back(
         fmt::format("reader {} held up an invalidation for over 10 ms", name));
   }
+  if (testbed.timers_on_workloads_time()) {
+    record.warnings.push_back(
+        "timers of the strategy ran on the workload's time, not the clock's (axes.timers): windows "
+        "that end with a timer are longer or shorter by replay_speed than a guest's");
+  }
   for (const auto& text : testbed.warnings()) record.warnings.push_back(text);
 }
 
@@ -142,6 +141,7 @@ Snapshot Snapshot::of(Testbed& testbed) {
           .invalidations = device.invalidations.value(),
           .grace_periods = device.grace_periods.value(),
           .injected = testbed.injected(),
+          .worked_ns = testbed.workload().worked_ns(),
           .throttled = throttled_periods(),
           .waits = cpu_waits()};
 }
@@ -175,9 +175,7 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
                         : measured("dma_errors", static_cast<double>(testbed.dma_errors())));
   metrics.push_back(measured("rogue_dropped_probes", static_cast<double>(testbed.rogue().dropped)));
   metrics.push_back(measured("lost_events", static_cast<double>(recorder.dropped())));
-  add_histogram(record, "map", measurement.map_ns);
-  add_histogram(record, "unmap", measurement.unmap_ns);
-  if (!measurement.lag_ns.empty()) add_histogram(record, "lag", measurement.lag_ns);
+  add_latencies(record, measurement, testbed.paced() ? LoopKind::kOpen : LoopKind::kClosed);
   const bool shared = testbed.endpoints_shared();
   add_exposure(record, {.engine = recorder.events(kEngineRing),
                         .guest = recorder.events(kGuestRing),

@@ -27,6 +27,7 @@ struct Snapshot {
   std::uint64_t invalidations = 0;
   std::uint64_t grace_periods = 0;
   InjectedTicks injected;
+  std::optional<std::uint64_t> worked_ns;  // In the guest's own time; empty: it has none.
   std::optional<std::uint64_t> throttled;  // Of the cgroup; empty: nobody counts.
   std::optional<CpuWaits> waits;           // Empty: the kernel does not say.
 };
@@ -37,7 +38,9 @@ struct Measurement {
   Ticks start = 0;
   Ticks end = 0;
   std::uint64_t operations = 0;
-  results::HdrHistogram map_ns, unmap_ns, lag_ns;
+  results::HdrHistogram map_ns, unmap_ns;
+  results::HdrHistogram lag_ns, map_response_ns, unmap_response_ns;  // Of an open loop.
+  LagTrend lag_trend;
 };
 
 // Called after Testbed::finish() and Recorder::stop().

@@ -70,9 +70,7 @@ void Recorder::begin_sampling() {
 }
 
 void Recorder::begin_measuring() {
-  recorded_.histograms().map_ns.reset();
-  recorded_.histograms().unmap_ns.reset();
-  recorded_.histograms().lag_ns.reset();
+  recorded_.histograms().reset();
   if (writer_ != nullptr) interval_start_s_ = writer_->elapsed_s();
   measuring_.store(true, std::memory_order_release);  // partner: write_interval()'s acquire
 }

@@ -109,9 +109,13 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   measured.start = start;
   measured.end = end;
   // Latencies are of the measured interval alone; taking down belongs to exposure only.
-  measured.map_ns = testbed.histograms().map_ns.snapshot();
-  measured.unmap_ns = testbed.histograms().unmap_ns.snapshot();
-  measured.lag_ns = testbed.histograms().lag_ns.snapshot();
+  const GuestHistograms& histograms = testbed.histograms();
+  measured.map_ns = histograms.map_ns.snapshot();
+  measured.unmap_ns = histograms.unmap_ns.snapshot();
+  measured.lag_ns = histograms.lag_ns.snapshot();
+  measured.map_response_ns = histograms.map_response_ns.snapshot();
+  measured.unmap_response_ns = histograms.unmap_response_ns.snapshot();
+  measured.lag_trend = histograms.lag_trend;
   enter(Phase::kTakeDown);
   const Status finished = done ? testbed.finish() : Status{};
   const Status recorded = recorder.stop();

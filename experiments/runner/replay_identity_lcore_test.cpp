@@ -50,19 +50,17 @@ MapsOfDomains maps_of_the_guest(const std::string& name) {
   return maps;
 }
 
-// Of a strict replay of at least one lap.
-MapsOfDomains maps_of_the_replay(const std::string& name) {
+// Of a cell with these lines of axes.
+MapsOfDomains maps_of_a_cell(const std::string& axes, std::size_t operations,
+                             std::uint64_t seed = 1) {
   const auto words = make_vocabulary(kDatasets.string()).value();
-  const auto trace = datasets::open_by_name(kDatasets.string(), name).value();
-  std::size_t unmaps = 0;
-  for (const auto& record : trace.records()) unmaps += record.op == datasets::TraceOp::kUnmap;
   plans::Problems problems;
-  const auto plan = plans::parse_plan(
-      fmt::format("[plan]\nname = 'test'\n[axes]\nstrategy = 'strict'\nplacement = 'samecore'\n"
-                  "workload = 'trace:{}'\n[run]\nrepetitions = 1\nwarmup_s = 0\n"
-                  "operations = {}\n[cores]\nallow_oversubscribed = true\n",
-                  name, unmaps + unmaps / 10),
-      "test.toml", {}, words, problems);
+  const auto plan =
+      plans::parse_plan(fmt::format("[plan]\nname = 'test'\n[axes]\nplacement = 'samecore'\n{}\n"
+                                    "[run]\nrepetitions = 1\nwarmup_s = 0\n"
+                                    "operations = {}\n[cores]\nallow_oversubscribed = true\n",
+                                    axes, operations),
+                        "test.toml", {}, words, problems);
   EXPECT_TRUE(plan) << plans::to_text(problems);
   const auto cores = choose_cores(plan->cores, allowed_cpus()).value();
   static Eal* const eal = Eal::start({.cpus = cores.lcore_cpus()}).value();
@@ -74,7 +72,7 @@ MapsOfDomains maps_of_the_replay(const std::string& name) {
                                   .cell = plan->cells.front(),
                                   .limits = plan->limits,
                                   .dataset_dir = kDatasets.string(),
-                                  .seed = 1,
+                                  .seed = seed,
                                   .rogue_every = 0});
   EXPECT_TRUE(testbed) << (testbed ? "" : testbed.error().message);
   const auto record = run_repetition(
@@ -93,6 +91,15 @@ MapsOfDomains maps_of_the_replay(const std::string& name) {
     }
   }
   return maps;
+}
+
+// Of a strict replay of at least one lap.
+MapsOfDomains maps_of_the_replay(const std::string& name) {
+  const auto trace = datasets::open_by_name(kDatasets.string(), name).value();
+  std::size_t unmaps = 0;
+  for (const auto& record : trace.records()) unmaps += record.op == datasets::TraceOp::kUnmap;
+  return maps_of_a_cell(fmt::format("strategy = 'strict'\nworkload = 'trace:{}'", name),
+                        unmaps + unmaps / 10);
 }
 
 std::size_t identical(const std::vector<Range>& guest, const std::vector<Range>& replay) {
@@ -122,6 +129,29 @@ TEST(ReplayIdentity, EveryMapOfANetworkCard) { expect_identical("net-rx-strict",
 TEST(ReplayIdentity, EveryMapOfAnEmulatedCard) { expect_identical("e1000e-rx-strict", {0, 1}); }
 // In domain 0 a pause of 5 us lies within one call; the importer takes more than 4 us for a new one.
 TEST(ReplayIdentity, EveryMapOfASendingCard) { expect_identical("net-tx-strict", {1}); }
+
+// --- Lazy, with timers on the workload's time ---
+
+std::string lazy_on(const std::string& workload) {
+  return fmt::format("strategy = 'lazy-percpu'\ntimers = 'workload'\nworkload = '{}'", workload);
+}
+
+// Whatever the host did meanwhile.
+TEST(LazyAddresses, AreTheSameEachTimeForATrace) {
+  const auto once = maps_of_a_cell(lazy_on("trace:net-rx-strict"), 20'000);
+  ASSERT_GT(once.at(1).size(), 20'000u);
+  EXPECT_EQ(maps_of_a_cell(lazy_on("trace:net-rx-strict"), 20'000), once);
+  EXPECT_EQ(maps_of_a_cell(lazy_on("trace:net-rx-strict"), 20'000, 2), once)
+      << "a trace is what it is, whatever the seed";
+}
+
+TEST(LazyAddresses, OfAGeneratorAreThoseOfItsSeed) {
+  for (const char* workload : {"net-rx", "net-tx", "nvme-4k"}) {
+    const auto once = maps_of_a_cell(lazy_on(workload), 40'000, 5);
+    EXPECT_EQ(maps_of_a_cell(lazy_on(workload), 40'000, 5), once) << workload;
+    EXPECT_NE(maps_of_a_cell(lazy_on(workload), 40'000, 6), once) << workload;
+  }
+}
 
 }  // namespace
 }  // namespace violet

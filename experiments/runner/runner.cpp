@@ -57,6 +57,9 @@ results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& option
   manifest.git_revision = options.revision;
   manifest.drop_counts["events"] = 0;
   manifest.seed = plan.run.seed;
+  for (std::uint32_t i = 0; i < plan.run.repetitions; ++i) {
+    manifest.repetition_seeds.push_back(seed_of_repetition(plan.run.seed, i));
+  }
   manifest.threshold_percent = plan.run.threshold_percent;
   manifest.interleaved = plan.run.interleaved;
   if (cores.oversubscribed) manifest.oversubscribed = cores.shared;

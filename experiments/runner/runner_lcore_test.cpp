@@ -464,11 +464,45 @@ TEST(Replay, PacedReplayKeepsTheTracesTimesAndRecordsItsLag) {
       plan_of(plan_text("workload = 'trace:net-rx-strict'\npace = 'paced'\npace_scale = 50",
                         "repetitions = 1\noperations = 500"));
   const auto record = run_cell(plan, plan.cells.front());
-  bool has_lag = false;
+  std::map<std::string, std::uint64_t> counts;
   for (const auto& histogram : record.histograms) {
-    has_lag |= histogram.name == "lag" && !histogram.histogram.empty();
+    counts[histogram.name] = histogram.histogram.total();
   }
-  EXPECT_TRUE(has_lag);
+  EXPECT_GT(counts["lag"], 0u);
+  // One call may have begun before and ended while it was measured.
+  EXPECT_NEAR(static_cast<double>(counts["lag"]),
+              static_cast<double>(counts["map_response"] + counts["unmap_response"]), 1);
+  EXPECT_EQ(counts["unmap_response"], counts["unmap"]);
+  EXPECT_EQ(counts.count("map_corrected"), 0u) << "an open loop omits nothing";
+  EXPECT_GT(value_of(record, "replay_speed"), 0);
+}
+
+// It has no schedule of its own: what it omitted is added for the rate that it reached.
+TEST(Loops, AClosedOneHasCorrectedLatenciesBesideThePlainOnes) {
+  const auto plan =
+      plan_of(plan_text("workload = 'net-rx'", "repetitions = 1\noperations = 20000"));
+  const auto record = run_cell(plan, plan.cells.front());
+  std::map<std::string, const results::StoredHistogram*> all;
+  for (const auto& histogram : record.histograms) all[histogram.name] = &histogram.histogram;
+  for (const std::string call : {"map", "unmap"}) {
+    ASSERT_EQ(all.count(call + "_corrected"), 1u);
+    EXPECT_GE(all[call + "_corrected"]->total(), all[call]->total());
+    EXPECT_GE(all[call + "_corrected"]->mean(), all[call]->mean());
+    EXPECT_NEAR(value_of(record, call + "_interval"),
+                record.duration_s * 1e9 / static_cast<double>(all[call]->total()), 1);
+  }
+  EXPECT_EQ(all.count("lag"), 0u);
+}
+
+TEST(Loops, AHandfulOfCallsHasNoSteadyRate) {
+  const auto plan = plan_of(plan_text("workload = 'mapbench'", "repetitions = 1\noperations = 99"));
+  const auto record = run_cell(plan, plan.cells.front());
+  for (const auto& histogram : record.histograms) EXPECT_NE(histogram.name, "map_corrected");
+  const auto interval = std::find_if(record.metrics.begin(), record.metrics.end(),
+                                     [](const auto& one) { return one.name == "map_interval"; });
+  ASSERT_NE(interval, record.metrics.end());
+  EXPECT_FALSE(interval->value);
+  EXPECT_EQ(interval->because, "fewer than 100 calls have no steady rate");
 }
 
 // No strategy keeps up with a thousand times the guest's speed: the backlog must grow from lap to lap.
@@ -481,6 +515,8 @@ TEST(Replay, ABacklogIsCarriedIntoTheNextLap) {
     if (histogram.name != "lag") continue;
     EXPECT_GT(static_cast<double>(histogram.histogram.max()), 0.6e9 * record.duration_s);
   }
+  EXPECT_EQ(value_of(record, "overloaded"), 1);
+  EXPECT_LT(value_of(record, "offered_rate_reached"), 99);
 }
 
 // --- What a repetition leaves for viewers ---

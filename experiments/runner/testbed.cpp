@@ -77,6 +77,7 @@ Status Testbed::make_workload() {
   VIOLET_TRY(possible(generator_problem(cell, setup_.limits)));
   kinds_ = {info->endpoint};
   workload_ = info->make(cell.workload_settings, setup_.seed);
+  counts_time_ = timers_on_workloads_time();
   if (workload_->unit() == "packet") stack_ticks_ = ns_to_ticks(cell.costs.packet_ns);
   if (workload_->unit() == "I/O") stack_ticks_ = ns_to_ticks(cell.costs.io_ns);
   return {};
@@ -170,7 +171,7 @@ Status Testbed::add_device(EndpointKind kind, std::uint16_t index) {
   endpoint.shared = endpoints_shared();
   if (setup_.rogue_every > 0) {
     device->rogue = std::make_unique<RogueEndpoint>(*device->port, reader, endpoint.id.value,
-                                                    Guest::kProbeDelaysNs);
+                                                    Guest::kProbeDecadesNs.size());
     endpoint.rogue = device->rogue.get();
   }
   devices_.push_back(std::move(device));
@@ -214,6 +215,7 @@ Status Testbed::make_guest() {
                           .groups = groups_,
                           .iova_allocator = cell.iova,
                           .settings = cell.strategy_settings};
+  if (timers_on_workloads_time()) context.timers = workload_timers(workload_time_);
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
   VIOLET_TRY(strategy_info_, strategies().require(cell.strategy));
   strategy_ = strategy_info_->make(context);
@@ -227,6 +229,8 @@ Status Testbed::make_guest() {
                    .probe = probe(kGuestRing),
                    .cpus = cell.cpus,
                    .rogue_every = setup_.rogue_every,
+                   .seed = setup_.seed,
+                   .workload_time = timers_on_workloads_time() ? &workload_time_ : nullptr,
                    .deadline = phase_,
                    .endpoints = {}};
   for (const auto& device : devices_) parts.endpoints.push_back(device->endpoint);

@@ -56,6 +56,9 @@ struct TestbedSetup {
 
 class Testbed final : public Recorded {
  public:
+  // An operation of a generator, for timers on the workload's time; assumed: a million of them a second.
+  static constexpr std::uint64_t kOperationNs = 1'000;
+
   static Result<std::unique_ptr<Testbed>> create(const TestbedSetup& setup);
   ~Testbed() override;
   Testbed(const Testbed&) = delete;
@@ -71,6 +74,7 @@ class Testbed final : public Recorded {
     const StepOutcome outcome = workload_->step(*guest_);
     if (outcome == StepOutcome::kDone) {
       operations_.add();
+      if (counts_time_) guest_->has_worked_for(operations() * kOperationNs);
       if (stack_ticks_ > 0) stack_spun_.add(spin_ticks(stack_ticks_, &costs_));
     }
     return outcome;
@@ -107,6 +111,8 @@ class Testbed final : public Recorded {
   // Of a replay: a check of the trace's content, which its header's covers; empty: there is none.
   const std::string& trace_check() const { return trace_check_; }
   std::uint64_t dma_errors() const;
+  bool timers_on_workloads_time() const { return setup_.cell.timers == plans::Timers::kWorkload; }
+  bool paced() const { return setup_.cell.pace == plans::Pace::kPaced; }
   InjectedTicks injected() const;  // So far; any thread, once start() has returned.
   std::size_t cpus_used()
       const;  // Different ones, of the lcores that the cell keeps busy or waiting.
@@ -167,6 +173,8 @@ class Testbed final : public Recorded {
   HostCosts host_costs_;   // Outlives the engine.
   Ticks stack_ticks_ = 0;  // Of each operation.
   Counter stack_spun_;
+  Ticks workload_time_ = 0;
+  bool counts_time_ = false;  // The workload's time is that of its operations.
   std::vector<EndpointKind> kinds_;
   std::unique_ptr<Workload> workload_;
   GuestMemory memory_;

@@ -25,7 +25,7 @@ Status Lazy::opened(std::uint16_t endpoint) {
 void Lazy::retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) {
   FlushQueue& queue = queues_[endpoint]->queue;
   // The time only matters to the entry that arms the timer.
-  queue.queue(first, granules, cpu, queue.timer_on() ? 0 : context_.clock());
+  queue.queue(first, granules, cpu, queue.timer_on() ? 0 : context_.timer_now());
 }
 
 void Lazy::tick(Ticks now) {

@@ -140,7 +140,7 @@ class Optimistic final : public MappedStrategy {
     kept.shape = shape_;
     kept.first = first;
     kept.cpu = cpu;
-    kept.since = context_.clock();
+    kept.since = context_.timer_now();
     kept.older = std::exchange(newest_, index);
     kept.newer = kNone;
     (kept.older == kNone ? oldest_ : kept_[kept.older].newer) = index;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ struct StrategyContext {
   GuestCounters& counters;
   Probe probe = {};
   TickSource clock = {};
+  // What tick() is told and timers are armed by; empty: the clock.
+  std::optional<TickSource> timers = {};
   unsigned cpus = 1;                       // Modelled CPUs; map() and unmap() get numbers below.
   std::vector<EndpointId> endpoints = {};  // By the index that map() gets.
   // For each endpoint the first one of its IOMMU group, which has one domain; empty: each has its own.
@@ -35,6 +38,8 @@ struct StrategyContext {
   // Of the addresses that the device has, a domain uses so many bytes from the first on; 0: all.
   std::uint64_t aperture_bytes = 0;
   SettingValues settings = {};
+
+  Ticks timer_now() const { return timers ? (*timers)() : clock(); }
 };
 
 // What a device may still reach of a buffer after its unmap() has returned. Tests, results and views go by it, and by

@@ -180,25 +180,25 @@ class Comparison {
   }
 
   // An ATTACH or DETACH within the error of the time stamps.
-  bool attachment_is_open(EndpointId endpoint, Ticks at) const {
+  bool attachment_is_open(EndpointId endpoint, Ticks at, Ticks slack) const {
     for (const Attachment& attachment : attachments_.at(endpoint.value)) {
       const Ticks apart = attachment.from > at ? attachment.from - at : at - attachment.from;
-      if (attachment.from != 0 && apart <= input_.slack) return true;
+      if (attachment.from != 0 && apart <= slack) return true;
     }
     return false;
   }
 
-  Expected expectation(const std::vector<Lifetime>& lifetimes, Access access, Ticks at) const {
+  static Expected expectation(const std::vector<Lifetime>& lifetimes, Access access, Ticks at,
+                              Ticks slack) {
     Expected expected = Expected::kMiss;
     // From the newest mapping that may have begun, back to the first that was surely gone.
-    auto lifetime =
-        std::upper_bound(lifetimes.begin(), lifetimes.end(), at + input_.slack, began_later);
+    auto lifetime = std::upper_bound(lifetimes.begin(), lifetimes.end(), at + slack, began_later);
     while (lifetime != lifetimes.begin()) {
       --lifetime;
-      const Expected one = expected_of(*lifetime, at, access, input_.slack);
+      const Expected one = expected_of(*lifetime, at, access, slack);
       if (one == Expected::kHit) return one;
       if (one == Expected::kUncertain) expected = one;
-      if (lifetime->completed != kNever && lifetime->completed + input_.slack < at) break;
+      if (lifetime->completed != kNever && lifetime->completed + slack < at) break;
     }
     return expected;
   }
@@ -210,11 +210,12 @@ class Comparison {
       ++result.not_judged;
       return;
     }
+    const Ticks slack = stamp_error(event, input_.slack, input_.clock_error);
     const Expected expected =
-        attachment_is_open(probe.endpoint, event.at)
+        attachment_is_open(probe.endpoint, event.at, slack)
             ? Expected::kUncertain
             : expectation(lifetimes_.at(to->domain).at(probe.iova.value / kProbeGranule),
-                          probe.access, event.at);
+                          probe.access, event.at, slack);
     count(expected, probe.reached, result);
   }
 

@@ -4,11 +4,12 @@
 // Threading: pure functions.
 // Invariants: a probe whose answer the events leave open is counted as uncertain, never as agreement.
 //   It is open from the moment the engine began to map until the dma_map returned, and from the moment
-//   it began to unmap until that was complete, whatever was preempted in between; and within `slack` of
-//   either end.
+//   it began to unmap until that was complete, whatever was preempted in between; and within the error of the
+//   probe's stamp of either end.
 // Limits: granules of 4 KiB. Probes of endpoints that are attached to nothing known are not judged.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -20,6 +21,12 @@
 
 namespace violet {
 
+// How wrong the stamp of a probe may be: by half of the time that it took, where it says so, and by what the clocks of
+// two lcores are apart. At most `most`, which is also that of a probe that does not say.
+inline Ticks stamp_error(const Event& probe, Ticks most, Ticks clock_error) {
+  return probe.timed() ? std::min(most, probe.duration() / 2 + clock_error) : most;
+}
+
 struct ProbeInput {
   std::span<const Event> engine;  // In time order.
   std::span<const Event> probes;  // kRogueProbe events; others are ignored. In any order.
@@ -28,7 +35,8 @@ struct ProbeInput {
   std::span<const Event> guest = {};
   std::vector<std::pair<EndpointId, DomainId>> attached = {};  // Before the first event.
   std::uint64_t lost_engine_events = 0;
-  Ticks slack = 0;  // The stated error of a probe's time stamp.
+  Ticks slack = 0;        // The stated error of a probe's time stamp, at the most.
+  Ticks clock_error = 0;  // Part of it (stamp_error()).
 };
 
 struct ProbeAgreement {

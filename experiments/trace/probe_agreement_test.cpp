@@ -76,6 +76,25 @@ TEST(ProbeAgreement, WithinTheSlackOfAMapItIsUncertain) {
   EXPECT_EQ(compare(kOneLife, {probe(989, 0x4000, true)}).unexpected_hits, 1u);
 }
 
+// A probe that says how long it took is wrong by half of that, and by what two clocks are apart.
+TEST(ProbeAgreement, AShortProbeIsCertainCloserToABorder) {
+  Event near = probe(1995, 0x4000, true);
+  EXPECT_EQ(compare(kOneLife, {near}).uncertain, 1u);
+  near.took = pack_ticks(4);
+  const auto certain = [&](Ticks slack, Ticks clock_error) {
+    const std::vector<Event> probes = {near};
+    return compare_probes({.engine = kOneLife,
+                           .probes = probes,
+                           .attached = {{{kEndpoint}, {kDomain}}},
+                           .slack = slack,
+                           .clock_error = clock_error})
+        .expected_hits;
+  };
+  EXPECT_EQ(certain(10, 2), 1u);
+  EXPECT_EQ(certain(10, 3), 0u);
+  EXPECT_EQ(certain(4, 100), 1u) << "the stated error is the most";
+}
+
 TEST(ProbeAgreement, WithTheGuestsEventsAMappingIsCertainOnceItsDmaMapReturned) {
   const DmaEvent mapping{.endpoint = {kEndpoint},
                          .iova = {0x4100},

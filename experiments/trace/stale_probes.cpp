@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/telemetry/event_bodies.hpp"
+#include "experiments/trace/probe_agreement.hpp"
 
 namespace violet {
 namespace {
@@ -119,7 +120,8 @@ StaleProbes count_stale_probes(const StaleProbesInput& input) {
     if (event.kind != EventKind::kRogueProbe) continue;
     const ProbeEvent probe = ProbeEvent::of(event);
     const Ticks at = event.at;
-    const Ticks latest = at + input.slack;
+    const Ticks slack = stamp_error(event, input.slack, input.clock_error);
+    const Ticks latest = at + slack;
     engine.move_to(latest);
     for (; g < input.guest.size() && input.guest[g].at <= latest; ++g) {
       const EventKind kind = input.guest[g].kind;
@@ -129,10 +131,15 @@ StaleProbes count_stale_probes(const StaleProbesInput& input) {
     if (at < input.begin || at > input.end) continue;
     const Granule* const granule = guest.find(probe.endpoint.value, probe.iova.value);
     if (granule == nullptr || !granule->is_stale()) continue;
-    if (granule->unmapped_at + input.slack > at) continue;  // Perhaps before the unmap.
+    if (granule->unmapped_at + slack > at) continue;  // Perhaps before the unmap.
     if (engine.mapped_since(granule->unmapped_at, probe.endpoint.value, probe.iova.value)) continue;
-    ++result.aimed;
-    result.hits += probe.reached;
+    const auto& bounds = input.delay_bounds;
+    const auto bin = std::upper_bound(bounds.begin(), bounds.end(), at - granule->unmapped_at);
+    const auto position = static_cast<std::size_t>(bin - bounds.begin());
+    for (StaleProbes::Count* count : {&result.all, &result.by_delay[position]}) {
+      ++count->aimed;
+      count->hits += probe.reached;
+    }
   }
   return result;
 }

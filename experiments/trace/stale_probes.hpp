@@ -3,11 +3,15 @@
 // in, first out), so a probe that hits is an attack that succeeds only where this says so.
 //
 // Threading: pure function.
+// Delays are those that were, from the return of the unmap to the probe, not those that were asked for.
+//
 // Invariants: an address counts as mapped again as soon as the engine or the guest says so: the engine maps
 //   it before the guest's call returns, and mappings that stay leave only a sample of guest events.
 // Limits: granules of 4 KiB.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -16,9 +20,15 @@
 
 namespace violet {
 
+inline constexpr std::size_t kProbeDelayBins = 6;
+
 struct StaleProbes {
-  std::uint64_t aimed = 0;  // Probes at addresses that were unmapped at that moment.
-  std::uint64_t hits = 0;   // Of those: reached memory.
+  struct Count {
+    std::uint64_t aimed = 0;  // Probes at addresses that were unmapped at that moment.
+    std::uint64_t hits = 0;   // Of those: reached memory.
+  };
+  Count all;
+  std::array<Count, kProbeDelayBins> by_delay;
 };
 
 struct StaleProbesInput {
@@ -26,8 +36,11 @@ struct StaleProbesInput {
   std::span<const Event> engine;
   std::span<const Event> guest;
   std::span<const Event> probes;
-  Ticks slack =
-      0;  // The stated error of a probe's time stamp: within it, before and after are open.
+  // The stated error of a probe's time stamp, at the most (stamp_error()): within it, before and after are open.
+  Ticks slack = 0;
+  Ticks clock_error = 0;
+  // Where the second and each further bin of delays begins, ascending.
+  std::array<Ticks, kProbeDelayBins - 1> delay_bounds{};
   // What is counted: probes inside.
   Ticks begin = 0;
   Ticks end = 0;

@@ -6,11 +6,20 @@
 
 namespace violet {
 
+void GuestHistograms::reset() {
+  for (results::LiveHistogram* one :
+       {&map_ns, &unmap_ns, &lag_ns, &map_response_ns, &unmap_response_ns}) {
+    one->reset();
+  }
+  lag_trend.reset();
+}
+
 Guest::Guest(GuestParts parts)
     : parts_(std::move(parts)),
       ns_per_tick_(ns_per_tick()),
       a_while_(ns_to_ticks(kAWhileNs)),
-      until_probe_(parts_.rogue_every) {}
+      rng_(parts_.seed),
+      until_probe_(draw_until_probe()) {}
 
 std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffer,
                                          DmaDirection direction) {
@@ -84,11 +93,24 @@ void Guest::note_unmap(const DmaMapping& mapping, Ticks at, Ticks duration) {
   if (mapping.persistent && !persistent_.unmap(mapping, at)) return;
   parts_.probe.record(dma_event(mapping, endpoint.id).event(EventKind::kDmaUnmap, at, duration));
   if (endpoint.rogue == nullptr || until_probe_ == 0 || --until_probe_ > 0) return;
-  until_probe_ = parts_.rogue_every;
+  until_probe_ = draw_until_probe();
+  aim_at(mapping, endpoint, at);
+}
+
+// Uniform around what was asked for: a fixed step would meet the same slots of a ring again and again.
+std::uint32_t Guest::draw_until_probe() {
+  if (parts_.rogue_every == 0) return 0;
+  return static_cast<std::uint32_t>(1 + rng_.below(2 * std::uint64_t{parts_.rogue_every} - 1));
+}
+
+void Guest::aim_at(const DmaMapping& mapping, GuestEndpoint& endpoint, Ticks unmapped_at) {
+  const std::uint64_t least_ns = kProbeDecadesNs[next_decade_];
+  const std::uint64_t delay_ns = least_ns == 0 ? 0 : least_ns + rng_.below(9 * least_ns);
   const bool readable = allows(permissions_of(mapping.direction), Access::kRead);
-  endpoint.rogue->aim(mapping.iova, readable ? Access::kRead : Access::kWrite, at, next_delay_);
-  if (endpoint.shared && kProbeDelaysNs[next_delay_] == 0) at_once_ = endpoint.rogue;
-  next_delay_ = next_delay_ + 1 == kProbeDelaysNs.size() ? 0 : next_delay_ + 1;
+  endpoint.rogue->aim(mapping.iova, readable ? Access::kRead : Access::kWrite,
+                      unmapped_at + ns_to_ticks(delay_ns), next_decade_);
+  if (endpoint.shared && delay_ns == 0) at_once_ = endpoint.rogue;
+  next_decade_ = next_decade_ + 1 == kProbeDecadesNs.size() ? 0 : next_decade_ + 1;
 }
 
 // On a shared lcore nobody else polls the rogue endpoint before the next map's sync has closed every
@@ -121,8 +143,14 @@ Ticks Guest::pump() {
     if (endpoint.rogue != nullptr) endpoint.rogue->poll(kBudget);
   }
   const Ticks now = now_ticks();
-  parts_.strategy.tick(now);
+  parts_.strategy.tick(parts_.workload_time == nullptr ? now : *parts_.workload_time);
   return now;
+}
+
+// At once, not with the next pump(): how often a device is polled must not decide what comes before a timer.
+void Guest::run_timers_at(std::uint64_t workload_ns) {
+  *parts_.workload_time = ns_to_ticks(workload_ns);
+  parts_.strategy.tick(*parts_.workload_time);
 }
 
 }  // namespace violet

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/dma/block_model.hpp"
@@ -21,12 +22,14 @@
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "engine/base/deadline.hpp"
+#include "engine/base/rng.hpp"
 #include "engine/telemetry/counter.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
 #include "experiments/guest/persistent_lifetimes.hpp"
 #include "experiments/hdr/live_histogram.hpp"
 #include "experiments/strategies/strategy.hpp"
+#include "experiments/workloads/lag_trend.hpp"
 
 namespace violet {
 
@@ -45,11 +48,17 @@ struct GuestEndpoint {
   bool shared = true;              // Polled by the guest lcore.
 };
 
-// What the guest lcore measures; the recorder may look while it grows.
+// What the guest lcore measures; the recorder may look while it grows, but not at lag_trend.
 struct GuestHistograms {
   results::LiveHistogram map_ns;
   results::LiveHistogram unmap_ns;
-  results::LiveHistogram lag_ns;  // Paced replay: how late each operation began.
+  // Paced replay: how late each call began, and when it ended, both counted from the trace's own time.
+  results::LiveHistogram lag_ns;
+  results::LiveHistogram map_response_ns;
+  results::LiveHistogram unmap_response_ns;
+  LagTrend lag_trend;
+
+  void reset();  // The guest lcore, between two calls.
 };
 
 struct GuestParts {
@@ -60,16 +69,24 @@ struct GuestParts {
   GuestHistograms& histograms;
   Probe probe;
   unsigned cpus = 1;              // Modelled CPUs of the guest.
-  std::uint32_t rogue_every = 0;  // One unmap in so many is probed afterwards; 0: none.
-  const Deadline& deadline;       // Of what the workload is doing.
+  std::uint32_t rogue_every = 0;  // About one unmap in so many is probed afterwards; 0: none.
+  std::uint64_t seed = 0;         // Of which unmaps are probed, and when.
+  // The time of the strategy's timers, where that is the workload's and not the clock's; else null.
+  Ticks* workload_time = nullptr;
+  const Deadline& deadline;  // Of what the workload is doing.
   std::vector<GuestEndpoint> endpoints;
 };
 
+// The timers of a strategy, on a time that a guest keeps (GuestParts::workload_time).
+inline TickSource workload_timers(Ticks& time) {
+  return {[](void* at) noexcept { return *static_cast<const Ticks*>(at); }, &time};
+}
+
 class Guest {
  public:
-  // Delays after an unmap at which the rogue endpoint tries the address.
-  static constexpr std::array<std::uint64_t, 6> kProbeDelaysNs = {0,       2'000,     20'000,
-                                                                  200'000, 2'000'000, 15'000'000};
+  // When after an unmap the rogue endpoint tries the address: at once, or drawn from one decade, each as often.
+  static constexpr std::array<std::uint64_t, 6> kProbeDecadesNs = {0,       1'000,     10'000,
+                                                                   100'000, 1'000'000, 10'000'000};
 
   explicit Guest(GuestParts parts);
 
@@ -97,6 +114,10 @@ class Guest {
   std::size_t endpoint_count() const { return parts_.endpoints.size(); }
   // Polls the devices that share this lcore, and runs the strategy's timers. Returns the time.
   Ticks pump();
+  // So long has the workload worked by its own count. Runs the timers, where they are by that time.
+  void has_worked_for(std::uint64_t ns) {
+    if (parts_.workload_time != nullptr) run_timers_at(ns);
+  }
   // Whether what the workload is doing should end now, finished or not.
   bool time_is_up() const { return parts_.deadline.over(now_ticks()); }
   // Pumps until `done()`; false when time is up first.
@@ -123,6 +144,19 @@ class Guest {
   std::uint64_t spun_ticks() const { return spun_.value(); }  // Really, by all of them; any thread.
   // The CPU that acts now; operations move from one to the next.
   void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }
+  unsigned cpu() const { return cpu_; }
+  // Acts on another CPU for a while, as an interrupt there does. Below the number of CPUs.
+  class OnCpu {
+   public:
+    OnCpu(Guest& guest, unsigned cpu) : guest_(guest), before_(std::exchange(guest.cpu_, cpu)) {}
+    ~OnCpu() { guest_.cpu_ = before_; }
+    OnCpu(const OnCpu&) = delete;
+    OnCpu& operator=(const OnCpu&) = delete;
+
+   private:
+    Guest& guest_;
+    unsigned before_;
+  };
 
   GuestHistograms& histograms() { return parts_.histograms; }
   // Mappings that stay reachable by design, since the start.
@@ -134,14 +168,18 @@ class Guest {
   // A duration of 0: the call was not timed.
   void note_map(const DmaMapping& mapping, Ticks at, Ticks duration);
   void note_unmap(const DmaMapping& mapping, Ticks at, Ticks duration);
+  void aim_at(const DmaMapping& mapping, GuestEndpoint& endpoint, Ticks unmapped_at);
   void probe_at_once();
+  std::uint32_t draw_until_probe();
+  void run_timers_at(std::uint64_t workload_ns);
 
   GuestParts parts_;
   double ns_per_tick_;
   Ticks a_while_;
   unsigned cpu_ = 0;
+  Rng rng_;
   std::uint32_t until_probe_;
-  std::size_t next_delay_ = 0;
+  std::size_t next_decade_ = 0;
   RogueEndpoint* at_once_ = nullptr;  // Has a probe to make before the guest goes on.
   PersistentLifetimes persistent_;
   Counter spun_;

@@ -1,11 +1,16 @@
 // net-rx: a NIC driver that receives. Every buffer of the ring is mapped while it waits for a packet,
 // is unmapped when one has arrived, checked, and a fresh one takes its place ("net-rx-legacy" of the
-// literature: one mapping a packet, lifetimes in the ring's order). Refills are posted in batches of
-// `batch`, as NAPI does.
+// literature: one mapping a packet, lifetimes in the ring's order).
+//
+// It works as NAPI does: a poll, on one CPU, unmaps the packets that have arrived, `budget` at the most, and refills the
+// ring at its end or whenever `batch` of it are free. Packets of a poll are drawn by the seed around `burst`: net-rx-strict
+// (virtio-net) unmaps 42.2 on average before it maps again, e1000e-rx-strict 14.8, which is batch = 16.
 #include <array>
 #include <deque>
 
 #include "dataplane/dma/payload.hpp"
+#include "experiments/workloads/burst_sizes.hpp"
+#include "experiments/workloads/scatter.hpp"
 #include "experiments/workloads/workloads.hpp"
 
 namespace violet {
@@ -29,10 +34,20 @@ std::vector<Setting> net_rx_settings() {
        .most = 65536,
        .help = "bytes mapped for each packet"},
       {.name = "batch",
-       .initial = std::int64_t{16},
+       .initial = std::int64_t{64},
        .least = 1,
        .most = 64,
-       .help = "buffers posted at a time"},
+       .help = "free buffers after which a poll refills the ring; at its end it always does"},
+      {.name = "budget",
+       .initial = std::int64_t{64},
+       .least = 1,
+       .most = 64,
+       .help = "packets of one poll at the most; NAPI_POLL_WEIGHT of Linux"},
+      {.name = "burst",
+       .initial = 42.2,
+       .least = 1,
+       .most = 64,
+       .help = "packets of one poll, mean, at the most budget and ring; as traced from virtio-net"},
       {.name = "recycle",
        .initial = std::string("lifo"),
        .choices = {"lifo", "fifo"},
@@ -42,12 +57,15 @@ std::vector<Setting> net_rx_settings() {
 
 class NetRx final : public Workload {
  public:
-  explicit NetRx(const SettingValues& settings)
-      : ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
+  NetRx(const SettingValues& settings, std::uint64_t seed)
+      : rng_(seed),
+        ring_(static_cast<std::uint32_t>(settings.integer("ring"))),
         packet_bytes_(static_cast<std::uint32_t>(settings.integer("packet_bytes"))),
         buffer_bytes_(static_cast<std::uint32_t>(settings.integer("buffer_bytes"))),
         batch_(static_cast<std::uint32_t>(settings.integer("batch"))),
         lifo_(settings.text("recycle") == "lifo"),
+        bursts_(settings.real("burst"),
+                std::min(static_cast<std::uint32_t>(settings.integer("budget")), ring_), rng_()),
         slots_(ring_) {}
 
   Status prepare(Guest& guest) override {
@@ -57,10 +75,8 @@ class NetRx final : public Workload {
     descriptors_ = reinterpret_cast<NicDescriptor*>(guest.bytes_at(descriptors, bytes).data());
     ring_mapping_ = guest.map_coherent(0, {descriptors, bytes});
     if (!ring_mapping_) return fail("net-rx could not map its descriptor ring");
-    for (std::uint32_t i = 0; i < 2 * ring_; ++i) {
-      VIOLET_TRY(const auto buffer, guest.allocate(buffer_bytes_));
-      free_.push_back(buffer);
-    }
+    VIOLET_TRY(const auto buffers, scattered_buffers(guest, 2 * ring_, buffer_bytes_, rng_));
+    free_.assign(buffers.begin(), buffers.end());
     NicModel& nic = *guest.endpoint(0).nic;
     nic.set_rx_ring({ring_mapping_->iova, ring_});
     nic.set_packet_bytes(std::min(packet_bytes_, buffer_bytes_));
@@ -74,14 +90,16 @@ class NetRx final : public Workload {
   StepOutcome step(Guest& guest) override {
     NicModel& nic = *guest.endpoint(0).nic;
     // With nothing posted because nothing could be mapped there is nothing to wait for.
-    if (posted_ != consumed_) {
-      if (!guest.pump_a_while([&] { return nic.rx_completed() != consumed_; }))
-        return StepOutcome::kWaits;
+    if (left_ == 0 && posted_ != consumed_ && !begin_poll(guest)) return StepOutcome::kWaits;
+    if (left_ > 0) {
       receive(guest);
+      --left_;
     }
-    guest.next_cpu();
-    refill(guest);
-    if (posted_ - published_ >= batch_ || published_ == consumed_) publish(nic);
+    if (left_ == 0 || ring_ - (posted_ - consumed_) >= batch_) {
+      while (posted_ - consumed_ < ring_ && refill(guest)) continue;
+      publish(nic);
+    }
+    if (left_ == 0) guest.next_cpu();
     return StepOutcome::kDone;
   }
 
@@ -104,6 +122,17 @@ class NetRx final : public Workload {
     GuestPhys buffer;
     std::optional<DmaMapping> mapping;
   };
+
+  // Waits for the packets of the next poll; false: not yet.
+  bool begin_poll(Guest& guest) {
+    const NicModel& nic = *guest.endpoint(0).nic;
+    if (wanted_ == 0) wanted_ = bursts_.draw();
+    const std::uint32_t wanted = std::min(wanted_, posted_ - consumed_);
+    if (!guest.pump_a_while([&] { return nic.rx_completed() - consumed_ >= wanted; })) return false;
+    left_ = wanted;
+    wanted_ = 0;
+    return true;
+  }
 
   void publish(NicModel& nic) {
     published_ = posted_;
@@ -138,11 +167,15 @@ class NetRx final : public Workload {
 
   NicDescriptor& descriptor(std::uint32_t at) { return descriptors_[at]; }
 
+  Rng rng_;
   std::uint32_t ring_;
   std::uint32_t packet_bytes_;
   std::uint32_t buffer_bytes_;
   std::uint32_t batch_;
   bool lifo_;
+  BurstSizes bursts_;
+  std::uint32_t wanted_ = 0;  // Packets of the poll that is waited for; 0: not drawn.
+  std::uint32_t left_ = 0;    // Of the poll in hand.
   std::vector<Slot> slots_;
   std::deque<GuestPhys> free_;
   NicDescriptor* descriptors_ = nullptr;
@@ -159,8 +192,8 @@ class NetRx final : public Workload {
 WorkloadInfo net_rx_workload() {
   return {{"net-rx", "a NIC receives at full speed, one mapping a packet", net_rx_settings()},
           EndpointKind::kNic,
-          [](const SettingValues& values, std::uint64_t /*seed*/) -> std::unique_ptr<Workload> {
-            return std::make_unique<NetRx>(values);
+          [](const SettingValues& values, std::uint64_t seed) -> std::unique_ptr<Workload> {
+            return std::make_unique<NetRx>(values, seed);
           },
           &ring_problem,
           [](const SettingValues& values) {

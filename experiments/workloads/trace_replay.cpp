@@ -2,7 +2,8 @@
 // what was the same page in the source is the same page here, and neighbours stay neighbours.
 //
 // Closed-loop replay runs each call as soon as the one before has returned. Paced replay waits for the
-// trace's own time (scaled) and records how late each call was.
+// trace's own time (scaled) and records how late each dma_map and dma_unmap call began and how long after that time it
+// ended.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -241,10 +242,13 @@ class TraceReplay final : public Workload {
     for (unsigned calls = 1;; ++calls) {
       if (next_ == records_.size() && !next_lap(guest)) return StepOutcome::kWaits;
       if (options_.paced && !is_time(guest, records_[next_].time_ns)) return StepOutcome::kWaits;
-      const bool unmaps = records_[next_].op == TraceOp::kUnmap;
+      guest.has_worked_for(replayed_ns_ + records_[next_].time_ns);
+      const TraceOp op = records_[next_].op;
+      const bool timed = options_.paced && makes_call();
       if (!run_call(guest)) return StepOutcome::kWaits;
+      if (timed) record_response(guest, op);
       lag_is_recorded_ = false;
-      if (unmaps) break;
+      if (op == TraceOp::kUnmap) break;
       if (calls % kCallsPerLook == 0 && guest.time_is_up()) return StepOutcome::kWaits;
     }
     guest.pump();
@@ -256,6 +260,9 @@ class TraceReplay final : public Workload {
   }
   std::string_view unit() const override { return "buffer"; }
   std::uint64_t data_errors() const override { return 0; }
+  std::optional<std::uint64_t> worked_ns() const override {
+    return replayed_ns_ + (next_ == 0 ? 0 : records_[next_ - 1].time_ns);
+  }
   const char* why_it_strays() const override {
     return strays_ ? "the trace has accesses that its mappings do not allow" : nullptr;
   }
@@ -270,6 +277,15 @@ class TraceReplay final : public Workload {
   };
 
   enum class Whose { kLap, kAll };
+
+  // Whether what comes next is a call of the DMA API: no access of a device, and nothing that is mapped since an
+  // earlier lap.
+  bool makes_call() const {
+    const TraceRecord& record = records_[next_];
+    if (record.op == TraceOp::kAccess) return false;
+    return record.op == TraceOp::kUnmap || !stays_mapped(record.handle);
+  }
+  bool stays_mapped(std::uint32_t handle) const { return kept_[handle] && live_[handle].mapped; }
 
   // False: it has to wait, and is begun again where it was left.
   bool run_call(Guest& guest) {
@@ -304,7 +320,7 @@ class TraceReplay final : public Workload {
 
   void map(Guest& guest, std::size_t count) {
     const TraceRecord& first = records_[next_];
-    if (kept_[first.handle] && live_[first.handle].mapped) return;  // Since an earlier lap.
+    if (stays_mapped(first.handle)) return;  // Since an earlier lap.
     const DmaDirection direction = direction_of(first.flags);
     if (count == 1) {
       const auto mapping = guest.dma_map(first.endpoint, {phys_[next_], first.bytes}, direction);
@@ -407,12 +423,21 @@ class TraceReplay final : public Workload {
 
   bool is_time(Guest& guest, std::uint64_t time_ns) {
     if (lap_start_ == 0) lap_start_ = now_ticks();
-    const Ticks due = lap_start_ + ticks_of(time_ns);
-    if (!guest.pump_a_while([&] { return now_ticks() >= due; })) return false;
-    if (!std::exchange(lag_is_recorded_, true)) {
-      guest.histograms().lag_ns.record(ticks_to_ns(now_ticks() - due));
+    due_ = lap_start_ + ticks_of(time_ns);
+    if (!guest.pump_a_while([&] { return now_ticks() >= due_; })) return false;
+    if (makes_call() && !std::exchange(lag_is_recorded_, true)) {
+      const Ticks now = now_ticks();
+      guest.histograms().lag_ns.record(ticks_to_ns(now - due_));
+      guest.histograms().lag_trend.record(now, now - due_);
     }
     return true;
+  }
+
+  // From when the call should have begun: what it waited for those before it is part of it.
+  void record_response(Guest& guest, TraceOp op) const {
+    GuestHistograms& all = guest.histograms();
+    results::LiveHistogram& one = op == TraceOp::kMap ? all.map_response_ns : all.unmap_response_ns;
+    one.record(ticks_to_ns(now_ticks() - due_));
   }
 
   // A lap begins when the one before should have ended: a backlog is carried on, not forgiven. False: the one
@@ -420,6 +445,7 @@ class TraceReplay final : public Workload {
   bool next_lap(Guest& guest) {
     if (!unmap_all(guest, Whose::kLap)) return false;
     next_ = 0;
+    replayed_ns_ += records_.back().time_ns;
     if (lap_start_ != 0) lap_start_ += ticks_of(records_.back().time_ns);
     return true;
   }
@@ -474,6 +500,8 @@ class TraceReplay final : public Workload {
   bool lag_is_recorded_ =
       false;  // Of the call at next_, which may have to wait for its devices, too.
   Ticks lap_start_ = 0;
+  Ticks due_ = 0;                  // Paced: when the call at next_ should begin.
+  std::uint64_t replayed_ns_ = 0;  // Of the trace's time, in the laps before this one.
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 // its buffer mapped and in the end everything is unmapped once.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "datasets/trace_samples.hpp"
 #include "engine/base/rng.hpp"
 #include "experiments/workloads/guest.hpp"
@@ -27,9 +29,10 @@ Trace trace_of(const std::vector<TraceRecord>& records) {
 // Two replay endpoints on a strategy.
 struct Replay {
   Replay(Trace trace, const std::string& strategy, const ReplayOptions& options = {},
-         bool polled = true)
+         bool polled = true, bool timers_on_traces_time = false)
       : rig({.strategy = strategy},
             [&](StrategyContext context) {
+              if (timers_on_traces_time) context.timers = workload_timers(traces_time);
               context.groups = replay_groups(trace);
               auto made = make_strategy(strategy, std::move(context), {});
               VIOLET_CHECK(made);
@@ -41,6 +44,7 @@ struct Replay {
                .counters = rig.guest.counters,
                .histograms = histograms,
                .probe = {},
+               .workload_time = timers_on_traces_time ? &traces_time : nullptr,
                .deadline = deadline,
                .endpoints = {{.id = EndpointId{0}, .model = &devices[0], .replay = &devices[0]},
                              {.id = EndpointId{1}, .model = &devices[1], .replay = &devices[1]}}}),
@@ -50,6 +54,7 @@ struct Replay {
     EXPECT_TRUE(prepared) << (prepared ? "" : prepared.error().message);
   }
 
+  Ticks traces_time = 0;
   StrategyRig rig;
   RigPort ports[2] = {{rig, EndpointId{0}}, {rig, EndpointId{1}}};
   ReplayEndpoint devices[2] = {ReplayEndpoint(ports[0]), ReplayEndpoint(ports[1])};
@@ -219,7 +224,103 @@ TEST(TraceReplay, TheLagOfACallThatWaitsIsRecordedOnce) {
   }
   replay.devices[0].poll(1);
   EXPECT_EQ(replay.workload->step(replay.guest), StepOutcome::kDone);
-  EXPECT_EQ(replay.histograms.lag_ns.snapshot().total(), records.size());
+  EXPECT_EQ(replay.histograms.lag_ns.snapshot().total(), 2u) << "an access is no call of the guest";
+}
+
+// The call before it ran 3 ms: the next one, whose time had come 2 ms ago, has a response of over 2 ms, and how long
+// it took itself is another number. Its device holds up the first unmap.
+TEST(TraceReplay, AResponseCountsFromWhenTheCallShouldHaveBegun) {
+  std::vector<TraceRecord> records{record_of(TraceOp::kMap, 0, 3),
+                                   record_of(TraceOp::kAccess, 0, datasets::kDeviceReads),
+                                   record_of(TraceOp::kUnmap, 0, 3), record_of(TraceOp::kMap, 1, 3),
+                                   record_of(TraceOp::kUnmap, 1, 3)};
+  for (std::size_t i = 3; i < records.size(); ++i) records[i].time_ns = 1'000'000;
+  Replay replay(trace_of(records), "strict", {.paced = true}, false);
+  const Ticks start = now_ticks();
+  EXPECT_EQ(replay.workload->step(replay.guest), StepOutcome::kWaits);
+  while (now_ticks() - start < ns_to_ticks(30'000'000)) continue;
+  replay.devices[0].poll(1);
+  for (int done = 0; done < 2;) {
+    done += replay.workload->step(replay.guest) == StepOutcome::kDone ? 1 : 0;
+  }
+  const auto maps = replay.histograms.map_response_ns.snapshot();
+  const auto unmaps = replay.histograms.unmap_response_ns.snapshot();
+  ASSERT_EQ(maps.total(), 2u);
+  ASSERT_EQ(unmaps.total(), 2u);
+  EXPECT_GT(maps.max(), 28'000'000u);
+  EXPECT_GT(unmaps.max(), 29'000'000u);
+  EXPECT_GT(unmaps.min(), 28'000'000u);
+  EXPECT_EQ(replay.histograms.map_ns.snapshot().total(), 2u);
+  EXPECT_EQ(replay.histograms.lag_ns.snapshot().total(), 4u);
+}
+
+// What is mapped for ever is not mapped again in the next lap, so that there is no call to be late.
+TEST(TraceReplay, OnlyCallsThatAreMadeHaveALag) {
+  const std::vector<TraceRecord> records{record_of(TraceOp::kMap, 0, 3),
+                                         record_of(TraceOp::kMap, 1, 3),
+                                         record_of(TraceOp::kUnmap, 1, 3)};
+  Replay replay(trace_of(records), "strict", {.paced = true});
+  expect_replays(trace_of(records), replay, 2);
+  EXPECT_EQ(replay.histograms.lag_ns.snapshot().total(), 5u);
+  EXPECT_EQ(replay.histograms.map_response_ns.snapshot().total(), 3u);
+  EXPECT_EQ(replay.histograms.unmap_response_ns.snapshot().total(), 2u);
+}
+
+// --- Timers on the trace's time ---
+
+// Buffers of one page each, 4 ms apart, mapped and unmapped: the timer of 10 ms is armed by the first unmap and ends
+// between the fourth and the next.
+std::vector<TraceRecord> four_milliseconds_apart(std::uint32_t buffers) {
+  std::vector<TraceRecord> records;
+  for (std::uint32_t i = 0; i < buffers; ++i) {
+    for (const TraceOp op : {TraceOp::kMap, TraceOp::kUnmap}) {
+      records.push_back(record_of(op, i, 3));
+      records.back().time_ns = i * std::uint64_t{4'000'000};
+    }
+  }
+  return records;
+}
+
+struct TimedReplay {
+  std::uint64_t flushes = 0;  // Of timers.
+  std::vector<Iova> addresses;
+  std::optional<std::uint64_t> worked_ns;
+};
+
+TimedReplay replay_on_traces_time(std::uint32_t buffers, std::size_t laps) {
+  const auto records = four_milliseconds_apart(buffers);
+  Replay replay(trace_of(records), "lazy-percpu", {}, true, true);
+  for (std::size_t i = 0; i < laps * buffers; ++i) {
+    EXPECT_EQ(replay.workload->step(replay.guest), StepOutcome::kDone);
+  }
+  TimedReplay out{replay.rig.guest.counters.flushes, {}, replay.workload->worked_ns()};
+  for (const auto& logged : replay.rig.guest.device.log()) {
+    if (logged.type == protocol::Type::kMap) out.addresses.push_back(logged.range.first);
+  }
+  return out;
+}
+
+// However fast they are replayed.
+TEST(TraceReplay, TimersOnTheTracesTimeEndWhereTheTraceSaysSo) {
+  // Armed at 0, 12, 24 ... 108 ms, due 10 ms later and seen by the call 12 ms later.
+  const TimedReplay replay = replay_on_traces_time(31, 1);
+  EXPECT_EQ(replay.flushes, 10u);
+  EXPECT_EQ(replay.worked_ns, 120'000'000u);
+  // What is parked before the timer ends comes back after it, the newest first.
+  ASSERT_EQ(replay.addresses.size(), 31u);
+  const std::set<Iova> different(replay.addresses.begin(), replay.addresses.end());
+  EXPECT_EQ(different.size(), 3u);
+}
+
+TEST(TraceReplay, TheTracesTimeGoesOnFromLapToLap) {
+  // Laps of 12 ms: armed at 0, 12 and 24 ms, seen due at 12, 24 and 36 ms.
+  const TimedReplay replay = replay_on_traces_time(4, 3);
+  EXPECT_EQ(replay.worked_ns, 36'000'000u);
+  EXPECT_EQ(replay.flushes, 3u);
+}
+
+TEST(TraceReplay, LazyAddressesOnTheTracesTimeAreTheSameEachTime) {
+  EXPECT_EQ(replay_on_traces_time(200, 2).addresses, replay_on_traces_time(200, 2).addresses);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "engine/base/result.hpp"
@@ -34,6 +35,8 @@ class Workload {
   virtual std::string_view unit() const = 0;
   // Operations whose data was wrong: the bytes that arrived differ from those that were sent.
   virtual std::uint64_t data_errors() const = 0;
+  // How long a guest took in its own time for what was done so far; nothing: it has no times of its own.
+  virtual std::optional<std::uint64_t> worked_ns() const { return std::nullopt; }
   // Why its devices also go where they must not, as "the workload strays by intent"; null: they do not.
   virtual const char* why_it_strays() const { return nullptr; }
 };

@@ -22,6 +22,20 @@ std::optional<SettingProblem> ring_problem(const SettingValues& settings) {
   return SettingProblem{"ring", fmt::format("expected a power of two, found {}", ring)};
 }
 
+Setting completion_cpu_setting() {
+  return {.name = "completion_cpu",
+          .initial = std::string("submitter"),
+          .choices = {"submitter", "first"},
+          .help =
+              "the CPU that unmaps: the one that mapped (a queue for each CPU), or CPU 0 (one "
+              "interrupt for all)"};
+}
+
+CompletionCpu completion_cpu(const SettingValues& settings) {
+  return settings.text("completion_cpu") == "first" ? CompletionCpu::kFirst
+                                                    : CompletionCpu::kSubmitter;
+}
+
 std::uint64_t whole_pages(std::uint64_t bytes) {
   return (bytes + GuestPages::kPageBytes - 1) / GuestPages::kPageBytes * GuestPages::kPageBytes;
 }

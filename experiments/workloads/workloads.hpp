@@ -45,6 +45,10 @@ Registry<WorkloadInfo> workloads();
 
 // Of settings that have a "ring" of descriptors.
 std::optional<SettingProblem> ring_problem(const SettingValues& settings);
+// Which CPU unmaps what another one mapped.
+enum class CompletionCpu : std::uint8_t { kSubmitter, kFirst };
+Setting completion_cpu_setting();
+CompletionCpu completion_cpu(const SettingValues& settings);
 // Bytes of the whole pages that a buffer takes.
 std::uint64_t whole_pages(std::uint64_t bytes);
 

@@ -3,15 +3,86 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
 #include "experiments/workloads/rig_port_testing.hpp"
 
 namespace violet::workloads_test {
 namespace {
 
+// A call of the DMA API, of data and not of rings.
+struct Call {
+  bool maps = false;
+  unsigned cpu = 0;
+  std::size_t buffers = 0;
+  std::uint64_t page = 0;  // Of the first one.
+
+  bool operator==(const Call&) const = default;
+};
+
+// Writes down what a strategy is asked for.
+class Witness final : public Strategy {
+ public:
+  Witness(std::unique_ptr<Strategy> inner, std::vector<Call>& calls)
+      : inner_(std::move(inner)), calls_(calls) {}
+
+  Status start() override { return inner_->start(); }
+  std::optional<DmaMapping> map(std::uint16_t endpoint, DmaBuffer buffer, DmaDirection direction,
+                                unsigned cpu) override {
+    calls_.push_back({true, cpu, 1, buffer.phys.value / 4096});
+    return inner_->map(endpoint, buffer, direction, cpu);
+  }
+  bool map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers, DmaDirection direction,
+                unsigned cpu, std::span<DmaMapping> out) override {
+    calls_.push_back({true, cpu, buffers.size(), buffers.front().phys.value / 4096});
+    return inner_->map_list(endpoint, buffers, direction, cpu, out);
+  }
+  void unmap(const DmaMapping& mapping, unsigned cpu) override {
+    calls_.push_back({false, cpu, 1, mapping.buffer.phys.value / 4096});
+    inner_->unmap(mapping, cpu);
+  }
+  void unmap_list(std::span<const DmaMapping> mappings, unsigned cpu) override {
+    calls_.push_back({false, cpu, mappings.size(), mappings.front().buffer.phys.value / 4096});
+    inner_->unmap_list(mappings, cpu);
+  }
+  void sync_for_device(const DmaMapping& mapping) override { inner_->sync_for_device(mapping); }
+  void sync_for_cpu(const DmaMapping& mapping) override { inner_->sync_for_cpu(mapping); }
+  std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer,
+                                         unsigned cpu) override {
+    return inner_->map_coherent(endpoint, buffer, cpu);
+  }
+  void unmap_coherent(const DmaMapping& mapping, unsigned cpu) override {
+    inner_->unmap_coherent(mapping, cpu);
+  }
+  void tick(Ticks now) override { inner_->tick(now); }
+  void drain() override { inner_->drain(); }
+  std::uint64_t always_mapped_bytes() const override { return inner_->always_mapped_bytes(); }
+
+ private:
+  std::unique_ptr<Strategy> inner_;
+  std::vector<Call>& calls_;
+};
+
+struct DrivenOptions {
+  SettingAssignments settings = {};
+  std::uint64_t seed = 1;
+  unsigned cpus = 1;
+};
+
 // One device on a strategy, and a workload that drives it.
 struct Driven {
-  explicit Driven(const WorkloadInfo& info)
-      : workload(info.make(SettingValues::resolve(info.settings, {}).value(), 1)),
+  explicit Driven(const WorkloadInfo& info, const DrivenOptions& options = {})
+      : rig({.strategy = "strict", .cpus = options.cpus},
+            [&](const StrategyContext& context) {
+              auto made = make_strategy("strict", context, {});
+              VIOLET_CHECK(made);
+              return std::make_unique<Witness>(*std::move(made), calls);
+            }),
+        workload(info.make(SettingValues::resolve(info.settings, options.settings).value(),
+                           options.seed)),
         deadline(&port.stop()),
         guest({.strategy = *rig.strategy,
                .memory = rig.guest.memory,
@@ -19,12 +90,22 @@ struct Driven {
                .counters = rig.guest.counters,
                .histograms = histograms,
                .probe = {},
+               .cpus = options.cpus,
                .deadline = deadline,
                .endpoints = {endpoint_of(info.endpoint)}}) {
     const Status prepared = workload->prepare(guest);
     EXPECT_TRUE(prepared) << (prepared ? "" : prepared.error().message);
   }
 
+  // A step may wait, where the machine is busy; what is done does not depend on that.
+  void run(int operations) {
+    for (int done = 0, steps = 0; done < operations; ++steps) {
+      ASSERT_LT(steps, 10 * operations + 10'000);
+      const StepOutcome outcome = workload->step(guest);
+      ASSERT_NE(outcome, StepOutcome::kEnd);
+      done += outcome == StepOutcome::kDone ? 1 : 0;
+    }
+  }
   // As it is asked to: until the device answers no more.
   void step_until_it_waits() {
     while (workload->step(guest) == StepOutcome::kDone) continue;
@@ -51,7 +132,8 @@ struct Driven {
     return {.id = EndpointId{0}, .model = &replay, .replay = &replay};
   }
 
-  StrategyRig rig{{.strategy = "strict"}};
+  std::vector<Call> calls;
+  StrategyRig rig;
   RigPort port{rig, EndpointId{0}};
   NicModel nic{port};
   BlockModel block{port, 8 << 20};
@@ -66,8 +148,7 @@ TEST(Workloads, WhatTheyMapTheyUnmapInTheEnd) {
   for (const auto& info : workloads()) {
     SCOPED_TRACE(info.name);
     Driven driven(info);
-    for (int i = 0; i < 1000; ++i)
-      EXPECT_EQ(driven.workload->step(driven.guest), StepOutcome::kDone);
+    driven.run(1000);
     driven.finish();
     driven.expect_all_unmapped();
     EXPECT_EQ(driven.workload->data_errors(), 0u);
@@ -80,8 +161,7 @@ TEST(Workloads, ADeviceThatCannotReachItsRingsIsNotWaitedFor) {
     if (info.endpoint == EndpointKind::kReplay) continue;  // It has none.
     SCOPED_TRACE(info.name);
     Driven driven(info);
-    for (int i = 0; i < 100; ++i)
-      EXPECT_EQ(driven.workload->step(driven.guest), StepOutcome::kDone);
+    driven.run(100);
     driven.port.lose_all(~0U);
     driven.step_until_it_waits();
     EXPECT_GT(driven.guest.endpoint(0).model->ring_errors(), 0u);
@@ -90,6 +170,132 @@ TEST(Workloads, ADeviceThatCannotReachItsRingsIsNotWaitedFor) {
     EXPECT_FALSE(driven.port.stop()) << "it waited for a device that cannot answer";
     driven.expect_all_unmapped();
   }
+}
+
+const WorkloadInfo& workload_called(std::string_view name) {
+  return *workloads().require(std::string(name)).value();
+}
+
+std::vector<Call> calls_of(std::string_view name, const DrivenOptions& options = {},
+                           int operations = 3000) {
+  Driven driven(workload_called(name), options);
+  driven.calls.clear();  // Of filling a ring.
+  driven.run(operations);
+  EXPECT_EQ(driven.workload->data_errors(), 0u) << name;
+  return driven.calls;
+}
+
+// Unmaps between two maps.
+struct Bursts {
+  double mean = 0;
+  std::size_t longest = 0;
+};
+
+Bursts bursts_in(const std::vector<Call>& calls) {
+  std::size_t bursts = 0, unmaps = 0, length = 0, longest = 0;
+  for (const Call& call : calls) {
+    if (!call.maps) {
+      bursts += length == 0;
+      ++unmaps;
+      longest = std::max(longest, ++length);
+    } else {
+      length = 0;
+    }
+  }
+  return {bursts == 0 ? 0 : static_cast<double>(unmaps) / static_cast<double>(bursts), longest};
+}
+
+// As in the bundled traces: unmaps between two maps, mean, within what 300 to 7,000 draws scatter.
+TEST(Bursts, DriversUnmapAsManyAtATimeAsTheTracedOnes) {
+  const Bursts rx = bursts_in(calls_of("net-rx", {}, 20'000));
+  EXPECT_NEAR(rx.mean, 42.2, 4);
+  EXPECT_LE(rx.longest, 64u) << "NAPI's budget";
+  const Bursts tx = bursts_in(calls_of("net-tx", {}, 20'000));
+  EXPECT_NEAR(tx.mean, 35.4, 4);
+  EXPECT_LE(tx.longest, 64u);
+  EXPECT_NEAR(bursts_in(calls_of("nvme-4k", {}, 20'000)).mean, 1.61, 0.1);
+  EXPECT_NEAR(bursts_in(calls_of("nvme-4k", {.settings = {{"burst", 4.7}}}, 20'000)).mean, 4.7,
+              0.3);
+  // e1000e posts 16 at a time, also within a poll.
+  const Bursts e1000e =
+      bursts_in(calls_of("net-rx", {.settings = {{"batch", std::int64_t{16}}}}, 20'000));
+  EXPECT_NEAR(e1000e.mean, 14.8, 1.5);
+  EXPECT_EQ(e1000e.longest, 16u);
+}
+
+TEST(Bursts, ARingOrBudgetBelowTheMeanIsTheMost) {
+  for (const char* setting : {"ring", "budget"}) {
+    const auto calls = calls_of("net-rx", {.settings = {{setting, std::int64_t{8}}}});
+    EXPECT_EQ(bursts_in(calls).longest, 8u) << setting;
+  }
+  EXPECT_EQ(bursts_in(calls_of("net-tx", {.settings = {{"window", std::int64_t{1}}}})).longest, 1u);
+  EXPECT_EQ(bursts_in(calls_of("nvme-4k", {.settings = {{"depth", std::int64_t{1}}}})).longest, 1u);
+}
+
+TEST(Seeds, EqualOnesMakeTheSameCallsAndOthersDoNot) {
+  for (const char* name : {"net-rx", "net-tx", "nvme-4k"}) {
+    EXPECT_EQ(calls_of(name, {.seed = 7}), calls_of(name, {.seed = 7})) << name;
+    EXPECT_NE(calls_of(name, {.seed = 7}), calls_of(name, {.seed = 8})) << name;
+  }
+}
+
+// Neighbouring buffers of a ring lie anywhere.
+TEST(Pages, AreScattered) {
+  for (const char* name : {"net-rx", "net-tx", "nvme-4k"}) {
+    std::size_t next_to = 0, maps = 0;
+    std::uint64_t before = 0;
+    for (const Call& call : calls_of(name)) {
+      if (!call.maps) continue;
+      ++maps;
+      next_to += call.page == before + 1;
+      before = call.page;
+    }
+    EXPECT_LT(next_to * 20, maps) << name;
+  }
+}
+
+// A buffer of four pages is a list of four, and its data arrives in each of them.
+TEST(Pages, OfALargeBufferAreOneList) {
+  for (const std::int64_t bytes : {8192, 16384, 10240}) {
+    const auto calls = calls_of("nvme-4k", {.settings = {{"io_bytes", bytes}}});
+    for (const Call& call : calls) {
+      ASSERT_EQ(call.buffers, static_cast<std::size_t>((bytes + 4095) / 4096));
+    }
+  }
+}
+
+TEST(CompletionCpu, IsThatOfTheSubmitterOrTheFirst) {
+  for (const char* name : {"net-tx", "nvme-4k"}) {
+    for (const char* cpu : {"submitter", "first"}) {
+      std::map<std::uint64_t, unsigned> mapped_on;
+      std::set<unsigned> unmapped_on;
+      for (const Call& call :
+           calls_of(name, {.settings = {{"completion_cpu", std::string(cpu)}}, .cpus = 4})) {
+        if (call.maps) {
+          mapped_on[call.page] = call.cpu;
+          continue;
+        }
+        unmapped_on.insert(call.cpu);
+        const auto mapped = mapped_on.find(call.page);
+        if (mapped == mapped_on.end()) continue;  // Before we looked.
+        EXPECT_EQ(call.cpu, std::string_view(cpu) == "first" ? 0 : mapped->second) << name;
+      }
+      EXPECT_EQ(unmapped_on.size(), std::string_view(cpu) == "first" ? 1u : 4u) << name << cpu;
+    }
+  }
+}
+
+// A poll is one CPU's, and the next one's is another.
+TEST(CompletionCpu, OfAReceivedPacketIsThatOfItsPoll) {
+  std::set<unsigned> cpus;
+  const auto calls = calls_of("net-rx", {.cpus = 4});
+  for (std::size_t i = 1; i < calls.size(); ++i) {
+    cpus.insert(calls[i].cpu);
+    const bool new_poll = !calls[i].maps && calls[i - 1].maps;
+    if (new_poll) continue;
+    EXPECT_EQ(calls[i].cpu, calls[i - 1].cpu);
+  }
+  EXPECT_EQ(cpus.size(), 4u);
 }
 
 }  // namespace
