@@ -302,6 +302,12 @@ Status RunWriter::close(std::string_view outcome) {
   return update_manifest(state_->manifest);
 }
 
+bool RunWriter::is_in_write_ahead_log() const {
+  std::error_code error;
+  const auto bytes = fs::file_size(state_->directory / "results.sqlite-wal", error);
+  return !error && bytes > 0;
+}
+
 // What a comparison wants to know of the plan; a run without it can still be read.
 static std::map<std::string, std::string> read_run_settings(const fs::path& directory) {
   std::map<std::string, std::string> settings;
