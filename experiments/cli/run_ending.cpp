@@ -17,6 +17,13 @@ int run_ending(const RunOutcome& outcome, const std::string& plan,
     tell("violet: {} was finished before: there was nothing to resume, and nothing was changed\n",
          outcome.directory.string());
   }
+  if (outcome.in_write_ahead_log) {
+    tell(
+        "violet: another program holds {} open, so a part of the results lies in "
+        "results.sqlite-wal "
+        "beside it: move and copy the two together\n",
+        (outcome.directory / "results.sqlite").string());
+  }
   if (!outcome.interrupted) return outcome.failures.empty() ? kOk : kRunFailed;
   std::string command = "./violet run " + quoted(plan);
   for (const auto& text : overrides) command += " --set " + quoted(text);

@@ -80,6 +80,13 @@ TEST(RunEnding, AFinishedRunIsToldAndNoFailure) {
   EXPECT_THAT(said, HasSubstr("runs/a was finished before: there was nothing to resume"));
 }
 
+TEST(RunEnding, AnotherReadersPartIsNamed) {
+  std::string said;
+  EXPECT_EQ(ending({.directory = "runs/a", .finished = 3, .in_write_ahead_log = true}, said), kOk);
+  EXPECT_THAT(said, HasSubstr("runs/a/results.sqlite open"));
+  EXPECT_THAT(said, HasSubstr("results.sqlite-wal"));
+}
+
 TEST(LoadingPlans, AnUnknownNameSuggestsTheNearest) {
   Places places;
   places.plans = std::filesystem::path(__FILE__).parent_path().parent_path().string() + "/plans";

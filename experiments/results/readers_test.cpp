@@ -87,6 +87,7 @@ TEST_P(Readers, DoNotMakeAGoodRunFail) {
     const Status closed = writer.close("finished");
     ASSERT_TRUE(closed) << closed.error().message;
     EXPECT_TRUE(fs::exists(run / "results.json"));
+    EXPECT_EQ(writer.is_in_write_ahead_log(), std::string_view(GetParam()).starts_with("BEGIN"));
     expect_whole(run, 2);
   }
   expect_whole(run, 2);

@@ -302,6 +302,12 @@ Status RunWriter::close(std::string_view outcome) {
   return update_manifest(state_->manifest);
 }
 
+bool RunWriter::is_in_write_ahead_log() const {
+  std::error_code error;
+  const auto bytes = fs::file_size(state_->directory / "results.sqlite-wal", error);
+  return !error && bytes > 0;
+}
+
 // What is wanted of the resolved plan: what a comparison asks for, and what was expected. A run without it can still be
 // read.
 static void read_resolved_plan(RunData& run) {

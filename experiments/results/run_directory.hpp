@@ -73,6 +73,8 @@ class RunWriter {
   Status update_manifest(const Manifest& manifest);
   // Writes results.json. Outcome: finished, interrupted or failed.
   Status close(std::string_view outcome);
+  // After close(): another program holds results.sqlite open, and a part of it lies in results.sqlite-wal.
+  bool is_in_write_ahead_log() const;
 
  private:
   struct State;

@@ -138,6 +138,7 @@ class PlanRun {
     const Status closed = with_room([&] { return writer_.close(how); });
     if (broken_) return tl::unexpected<Error>(*broken_);
     VIOLET_TRY(closed);
+    outcome_.in_write_ahead_log = writer_.is_in_write_ahead_log();
     progress_.finish(fmt::format("{}: {}", how, outcome_.directory.string()));
     return outcome_;
   }

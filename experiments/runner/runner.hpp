@@ -31,8 +31,10 @@ struct RunOptions {
 struct RunOutcome {
   std::filesystem::path directory = {};
   bool interrupted = false;
-  bool was_finished = false;               // Before: nothing was measured and nothing changed.
-  std::size_t finished = 0;                // Repetitions in the directory, earlier ones included.
+  bool was_finished = false;  // Before: nothing was measured and nothing changed.
+  std::size_t finished = 0;   // Repetitions in the directory, earlier ones included.
+  // Another program read results.sqlite to the end: some of it lies in results.sqlite-wal beside it.
+  bool in_write_ahead_log = false;
   std::vector<std::string> failures = {};  // "cell: reason"
 };
 

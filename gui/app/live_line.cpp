@@ -37,7 +37,7 @@ QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned) {
     parts << QObject::tr("lag %1").arg(durationText(*progress.lag_s * 1e9));
   else
     parts << (cells == 0 ? QObject::tr("no cell yet") : QObject::tr("between cells"));
-  parts << QObject::tr("drops %L1").arg(progress.lost);
+  parts << QObject::tr("all cells lost %L1").arg(progress.lost);
   if (pinned) parts << QObject::tr("pinned");
   return parts.join(QStringLiteral(" · "));
 }

@@ -21,14 +21,16 @@ TEST(LiveLine, SaysWhatIsKnown) {
   progress.remaining_s = 12.3;
   progress.lag_s = 0.032;
   EXPECT_EQ(liveLine(progress, 3, false),
-            QStringLiteral("cell 3 of 6 · 12 s left · lag 32 ms · drops 0"));
+            QStringLiteral("cell 3 of 6 · 12 s left · lag 32 ms · all cells lost 0"));
   progress.lost = 12345;
-  EXPECT_TRUE(liveLine(progress, 3, true).endsWith(QStringLiteral("drops 12,345 · pinned")));
+  EXPECT_TRUE(
+      liveLine(progress, 3, true).endsWith(QStringLiteral("all cells lost 12,345 · pinned")));
 }
 
 TEST(LiveLine, LeavesOutWhatIsNotKnown) {
-  EXPECT_EQ(liveLine(running(), 0, false), QStringLiteral("live · no cell yet · drops 0"));
-  EXPECT_EQ(liveLine(running(), 2, false), QStringLiteral("live · between cells · drops 0"));
+  EXPECT_EQ(liveLine(running(), 0, false), QStringLiteral("live · no cell yet · all cells lost 0"));
+  EXPECT_EQ(liveLine(running(), 2, false),
+            QStringLiteral("live · between cells · all cells lost 0"));
   EXPECT_TRUE(liveLine({}, 2, false).isEmpty());
 }
 

@@ -135,7 +135,7 @@ void StatusLine::show(const Answer& answer) {
   drops_->setText(tr("cell lost %L1 events").arg(info.lost));
   drops_->setToolTip(
       tr("Of this cell: events that its rings could not hold, or that this window missed. The "
-         "drops beside the lag of a live run are of all cells since it is watched."));
+         "those beside the lag of a live run are of all cells since it is watched."));
   drops_->setStyleSheet(info.lost > 0 ? QStringLiteral("color: %1").arg(theme().stale.name())
                                       : QString());
   setAccessibleDescription(text());

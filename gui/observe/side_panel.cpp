@@ -210,9 +210,14 @@ void SidePanel::showTopology(const TopologyState& state) {
                  .arg(domain.id)
                  .arg(domain.mapping_count ? mappingsText(domain) : tr("mappings not known"));
   }
+  // The answer is as old as the question; while a run goes on that is a time of its own.
+  const auto cell = session_->cell();
   if (!state.because.empty())
     lines << tr("(at %1: %2)").arg(timeText(state.at), QString::fromStdString(state.because));
-  domains_->setText(lines.isEmpty() ? tr("none") : lines.join(QLatin1Char('\n')));
+  else if (cell && cell->info().live)
+    lines << tr("(at %1)").arg(timeText(state.at));
+  if (state.domains.empty()) lines.prepend(tr("none"));
+  domains_->setText(lines.join(QLatin1Char('\n')));
 }
 
 }  // namespace violet::gui
