@@ -146,7 +146,7 @@ void expect_every_cell(const std::vector<CellInfo>& seen, const std::vector<Cell
     const CellInfo& was = found->second;
     EXPECT_FALSE(was.live) << cell.label << " never ended";
     EXPECT_EQ(was.notice, "") << cell.label;
-    if (was.lost == 0)
+    if (!was.lossy())
       EXPECT_EQ(was.events, cell.events) << cell.label;
     else
       EXPECT_LE(was.events, cell.events) << cell.label << ", lost " << was.lost;

@@ -196,7 +196,11 @@ FrameText LanePanel::frameText() const {
       return named ? tr(form).arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions)
                    : lane.name;
     };
-    const QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    if (!lane.standing.isEmpty()) {
+      name = tr("%1, %2").arg(name, lane.standing);
+      brief += QStringLiteral(" !");
+    }
     text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark,
                            i == 0 ? tr("%1 (base)").arg(brief) : brief});
   }
@@ -357,7 +361,7 @@ QString LanePanel::describe(const QPointF& at) const {
                           : !column.known()              ? tr("not known here")
                           : row_ == LaneRow::kThroughput ? rateText(column.mean)
                           : row_ == LaneRow::kLatency    ? durationText(column.mean)
-                                                      : tr("%1 pages").arg(countText(column.mean));
+                                                         : countText(column.mean);
     lines << QStringLiteral("%1: %2").arg(model_.lanes()[lane].shownName(), value);
   }
   return lines.join(QLatin1Char('\n'));
