@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "experiments/query/run_fixture_testing.hpp"
+#include "experiments/results/retries.hpp"
 
 namespace violet::query {
 namespace {

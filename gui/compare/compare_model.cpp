@@ -103,7 +103,8 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   LatencyGrid latency = lane.trace->latency(query);
   columns.rows[1] = onColumns(latency.lines[1], window, count);
   const double step = double(window.length()) / std::max(1u, count);
-  columns.step_ns = {std::max(step, double(engine.workload_step_ns)), latency.lines[1].step_ns(),
+  columns.samples_apart_ns = double(engine.workload_step_ns);
+  columns.step_ns = {step, latency.lines[1].step_ns(),
                      std::max(step, double(overview.resolution.bin.value_or(0)))};
   if (latency.because.empty()) {
     latency.because = fmt::format("a 99th percentile takes {} calls", operations_for(99));

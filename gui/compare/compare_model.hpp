@@ -61,6 +61,7 @@ struct LaneColumns {
     // What a value of a row is the mean (or the percentile) of: a column, or more where the trace tells no less
     // apart; 0: there are none.
     std::array<double, kLaneRows> step_ns{};
+    double samples_apart_ns = 0;  // Of the workload's operations, at most; 0: there are none.
   };
   std::vector<Columns> lanes;
 };

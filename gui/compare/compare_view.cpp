@@ -273,6 +273,9 @@ void CompareView::showDivergence() {
   }
   if (lines.isEmpty() && lanes.size() > 1)
     lines << tr("the streams of DMA calls are being compared");
+  for (const Lane& lane : lanes) {
+    if (!lane.standing.isEmpty()) lines << tr("! %1").arg(lane.shownName());
+  }
   divergence_->setText(lines.join(QLatin1Char('\n')));
   divergence_->setToolTip(divergence_->text());
   divergence_->setVisible(!lines.isEmpty());

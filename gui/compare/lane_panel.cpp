@@ -42,7 +42,7 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
 QString LanePanel::title() const {
   switch (row_) {
     case LaneRow::kThroughput:
-      return tr("Operations per second%1").arg(stepsText(" over %1")) +
+      return tr("Operations per second%1%2").arg(stepsText(" over %1"), samplesText()) +
              (logarithmic() ? tr(" (log)") : QString());
     case LaneRow::kLatency: {
       const QString what = model_.latency() == Operation::kMap
@@ -83,6 +83,16 @@ QString LanePanel::stepsText(const char* form) const {
   if (most == 0) return {};
   const QString from = durationText(least), to = durationText(most);
   return tr(form).arg(from == to ? to : tr("%1 to %2").arg(from, to));
+}
+
+// A rate lies between two samples of a counter, which may be further apart than its steps.
+QString LanePanel::samplesText() const {
+  double apart = 0, step = 0;
+  for (const LaneColumns::Columns& lane : model_.columns().lanes) {
+    apart = std::max(apart, lane.samples_apart_ns);
+    step = std::max(step, lane.step_ns[static_cast<std::size_t>(row_)]);
+  }
+  return apart > step ? tr(", from samples up to %1 apart").arg(durationText(apart)) : QString();
 }
 
 // Lanes of whose calls there is a sample only.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"

@@ -229,6 +229,13 @@ Facts latencyFacts(const LatencyGrid& grid, bool sampled) {
   return facts;
 }
 
+QString clockNote(const LatencyGrid& grid) {
+  const auto median = grid.percentile(50);
+  if (!median || !grid.clock_step_ns || *median * LatencyBins::width() > *grid.clock_step_ns)
+    return {};
+  return QStringLiteral(", clock step %1").arg(durationText(*grid.clock_step_ns));
+}
+
 namespace {
 
 void append_unmaps(Facts& facts, const ExposureUnmaps& unmaps) {

@@ -195,7 +195,7 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
     numbers += QStringLiteral(", %1 %2").arg(lineName(line), durationText(*ns));
     some = true;
   }
-  if (some) numbers += bucketsNote();
+  if (some) numbers += bucketsNote() + clockNote(shown);
   draw_distribution(
       painter, below,
       {tr("Latency of %1 in the %2%3").arg(operationText(operation_), whatIsSelected(), numbers),

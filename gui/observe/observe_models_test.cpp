@@ -241,7 +241,21 @@ TEST(Facts, AClockStepIsTheShortestThatIsKnown) {
   EXPECT_EQ(value_of(latencyFacts(grid), "Clock step"), "not known") << "a tick is no step";
   grid.clock_step_ns = 10.02;
   EXPECT_EQ(value_of(latencyFacts(grid), "Shortest"), "below a clock step");
-  EXPECT_EQ(value_of(latencyFacts(grid), "Clock step"), "10 ns");
+  EXPECT_EQ(value_of(latencyFacts(grid), "Clock step"), "10.0 ns");
+}
+
+TEST(Facts, AClockStepIsNamedWhereItIsWiderThanABucket) {
+  LatencyGrid grid;
+  grid.count = grid.histogram[LatencyBins::of(40)] = 100;
+  grid.min_ns = 30;
+  grid.max_ns = 50;
+  EXPECT_EQ(clockNote(grid), "") << "it is not known";
+  grid.clock_step_ns = 10;
+  EXPECT_EQ(clockNote(grid), ", clock step 10 ns");
+  grid.histogram = {};
+  grid.histogram[LatencyBins::of(4000)] = 100;
+  grid.max_ns = 5000;
+  EXPECT_EQ(clockNote(grid), "");
 }
 
 TEST(Facts, WhatTheSummarySaysNamesItsTime) {
