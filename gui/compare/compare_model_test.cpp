@@ -123,7 +123,7 @@ TEST_F(CompareModelTest, NoRateIsSaidToBeOfAShorterTimeThanItsSamples) {
   ASSERT_EQ(model.lanes()[0].strategy, "strict");
   EXPECT_EQ(model.columns().lanes[0].samples_apart_ns, 20e6);
   const LanePanel panel(model, LaneRow::kThroughput);
-  EXPECT_TRUE(panel.accessibleName().contains("over 5 ms, from samples up to 20 ms apart"))
+  EXPECT_TRUE(panel.accessibleName().contains("over 5 ms, samples up to 20 ms apart"))
       << panel.accessibleName().toStdString();
 }
 

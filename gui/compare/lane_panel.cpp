@@ -92,7 +92,7 @@ QString LanePanel::samplesText() const {
     apart = std::max(apart, lane.samples_apart_ns);
     step = std::max(step, lane.step_ns[static_cast<std::size_t>(row_)]);
   }
-  return apart > step ? tr(", from samples up to %1 apart").arg(durationText(apart)) : QString();
+  return apart > step ? tr(", samples up to %1 apart").arg(durationText(apart)) : QString();
 }
 
 // Lanes of whose calls there is a sample only.
@@ -196,7 +196,8 @@ FrameText LanePanel::frameText() const {
     text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
   }
   if (row_ != LaneRow::kThroughput) return text;
-  text.brief = tr("Operations/s") + (logarithmic() ? tr(" (log)") : QString());
+  text.brief = tr("Operations/s%1%2").arg(stepsText(" over %1"), samplesText()) +
+               (logarithmic() ? tr(" (log)") : QString());
   for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
     const auto mark =
         styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
