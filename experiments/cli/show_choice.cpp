@@ -37,8 +37,10 @@ Result<std::size_t> cell_called(const std::vector<CellInfo>& cells, const ShowFl
   const auto label = [&](std::size_t i) -> const std::string& { return cells[i].label; };
   const auto found = results::labels_with(cells.size(), label, flags.cell);
   if (found.empty()) {
-    return fail(ErrorKind::kUsage, "no cell is called '{}'; `show {}` lists them", flags.cell,
-                flags.run);
+    std::vector<std::string> labels;
+    for (std::size_t i = 0; i < cells.size(); ++i) labels.push_back(label(i));
+    return fail(ErrorKind::kUsage, "no cell is called '{}'{}", flags.cell,
+                results::labels_there(std::move(labels), flags.cell));
   }
   const auto other = std::find_if(found.begin(), found.end(),
                                   [&](std::size_t i) { return label(i) != label(found.front()); });
@@ -80,6 +82,13 @@ Result<std::size_t> repetition_of(const std::vector<CellInfo>& cells, const Cell
               recorded.size() == 1 ? "was" : "were", flags.run);
 }
 
+// For programs.
+const char* standing_name(query::Standing::Kind kind) {
+  constexpr std::array kNames = {"not known", "counts",      "exposure not counted",
+                                 "disturbed", "not counted", "not finished"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 // What lies outside of the measured time.
 std::string unmeasured_text(const ShownWindow& shown, const CellInfo& cell) {
   if (!cell.measure_marked) return ", of which no mark says what was measured";
@@ -109,6 +118,12 @@ Result<ShownWindow> choose_window(const CellInfo& cell, const ShowFlags& flags) 
   if (!flags.to.empty()) {
     VIOLET_TRY(window.to, time_from(flags.to));
   }
+  if (!flags.from.empty() && !flags.to.empty() && window.from >= window.to) {
+    return fail(ErrorKind::kUsage,
+                "--from {} is not before --to {}: nothing lies between them; the recording goes "
+                "from {}",
+                flags.from, flags.to, span_words(cell.whole));
+  }
   window.from = std::max(window.from, cell.whole.from);
   window.to = std::min(window.to, cell.whole.to);
   if (window.length() > 0) return shown;
@@ -116,6 +131,12 @@ Result<ShownWindow> choose_window(const CellInfo& cell, const ShowFlags& flags) 
               "nothing lies in {}: the recording goes from {}, and without --whole the end that is "
               "not given is that of the measured time, {}",
               span_words(window), span_words(cell.whole), span_words(cell.measured));
+}
+
+std::string repetition_words(const CellInfo& cell) {
+  const std::string number = fmt::format("repetition {}", cell.repetition + 1);
+  const std::string& words = cell.standing.words;
+  return words.empty() ? number : fmt::format("{} ({})", number, words);
 }
 
 std::string window_words(const ShownWindow& shown, const CellInfo& cell) {
@@ -140,6 +161,7 @@ std::vector<results::TableFact> facts_of(const ShownWindow& shown, const CellInf
           {"cell", std::uint64_t{number}},
           {"label", cell.label},
           {"repetition", std::uint64_t{cell.repetition}},
+          {"standing", std::string(standing_name(cell.standing.kind))},
           {"window", std::string(kNames[static_cast<std::size_t>(shown.of)])},
           {"from_s", in_seconds(shown.window.from)},
           {"to_s", in_seconds(shown.window.to)},

@@ -26,6 +26,8 @@ struct ShownWindow {
 // Where no mark says what was measured it is the whole recording.
 Result<ShownWindow> choose_window(const query::CellInfo& cell, const ShowFlags& flags);
 
+// "repetition 2 (disturbed by the host, not counted)".
+std::string repetition_words(const query::CellInfo& cell);
 // "measured time, 10 ms to 380 ms", with what the reader must know of a part that was not measured.
 std::string window_words(const ShownWindow& shown, const query::CellInfo& cell);
 // The same for programs, with the cell. `number`: its place in the list of cells, from 1.

@@ -124,6 +124,38 @@ TEST(ShowChoice, AnEndThatIsNotGivenIsTheMeasuredTimes) {
   EXPECT_EQ(choose_window(cell, flags)->window, (query::TimeWindow{390 * kMilli, 400 * kMilli}));
 }
 
+TEST(ShowChoice, AnEndBeforeItsBeginningIsSaidToBeThat) {
+  ShowFlags flags;
+  flags.from = "20ms";
+  flags.to = "15ms";
+  const auto shown = choose_window(TinyCell().info(), flags);
+  ASSERT_FALSE(shown);
+  EXPECT_EQ(shown.error().message,
+            "--from 20ms is not before --to 15ms: nothing lies between them; the recording goes "
+            "from 0 s to 400 ms");
+}
+
+TEST(ShowChoice, ACellThatIsNotThereNamesThoseThatAre) {
+  const auto chosen = choose_cell(three_recordings(), flags_of("strct"));
+  ASSERT_FALSE(chosen);
+  EXPECT_EQ(chosen.error().message,
+            "no cell is called 'strct'; did you mean 'strict'? There are: strategy=strict; "
+            "strategy=strict-pages");
+}
+
+// The words of the report, in the title of every view.
+TEST(ShowChoice, ARepetitionThatDoesNotCountIsSaidToBeThat) {
+  CellInfo cell = TinyCell().info();
+  cell.repetition = 1;
+  EXPECT_EQ(repetition_words(cell), "repetition 2");
+  cell.standing = {query::Standing::Kind::kSetAside, "disturbed by the host, not counted", "x"};
+  EXPECT_EQ(repetition_words(cell), "repetition 2 (disturbed by the host, not counted)");
+  for (const results::TableFact& fact : facts_of(*choose_window(cell, {}), cell, 1)) {
+    if (fact.name != "standing") continue;
+    EXPECT_EQ(std::get<std::string>(fact.value), "not counted");
+  }
+}
+
 TEST(ShowChoice, ProgramsGetTheWindowTheCellAndTheStoredRepetition) {
   CellInfo cell = TinyCell().info();
   cell.repetition = 1;
@@ -135,6 +167,7 @@ TEST(ShowChoice, ProgramsGetTheWindowTheCellAndTheStoredRepetition) {
   EXPECT_EQ(document.at("run"), "7f3a");
   EXPECT_EQ(document.at("cell"), 4);
   EXPECT_EQ(document.at("repetition"), 1) << "as in results.sqlite";
+  EXPECT_EQ(document.at("standing"), "not known") << "there are no results to ask";
   EXPECT_EQ(document.at("window"), "measured");
   EXPECT_EQ(document.at("from_s"), 0.01);
   EXPECT_EQ(document.at("to_s"), 0.38);

@@ -214,6 +214,47 @@ TEST(Show, APageHasItsLifetimes) {
   EXPECT_EQ(text_at(*table, 0, 5), "R/W");
 }
 
+bool has_note(const Table& table, std::string_view part) {
+  return std::any_of(table.notes.begin(), table.notes.end(), [part](const std::string& note) {
+    return note.find(part) != std::string::npos;
+  });
+}
+
+TEST(Show, APageThatNobodyTouchedIsSaidToBeThat) {
+  const TinyCell cell;
+  ViewRequest request = all_of(cell);
+  request.range = IovaRange::of(0x5000, 1);
+  const auto table = table_of("page", cell, request);
+  ASSERT_TRUE(table);
+  EXPECT_TRUE(table->rows.empty());
+  EXPECT_TRUE(has_note(*table,
+                       "no mapping of the page at 0x5000 was seen in 0 s to 400 ms; what "
+                       "was mapped in this cell lies from 0xffff0000 to "))
+      << table->notes.front();
+}
+
+TEST(Show, HowFineLatenciesAreIsSaid) {
+  const TinyCell cell;
+  const auto table = table_of("latency", cell, all_of(cell));
+  ASSERT_TRUE(table);
+  EXPECT_TRUE(has_note(*table, "p50, p99 and p99.9 are read from buckets of 9 %"));
+  EXPECT_TRUE(has_note(*table, "how short a time the clock tells apart is not known"));
+  EXPECT_TRUE(has_note(*table_of("exposure", cell, all_of(cell)),
+                       "window, p50 and p99 are read from buckets of 9 %"));
+}
+
+TEST(Show, CellsThatDoNotCountAreNamedTogether) {
+  std::vector<std::shared_ptr<TinyCell>> cells;
+  for (int i = 0; i < 3; ++i) cells.push_back(std::make_shared<TinyCell>());
+  for (const int i : {0, 2}) {
+    cells[static_cast<std::size_t>(i)]->standing = {query::Standing::Kind::kUnfinished,
+                                                    "not finished, not counted", "why"};
+  }
+  const Table table = cells_table(query::TinyRun(cells));
+  EXPECT_TRUE(has_note(table, "not finished, not counted: cells 1, 3"));
+  EXPECT_EQ(table.notes.size(), 1u);
+}
+
 TEST(Show, CallsOfMapAndUnmapAreCalledThat) {
   const TinyCell cell;
   const auto timeline = table_of("timeline", cell, all_of(cell));

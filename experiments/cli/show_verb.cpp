@@ -55,11 +55,11 @@ Result<results::Table> table_of(query::RunQueries& run, const ShowFlags& flags) 
   VIOLET_TRY(const ShownWindow shown, choose_window(info, flags));
   VIOLET_TRY(const auto request, request_of(flags, shown));
   VIOLET_TRY(auto table, view->table(*cell, request));
-  table.title =
-      fmt::format("{}, {}, repetition {}, {}", flags.view, info.label, info.repetition + 1,
-                  table.title.empty() ? window_words(shown, info) : table.title);
+  table.title = fmt::format("{}, {}, {}, {}", flags.view, info.label, repetition_words(info),
+                            table.title.empty() ? window_words(shown, info) : table.title);
   table.about = facts_of(shown, info, index + 1);
   if (view->counts_calls && info.calls_sampled) table.notes.emplace_back(kSampledCalls);
+  if (!info.standing.why.empty()) table.notes.push_back("This repetition: " + info.standing.why);
   if (!info.notice.empty()) table.notes.push_back(info.notice);
   return table;
 }

@@ -1,6 +1,7 @@
 #include "experiments/cli/show_views.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/counted.hpp"
 #include "experiments/query/event_text.hpp"
 
 namespace violet::cli {
@@ -65,6 +67,12 @@ void note_resolution(Table& table, const query::Resolution& resolution, const ch
                                     window_text(resolution.about)));
 }
 
+// Percentiles come from the bins of the pictures, which are wider than three digits suggest.
+void note_buckets(Table& table, const char* what) {
+  table.notes.push_back(
+      fmt::format("{} are read from buckets of {:.0f} %", what, 100 * query::LatencyBins::width()));
+}
+
 // What is missing of the time that a table is about.
 void note_missing(Table& table, const query::Resolution& resolution) {
   if (resolution.missing <= 0) return;
@@ -118,6 +126,7 @@ Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request)
   Table table;
   table.columns = {{"operation", {}, true}, {"timed", "1"},  {"mean", "ns"},     {"p50", "ns"},
                    {"p99", "ns"},           {"p99.9", "ns"}, {"shortest", "ns"}, {"longest", "ns"}};
+  bool percentiles = false;
   for (std::size_t i = 0; i < query::kOperations; ++i) {
     const auto operation = static_cast<query::Operation>(i);
     const auto grid = cell.latency({request.window, operation, 1, filter_of(request)});
@@ -127,17 +136,21 @@ Result<Table> latency_table(const CellQueries& cell, const ViewRequest& request)
       row.push_back(grid.because.empty() ? number(std::uint64_t{0}) : unknown(because));
       while (row.size() < table.columns.size()) row.push_back(unknown(because));
     } else {
+      percentiles = percentiles || grid.percentile(50);
       row.insert(row.end(), {number(grid.count), number(grid.mean_ns), percentile_of(grid, 50),
                              percentile_of(grid, 99), percentile_of(grid, 99.9)});
-      row.push_back(
-          grid.min_ns > grid.clock_step_ns
-              ? number(grid.min_ns)
-              : unknown(fmt::format("below a step of the clock ({:.1f} ns)", grid.clock_step_ns)));
+      row.push_back(!grid.below_clock(grid.min_ns) ? number(grid.min_ns)
+                                                   : unknown("below a step of the clock"));
       row.push_back(number(grid.max_ns));
       note_resolution(table, grid.resolution, kNames[i]);
     }
     table.rows.push_back(std::move(row));
   }
+  if (percentiles) note_buckets(table, "p50, p99 and p99.9");
+  const auto step = cell.info().clock_step_ns;
+  table.notes.push_back(
+      step ? fmt::format("the clock tells {:.1f} ns apart: smaller differences are none", *step)
+           : "how short a time the clock tells apart is not known");
   note_missing(table, cell, request.window);
   return table;
 }
@@ -174,6 +187,7 @@ Result<Table> exposure_table(const CellQueries& cell, const ViewRequest& request
   add("of those, reached memory", probes ? number(probes->hits) : unknown(because));
   if (pages) note_resolution(table, pages->resolution, "pages");
   if (unmaps) note_resolution(table, unmaps->resolution, "windows");
+  if (unmaps && unmaps->percentile(50)) note_buckets(table, "window, p50 and p99");
   if (!answer.because.empty()) table.notes.push_back(answer.because);
   if (pages || unmaps) note_missing(table, pages ? pages->resolution : unmaps->resolution);
   return table;
@@ -267,8 +281,8 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
          Text{query::detail_text(line.event)}});
   }
   const auto fitting = cell.count_events(request.window, filter);
-  table.notes.push_back(fmt::format("{} of {} events that were kept one by one (--limit)",
-                                    table.rows.size(), fitting));
+  table.notes.push_back(fmt::format("{} of {} kept one by one (--limit)", table.rows.size(),
+                                    counted(fitting, "event")));
   if (request.window.to > info.kept_until && info.kept_events < info.events) {
     table.notes.push_back(
         fmt::format("behind {} events were counted and not kept", time_text(info.kept_until)));
@@ -289,6 +303,19 @@ query::TimeWindow within(query::TimeWindow window, query::TimeWindow whole) {
 }
 bool all_of_time(query::TimeWindow window, query::TimeWindow whole) {
   return within(window, whole) == whole;
+}
+
+// Why a page has no lifetimes, and which pages have some.
+std::string nobody_touched(const CellQueries& cell, const query::PageLifetimes& answer,
+                           query::TimeWindow looked, const query::Resolution& seen) {
+  if (looked.length() <= 0) return "single events of this time were not kept: nothing is known";
+  const char* const lost = seen.missing > 0 ? ", and events were lost" : "";
+  std::string text = fmt::format("no mapping of the page at {:#x} was seen in {}{}", answer.page,
+                                 window_text(looked), lost);
+  const auto used = cell.used_ranges().ranges;
+  if (used.empty()) return text + "; nothing was mapped in this cell";
+  return fmt::format("{}; what was mapped in this cell lies from {:#x} to {:#x}", text,
+                     used.front().first.value, used.back().last.value);
 }
 
 Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
@@ -334,6 +361,7 @@ Result<Table> page_table(const CellQueries& cell, const ViewRequest& request) {
   }
   table.title =
       fmt::format("lifetimes of the page at {:#x} in {}", answer.page, window_text(request.window));
+  if (answer.lifetimes.empty()) table.notes.push_back(nobody_touched(cell, answer, looked, seen));
   if (answer.truncated) {
     table.notes.push_back(
         all_of_time(answer.searched, whole)
@@ -393,6 +421,28 @@ constexpr std::array kViews = {
 
 std::span<const View> views() { return kViews; }
 
+namespace {
+
+// "not finished, not counted: cells 3, 7": one line for all of which the same is true.
+void note_standings(Table& table, const std::vector<query::CellInfo>& cells) {
+  std::vector<std::pair<std::string, std::vector<std::size_t>>> said;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string& words = cells[i].standing.words;
+    if (words.empty()) continue;
+    auto known =
+        std::find_if(said.begin(), said.end(), [&](const auto& one) { return one.first == words; });
+    if (known == said.end()) known = said.insert(said.end(), {words, {}});
+    known->second.push_back(i + 1);
+  }
+  for (const auto& [words, numbers] : said) {
+    table.notes.push_back(fmt::format("{}: {} {} (each says why)", words,
+                                      numbers.size() == 1 ? "cell" : "cells",
+                                      fmt::join(numbers, ", ")));
+  }
+}
+
+}  // namespace
+
 results::Table cells_table(const query::RunQueries& run) {
   Table table;
   table.columns = {{"cell", {}, true},
@@ -406,7 +456,8 @@ results::Table cells_table(const query::RunQueries& run) {
                    {"lost", "1"},
                    {"injected", "%"}};
   std::size_t number_of = 0;
-  for (const auto& cell : run.cells()) {
+  const std::vector<query::CellInfo> cells = run.cells();
+  for (const auto& cell : cells) {
     table.rows.push_back(
         {Text{fmt::format("{}", ++number_of)}, Text{fmt::format("{}", cell.repetition + 1)},
          Text{fmt::format("{}", cell.repetition)}, Text{cell.label},
@@ -417,6 +468,7 @@ results::Table cells_table(const query::RunQueries& run) {
     if (!cell.notice.empty())
       table.notes.push_back(fmt::format("cell {}: {}", number_of, cell.notice));
   }
+  note_standings(table, cells);
   return table;
 }
 

@@ -20,6 +20,21 @@ struct TimeWindow {
   bool operator==(const TimeWindow&) const = default;
 };
 
+// Whether the numbers of a run's results are of this repetition as well, in the words of `report`.
+struct Standing {
+  enum class Kind : std::uint8_t {
+    kUnknown,     // There are no results to ask: a trace by itself, a repetition that goes on.
+    kCounts,      // As any other.
+    kNoExposure,  // But for its exposure, which is judged of those that lost no event.
+    kDisturbed,   // It counts, and no verdict rests on it.
+    kSetAside,    // Another one counts in its place.
+    kUnfinished,  // It failed, or was interrupted: there are no numbers of it.
+  };
+  Kind kind = Kind::kUnknown;
+  std::string words;  // "disturbed by the host, not counted"; empty: it counts, or nobody knows.
+  std::string why;    // Empty with `words`.
+};
+
 // One cell of the plan in one repetition: what a tab of the application shows.
 struct CellInfo {
   std::string run_id;
@@ -33,9 +48,14 @@ struct CellInfo {
   std::uint64_t events = 0;       // Seen by the pyramid.
   std::uint64_t kept_events = 0;  // Of those, in the trace: what can be looked at one by one.
   Nanos kept_until = 0;           // Events after this are in the pyramid only.
-  std::uint64_t lost = 0;         // Dropped by full rings.
+  std::uint64_t lost = 0;         // Dropped by full rings: those that were counted.
+  bool lost_unknown = false;      // Others as well, and nobody knows how many.
+  bool lossy() const { return lost > 0 || lost_unknown; }
   std::optional<double> injected_percent;  // Of the measured time; nothing: not known, and why.
   std::string injected_because = "it is in the results of the run, which are not at hand";
+  Standing standing;
+  // The least time that its clock tells apart, which may be many ticks. Nothing: not known; a tick at least.
+  std::optional<double> clock_step_ns;
   bool live = false;  // Still growing.
   // Calls on mappings that stay mapped by design: of their events there is a sample only
   // (experiments/guest/persistent_lifetimes.hpp), so that rates and counts of calls are too low.

@@ -32,6 +32,10 @@ std::string access_detail(const AccessEvent& body) {
       word_of(body.result, {"done", "no domain", "no mapping", "no memory there", "reserved"}));
 }
 
+std::string entries_text(std::uint64_t count) {
+  return fmt::format("{} {} released", count, count == 1 ? "entry" : "entries");
+}
+
 // "1.20 M polls (lcore 1)": a total since the run began, or a level.
 std::string sample_detail(const SampleEvent& body) {
   static constexpr std::array kGauges = {"polls",
@@ -138,7 +142,7 @@ std::string detail_text(const Event& event) {
     case EventKind::kDmaUnmap:
       return dma_detail(DmaEvent::of(event));
     case EventKind::kFlush:
-      return fmt::format("{} entries released", FlushEvent::of(event).released);
+      return entries_text(FlushEvent::of(event).released);
     case EventKind::kKick:
       return fmt::format("{} in flight", KickEvent::of(event).in_flight);
     case EventKind::kTranslate:

@@ -22,6 +22,7 @@ class FakeCell : public CellQueries {
   TopologyState state;
   float operations_per_s = 1000, stale = 0, p99_ns = 500;
   std::optional<std::uint32_t> silent_at;  // Column in which nothing was done.
+  Nanos sampled_every = 0;                 // The workload's operations; 0: as often as asked.
 
   CellInfo info() const override { return about; }
   std::uint64_t version() const override { return 1; }
@@ -56,6 +57,7 @@ class FakeCell : public CellQueries {
     EngineColumns answer;
     answer.window = window;
     answer.workload_per_s = flat(columns, operations_per_s);
+    answer.workload_step_ns = sampled_every;
     for (std::uint32_t i = 0; i < columns; ++i) {  // Nothing is known of other times.
       const Nanos from = window.from + window.length() / columns * i;
       if (!about.whole.contains(from)) answer.workload_per_s[i] = {};

@@ -132,7 +132,8 @@ class LatencySums {
     grid_.query.columns = columns_.count();
     grid_.resolution.about = query.window;
     grid_.min_ns = std::numeric_limits<double>::infinity();
-    grid_.clock_step_ns = cell.base.ns_per_tick();
+    grid_.tick_ns = cell.base.ns_per_tick();
+    grid_.clock_step_ns = cell.info.clock_step_ns;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       wanted_[i] =
           query.filter.endpoints.empty() || (i < cell.pyramid.endpoints.size() &&

@@ -50,18 +50,19 @@ void LiveCell::end(const std::string& notice) {
 }
 
 void LiveCell::take(const Batch& batch) {
-  std::uint64_t lost = batch.lost_before;
+  bool unknown = batch.lost_unknown;
   // What happened before we looked is missing.
-  if (!from_the_start_ && !batch.events.empty()) {
-    from_the_start_ = true;
-    ++lost;
-  }
+  if (!from_the_start_ && !batch.events.empty()) from_the_start_ = unknown = true;
+  unknown_losses_ += unknown ? 1 : 0;
+  // A gap is where something is lost, so that one of unknown size has its place as well.
+  const std::uint64_t lost = batch.lost_before + (unknown ? 1 : 0);
   aggregation_.add(batch.lcore, batch.events, lost);
   if (batch.events.empty()) return events_.add(batch.lcore, {}, lost);
   Kept kept{std::make_unique<Event[]>(batch.events.size()), batch.events.size(),
             batch.events.back().at};
   std::copy(batch.events.begin(), batch.events.end(), kept.events.get());
   events_.add(batch.lcore, {kept.events.get(), kept.count}, lost);
+  if (!clock_.has_enough()) clock_.add(batch.events);
   kept_count_ += kept.count;
   kept_.push_back(std::move(kept));
   while (kept_count_ > most_kept_ && kept_.size() > 1) forget_oldest();
@@ -78,8 +79,12 @@ void LiveCell::forget_oldest() {
 void LiveCell::show() {
   data_.pyramid = aggregation_.pyramid().view();
   describe(data_.pyramid, data_.base, data_.info);
+  data_.info.lost -= std::min(data_.info.lost, unknown_losses_);
+  data_.info.lost_unknown = unknown_losses_ > 0;
   data_.info.kept_events = kept_count_;
   data_.info.kept_until = data_.info.whole.to;
+  const auto step = clock_.ticks();
+  if (step) data_.info.clock_step_ns = static_cast<double>(*step) * data_.base.ns_per_tick();
   {
     const std::lock_guard lock(info_mutex_);
     info_ = data_.info;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "experiments/query/cell_answers.hpp"
+#include "experiments/query/recorded_clock.hpp"
 #include "experiments/trace/aggregation.hpp"
 
 namespace violet::query {
@@ -34,6 +35,7 @@ class LiveCell : public CellAnswers {
     std::uint16_t lcore = 0;
     std::span<const Event> events;
     std::uint64_t lost_before = 0;
+    bool lost_unknown = false;  // Others before it as well, and nobody knows how many.
   };
   // Takes the batches and shows all before `until`.
   void advance(std::span<const Batch> batches, Ticks until);
@@ -65,6 +67,8 @@ class LiveCell : public CellAnswers {
   KeptEvents events_;
   std::deque<Kept> kept_;
   std::size_t kept_count_ = 0;
+  std::uint64_t unknown_losses_ = 0;  // Each counts as one event in the summary.
+  RecordedClock clock_;
   CellData data_;
   mutable std::mutex info_mutex_;  // Held for a copy only.
   CellInfo info_;                  // As of the last show().

@@ -175,18 +175,21 @@ void LiveSorter::give_ring(std::size_t ring, Ticks until, bool ends,
     } else {
       if (piece.lost > 0 && end == begin && end != piece.events.end()) {
         // Nothing of the piece is due, but of the loss before it. The event that ends the gap goes with it,
-        // so that it is known how long it lasts; or it is the next cell's, and the gap with it.
+        // so that it is known how long it lasts; or it is the next cell's, and the gap both cells'.
         if (ends || (!borders_.empty() && begin->at >= borders_.front().at)) {
           waiting.missed = true;
+          piece.lost = 0;
         } else {
           ++end;
         }
       }
-      // How many of a ring's missed events were this cell's nobody knows: one at least.
+      // How many of a ring's missed events were this cell's nobody knows.
       bool missed = end == begin && ends && waiting.missed;  // The next one's as well, perhaps.
       if (end != begin) missed = std::exchange(waiting.missed, false) && begin->at > current_start_;
-      const std::uint64_t lost = std::exchange(piece.lost, 0) + (missed ? 1 : 0);
-      if (begin != end || lost > 0) batches.push_back({rings_[ring].lcore, {begin, end}, lost});
+      const std::uint64_t lost = std::exchange(piece.lost, 0);
+      if (begin != end || lost > 0 || missed) {
+        batches.push_back({rings_[ring].lcore, {begin, end}, lost, missed});
+      }
     }
     piece.given += static_cast<std::size_t>(end - begin);
     if (end != piece.events.end()) return;

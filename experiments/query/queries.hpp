@@ -72,6 +72,8 @@ struct Overview {
   Resolution resolution;                 // Of the coarser one.
 };
 
+// Of counters and levels that are sampled now and then. A column between two samples that are much further apart than
+// usual (events lost, nobody looked) is not known.
 struct EngineColumns {
   TimeWindow window;
   struct Lcore {
@@ -88,6 +90,8 @@ struct EngineColumns {
   std::vector<Column> kicks_per_s, flushes_per_s;
   // Operations of the workload, which events alone do not tell; empty: not sampled.
   std::vector<Column> workload_per_s;
+  Nanos workload_step_ns =
+      0;  // The longest time between two of its samples: no value is of a shorter one.
   Resolution resolution;  // Of kicks and flushes; samples carry their own times.
 };
 
@@ -200,7 +204,10 @@ struct LatencyGrid {
   std::array<std::uint64_t, LatencyBins::kCount> histogram{};
   std::uint64_t count = 0;
   double min_ns = 0, max_ns = 0, mean_ns = 0;
-  double clock_step_ns = 0;  // Durations of no more than that say only that they were short.
+  double tick_ns = 0;
+  std::optional<double> clock_step_ns;  // As CellInfo's.
+  // Whether such a duration says only that it was short.
+  bool below_clock(double ns) const { return ns <= clock_step_ns.value_or(tick_ns); }
   // From the histogram; nothing where there are too few operations for it.
   std::optional<double> percentile(double percent) const;
   std::string because;  // Why there is nothing: "this run did not time translations".

@@ -8,8 +8,11 @@
 #include <filesystem>
 #include <utility>
 
+#include "engine/base/counted.hpp"
 #include "engine/base/result.hpp"
 #include "experiments/query/recorded_cell.hpp"
+#include "experiments/query/recorded_clock.hpp"
+#include "experiments/query/repetition_standing.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 
@@ -281,6 +284,7 @@ void RecordedRun::name_cells(const std::string& directory) {
     if (cells_[i].marked && cells_[i].cell < run->cells.size()) {
       name_cell(run->cells[cells_[i].cell].cell, infos_[i]);
       label_injected(run->cells[cells_[i].cell], infos_[i]);
+      infos_[i].standing = standing_of(*run, run->cells[cells_[i].cell], infos_[i].repetition);
     }
   }
   find_unended(*run);
@@ -301,6 +305,7 @@ void RecordedRun::find_unended(const results::RunData& run) {
     if (std::find(run.unfinished.begin(), run.unfinished.end(), one) == run.unfinished.end())
       continue;
     infos_[i].notice = unended_[i] = why;
+    if (how_ == "goes on") infos_[i].standing = {};
   }
 }
 
@@ -334,6 +339,19 @@ CellInfo RecordedRun::with_notice(std::size_t index, std::string notice) {
   return infos_[index];
 }
 
+// A few of its first blocks have enough calls. One that cannot be read is told of when it is looked at.
+std::optional<double> RecordedRun::clock_step_of(std::span<const std::size_t> blocks) const {
+  constexpr std::size_t kMostBlocks = 8;
+  RecordedClock step;
+  for (const std::size_t block : blocks.first(std::min(blocks.size(), kMostBlocks))) {
+    if (step.has_enough()) break;
+    if (const auto held = blocks_->get(block)) step.add(held->events);
+  }
+  const auto ticks = step.ticks();
+  if (!ticks) return std::nullopt;
+  return static_cast<double>(*ticks) * blocks_->trace().info().ns_per_tick;
+}
+
 std::optional<StoredPyramid> RecordedRun::stored_pyramid(const TraceCell& cell,
                                                          std::string* why) const {
   if (pyramid_error_) *why = pyramid_error_->message;
@@ -356,7 +374,7 @@ std::optional<StoredPyramid> RecordedRun::stored_pyramid(const TraceCell& cell,
 Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t index,
                                                                   const OpenProgress& progress) {
   if (index >= cells_.size()) {
-    return fail("{}: has {} cells, and no number {}", path_, cells_.size(), index);
+    return fail("{}: has {}, and no number {}", path_, counted(cells_.size(), "cell"), index);
   }
   const TraceCell& cell = cells_[index];
   VIOLET_TRY(const SoundBlocks sound, check_blocks(*blocks_, cell, progress));
@@ -375,7 +393,9 @@ Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t in
     opened->keep(std::move(aggregation));
     if (!notice.empty()) notice = aggregated_instead(notice, cell);
   }
-  opened->finish(with_notice(index, std::move(notice)));
+  CellInfo info = with_notice(index, std::move(notice));
+  info.clock_step_ns = clock_step_of(sound.blocks);
+  opened->finish(info);
   return std::shared_ptr<const CellQueries>(std::move(opened));
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ class RecordedRun : public RunQueries {
   // Nothing when there is none that can be used; `why` is empty when that is as it should be.
   std::optional<StoredPyramid> stored_pyramid(const TraceCell& cell, std::string* why) const;
   CellInfo with_notice(std::size_t index, std::string notice);
+  std::optional<double> clock_step_of(std::span<const std::size_t> blocks) const;
 
   std::string name_;
   std::string path_;

@@ -138,11 +138,22 @@ class Gauges {
   }
   bool has(std::uint16_t lcore, Gauge gauge) const { return series_.contains({lcore, gauge}); }
 
+  // The longest time in the window between two samples of which columns are made.
+  Nanos longest_step(std::uint16_t lcore, Gauge gauge, const Columns& columns) const {
+    const auto found = series_.find({lcore, gauge});
+    Nanos longest = 0;
+    if (found == series_.end()) return longest;
+    for_neighbours(found->second, columns, [&](std::size_t, TimeWindow between) {
+      if (between.from < window_.to && window_.from < between.to)
+        longest = std::max(longest, between.length());
+    });
+    return longest;
+  }
   // Of all lcores together.
   std::vector<Column> rate(Gauge gauge, const Columns& columns) const {
     RateColumns rate(columns);
     for (const auto& [key, series] : series_) {
-      if (key.second == gauge) add_rate(series, rate);
+      if (key.second == gauge) add_rate(series, columns, rate);
     }
     std::vector<Column> out;
     rate.into(out, false);
@@ -155,16 +166,16 @@ class Gauges {
     std::vector<Column> out;
     if (parts == series_.end() || wholes == series_.end()) return out;
     RatioColumns ratio(columns);
-    const std::size_t size = std::min(parts->second.size(), wholes->second.size());
-    for (std::size_t i = 1; i < size; ++i) {
-      const Sample &before = wholes->second[i - 1], &now = wholes->second[i];
-      if (now.value <= before.value || now.at <= before.at) continue;
+    const Series& whole_series = wholes->second;
+    for_neighbours(whole_series, columns, [&](std::size_t i, TimeWindow between) {
+      const Sample &before = whole_series[i - 1], &now = whole_series[i];
+      if (i >= parts->second.size() || now.value <= before.value) return;
       const auto whole_count = static_cast<double>(now.value - before.value);
       const double part_count = std::clamp(static_cast<double>(parts->second[i].value) -
                                                static_cast<double>(parts->second[i - 1].value),
                                            0.0, whole_count);
-      ratio.add(cell_.base.since(before.at), cell_.base.since(now.at), part_count, whole_count);
-    }
+      ratio.add(between.from, between.to, part_count, whole_count);
+    });
     ratio.into(out);
     mark_gaps(cell_, window_, columns, out);
     return out;
@@ -180,19 +191,56 @@ class Gauges {
     }
     std::vector<Column> out;
     level.into(out);
+    for (const auto& [key, series] : series_) {
+      if (key.second == gauge) hold(series, columns, out);
+    }
     mark_gaps(cell_, window_, columns, out);
     return out;
   }
 
  private:
   static constexpr std::size_t kAround = 64;
+  // Two samples that are further apart than that many of their usual distance say nothing of a column between them.
+  static constexpr double kMostApart = 4;
 
-  void add_rate(const Series& series, RateColumns& rate) const {
+  // The median of the distances.
+  Nanos usual_distance(const Series& series) const {
+    std::vector<Nanos> apart;
     for (std::size_t i = 1; i < series.size(); ++i) {
-      if (series[i].value < series[i - 1].value || series[i].at <= series[i - 1].at) continue;
-      rate.add(cell_.base.since(series[i - 1].at), cell_.base.since(series[i].at),
-               static_cast<double>(series[i].value - series[i - 1].value));
+      if (series[i].at > series[i - 1].at)
+        apart.push_back(cell_.base.since(series[i].at) - cell_.base.since(series[i - 1].at));
     }
+    if (apart.empty()) return 0;
+    const auto middle = apart.begin() + static_cast<std::ptrdiff_t>(apart.size() / 2);
+    std::nth_element(apart.begin(), middle, apart.end());
+    return *middle;
+  }
+  // visit(i, when) for the samples i - 1 and i between which something can be said: what happened there is spread
+  // evenly, which is true of a column that holds both, and a guess where nobody looked for long.
+  template <class Visit>
+  void for_neighbours(const Series& series, const Columns& columns, Visit&& visit) const {
+    const double most =
+        std::max(kMostApart * static_cast<double>(usual_distance(series)), columns.width_ns());
+    for (std::size_t i = 1; i < series.size(); ++i) {
+      const TimeWindow between{cell_.base.since(series[i - 1].at), cell_.base.since(series[i].at)};
+      if (between.length() > 0 && static_cast<double>(between.length()) <= most) visit(i, between);
+    }
+  }
+  void add_rate(const Series& series, const Columns& columns, RateColumns& rate) const {
+    for_neighbours(series, columns, [&](std::size_t i, TimeWindow between) {
+      if (series[i].value < series[i - 1].value) return;
+      rate.add(between.from, between.to,
+               static_cast<double>(series[i].value - series[i - 1].value));
+    });
+  }
+  // A level holds until the next sample.
+  void hold(const Series& series, const Columns& columns, std::vector<Column>& out) const {
+    for_neighbours(series, columns, [&](std::size_t i, TimeWindow between) {
+      const auto value = static_cast<float>(series[i - 1].value);
+      for_columns(columns, between.from, between.to, [&](std::uint32_t column, double) {
+        if (!out[column].known()) out[column] = {0, value, value, value, false, true};
+      });
+    });
   }
 
   const CellData& cell_;
@@ -231,6 +279,7 @@ EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t 
     out.lcores.push_back(std::move(lcore));
     if (!gauges.has(number, Gauge::kOperations)) continue;
     out.workload_per_s = gauges.rate(Gauge::kOperations, columns);
+    out.workload_step_ns = gauges.longest_step(number, Gauge::kOperations, columns);
   }
   out.queue_depth = gauges.level(Gauge::kQueueDepth, columns);
   constexpr std::array<Gauge, 5> kRequests{Gauge::kRequestsAttach, Gauge::kRequestsDetach,

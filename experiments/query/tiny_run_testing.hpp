@@ -52,6 +52,7 @@ class TinyCell : public CellQueries {
     info.kept_until = kLength;
     info.live = live;
     info.lost = lost ? 1 : 0;
+    info.standing = standing;
     return info;
   }
   std::uint64_t version() const override { return version_; }
@@ -235,6 +236,7 @@ class TinyCell : public CellQueries {
   bool measure_marked = true;
   // In which no event was seen: nothing is known of it.
   std::optional<TimeWindow> lost;
+  Standing standing;
 
  private:
   struct Lifetime {

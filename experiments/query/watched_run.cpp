@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/counted.hpp"
+
 namespace violet::query {
 namespace {
 
@@ -62,7 +64,7 @@ class WatchedRun : public RunQueries {
   Result<std::shared_ptr<const CellQueries>> open_cell(std::size_t index,
                                                        const OpenProgress& progress) override {
     if (index >= places_.size()) {
-      return fail("{}: has {} cells, and no number {}", path(), places_.size(), index);
+      return fail("{}: has {}, and no number {}", path(), counted(places_.size(), "cell"), index);
     }
     const Place& place = places_[index];
     if (place.live) return place.live;

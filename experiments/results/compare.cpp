@@ -294,6 +294,12 @@ bool are_partners(const CellRecord& a, const CellRecord& b, const std::vector<st
   });
 }
 
+std::vector<std::string> labels_of(const RunData& run) {
+  std::vector<std::string> labels;
+  for (const CellData& cell : run.cells) labels.push_back(cell.cell.label);
+  return labels;
+}
+
 // The one axis of which some cell has the value.
 Result<std::string> axis_with(const RunData& run, const std::string& value) {
   std::set<std::string> axes;
@@ -304,8 +310,8 @@ Result<std::string> axis_with(const RunData& run, const std::string& value) {
   }
   if (axes.size() == 1) return *axes.begin();
   if (axes.empty()) {
-    return fail(ErrorKind::kUsage, "{}: no cell has {}; `report` shows its cells",
-                run.manifest.run_id, value);
+    return fail(ErrorKind::kUsage, "{}: no cell has {}{}", run.manifest.run_id, value,
+                labels_there(labels_of(run), value));
   }
   return fail(ErrorKind::kUsage, "'{}' is a value of {}: write which, for example {}={}", value,
               fmt::join(axes, " and "), *axes.begin(), value);
@@ -442,7 +448,8 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
   const std::string& id = run.manifest.run_id;
   if (std::none_of(run.cells.begin(), run.cells.end(),
                    [&](const CellData& one) { return is_chosen(one.cell, baseline); })) {
-    return fail(ErrorKind::kUsage, "{}: no cell has {}; `report` shows its cells", id, words);
+    return fail(ErrorKind::kUsage, "{}: no cell has {}{}", id, words,
+                labels_there(labels_of(run), words));
   }
   const auto axes = varying_axes(run);
   Comparison comparison = comparison_with(run, options);
@@ -511,9 +518,8 @@ Result<const CellData*> find_cell(const RunData& run, const std::string& wanted)
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {
-    return fail(ErrorKind::kUsage, "{}: no cell is called '{}'; there are {}, for example '{}'",
-                run.manifest.run_id, wanted, run.cells.size(),
-                run.cells.empty() ? "none" : run.cells.front().cell.label);
+    return fail(ErrorKind::kUsage, "{}: no cell is called '{}'{}", run.manifest.run_id, wanted,
+                labels_there(labels_of(run), wanted));
   }
   return fail(ErrorKind::kUsage,
               "{}: '{}' is part of the name of {} cells: '{}' and '{}'; write more of it",

@@ -270,7 +270,8 @@ TEST(Comparing, ABaselineIsNamedByValuesInAnyOrder) {
   }
   EXPECT_THAT(baseline_choice(run, "strict 0").error().message,
               HasSubstr("'0' is a value of costs.entry_ns and costs.exit_ns: write which"));
-  EXPECT_THAT(baseline_choice(run, "strickt").error().message, HasSubstr("no cell has strickt"));
+  EXPECT_THAT(baseline_choice(run, "strickt").error().message,
+              HasSubstr("no cell has strickt; did you mean 'strict'? There are: "));
 }
 
 TEST(Comparing, ARunIsNotComparedWithItself) {

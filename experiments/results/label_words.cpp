@@ -1,6 +1,11 @@
 #include "experiments/results/label_words.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+
+#include "engine/base/nearest.hpp"
 
 namespace violet::results {
 namespace {
@@ -58,6 +63,46 @@ std::vector<std::size_t> labels_with(std::size_t count,
     best.push_back(i);
   }
   return best;
+}
+
+namespace {
+
+// Words of labels that stand for those of the text: for "strategy=strct" a whole setting, for "strct" its value.
+std::string meant_by(const std::vector<std::string>& labels, const std::string& text) {
+  std::vector<std::string> settings, values;
+  for (const std::string& label : labels) {
+    for (const std::string& setting : words_of(label)) {
+      settings.push_back(setting);
+      values.push_back(setting.substr(setting.find('=') + 1));
+    }
+  }
+  std::vector<std::string> meant;
+  bool other = false;
+  for (const std::string& word : words_of(text)) {
+    const auto& known = word.find('=') == std::string::npos ? values : settings;
+    meant.push_back(nearest(word, known));
+    if (meant.back().empty()) return {};
+    other = other || meant.back() != word;
+  }
+  return other ? fmt::format("{}", fmt::join(meant, " ")) : std::string();
+}
+
+}  // namespace
+
+std::string labels_there(std::vector<std::string> labels, const std::string& text) {
+  constexpr std::size_t kMostNamed = 8;
+  std::vector<std::string> all;  // Repetitions of a cell have one label.
+  for (std::string& label : labels) {
+    if (std::find(all.begin(), all.end(), label) == all.end()) all.push_back(std::move(label));
+  }
+  if (all.empty()) return "; there are none";
+  const std::string meant = meant_by(all, text);
+  const std::size_t more = all.size() - std::min(all.size(), kMostNamed);
+  all.resize(all.size() - more);
+  const std::string list =
+      fmt::format("{}{}", fmt::join(all, "; "), more > 0 ? fmt::format("; and {} more", more) : "");
+  return meant.empty() ? "; there are: " + list
+                       : fmt::format("; did you mean '{}'? There are: {}", meant, list);
 }
 
 }  // namespace violet::results

@@ -18,4 +18,8 @@ std::vector<std::size_t> labels_with(std::size_t count,
                                      const std::function<const std::string&(std::size_t)>& label,
                                      const std::string& text);
 
+// What there is, to be said behind "no cell is called 'strct'": "; did you mean 'strict'? There are: a; b". Of many
+// the first few, and how many more.
+std::string labels_there(std::vector<std::string> labels, const std::string& text);
+
 }  // namespace violet::results

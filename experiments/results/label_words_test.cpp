@@ -7,7 +7,9 @@ namespace violet::results {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 const std::vector<std::string> kLabels = {
     "strategy=strict costs.exit_ns=150", "strategy=strict costs.exit_ns=1500",
@@ -35,6 +37,24 @@ TEST(LabelWords, WhatFitsNothingIsNothing) {
   EXPECT_THAT(found("bounce"), IsEmpty());
   EXPECT_THAT(found("strict bounce"), IsEmpty());
   EXPECT_THAT(found(" ,"), IsEmpty());
+}
+
+TEST(LabelWords, WhatThereIsIsSaidWithWhatWasProbablyMeant) {
+  const std::vector<std::string> labels = {"strategy=strict placement=sidecore",
+                                           "strategy=lazy placement=samecore",
+                                           "strategy=lazy placement=samecore"};
+  EXPECT_EQ(labels_there(labels, "strct"),
+            "; did you mean 'strict'? There are: strategy=strict placement=sidecore; strategy=lazy "
+            "placement=samecore");
+  EXPECT_THAT(labels_there(labels, "strategy=lasy samecore"),
+              StartsWith("; did you mean 'strategy=lazy samecore'? There are: "));
+  EXPECT_THAT(labels_there(labels, "nothing like it"), StartsWith("; there are: strategy=strict "));
+  EXPECT_THAT(labels_there(labels, "strict samecore"), StartsWith("; there are: "))
+      << "both words are known; no cell has both";
+  EXPECT_EQ(labels_there({}, "strict"), "; there are none");
+  std::vector<std::string> many;
+  for (int i = 0; i < 20; ++i) many.push_back("n=" + std::to_string(i));
+  EXPECT_THAT(labels_there(many, "strict"), EndsWith("n=7; and 12 more"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "engine/base/files.hpp"
 #include "engine/base/foreign_json.hpp"
+#include "experiments/results/manifest.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;
@@ -75,7 +76,16 @@ Result<LiveProcess> find_live(const fs::path& run_directory) {
   VIOLET_TRY(const auto text, read_whole_file(path, kMostBytes));
   VIOLET_TRY(const auto run, parse(text, path));
   if (is_running(run)) return run;
-  return fail("{}: the run has ended: its process {} is gone", run_directory.string(), run.pid);
+  // A run that ends takes the file with it. One that was killed on its way out has said how it ended.
+  const auto manifest = read_manifest(run_directory);
+  if (manifest && manifest->outcome != "running") {
+    return fail("{}: the run is over ({}): open it without --live", run_directory.string(),
+                manifest->outcome);
+  }
+  return fail(
+      "{}: the run died: its process {} is gone and did not say that the run was over; what it "
+      "recorded opens without --live, and --resume measures the rest",
+      run_directory.string(), run.pid);
 }
 
 Result<LiveMark> LiveMark::make(const fs::path& run_directory, int fd) {

@@ -21,8 +21,8 @@ struct LiveProcess {
   bool operator==(const LiveProcess&) const = default;
 };
 
-// The run that goes on in the directory. Error when none does; it says whether it has ended or never said
-// that it was live.
+// The run that goes on in the directory. Error when none does; it says whether it died, ended, or never said that it
+// was live.
 Result<LiveProcess> find_live(const std::filesystem::path& run_directory);
 // Whether its process is still the one that wrote live.json.
 bool is_running(const LiveProcess& run);

@@ -13,11 +13,13 @@
 
 #include "engine/base/test_folder_testing.hpp"
 #include "engine/telemetry/segment.hpp"
+#include "experiments/results/manifest.hpp"
 
 namespace violet::results {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class LiveRuns : public ::testing::Test {
  protected:
@@ -89,7 +91,7 @@ class KilledRun {
   pid_t pid_ = 0;
 };
 
-TEST_F(LiveRuns, AKilledRunHasEndedAndWhatWasMappedStaysReadable) {
+TEST_F(LiveRuns, AKilledRunDiedAndWhatWasMappedStaysReadable) {
   KilledRun run(folder_.path());
   const auto found = find_live(folder_.path());
   ASSERT_TRUE(found) << found.error().message;
@@ -97,12 +99,23 @@ TEST_F(LiveRuns, AKilledRunHasEndedAndWhatWasMappedStaysReadable) {
   ASSERT_TRUE(view) << view.error().message;
   EXPECT_EQ(view->info().run_id, "killed");
   run.kill();
-  EXPECT_THAT(error(), HasSubstr("the run has ended: its process"));
+  EXPECT_THAT(error(), HasSubstr("the run died: its process"));
+  EXPECT_THAT(error(), Not(HasSubstr("has ended")));
   std::array<Event, 4> events;
   auto observer = view->observe(0);
   ASSERT_EQ(observer.read(events), 1u);
   EXPECT_EQ(events[0].at, 42u);
   EXPECT_FALSE(SegmentView::attach(found->pid, found->fd));
+}
+
+// As one that was killed after it had said how it ended.
+TEST_F(LiveRuns, AMarkThatOutlivedItsRunSaysHowThatEnded) {
+  KilledRun run(folder_.path());
+  run.kill();
+  Manifest manifest;
+  manifest.outcome = "interrupted";
+  std::ofstream(folder_.path() / "manifest.json") << to_json(manifest);
+  EXPECT_THAT(error(), HasSubstr("the run is over (interrupted)"));
 }
 
 TEST_F(LiveRuns, AZombieRunsNoMore) {

@@ -351,7 +351,10 @@ Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& opt
   std::vector<Table> tables;
   const Cells baselines = baselines_of(run, options.baseline);
   if (baselines.empty() && !options.baseline.empty()) {
-    return fail(ErrorKind::kUsage, "no cell is called '{}'", options.baseline);
+    std::vector<std::string> labels;
+    for (const CellData& cell : run.cells) labels.push_back(cell.cell.label);
+    return fail(ErrorKind::kUsage, "--baseline: no cell is called '{}'{}", options.baseline,
+                labels_there(std::move(labels), options.baseline));
   }
   for (Group& group : groups) {
     if (!options.sort.empty()) {

@@ -18,6 +18,7 @@
 
 #include "engine/telemetry/segment.hpp"
 #include "experiments/query/watched_run.hpp"
+#include "experiments/results/label_words.hpp"
 #include "gui/app/command_line.hpp"
 #include "gui/app/key_sheet.hpp"
 #include "gui/app/live_line.hpp"
@@ -57,6 +58,13 @@ std::optional<std::size_t> cell_called(const RunQueries& run, const QString& nam
     if (QString::fromStdString(cells[i].label).contains(name)) return i;
   }
   return std::nullopt;
+}
+
+QString noSuchCell(const RunQueries& run, const QString& path, const QString& name) {
+  std::vector<std::string> labels;
+  for (const CellInfo& cell : run.cells()) labels.push_back(cell.label);
+  return QObject::tr("%1 has no cell called \"%2\"%3")
+      .arg(path, name, qt(results::labels_there(std::move(labels), name.toStdString())));
 }
 
 }  // namespace
@@ -212,7 +220,7 @@ void MainWindow::opened(Opened answer) {
   if (!answer.run) return emit session_.failed(QString::fromStdString(answer.run.error().message));
   const auto cell = cell_called(**answer.run, answer.cell);
   if (!answer.cell.isEmpty() && !cell) {
-    return emit session_.failed(tr("%1 has no cell called \"%2\"").arg(answer.path, answer.cell));
+    return emit session_.failed(noSuchCell(**answer.run, answer.path, answer.cell));
   }
   damage_ = (*answer.run)->damage();
   const QString unfinished = answer.live ? QString() : unfinishedText(answer.path);

@@ -337,6 +337,20 @@ TEST(MainWindow, StatusSaysWhatTheWindowShows) {
   EXPECT_TRUE(status->text().contains(QStringLiteral("fake-run")));
 }
 
+TEST(MainWindow, StatusSaysThatACellDoesNotCount) {
+  Stage stage;
+  const auto cell = std::make_shared<TinyCell>();
+  cell->standing = {Standing::Kind::kUnfinished, "not finished, not counted", "it was interrupted"};
+  stage.session->setRun(std::make_shared<TinyRun>(std::vector{cell}));
+  const auto* status = stage.window.findChild<StatusLine*>();
+  ASSERT_TRUE(QTest::qWaitFor([&] {
+    return status->text().contains(QStringLiteral("not finished, not counted, run "));
+  })) << status->text().toStdString();
+  const QString caption = stage.window.findChild<ObserveWorkspace*>()->caption();
+  EXPECT_TRUE(caption.contains(QStringLiteral("repetition 1 (not finished, not counted)")))
+      << caption.toStdString();
+}
+
 TEST(MainWindow, StatusCountsNoCallsWhereEventsWereLost) {
   Stage stage;
   const auto cell = std::make_shared<TinyCell>();

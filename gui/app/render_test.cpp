@@ -26,10 +26,10 @@ TEST(Render, ALivePictureOfARunThatIsOverIsRefused) {
     return drawn ? std::string() : drawn.error().message;
   };
   EXPECT_NE(said().find("no run goes on here"), std::string::npos) << said();
-  // Its process died.
+  // A process that was killed after it had said that the run was over.
   std::ofstream(std::filesystem::path(line.run) / "live.json")
       << R"({"schema": "violet.live", "version": 1, "pid": 2000000000, "start_time": 1, "fd": 3})";
-  EXPECT_NE(said().find("the run has ended"), std::string::npos) << said();
+  EXPECT_NE(said().find("the run is over (finished)"), std::string::npos) << said();
   EXPECT_FALSE(std::filesystem::exists(line.out));
 }
 

@@ -132,20 +132,24 @@ void StatusLine::show(const Answer& answer) {
   const double lookups = hits.value_or(0) + misses.value_or(0);
   hits_->setText(lookups > 0 ? tr("IOTLB %1").arg(percentText(hits.value_or(0) / lookups))
                              : QString());
-  drops_->setText(tr("cell lost %L1 events").arg(info.lost));
+  drops_->setText(tr("cell lost %1").arg(lostText(info)));
   drops_->setToolTip(
       tr("Of this cell: events that its rings could not hold, or that this window missed. The "
          "those beside the lag of a live run are of all cells since it is watched."));
-  drops_->setStyleSheet(info.lost > 0 ? QStringLiteral("color: %1").arg(theme().stale.name())
-                                      : QString());
+  drops_->setStyleSheet(info.lossy() ? QStringLiteral("color: %1").arg(theme().stale.name())
+                                     : QString());
   setAccessibleDescription(text());
 }
 
 void StatusLine::showRun() {
   const RunQueries* run = session_->run();
-  run_->setText(run != nullptr ? tr("run %1").arg(QString::fromStdString(run->name()))
-                               : tr("no run"));
-  run_->setToolTip(run != nullptr ? QString::fromStdString(run->path()) : QString());
+  const Standing standing = session_->cell() ? session_->cell()->info().standing : Standing{};
+  const QString name = run != nullptr ? tr("run %1").arg(qt(run->name())) : tr("no run");
+  run_->setText(standing.words.empty() ? name : tr("%1, %2").arg(qt(standing.words), name));
+  const QString path = run != nullptr ? qt(run->path()) : QString();
+  run_->setToolTip(standing.why.empty() ? path : qt(standing.why) + QLatin1Char('\n') + path);
+  run_->setStyleSheet(standing.words.empty() ? QString()
+                                             : QStringLiteral("color: %1").arg(theme().bad.name()));
   const Cores cores = run != nullptr ? cores_of(QString::fromStdString(run->path())) : Cores{};
   cores_->setText(cores.text);
   cores_->setToolTip(cores.tip);

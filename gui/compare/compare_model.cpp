@@ -91,7 +91,8 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   const TimeWindow window{relative.from + lane.origin, relative.to + lane.origin};
   Overview overview = lane.trace->overview(window, count);
   // As sampled: of calls on mappings that stay the trace holds some only.
-  columns.rows[0] = lane.trace->engine(window, count).workload_per_s;
+  EngineColumns engine = lane.trace->engine(window, count);
+  columns.rows[0] = std::move(engine.workload_per_s);
   columns.because[0] = QStringLiteral("the trace has no samples of the workload's operations");
   columns.rows[2] = std::move(overview.stale_pages);
   columns.because[2] = QStringLiteral("buffers stay reachable by design");
@@ -102,6 +103,7 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   LatencyGrid latency = lane.trace->latency(query);
   columns.rows[1] = onColumns(latency.lines[1], window, count);
   const double step = double(window.length()) / std::max(1u, count);
+  columns.samples_apart_ns = double(engine.workload_step_ns);
   columns.step_ns = {step, latency.lines[1].step_ns(),
                      std::max(step, double(overview.resolution.bin.value_or(0)))};
   if (latency.because.empty()) {
@@ -177,8 +179,11 @@ struct CompareModel::OpenCells {
 };
 
 QString Lane::shownName() const {
-  if (repetitions <= 1) return name;
-  return QStringLiteral("%1, rep. %2 of %3").arg(name).arg(repetition + 1).arg(repetitions);
+  QString shown = name;
+  if (repetitions > 1) {
+    shown += QStringLiteral(", rep. %1 of %2").arg(repetition + 1).arg(repetitions);
+  }
+  return standing.isEmpty() ? shown : QStringLiteral("%1, %2").arg(shown, standing);
 }
 
 CompareModel::CompareModel(Session& session, Opener opener, QObject* parent)
@@ -401,6 +406,7 @@ void CompareModel::askFeeds() {
       lane.because.clear();
       const CellInfo info = lane.trace->info();
       lane.repetition = info.repetition;
+      lane.standing = text(info.standing.words);
       lane.repetitions = std::max<std::size_t>(counts[i], info.repetition + 1);
       lane.origin = info.measured.from;
       lane.length = info.measured.length() > 0 ? info.measured.length() : info.whole.length();

@@ -44,7 +44,9 @@ struct Lane {
   // to the median, which is what the table has.
   std::uint32_t repetition = 0;
   std::size_t repetitions = 0;  // 0: it is not open.
-  QString shownName() const;    // "strict, rep. 2 of 3"; of one repetition its name.
+  QString standing;             // "disturbed by the host"; empty: it counts, or nobody knows.
+  // "strict, rep. 2 of 3, disturbed by the host"; of one that counts, and is the only one, its name.
+  QString shownName() const;
   bool operator==(const Lane& other) const { return run == other.run && cell_id == other.cell_id; }
 };
 
@@ -59,6 +61,7 @@ struct LaneColumns {
     // What a value of a row is the mean (or the percentile) of: a column, or more where the trace tells no less
     // apart; 0: there are none.
     std::array<double, kLaneRows> step_ns{};
+    double samples_apart_ns = 0;  // Of the workload's operations, at most; 0: there are none.
   };
   std::vector<Columns> lanes;
 };

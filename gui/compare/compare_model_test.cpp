@@ -7,6 +7,7 @@
 
 #include "experiments/query/fake_run_testing.hpp"
 #include "experiments/query/run_fixture_testing.hpp"
+#include "gui/compare/lane_panel.hpp"
 
 namespace violet::gui {
 using namespace query;
@@ -93,6 +94,37 @@ TEST_F(CompareModelTest, ColumnsStartWhereMeasuringDoes) {
   EXPECT_EQ(model.cursor(), 5000);
   EXPECT_EQ(model.divergences().size(), 2u);
   EXPECT_GT(model.differences().size(), 2u);
+}
+
+TEST_F(CompareModelTest, ALaneOfARepetitionThatDoesNotCountSaysSo) {
+  open(every_place());
+  run_->held[1]->about.standing = {Standing::Kind::kDisturbed, "disturbed by the host", "why"};
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  settle(model);
+  ASSERT_EQ(model.lanes()[0].strategy, "strict");
+  EXPECT_TRUE(model.lanes()[0].shownName().endsWith("rep. 1 of 6, disturbed by the host"))
+      << model.lanes()[0].shownName().toStdString();
+  EXPECT_FALSE(model.lanes()[1].shownName().contains("disturbed"));
+  const LanePanel panel(model, LaneRow::kThroughput);
+  const auto legend = panel.frameOf(QRectF(0, 0, 1600, 200)).text.legend;
+  EXPECT_TRUE(legend.at(0).text.contains("disturbed by the host")) << legend[0].text.toStdString();
+}
+
+// A rate is drawn from samples of a counter: a column between two of them has no value of its own.
+TEST_F(CompareModelTest, NoRateIsSaidToBeOfAShorterTimeThanItsSamples) {
+  open(every_place());
+  run_->held[1]->sampled_every = 20'000'000;
+  CompareModel model(session_, opener());
+  session_.setRun(run_);
+  settle(model);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return session_.cell() != nullptr; }, 20000));
+  settle(model);
+  ASSERT_EQ(model.lanes()[0].strategy, "strict");
+  EXPECT_EQ(model.columns().lanes[0].samples_apart_ns, 20e6);
+  const LanePanel panel(model, LaneRow::kThroughput);
+  EXPECT_TRUE(panel.accessibleName().contains("over 5 ms, samples up to 20 ms apart"))
+      << panel.accessibleName().toStdString();
 }
 
 // The table has the median of all repetitions; what is drawn beside it is one of them, and named.

@@ -5,6 +5,7 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QMap>
 #include <QPushButton>
 #include <QSignalBlocker>
 #include <QSplitter>
@@ -273,6 +274,13 @@ void CompareView::showDivergence() {
   }
   if (lines.isEmpty() && lanes.size() > 1)
     lines << tr("the streams of DMA calls are being compared");
+  QMap<QString, QStringList> standings;
+  for (const Lane& lane : lanes) {
+    if (!lane.standing.isEmpty()) standings[lane.standing] << lane.name;
+  }
+  for (auto one = standings.cbegin(); one != standings.cend(); ++one) {
+    lines << tr("! %1: %2").arg(one.key(), one.value().join(tr(", ")));
+  }
   divergence_->setText(lines.join(QLatin1Char('\n')));
   divergence_->setToolTip(divergence_->text());
   divergence_->setVisible(!lines.isEmpty());

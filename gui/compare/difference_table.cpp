@@ -120,12 +120,11 @@ QString DifferenceTable::exact(const NamedDifference& row, int column) const {
         .arg(injectedText(d.baseline_injected), injectedText(d.contender_injected));
   }
   QString text =
-      QStringLiteral("%1\n%2: p = %3, %4 after Holm for %5 tests\nA12 = %6, %7 and %8 repetitions")
+      QStringLiteral("%1\n%2: p = %3, %4 after Holm for %5\nA12 = %6, of %7 and %8")
           .arg(why, QString::fromLatin1(d.test), numberText(d.p), numberText(d.adjusted_p))
-          .arg(d.tests)
-          .arg(numberText(d.a12))
+          .arg(countedText(d.tests, "test"), numberText(d.a12))
           .arg(d.baseline.samples)
-          .arg(d.contender.samples);
+          .arg(countedText(d.contender.samples, "repetition"));
   if (d.how.noise && d.noise_floor) {
     text += QStringLiteral("\nequal runs differ by up to %1 % (%2)")
                 .arg(numberText(100 * *d.noise_floor), QString::fromStdString(d.how.noise->source));

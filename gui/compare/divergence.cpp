@@ -60,9 +60,8 @@ class CallStream {
 };
 
 QString whyItEnded(const CellInfo& info) {
-  if (info.lost > 0) {
-    return QStringLiteral("%L1 events of it were lost, so that its calls cannot be counted")
-        .arg(info.lost);
+  if (info.lossy()) {
+    return QStringLiteral("it lost %1, so that its calls cannot be counted").arg(lostText(info));
   }
   if (info.kept_until < info.whole.to) {
     return QStringLiteral("its events are kept until %1 only").arg(timeText(info.kept_until));
@@ -89,8 +88,8 @@ QString callText(const DmaCall& call) {
 
 Divergence findDivergence(const CellQueries& first, const CellQueries& second, std::uint64_t most,
                           const std::function<bool()>& cancelled) {
-  if (first.info().lost > 0) return unknown(whyItEnded(first.info()));
-  if (second.info().lost > 0) return unknown(whyItEnded(second.info()));
+  if (first.info().lossy()) return unknown(whyItEnded(first.info()));
+  if (second.info().lossy()) return unknown(whyItEnded(second.info()));
   CallStream a(first), b(second);
   Divergence found;
   for (; found.compared < most; ++found.compared) {
@@ -128,17 +127,15 @@ QString divergenceText(const Divergence& divergence, const QString& first, const
           .arg(divergence.compared + 1)
           .arg(callText(*divergence.first), callText(*divergence.second));
     case Divergence::Kind::kNone:
-      return QStringLiteral("%1 and %2: the same in the first %L3 calls")
-          .arg(first, second)
-          .arg(divergence.compared);
+      return QStringLiteral("%1 and %2: the same in the first %3")
+          .arg(first, second, countedText(divergence.compared, "call"));
     case Divergence::Kind::kEnds:
       break;
   }
   const bool first_ended = !divergence.first;
-  return QStringLiteral("%1 and %2: the same %L3 calls; then %4 ends: %5")
-      .arg(first, second)
-      .arg(divergence.compared)
-      .arg(first_ended ? first : second, divergence.because);
+  return QStringLiteral("%1 and %2: the same %3; then %4 ends: %5")
+      .arg(first, second, countedText(divergence.compared, "call"), first_ended ? first : second,
+           divergence.because);
 }
 
 }  // namespace violet::gui

@@ -87,7 +87,7 @@ TEST(Divergence, LostEventsMakeNumbersMeaningless) {
   b.about.lost = 3;
   const Divergence found = findDivergence(a, b);
   EXPECT_EQ(found.kind, Divergence::Kind::kUnknown);
-  EXPECT_TRUE(divergenceText(found, "a", "b").contains("not available, because 3 events"));
+  EXPECT_TRUE(divergenceText(found, "a", "b").contains("not available, because it lost 3 events"));
 }
 
 TEST(Divergence, MappingsThatStayAreNotCompared) {

@@ -42,7 +42,7 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
 QString LanePanel::title() const {
   switch (row_) {
     case LaneRow::kThroughput:
-      return tr("Operations per second%1").arg(stepsText(" over %1")) +
+      return tr("Operations per second%1%2").arg(stepsText(" over %1"), samplesText()) +
              (logarithmic() ? tr(" (log)") : QString());
     case LaneRow::kLatency: {
       const QString what = model_.latency() == Operation::kMap
@@ -83,6 +83,16 @@ QString LanePanel::stepsText(const char* form) const {
   if (most == 0) return {};
   const QString from = durationText(least), to = durationText(most);
   return tr(form).arg(from == to ? to : tr("%1 to %2").arg(from, to));
+}
+
+// A rate lies between two samples of a counter, which may be further apart than its steps.
+QString LanePanel::samplesText() const {
+  double apart = 0, step = 0;
+  for (const LaneColumns::Columns& lane : model_.columns().lanes) {
+    apart = std::max(apart, lane.samples_apart_ns);
+    step = std::max(step, lane.step_ns[static_cast<std::size_t>(row_)]);
+  }
+  return apart > step ? tr(", samples up to %1 apart").arg(durationText(apart)) : QString();
 }
 
 // Lanes of whose calls there is a sample only.
@@ -186,7 +196,8 @@ FrameText LanePanel::frameText() const {
     text.legend.push_back({tr("noise"), theme().muted, LegendEntry::Mark::kBox});
   }
   if (row_ != LaneRow::kThroughput) return text;
-  text.brief = tr("Operations/s") + (logarithmic() ? tr(" (log)") : QString());
+  text.brief = tr("Operations/s%1%2").arg(stepsText(" over %1"), samplesText()) +
+               (logarithmic() ? tr(" (log)") : QString());
   for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
     const auto mark =
         styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
@@ -196,7 +207,11 @@ FrameText LanePanel::frameText() const {
       return named ? tr(form).arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions)
                    : lane.name;
     };
-    const QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    if (!lane.standing.isEmpty()) {
+      name = tr("%1, %2").arg(name, lane.standing);
+      brief += QStringLiteral(" !");
+    }
     text.legend.push_back({i == 0 ? tr("%1 (baseline)").arg(name) : name, colourOf(i), mark,
                            i == 0 ? tr("%1 (base)").arg(brief) : brief});
   }
@@ -357,7 +372,7 @@ QString LanePanel::describe(const QPointF& at) const {
                           : !column.known()              ? tr("not known here")
                           : row_ == LaneRow::kThroughput ? rateText(column.mean)
                           : row_ == LaneRow::kLatency    ? durationText(column.mean)
-                                                      : tr("%1 pages").arg(countText(column.mean));
+                                                         : countText(column.mean);
     lines << QStringLiteral("%1: %2").arg(model_.lanes()[lane].shownName(), value);
   }
   return lines.join(QLatin1Char('\n'));

@@ -33,6 +33,7 @@ class LanePanel : public TimePanel {
   bool lowest() const { return row_ == LaneRow::kStale; }
   QString title() const;
   QString stepsText(const char* form) const;
+  QString samplesText() const;
   QString sampledText() const;
   // The widest of the contenders' noise; nothing where none is known.
   std::optional<double> widestNoise(LaneRow row) const;

@@ -318,7 +318,7 @@ QString PlaneView::describe(int index) const {
       lines << tr("no stale page at any time");
       break;
     case PlanePoint::Place::kStale:
-      lines << tr("%1 stale pages on average (%2)")
+      lines << tr("stale pages: %1 on average (%2)")
                    .arg(countText(point.stale.value), intervalText(point.stale));
       break;
     case PlanePoint::Place::kAlways:

@@ -9,6 +9,7 @@
 #include <QTest>
 
 #include "experiments/query/run_fixture_testing.hpp"
+#include "experiments/results/live_mark.hpp"
 #include "gui/experiment/experiment_view.hpp"
 #include "gui/experiment/fake_program_testing.hpp"
 #include "gui/experiment/plan_editor.hpp"
@@ -218,6 +219,17 @@ TEST_F(ExperimentViewTest, ARunOfAnotherProcessIsReadUntilItEnds) {
   const auto done = [this] { return view_->matrix().index(0, RunMatrix::kDone).data().toString(); };
   ASSERT_TRUE(
       QTest::qWaitFor([&] { return view_->matrix().rowCount() == 1 && done() == "1 / 2"; }, 20000));
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->settled(); }, 20000));
+  EXPECT_TRUE(shownTexts().contains("did not end, and no process here is at work on it"))
+      << shownTexts().toStdString();
+  EXPECT_TRUE(button("Resume")->isEnabled());
+  {
+    const auto mark = results::LiveMark::make(writer->directory(), 0);
+    ASSERT_TRUE(mark);
+    EXPECT_TRUE(
+        QTest::qWaitFor([this] { return shownTexts().contains("in another process"); }, 20000));
+    EXPECT_FALSE(button("Resume")->isEnabled());
+  }
   measure(1);
   ASSERT_TRUE(writer->close("finished"));
   ASSERT_TRUE(QTest::qWaitFor([&] { return done() == "2 / 2"; }, 20000));

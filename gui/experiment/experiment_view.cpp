@@ -17,12 +17,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "experiments/results/live_mark.hpp"
 #include "gui/experiment/coloured.hpp"
 #include "gui/experiment/experiment_workspace.hpp"
 #include "gui/experiment/matrix_delegate.hpp"
 #include "gui/experiment/plan_editor.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/session.hpp"
+#include "gui/model/text.hpp"
 
 namespace violet::gui {
 namespace {
@@ -326,12 +328,12 @@ QString ExperimentView::planWords() const {
   }
   if (!verdict->valid) {
     const auto count = verdict->problems.size();
-    return coloured(count == 1 ? tr("1 problem") : tr("%1 problems").arg(count), theme().bad);
+    return coloured(countedText(static_cast<std::uint64_t>(count), "problem"), theme().bad);
   }
-  QString words = tr("%L1 cells, %2 repetitions each, about %3")
-                      .arg(verdict->cells.size())
-                      .arg(verdict->repetitions)
-                      .arg(waitText(verdict->estimated_s));
+  const auto each = static_cast<std::uint64_t>(verdict->repetitions);
+  QString words = tr("%1, %2 each, about %3")
+                      .arg(countedText(verdict->cells.size(), "cell"),
+                           countedText(each, "repetition"), waitText(verdict->estimated_s));
   if (!check_.overrides().isEmpty()) {
     words += tr(", with %1").arg(settingArguments(check_.overrides()).join(QLatin1Char(' ')));
   }
@@ -391,11 +393,19 @@ void ExperimentView::showRunOf(const QString& run_directory) {
 void ExperimentView::stopRun() { process_.stop(); }
 
 void ExperimentView::resumeRun() {
-  if (!process_.canResume()) return;
+  if (!canResume()) return;
   run_trouble_.clear();
   process_.resume(running_plan_, process_.directory(), running_overrides_);
   second_.start();
 }
+
+// It never said that it is over: its process died, or is on another machine.
+bool ExperimentView::diedOrFar() const {
+  return !process_.running() && process_.outcome() == QLatin1String("running") &&
+         !results::find_live(process_.directory().toStdString());
+}
+
+bool ExperimentView::canResume() const { return process_.canResume() || diedOrFar(); }
 
 QString ExperimentView::runWords() const {
   const QString run = QFileInfo(process_.directory()).fileName();
@@ -403,7 +413,10 @@ QString ExperimentView::runWords() const {
   if (!run_trouble_.isEmpty()) return run_trouble_;
   if (process_.running()) {
     if (process_.steps() == 0) return tr("starting…");
-    QString words = tr("%1 of %2 repetitions").arg(process_.finishedSteps()).arg(process_.steps());
+    QString words =
+        tr("%1 of %2")
+            .arg(process_.finishedSteps())
+            .arg(countedText(static_cast<std::uint64_t>(process_.steps()), "repetition"));
     const auto left = process_.remaining();
     if (left && process_.state() == RunProcess::State::kRunning) {
       words += tr(", %1 left").arg(waitText(*left));
@@ -426,7 +439,10 @@ QString ExperimentView::runWords() const {
   }
   if (process_.outcome() == QLatin1String("finished")) return tr("finished · %1").arg(run);
   if (process_.outcome() == QLatin1String("running")) {
-    return tr("not finished: it runs in another process, or was killed · %1").arg(run);
+    return diedOrFar() ? tr("did not end, and no process here is at work on it; Resume measures "
+                            "the rest · %1")
+                             .arg(run)
+                       : tr("not finished: it runs in another process · %1").arg(run);
   }
   if (process_.outcome() == QLatin1String("failed")) return tr("failed · %1").arg(run);
   if (!process_.directory().isEmpty()) return tr("reading %1").arg(run);
@@ -441,7 +457,7 @@ void ExperimentView::showRun() {
   start_->setEnabled(!running && valid);
   stop_->setEnabled(running && process_.state() != State::kAborting);
   stop_->setText(process_.state() == State::kRunning || !running ? tr("Stop") : tr("Abort"));
-  resume_->setEnabled(process_.canResume());
+  resume_->setEnabled(canResume());
   const bool results = matrix_->anythingDone() || matrix_->similar() > 0;
   open_->setEnabled(!running && results && !process_.directory().isEmpty());
   bar_->setValue(matrix_->ofThisPlan() || running ? static_cast<int>(process_.share() * 1000) : 0);

@@ -72,6 +72,8 @@ class ExperimentView : public Workspace {
     return adopted() && path_ == adopted_plan_ && !drafts_.contains(path_);
   }
   QStringList overridesOfShown() const;
+  bool diedOrFar() const;
+  bool canResume() const;
   QString runWords() const;
   QString planWords() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/progress.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
@@ -77,14 +78,15 @@ void RunMatrix::fill(Row& row, const CellData& data) {
   for (std::size_t i = 0; i < kMetrics; ++i) {
     const auto samples = results::samples_of(data, kMetricNames[i]);
     if (samples.values.empty()) {
-      row.values[i] = {QStringLiteral("n/a"),
+      const bool for_ever = samples.because == results::kStaysReachable;
+      row.values[i] = {for_ever ? QStringLiteral("always") : QStringLiteral("n/a"),
                        QString::fromStdString("not available, because " + samples.because)};
       continue;
     }
     const auto median = results::median_estimate(samples.values);  // Of finished ones.
-    QString exact = QStringLiteral("%1, median of %2 repetitions")
-                        .arg(QString::number(median.value, 'g', 12))
-                        .arg(median.samples);
+    QString exact =
+        QStringLiteral("%1, median of %2")
+            .arg(QString::number(median.value, 'g', 12), countedText(median.samples, "repetition"));
     if (median.interval) {
       exact += QStringLiteral("\n95 % interval %1 to %2")
                    .arg(quantityText(median.interval->low, samples.unit),
@@ -178,11 +180,9 @@ QString RunMatrix::tip(const Row& row, int column) const {
     return row.cell.label + QLatin1Char('\n') + row.cell.id;
   if (column == kState && row.similar > 0) {
     return QStringLiteral(
-               "not measured with this plan; %1 has %2 repetitions of a cell with the same "
-               "settings, "
-               "made by another plan")
-        .arg(row.similar_in)
-        .arg(row.similar);
+               "not measured with this plan; %1 has %2 of a cell with the same settings, made by "
+               "another plan")
+        .arg(row.similar_in, countedText(static_cast<std::uint64_t>(row.similar), "repetition"));
   }
   if (column == kState) return row.error;
   if (column < kThroughput) return {};

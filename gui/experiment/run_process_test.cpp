@@ -114,15 +114,18 @@ TEST_F(RunProcessTest, AMissingProgramIsSaid) {
 
 TEST(RunMatrix, FillsAsRepetitionsFinish) {
   const TestFolder folder;
-  const std::vector<FixtureCell> cells = {{"strict"}, {"off", "net-rx", "sidecore", 5000, -1}};
+  const std::vector<FixtureCell> cells = {{"strict"},
+                                          {"off", "net-rx", "sidecore", 5000, -1},
+                                          {"direct", "net-rx", "sidecore", 9000, 0, true}};
   auto writer = results::RunWriter::create(fixture_setup(folder.path(), cells));
   ASSERT_TRUE(writer.has_value());
   RunMatrix matrix;
   const QAbstractItemModelTester tester(&matrix,
                                         QAbstractItemModelTester::FailureReportingMode::Fatal);
-  matrix.setPlan(
-      {{"strict.net-rx.sidecore", "strategy=strict"}, {"off.net-rx.sidecore", "strategy=off"}}, 2,
-      "0badcafe");
+  matrix.setPlan({{"strict.net-rx.sidecore", "strategy=strict"},
+                  {"off.net-rx.sidecore", "strategy=off"},
+                  {"direct.net-rx.sidecore", "strategy=direct"}},
+                 2, "0badcafe");
   EXPECT_EQ(matrix.state(0), RunMatrix::CellState::kPlanned);
   EXPECT_FALSE(matrix.anythingDone());
   for (const FixtureCell& cell : cells) {
@@ -140,6 +143,10 @@ TEST(RunMatrix, FillsAsRepetitionsFinish) {
   EXPECT_EQ(text(0, RunMatrix::kDone), "1 / 2");
   EXPECT_EQ(text(0, RunMatrix::kThroughput), "1 k");
   EXPECT_EQ(text(1, RunMatrix::kStalePages), "n/a");
+  EXPECT_EQ(text(2, RunMatrix::kStalePages), "always") << "as the report, the plane and Compare";
+  const auto exact = matrix.index(0, RunMatrix::kThroughput).data(Qt::ToolTipRole).toString();
+  EXPECT_TRUE(exact.contains("median of 1 repetition")) << exact.toStdString();
+  EXPECT_FALSE(exact.contains("1 repetitions")) << exact.toStdString();
   EXPECT_TRUE(matrix.index(1, RunMatrix::kStalePages)
                   .data(Qt::ToolTipRole)
                   .toString()

@@ -155,7 +155,8 @@ void draw_fields(Table& table, const FieldsModel& fields) {
     if (row == 0 || line.origin != origin) table.heading(origin_text(line.origin));
     origin = line.origin;
     if (!table.has_room(table.rows_of(line) + (row + 1 < fields.rowCount() ? 1 : 0))) {
-      table.note(QObject::tr("%1 more fields").arg(fields.rowCount() - row));
+      const int more = fields.rowCount() - row;
+      table.note(more == 1 ? QObject::tr("1 more field") : QObject::tr("%1 more fields").arg(more));
       return;
     }
     table.line(line);

@@ -2,6 +2,7 @@
 
 #include <QBuffer>
 #include <QFileInfo>
+#include <QFontMetricsF>
 #include <QImage>
 #include <QLayout>
 #include <QPageSize>
@@ -26,13 +27,24 @@ QSize full_size(const Picture& picture) {
           picture.size.height() + (picture.caption.isEmpty() ? 0 : kCaptionHeight)};
 }
 
+// A caption ends with what a reader must not miss: it is smaller before it is cut.
+QFont caption_font(const QString& caption, int room, QPainter& painter) {
+  constexpr double kLargest = 8, kSmallest = 6, kStep = 0.5;
+  double points = kLargest;
+  while (points > kSmallest &&
+         QFontMetricsF(number_font(points), painter.device()).horizontalAdvance(caption) > room) {
+    points -= kStep;
+  }
+  return number_font(points);
+}
+
 void paint_all(const Picture& picture, QPainter& painter) {
   const QSize full = full_size(picture);
   painter.fillRect(QRect(QPoint(), full), theme().window);
   picture.paint(painter, QRect(QPoint(), picture.size));
   if (picture.caption.isEmpty()) return;
   const QRect row(8, picture.size.height(), full.width() - 16, kCaptionHeight);
-  painter.setFont(number_font(8));
+  painter.setFont(caption_font(picture.caption, row.width(), painter));
   painter.setPen(theme().muted);
   painter.drawText(row, Qt::AlignLeft | Qt::AlignVCenter,
                    painter.fontMetrics().elidedText(picture.caption, Qt::ElideRight, row.width()));

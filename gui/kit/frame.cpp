@@ -326,8 +326,7 @@ void draw_columns(QPainter& painter, const Frame& frame, TimeWindow window,
     if (column.gap)
       draw_gap(painter, QRectF(left, frame.plot.top(), right - left, frame.plot.height()));
     if (!column.known()) {
-      pen_down = pen_down && style.between == Between::kHeld && !column.gap;
-      if (pen_down) line.lineTo(right, line.currentPosition().y());
+      pen_down = false;
       continue;
     }
     const double mean = frame.y.pixel(double(column.mean));

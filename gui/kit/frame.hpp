@@ -83,11 +83,8 @@ LegendFit fit_legend(double width, const std::vector<LegendEntry>& entries);
 // From right to left in `row`; returns the left end of what was drawn.
 double draw_legend(QPainter& painter, const QRectF& row, const std::vector<LegendEntry>& entries);
 
-// Columns in which nothing was seen: left open, or (levels that are sampled now and then) at the last
-// value until the next one. Lost events are never bridged.
-enum class Between { kOpen, kHeld };
+// Columns of which nothing is known are left open: no line crosses them.
 struct ColumnStyle {
-  Between between = Between::kOpen;
   bool spread = true;  // A pale band from low to high,
   bool line = true;    // and a line through the means.
   double width = 1.4;

@@ -84,8 +84,15 @@ QString countText(double value) {
   return prefixed(value, 1000, kUnits, 5);
 }
 
-QString callsText(std::uint64_t count) {
-  return count == 1 ? QStringLiteral("1 call") : QStringLiteral("%L1 calls").arg(count);
+QString countedText(std::uint64_t count, const char* thing) {
+  const QString text = QStringLiteral("%L1 %2").arg(count).arg(QLatin1String(thing));
+  return count == 1 ? text : text + QLatin1Char('s');
+}
+
+QString lostText(const CellInfo& cell) {
+  if (!cell.lost_unknown) return countedText(cell.lost, "event");
+  if (cell.lost == 0) return QStringLiteral("events, and nobody knows how many");
+  return countedText(cell.lost, "event") + QStringLiteral(", and nobody knows how many more");
 }
 
 QString rateText(double per_second) {
@@ -142,7 +149,10 @@ QString aboutText(const Resolution& resolution, TimeWindow asked) {
 }
 
 QString repetitionText(const CellInfo& cell) {
-  return QStringLiteral("repetition %1").arg(cell.repetition + 1);
+  const QString number = QStringLiteral("repetition %1").arg(cell.repetition + 1);
+  return cell.standing.words.empty()
+             ? number
+             : QStringLiteral("%1 (%2)").arg(number, qt(cell.standing.words));
 }
 
 QString mappingsText(const TopologyState::Domain& domain) {
@@ -152,8 +162,7 @@ QString mappingsText(const TopologyState::Domain& domain) {
                      .arg(domain.mappings.size())
                : QStringLiteral("mappings not known, %L1 seen").arg(domain.mappings.size());
   }
-  return *domain.mapping_count == 1 ? QStringLiteral("1 mapping")
-                                    : QStringLiteral("%L1 mappings").arg(*domain.mapping_count);
+  return countedText(*domain.mapping_count, "mapping");
 }
 
 QString attachmentText(const std::optional<TopologyState::Attachment>& attachment) {

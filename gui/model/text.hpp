@@ -20,8 +20,10 @@ QString rangeText(const IovaRange& range);
 QString durationText(double ns);  // "621 ns", "2.07 µs", "1.25 s"
 QString timeText(Nanos at);       // "00:01.284 031" since the repetition began
 QString countText(double value);  // "1.23 M", "841"
-// "1 call", "12,345 calls".
-QString callsText(std::uint64_t count);
+// "1 call", "12,345 calls": one of a thing has no "s".
+QString countedText(std::uint64_t count, const char* thing);
+// What a cell lost: "0 events", "12 events", "12 events, and nobody knows how many more".
+QString lostText(const CellInfo& cell);
 QString rateText(double per_second);  // "4.10 M/s"
 QString bytesText(double bytes);      // "4 KiB"
 // 0..1 -> "99.2 %"; "< 0.01 %" and "> 99.9 %" are neither nothing nor all.
@@ -38,7 +40,7 @@ QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"
 QString resolutionNote(const Resolution& resolution, TimeWindow asked, double visible_ns);
 // "in this window", or "in the 102 µs around it" where the answer is about more than was asked for.
 QString aboutText(const Resolution& resolution, TimeWindow asked);
-// "repetition 2": people count from one.
+// "repetition 2", "repetition 2 (disturbed by the host, not counted)": people count from one.
 QString repetitionText(const CellInfo& cell);
 // "256 mappings", "1 mapping", "mappings not known, 12 seen".
 QString mappingsText(const TopologyState::Domain& domain);

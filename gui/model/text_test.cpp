@@ -8,9 +8,32 @@
 namespace violet::gui {
 namespace {
 
-TEST(Text, OneCallIsNotCalls) {
-  EXPECT_EQ(callsText(0), QStringLiteral("0 calls"));
-  EXPECT_EQ(callsText(1), QStringLiteral("1 call"));
+TEST(Text, OneOfAThingHasNoPlural) {
+  EXPECT_EQ(countedText(0, "call"), QStringLiteral("0 calls"));
+  EXPECT_EQ(countedText(1, "call"), QStringLiteral("1 call"));
+  EXPECT_EQ(countedText(12345, "event"), QStringLiteral("12,345 events"));
+  CellInfo cell;
+  EXPECT_EQ(lostText(cell), "0 events");
+  cell.lost = 1;
+  EXPECT_EQ(lostText(cell), "1 event");
+}
+
+TEST(Text, ARepetitionThatDoesNotCountSaysSo) {
+  CellInfo cell;
+  cell.repetition = 1;
+  EXPECT_EQ(repetitionText(cell), "repetition 2");
+  cell.standing = {Standing::Kind::kUnfinished, "not finished, not counted", "it hangs"};
+  EXPECT_EQ(repetitionText(cell), "repetition 2 (not finished, not counted)");
+}
+
+// Nobody counted what is lost with a mark, or before a viewer came: it is no 1.
+TEST(Text, ALossOfUnknownSizeHasNoNumber) {
+  CellInfo cell;
+  cell.lost_unknown = true;
+  EXPECT_TRUE(cell.lossy());
+  EXPECT_EQ(lostText(cell), "events, and nobody knows how many");
+  cell.lost = 12;
+  EXPECT_EQ(lostText(cell), "12 events, and nobody knows how many more");
 }
 
 TEST(Text, DurationsHaveThreeDigits) {

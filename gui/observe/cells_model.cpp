@@ -66,7 +66,7 @@ namespace {
 
 QString tip_of(const CellInfo& cell) {
   QStringList lines{QString::fromStdString(cell.label)};
-  lines << QStringLiteral("%1, %2 events").arg(repetitionText(cell)).arg(cell.events);
+  lines << QStringLiteral("%1, %2").arg(repetitionText(cell), countedText(cell.events, "event"));
   lines << (cell.injected_percent
                 ? QStringLiteral("%1 of the measured time was injected")
                       .arg(injectedText(cell.injected_percent))
@@ -76,7 +76,8 @@ QString tip_of(const CellInfo& cell) {
   if (cell.unrecorded) {
     lines << QStringLiteral("seen live and not recorded: gone when this window closes");
   }
-  if (cell.lost > 0) lines << QStringLiteral("%1 events were lost").arg(cell.lost);
+  if (!cell.standing.why.empty()) lines << qt(cell.standing.why);
+  if (cell.lossy()) lines << QStringLiteral("lost %1").arg(lostText(cell));
   if (cell.cut_short) lines << QStringLiteral("the file ends in the middle of a block");
   if (!cell.notice.empty()) lines << QString::fromStdString(cell.notice);
   return lines.join(QLatin1Char('\n'));
@@ -84,7 +85,8 @@ QString tip_of(const CellInfo& cell) {
 
 QString state_of(const CellInfo& cell) {
   if (cell.live) return QStringLiteral(" ●");
-  const bool flawed = cell.cut_short || cell.lost > 0 || !cell.notice.empty();
+  const bool flawed =
+      cell.cut_short || cell.lossy() || !cell.notice.empty() || !cell.standing.words.empty();
   return flawed ? QStringLiteral(" !") : QString();
 }
 

@@ -205,7 +205,7 @@ void ChurnView::paint(QPainter& painter, const QRectF& area) {
 // That a strategy never maps is known of a cell that has ended and was seen whole.
 QString ChurnView::nothing() const {
   const CellInfo info = cell()->info();
-  if (info.lost > 0) return tr("Not known: events were lost, and no mapping was seen so far");
+  if (info.lossy()) return tr("Not known: events were lost, and no mapping was seen so far");
   if (info.live) return tr("No mapping so far in this cell");
   return tr("No mapping in this cell: the strategy never maps");
 }
@@ -333,10 +333,10 @@ QString ChurnView::describe(const QPointF& at) const {
   const auto stale = known_share(grid, grid.stale, found->index);
   if (!live || !stale) {
     return says + tr("\nevents were lost here: what was mapped is not known\nseen: %1")
-                      .arg(callsText(grid.operations[found->index]));
+                      .arg(countedText(grid.operations[found->index], "call"));
   }
-  says += tr("\n%1, of which %2 map a page again")
-              .arg(callsText(grid.operations[found->index]))
+  says += tr("\n%1; of a page that was mapped before: %2")
+              .arg(countedText(grid.operations[found->index], "call"))
               .arg(grid.reuses[found->index]);
   if (*live > 0) says += tr("\nmapped for %1 of the time").arg(percentText(*live));
   if (*stale > 0)

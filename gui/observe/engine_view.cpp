@@ -211,7 +211,7 @@ void EngineView::paintLane(QPainter& painter, const QRectF& area, const Lane& la
     for (std::size_t i = 0; i < lane.series.size(); ++i) {
       const Series& series = lane.series[i];
       draw_columns(painter, frame, windowOf(series), *series.columns, series.colour,
-                   {Between::kHeld, false, true, 1.5, dash_of(twins(lane, i))});
+                   {false, true, 1.5, dash_of(twins(lane, i))});
     }
   });
 }
@@ -307,16 +307,18 @@ QString EngineView::describe(const QPointF& at) const {
         .arg(reason_text(near->reason), addressText(near->address));
   }
   const auto all = lanes();
-  bool lost = false;
+  bool lost = false, some = false;
   for (const Series& series : all[number].series) {
     if (series.columns->empty()) continue;
     const Column& column =
         (*series.columns)[columnAt(windowOf(series), series.columns->size(), time)];
     lost |= column.gap;
+    some |= column.known();
     if (!column.known()) continue;
     says += QStringLiteral("\n%1 %2").arg(series.name,
                                           unit_text(all[number].unit, double(column.mean)));
   }
+  if (!some) return says + tr("\nnot known: the run took no sample around this time");
   if (lost) says += tr("\nevents were lost here; the numbers are of what was seen");
   return says;
 }

@@ -96,12 +96,13 @@ void ExposureView::paint(QPainter& painter, const QRectF& area) {
 // Why the distribution is empty.
 QString ExposureView::noWindow() const {
   if (!answer_.unmaps) return tr("Not available: ") + QString::fromStdString(answer_.because);
-  const QString recorded = countText(double(answer_.unmaps->persistent));
+  const QString recorded = countedText(answer_.unmaps->persistent, "unmap");
   if (answer_.unmaps->persistent > 0) {
     return copies() ? tr("No window: buffers were copied, and their slots stay mapped by design "
-                         "(%1 unmaps recorded)")
+                         "(%1 recorded)")
                           .arg(recorded)
-                    : tr("No window ends: %1 unmaps leave the page mapped by design").arg(recorded);
+                    : tr("No window ends: by design the page stays mapped after each (%1)")
+                          .arg(recorded);
   }
   return tr("No unmap returned %1").arg(aboutText(answer_.unmaps->resolution, window()));
 }
@@ -213,8 +214,7 @@ ExposureView::Verdict ExposureView::zeroVerdict(const ExposureUnmaps& unmaps) co
   if (isLossy(answer_) && unmaps.count == 0)
     return {tr("Events were lost: no unmap was seen whole"), t.muted, true};
   if (isLossy(answer_)) {
-    return {tr("Zero in the %1 unmaps that were seen whole").arg(countText(double(unmaps.count))),
-            t.good, true};
+    return {tr("Zero in %1 seen whole").arg(countedText(unmaps.count, "unmap")), t.good, true};
   }
   if (unmaps.count == 0 && copies() && unmaps.persistent > 0) {
     return {tr("Zero: buffers were copied; the device reaches the pool alone, which stays mapped"),
@@ -242,9 +242,9 @@ ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, d
   if (isLossy(answer_)) first += tr(", where no event was lost");
   std::vector<QString> clauses{first};
   if (answer_.probes && answer_.probes->hits > 0) {
-    clauses.push_back(tr("%1 of %2 probes read memory")
+    clauses.push_back(tr("%1 of %2 read memory")
                           .arg(countText(double(answer_.probes->hits)),
-                               countText(double(answer_.probes->count))));
+                               countedText(answer_.probes->count, "probe")));
   }
   const auto median = answer_.unmaps->percentile(50), high = answer_.unmaps->percentile(99);
   if (median && high) {
@@ -298,7 +298,7 @@ QString ExposureView::describe(const QPointF& at) const {
     says += tr("\nin the %1 around it:").arg(durationText(double(*resolution.bin)));
   }
   if (column.gap) says += tr("\nevents were lost here; of the rest:");
-  return says + tr("\n%1 stale pages on average, %2 to %3")
+  return says + tr("\nstale pages: %1 on average, %2 to %3")
                     .arg(double(column.mean), 0, 'g', 3)
                     .arg(double(column.low), 0, 'g', 6)
                     .arg(double(column.high), 0, 'g', 6);

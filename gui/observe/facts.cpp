@@ -32,6 +32,18 @@ Fact buckets_fact() {
           Fact::Tone::kMuted};
 }
 
+Fact clock_fact(const LatencyGrid& grid) {
+  const QString name = QStringLiteral("Clock step");
+  if (!grid.clock_step_ns) {
+    return {name, QStringLiteral("not known"),
+            QStringLiteral("no less than a tick, %1").arg(durationText(grid.tick_ns)),
+            Fact::Tone::kMuted};
+  }
+  return {name, durationText(*grid.clock_step_ns),
+          QStringLiteral("as the recorded durations show; smaller differences are none"),
+          Fact::Tone::kMuted};
+}
+
 Fact time_fact(const QString& name, Nanos at, Fact::Tone tone) {
   return {name, timeText(at), exact_ns(double(at)), tone};
 }
@@ -199,10 +211,9 @@ Facts latencyFacts(const LatencyGrid& grid, bool sampled) {
                      QStringLiteral("what is counted here is not all that was called"),
                      Fact::Tone::kMuted});
   }
-  if (grid.min_ns <= grid.clock_step_ns) {
-    facts.push_back(
-        {QStringLiteral("Shortest"), QStringLiteral("below a clock step"),
-         QStringLiteral("the clock ticks every %1 ns").arg(grid.clock_step_ns, 0, 'f', 2)});
+  if (grid.below_clock(grid.min_ns)) {
+    facts.push_back({QStringLiteral("Shortest"), QStringLiteral("below a clock step"),
+                     QStringLiteral("how much shorter, the clock does not show")});
   } else {
     facts.push_back(duration_fact(QStringLiteral("Shortest"), grid.min_ns));
   }
@@ -214,7 +225,15 @@ Facts latencyFacts(const LatencyGrid& grid, bool sampled) {
   }
   facts.push_back(duration_fact(QStringLiteral("Longest"), grid.max_ns));
   if (grid.percentile(50)) facts.push_back(buckets_fact());
+  facts.push_back(clock_fact(grid));
   return facts;
+}
+
+QString clockNote(const LatencyGrid& grid) {
+  const auto median = grid.percentile(50);
+  if (!median || !grid.clock_step_ns || *median * LatencyBins::width() > *grid.clock_step_ns)
+    return {};
+  return QStringLiteral(", clock step %1").arg(durationText(*grid.clock_step_ns));
 }
 
 namespace {

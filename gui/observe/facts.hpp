@@ -29,6 +29,9 @@ using Facts = std::vector<Fact>;
 bool isLossy(const LatencyGrid& grid);
 bool isLossy(const ExposureColumns& exposure);
 
+// ", clock step 10 ns": where that is wider than the bucket of the median, so that no digit below it is one.
+QString clockNote(const LatencyGrid& grid);
+
 Facts pageFacts(const PageLifetimes& page);
 // `sampled`: of calls on mappings that stay there is a sample only (CellInfo::calls_sampled).
 Facts latencyFacts(const LatencyGrid& grid, bool sampled = false);

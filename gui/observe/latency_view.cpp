@@ -195,7 +195,7 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
     numbers += QStringLiteral(", %1 %2").arg(lineName(line), durationText(*ns));
     some = true;
   }
-  if (some) numbers += bucketsNote();
+  if (some) numbers += bucketsNote() + clockNote(shown);
   draw_distribution(
       painter, below,
       {tr("Latency of %1 in the %2%3").arg(operationText(operation_), whatIsSelected(), numbers),
@@ -332,12 +332,12 @@ QString LatencyView::describe(const QPointF& at) const {
   if (lost) says += tr("\nevents were lost here; seen were:");
   says += tr("\n%1 to %2: %3")
               .arg(durationText(LatencyBins::low(bin)), durationText(LatencyBins::low(bin + 1)),
-                   callsText(grid.counts[column * LatencyBins::kCount + bin]));
+                   countedText(grid.counts[column * LatencyBins::kCount + bin], "call"));
   const auto above = std::find_if(answer_.above.begin(), answer_.above.end(),
                                   [column](const Above& one) { return one.column == column; });
   if (above != answer_.above.end()) {
     says += tr("\nabove the axis: %1, the longest %2 to %3")
-                .arg(callsText(above->count), durationText(LatencyBins::low(above->bin)),
+                .arg(countedText(above->count, "call"), durationText(LatencyBins::low(above->bin)),
                      durationText(LatencyBins::low(above->bin + 1)));
   }
   for (const PercentileLine& line : grid.lines) {

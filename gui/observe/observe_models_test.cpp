@@ -203,7 +203,7 @@ TEST(Facts, APercentileOfTooFewIsNotKnown) {
   LatencyGrid grid;
   grid.count = grid.histogram[LatencyBins::of(1000)] = 10;
   grid.min_ns = grid.mean_ns = grid.max_ns = 1000;
-  grid.clock_step_ns = 0.39;
+  grid.tick_ns = 0.39;
   const Facts facts = latencyFacts(grid);
   EXPECT_EQ(value_of(facts, "Median"), "1 µs");
   for (const char* name : {"p90", "p99", "p99.9", "p99.99"}) {
@@ -233,11 +233,29 @@ TEST(Facts, PercentilesSayThatTheyComeFromBuckets) {
 TEST(Facts, AClockStepIsTheShortestThatIsKnown) {
   LatencyGrid grid;
   grid.count = grid.histogram[0] = 10;
-  grid.min_ns = grid.clock_step_ns = 0.39;
+  grid.min_ns = grid.tick_ns = 0.39;
   grid.mean_ns = grid.max_ns = 5;
   EXPECT_EQ(value_of(latencyFacts(grid), "Shortest"), "below a clock step");
   grid.min_ns = 1.2;
   EXPECT_EQ(value_of(latencyFacts(grid), "Shortest"), "1.2 ns");
+  EXPECT_EQ(value_of(latencyFacts(grid), "Clock step"), "not known") << "a tick is no step";
+  grid.clock_step_ns = 10.02;
+  EXPECT_EQ(value_of(latencyFacts(grid), "Shortest"), "below a clock step");
+  EXPECT_EQ(value_of(latencyFacts(grid), "Clock step"), "10.0 ns");
+}
+
+TEST(Facts, AClockStepIsNamedWhereItIsWiderThanABucket) {
+  LatencyGrid grid;
+  grid.count = grid.histogram[LatencyBins::of(40)] = 100;
+  grid.min_ns = 30;
+  grid.max_ns = 50;
+  EXPECT_EQ(clockNote(grid), "") << "it is not known";
+  grid.clock_step_ns = 10;
+  EXPECT_EQ(clockNote(grid), ", clock step 10 ns");
+  grid.histogram = {};
+  grid.histogram[LatencyBins::of(4000)] = 100;
+  grid.max_ns = 5000;
+  EXPECT_EQ(clockNote(grid), "");
 }
 
 TEST(Facts, WhatTheSummarySaysNamesItsTime) {
@@ -272,6 +290,22 @@ TEST(FactsModel, LinesChangeInPlace) {
   model.setFacts({{"a", "3"}, {"b", "4"}});
   EXPECT_EQ(resets.count(), 0);
   EXPECT_EQ(text(model, 1, 1), "4");
+}
+
+TEST(CellsModel, ACellThatDoesNotCountIsMarkedAndSaysWhy) {
+  CellsModel model;
+  std::vector<CellInfo> cells(2);
+  cells[0].label = "strategy=strict";
+  cells[1].label = "strategy=lazy";
+  cells[1].standing = {Standing::Kind::kSetAside, "disturbed by the host, not counted",
+                       "repetition 4 counts in its place"};
+  model.setCells(cells);
+  EXPECT_EQ(text(model, 0, CellsModel::kLabel), "strict");
+  EXPECT_EQ(text(model, 1, CellsModel::kLabel), "lazy !");
+  const QString tip = model.index(1, 0).data(Qt::ToolTipRole).toString();
+  EXPECT_TRUE(tip.contains("repetition 1 (disturbed by the host, not counted)"))
+      << tip.toStdString();
+  EXPECT_TRUE(tip.contains("repetition 4 counts in its place")) << tip.toStdString();
 }
 
 TEST(CellsModel, EachAxisThatVariesHasAColumn) {

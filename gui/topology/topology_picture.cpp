@@ -180,9 +180,7 @@ void TopologyPicture::paintEndpoint(QPainter& painter,
   const double used = QFontMetricsF(painter.font()).horizontalAdvance(id) + 8;
   painter.setFont(text_font(8));
   painter.setPen(theme().muted);
-  const QString regions = endpoint.regions.size() == 1
-                              ? tr("1 reserved region")
-                              : tr("%1 reserved regions").arg(endpoint.regions.size());
+  const QString regions = countedText(endpoint.regions.size(), "reserved region");
   drawText(painter, text.adjusted(used, 0, 0, 0), Qt::AlignVCenter | Qt::AlignRight, regions);
 }
 

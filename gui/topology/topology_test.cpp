@@ -130,6 +130,20 @@ TEST_F(TopologyViewTest, WithoutARunItSaysWhatToDo) {
   EXPECT_TRUE(shownTexts().contains("No run is open")) << shownTexts().toStdString();
 }
 
+TEST_F(TopologyViewTest, ARunWhoseFirstCellIsNotThereYetIsNotCalledNone) {
+  auto run = std::make_shared<FakeRun>();
+  run->says.state = RunProgress::State::kRunning;
+  run->says.step = {1, 4};
+  session_.setRun(run);
+  view_.show();
+  EXPECT_TRUE(shownTexts().contains("Waiting for the first cell")) << shownTexts().toStdString();
+  EXPECT_FALSE(shownTexts().contains("No run is open"));
+  run->says.step = {3, 4};
+  run->says.lag_s = 24;
+  session_.pull();
+  EXPECT_TRUE(shownTexts().contains("The run is at cell 3 of 4")) << shownTexts().toStdString();
+}
+
 TEST_F(TopologyViewTest, SearchingNarrowsTheTable) {
   open(stateWith(3, 1, 200));
   EXPECT_EQ(table()->model()->rowCount(), 3 + 3 + 1 + 200);

@@ -20,6 +20,7 @@
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
+#include "gui/model/waiting_text.hpp"
 #include "gui/topology/topology_workspace.hpp"
 
 namespace violet::gui {
@@ -81,6 +82,10 @@ TopologyView::TopologyView(Session& session, QWidget* parent)
   connect(&session_, &Session::cursorChanged, this, &TopologyView::askTopology);
   connect(&session_, &Session::windowChanged, this, &TopologyView::askTopology);
   connect(&session_, &Session::grew, this, &TopologyView::askTopology);
+  connect(&session_, &Session::runChanged, this, &TopologyView::showState);
+  connect(&session_, &Session::pulled, this, [this] {
+    if (!session_.cell() && isVisible()) showState();
+  });
   connect(&session_, &Session::openingChanged, this, &TopologyView::showState);
   connect(picture_, &TopologyPicture::picked, search_, &QLineEdit::setText);
   connect(viot_picture_, &ViotPicture::picked, search_, &QLineEdit::setText);
@@ -284,6 +289,11 @@ void TopologyView::showState() {
     const bool any = !state.endpoints.empty() || !state.domains.empty();
     if (session_.opening() && !has_run) {
       state_page_->showLoading(tr("The run is being opened"), *session_.opening());
+    } else if (!has_run && session_.run() != nullptr) {
+      const auto because = session_.run()->no_cells_because();
+      state_page_->showEmpty(
+          because.empty() ? tr("Waiting for the first cell") : tr("There are no events to look at"),
+          because.empty() ? waitingText(session_.run()->progress()) : qt(because) + tr("."));
     } else if (!has_run) {
       state_page_->showEmpty(tr("No run is open"),
                              tr("Open a run to see its endpoints, domains and mappings, or a VIOT "
@@ -301,9 +311,10 @@ void TopologyView::showState() {
     pages_->setCurrentIndex(has_run && any ? 1 : 0);
   }
   const int all = filter_->sourceModel()->rowCount(), shown = filter_->rowCount();
+  const QString rows = countedText(static_cast<std::uint64_t>(all), "row");
   count_->setText(pages_->currentIndex() == 0 ? QString()
-                  : shown == all              ? tr("%L1 rows").arg(all)
-                                              : tr("%L1 of %L2 rows").arg(shown).arg(all));
+                  : shown == all              ? rows
+                                              : tr("%L1 of %2").arg(shown).arg(rows));
   count_->parentWidget()->layout()->activate();  // The texts have other widths now.
   fitSplit();
 }

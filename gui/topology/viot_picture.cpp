@@ -96,11 +96,11 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   painter.setPen(theme().text);
   painter.drawText(
       QRectF(kViotMargin, 12, 900, 18), Qt::AlignVCenter,
-      tr("VIOT of %1 (%2), revision %3, %4 bytes, %5 nodes")
+      tr("VIOT of %1 (%2), revision %3, %4 bytes, %5")
           .arg(QString::fromStdString(table_.oem_id), QString::fromStdString(table_.oem_table_id))
           .arg(table_.revision)
           .arg(table_.length)
-          .arg(table_.nodes.size()));
+          .arg(countedText(table_.nodes.size(), "node")));
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
   painter.drawText(QRectF(kViotMargin, 34, 300, 18), Qt::AlignVCenter,
@@ -121,7 +121,7 @@ void ViotPicture::paintContent(QPainter& painter, const Layout& layout) const {
   if (layout.left_out == 0) return;
   painter.setPen(theme().muted);
   painter.drawText(QRectF(kViotMargin, layout.height - 28, 600, 18), Qt::AlignVCenter,
-                   tr("%L1 more nodes are in the table below").arg(layout.left_out));
+                   tr("%1 more in the table below").arg(countedText(layout.left_out, "node")));
 }
 
 void ViotPicture::paintArrow(QPainter& painter, const QRectF& from, const QRectF& to,
@@ -190,7 +190,7 @@ void ViotPicture::paintIommu(QPainter& painter, const Box& one) const {
   std::size_t behind = 0;
   for (const ViotNode& other : table_.nodes) behind += iommuOf(other) == one.node ? 1 : 0;
   const QString below =
-      behind == 1 ? tr("1 node behind it") : tr("%L1 nodes behind it").arg(behind);
+      tr("%1 behind it").arg(countedText(static_cast<std::uint64_t>(behind), "node"));
   if (const auto* pci = std::get_if<ViotPciIommu>(&node.what)) {
     return paintBox(painter, one,
                     tr("virtio-iommu, PCI function %1").arg(segmentBdf(pci->segment, pci->bdf)),
