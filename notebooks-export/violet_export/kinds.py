@@ -66,6 +66,11 @@ INJECTED = {
 }
 
 
+def sentence(words: str) -> str:
+    """With a capital at its begin."""
+    return words[:1].upper() + words[1:]
+
+
 def unit_of(run: Run, metric: str) -> str:
     """As the run has it."""
     return next((unit for cell in run.cells if (unit := cell.samples(metric).unit)), "")
@@ -182,7 +187,7 @@ def bars(run: Run, options: Options) -> Drawing:
         drawing.points.append(
             point_of(run, cell, known, group=names.words_of(cell, groups), series=names.series_words(cell, axis))
         )
-    drawing.caption = f"{METRIC_WORDS.get(metric, metric).capitalize()}"
+    drawing.caption = f"{sentence(METRIC_WORDS.get(metric, metric))}"
     if words:
         name = " ".join(word.partition("=")[2] or word for word in words)
         drawing.reference = 1.0
@@ -314,7 +319,7 @@ def ablation(run: Run, options: Options) -> Drawing:
     if len(drawing.points) < 2:
         raise NotCarried(f"no cell differs from '{base.label}' in exactly one setting")
     drawing.caption = (
-        f"{METRIC_WORDS.get(metric, metric).capitalize()} when one setting of the first row is changed, "
+        f"{sentence(METRIC_WORDS.get(metric, metric))} when one setting of the first row is changed, "
         "relative to it (log axis)."
     )
     return finish(run, drawing)

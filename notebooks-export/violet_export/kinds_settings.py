@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from violet_export import cells as names
 from violet_export.drawing import Drawing, Point, point_of
-from violet_export.kinds import METRIC_WORDS, NotCarried, Options, axis_words, finish, measured_metric
+from violet_export.kinds import METRIC_WORDS, NotCarried, Options, axis_words, finish, measured_metric, sentence
 from violet_export.run import Cell, Repetition, Run
 
 
@@ -38,7 +38,7 @@ def sweep(run: Run, options: Options) -> Drawing:
             )
     order = drawing.series()
     drawing.points.sort(key=lambda one: (order.index(one.series), one.x or 0.0))
-    drawing.caption = f"{METRIC_WORDS.get(metric, metric).capitalize()} over {axis}."
+    drawing.caption = f"{sentence(METRIC_WORDS.get(metric, metric))} over {axis}."
     return finish(run, drawing)
 
 
@@ -71,7 +71,7 @@ def heatmap(run: Run, options: Options) -> Drawing:
     if len(drawing.panels()) > 6 or len(drawing.groups()) * len(drawing.series()) > 400:
         raise NotCarried("more fields than a page holds; choose cells with --where")
     drawing.caption = (
-        f"{METRIC_WORDS.get(metric, metric).capitalize()} over {pair[0]} and {pair[1]}; below each median stand the "
+        f"{sentence(METRIC_WORDS.get(metric, metric))} over {pair[0]} and {pair[1]}; below each median stand the "
         "ends of what spreads it."
     )
     return finish(run, drawing)
@@ -94,7 +94,7 @@ def repetitions(run: Run, options: Options) -> Drawing:
         for one in cell.repetitions:
             drawing.points.append(_repetition_point(run, cell, one, metric, names.words_of(cell, axes) or cell.label))
     drawing.caption = (
-        f"{METRIC_WORDS.get(metric, metric).capitalize()} of every repetition, when it was measured. Hollow marks: "
+        f"{sentence(METRIC_WORDS.get(metric, metric))} of every repetition, when it was measured. Hollow marks: "
         "disturbed by other programs or a hypervisor; crossed: repeated, and not counted."
     )
     drawing.notes = ["Each mark is one repetition: it has no interval."]
