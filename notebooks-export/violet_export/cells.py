@@ -105,7 +105,7 @@ def ratio_of(run: Run, baseline: Cell, contender: Cell, metric: str) -> Known:
     for one in (above, below):
         if not one.values:
             return Absent(one.because)
-    if baseline is contender:
+    if baseline is contender and min(below.values) > 0:
         below, above = _of_itself(below), _of_itself(above)
     paired = run.interleaved and below.repetitions == above.repetitions and len(below.values) >= FEWEST_PAIRS
     return ratio_estimate(below.values, above.values, paired or baseline is contender)
