@@ -117,7 +117,10 @@ def points_to_csv(points: list[Point]) -> str:
 
 def points_from_csv(text: str, name: str) -> list[Point]:
     """`name` stands for the file in messages."""
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise ExportError(f"{name}: damaged: {error}") from error
     if not rows or tuple(rows[0]) != COLUMNS:
         raise ExportError(f"{name}: the columns are not those of stored points ({', '.join(COLUMNS)})")
     return [_point_from(dict(zip(COLUMNS, row)), f"{name}, line {line}") for line, row in enumerate(rows[1:], 2)]
@@ -147,6 +150,8 @@ def point_of(run: Run, cell: Cell, known: Known, **where: object) -> Point:
         "injected_percent": cell.injected_percent(),
         **where,
     }
+    if isinstance(known, Estimate) and not all(map(math.isfinite, (known.value, known.low, known.high))):
+        known = Absent("it is beyond all numbers")
     if isinstance(known, Absent):
         state = ALWAYS if known.because == STAYS_REACHABLE else NOT_AVAILABLE
         return Point(state=state, because=known.because, **fixed)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 CONFIDENCE = 0.95
 FEWEST_PAIRS = 6
 EXACT_SAMPLES = 30
+_LARGEST_LOGARITHM = 600.0
 
 
 class Spread(enum.Enum):
@@ -108,11 +109,14 @@ def ratio_estimate(baseline: Sequence[float], contender: Sequence[float], paired
         each = shifts = [b - a for b in above for a in below]
         inside = _independent_ranks(len(below), len(above), tail)
     shifts.sort()
+    if max(abs(one) for one in shifts) > _LARGEST_LOGARITHM:
+        return Absent("the ratio is beyond all numbers")
     value, count = math.exp(median(shifts)), min(len(below), len(above))
     if 0 < inside <= len(shifts):
         ends = math.exp(shifts[inside - 1]), math.exp(shifts[-inside])
         return Estimate(value, *ends, Spread.INTERVAL, count)
-    return Estimate(value, math.exp(min(each)), math.exp(max(each)), Spread.RANGE if count > 1 else Spread.NONE, count)
+    spread = Spread.RANGE if count > 1 else Spread.NONE
+    return Estimate(value, math.exp(min(each)), math.exp(max(each)), spread, count)
 
 
 def _independent_ranks(first: int, second: int, tail: float) -> int:

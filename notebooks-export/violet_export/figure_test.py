@@ -70,6 +70,7 @@ class Figures(unittest.TestCase):
     def test_disturbed_and_injected_are_said(self) -> None:
         drawing = self.drawn("bars")
         self.assertIn("in 2 of 48 repetitions (2 of 8 cells)", render.caption_of(drawing))
+        self.assertIn("The host was not the same throughout: medians of 2 of 8 cells", render.caption_of(drawing))
         self.assertIn(
             "\u2021 injected costs: 15 % of the time",
             "".join(text.get_text() for text in render.figure_of(drawing, 3.3).findobj(lambda one: hasattr(one, "get_text"))),
@@ -132,6 +133,11 @@ class Figures(unittest.TestCase):
             self.verb("bars", run, "--out", "x.jpg")
         with self.assertRaises(SystemExit):
             self.verb("bars", run)
+
+    def test_a_sheet_has_every_kind_that_a_run_carries(self) -> None:
+        code, said = self.verb("--sheet", str(self.folder / "run"), "--grey", "--out", str(self.folder / "sheet.png"))
+        self.assertEqual(code, 0, said)
+        self.assertTrue((self.folder / "sheet.png").read_bytes().startswith(b"\x89PNG"))
 
     def test_two_runs_stand_side_by_side(self) -> None:
         drawing = drawing_for("bars", [self.run_of_all, self.run_of_all], Options())

@@ -36,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", metavar="PATH", help="a file, whose ending chooses the format (none: pdf, svg, png); with --all a " "folder"
     )
+    parser.add_argument("--sheet", action="store_true", help="one PNG with every kind, each of the first RUN that carries it")
+    parser.add_argument("--grey", action="store_true", help="the sheet as a printer without colours shows it")
     parser.add_argument("--format", default="", help=f"instead of the ending: some of {','.join(FORMATS)}")
     parser.add_argument("--width", choices=("column", "page"), default="", help="3.3 or 7 inches; default: as the figure needs")
     parser.add_argument("--metric", default="", help="instead of operations_per_s")
@@ -155,6 +157,15 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
     return status
 
 
+def _sheet(runs: list[Run], out: pathlib.Path, grey: bool) -> int:
+    from violet_export.figure_files import write_whole  # noqa: PLC0415
+    from violet_export.sheet import sheet  # noqa: PLC0415
+
+    write_whole(out, sheet(runs, grey))
+    print(out)
+    return OK
+
+
 def figure_verb(arguments: list[str]) -> int:
     """The whole verb; its exit code."""
     parser = _parser()
@@ -164,11 +175,13 @@ def figure_verb(arguments: list[str]) -> int:
         return _list(words[1:], _options(flags))
     if flags.verify is None and not flags.out:
         parser.error("--out is missing: where shall the figure go?")
-    if flags.verify is None and len(words) < (1 if flags.all else 2):
+    if flags.verify is None and len(words) < (1 if flags.all or flags.sheet else 2):
         parser.error("a run is missing, after the kind" if words else "a kind and a run are missing; see: ./violet figure list")
     command_line.need(command_line.FIGURES, "figures")
     if flags.verify is not None:
         return _verify(pathlib.Path(flags.verify), words, flags)
+    if flags.sheet:
+        return _sheet(command_line.runs_called(words), pathlib.Path(flags.out), flags.grey)
     if not flags.all:
         return _draw(words[0], words[1:], flags)
     runs = [_chosen(run, _options(flags)) for run in command_line.runs_called(words)]

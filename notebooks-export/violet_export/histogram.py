@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import math
 import struct
@@ -64,7 +63,7 @@ def decode(encoded: str) -> list[Bucket]:
             raise ExportError("no histogram in the V2 encoding")
         raw = _inflate(outer[8 : 8 + length])
         cookie, payload, _, digits, lowest, _, _ = struct.unpack_from(">iiiiqqd", raw)
-    except (binascii.Error, struct.error, zlib.error) as error:
+    except (ValueError, struct.error, zlib.error) as error:
         raise ExportError(f"a histogram is damaged: {error}") from error
     if cookie & _COOKIE_BASE_MASK != _COOKIE & _COOKIE_BASE_MASK or not 0 <= digits <= 5 or not 0 < lowest < 1 << 40:
         raise ExportError("a histogram is damaged: its head is none")

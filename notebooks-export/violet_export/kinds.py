@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable
 
 from violet_export import cells as names
+from violet_export import regimes
 from violet_export.drawing import Drawing, point_of, run_facts, spread_words
 from violet_export.estimates import Estimate
 from violet_export.run import Cell, Run
@@ -142,6 +143,18 @@ def disturbed_note(run: Run, drawing: Drawing) -> str:
     )
 
 
+def regimes_note(run: Run, drawing: Drawing) -> str:
+    """Of the cells that are drawn whose repetitions met different states of the host."""
+    drawn = {point.cell for point in drawing.points}
+    mixed = [cell for cell in regimes.mixed_cells(run) if cell.label in drawn]
+    if not mixed:
+        return ""
+    return (
+        f"The host was not the same throughout: medians of {len(mixed)} of {len(drawn)} cells are over repetitions with cores "
+        "at different distances or speeds."
+    )
+
+
 def finish(run: Run, drawing: Drawing) -> Drawing:
     """Adds to a drawing what every caption has to say."""
     if len(drawing.series()) > MOST_SERIES:
@@ -154,6 +167,7 @@ def finish(run: Run, drawing: Drawing) -> Drawing:
         injected_note(run),
         *state_notes(drawing),
         disturbed_note(run, drawing),
+        regimes_note(run, drawing),
     ]
     if withheld:
         notes.append(f"{withheld} disturbed repetitions were repeated and are not counted.")
@@ -335,7 +349,7 @@ def breakdown(run: Run, _: Options) -> Drawing:
         known = {kind: one.value for kind, one in shares.items() if isinstance(one, Estimate) and one.value > 0}
         lcores = cell.estimate("cpus_used")
         total = lcores.value if isinstance(lcores, Estimate) else 1.0
-        if not isinstance(rate, Estimate) or rate.value <= 0:
+        if not isinstance(rate, Estimate) or rate.value < 1e-9:
             continue
         each = 1e9 / rate.value
         group = names.words_of(cell, axes) or cell.label

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import unittest
 
-from violet_export import cells, database, run_testing
+from violet_export import cells, database, regimes, run_testing
 from violet_export.drawing import Point, points_from_csv, points_to_csv
 from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate
 from violet_export.histogram import decode, percentile, total
@@ -64,6 +64,7 @@ class Estimates(unittest.TestCase):
 
     def test_a_ratio_of_zero_is_none(self) -> None:
         self.assertIsInstance(ratio_estimate([0.0, 1.0], [1.0, 1.0], paired=False), Absent)
+        self.assertIsInstance(ratio_estimate([5e-324] * 4, [1e30] * 4, paired=False), Absent)
 
 
 class Histograms(unittest.TestCase):
@@ -198,6 +199,10 @@ class Runs(unittest.TestCase):
     def test_names_are_printable_and_end(self) -> None:
         self.assertEqual(printable("a\x1b[31m\u202eb\n"), "a?[31m?b?")
         self.assertEqual(len(printable("x" * 10_000)), 403)
+
+    def test_cells_over_several_states_of_the_host(self) -> None:
+        mixed = regimes.mixed_cells(read_run(self.place))
+        self.assertEqual([cell.axis("strategy") for cell in mixed], ["lazy-percpu", "lazy-percpu"])
 
     def test_a_baseline_has_all_else_in_common(self) -> None:
         run = read_run(self.place)

@@ -96,7 +96,7 @@ def metadata_of(drawing: Drawing, extension: str) -> dict[str, object]:
     return {}
 
 
-def rendered(drawing: Drawing, extension: str, width: float) -> bytes:
+def rendered(drawing: Drawing, extension: str, width: float, dpi: int = 300) -> bytes:
     """The bytes of a file of this format."""
     if extension not in FORMATS:
         raise ExportError(f"figures are {', '.join(FORMATS)}, not '{extension}'")
@@ -104,7 +104,7 @@ def rendered(drawing: Drawing, extension: str, width: float) -> bytes:
     if extension == "pgf":
         return _pgf(drawing, figure_of(drawing, width, font="serif"))  # LaTeX's own.
     figure = figure_of(drawing, width)
-    figure.savefig(out, format=extension, metadata=metadata_of(drawing, extension))
+    figure.savefig(out, format=extension, dpi=dpi, metadata=metadata_of(drawing, extension))
     return out.getvalue()
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import pathlib
 import sqlite3
@@ -22,6 +21,7 @@ Setting = bool | int | float | str
 DISTURBED_PERCENT = 5.0
 STAYS_REACHABLE = "what was mapped stays reachable for ever"
 _MOST_CELLS = 100_000
+_LARGEST_NUMBER = 1e30  # Beyond what anything here can measure; not a number is not below it.
 # Names that metrics had in older runs, and have now.
 FORMER_NAMES = {
     "flushes": "flush_queue_flushes",
@@ -236,7 +236,7 @@ def setting_text(value: Setting) -> str:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    return float(value) if isinstance(value, (int, float)) and abs(value) <= _LARGEST_NUMBER else None
 
 
 def _whole(value: object) -> int:

@@ -71,6 +71,8 @@ def _metrics(strategy: str, exit_ns: int, number: int) -> dict[str, float | str]
         "mean_stale_pages_least": 0.0 if not lazy else 39.0,
         "peak_stale_pages": 0.0 if not lazy else 80.0,
         "mean_mapped_pages": 256.0,
+        "ping_pong_before": 600.0 if lazy and number == 5 else 110.0,
+        "ping_pong_after": 600.0 if lazy and number == 5 else 112.0,
         "frequency_before": "the kernel shows no frequency of these CPUs",
     }
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -105,6 +106,11 @@ def steps(drawing: Drawing, figure: Figure, width: float) -> None:
     legend(figure, handles_of(series), series, drawing.points, width)
 
 
+def _say_always(axes: Axes) -> None:
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.9}
+    axes.text(0.98, 0.08, "stale: always", transform=axes.transAxes, ha="right", fontsize=6, style="italic", bbox=box, zorder=6)
+
+
 def time(drawing: Drawing, figure: Figure, width: float) -> None:
     """Levels over time with bands; gaps where nothing is known."""
     panels, series = drawing.panels(), drawing.series()
@@ -119,7 +125,7 @@ def time(drawing: Drawing, figure: Figure, width: float) -> None:
             axes.fill_between(x, low, high, step="post", color=style.colour(index), alpha=0.3, linewidth=0)
             axes.step(x, y, where="post", color=style.colour(index), linestyle=style.line(index), linewidth=0.8)
         if any(one.state == ALWAYS for one in drawing.points if one.panel == panel):
-            axes.text(0.98, 0.06, "stale: always", transform=axes.transAxes, ha="right", fontsize=6, style="italic")
+            _say_always(axes)
         axes.set_yscale("symlog", linthresh=1.0)
         axes.set_ylim(bottom=-0.15)
         axes.set_title(style.plain(panel, 40))

@@ -57,7 +57,11 @@ class PlaceAxis:
             places, labels, left = [self.low - self.step, *places], ["0", *labels], self.low - self.step * 1.5
             axes.axvline(self.low - self.step * 0.45, color="black", linewidth=0.5, linestyle=(0, (1, 2)))
         if self.always:
-            places, labels, right = [*places, self.at_always], [*labels[:-1], "", "always"], self.at_always + self.step * 0.6
+            places, labels, right = (
+                [*places, self.at_always],
+                [*labels[:-1], labels[-1] if self.high - self.low < 3 else "", "always"],
+                self.at_always + self.step * 0.6,
+            )
             axes.axvline(self.high + self.step * 0.45, color="black", linewidth=0.5, linestyle=(0, (1, 2)))
         axes.set_xticks(places)
         axes.set_xticklabels(labels)
@@ -82,7 +86,7 @@ def _front(points: list[Point]) -> list[Point]:
 
 
 def plane(drawing: Drawing, figure: Figure, width: float) -> None:
-    """Marks by strategy (colour) and by what else varies (form); the front filled and joined."""
+    """Marks by strategy (colour and form), with a number for what else varies; the front filled and joined."""
     panels, series, groups = drawing.panels(), drawing.series(), drawing.groups()
     grid = grid_of(figure, panels, width)
     for panel, axes in zip(panels, grid):
@@ -105,15 +109,10 @@ def plane(drawing: Drawing, figure: Figure, width: float) -> None:
         axes.set_title(style.plain(panel))
         axes.set_xlabel(drawing.x_label if len(panels) == 1 else "stale pages (log)")
     grid[0].set_ylabel("relative throughput")
-    handles: list[object] = [
-        Line2D([], [], linestyle="none", marker="s", color=style.colour(i), markeredgecolor="black", markeredgewidth=0.4)
-        for i in range(len(series))
-    ]
-    labels = list(series)
+    handles, labels = handles_of(series, lines=False), list(series)
     if len(groups) > 1:
         handles += [
-            Line2D([], [], linestyle="none", marker=style.marker(i), markerfacecolor="white", markeredgecolor="black")
-            for i in range(len(groups))
+            Line2D([], [], linestyle="none", marker=f"${number}$", color="black") for number in range(1, len(groups) + 1)
         ]
         labels += groups
     legend(figure, handles, labels, drawing.points, width)
@@ -124,11 +123,10 @@ def _plane_mark(axes: Axes, places: PlaceAxis, point: Point, series: list[str], 
         return
     index = series.index(point.series)
     x = places.at(point.x) if point.x is not None else places.at_always
-    form = style.marker(groups.index(point.group) if len(groups) > 1 else index)
     axes.plot(
         [x],
         [point.y],
-        marker=form,
+        marker=style.marker(index),
         linestyle="none",
         markersize=5,
         markeredgewidth=0.9,
@@ -138,8 +136,11 @@ def _plane_mark(axes: Axes, places: PlaceAxis, point: Point, series: list[str], 
     )
     error_bar(axes, x, point)
     _x_bar(axes, places, point.y, (point.x_low, point.x_high), is_interval(point))
-    if marks_of(point):
-        axes.annotate(marks_of(point), (x, point.y), xytext=(3, 2), textcoords="offset points", fontsize=6)
+    place = groups.index(point.group)
+    words = (str(place + 1) if len(groups) > 1 else "") + marks_of(point)
+    # Neighbours in turn at the right and the left, so that numbers of equal points stand apart.
+    away, side = ((4, 1), "left") if place % 2 == 0 else ((-4, 1), "right")
+    axes.annotate(words, (x, point.y), xytext=away, textcoords="offset points", fontsize=6, ha=side)
 
 
 def whiskers(drawing: Drawing, figure: Figure, width: float) -> None:

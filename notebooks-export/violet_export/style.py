@@ -5,6 +5,7 @@ of the working folder changes nothing. violet.mplstyle has the same settings for
 """
 from __future__ import annotations
 
+import itertools
 import pathlib
 from collections.abc import Sequence
 
@@ -72,8 +73,9 @@ def legend_columns(labels: Sequence[str], width: float) -> int:
     """As many as fit so many inches; matplotlib fills them one after another."""
     each = [0.05 * len(label) + 0.55 for label in labels]
     for columns in range(len(each), 1, -1):
-        rows = -(-len(each) // columns)
-        if sum(max(each[at : at + rows]) for at in range(0, len(each), rows)) <= width:
+        rows, longer = divmod(len(each), columns)
+        ends = [0, *itertools.accumulate([rows + 1] * longer + [rows] * (columns - longer))]
+        if sum(max(each[begin:end]) for begin, end in itertools.pairwise(ends)) <= width:
             return columns
     return 1
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 
 from violet_export import cells as names
+from violet_export import regimes
 from violet_export.estimates import Absent, Estimate, Spread
 from violet_export.hostile_files import JsonObject, printable
 from violet_export.kinds import METRIC_WORDS, PER_OPERATION
@@ -218,6 +219,9 @@ def not_concluded(run: Run, rows: list[list[object]], why_none: str) -> list[str
             f"Anything finer than what other programs did meanwhile: {disturbed} of {sum(len(c.slots) for c in run.cells)} "
             "repetitions were disturbed."
         )
+    mixed = regimes.mixed_cells(run)
+    if mixed:
+        found.append(f"One number for {len(mixed)} of {len(run.cells)} cells: they met cores at different distances or speeds.")
     few = [cell for cell in run.cells if _has_no_interval(cell)]
     if few:
         found.append(
