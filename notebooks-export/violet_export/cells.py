@@ -84,8 +84,7 @@ def key_without(cell: Cell, axes: list[str], left_out: set[str]) -> tuple[str, .
 
 
 def baseline_of(run: Run, cell: Cell, words: list[str]) -> Cell | None:
-    """The cell of `words` that has everything else in common with `cell`; costs of exits do not tell a baseline apart
-    that has none."""
+    """The cell of `words` that has every setting in common with `cell` that they do not name."""
     if not words:
         return None
     ones = [one for one in run.cells if matches(one, words)]
@@ -93,10 +92,10 @@ def baseline_of(run: Run, cell: Cell, words: list[str]) -> Cell | None:
     if not left_out:
         left_out = {name for name in run.varying() if any(one.axis(name) in words for one in ones)}
     axes = run.varying()
+    # A strategy's own settings go with it: strategy.lazy-percpu.entries.
+    left_out |= {name for name in axes if any(name.startswith(f"{one}.") for one in left_out)}
     same = [one for one in ones if key_without(one, axes, left_out) == key_without(cell, axes, left_out)]
-    if same:
-        return same[0]
-    return ones[0] if len(ones) == 1 else None
+    return same[0] if same else None
 
 
 def ratio_of(run: Run, baseline: Cell, contender: Cell, metric: str) -> Known:

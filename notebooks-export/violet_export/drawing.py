@@ -17,6 +17,7 @@ from violet_export.run import STAYS_REACHABLE, Cell, Run
 MEASURED, NOT_AVAILABLE, ALWAYS = "measured", "not available", "always reachable"
 SCHEMA = "violet.figure"
 VERSION = 1
+MOST_POINTS = 50_000
 FORMATS = ("pdf", "svg", "png", "pgf")
 _NUMBERS = ("x", "x_low", "x_high", "y", "y_low", "y_high", "injected_percent")
 _COUNTS = ("repetitions", "disturbed")
@@ -121,6 +122,8 @@ def points_from_csv(text: str, name: str) -> list[Point]:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise ExportError(f"{name}: damaged: {error}") from error
+    if len(rows) > MOST_POINTS:
+        raise ExportError(f"{name}: over {MOST_POINTS} points are more than a figure holds; choose cells with --where")
     if not rows or tuple(rows[0]) != COLUMNS:
         raise ExportError(f"{name}: the columns are not those of stored points ({', '.join(COLUMNS)})")
     return [_point_from(dict(zip(COLUMNS, row)), f"{name}, line {line}") for line, row in enumerate(rows[1:], 2)]

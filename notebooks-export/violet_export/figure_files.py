@@ -20,7 +20,7 @@ from violet_export.kind_list import kind_called
 from violet_export.run import Run
 
 _BY_GROUP, _BY_SERIES = ("dots", "stack", "rows"), ("lines", "moments", "table")
-_MOST_POINTS_BYTES = 256 << 20
+_MOST_FILE_BYTES = 64 << 20
 
 
 def drawing_for(kind: str, runs: Sequence[Run], options: Options) -> Drawing:
@@ -113,7 +113,7 @@ def verify_figure(path: pathlib.Path, runs: Sequence[Run]) -> Checked:
     if stored.get("version") != VERSION or not isinstance(sums, dict) or not isinstance(words, dict):
         raise ExportError(f"{path}: version {printable(stored.get('version'), 20)}, this program reads {VERSION}")
     found = Checked(stem, [], [], [])
-    text = read_bounded(path.with_suffix(".csv"), _MOST_POINTS_BYTES)
+    text = read_bounded(path.with_suffix(".csv"), _MOST_FILE_BYTES)
     drawing = drawing_of(words, points_from_csv(text.decode("utf-8", "replace"), str(path.with_suffix(".csv"))))
     same_tools = stored.get("drawn_with") == render.drawn_with()
     for name, digest in sums.items():
@@ -134,7 +134,7 @@ def _verify_file(
     path: pathlib.Path, drawing: Drawing, extension: str, digest: str, stored: tuple[JsonObject, bytes, bool], found: Checked
 ) -> None:
     words, points, same_tools = stored
-    data = read_bounded(path.with_suffix(f".{extension}"), _MOST_POINTS_BYTES)
+    data = read_bounded(path.with_suffix(f".{extension}"), _MOST_FILE_BYTES)
     if render.digest(data) != digest:
         found.wrong.append(f"{extension}: is not the file that was written")
     elif extension == "csv":

@@ -76,6 +76,13 @@ class Figures(unittest.TestCase):
             "".join(text.get_text() for text in render.figure_of(drawing, 3.3).findobj(lambda one: hasattr(one, "get_text"))),
         )
 
+    def test_a_cell_without_a_baseline_is_not_dropped(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = [cell for cell in run.cells if cell.label != "strategy=off costs.exit_ns=1500"]
+        points = drawing_for("bars", [run], Options()).points
+        self.assertEqual(len(points), 7)
+        self.assertEqual({one.because for one in points if one.y is None}, {"no baseline has all else in common with it"})
+
     def test_front_of_the_plane(self) -> None:
         points = self.drawn("plane").points
         self.assertEqual({one.state for one in points if one.series == "off"}, {ALWAYS})

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from violet_export import cells as names
 from violet_export import regimes
 from violet_export.drawing import Drawing, point_of, run_facts, spread_words
-from violet_export.estimates import Estimate
+from violet_export.estimates import Absent, Estimate, Known
 from violet_export.run import Cell, Run
 
 
@@ -195,9 +195,10 @@ def bars(run: Run, options: Options) -> Drawing:
     drawing = Drawing("bars", [], y_label=axis_words(run, metric), series_label=axis)
     for cell in run.cells:
         base = names.baseline_of(run, cell, words)
-        known = names.ratio_of(run, base, cell, metric) if base else cell.estimate(metric)
         if words and base is None:
-            continue
+            known: Known = Absent("no baseline has all else in common with it")
+        else:
+            known = names.ratio_of(run, base, cell, metric) if base else cell.estimate(metric)
         drawing.points.append(
             point_of(run, cell, known, group=names.words_of(cell, groups), series=names.series_words(cell, axis))
         )
@@ -206,7 +207,7 @@ def bars(run: Run, options: Options) -> Drawing:
         name = " ".join(word.partition("=")[2] or word for word in words)
         drawing.reference = 1.0
         drawing.y_label += f"\nrelative to {name}"
-        drawing.caption += f" relative to {name} of the same group, Hodges and Lehmann's ratio over repetitions"
+        drawing.caption += f" relative to {name}, all else equal, Hodges and Lehmann's ratio over repetitions"
     drawing.caption += "."
     drawing.width = "page" if len(drawing.points) > 12 else "column"
     return finish(run, drawing)
@@ -258,11 +259,12 @@ def plane(run: Run, options: Options) -> Drawing:
         reference=1.0,
     )
     axes = [name for name in run.varying() if name not in ("workload", "strategy")]
-    references = []
+    references, left_out = [], []
     for workload in dict.fromkeys(cell.axis("workload") for cell in run.cells):
         cells = [cell for cell in run.cells if cell.axis("workload") == workload]
         base = _reference(run, cells)
         if base is None:
+            left_out.append(names.setting_words("workload", workload))
             continue
         references.append(names.words_of(base, ["strategy", *axes]) or base.label)
         for cell in cells:
@@ -281,6 +283,8 @@ def plane(run: Run, options: Options) -> Drawing:
         "protects is both faster and leaves fewer stale pages."
     )
     drawing.notes = ["Left of the axis break: zero stale pages; right of it: all memory stays reachable, always."]
+    if left_out:
+        drawing.notes.append(f"Left out, because no cell has a throughput: {', '.join(left_out)}.")
     return finish(run, drawing)
 
 

@@ -74,6 +74,11 @@ def exposure_time(run: Run, _: Options) -> Drawing:
                 )
     if not drawing.points:
         raise NotCarried(reasons[0] if reasons else "no repetition recorded its events")
+    absent = len(run.cells) - len({point.cell for point in drawing.points})
+    if absent:
+        drawing.notes = [
+            f"{absent} of {len(run.cells)} cells are left out: {reasons[0] if reasons else 'they recorded no events'}."
+        ]
     if len(drawing.panels()) > _MOST_TIMELINES:
         raise NotCarried(f"{len(drawing.panels())} panels are more than a page holds; choose cells with --where")
     drawing.caption = (

@@ -36,6 +36,9 @@ def sweep(run: Run, options: Options) -> Drawing:
                     run, cell, cell.estimate(metric), series=names.words_of(cell, others) or "all", x=float(cell.axis(axis))
                 )
             )
+    absent = sum(axis not in cell.axes for cell in run.cells)
+    if absent:
+        drawing.notes = [f"{absent} of {len(run.cells)} cells have no {axis} and are left out."]
     order = drawing.series()
     drawing.points.sort(key=lambda one: (order.index(one.series), one.x or 0.0))
     drawing.caption = f"{sentence(METRIC_WORDS.get(metric, metric))} over {axis}."

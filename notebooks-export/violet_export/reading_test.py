@@ -209,6 +209,10 @@ class Runs(unittest.TestCase):
         self.assertEqual(cells.baseline_words(run, ""), ["strategy=off"])
         base = cells.baseline_of(run, run.cells[5], ["strategy=off"])
         self.assertEqual((base.axis("strategy"), base.axis("costs.exit_ns")), ("off", "1500"))  # type: ignore[union-attr]
+        run.cells[1].axes["strategy.lazy-percpu.entries"] = 64
+        run.cells[5].axes["strategy.lazy-percpu.entries"] = 256
+        base = cells.baseline_of(run, run.cells[5], ["strategy=off"])
+        self.assertEqual(base, run.cells[6])
 
 
 class Points(unittest.TestCase):
@@ -221,6 +225,8 @@ class Points(unittest.TestCase):
 
     def test_damage_is_refused(self) -> None:
         text = points_to_csv([Point(y=1.0)])
+        with self.assertRaisesRegex(ExportError, "more than a figure holds"):
+            points_from_csv(points_to_csv([Point()] * 50_001), "points.csv")
         for bad in ("", "a,b\n", text.replace("1.0", "nan"), text.replace("1.0", "x"), text + ",\n"):
             with self.assertRaises(ExportError):
                 points_from_csv(bad, "points.csv")
