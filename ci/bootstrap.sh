@@ -240,7 +240,8 @@ setup() {
     '') ;;
     --all) groups=(core gui test extra) ;;
     --guest) groups=(core guest) ;;
-    *) die 2 "setup takes --all, --guest or nothing, not '$1'" ;;
+    --figures) groups=(core figures) ;;
+    *) die 2 "setup takes --all, --guest, --figures or nothing, not '$1'" ;;
   esac
   require_writable
   lock_builds

@@ -207,7 +207,9 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
     };
     out->add_flag_callback(name, choose, help);
   }
-  out->footer("One of --csv, --json and --hdr has to be given.");
+  out->footer(
+      "One of --csv, --json and --hdr has to be given. A notebook with its figures:\n./violet export "
+      "RUN --notebook --out DIR");
   out->callback([&] {
     if (flags.export_.what.empty()) throw CLI::RequiredError("One of --csv, --json and --hdr");
     action = [&] { return export_verb(places, flags.export_); };

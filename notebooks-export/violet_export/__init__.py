@@ -1,0 +1,1 @@
+"""Figures, notebooks and numbers from the result files of a run."""

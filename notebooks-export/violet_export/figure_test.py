@@ -1,0 +1,156 @@
+"""Figures: every kind from one run, the same bytes each time, and nothing drawn that is not so."""
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import pathlib
+import re
+import tempfile
+import unittest
+
+from violet_export import kind_list, render, run_testing, style
+from violet_export.drawing import ALWAYS, NOT_AVAILABLE, Drawing
+from violet_export.figure_files import drawing_for, verify_figure, write_figure
+from violet_export.figure_verb import figure_verb
+from violet_export.hostile_files import ExportError
+from violet_export.kinds import NotCarried, Options
+from violet_export.run import Run, read_run
+
+
+class Figures(unittest.TestCase):
+    folder: pathlib.Path
+    run_of_all: Run
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        holder = tempfile.TemporaryDirectory(prefix="violet-test-")
+        cls.addClassCleanup(holder.cleanup)
+        cls.folder = pathlib.Path(holder.name)
+        run_testing.write_run(cls.folder / "run")
+        cls.run_of_all = read_run(cls.folder / "run")
+
+    def drawn(self, kind: str) -> Drawing:
+        return drawing_for(kind, [self.run_of_all], Options())
+
+    def verb(self, *arguments: str) -> tuple[int, str]:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = figure_verb(list(arguments))
+        return code, said.getvalue()
+
+    def test_every_kind_is_drawn_or_refused_with_a_reason(self) -> None:
+        carried = set()
+        for kind in kind_list.KINDS:
+            try:
+                drawing = self.drawn(kind.name)
+            except NotCarried as reason:
+                self.assertGreater(len(str(reason)), 20)
+                continue
+            carried.add(kind.name)
+            self.assertTrue(render.rendered(drawing, "png", style.COLUMN_INCHES).startswith(b"\x89PNG"))
+            caption = render.caption_of(drawing)
+            self.assertIn("Run run, plan figures, revision 0123456789ab", caption)
+            self.assertIn("Modelled, not measured: exit_ns", caption, kind.name)
+        self.assertEqual({kind.name for kind in kind_list.KINDS} - carried, {"exposure-time"})
+
+    def test_bars_tell_zero_from_what_is_missing(self) -> None:
+        stale = self.drawn("exposure").points
+        strict = [one for one in stale if one.cell.startswith("strategy=strict") and one.series == "stale, peak"]
+        off = [one for one in stale if one.cell.startswith("strategy=off") and one.series == "stale, peak"]
+        self.assertEqual([(one.y, one.state) for one in strict], [(0.0, "measured")] * 2)
+        self.assertEqual([(one.y, one.state) for one in off], [(None, ALWAYS)] * 2)
+        self.assertIn('"always" is no zero', render.caption_of(self.drawn("exposure")))
+
+    def test_percentiles_without_enough_calls_are_not_available(self) -> None:
+        points = self.drawn("whiskers").points
+        self.assertEqual({one.state for one in points if one.group == "p99"}, {"measured"})
+        self.assertEqual({one.state for one in points if one.group == "p99.99"}, {NOT_AVAILABLE})
+
+    def test_disturbed_and_injected_are_said(self) -> None:
+        drawing = self.drawn("bars")
+        self.assertIn("in 2 of 48 repetitions (2 of 8 cells)", render.caption_of(drawing))
+        self.assertIn("The host was not the same throughout: medians of 2 of 8 cells", render.caption_of(drawing))
+        self.assertIn(
+            "\u2021 injected costs: 15 % of the time",
+            "".join(text.get_text() for text in render.figure_of(drawing, 3.3).findobj(lambda one: hasattr(one, "get_text"))),
+        )
+
+    def test_a_cell_without_a_baseline_is_not_dropped(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = [cell for cell in run.cells if cell.label != "strategy=off costs.exit_ns=1500"]
+        points = drawing_for("bars", [run], Options()).points
+        self.assertEqual(len(points), 7)
+        self.assertEqual({one.because for one in points if one.y is None}, {"no baseline has all else in common with it"})
+
+    def test_front_of_the_plane(self) -> None:
+        points = self.drawn("plane").points
+        self.assertEqual({one.state for one in points if one.series == "off"}, {ALWAYS})
+        self.assertTrue(all(one.x is not None for one in points if one.series == "strict"))
+
+    def test_the_same_bytes_twice_and_fonts_that_are_accepted(self) -> None:
+        drawing = self.drawn("bars")
+        for one in ("pdf", "svg", "png"):
+            data = render.rendered(drawing, one, style.COLUMN_INCHES)
+            self.assertEqual(data, render.rendered(drawing, one, style.COLUMN_INCHES), one)
+            self.assertNotIn(b"CreationDate", data)
+        pdf = render.rendered(drawing, "pdf", style.COLUMN_INCHES)
+        self.assertNotIn(b"/Type3", pdf)
+        self.assertIn(b"/FontFile2", pdf)
+        self.assertIn(b"revision 0123456789abcdef", pdf)
+        svg = render.rendered(drawing, "svg", style.COLUMN_INCHES).decode("utf-8")
+        self.assertNotIn("<script", svg)
+        width = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", pdf)
+        self.assertAlmostEqual(float(width.group(1)), 3.3 * 72, delta=0.1)  # type: ignore[union-attr]
+
+    def test_verify_holds_and_sees_every_change(self) -> None:
+        place = self.folder / "stored"
+        place.mkdir()
+        files = write_figure(self.drawn("bars"), place / "bars", ["pdf", "png"], 3.3, Options())
+        self.assertEqual(sorted(one.suffix for one in files), [".csv", ".json", ".pdf", ".png", ".txt"])
+        found = verify_figure(place / "bars.json", [self.run_of_all])
+        self.assertEqual(
+            (found.wrong, sorted(found.compared)), ([], ["caption", "pdf", "png", "points", "points from the run"])
+        )
+        for ending in ("csv", "txt", "png"):
+            path = place / f"bars.{ending}"
+            before = path.read_bytes()
+            path.write_bytes(before.replace(b"5", b"6", 1))
+            self.assertTrue(verify_figure(place / "bars.json", []).wrong, ending)
+            path.write_bytes(before)
+        words = json.loads((place / "bars.json").read_text(encoding="utf-8"))
+        words["sha256"]["../../etc/passwd"] = "0"
+        (place / "bars.json").write_text(json.dumps(words), encoding="utf-8")
+        with self.assertRaisesRegex(ExportError, "no file of this figure"):
+            verify_figure(place / "bars.json", [])
+
+    def test_the_verb(self) -> None:
+        run = str(self.folder / "run")
+        out = self.folder / "by verb"
+        code, said = self.verb("bars", run, "--out", str(out / "a.svg"), "--width", "page")
+        self.assertEqual(code, 0, said)
+        self.assertEqual(sorted(one.name for one in out.iterdir()), ["a.csv", "a.json", "a.svg", "a.txt"])
+        self.assertEqual(self.verb("--verify", str(out), run)[0], 0)
+        self.assertEqual(self.verb("exposure-time", run, "--out", str(out / "b.svg"))[0], 1)
+        code, said = self.verb("list", run)
+        self.assertIn("not of run: the run has no readable level of detail", said)
+        with self.assertRaisesRegex(ExportError, "no kind of figure is called 'bar'"):
+            self.verb("bar", run, "--out", "x.pdf")
+        with self.assertRaisesRegex(ExportError, "not 'jpg'"):
+            self.verb("bars", run, "--out", "x.jpg")
+        with self.assertRaises(SystemExit):
+            self.verb("bars", run)
+
+    def test_a_sheet_has_every_kind_that_a_run_carries(self) -> None:
+        code, said = self.verb("--sheet", str(self.folder / "run"), "--grey", "--out", str(self.folder / "sheet.png"))
+        self.assertEqual(code, 0, said)
+        self.assertTrue((self.folder / "sheet.png").read_bytes().startswith(b"\x89PNG"))
+
+    def test_two_runs_stand_side_by_side(self) -> None:
+        drawing = drawing_for("bars", [self.run_of_all, self.run_of_all], Options())
+        self.assertEqual(drawing.panels(), ["run 1", "run 2"])
+        self.assertEqual(len(drawing.runs), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

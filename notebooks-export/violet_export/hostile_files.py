@@ -1,0 +1,45 @@
+"""Files of a run folder from elsewhere, read within bounds: no links, no devices, nothing longer than it may be."""
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import stat
+
+JsonObject = dict[str, object]
+
+
+class ExportError(Exception):
+    """What went wrong, in one sentence that names the file and says what to do."""
+
+
+def read_bounded(path: pathlib.Path, most: int) -> bytes:
+    """All of a regular file that is no link."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ExportError(f"{path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ExportError(f"{path}: is no regular file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ExportError(f"{path}: longer than {most >> 20} MiB, which no such file of a run is")
+    return data
+
+
+def read_json(path: pathlib.Path, most: int = 16 << 20) -> JsonObject:
+    """The object in a JSON file."""
+    try:
+        value = json.loads(read_bounded(path, most).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ExportError(f"{path}: damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise ExportError(f"{path}: damaged: no object")
+    return value
+
+
+def printable(text: object, most: int = 400) -> str:
+    """Text from a run without control characters and directions of writing, and not without end."""
+    shown = "".join(one if one.isprintable() else "?" for one in str(text)[: most + 1])
+    return shown if len(shown) <= most else shown[:most] + "..."

@@ -1,0 +1,82 @@
+"""The notebook runs from top to bottom on its own folder, twice with the same result, and says what the run says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import unittest
+
+from violet_export import notebook, run_testing, tidy
+from violet_export.run import read_run
+
+# Stands in for the program: what `compare` prints, in the form that it prints it in.
+COMPARE = """#!{python}
+import json
+import sys
+
+assert sys.argv[1] == "compare" and "--baseline" in sys.argv, sys.argv
+row = {{"cell": "strategy=strict", "against": "strategy=off", "metric": "operations_per_s", "verdict": "worse (regression)",
+       "ratio": {{"value": 0.5, "interval": [0.4, 0.6]}}, "adjusted p": {{"value": 0.01}}, "why": "large effect"}}
+print(json.dumps({{"contrasts": [{{"table": {{"rows": [row, {{**row, "verdict": "inconclusive", "why": "few"}}]}}}}]}}))
+sys.exit(3)
+"""
+
+
+class Notebook(unittest.TestCase):
+    def setUp(self) -> None:
+        holder = tempfile.TemporaryDirectory(prefix="violet-test-")
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+        run_testing.write_run(self.folder / "run")
+        self.program = self.folder / "program"
+        self.program.write_text(COMPARE.format(python=sys.executable), encoding="utf-8")
+        self.program.chmod(0o755)
+
+    def test_executes_and_again_with_the_same_result(self) -> None:
+        out = self.folder / "out"
+        drawn = notebook.write_notebook(read_run(self.folder / "run"), out, str(self.program), "")
+        self.assertIn("plane", drawn)
+        text = (out / "notebook.ipynb").read_text(encoding="utf-8")
+        stored = json.loads(text)
+        self.assertEqual([one["id"] for one in stored["cells"]][:2], ["violet-00", "violet-01"])
+        outputs = "".join(json.dumps(one.get("outputs", "")) for one in stored["cells"])
+        self.assertEqual(outputs.count("The same bytes as the stored figure."), len(drawn))
+        self.assertIn("0.5 [0.4, 0.6] times", outputs)
+        self.assertIn("not available: there is no cpufreq here", outputs)
+        html = (out / "notebook.html").read_text(encoding="utf-8")
+        self.assertNotIn(run_testing.HARM, html)
+        self.assertNotIn('src="http', html)
+        # On the folder alone, elsewhere, without the run and without this checkout.
+        moved = self.folder / "moved"
+        shutil.move(str(out), moved)
+        shutil.rmtree(self.folder / "run")
+        notebook.execute(moved)
+        self.assertEqual((moved / "notebook.ipynb").read_text(encoding="utf-8"), text)
+
+    def test_tables_have_a_row_for_every_number(self) -> None:
+        run = read_run(self.folder / "run")
+        rows = list(csv.DictReader(tidy.measurements(run).splitlines()))
+        expected = sum(len(one.metrics) + 9 * len(one.latencies) for cell in run.cells for one in cell.repetitions)
+        self.assertEqual(len(rows), expected)
+        unknown = [row for row in rows if row["value"] == ""]
+        self.assertEqual({row["because"] for row in unknown}, {"the kernel shows no frequency of these CPUs"})
+        zero = next(row for row in rows if row["metric"] == "kicks_per_operation")
+        self.assertEqual((zero["value"], zero["because"]), ("0.0", ""))
+
+    def test_conclusions_are_those_of_verdicts(self) -> None:
+        run = read_run(self.folder / "run")
+        rows, why = tidy.verdicts(run, str(self.program), "")
+        self.assertEqual((len(rows), why), (2, ""))
+        self.assertEqual(len(tidy.concluded(rows)), 1)
+        self.assertTrue(any("inconclusive (few)" in one for one in tidy.not_concluded(run, rows, why)))
+        self.assertTrue(any("they are a model here" in one for one in tidy.not_concluded(run, rows, why)))
+        self.assertEqual(tidy.verdicts(run, "", "")[0], [])
+        self.assertIn("could not be read", tidy.verdicts(run, "/nonexistent", "")[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
