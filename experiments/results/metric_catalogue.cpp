@@ -168,7 +168,9 @@ const MetricInfo* find_by(std::string_view name) {
 
 // "map.p99.9" and "map.mean" without what stands behind the dot.
 std::string_view distribution_of(std::string_view name) {
-  if (name.ends_with(kMeanSuffix)) return name.substr(0, name.size() - kMeanSuffix.size());
+  for (const std::string_view suffix : {kMeanSuffix, kCountSuffix}) {
+    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
+  }
   return name.substr(0, name.rfind(".p") == std::string_view::npos ? 0 : name.find(".p"));
 }
 
