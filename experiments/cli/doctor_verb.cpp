@@ -70,14 +70,24 @@ Finding cpus() {
           false};
 }
 
-Finding clock_source() {
+// What of a single duration is known, beside how long a tick is.
+std::string step_text(const results::Manifest& host) {
+  if (!host.clock_step_ns) return "it stands still";
+  return fmt::format("moves by {} ns, two reads are {} ns apart",
+                     results::three_digits(*host.clock_step_ns),
+                     results::three_digits(*host.clock_read_ns));
+}
+
+Finding clock_source(const results::Manifest& host) {
   const std::string cpuinfo = read_text("/proc/cpuinfo");
   const bool steady = has_flag(cpuinfo, "constant_tsc") && has_flag(cpuinfo, "nonstop_tsc");
   if (steady) {
-    return {"clock", fmt::format("invariant TSC, {:.3f} ns a tick", ns_per_tick()),
-            "times of different lcores can be compared"};
+    return {"clock",
+            fmt::format("invariant TSC, {:.3f} ns a tick; {}", ns_per_tick(), step_text(host)),
+            "times of different lcores can be compared; a percentile that differs by a step does "
+            "not differ"};
   }
-  return {"clock", "no invariant TSC is reported",
+  return {"clock", "no invariant TSC is reported; " + step_text(host),
           "exposure windows between lcores may be wrong by the counters' drift", false};
 }
 
@@ -260,7 +270,7 @@ int doctor_verb(const Places& places, results::Format format) {
       {"machine", host.cpu_model.text(), host.kernel.text()},
       cpus(),
       quota(),
-      clock_source(),
+      clock_source(host),
       huge_pages(),
       memory(),
       disk(places.runs),

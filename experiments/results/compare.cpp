@@ -129,6 +129,10 @@ Judgement judgement_of(const Arm& baseline, const Arm& contender, const CompareO
   how.threshold_percent =
       options.threshold_percent.value_or(baseline.run->manifest.threshold_percent);
   how.margin_percent = options.margin_percent;
+  for (const Arm* arm : {&baseline, &contender}) {
+    how.clock_step_ns =
+        std::max(how.clock_step_ns, arm->run->manifest.clock_step_ns.value_or(how.clock_step_ns));
+  }
   return how;
 }
 

@@ -13,7 +13,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "engine/base/clock.hpp"
+#include "engine/base/clock_step.hpp"
+#include "engine/base/counted.hpp"
 #include "engine/base/files.hpp"
 #include "engine/base/foreign_json.hpp"
 #include "experiments/results/table.hpp"
@@ -159,6 +160,14 @@ double percentage_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected a number from 0 to 1000, found {}", what, json.dump()));
 }
 
+// Of a clock's step, which no clock has at a second.
+double duration_from(const Json& json, std::string_view what) {
+  const double value = json.is_number() ? json.get<double>() : 0;
+  if (value > 0 && value < 1e9) return value;
+  throw std::range_error(
+      fmt::format("{}: expected nanoseconds above 0 and below 1e9, found {}", what, json.dump()));
+}
+
 Manifest manifest_of(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
@@ -180,6 +189,10 @@ Manifest manifest_of(const Json& json) {
   m.cpus_online = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(count_from(json.at("cpus_online"), "cpus_online"), 1u << 31));
   m.ns_per_tick = json.at("ns_per_tick").get<double>();
+  if (json.contains("clock")) {
+    m.clock_step_ns = duration_from(json["clock"].at("step_ns"), "clock.step_ns");
+    m.clock_read_ns = duration_from(json["clock"].at("read_ns"), "clock.read_ns");
+  }
   m.command_line = json.at("command_line").get<std::string>();
   m.seed = count_from(json.at("seed"), "seed");
   m.threshold_percent = percentage_from(json.at("threshold_percent"), "threshold_percent");
@@ -240,6 +253,10 @@ Manifest host_manifest() {
   m.compiler = compiler();
   m.cpus_online = std::max(1u, std::thread::hardware_concurrency());
   m.ns_per_tick = violet::ns_per_tick();
+  if (const auto clock = measure_clock_step()) {
+    m.clock_step_ns = static_cast<double>(clock->step) * m.ns_per_tick;
+    m.clock_read_ns = static_cast<double>(clock->between) * m.ns_per_tick;
+  }
   return m;
 }
 
@@ -262,6 +279,9 @@ std::string to_json(const Manifest& m) {
   json["compiler"] = m.compiler;
   json["clock_source"] = fact_json(m.clock_source);
   json["ns_per_tick"] = m.ns_per_tick;
+  if (m.clock_step_ns && m.clock_read_ns) {
+    json["clock"] = {{"step_ns", *m.clock_step_ns}, {"read_ns", *m.clock_read_ns}};
+  }
   json["command_line"] = m.command_line;
   json["seed"] = m.seed;
   json["threshold_percent"] = m.threshold_percent;

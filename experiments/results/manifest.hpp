@@ -49,6 +49,9 @@ struct Manifest {
   std::string compiler;
   std::uint32_t cpus_online = 0;
   double ns_per_tick = 0;
+  // Of what all durations are multiples, and what two reads in a row are apart (clock.hpp). Nothing: not known, as in
+  // runs of older programs.
+  std::optional<double> clock_step_ns, clock_read_ns;
   std::string command_line;
 
   std::uint64_t seed = 0;

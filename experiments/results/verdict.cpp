@@ -22,13 +22,14 @@ bool is_percentile(const std::string& name) {
          name[dot + 2] <= '9';
 }
 
-// What the clock and the histogram cannot tell apart, relative.
-double resolution_of(const Samples& samples) {
+// What the clock and the histogram cannot tell apart, relative. A percentile is one call's duration, and moves by whole
+// steps of the clock.
+double resolution_of(const Samples& samples, double clock_step_ns) {
   if (samples.unit.ends_with("/s")) return kClockAccuracy;
   if (samples.unit != "ns") return 0;
   if (!is_percentile(samples.name)) return kClockAccuracy;
   const double value = median(samples.values);
-  return std::max(kHistogramStep, value > 0 ? 1 / value : 0);  // A value is a whole nanosecond.
+  return std::max(kHistogramStep, value > 0 ? clock_step_ns / value : 0);
 }
 
 bool same_constant(const Samples& a, const Samples& b) {
@@ -47,7 +48,8 @@ std::optional<double> deviation(const Difference& d) {
   if (!d.ratio || !d.how.noise->of_logarithm) {
     return d.ratio ? std::nullopt : d.how.noise->of_value;
   }
-  return std::max(*d.how.noise->of_logarithm, resolution_of(d.baseline_samples) / 2);
+  return std::max(*d.how.noise->of_logarithm,
+                  resolution_of(d.baseline_samples, d.how.clock_step_ns) / 2);
 }
 
 // P(equal runs differ by as much).
@@ -116,14 +118,23 @@ void correct(std::span<Difference* const> differences) {
     so_far = std::max(so_far, static_cast<double>(tests.size() - i) * tests[i]->p);
     tests[i]->adjusted_p = std::min(1.0, so_far);
   }
-  for (Difference* d : differences) d->tests = std::max<std::size_t>(1, tests.size());
+  for (Difference* d : differences) d->tests = tests.size();
+}
+
+// What clock and histogram tell apart, as a factor.
+double least_ratio(const Difference& d) {
+  return 1 + std::max(resolution_of(d.baseline_samples, d.how.clock_step_ns),
+                      resolution_of(d.contender_samples, d.how.clock_step_ns));
 }
 
 // How far the interval reaches at the level that one of all tests has.
 std::optional<double> visible_of(const Difference& d) {
-  const auto interval = ratio_interval(d, 1 - kSignificant / static_cast<double>(d.tests));
+  const auto together = static_cast<double>(std::max<std::size_t>(d.tests, 1));
+  const auto interval = ratio_interval(d, 1 - kSignificant / together);
   if (!interval) return std::nullopt;
-  return std::max(interval->high / d.ratio->value, d.ratio->value / interval->low) - 1;
+  return std::max(
+             {interval->high / d.ratio->value, d.ratio->value / interval->low, least_ratio(d)}) -
+         1;
 }
 
 // Whether the contender is better, should the difference be real.
@@ -138,8 +149,8 @@ bool differs(const Difference& d) {
   if (d.adjusted_p > kSignificant) return false;
   if (!d.ratio) return true;
   if (!d.ratio->interval) return false;
-  const double least =
-      1 + std::max(resolution_of(d.baseline_samples), resolution_of(d.contender_samples));
+  constexpr double kRounding = 1e-9;  // A step is none, however its ratio was rounded.
+  const double least = least_ratio(d) * (1 + kRounding);
   return d.ratio->interval->low > least || d.ratio->interval->high < 1 / least;
 }
 

@@ -52,6 +52,7 @@ struct Judgement {
   std::optional<RunNoise> noise;         // Of two runs.
   double threshold_percent = 5;          // Worse by more is a regression.
   std::optional<double> margin_percent;  // Of equivalence; none: the threshold.
+  double clock_step_ns = 1;              // Of the coarser clock; histograms hold whole nanoseconds.
   double margin() const { return margin_percent.value_or(threshold_percent) / 100; }
 };
 
