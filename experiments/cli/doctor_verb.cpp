@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
@@ -198,6 +199,25 @@ Finding governor(const results::Manifest& host) {
           fixed ? "steady" : "may move between repetitions; they are interleaved for that", fixed};
 }
 
+// What perf_event_open() means by an error, and what to do.
+std::pair<std::string, std::string> no_counters_because(int error) {
+  switch (error) {
+    case ENOENT:
+    case EOPNOTSUPP:
+      return {"this machine shows no cycle counter (a virtual machine whose host keeps its own)",
+              "Give the guest a virtual PMU, or measure on the host"};
+    case EACCES:
+    case EPERM:
+      return {"this user may not read it (kernel.perf_event_paranoid, or a container's filter)",
+              "As root: sysctl kernel.perf_event_paranoid=1"};
+    case ENOSYS:
+      return {"the kernel was built without perf events, or a container hides them",
+              "Run outside of the container"};
+    default:
+      return {std::strerror(error), "perf stat -e cycles true says the same"};
+  }
+}
+
 Finding cycle_counters() {
   perf_event_attr attributes{};
   attributes.type = PERF_TYPE_HARDWARE;
@@ -209,8 +229,9 @@ Finding cycle_counters() {
     close(static_cast<int>(fd));
     return {"PMU", "cycles can be counted", "./violet scorecard can say what a miss costs"};
   }
-  return {"PMU", fmt::format("not available, because {}", std::strerror(errno)),
-          "cycles and cache misses are null in results; times are not affected", false};
+  const auto [why, remedy] = no_counters_because(errno);
+  return {"PMU", "not available: " + why,
+          "cycles and cache misses are null in results; times are not affected. " + remedy, false};
 }
 
 Finding isolation() {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <climits>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <sstream>
 
+#include "engine/base/nearest.hpp"
 #include "experiments/cli/revision.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/linux_guest.hpp"
@@ -345,6 +347,18 @@ void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action)
   });
 }
 
+// What is said of a first word that is no verb; empty: it is one, or an option.
+std::string unknown_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  const std::string word = argv[1];
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end()) return {};
+  const std::string guess = nearest(word, names);
+  return fmt::format("there is no verb '{}'{}; ./violet --help shows them", word,
+                     guess.empty() ? "" : fmt::format(", did you mean '{}'?", guess));
+}
+
 int run(int argc, char** argv) {
   const Places places = find_places(argc, argv);
   CLI::App app{"Violet: a performance research testbed for virtio-iommu", "violet"};
@@ -359,6 +373,9 @@ int run(int argc, char** argv) {
   add_runs(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);
+  if (const std::string unknown = unknown_verb(app, argc, argv); !unknown.empty()) {
+    return complain({unknown, ErrorKind::kUsage});
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/base/check.hpp"
+#include "engine/base/nearest.hpp"
 
 namespace violet::results {
 namespace {
@@ -206,6 +207,11 @@ std::string_view current_metric_name(std::string_view name) {
 
 bool same_metric(std::string_view a, std::string_view b) {
   return a == b || current_metric_name(a) == current_metric_name(b);
+}
+
+std::string meant_metric(const std::string& asked, const std::vector<std::string>& names) {
+  const std::string guess = nearest(asked, names);
+  return guess.empty() ? guess : fmt::format(", did you mean '{}'?", guess);
 }
 
 Metric measured(std::string_view name, double value) {

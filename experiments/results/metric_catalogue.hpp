@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "experiments/results/records.hpp"
 
@@ -41,6 +42,8 @@ const MetricInfo* find_metric(std::string_view name);
 // Today's name; the name itself when it is no former one.
 std::string_view current_metric_name(std::string_view name);
 bool same_metric(std::string_view a, std::string_view b);
+// ", did you mean 'map.p99'?" where one of the names is near; else nothing.
+std::string meant_metric(const std::string& asked, const std::vector<std::string>& names);
 
 // A metric of the catalogue, with its unit and direction; a name that is not there is a bug.
 Metric measured(std::string_view name, double value);

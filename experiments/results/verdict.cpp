@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/student.hpp"
 #include "experiments/results/table.hpp"
@@ -166,11 +167,13 @@ std::string unseen_text(const Difference& d) {
   if (d.visible) {
     return fmt::format("smaller than {} cannot be seen here", percent_text(*d.visible));
   }
-  const std::string counts = fmt::format("{} and {} repetitions", d.baseline_samples.values.size(),
-                                         d.contender_samples.values.size());
+  const std::size_t mine = d.baseline_samples.values.size(),
+                    theirs = d.contender_samples.values.size();
+  const std::string counts = mine == theirs ? fmt::format("{} of each", counted(mine, "repetition"))
+                                            : fmt::format("{} and {} repetitions", mine, theirs);
   if (!is_test(d)) return fmt::format("{} are too few: no size can be seen", counts);
   if (!d.ratio) return "0 in some repetitions: no ratio, and the test does not reject";
-  if (d.tests == 1) return fmt::format("{} are too few: no size can be seen", counts);
+  if (d.tests <= 1) return fmt::format("{} are too few: no size can be seen", counts);
   return fmt::format("{} are too few for {} comparisons: no size can be seen; --metric makes fewer",
                      counts, d.tests);
 }
@@ -275,8 +278,7 @@ void withhold(Difference& d) {
   d.verdict = Verdict::kInconclusive;
   d.regression = false;
   d.visible.reset();
-  d.reason = d.how.arms == Arms::kTwoRuns ? "other programs had its CPUs"
-                                          : "one of the two was mostly disturbed, the other not";
+  d.reason = d.withheld;
 }
 
 }  // namespace
@@ -285,7 +287,7 @@ void judge(std::span<Difference* const> differences) {
   correct(differences);
   for (Difference* d : differences) {
     decide(*d);
-    if (d->disturbed) withhold(*d);
+    if (!d->withheld.empty()) withhold(*d);
   }
 }
 
