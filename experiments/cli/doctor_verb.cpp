@@ -20,6 +20,7 @@
 #include "engine/base/huge_pages.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
+#include "experiments/plans/plan.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/run_store.hpp"
@@ -136,12 +137,15 @@ std::string sizes_text(const std::string& root) {
   for (const auto& run : results::stored_runs(root)) {
     if (!run.goes_on) sizes.push_back(static_cast<double>(run.bytes));
   }
-  if (sizes.empty()) return "no run is here yet; ./violet runs says what they take";
+  const std::string budget = fmt::format(
+      "a run's trace takes at most {} MiB (run.trace_mib; --no-trace: none)", plans::kTraceMib);
+  if (sizes.empty()) return budget + "; no run is here yet, ./violet runs says what they take";
   if (sizes.size() == 1) {
-    return fmt::format("the run here took {}: ./violet runs", results::with_unit(sizes[0], "B"));
+    return fmt::format("{}; the run here took {}: ./violet runs", budget,
+                       results::with_unit(sizes[0], "B"));
   }
   const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
-  return fmt::format("a run here took {} ({} to {}, {}): ./violet runs",
+  return fmt::format("{}; a run here took {} ({} to {}, {}): ./violet runs", budget,
                      results::with_unit(results::median(sizes), "B"),
                      results::with_unit(*least, "B"), results::with_unit(*most, "B"),
                      counted(sizes.size(), "run"));

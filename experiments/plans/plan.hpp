@@ -75,6 +75,8 @@ struct Cell {
   SettingAssignments settings;
 };
 
+inline constexpr std::uint64_t kTraceMib = 64;  // Unless the plan says otherwise.
+
 struct RunSettings {
   std::uint32_t repetitions = 0;
   // Exactly one of each pair is set; zero warm-up seconds mean none.
@@ -83,6 +85,8 @@ struct RunSettings {
   std::uint64_t seed = 0;
   double threshold_percent = 0;  // A regression beyond it makes compare exit with 3.
   bool interleaved = true;       // Repetition 0 of every cell, then repetition 1, ...
+  // What events may take on disk, of all cells together; 0: none are kept.
+  std::uint64_t trace_mib = kTraceMib;
 };
 
 struct CoreSettings {
@@ -106,7 +110,8 @@ struct Plan {
   std::string text;                    // As given.
   std::vector<std::string> overrides;  // As given.
 
-  // 8 hex digits over everything that was resolved.
+  // 8 hex digits over everything that was resolved, but for a trace_mib that is the default: plans from before there
+  // was such a key keep theirs.
   std::string hash() const;
 };
 

@@ -207,6 +207,13 @@ Manifest manifest_of(const Json& json) {
   for (const auto& [name, count] : json.at("drop_counts").items()) {
     m.drop_counts[name] = count_from(count, "drop_counts");
   }
+  if (json.contains("kept_trace")) {
+    const Json& trace = json["kept_trace"];
+    m.kept_trace = {count_from(trace.at("budget_mib"), "kept_trace.budget_mib"),
+                    count_from(trace.at("repetitions"), "kept_trace.repetitions"),
+                    count_from(trace.at("seen"), "kept_trace.seen"),
+                    count_from(trace.at("kept"), "kept_trace.kept")};
+  }
   if (json.contains("traces")) m.traces = json["traces"].get<std::map<std::string, std::string>>();
   m.oversubscribed = json.at("oversubscribed").get<std::vector<std::string>>();
   m.noise_floor = json.at("noise_floor").get<std::map<std::string, double>>();
@@ -226,6 +233,25 @@ void InjectedTotals::add(const RepetitionRecord& record) {
     const auto kind = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
     spun_s[std::string(kind)] += *metric.value / 100 * record.duration_s;
   }
+}
+
+std::string kept_text(const KeptTrace& trace) {
+  if (trace.budget_mib == 0) return kNoTraceKept;
+  if (trace.repetitions == 0) {
+    return fmt::format("no repetition was traced (run.trace_mib = {})", trace.budget_mib);
+  }
+  const std::string whose =
+      fmt::format("of {}, each cell's first", counted(trace.repetitions, "repetition"));
+  if (trace.kept >= trace.seen) {
+    return fmt::format("the trace has every event {} (run.trace_mib = {})", whose,
+                       trace.budget_mib);
+  }
+  return fmt::format(
+      "the trace has the whole early part {}: {} of {} events; of all that follows samples of the "
+      "counters and a "
+      "summary over time (run.trace_mib = {})",
+      whose, with_unit(static_cast<double>(trace.kept), "1"),
+      with_unit(static_cast<double>(trace.seen), "1"), trace.budget_mib);
 }
 
 Fact build_id() {
@@ -293,6 +319,13 @@ std::string to_json(const Manifest& m) {
                         {"spun_s", m.injected->spun_s}};
   }
   json["drop_counts"] = m.drop_counts;
+  if (m.kept_trace) {
+    json["kept_trace"] = {{"budget_mib", m.kept_trace->budget_mib},
+                          {"repetitions", m.kept_trace->repetitions},
+                          {"seen", m.kept_trace->seen},
+                          {"kept", m.kept_trace->kept},
+                          {"how", kept_text(*m.kept_trace)}};
+  }
   if (!m.traces.empty()) json["traces"] = m.traces;
   json["oversubscribed"] = m.oversubscribed;
   json["noise_floor"] = m.noise_floor;

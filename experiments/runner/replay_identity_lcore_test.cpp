@@ -77,9 +77,10 @@ MapsOfDomains maps_of_the_replay(const std::string& name) {
                                   .seed = 1,
                                   .rogue_every = 0});
   EXPECT_TRUE(testbed) << (testbed ? "" : testbed.error().message);
-  const auto record = run_repetition(
-      **testbed,
-      {.run = plan->run, .recorder = {.max_trace_events = 10'000'000}, .trace = &*writer});
+  const auto record =
+      run_repetition(**testbed, {.run = plan->run,
+                                 .recorder = {.max_trace_bytes = std::uint64_t{1} << 30},
+                                 .trace = &*writer});
   EXPECT_TRUE(record) << (record ? "" : record.error().message);
   MapsOfDomains maps;
   const auto events = EventTrace::open(path);
