@@ -125,6 +125,10 @@ std::optional<Plan> load_plan(const std::filesystem::path& path,
 
 // Schema "violet.plan" version 1, every default included.
 std::string resolved_json(const Plan& plan);
+// A plan that was resolved before, by this or an older program: the cells that it had then, whatever defaults are today.
+// Problems name the cell; a setting that there was not then has today's default, which `notes` says.
+std::optional<Plan> parse_resolved(std::string_view json, std::string_view file,
+                                   const Vocabulary& vocabulary, Problems& problems);
 
 // Every key that a plan with this vocabulary may have, with type, range, default and help.
 std::vector<Setting> plan_keys(const Vocabulary& vocabulary);

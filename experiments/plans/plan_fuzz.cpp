@@ -30,5 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Problems none;
   const auto again = parse_plan(text, "fuzz.toml", overrides, vocabulary, none);
   VIOLET_CHECK(again && again->hash() == plan->hash());
+  const auto stored = parse_resolved(resolved_json(*plan), "fuzz.json", vocabulary, none);
+  VIOLET_CHECK(stored && stored->hash() == plan->hash());
   return 0;
 }
