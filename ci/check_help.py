@@ -8,8 +8,8 @@ import pathlib
 import subprocess
 import sys
 
-NAMES = ("demo", "run", "list", "compare", "report", "show", "export", "import", "guest", "guest-run", "guest-capture",
-         "guest-bench", "runs", "runs-prune", "runs-remove", "scorecard", "doctor")
+NAMES = ("demo", "run", "reproduce", "list", "compare", "report", "show", "export", "import", "guest", "guest-run",
+         "guest-capture", "guest-bench", "runs", "runs-prune", "runs-remove", "scorecard", "doctor")
 
 
 def told(program, name):

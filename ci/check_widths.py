@@ -79,9 +79,9 @@ def commands(runs, recording):
     yield ["run", "placements", "--dry-run"]
     for view in ("cells", "timeline", "churn", "latency", "exposure", "events", "topology") if recording else ():
         yield ["show", str(recording), view]
-    yield from ([*verb, "--help"] for verb in (["demo"], ["run"], ["list"], ["compare"], ["report"], ["show"], ["export"],
-                                               ["import"], ["guest"], ["guest", "run"], ["guest", "bench"], ["runs"],
-                                               ["runs", "prune"], ["runs", "remove"], ["scorecard"], ["doctor"]))
+    yield from ([*verb, "--help"] for verb in (["demo"], ["run"], ["reproduce"], ["list"], ["compare"], ["report"], ["show"],
+                                               ["export"], ["import"], ["guest"], ["guest", "run"], ["guest", "bench"],
+                                               ["runs"], ["runs", "prune"], ["runs", "remove"], ["scorecard"], ["doctor"]))
     assert (runs / first).is_dir()
 
 

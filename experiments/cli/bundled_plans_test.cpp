@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "experiments/cli/plan_loading.hpp"
+#include "experiments/runner/vocabulary.hpp"
 
 namespace violet::cli::bundled_plans_test {
 namespace {
@@ -21,6 +22,12 @@ TEST(BundledPlans, ResolveToTheHashesOfEarlierRuns) {
     const auto plan = load_named_plan(places, name, {});
     ASSERT_TRUE(plan) << plan.error().message;
     EXPECT_EQ(plan->hash(), hash) << name;
+    // What a run stores of it is the same plan again.
+    plans::Problems problems;
+    const auto stored = plans::parse_resolved(plans::resolved_json(*plan), "resolved.json",
+                                              make_vocabulary(places.datasets).value(), problems);
+    ASSERT_TRUE(stored) << name << ": " << plans::to_text(problems);
+    EXPECT_EQ(stored->hash(), hash) << name;
   }
 }
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
@@ -19,6 +20,7 @@
 #include "engine/base/huge_pages.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
+#include "experiments/plans/plan.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/run_store.hpp"
@@ -70,14 +72,24 @@ Finding cpus() {
           false};
 }
 
-Finding clock_source() {
+// What of a single duration is known, beside how long a tick is.
+std::string step_text(const results::Manifest& host) {
+  if (!host.clock_step_ns) return "it stands still";
+  return fmt::format("moves by {} ns, two reads are {} ns apart",
+                     results::three_digits(*host.clock_step_ns),
+                     results::three_digits(*host.clock_read_ns));
+}
+
+Finding clock_source(const results::Manifest& host) {
   const std::string cpuinfo = read_text("/proc/cpuinfo");
   const bool steady = has_flag(cpuinfo, "constant_tsc") && has_flag(cpuinfo, "nonstop_tsc");
   if (steady) {
-    return {"clock", fmt::format("invariant TSC, {:.3f} ns a tick", ns_per_tick()),
-            "times of different lcores can be compared"};
+    return {"clock",
+            fmt::format("invariant TSC, {:.3f} ns a tick; {}", ns_per_tick(), step_text(host)),
+            "times of different lcores can be compared; a percentile that differs by a step does "
+            "not differ"};
   }
-  return {"clock", "no invariant TSC is reported",
+  return {"clock", "no invariant TSC is reported; " + step_text(host),
           "exposure windows between lcores may be wrong by the counters' drift", false};
 }
 
@@ -125,12 +137,15 @@ std::string sizes_text(const std::string& root) {
   for (const auto& run : results::stored_runs(root)) {
     if (!run.goes_on) sizes.push_back(static_cast<double>(run.bytes));
   }
-  if (sizes.empty()) return "no run is here yet; ./violet runs says what they take";
+  const std::string budget = fmt::format(
+      "a run's trace takes at most {} MiB (run.trace_mib; --no-trace: none)", plans::kTraceMib);
+  if (sizes.empty()) return budget + "; no run is here yet, ./violet runs says what they take";
   if (sizes.size() == 1) {
-    return fmt::format("the run here took {}: ./violet runs", results::with_unit(sizes[0], "B"));
+    return fmt::format("{}; the run here took {}: ./violet runs", budget,
+                       results::with_unit(sizes[0], "B"));
   }
   const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
-  return fmt::format("a run here took {} ({} to {}, {}): ./violet runs",
+  return fmt::format("{}; a run here took {} ({} to {}, {}): ./violet runs", budget,
                      results::with_unit(results::median(sizes), "B"),
                      results::with_unit(*least, "B"), results::with_unit(*most, "B"),
                      counted(sizes.size(), "run"));
@@ -188,6 +203,25 @@ Finding governor(const results::Manifest& host) {
           fixed ? "steady" : "may move between repetitions; they are interleaved for that", fixed};
 }
 
+// What perf_event_open() means by an error, and what to do.
+std::pair<std::string, std::string> no_counters_because(int error) {
+  switch (error) {
+    case ENOENT:
+    case EOPNOTSUPP:
+      return {"this machine shows no cycle counter (a virtual machine whose host keeps its own)",
+              "Give the guest a virtual PMU, or measure on the host"};
+    case EACCES:
+    case EPERM:
+      return {"this user may not read it (kernel.perf_event_paranoid, or a container's filter)",
+              "As root: sysctl kernel.perf_event_paranoid=1"};
+    case ENOSYS:
+      return {"the kernel was built without perf events, or a container hides them",
+              "Run outside of the container"};
+    default:
+      return {std::strerror(error), "perf stat -e cycles true says the same"};
+  }
+}
+
 Finding cycle_counters() {
   perf_event_attr attributes{};
   attributes.type = PERF_TYPE_HARDWARE;
@@ -199,8 +233,9 @@ Finding cycle_counters() {
     close(static_cast<int>(fd));
     return {"PMU", "cycles can be counted", "./violet scorecard can say what a miss costs"};
   }
-  return {"PMU", fmt::format("not available, because {}", std::strerror(errno)),
-          "cycles and cache misses are null in results; times are not affected", false};
+  const auto [why, remedy] = no_counters_because(errno);
+  return {"PMU", "not available: " + why,
+          "cycles and cache misses are null in results; times are not affected. " + remedy, false};
 }
 
 Finding isolation() {
@@ -260,7 +295,7 @@ int doctor_verb(const Places& places, results::Format format) {
       {"machine", host.cpu_model.text(), host.kernel.text()},
       cpus(),
       quota(),
-      clock_source(),
+      clock_source(host),
       huge_pages(),
       memory(),
       disk(places.runs),

@@ -67,6 +67,11 @@ std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
     table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});
   }
   table.notes.push_back(fmt::format("would take about {}", results::duration_text(estimated_s)));
+  table.notes.push_back(
+      plan.run.trace_mib == 0
+          ? "no trace would be kept"
+          : fmt::format("its trace would take at most {} MiB on disk (run.trace_mib)",
+                        plan.run.trace_mib));
   const results::TextStyle style = results::style_for(1);
   std::string text = results::render_text(table, style);
   if (plan.expectations.empty()) return text;
@@ -87,6 +92,7 @@ std::string dry_run_json(const plans::Plan& plan, double estimated_s) {
   json["plan"] = {{"name", plan.name}, {"description", plan.description}, {"hash", plan.hash()}};
   json["repetitions"] = plan.run.repetitions;
   json["estimated_s"] = estimated_s;
+  json["trace_mib"] = plan.run.trace_mib;
   json["varying"] = plan.varying;
   json["cells"] = Json::array();
   for (const auto& cell : plan.cells) {

@@ -25,6 +25,7 @@ TEST(DryRun, JsonSaysWhatWouldRun) {
   EXPECT_EQ(said["plan"]["hash"], plan->hash());
   EXPECT_EQ(said["repetitions"], 3);
   EXPECT_EQ(said["estimated_s"], 12.5);
+  EXPECT_EQ(said["trace_mib"], 64);
   ASSERT_EQ(said["cells"].size(), plan->cells.size());
   EXPECT_EQ(said["cells"][0]["id"], plan->cells[0].id);
   EXPECT_EQ(said["cells"][0]["settings"]["strategy"], plan->cells[0].strategy);

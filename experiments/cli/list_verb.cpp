@@ -6,6 +6,7 @@
 #include "engine/base/check.hpp"
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/hdr/percentile_support.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table.hpp"
@@ -87,12 +88,15 @@ Result<Table> metric_table(const Places& /*places*/) {
       add(metric, name, meaning);
       continue;
     }
-    add(metric, results::mean_name(name), meaning + ", mean");
+    static constexpr results::MetricInfo kCount{"count", "1", results::Better::kNeither, ""};
+    add(kCount, results::count_name(name), meaning + ": how many there were");
+    add(metric, results::mean_name(name), "the same, mean");
     add(metric, results::percentile_name(name, 50), "the same, median");
     for (const double percent : results::kPercentiles) {
       if (percent == 50) continue;
       add(metric, results::percentile_name(name, percent),
-          fmt::format("the same, {}th percentile", percent));
+          fmt::format("the same, {}th percentile; of fewer than {} it is n/a", percent,
+                      operations_for(percent)));
     }
   }
   return table;

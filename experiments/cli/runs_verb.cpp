@@ -41,10 +41,15 @@ std::string size_text(std::uint64_t bytes) {
   return results::with_unit(static_cast<double>(bytes), "B");
 }
 
-results::Quantity size_of(const StoredRun& run) {
-  results::Quantity size{static_cast<double>(run.bytes)};
+results::Quantity size_of(std::uint64_t bytes) {
+  results::Quantity size{static_cast<double>(bytes)};
   size.unit = "B";  // A prefix of its own: a narrow head.
   return size;
+}
+
+results::Item trace_of(const StoredRun& run) {
+  if (run.trace_bytes) return size_of(*run.trace_bytes);
+  return results::Quantity{{}, {}, "no trace was kept"};
 }
 
 results::Table runs_table(const std::vector<StoredRun>& runs, const std::string& where) {
@@ -55,14 +60,15 @@ results::Table runs_table(const std::vector<StoredRun>& runs, const std::string&
                    {"age", "", false, Audience::kPeople},
                    {"started", "", false, Audience::kPrograms},
                    {"outcome"},
-                   {"size", "B"}};
+                   {"size", "B"},
+                   {"its trace", "B"}};
   for (const StoredRun& run : runs) {
     const auto started = run.started_s;
     table.rows.push_back({Text{run.directory.filename().string()},
                           Text{run.plan.empty() ? "not known" : run.plan},
                           Text{started ? age_text(results::epoch_now_s() - *started) : "not known"},
                           Text{started ? results::utc_text(*started) : ""},
-                          Text{run.outcome, tone_of(run)}, size_of(run)});
+                          Text{run.outcome, tone_of(run)}, size_of(run.bytes), trace_of(run)});
   }
   table.notes.push_back(
       fmt::format("{}, {} in {}", counted(runs.size(), "run"), size_text(bytes_of(runs)), where));

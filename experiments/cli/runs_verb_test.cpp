@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/cli/verbs.hpp"
@@ -52,6 +53,15 @@ TEST_F(RunsOnDisk, AreListedWithPlanSizeAndOutcome) {
   for (const fs::path& run : runs()) EXPECT_THAT(text, HasSubstr(run.filename().string()));
   EXPECT_THAT(text, HasSubstr("finished"));
   EXPECT_THAT(text, HasSubstr("2 runs, "));
+}
+
+TEST_F(RunsOnDisk, SayWhatTheirTraceTakes) {
+  std::ofstream(runs().front() / "trace.events") << std::string(1 << 20, 'x');
+  const std::string csv = printed([&] { return list_runs_verb(places_, results::Format::kCsv); });
+  EXPECT_THAT(csv, HasSubstr("its trace"));
+  const auto list = printed([&] { return list_runs_verb(places_, results::Format::kText); });
+  EXPECT_THAT(list, HasSubstr("1.00 MiB"));
+  EXPECT_THAT(list, HasSubstr("n/a")) << "the other has none, which is not 0 B";
 }
 
 TEST_F(RunsOnDisk, NothingGoesUnasked) {

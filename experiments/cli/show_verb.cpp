@@ -36,8 +36,18 @@ Result<ViewRequest> request_of(const ShowFlags& flags, const ShownWindow& shown)
   return request;
 }
 
+// With what there is of the events.
+results::Table cells_and_trace(const query::RunQueries& run) {
+  results::Table table = cells_table(run);
+  const auto manifest = results::read_manifest(run.path());
+  if (manifest && manifest->kept_trace) {
+    table.notes.push_back(results::kept_text(*manifest->kept_trace));
+  }
+  return table;
+}
+
 Result<results::Table> table_of(query::RunQueries& run, const ShowFlags& flags) {
-  if (flags.view == "cells") return cells_table(run);
+  if (flags.view == "cells") return cells_and_trace(run);
   const auto known = views();
   const auto view = std::find_if(known.begin(), known.end(),
                                  [&](const View& one) { return flags.view == one.name; });

@@ -51,8 +51,18 @@ struct RunFlags {
 };
 int run_verb(const Places& places, const RunFlags& flags);
 
+struct ReproduceFlags {
+  std::string run;
+  unsigned retry_disturbed = 0;
+  bool trace = true;
+  results::ProgressMode progress = results::ProgressMode::kAuto;
+  results::Format format = results::Format::kText;
+};
+// Measures a stored run's resolved plan again and compares the old with the new.
+int reproduce_verb(const Places& places, const ReproduceFlags& flags);
+
 struct DemoFlags {
-  std::vector<std::string> overrides;
+  std::vector<std::string> overrides;  // As RunFlags'.
   results::ProgressMode progress = results::ProgressMode::kAuto;
 };
 int demo_verb(const Places& places, const DemoFlags& flags);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <climits>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <sstream>
 
+#include "engine/base/nearest.hpp"
 #include "experiments/cli/revision.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/linux_guest.hpp"
@@ -42,6 +44,9 @@ Places find_places(int argc, char** argv) {
 
 struct Flags {
   RunFlags run;
+  ReproduceFlags reproduce;
+  bool no_trace = false;
+  std::optional<std::uint32_t> repetitions;
   std::string resume;
   DemoFlags demo;
   ImportFlags import;
@@ -94,9 +99,22 @@ void add_progress(CLI::App& verb, results::ProgressMode& progress) {
       ->check(CLI::IsMember(kProgress));
 }
 
+constexpr unsigned kMostRetries = 100;
+
+void add_no_trace(CLI::App& verb, bool& no_trace) {
+  verb.add_flag("--no-trace", no_trace,
+                "keep no events to look at, as run.trace_mib=0: results alone");
+}
+
+void add_retries(CLI::App& verb, unsigned& retries) {
+  verb.add_option("--retry-disturbed", retries,
+                  "repeat what the host disturbed, so often at most; all are kept")
+      ->check(CLI::Range(0U, kMostRetries));
+}
+
+constexpr const char* kNoTrace = "run.trace_mib=0";
 using Action = std::function<int()>;
 
-constexpr unsigned kMostRetries = 100;
 // Of --help, whatever the terminal: the launcher tells it from files.
 constexpr std::size_t kHelpColumns = 80;
 
@@ -108,9 +126,8 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
   auto* resume = run->add_option("--resume", flags.resume,
                                  "go on with a run (default: the latest) of the same plan");
   resume->expected(0, 1);
-  run->add_option("--retry-disturbed", flags.run.retry_disturbed,
-                  "repeat what the host disturbed, so often at most; all are kept")
-      ->check(CLI::Range(0U, kMostRetries));
+  add_retries(*run, flags.run.retry_disturbed);
+  add_no_trace(*run, flags.no_trace);
   add_format(*run, flags.run.format);
   add_progress(*run, flags.run.progress);
   run->footer(
@@ -120,6 +137,7 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
       "interrupted.");
   run->callback([&places, &flags, &action, resume] {
     if (resume->count() > 0) flags.run.resume = flags.resume;
+    if (flags.no_trace) flags.run.overrides.emplace_back(kNoTrace);
     action = [&] { return run_verb(places, flags.run); };
   });
 }
@@ -127,8 +145,38 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
 void add_demo(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* demo = app.add_subcommand("demo", "strict, lazy and bounce on traces of real guests");
   add_list(*demo, "--set", flags.demo.overrides, "KEY=VALUE over the plan's, any number of times");
+  demo->add_option("--repetitions", flags.repetitions, "of each cell, instead of the plan's")
+      ->check(CLI::Range(1, 10'000));
+  add_no_trace(*demo, flags.no_trace);
   add_progress(*demo, flags.demo.progress);
-  demo->callback([&] { action = [&] { return demo_verb(places, flags.demo); }; });
+  demo->callback([&] {
+    auto& overrides = flags.demo.overrides;
+    if (flags.repetitions) {
+      overrides.push_back(fmt::format("run.repetitions={}", *flags.repetitions));
+    }
+    if (flags.no_trace) overrides.emplace_back(kNoTrace);
+    action = [&] { return demo_verb(places, flags.demo); };
+  });
+}
+
+void add_reproduce(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto& reproduce = flags.reproduce;
+  auto* verb =
+      app.add_subcommand("reproduce", "measure the plan of a run again, and compare the two");
+  verb->add_option("RUN", reproduce.run, "directory, name or latest")->required();
+  add_retries(*verb, reproduce.retry_disturbed);
+  add_no_trace(*verb, flags.no_trace);
+  add_format(*verb, reproduce.format);
+  add_progress(*verb, reproduce.progress);
+  verb->footer(
+      "The plan is the resolved one that the run stored: its cells, whatever the defaults are "
+      "today. A trace that it replays has to be the same; another revision of the program is "
+      "said.\n"
+      "Exit codes: those of compare; 2 where the plan cannot be run again.");
+  verb->callback([&] {
+    reproduce.trace = !flags.no_trace;
+    action = [&] { return reproduce_verb(places, reproduce); };
+  });
 }
 
 void add_import(CLI::App& app, Flags& flags, Action& action) {
@@ -352,6 +400,18 @@ void add_rest(CLI::App& app, const Places& places, Flags& flags, Action& action)
   });
 }
 
+// What is said of a first word that is no verb; empty: it is one, or an option.
+std::string unknown_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  const std::string word = argv[1];
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end()) return {};
+  const std::string guess = nearest(word, names);
+  return fmt::format("there is no verb '{}'{}; ./violet --help shows them", word,
+                     guess.empty() ? "" : fmt::format(", did you mean '{}'?", guess));
+}
+
 int run(int argc, char** argv) {
   const Places places = find_places(argc, argv);
   CLI::App app{"Violet: a performance research testbed for virtio-iommu", "violet"};
@@ -360,12 +420,16 @@ int run(int argc, char** argv) {
   Action action;
   add_demo(app, places, flags, action);
   add_run(app, places, flags, action);
+  add_reproduce(app, places, flags, action);
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
   add_show(app, places, flags, action);
   add_runs(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);
+  if (const std::string unknown = unknown_verb(app, argc, argv); !unknown.empty()) {
+    return complain({unknown, ErrorKind::kUsage});
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

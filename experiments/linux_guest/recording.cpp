@@ -147,7 +147,8 @@ Status GuestRecording::start(Machine& machine, unsigned cpu) {
   }
   recorder_ = std::make_unique<Recorder>(
       machine, &writer_, &trace_.events(),
-      RecorderOptions{.cpu = cpu, .max_events = kMostEvents, .max_trace_events = kMostEvents});
+      RecorderOptions{
+          .cpu = cpu, .max_events = kMostEvents, .max_trace_bytes = kMostEvents * sizeof(Event)});
   started_ = now_ticks();
   recorder_->start();
   recorder_->begin_sampling();

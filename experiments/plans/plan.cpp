@@ -8,6 +8,7 @@
 
 #include "engine/base/check.hpp"
 #include "experiments/plans/expect.hpp"
+#include "experiments/plans/plan_reader.hpp"
 #include "experiments/plans/resolve.hpp"
 #include "experiments/plans/schema.hpp"
 
@@ -16,69 +17,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kLongestName = 64;
-
 Json to_json(const SettingValue& value) {
   return std::visit([](const auto& inner) { return Json(inner); }, value);
-}
-
-// The value of a key that has one: the setting's, or the default.
-SettingValue value_of(const Schema& schema, const Assignments& assignments, std::string_view key) {
-  const auto at = assignments.by_key.find(std::string(key));
-  return at != assignments.by_key.end() ? at->second.values.front()
-                                        : schema.find(key)->spec.initial;
-}
-
-class Reader {
- public:
-  Reader(const Schema& schema, const Assignments& assignments)
-      : schema_(schema), assignments_(assignments) {}
-
-  bool given(std::string_view key) const {
-    return assignments_.by_key.find(std::string(key)) != assignments_.by_key.end();
-  }
-  std::string text(std::string_view key) const {
-    return std::get<std::string>(value_of(schema_, assignments_, key));
-  }
-  bool boolean(std::string_view key) const {
-    return std::get<bool>(value_of(schema_, assignments_, key));
-  }
-  std::uint64_t integer(std::string_view key) const {
-    return static_cast<std::uint64_t>(std::get<std::int64_t>(value_of(schema_, assignments_, key)));
-  }
-  double real(std::string_view key) const {
-    const SettingValue value = value_of(schema_, assignments_, key);
-    const auto* whole = std::get_if<std::int64_t>(&value);
-    return whole != nullptr ? static_cast<double>(*whole) : std::get<double>(value);
-  }
-  std::optional<std::uint32_t> cpu(std::string_view key) const {
-    const auto value = std::get<std::int64_t>(value_of(schema_, assignments_, key));
-    if (value < 0) return std::nullopt;
-    return static_cast<std::uint32_t>(value);
-  }
-
- private:
-  const Schema& schema_;
-  const Assignments& assignments_;
-};
-
-RunSettings read_run(const Reader& read) {
-  RunSettings run;
-  run.repetitions = static_cast<std::uint32_t>(read.integer("run.repetitions"));
-  run.seed = read.integer("run.seed");
-  run.threshold_percent = read.real("run.threshold_percent");
-  run.interleaved = read.text("run.order") == "interleaved";
-  if (read.given("run.warmup_operations")) {
-    run.warmup_operations = read.integer("run.warmup_operations");
-  } else {
-    run.warmup_s = read.real("run.warmup_s");
-  }
-  if (read.given("run.operations")) {
-    run.operations = read.integer("run.operations");
-  } else {
-    run.duration_s = read.real("run.duration_s");
-  }
-  return run;
 }
 
 void check_either(const Assignments& assignments, const char* a, const char* b,
@@ -89,25 +29,6 @@ void check_either(const Assignments& assignments, const char* a, const char* b,
   problems.push_back(
       {second->second.where, fmt::format("key '{}': expected either this or '{}' ({}), found both",
                                          b, a, first->second.where)});
-}
-
-void check_name(const Assignments& assignments, std::string_view file, Problems& problems) {
-  const auto at = assignments.by_key.find("plan.name");
-  if (at == assignments.by_key.end()) {
-    problems.push_back({fmt::format("{}:1:1", file),
-                        "key 'plan.name': expected a name, found none; add [plan] name = \"...\""});
-    return;
-  }
-  const auto* name = std::get_if<std::string>(&at->second.values.front());
-  if (name == nullptr) return;  // Reported as a wrong type.
-  const bool fits = !name->empty() && name->size() <= kLongestName && name->front() != '-';
-  const bool plain =
-      name->find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
-  if (fits && plain) return;
-  problems.push_back(
-      {at->second.value_at.front(),
-       fmt::format("key 'plan.name': expected 1 to {} of a-z, 0-9 and '-', found '{}'",
-                   kLongestName, *name)});
 }
 
 void apply_overrides(const Schema& schema, std::span<const std::string> overrides,
@@ -169,7 +90,8 @@ Json run_json(const Plan& plan) {
           {"operations", or_null(run.operations)},
           {"seed", run.seed},
           {"threshold_percent", run.threshold_percent},
-          {"order", run.interleaved ? "interleaved" : "sequential"}};
+          {"order", run.interleaved ? "interleaved" : "sequential"},
+          {"trace_mib", run.trace_mib}};
 }
 
 // What is measured: that is what a plan's hash is of.
@@ -210,7 +132,9 @@ std::string dump(const Json& json, int indent) {
 }  // namespace
 
 std::string Plan::hash() const {
-  const std::uint64_t hash = stable_hash(dump(plan_json(*this), -1));
+  Json json = plan_json(*this);
+  if (run.trace_mib == kTraceMib) json["run"].erase("trace_mib");
+  const std::uint64_t hash = stable_hash(dump(json, -1));
   return fmt::format("{:08x}", static_cast<std::uint32_t>(hash ^ (hash >> 32)));
 }
 
@@ -232,15 +156,13 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
   sort_by_place(problems);
   if (problems.size() != before) return std::nullopt;
 
-  const Reader read(schema, assignments);
+  const PlanReader read(schema, assignments);
   Plan plan;
   plan.name = read.text("plan.name");
   plan.description = read.text("plan.description");
   plan.run = read_run(read);
-  plan.cores = {read.boolean("cores.allow_oversubscribed"), read.cpu("cores.engine"),
-                read.cpu("cores.guest"), read.cpu("cores.endpoint")};
-  plan.limits = {read.integer("limits.domains"), read.integer("limits.mappings"),
-                 read.integer("limits.memory_mib"), read.integer("limits.guest_memory_mib")};
+  plan.cores = read_cores(read);
+  plan.limits = read_limits(read);
   plan.text = std::string(text);
   plan.overrides.assign(overrides.begin(), overrides.end());
   resolve_cells(schema, vocabulary, assignments, plan, problems);

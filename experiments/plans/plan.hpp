@@ -81,6 +81,8 @@ struct Cell {
   SettingAssignments settings;
 };
 
+inline constexpr std::uint64_t kTraceMib = 64;  // Unless the plan says otherwise.
+
 struct RunSettings {
   std::uint32_t repetitions = 0;
   // Exactly one of each pair is set; zero warm-up seconds mean none.
@@ -89,6 +91,8 @@ struct RunSettings {
   std::uint64_t seed = 0;
   double threshold_percent = 0;  // A regression beyond it makes compare exit with 3.
   bool interleaved = true;       // Repetition 0 of every cell, then repetition 1, ...
+  // What events may take on disk, of all cells together; 0: none are kept.
+  std::uint64_t trace_mib = kTraceMib;
 };
 
 struct CoreSettings {
@@ -113,7 +117,8 @@ struct Plan {
   std::string text;                    // As given.
   std::vector<std::string> overrides;  // As given.
 
-  // 8 hex digits over everything that is measured: what is expected of it changes no hash.
+  // 8 hex digits over everything that is measured, but for a trace_mib that is the default: plans from before there was such a
+  // key keep theirs, and what is expected changes none.
   std::string hash() const;
 };
 
@@ -127,6 +132,10 @@ std::optional<Plan> load_plan(const std::filesystem::path& path,
 
 // Schema "violet.plan" version 1, every default included.
 std::string resolved_json(const Plan& plan);
+// A plan that was resolved before, by this or an older program: the cells that it had then, whatever defaults are today.
+// Problems name the cell; a setting that there was not then has today's default, which `notes` says.
+std::optional<Plan> parse_resolved(std::string_view json, std::string_view file,
+                                   const Vocabulary& vocabulary, Problems& problems);
 
 // Every key that a plan with this vocabulary may have, with type, range, default and help.
 std::vector<Setting> plan_keys(const Vocabulary& vocabulary);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/nearest.hpp"
+#include "experiments/plans/plan.hpp"
 
 namespace violet::plans {
 namespace {
@@ -147,6 +148,13 @@ void Schema::add_run_keys() {
        0,
        {"interleaved", "sequential"},
        "of repetitions"},
+      false);
+  add({"run.trace_mib",
+       static_cast<std::int64_t>(kTraceMib),
+       0,
+       1 << 16,
+       {},
+       "what the trace of all cells may take on disk, MiB; 0: none is kept"},
       false);
   add({"cores.allow_oversubscribed", false, 0, 0, {}, "let lcores share a CPU; stamped"}, false);
   for (const char* role : {"engine", "guest", "endpoint"}) {

@@ -333,12 +333,6 @@ std::string why_not_by_address(const CellData& cell, const TickWindow& ticks) {
 
 }  // namespace
 
-std::uint64_t operations_for(double percent) {
-  constexpr double kBeyond = 3, kRounding = 1e-6;
-  const double beyond = std::max(1 - percent / 100, 1e-9);
-  return static_cast<std::uint64_t>(std::ceil(kBeyond / beyond - kRounding));
-}
-
 const Column* PercentileLine::at(Nanos when) const {
   if (steps.empty() || !window.contains(when)) return nullptr;
   return &steps[Columns(window, static_cast<std::uint32_t>(steps.size())).of(when)];

@@ -20,6 +20,7 @@
 
 #include "engine/base/result.hpp"
 #include "engine/telemetry/event_bodies.hpp"
+#include "experiments/hdr/percentile_support.hpp"
 #include "experiments/query/cell_info.hpp"
 
 namespace violet::query {
@@ -60,8 +61,8 @@ struct Resolution {
   bool hides(Nanos length) const { return bin && length < *bin; }
 };
 
-// How many operations it takes to know a percentile, in lines, numbers and tables: as a rule three lie beyond it.
-std::uint64_t operations_for(double percent);
+// Of lines, numbers and tables.
+using violet::operations_for;
 
 // ---- overview and engine
 

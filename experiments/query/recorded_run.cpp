@@ -190,7 +190,10 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::without_trace(const std::strin
   run->path_ = canonical.string();
   run->name_ =
       results->manifest.run_id.empty() ? canonical.filename().string() : results->manifest.run_id;
-  run->no_cells_because_ = "this run recorded no events; its results are in Compare and Experiment";
+  const auto& kept = results->manifest.kept_trace;
+  run->no_cells_because_ =
+      kept && kept->repetitions == 0 ? results::kept_text(*kept) : "this run recorded no events";
+  run->no_cells_because_ += "; its results are in Compare and Experiment, and in ./violet report";
   return run;
 }
 

@@ -757,7 +757,8 @@ TEST_F(RunWithATrace, WithoutTheTraceItOpensAndSaysThatThereIsNone) {
   EXPECT_TRUE((*run)->cells().empty());
   EXPECT_EQ((*run)->damage(), "");
   EXPECT_EQ((*run)->no_cells_because(),
-            "this run recorded no events; its results are in Compare and Experiment");
+            "this run recorded no events; its results are in Compare and Experiment, and in "
+            "./violet report");
   EXPECT_FALSE((*run)->open_cell(0, {}));
 }
 

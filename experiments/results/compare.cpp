@@ -62,10 +62,9 @@ Status check_metrics(const RunData& run, const CompareOptions& options) {
       return same_metric(name, metric);
     });
     if (is_known) continue;
-    std::string list;
-    for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-    return fail(ErrorKind::kUsage, "{}: metric '{}' was not measured; there are {}",
-                run.manifest.run_id, metric, list);
+    const std::vector<std::string> names(known.begin(), known.end());
+    return fail(ErrorKind::kUsage, "{}: metric '{}' was not measured{}; there are {}",
+                run.manifest.run_id, metric, meant_metric(metric, names), fmt::join(names, ", "));
   }
   return {};
 }
@@ -128,6 +127,10 @@ Judgement judgement_of(const Arm& baseline, const Arm& contender, const CompareO
   how.threshold_percent =
       options.threshold_percent.value_or(baseline.run->manifest.threshold_percent);
   how.margin_percent = options.margin_percent;
+  for (const Arm* arm : {&baseline, &contender}) {
+    how.clock_step_ns =
+        std::max(how.clock_step_ns, arm->run->manifest.clock_step_ns.value_or(how.clock_step_ns));
+  }
   return how;
 }
 
@@ -342,6 +345,21 @@ Result<const CellData*> baseline_for(const RunData& run, const CellData& cell,
   return found;
 }
 
+// Cells of one run see the same weather, but for those that are over before it changes. Empty: they may be judged.
+std::string why_distrusted(const Arm& baseline, const Arm& contender) {
+  if (is_one_run(baseline, contender)) {
+    const bool was = mostly_disturbed(*baseline.cell), is = mostly_disturbed(*contender.cell);
+    if (was == is) return {};
+    return fmt::format("other programs had CPUs of {} most of the time, and not of {}",
+                       was ? "the baseline" : "this cell", was ? "this cell" : "the baseline");
+  }
+  const bool was = disturbed(*baseline.cell), is = disturbed(*contender.cell);
+  if (!was && !is) return {};
+  return fmt::format("other programs had CPUs of {}", was && is ? "both cells"
+                                                      : was     ? "the baseline's cell"
+                                                                : "the contender's cell");
+}
+
 }  // namespace
 
 std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender,
@@ -353,10 +371,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const auto theirs = samples_of(*contender.cell);
   const auto baseline_injected = injected_share(*baseline.cell);
   const auto contender_injected = injected_share(*contender.cell);
-  // Cells of one run see the same weather, but for those that are over before it changes.
-  const bool distrusted =
-      one_run ? mostly_disturbed(*baseline.cell) != mostly_disturbed(*contender.cell)
-              : disturbed(*baseline.cell) || disturbed(*contender.cell);
+  const std::string distrusted = why_distrusted(baseline, contender);
   std::vector<Difference> differences;
   for (const Samples& mine : wanted_samples(*baseline.cell, options)) {
     const Samples* found = find_samples(theirs, mine.name);
@@ -368,7 +383,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
     }
     differences.push_back(compare_samples(mine, other, how));
     Difference& d = differences.back();
-    d.disturbed = distrusted;
+    d.withheld = distrusted;
     d.baseline_injected = baseline_injected;
     d.contender_injected = contender_injected;
     d.cell = one_run ? contender.cell->cell.label : baseline.cell->cell.label;

@@ -38,8 +38,8 @@ RunData run_of(const std::string& id, double factor, std::vector<std::string> st
       record.metrics = {{"operations_per_s", "op/s", rates[i], {}, Better::kHigher},
                         {"cycles", "1", {}, "no PMU", Better::kLower}};
       HdrHistogram h;
-      for (std::uint64_t v = 0; v < 100; ++v)
-        h.record(static_cast<std::uint64_t>(1e9 / rates[i]) + v);
+      for (std::uint64_t v = 0; v < 400; ++v)  // Enough for a 99th percentile.
+        h.record(static_cast<std::uint64_t>(1e9 / rates[i]) + v / 4);
       record.histograms.push_back({"map", "ns", h, Better::kLower});
       cell.repetitions.push_back(std::move(record));
     }
@@ -289,7 +289,40 @@ TEST(Comparing, ItsTextCountsAndNamesThingsOnce) {
   const std::vector<RunData> runs{run_of("first", 1, {"strict"}), run_of("second", 1, {"strict"})};
   const std::string text = render(*compare(runs, only_rate()), Format::kText);
   EXPECT_EQ(text.find("first  →  second"), text.rfind("first  →  second")) << text;
-  EXPECT_THAT(text, HasSubstr("for the one comparison judged here"));
+  EXPECT_THAT(text, HasSubstr("(one comparison is judged here)"));
+}
+
+// Two repetitions reach no p below .05: nothing is judged, and the text does not claim that one comparison were.
+TEST(Comparing, ItsTextDoesNotCountWhatCannotBeJudged) {
+  RunData a = run_of("a", 1, {"strict"}), b = run_of("b", 1, {"strict"});
+  for (RunData* run : {&a, &b}) run->cells[0].repetitions.resize(2);
+  CompareOptions options = quiet();
+  options.metrics = {"operations_per_s", "cycles"};  // The latter was not measured.
+  const auto both = compare(std::vector{a, b}, options);
+  ASSERT_TRUE(both) << both.error().message;
+  EXPECT_EQ(both->tests, 0u);
+  const std::string text = render(*both, Format::kText);
+  EXPECT_THAT(text, HasSubstr("none of these has repetitions enough"));
+  EXPECT_THAT(text, HasSubstr("2 repetitions a cell")) << text;
+  EXPECT_THAT(text, HasSubstr("2 repetitions of each are too few"));
+}
+
+TEST(Comparing, AMisspeltMetricIsGuessed) {
+  const std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  CompareOptions options = quiet();
+  options.metrics = {"operations_per_"};
+  const auto wrong = compare(runs, options);
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, HasSubstr("did you mean 'operations_per_s'?"));
+}
+
+TEST(Comparing, TheCoarserClockOfTwoRunsCounts) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  EXPECT_EQ(compare(runs, quiet())->contrasts[0].differences[0].how.clock_step_ns, 1);
+  runs[1].manifest.clock_step_ns = 10;
+  EXPECT_EQ(compare(runs, quiet())->contrasts[0].differences[0].how.clock_step_ns, 10);
+  runs[0].manifest.clock_step_ns = 0.4;
+  EXPECT_EQ(compare(runs, quiet())->contrasts[0].differences[0].how.clock_step_ns, 10);
 }
 
 TEST(Comparing, WhyNothingIsKnownOfEqualRunsIsSaid) {

@@ -1,5 +1,6 @@
 // A comparison as people and programs read it.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
@@ -162,14 +163,23 @@ std::string verdict_text(const Difference& d) {
   return text;
 }
 
+// What stands side by side is read side by side: in the larger one's unit.
+void scale_alike(Quantity& a, Quantity& b) {
+  if (a.value && b.value)
+    a.scale_by = b.scale_by = std::max(std::abs(*a.value), std::abs(*b.value));
+}
+
 std::vector<Item> people_row(const Difference& d, const std::string& name) {
+  Quantity baseline = in_unit(d.baseline, d.baseline_samples, d, false);
+  Quantity contender = in_unit(d.contender, d.contender_samples, d, false);
+  scale_alike(baseline, contender);
   Quantity ratio{{}, {}, "a value is not positive"};
   if (d.ratio) ratio.value = d.ratio->value;
   return {Text{name},
           Text{metric_head(d.metric)},
           Text{verdict_text(d), tone_of(d.verdict)},
-          in_unit(d.baseline, d.baseline_samples, d, false),
-          in_unit(d.contender, d.contender_samples, d, false),
+          baseline,
+          contender,
           ratio,
           Text{interval_text(d)},
           Text{injected_text(d)}};
@@ -206,12 +216,20 @@ std::string repetitions_text(const Contrast& contrast) {
   std::size_t least = SIZE_MAX, most = 0;
   for (const Difference& d : contrast.differences) {
     for (const std::size_t n : {d.baseline.samples, d.contender.samples}) {
+      if (n == 0) continue;  // Of what was not measured, which its row says.
       least = std::min(least, n);
       most = std::max(most, n);
     }
   }
-  return least == most ? counted(most, "repetition")
+  return least >= most ? counted(most, "repetition")
                        : fmt::format("{} to {} repetitions", least, most);
+}
+
+std::string correction_text(std::size_t tests) {
+  if (tests == 0) return "(none of these has repetitions enough to reach it)";
+  if (tests == 1) return "(one comparison is judged here)";
+  return fmt::format("after Holm's correction for the {} judged here",
+                     counted(tests, "comparison"));
 }
 
 Json contrast_json(const Contrast& contrast) {
@@ -295,11 +313,10 @@ Table to_table(const Contrast& contrast) {
       "interval.",
       repetitions_text(contrast)));
   table.notes.push_back(fmt::format(
-      "better, worse: an exact rank test, p below .05 after Holm's correction for the {} "
-      "judged here. too much: worse by more than the threshold. no difference: the interval lies "
+      "better, worse: an exact rank test, p below .05 {}. too much: worse by more than the "
+      "threshold. no difference: the interval lies "
       "within {} % (--margin). inconclusive < X %: a difference below X % cannot be seen here.",
-      any.tests == 1 ? "one comparison" : counted(any.tests, "comparison"),
-      three_digits(100 * any.how.margin())));
+      correction_text(any.tests), three_digits(100 * any.how.margin())));
   table.notes.push_back(
       "injected: the share of baseline's and contender's measured time that was spun on purpose, "
       "all lcores together; n/a: "

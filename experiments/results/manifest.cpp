@@ -13,7 +13,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "engine/base/clock.hpp"
+#include "engine/base/clock_step.hpp"
+#include "engine/base/counted.hpp"
 #include "engine/base/files.hpp"
 #include "engine/base/foreign_json.hpp"
 #include "experiments/results/table.hpp"
@@ -159,6 +160,14 @@ double percentage_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected a number from 0 to 1000, found {}", what, json.dump()));
 }
 
+// Of a clock's step, which no clock has at a second.
+double duration_from(const Json& json, std::string_view what) {
+  const double value = json.is_number() ? json.get<double>() : 0;
+  if (value > 0 && value < 1e9) return value;
+  throw std::range_error(
+      fmt::format("{}: expected nanoseconds above 0 and below 1e9, found {}", what, json.dump()));
+}
+
 Manifest manifest_of(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
@@ -180,6 +189,10 @@ Manifest manifest_of(const Json& json) {
   m.cpus_online = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(count_from(json.at("cpus_online"), "cpus_online"), 1u << 31));
   m.ns_per_tick = json.at("ns_per_tick").get<double>();
+  if (json.contains("clock")) {
+    m.clock_step_ns = duration_from(json["clock"].at("step_ns"), "clock.step_ns");
+    m.clock_read_ns = duration_from(json["clock"].at("read_ns"), "clock.read_ns");
+  }
   m.command_line = json.at("command_line").get<std::string>();
   m.seed = count_from(json.at("seed"), "seed");
   if (json.contains("repetition_seeds")) {
@@ -201,6 +214,13 @@ Manifest manifest_of(const Json& json) {
   for (const auto& [name, count] : json.at("drop_counts").items()) {
     m.drop_counts[name] = count_from(count, "drop_counts");
   }
+  if (json.contains("kept_trace")) {
+    const Json& trace = json["kept_trace"];
+    m.kept_trace = {count_from(trace.at("budget_mib"), "kept_trace.budget_mib"),
+                    count_from(trace.at("repetitions"), "kept_trace.repetitions"),
+                    count_from(trace.at("seen"), "kept_trace.seen"),
+                    count_from(trace.at("kept"), "kept_trace.kept")};
+  }
   if (json.contains("traces")) m.traces = json["traces"].get<std::map<std::string, std::string>>();
   m.oversubscribed = json.at("oversubscribed").get<std::vector<std::string>>();
   m.noise_floor = json.at("noise_floor").get<std::map<std::string, double>>();
@@ -220,6 +240,25 @@ void InjectedTotals::add(const RepetitionRecord& record) {
     const auto kind = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
     spun_s[std::string(kind)] += *metric.value / 100 * record.duration_s;
   }
+}
+
+std::string kept_text(const KeptTrace& trace) {
+  if (trace.budget_mib == 0) return kNoTraceKept;
+  if (trace.repetitions == 0) {
+    return fmt::format("no repetition was traced (run.trace_mib = {})", trace.budget_mib);
+  }
+  const std::string whose =
+      fmt::format("of {}, each cell's first", counted(trace.repetitions, "repetition"));
+  if (trace.kept >= trace.seen) {
+    return fmt::format("the trace has every event {} (run.trace_mib = {})", whose,
+                       trace.budget_mib);
+  }
+  return fmt::format(
+      "the trace has the whole early part {}: {} of {} events; of all that follows samples of the "
+      "counters and a "
+      "summary over time (run.trace_mib = {})",
+      whose, with_unit(static_cast<double>(trace.kept), "1"),
+      with_unit(static_cast<double>(trace.seen), "1"), trace.budget_mib);
 }
 
 Fact build_id() {
@@ -247,6 +286,10 @@ Manifest host_manifest() {
   m.compiler = compiler();
   m.cpus_online = std::max(1u, std::thread::hardware_concurrency());
   m.ns_per_tick = violet::ns_per_tick();
+  if (const auto clock = measure_clock_step()) {
+    m.clock_step_ns = static_cast<double>(clock->step) * m.ns_per_tick;
+    m.clock_read_ns = static_cast<double>(clock->between) * m.ns_per_tick;
+  }
   return m;
 }
 
@@ -269,6 +312,9 @@ std::string to_json(const Manifest& m) {
   json["compiler"] = m.compiler;
   json["clock_source"] = fact_json(m.clock_source);
   json["ns_per_tick"] = m.ns_per_tick;
+  if (m.clock_step_ns && m.clock_read_ns) {
+    json["clock"] = {{"step_ns", *m.clock_step_ns}, {"read_ns", *m.clock_read_ns}};
+  }
   json["command_line"] = m.command_line;
   json["seed"] = m.seed;
   if (!m.repetition_seeds.empty()) json["repetition_seeds"] = m.repetition_seeds;
@@ -281,6 +327,13 @@ std::string to_json(const Manifest& m) {
                         {"spun_s", m.injected->spun_s}};
   }
   json["drop_counts"] = m.drop_counts;
+  if (m.kept_trace) {
+    json["kept_trace"] = {{"budget_mib", m.kept_trace->budget_mib},
+                          {"repetitions", m.kept_trace->repetitions},
+                          {"seen", m.kept_trace->seen},
+                          {"kept", m.kept_trace->kept},
+                          {"how", kept_text(*m.kept_trace)}};
+  }
   if (!m.traces.empty()) json["traces"] = m.traces;
   json["oversubscribed"] = m.oversubscribed;
   json["noise_floor"] = m.noise_floor;

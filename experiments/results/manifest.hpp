@@ -36,6 +36,19 @@ struct InjectedTotals {
   void add(const RepetitionRecord& record);
 };
 
+// What a run keeps of its events to look at, of all repetitions that are traced together.
+struct KeptTrace {
+  std::uint64_t budget_mib = 0;   // 0: nothing is kept.
+  std::uint64_t repetitions = 0;  // That were traced.
+  std::uint64_t seen = 0;         // Events of theirs that the recorder got;
+  std::uint64_t kept = 0;  // of those, with their time and all they say: the earliest ones of each.
+  bool operator==(const KeptTrace&) const = default;
+};
+// A sentence: what of the events is there, and what became of the others.
+std::string kept_text(const KeptTrace& trace);
+// Of a run that keeps none: what to say wherever a trace is needed.
+inline constexpr const char* kNoTraceKept = "no trace was kept: --no-trace";
+
 struct Manifest {
   int schema = kRunSchema;
   std::string run_id, plan_name, plan_hash;
@@ -49,6 +62,9 @@ struct Manifest {
   std::string compiler;
   std::uint32_t cpus_online = 0;
   double ns_per_tick = 0;
+  // Of what all durations are multiples, and what two reads in a row are apart (clock.hpp). Nothing: not known, as in
+  // runs of older programs.
+  std::optional<double> clock_step_ns, clock_read_ns;
   std::string command_line;
 
   std::uint64_t seed = 0;
@@ -61,6 +77,7 @@ struct Manifest {
   std::map<std::string, double> injected_costs;
   std::optional<InjectedTotals> injected;  // Nothing: not measured, as in runs of older programs.
   std::map<std::string, std::uint64_t> drop_counts;  // "events" -> 0, "events, <cell>" -> 412
+  std::optional<KeptTrace> kept_trace;  // Nothing: not known, as in runs of older programs.
   std::map<std::string, std::string>
       traces;  // Of each one replayed, by name or path: a check of its content.
   std::vector<std::string> oversubscribed;  // "guest and endpoint share CPU 1"

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/base/check.hpp"
+#include "engine/base/nearest.hpp"
 
 namespace violet::results {
 namespace {
@@ -215,7 +216,9 @@ const MetricInfo* find_by(std::string_view name) {
 
 // "map.p99.9" and "map.mean" without what stands behind the dot.
 std::string_view distribution_of(std::string_view name) {
-  if (name.ends_with(kMeanSuffix)) return name.substr(0, name.size() - kMeanSuffix.size());
+  for (const std::string_view suffix : {kMeanSuffix, kCountSuffix}) {
+    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
+  }
   return name.substr(0, name.rfind(".p") == std::string_view::npos ? 0 : name.find(".p"));
 }
 
@@ -251,6 +254,11 @@ std::string_view current_metric_name(std::string_view name) {
 
 bool same_metric(std::string_view a, std::string_view b) {
   return a == b || current_metric_name(a) == current_metric_name(b);
+}
+
+std::string meant_metric(const std::string& asked, const std::vector<std::string>& names) {
+  const std::string guess = nearest(asked, names);
+  return guess.empty() ? guess : fmt::format(", did you mean '{}'?", guess);
 }
 
 Metric measured(std::string_view name, double value) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "experiments/results/records.hpp"
 
@@ -22,25 +23,29 @@ struct MetricInfo {
   Better better = Better::kNeither;
   std::string_view meaning;                     // One line.
   std::array<std::string_view, 2> former = {};  // Names in older runs; the rest is empty.
-  bool is_distribution = false;  // Runs have its mean and percentiles: "map.mean", "map.p99".
+  bool is_distribution =
+      false;  // Runs have its count, mean and percentiles: "map.count", "map.mean", "map.p99".
   std::span<const std::string_view> former_names() const;
 };
 
 // In the order in which all are shown: how fast, what a call cost, what it needed, what it exposed.
 std::span<const MetricInfo> metric_catalogue();
-// The place of a metric, its mean or percentiles in it; what is not there comes last.
+// The place of a metric, its count, mean or percentiles in it; what is not there comes last.
 std::size_t metric_rank(std::string_view name);
 inline constexpr std::string_view kMeanSuffix = ".mean";
+inline constexpr std::string_view kCountSuffix = ".count";
 // Metrics that every reader of a run shows beside what it asked for, or knows by name.
 inline constexpr std::string_view kInjectedShare = "injected_share";
 inline constexpr std::string_view kOverloaded = "overloaded";
 inline constexpr std::string_view kOfferedRateReached = "offered_rate_reached";
 inline constexpr std::string_view kRatePerCpu = "operations_per_s_per_cpu";
-// By today's name, a former one, or that of a percentile or mean; null when nothing is called so.
+// By today's name, a former one, or that of a percentile, mean or count; null when nothing is called so.
 const MetricInfo* find_metric(std::string_view name);
 // Today's name; the name itself when it is no former one.
 std::string_view current_metric_name(std::string_view name);
 bool same_metric(std::string_view a, std::string_view b);
+// ", did you mean 'map.p99'?" where one of the names is near; else nothing.
+std::string meant_metric(const std::string& asked, const std::vector<std::string>& names);
 
 // A metric of the catalogue, with its unit and direction; a name that is not there is a bug.
 Metric measured(std::string_view name, double value);

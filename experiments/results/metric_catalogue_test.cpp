@@ -1,7 +1,9 @@
 #include "experiments/results/metric_catalogue.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "experiments/results/compare.hpp"
@@ -11,6 +13,9 @@
 
 namespace violet::results {
 namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
 
 TEST(MetricCatalogue, ANameBelongsToOneMetricAndEachIsExplained) {
   std::set<std::string_view> names;
@@ -79,10 +84,54 @@ TEST(Samples, ComeInTheOrderOfTheCatalogueWithTheirMeans) {
   cell.repetitions.push_back(std::move(record));
   std::vector<std::string> names;
   for (const Samples& samples : samples_of(cell)) names.push_back(samples.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"operations_per_s", "map.mean", "map.p50", "map.p90",
-                                             "map.p99", "map.p99.9", "map.p99.99", "faults",
-                                             "guest_own_word"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"operations_per_s", "map.count", "map.mean", "map.p50",
+                                             "map.p90", "map.p99", "map.p99.9", "map.p99.99",
+                                             "faults", "guest_own_word"}));
   EXPECT_NEAR(samples_of(cell, "map.mean").values.at(0), 400, 1);
+  EXPECT_EQ(samples_of(cell, "map.count").values.at(0), 3);
+  EXPECT_EQ(find_metric("map.count")->name, "map");
+}
+
+TEST(MetricCatalogue, APercentileTakesCallsEnough) {
+  const auto cell_with = [](std::uint64_t calls) {
+    CellData cell;
+    HdrHistogram h;
+    h.record_n(100, calls);
+    RepetitionRecord record;
+    record.histograms.push_back({"map", "ns", h, Better::kLower});
+    cell.repetitions.push_back(std::move(record));
+    return cell;
+  };
+  const auto known = [&](std::uint64_t calls, const char* name) {
+    return !samples_of(cell_with(calls), name).values.empty();
+  };
+  EXPECT_FALSE(known(299, "map.p99"));
+  EXPECT_TRUE(known(300, "map.p99"));
+  EXPECT_FALSE(known(5, "map.p50"));
+  EXPECT_TRUE(known(6, "map.p50"));
+  EXPECT_FALSE(known(10, "map.p99.99"));
+  EXPECT_TRUE(known(30'000, "map.p99.99"));
+  EXPECT_TRUE(known(1, "map.mean"));
+  EXPECT_EQ(samples_of(cell_with(200), "map.p99").because, "it takes 300 values in a repetition");
+  // As text with the reason, as CSV with the count beside it, as JSON null.
+  RunData run;
+  run.cells = {cell_with(200)};
+  const Report said = report(run);
+  EXPECT_THAT(said.notes,
+              Contains(HasSubstr("map.p99 not available, because it takes 300 values")));
+  EXPECT_THAT(render(run, said, Format::kCsv), HasSubstr("map.count"));
+  std::string json;
+  ASSERT_TRUE(write_results_json(run, [&json](std::string_view piece) -> Status {
+    json += piece;
+    return {};
+  }));
+  const auto document = nlohmann::json::parse(json);
+  const auto& map = document["cells"][0]["repetitions"][0]["histograms"]["map"];
+  EXPECT_TRUE(map["percentiles"]["99"].is_null());
+  EXPECT_EQ(map["percentiles"]["50"], 100);
+  EXPECT_EQ(map["count"], 200);
+  EXPECT_TRUE(document["cells"][0]["summary"]["map.p99"]["median"].is_null());
+  EXPECT_EQ(document["cells"][0]["summary"]["map.count"]["median"], 200);
 }
 
 TEST(MetricCatalogue, AMetricIsWrittenWithItsUnitAndDirection) {
@@ -180,7 +229,8 @@ TEST(Reports, ACellsMeansAreInEveryFormat) {
   const auto all = summary(run, {.metrics = {"all"}});
   ASSERT_TRUE(all);
   EXPECT_EQ(all->front().columns[1].name, "operations_per_s");
-  EXPECT_EQ(all->front().columns[2].name, "unmap.mean");
+  EXPECT_EQ(all->front().columns[2].name, "unmap.count");
+  EXPECT_EQ(all->front().columns[3].name, "unmap.mean");
 }
 
 }  // namespace

@@ -138,9 +138,11 @@ std::vector<std::string> head_of(const RunData& run) {
     least = std::min(least, taken);
     most = std::max(most, taken);
   }
-  const std::string repetitions = least == most ? counted(most, "repetition")
-                                                : fmt::format("{} to {} repetitions", least, most);
-  return {
+  // Beside it a regime counts those of all cells.
+  const std::string repetitions = least == most
+                                      ? counted(most, "repetition") + " each"
+                                      : fmt::format("{} to {} repetitions each", least, most);
+  std::vector<std::string> head = {
       fmt::format("plan       {} ({}), {}, {}, seed {}", m.plan_name, m.plan_hash,
                   counted(run.cells.size(), "cell"), repetitions, m.seed),
       fmt::format("run        {}, {}", m.run_id, m.outcome),
@@ -152,6 +154,8 @@ std::vector<std::string> head_of(const RunData& run) {
       fmt::format("built      {}, revision {}", m.compiler, m.git_revision.text()),
       fmt::format("injected   {}", injected_text(run)),
   };
+  if (m.kept_trace) head.push_back("trace      " + kept_text(*m.kept_trace));
+  return head;
 }
 
 void warn_about_host(const Manifest& m, std::vector<std::string>& warnings) {

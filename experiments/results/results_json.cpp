@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "experiments/hdr/percentile_support.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
@@ -38,7 +39,8 @@ Json histogram_json(const NamedHistogram& named) {
     json["min"] = h.min();
     json["mean"] = h.mean();
     for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
-      json["percentiles"][fmt::format("{}", kPercentiles[i])] = h.percentile(i);
+      Json& percentile = json["percentiles"][fmt::format("{}", kPercentiles[i])];
+      if (h.total() >= operations_for(kPercentiles[i])) percentile = h.percentile(i);
     }
     json["max"] = h.max();
   }

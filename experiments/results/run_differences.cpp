@@ -42,8 +42,10 @@ void warn_about_plans(const RunData& a, const RunData& b, std::vector<std::strin
   warn_if_different("plan", a.manifest.plan_name + " " + a.manifest.plan_hash,
                     b.manifest.plan_name + " " + b.manifest.plan_hash, warnings);
   for (const auto& [key, value] : a.run_settings) {
-    if (key != "seed")
-      warn_if_different(("run." + key).c_str(), value, setting_of(b, key), warnings);
+    // Older programs kept all that they could, and had no such key.
+    const bool unknown = key == "trace_mib" && !b.run_settings.contains(key);
+    if (key == "seed" || unknown) continue;
+    warn_if_different(("run." + key).c_str(), value, setting_of(b, key), warnings);
   }
 }
 

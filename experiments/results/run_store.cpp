@@ -82,6 +82,18 @@ std::uint64_t bytes_below(int folder, const std::string& path, int levels) {
   return bytes;
 }
 
+// The files of a run that are for looking at.
+std::optional<std::uint64_t> bytes_of_trace(int folder) {
+  std::optional<std::uint64_t> bytes;
+  for (const char* name : {"trace.events", "trace.pyramid"}) {
+    struct stat what {};
+    if (::fstatat(folder, name, &what, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(what.st_mode))
+      continue;
+    bytes = bytes.value_or(0) + static_cast<std::uint64_t>(what.st_blocks) * kBlockBytes;
+  }
+  return bytes;
+}
+
 Status empty_folder(int folder, const std::string& path, bool is_run, int levels);
 
 Status remove_entry(int folder, const std::string& name, const std::string& path, int levels) {
@@ -200,6 +212,7 @@ Result<StoredRun> stored_run(const fs::path& directory) {
   run.directory = directory;
   bool hidden = false;
   run.bytes = bytes_below(folder.get(), path, kMostLevels);
+  run.trace_bytes = bytes_of_trace(folder.get());
   {
     const auto held = take_lock(folder.get(), path, LOCK_SH);  // No longer than it takes to see.
     const bool without_lock = held && !held->has_value();

@@ -23,7 +23,8 @@ struct StoredRun {
       outcome;  // "finished", "interrupted", "failed", "running", "died" or why it is not known.
   std::optional<double> started_s;  // Nothing: its manifest does not say.
   std::uint64_t bytes = 0;
-  bool goes_on = false;  // Some process writes it.
+  std::optional<std::uint64_t> trace_bytes;  // Of those its trace's. Nothing: it has none.
+  bool goes_on = false;                      // Some process writes it.
 };
 
 // The runs in the folder, newest first.

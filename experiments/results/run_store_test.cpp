@@ -41,7 +41,9 @@ void put(const fs::path& file, std::size_t bytes) {
 TEST(RunStore, SaysWhatARunIsAndTakes) {
   const TestFolder folder;
   const fs::path run = stored(folder.path(), "smoke");
+  EXPECT_FALSE(stored_run(run)->trace_bytes) << "none is not 0 B";
   put(run / "trace.events", 1 << 20);
+  put(run / "trace.pyramid", 1 << 12);
   fs::create_directory(run / "deep");
   put(run / "deep" / "more", 1 << 20);
   const auto runs = stored_runs(folder.path());
@@ -51,6 +53,9 @@ TEST(RunStore, SaysWhatARunIsAndTakes) {
   EXPECT_FALSE(runs[0].goes_on);
   EXPECT_GE(runs[0].bytes, std::uint64_t{2} << 20);
   EXPECT_LT(runs[0].bytes, std::uint64_t{4} << 20);
+  ASSERT_TRUE(runs[0].trace_bytes);
+  EXPECT_GE(*runs[0].trace_bytes, (std::uint64_t{1} << 20) + (1 << 12));
+  EXPECT_LT(*runs[0].trace_bytes, std::uint64_t{2} << 20);
   EXPECT_TRUE(runs[0].started_s);
 }
 

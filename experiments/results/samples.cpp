@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "experiments/hdr/percentile_support.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/overload.hpp"
 #include "experiments/results/retries.hpp"
@@ -61,27 +62,38 @@ void add_metrics(const CellData& cell, SampleSet& all) {
   }
 }
 
-// A number of a histogram, which an empty one has not.
+// A number of a histogram that fewer than `least` values do not tell.
 template <class Number>
 void add_number(std::uint32_t repetition, const NamedHistogram& named, const std::string& name,
-                SampleSet& all, Number&& number) {
+                std::uint64_t least, SampleSet& all, Number&& number) {
   Samples* samples = all.entry(name, named.unit, named.better);
   if (samples == nullptr) return;
   if (named.histogram.empty()) {
     samples->because = "nothing was recorded";
-    return;
+  } else if (named.histogram.total() < least) {
+    samples->because = fmt::format("it takes {} values in a repetition", least);
+  } else {
+    samples->values.push_back(static_cast<double>(number(named.histogram)));
+    samples->repetitions.push_back(repetition);
   }
-  samples->values.push_back(static_cast<double>(number(named.histogram)));
+}
+
+void add_count(std::uint32_t repetition, const NamedHistogram& named, SampleSet& all) {
+  Samples* samples = all.entry(count_name(named.name), "1", Better::kNeither);
+  if (samples == nullptr) return;
+  samples->values.push_back(static_cast<double>(named.histogram.total()));
   samples->repetitions.push_back(repetition);
 }
 
 void add_distributions(const CellData& cell, SampleSet& all) {
   for (const auto& [record, repetition] : counted_repetitions(cell)) {
     for (const NamedHistogram& named : record->histograms) {
-      add_number(repetition, named, mean_name(named.name), all,
+      add_count(repetition, named, all);
+      add_number(repetition, named, mean_name(named.name), 1, all,
                  [](const StoredHistogram& one) { return one.mean(); });
       for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
-        add_number(repetition, named, percentile_name(named.name, kPercentiles[i]), all,
+        add_number(repetition, named, percentile_name(named.name, kPercentiles[i]),
+                   operations_for(kPercentiles[i]), all,
                    [i](const StoredHistogram& one) { return one.percentile(i); });
       }
     }
@@ -171,6 +183,9 @@ std::string percentile_name(const std::string& histogram, double percent) {
 }
 
 std::string mean_name(const std::string& histogram) { return histogram + std::string(kMeanSuffix); }
+std::string count_name(const std::string& histogram) {
+  return histogram + std::string(kCountSuffix);
+}
 
 std::vector<Samples> samples_of(const CellData& cell) {
   SampleSet all;

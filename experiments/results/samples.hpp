@@ -1,4 +1,5 @@
-// Samples are one number a repetition: metrics as they are, histograms by their percentiles and means. A repetition that
+// Samples are one number a repetition: metrics as they are, histograms by their counts, means and those percentiles that
+// they hold values enough for (percentile_support.hpp). A repetition that
 // was retried because the host disturbed it has one number as well (retries.hpp).
 //
 // Threading: pure functions.
@@ -13,7 +14,8 @@
 namespace violet::results {
 
 struct Samples {
-  std::string name;  // A metric's name, or "<histogram>.mean", "<histogram>.p50" and so on.
+  std::string
+      name;  // A metric's name, or "<histogram>.count", "<histogram>.mean", "<histogram>.p50" and so on.
   std::string unit;
   Better better = Better::kNeither;
   std::vector<double> values;
@@ -25,6 +27,7 @@ struct Samples {
 bool are_counts(const Samples& samples);
 std::string percentile_name(const std::string& histogram, double percent);
 std::string mean_name(const std::string& histogram);
+std::string count_name(const std::string& histogram);
 
 // In the order of the catalogue (metric_rank()); what it does not have comes last, as it was recorded.
 std::vector<Samples> samples_of(const CellData& cell);

@@ -11,6 +11,7 @@
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
+#include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 
 namespace violet::results {
@@ -140,7 +141,8 @@ Result<std::vector<std::string>> metrics_of(const Cells& cells, const SummaryOpt
                                    [&](const auto& name) { return same_metric(name, asked); });
     if (!there) {
       return fail(ErrorKind::kUsage,
-                  "the run has no metric '{}': ./violet list metrics says what there are", asked);
+                  "the run has no metric '{}'{}: ./violet list metrics says what there are", asked,
+                  meant_metric(asked, known));
     }
     names.push_back(asked);
   }
@@ -223,6 +225,8 @@ Text relative(const CellData& cell, const CellData& baseline, const std::string&
   if (&cell == &baseline) return {"1", Tone::kFaint};
   const Samples ours = samples_of(cell, metric), theirs = samples_of(baseline, metric);
   const bool pairs = interleaved && ours.repetitions == theirs.repetitions;
+  // As a verdict would be (compare.hpp): whoever was disturbed differs by that.
+  if (mostly_disturbed(cell) != mostly_disturbed(baseline)) return {"n/a", Tone::kFaint};
   const auto ratio = ratio_estimate(theirs.values, ours.values,
                                     pairs ? Pairing::kInterleaved : Pairing::kIndependent);
   if (!ratio) return {"n/a", Tone::kFaint};

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "experiments/results/report.hpp"
+#include "experiments/results/retries.hpp"
 
 namespace violet::results {
 namespace {
@@ -230,6 +231,25 @@ TEST(Summary, ShortensInTheMiddle) {
     const std::size_t most = 3 + columns % 40;
     RC_ASSERT(display_width(shortened(text, most)) <= most);
   }));
+}
+
+// A ratio to a cell that other programs slowed down says nothing, as no verdict is given (compare.hpp).
+TEST(Summary, RelatesNoDisturbedCellToAQuietOne) {
+  RunData run = run_of({cell_of("net-rx", "strict", 1e6), cell_of("net-rx", "lazy", 2e6)});
+  for (RepetitionRecord& record : run.cells[1].repetitions) {
+    record.metrics.push_back({kCpuWaitShare, "%", 40.0, "", Better::kNeither});
+  }
+  EXPECT_EQ(text_at(summary(run)->front(), 1, 2), "n/a");
+  for (RepetitionRecord& record : run.cells[0].repetitions) {
+    record.metrics.push_back({kCpuWaitShare, "%", 40.0, "", Better::kNeither});
+  }
+  EXPECT_EQ(text_at(summary(run)->front(), 1, 2), "2.00×") << "both had the same weather";
+}
+
+TEST(Summary, AMisspeltMetricIsGuessed) {
+  const auto wrong = summary(kRun, {.metrics = {"map.p9"}});
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, HasSubstr("did you mean 'map.p9"));
 }
 
 }  // namespace

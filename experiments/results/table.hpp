@@ -34,6 +34,8 @@ struct Quantity {
   Tone tone = Tone::kPlain;
   std::string unit = {};  // Instead of the column's, in columns that mix units.
   bool whole = false;     // A count: people read no decimals of it.
+  // With a unit of its own: scaled as this value, so that numbers that are read side by side have one unit.
+  std::optional<double> scale_by = {};
 };
 Quantity quantity(const Estimate& estimate);
 

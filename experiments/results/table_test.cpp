@@ -308,5 +308,29 @@ TEST(Tables, WhatStaysReachableIsAlwaysAndNotUnknown) {
   EXPECT_THAT(text, testing::ContainsRegex("lost +n/a\n"));
 }
 
+// A reader who looks from the one to the other must not have to convert.
+TEST(Table, ColumnsOfOneDistributionHaveOneUnit) {
+  Table table{"",
+              {{"name", "", true}, {"map.p50", "ns"}, {"map.mean", "ns"}, {"unmap.mean", "ns"}},
+              {{Text{"a"}, Quantity{900}, Quantity{1900}, Quantity{5e6}},
+               {Text{"b"}, Quantity{950}, Quantity{2100}, Quantity{6e6}}},
+              {}};
+  const std::string text = render(table, Format::kText);
+  EXPECT_THAT(text, HasSubstr("map.p50 [µs]"));
+  EXPECT_THAT(text, HasSubstr("map.mean [µs]"));
+  EXPECT_THAT(text, HasSubstr("unmap.mean [ms]"));
+  EXPECT_THAT(text, HasSubstr("0.900"));
+}
+
+TEST(Table, NumbersWithUnitsOfTheirOwnMayShareAScale) {
+  Quantity small{950.0}, large{1020.0};
+  small.unit = large.unit = "ns";
+  small.scale_by = large.scale_by = 1020;
+  const Table table{"", {{"a", "", true}, {"b"}, {"c"}}, {{Text{"x"}, small, large}}, {}};
+  const std::string text = render(table, Format::kText);
+  EXPECT_THAT(text, HasSubstr("0.950 µs"));
+  EXPECT_THAT(text, HasSubstr("1.02 µs"));
+}
+
 }  // namespace
 }  // namespace violet::results

@@ -48,9 +48,10 @@ Shown show(const Item& item, const Scale& scale, std::string_view unit) {
   if (!q.value || !std::isfinite(*q.value)) return {"n/a", Tone::kFaint, true};
   const bool own = scale.factor == 0 || !q.unit.empty();
   const bool in_full = own && q.whole && std::abs(*q.value) < kMostInFull;
-  const Scale mine = !own      ? scale
-                     : in_full ? scale_of(1, q.unit.empty() ? unit : q.unit)
-                               : scale_of(*q.value, q.unit.empty() ? unit : q.unit);
+  const Scale mine = !own ? scale
+                     : in_full
+                         ? scale_of(1, q.unit.empty() ? unit : q.unit)
+                         : scale_of(q.scale_by.value_or(*q.value), q.unit.empty() ? unit : q.unit);
   std::string text = digits_of(*q.value, mine, q.whole);
   if (own && !mine.unit.empty()) text += " " + printable(mine.unit);
   return {text + spread_of(q, mine), q.tone, true};
@@ -83,20 +84,48 @@ std::vector<std::string> lines_of_head(const Column& column) {
   return lines;
 }
 
-// Counts are read in full where all of them can be, and else each with a prefix of its own.
-Scale scale_for(const Table& table, std::size_t index, bool& numbers) {
+// Numbers of a column that do not bring a unit of their own.
+struct ScaledValues {
   std::vector<double> values;
   bool whole = true;
-  for (const auto& row : table.rows) {
-    const auto* q = std::get_if<Quantity>(&row[index]);
-    if (q == nullptr || !q->value) continue;
-    numbers = true;
-    if (!q->unit.empty()) continue;  // They bring their own.
-    values.push_back(*q->value);
-    whole = whole && q->whole;
+  bool numbers = false;  // There are some, with or without one.
+
+  void add(const Table& table, std::size_t index) {
+    for (const auto& row : table.rows) {
+      const auto* q = std::get_if<Quantity>(&row[index]);
+      if (q == nullptr || !q->value) continue;
+      numbers = true;
+      if (!q->unit.empty()) continue;
+      values.push_back(*q->value);
+      whole = whole && q->whole;
+    }
   }
+};
+
+// What columns of one distribution have in common: "map" of "map.p50" and "map.mean". Empty: it is of none.
+std::string_view distribution_of_column(const Column& column) {
+  const std::string_view name = column.name;
+  const std::size_t dot = name.find('.');
+  return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
+}
+
+// Counts are read in full where all of them can be, and else each with a prefix of its own. Columns of one distribution,
+// which are read side by side, have one unit.
+Scale scale_for(const Table& table, std::size_t index, bool& numbers) {
   const std::string& unit = table.columns[index].unit;
-  if (values.empty()) return {1, ""};
+  const std::string_view group = distribution_of_column(table.columns[index]);
+  ScaledValues own, all;
+  own.add(table, index);
+  numbers = own.numbers;
+  if (own.values.empty()) return {1, ""};
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const Column& other = table.columns[i];
+    const bool same =
+        !group.empty() && distribution_of_column(other) == group && other.unit == unit;
+    if (i == index || same) all.add(table, i);
+  }
+  const std::vector<double>& values = all.values;
+  const bool whole = all.whole;
   if (!whole) return common_scale(values, unit);
   const bool in_full = std::all_of(values.begin(), values.end(),
                                    [](double value) { return std::abs(value) < kMostInFull; });

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/student.hpp"
 #include "experiments/results/table.hpp"
@@ -22,13 +23,14 @@ bool is_percentile(const std::string& name) {
          name[dot + 2] <= '9';
 }
 
-// What the clock and the histogram cannot tell apart, relative.
-double resolution_of(const Samples& samples) {
+// What the clock and the histogram cannot tell apart, relative. A percentile is one call's duration, and moves by whole
+// steps of the clock.
+double resolution_of(const Samples& samples, double clock_step_ns) {
   if (samples.unit.ends_with("/s")) return kClockAccuracy;
   if (samples.unit != "ns") return 0;
   if (!is_percentile(samples.name)) return kClockAccuracy;
   const double value = median(samples.values);
-  return std::max(kHistogramStep, value > 0 ? 1 / value : 0);  // A value is a whole nanosecond.
+  return std::max(kHistogramStep, value > 0 ? clock_step_ns / value : 0);
 }
 
 bool same_constant(const Samples& a, const Samples& b) {
@@ -47,7 +49,8 @@ std::optional<double> deviation(const Difference& d) {
   if (!d.ratio || !d.how.noise->of_logarithm) {
     return d.ratio ? std::nullopt : d.how.noise->of_value;
   }
-  return std::max(*d.how.noise->of_logarithm, resolution_of(d.baseline_samples) / 2);
+  return std::max(*d.how.noise->of_logarithm,
+                  resolution_of(d.baseline_samples, d.how.clock_step_ns) / 2);
 }
 
 // P(equal runs differ by as much).
@@ -116,14 +119,23 @@ void correct(std::span<Difference* const> differences) {
     so_far = std::max(so_far, static_cast<double>(tests.size() - i) * tests[i]->p);
     tests[i]->adjusted_p = std::min(1.0, so_far);
   }
-  for (Difference* d : differences) d->tests = std::max<std::size_t>(1, tests.size());
+  for (Difference* d : differences) d->tests = tests.size();
+}
+
+// What clock and histogram tell apart, as a factor.
+double least_ratio(const Difference& d) {
+  return 1 + std::max(resolution_of(d.baseline_samples, d.how.clock_step_ns),
+                      resolution_of(d.contender_samples, d.how.clock_step_ns));
 }
 
 // How far the interval reaches at the level that one of all tests has.
 std::optional<double> visible_of(const Difference& d) {
-  const auto interval = ratio_interval(d, 1 - kSignificant / static_cast<double>(d.tests));
+  const auto together = static_cast<double>(std::max<std::size_t>(d.tests, 1));
+  const auto interval = ratio_interval(d, 1 - kSignificant / together);
   if (!interval) return std::nullopt;
-  return std::max(interval->high / d.ratio->value, d.ratio->value / interval->low) - 1;
+  return std::max(
+             {interval->high / d.ratio->value, d.ratio->value / interval->low, least_ratio(d)}) -
+         1;
 }
 
 // Whether the contender is better, should the difference be real.
@@ -138,8 +150,8 @@ bool differs(const Difference& d) {
   if (d.adjusted_p > kSignificant) return false;
   if (!d.ratio) return true;
   if (!d.ratio->interval) return false;
-  const double least =
-      1 + std::max(resolution_of(d.baseline_samples), resolution_of(d.contender_samples));
+  constexpr double kRounding = 1e-9;  // A step is none, however its ratio was rounded.
+  const double least = least_ratio(d) * (1 + kRounding);
   return d.ratio->interval->low > least || d.ratio->interval->high < 1 / least;
 }
 
@@ -155,11 +167,13 @@ std::string unseen_text(const Difference& d) {
   if (d.visible) {
     return fmt::format("smaller than {} cannot be seen here", percent_text(*d.visible));
   }
-  const std::string counts = fmt::format("{} and {} repetitions", d.baseline_samples.values.size(),
-                                         d.contender_samples.values.size());
+  const std::size_t mine = d.baseline_samples.values.size(),
+                    theirs = d.contender_samples.values.size();
+  const std::string counts = mine == theirs ? fmt::format("{} of each", counted(mine, "repetition"))
+                                            : fmt::format("{} and {} repetitions", mine, theirs);
   if (!is_test(d)) return fmt::format("{} are too few: no size can be seen", counts);
   if (!d.ratio) return "0 in some repetitions: no ratio, and the test does not reject";
-  if (d.tests == 1) return fmt::format("{} are too few: no size can be seen", counts);
+  if (d.tests <= 1) return fmt::format("{} are too few: no size can be seen", counts);
   return fmt::format("{} are too few for {} comparisons: no size can be seen; --metric makes fewer",
                      counts, d.tests);
 }
@@ -264,8 +278,7 @@ void withhold(Difference& d) {
   d.verdict = Verdict::kInconclusive;
   d.regression = false;
   d.visible.reset();
-  d.reason = d.how.arms == Arms::kTwoRuns ? "other programs had its CPUs"
-                                          : "one of the two was mostly disturbed, the other not";
+  d.reason = d.withheld;
 }
 
 }  // namespace
@@ -274,7 +287,7 @@ void judge(std::span<Difference* const> differences) {
   correct(differences);
   for (Difference* d : differences) {
     decide(*d);
-    if (d->disturbed) withhold(*d);
+    if (!d->withheld.empty()) withhold(*d);
   }
 }
 

@@ -52,6 +52,7 @@ struct Judgement {
   std::optional<RunNoise> noise;         // Of two runs.
   double threshold_percent = 5;          // Worse by more is a regression.
   std::optional<double> margin_percent;  // Of equivalence; none: the threshold.
+  double clock_step_ns = 1;              // Of the coarser clock; histograms hold whole nanoseconds.
   double margin() const { return margin_percent.value_or(threshold_percent) / 100; }
 };
 
@@ -67,7 +68,7 @@ struct Difference {
   const char* test = "none";          // Its name.
   double p = 1;                       // Of this comparison alone.
   double adjusted_p = 1;              // After Holm's correction.
-  std::size_t tests = 1;              // That were judged together.
+  std::size_t tests = 0;              // That were judged together; 0: none could be.
   double a12 = 0.5;                   // Chance that the contender's value is the larger one.
   std::optional<double> noise_floor;  // Relative: of equal runs (RunNoise).
   std::optional<double>
@@ -75,7 +76,7 @@ struct Difference {
   Verdict verdict = Verdict::kInconclusive;
   std::string reason;
   bool regression = false;  // Worse by more than the threshold.
-  bool disturbed = false;   // Other programs had the CPUs of one of the cells.
+  std::string withheld;  // Why there may be no verdict, whatever the numbers say; empty: there may.
   // Median shares of the two cells' measured time that injected costs took, in per cent. None: not known.
   std::optional<double> baseline_injected, contender_injected;
 

@@ -69,7 +69,7 @@ TEST(Verdicts, ATrueDifferenceIsSeldomCalledNone) {
 TEST(Verdicts, FewRepetitionsSettleNothing) {
   const Difference d = differ(2000, 0.01, Better::kLower, 3);
   EXPECT_EQ(d.verdict, Verdict::kInconclusive);
-  EXPECT_THAT(d.reason, HasSubstr("3 and 3 repetitions are too few"));
+  EXPECT_THAT(d.reason, HasSubstr("3 repetitions of each are too few"));
   EXPECT_FALSE(d.regression);
   const Difference none = compare_samples(samples_testing({}, Better::kLower),
                                           samples_testing({1}, Better::kLower), {});
@@ -111,6 +111,41 @@ TEST(Verdicts, TheClocksResolutionIsAFloor) {
   base.name = other.name = "map.p50";  // From buckets of a histogram, a thousandth wide.
   for (double& value : other.values) value = 1701;
   EXPECT_EQ(compare_samples(base, other, {}).verdict, Verdict::kNoDifference);
+}
+
+// A clock that steps by 10 ns tells 400 from 410 by chance; 400 from 440 it tells.
+TEST(Verdicts, AStepOfTheClockIsNoDifference) {
+  const auto judged = [](double contender, double step) {
+    Samples base = samples_testing(std::vector<double>(9, 400), Better::kLower);
+    Samples other = samples_testing(std::vector<double>(9, contender), Better::kLower);
+    base.name = other.name = "map.p50";
+    Judgement how;
+    how.margin_percent = 1;
+    how.clock_step_ns = step;
+    return compare_samples(base, other, how);
+  };
+  EXPECT_EQ(judged(410, 1).verdict, Verdict::kWorse);
+  EXPECT_EQ(judged(410, 10).verdict, Verdict::kInconclusive);
+  EXPECT_NEAR(*judged(410, 10).visible, 10.0 / 400, 1e-9);
+  EXPECT_EQ(judged(440, 10).verdict, Verdict::kWorse);
+  Samples mean = samples_testing(std::vector<double>(9, 400), Better::kLower);
+  Samples more = samples_testing(std::vector<double>(9, 404), Better::kLower);
+  mean.name = more.name = "map.mean";  // Of many calls, which fall on either side of a step.
+  Judgement how;
+  how.clock_step_ns = 10;
+  EXPECT_EQ(compare_samples(mean, more, how).verdict, Verdict::kWorse);
+}
+
+TEST(Verdicts, WithheldSayWhy) {
+  Difference d = differ(2000, 0.01, Better::kLower);
+  ASSERT_EQ(d.verdict, Verdict::kWorse);
+  d.withheld = "other programs had CPUs of the baseline's cell";
+  Difference* const one[] = {&d};
+  judge(one);
+  EXPECT_EQ(d.verdict, Verdict::kInconclusive);
+  EXPECT_EQ(d.reason, d.withheld);
+  EXPECT_FALSE(d.regression);
+  EXPECT_FALSE(d.visible);
 }
 
 TEST(Verdicts, HoldForAllComparisonsTogether) {

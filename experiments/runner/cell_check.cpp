@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "datasets/manifest.hpp"
 #include "experiments/workloads/workloads.hpp"
 
 namespace violet {
@@ -25,6 +26,15 @@ TraceFacts facts_of(const datasets::Trace& trace) {
           .endpoints = trace.endpoints().size(),
           .domains = std::set(groups.begin(), groups.end()).size(),
           .has_times = trace.header().time_resolution_ns != 0};
+}
+
+std::string check_of_trace(const datasets::Trace& trace) {
+  return fmt::format("{:016x}", trace.header().header_checksum);
+}
+
+Result<std::string> check_of_trace(const std::string& dataset_dir, const std::string& dataset) {
+  VIOLET_TRY(const auto trace, datasets::open_by_name(dataset_dir, dataset));
+  return check_of_trace(trace);
 }
 
 std::optional<CellProblem> memory_problem(const plans::Limits& limits, std::uint64_t host_mib) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "datasets/trace_reader.hpp"
 #include "experiments/plans/plan.hpp"
@@ -27,6 +28,10 @@ struct TraceFacts {
   bool has_times = false;
 };
 TraceFacts facts_of(const datasets::Trace& trace);
+// Tells the content of two traces apart: what a run's manifest has of each that it replayed.
+std::string check_of_trace(const datasets::Trace& trace);
+// Of a bundled one by its name, or of a path.
+Result<std::string> check_of_trace(const std::string& dataset_dir, const std::string& dataset);
 
 // `host_mib`: what this machine has in all.
 std::optional<plans::CellProblem> memory_problem(const plans::Limits& limits,

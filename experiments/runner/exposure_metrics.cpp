@@ -5,6 +5,7 @@
 
 #include "dataplane/dma/rogue_endpoint.hpp"
 #include "engine/base/clock.hpp"
+#include "experiments/hdr/percentile_support.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/trace/exposure_ledger.hpp"
 #include "experiments/trace/probe_agreement.hpp"
@@ -72,13 +73,16 @@ void add_windows(Writer& writer, const ExposureReport& report, bool for_ever) {
   const struct {
     const char* name;
     double value;
-  } kWindows[] = {{"exposure_window.mean", report.window.upper.mean_ns},
-                  {"exposure_window.p50", report.window.upper.p50_ns},
-                  {"exposure_window.p99", report.window.upper.p99_ns},
-                  {"exposure_window.max", report.window.upper.max_ns}};
+    std::uint64_t least;  // Unmaps that it takes.
+  } kWindows[] = {{"exposure_window.mean", report.window.upper.mean_ns, 1},
+                  {"exposure_window.p50", report.window.upper.p50_ns, operations_for(50)},
+                  {"exposure_window.p99", report.window.upper.p99_ns, operations_for(99)},
+                  {"exposure_window.max", report.window.upper.max_ns, 1}};
   for (const auto& window : kWindows) {
-    if (report.unmaps > 0) {
+    if (report.unmaps >= window.least) {
       writer.add(window.name, window.value);
+    } else if (report.unmaps > 0) {
+      writer.absent(window.name, fmt::format("it takes {} unmaps in a repetition", window.least));
     } else {
       writer.absent(window.name, for_ever ? std::string(results::kStaysReachable)
                                           : "no unmap took a mapping away");

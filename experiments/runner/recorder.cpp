@@ -43,7 +43,8 @@ Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, EventTraceWri
       trace_(trace),
       options_(options),
       rings_(recorded.rings()),
-      batch_(kEventBatch) {}
+      batch_(kEventBatch),
+      share_(options.max_trace_bytes) {}
 
 Recorder::~Recorder() {
   if (thread_.joinable()) static_cast<void>(stop());
@@ -149,7 +150,7 @@ void Recorder::run() {
     const auto now = std::chrono::steady_clock::now();
     if (std::chrono::duration<double>(now - last_interval).count() < kIntervalS) continue;
     last_interval = now;
-    trace_missing();
+    if (early_) trace_missing();
     write_interval();
   }
 }
@@ -209,42 +210,87 @@ void Recorder::leave_what_happened() {
 }
 
 void Recorder::drain() {
-  // Decided once a round, so that the lcores' events end at the same time.
-  const bool keeping = traced_ < options_.max_trace_events;
-  for (std::size_t i = 0; i < kRingCount; ++i) take(i, keeping);
+  Fresh fresh;
+  std::array<MissingEvents, kRingCount> missing;
+  for (std::size_t i = 0; i < kRingCount; ++i) fresh[i] = take(i, missing[i]);
+  if (trace_ != nullptr) trace(fresh);
+  // What is missing now is so before what comes next.
+  for (std::size_t i = 0; i < kRingCount; ++i) {
+    missing_[i].dropped += missing[i].dropped;
+    missing_[i].not_kept += missing[i].not_kept;
+  }
 }
 
-void Recorder::take(std::size_t ring, bool keeping) {
+std::span<const Event> Recorder::take(std::size_t ring, MissingEvents& missing) {
   EventRing& source = *rings_[ring];
   EventLog& log = *logs_[ring];
   // What is dropped by now was dropped after what the ring holds.
   const std::uint64_t dropped = source.dropped();
   const std::size_t before = log.events().size();
-  std::uint64_t beyond = 0;
   // Bounded by what the ring holds: a producer that never pauses must not keep us here.
   for (std::size_t left = source.capacity(); left > 0;) {
     const std::size_t count = source.drain(batch_);
     if (count == 0) break;
     left -= std::min(left, count);
-    if (!log.append(std::span(batch_).first(count))) beyond += count;
+    if (!log.append(std::span(batch_).first(count))) missing.not_kept += count;
   }
-  trace(ring, log.events().subspan(before), keeping);
-  const std::uint64_t lost = dropped - std::exchange(dropped_seen_[ring], dropped);
-  dropped_ += beyond;
-  missing_[ring].dropped += lost;
-  missing_[ring].not_kept += beyond;
-  if (lost + beyond > 0) gaps_[ring].push_back({log.events().size(), lost + beyond});
+  missing.dropped = dropped - std::exchange(dropped_seen_[ring], dropped);
+  dropped_ += missing.not_kept;
+  if (missing.dropped + missing.not_kept > 0) {
+    gaps_[ring].push_back({log.events().size(), missing.dropped + missing.not_kept});
+  }
+  return log.events().subspan(before);
 }
 
-void Recorder::trace(std::size_t ring, std::span<const Event> fresh, bool keeping) {
-  if (trace_ == nullptr) return;
-  if (!keeping && ring != kRecorderRing) {
-    missing_[ring].not_kept += fresh.size();
-    return;
+void Recorder::trace(const Fresh& fresh) {
+  for (std::size_t i = 0; i < kRecorderRing; ++i) traced_.seen += fresh[i].size();
+  if (early_) {
+    trace_early(fresh);
+  } else {
+    for (std::size_t i = 0; i < kRecorderRing; ++i) missing_[i].not_kept += fresh[i].size();
+    trace_samples(fresh[kRecorderRing]);
   }
-  if (fresh.empty()) return;
-  if (ring != kRecorderRing) traced_ += fresh.size();
-  note_error(trace_->append(rings_[ring]->lcore(), fresh, std::exchange(missing_[ring], {})));
+}
+
+// All of it, or up to the time at which the share is used up.
+void Recorder::trace_early(const Fresh& fresh) {
+  const std::uint64_t before = trace_->end();
+  append(kRecorderRing, fresh[kRecorderRing]);
+  constexpr std::size_t kBlocks = (1 + kLcoreRingEvents / kMostBlockEvents) * kRecorderRing;
+  const std::uint64_t headers =
+      trace_->end() - before + kBlocks * EventTraceWriter::kBlockHeaderBytes;
+  const std::uint64_t left = share_.events_left();
+  const std::size_t most = (left - std::min(left, headers)) / sizeof(Event);
+  const auto lcores = std::span(fresh).first(kRecorderRing);
+  const Ticks end = end_of_early_part(lcores, most);
+  early_ = end == ~Ticks{0};
+  if (!early_) traced_.until = end;
+  for (std::size_t i = 0; i < kRecorderRing; ++i) {
+    const auto kept = early_ ? fresh[i] : fresh[i].first(events_before(fresh[i], end));
+    traced_.kept += kept.size();
+    append(i, kept);
+    missing_[i].not_kept += fresh[i].size() - kept.size();
+  }
+  share_.took_events(trace_->end() - before);
+  if (!early_) trace_missing();
+}
+
+// Those that a mark came with always.
+void Recorder::trace_samples(std::span<const Event> own) {
+  if (own.empty()) return;
+  const bool marked = std::any_of(
+      own.begin(), own.end(), [](const Event& event) { return event.kind != EventKind::kSample; });
+  const std::uint64_t before = trace_->end();
+  constexpr std::uint64_t kHeaders = kRingCount * EventTraceWriter::kBlockHeaderBytes;
+  if (!share_.due(own.size_bytes() + kHeaders) && !marked) return;
+  append(kRecorderRing, own);
+  trace_missing();
+  if (!marked) share_.took_samples(trace_->end() - before);
+}
+
+void Recorder::append(std::size_t ring, std::span<const Event> events) {
+  if (events.empty()) return;
+  note_error(trace_->append(rings_[ring]->lcore(), events, std::exchange(missing_[ring], {})));
 }
 
 // Says in the trace what it lacks, also when nothing follows.

@@ -9,10 +9,10 @@
 // between a thread of the recorder's own is the only consumer of the rings, the only producer of the
 // recorder's ring and the only user of the RunWriter.
 // Invariants: nothing it does waits for an lcore. What a full ring dropped is counted, and results
-// that depend on events are then marked incomplete. Marks and samples are never left out of the trace,
-// and what is left out of it is counted in it.
+// that depend on events are then marked incomplete. The trace on disk gets the whole early part, up to one time for all
+// lcores, and then samples (trace_share.hpp); marks are never left out of it, and events that are left out are counted in it.
 // Limits: at most `max_events` are kept a ring; beyond that they count as dropped. The trace on disk
-// gets the events of at most `max_trace_events` of a repetition, the first ones.
+// takes at most `max_trace_bytes` of a repetition.
 //
 // Why events are not aggregated here while they come in: on a machine with two CPUs this thread shares the
 // guest's, and every nanosecond that it spends is missing from what is measured. Copying an event takes
@@ -32,6 +32,7 @@
 #include "experiments/results/run_directory.hpp"
 #include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
+#include "experiments/runner/trace_share.hpp"
 #include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/event_trace.hpp"
 
@@ -41,7 +42,7 @@ struct RecorderOptions {
   std::optional<unsigned> cpu = {};  // Nothing: the guest's.
   std::uint64_t period_ms = 10;
   std::size_t max_events = std::size_t{1} << 24;
-  std::size_t max_trace_events = std::size_t{1} << 20;
+  std::uint64_t max_trace_bytes = std::uint64_t{32} << 20;
   // What is recorded, for the marks.
   std::uint32_t cell = 0;  // Position in the plan.
   std::uint32_t repetition = 0;
@@ -78,6 +79,12 @@ class Recorder {
   void aggregate_into(Aggregation& aggregation) const;
   // Events of lcores that are missing from events().
   std::uint64_t dropped() const { return dropped_; }
+  // Of the lcores: those that were there to be traced, those that the trace has, and until when it has all of them.
+  struct Traced {
+    std::uint64_t seen = 0, kept = 0;
+    Ticks until = ~Ticks{0};
+  };
+  const Traced& traced() const { return traced_; }
 
  private:
   static constexpr std::size_t kPhases = 4;
@@ -93,9 +100,14 @@ class Recorder {
   void leave_endpoints();
   void leave_samples(Ticks at, const GaugeReadings& readings);
   void leave_what_happened();
+  // Of one round, by ring.
+  using Fresh = std::array<std::span<const Event>, kRingCount>;
   void drain();
-  void take(std::size_t ring, bool keeping);
-  void trace(std::size_t ring, std::span<const Event> fresh, bool keeping);
+  std::span<const Event> take(std::size_t ring, MissingEvents& missing);
+  void trace(const Fresh& fresh);
+  void trace_early(const Fresh& fresh);
+  void trace_samples(std::span<const Event> own);
+  void append(std::size_t ring, std::span<const Event> events);
   void trace_missing();
   void write_interval();
   void note_error(const Status& status);
@@ -111,7 +123,9 @@ class Recorder {
   std::array<std::uint64_t, kRingCount> dropped_before_{};
   std::array<std::uint64_t, kRingCount> dropped_seen_{};
   std::vector<Event> batch_;
-  std::size_t traced_ = 0;
+  TraceShare share_;
+  bool early_ = true;  // All is traced.
+  Traced traced_;
   std::uint64_t dropped_ = 0;
   Ticks last_at_ = 0;        // Of the recorder's own events.
   Ticks sampled_until_ = 0;  // No counter of the newest sample was read later.

@@ -1,5 +1,8 @@
 #include "experiments/runner/repetition.hpp"
 
+#include <algorithm>
+#include <bit>
+
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
 #include "experiments/runner/metrics.hpp"
@@ -68,11 +71,33 @@ class Loop {
   Ticks long_batch_;
 };
 
+RecorderOptions recorder_options(const RepetitionSetup& setup) {
+  RecorderOptions options = setup.recorder;
+  options.max_trace_bytes = std::min(setup.trace_bytes / 2, options.max_trace_bytes);
+  return options;
+}
+
+// No larger than it can end up: what is merged in the end need not be kept apart before.
+AggregationOptions aggregation_within(std::uint64_t bytes) {
+  AggregationOptions options{.ns_per_tick = ns_per_tick()};
+  options.most_buckets = std::bit_floor(
+      std::clamp<std::size_t>(bytes / sizeof(PyramidBucket), 2, options.most_buckets));
+  options.most_cells = std::clamp<std::size_t>(bytes / sizeof(ChurnCell), 1024, options.most_cells);
+  return options;
+}
+
 // What viewers see of the whole repetition, also of the events that the trace does not keep.
-Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup) {
-  if (setup.trace == nullptr || setup.pyramids == nullptr) return {};
-  Aggregation aggregation({.ns_per_tick = ns_per_tick()});
+Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup, std::uint64_t bytes,
+                     results::RepetitionRecord& record) {
+  Aggregation aggregation(aggregation_within(bytes));
   recorder.aggregate_into(aggregation);
+  if (!aggregation.fit(bytes, recorder.traced().until)) {
+    record.warnings.push_back(fmt::format(
+        "its trace has no summary, which takes more than the {} KiB that are left of its share; "
+        "run.trace_mib gives it more",
+        bytes >> 10));
+    return {};
+  }
   return setup.pyramids->append(setup.recorder.cell, setup.recorder.repetition,
                                 aggregation.pyramid());
 }
@@ -87,7 +112,8 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   const auto enter = [&](Phase phase) {
     if (setup.entered) setup.entered(phase);
   };
-  Recorder recorder(testbed, setup.writer, setup.trace, setup.recorder);
+  const std::uint64_t trace_begins = setup.trace != nullptr ? setup.trace->end() : 0;
+  Recorder recorder(testbed, setup.writer, setup.trace, recorder_options(setup));
   enter(Phase::kStart);
   VIOLET_TRY(recorder.start());
   VIOLET_TRY(testbed.start());
@@ -133,11 +159,18 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
         "beyond that");
   }
   if (recorder.log_error()) record.warnings.push_back(recorder.log_error()->message);
-  const auto stored = recorded ? store_pyramid(recorder, setup) : recorded;
-  if (!stored) {
-    record.warnings.push_back(stored.error().message);
-    if (setup.on_write_error) setup.on_write_error(stored.error());
-  }
+  const auto fail_to_trace = [&](const Error& error) {
+    record.warnings.push_back(error.message);
+    if (setup.on_write_error) setup.on_write_error(error);
+  };
+  if (!recorded) fail_to_trace(recorded.error());
+  if (!recorded || setup.trace == nullptr) return record;
+  if (setup.on_traced) setup.on_traced(recorder.traced());
+  if (setup.pyramids == nullptr) return record;
+  const std::uint64_t taken = setup.trace->end() - trace_begins;
+  const auto stored = store_pyramid(recorder, setup,
+                                    setup.trace_bytes - std::min(taken, setup.trace_bytes), record);
+  if (!stored) fail_to_trace(stored.error());
   return record;
 }
 

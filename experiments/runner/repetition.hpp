@@ -22,6 +22,10 @@ struct RepetitionSetup {
   results::RunWriter* writer = nullptr;
   EventTraceWriter* trace = nullptr;
   PyramidWriter* pyramids = nullptr;
+  // What it may take of the two files. Events have half at the most, and the summary what they leave of it.
+  std::uint64_t trace_bytes = std::uint64_t{1} << 30;
+  // What became of its events; only where they are traced.
+  std::function<void(const Recorder::Traced&)> on_traced = {};
   std::function<void()> tick = {};           // Progress; called about 20 times a second.
   std::function<void(Phase)> entered = {};   // A phase begins; outside of what is measured.
   const std::atomic<bool>* abort = nullptr;  // Set: leave at once, without a result.

@@ -75,9 +75,10 @@ MapsOfDomains maps_of_a_cell(const std::string& axes, std::size_t operations,
                                   .seed = seed,
                                   .rogue_every = 0});
   EXPECT_TRUE(testbed) << (testbed ? "" : testbed.error().message);
-  const auto record = run_repetition(
-      **testbed,
-      {.run = plan->run, .recorder = {.max_trace_events = 10'000'000}, .trace = &*writer});
+  const auto record =
+      run_repetition(**testbed, {.run = plan->run,
+                                 .recorder = {.max_trace_bytes = std::uint64_t{1} << 30},
+                                 .trace = &*writer});
   EXPECT_TRUE(record) << (record ? "" : record.error().message);
   MapsOfDomains maps;
   const auto events = EventTrace::open(path);

@@ -64,6 +64,7 @@ results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& option
   manifest.interleaved = plan.run.interleaved;
   if (cores.oversubscribed) manifest.oversubscribed = cores.shared;
   manifest.injected_costs = configured_costs(plan);
+  manifest.kept_trace.emplace().budget_mib = plan.run.trace_mib;
   if (!eal.huge_pages()) {
     manifest.hugepages = {"", eal.against_huge_pages()};
   }
@@ -116,9 +117,17 @@ class PlanRun {
   Result<RunOutcome> run() {
     outcome_.directory = writer_.directory();
     VIOLET_TRY(note_stored_errors());
-    VIOLET_TRY(auto trace,
-               TraceFiles::open(writer_, [this](const std::string& text) { warn(text); }));
-    trace_ = &trace;
+    std::optional<TraceFiles> trace;
+    if (traces_within(plan_.run.trace_mib, plan_.cells.size())) {
+      VIOLET_TRY(trace, TraceFiles::open(writer_, [this](const std::string& text) { warn(text); }));
+      trace_ = &*trace;
+    } else if (plan_.run.trace_mib > 0) {
+      warn(
+          fmt::format("{} MiB of trace are less than {} KiB for each of {} cells: none is kept; "
+                      "run.trace_mib = {} is enough",
+                      plan_.run.trace_mib, kLeastTraceShare >> 10, plan_.cells.size(),
+                      (plan_.cells.size() * kLeastTraceShare >> 20) + 1));
+    }
     show();
     prepare_farewell();
     const std::size_t left = steps_left();
@@ -197,6 +206,14 @@ class PlanRun {
         if (!body(cell, repetition)) return;
       }
     }
+  }
+
+  // Those whose first repetition is still to be measured, the one in hand included.
+  std::size_t cells_to_trace() const {
+    return static_cast<std::size_t>(
+        std::count_if(plan_.cells.begin(), plan_.cells.end(), [&](const plans::Cell& cell) {
+          return !writer_.finished().contains({cell.id, 0});
+        }));
   }
 
   std::size_t steps_left() {
@@ -322,6 +339,21 @@ class PlanRun {
     takes.undisturbed = takes.undisturbed || results::what_disturbed(record).empty();
   }
 
+  // What the repetition that begins may take of the trace, in bytes.
+  std::uint64_t begin_trace() {
+    const std::uint64_t bytes = trace_->share(plan_.run.trace_mib << 20, cells_to_trace());
+    trace_->begin_repetition();
+    return bytes;
+  }
+
+  // What was traced of a repetition in part takes the room that the results need.
+  void end_tracing(const Error& error, bool in_part) {
+    tracing_ = false;
+    if (in_part) trace_->give_up_newest();
+    traced_.reset();
+    warn(error.message + "; no more events are traced");
+  }
+
   Status measure(const plans::Cell& cell, const Take& take, double expected_s) {
     const std::uint32_t repetition = take.number;
     const auto position = static_cast<std::uint32_t>(&cell - plan_.cells.data());
@@ -351,8 +383,8 @@ class PlanRun {
     VIOLET_TRY(check_trace(cell, testbed->trace_check()));
     const auto begin = [&] { return writer_.begin_repetition(cell.id, repetition); };
     if (auto begun = with_room(begin); !begun) return broke(begun);
-    const bool traces = repetition == 0 && tracing_;
-    if (traces) trace_->begin_repetition();
+    const bool traces = repetition == 0 && tracing_ && trace_ != nullptr;
+    const std::uint64_t trace_bytes = traces ? begin_trace() : 0;
     const double start_s = writer_.elapsed_s();
     const RepetitionSetup setup{
         .run = plan_.run,
@@ -360,15 +392,13 @@ class PlanRun {
         .writer = &writer_,
         .trace = traces ? &trace_->events() : nullptr,
         .pyramids = traces ? &trace_->pyramids() : nullptr,
+        .trace_bytes = trace_bytes,
+        .on_traced = [&](const Recorder::Traced& traced) { traced_ = traced; },
         .tick = tick,
         .entered = entered,
         .abort = &interruption_.now(),
-        .on_write_error = [&](const Error& error) {
-          tracing_ = false;
-          // What was traced of it in part takes the room that the results need.
-          if (traces) trace_->give_up_newest();
-          warn(error.message + "; no more events are traced");
-        }};
+        .on_write_error = [&](const Error& error) { end_tracing(error, traces); }};
+    traced_.reset();
     VIOLET_TRY(auto record, run_repetition(*testbed, setup));
     add_host(before, take, cell.id, record);
     record.cell = cell.id;
@@ -414,6 +444,7 @@ class PlanRun {
       tracing_ = false;
       stored = store();
     }
+    gave_up_ = gave_up_ || gave_up;
     if (gave_up)
       warn("the disk is full: traces were given up for the results, and no more events are traced");
     return stored;
@@ -430,6 +461,12 @@ class PlanRun {
     results::Manifest manifest = writer_.manifest();
     if (!manifest.injected) manifest.injected.emplace();
     manifest.injected->add(record);
+    if (gave_up_) manifest.kept_trace.reset();
+    if (traced_ && manifest.kept_trace) {
+      ++manifest.kept_trace->repetitions;
+      manifest.kept_trace->seen += traced_->seen;
+      manifest.kept_trace->kept += traced_->kept;
+    }
     if (const auto lost = static_cast<std::uint64_t>(value_of(record, "lost_events")); lost > 0) {
       manifest.drop_counts["events"] += lost;
       manifest.drop_counts["events, " + label] += lost;
@@ -446,8 +483,10 @@ class PlanRun {
   Interruption& interruption_;
   results::RunWriter writer_;
   results::Progress progress_;
-  TraceFiles* trace_ = nullptr;  // Lives as long as run().
+  TraceFiles* trace_ = nullptr;             // Lives as long as run(); null: no trace is kept.
+  std::optional<Recorder::Traced> traced_;  // Of the repetition in hand.
   bool tracing_ = true;
+  bool gave_up_ = false;  // Traces that were counted as kept.
   std::unique_ptr<RunSegment> segment_;
   std::optional<results::LiveMark> live_mark_;  // Gone before the segment.
   SegmentStatus status_;

@@ -22,6 +22,7 @@
 #include "experiments/runner/recorded.hpp"
 #include "experiments/runner/repetition.hpp"
 #include "experiments/runner/runner.hpp"
+#include "experiments/runner/trace_files.hpp"
 #include "experiments/runner/vocabulary.hpp"
 #include "experiments/trace/event_trace.hpp"
 
@@ -526,6 +527,7 @@ struct Traced {
   std::vector<std::pair<std::uint16_t, Event>> events;  // With their lcore, in the file's order.
   std::uint64_t dropped = 0, not_kept = 0;
   std::uint64_t translations = 0;
+  std::uint64_t bytes = 0;  // Of the file.
 
   std::size_t count(EventKind kind) const {
     return static_cast<std::size_t>(std::count_if(
@@ -533,7 +535,7 @@ struct Traced {
   }
 };
 
-Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
+Traced trace_cell(const std::string& axes, std::uint64_t max_trace_bytes) {
   const auto plan = plan_of(plan_text(axes, "repetitions = 1\nwarmup_s = 0\nduration_s = 0.2"));
   const auto cores = choose_cores(plan.cores, allowed_cpus()).value();
   const TestFolder folder;
@@ -549,7 +551,7 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
   Traced traced;
   auto record = run_repetition(
       **testbed, {.run = plan.run,
-                  .recorder = {.max_trace_events = max_trace_events, .cell = 5, .repetition = 2},
+                  .recorder = {.max_trace_bytes = max_trace_bytes, .cell = 5, .repetition = 2},
                   .trace = &*writer});
   EXPECT_TRUE(record) << (record ? "" : record.error().message);
   if (record) traced.record = *record;
@@ -564,6 +566,7 @@ Traced trace_cell(const std::string& axes, std::size_t max_trace_events) {
       traced.events.emplace_back(trace->blocks()[i].lcore, event);
     }
   }
+  traced.bytes = fs::file_size(path);
   traced.dropped = trace->dropped();
   traced.not_kept = trace->not_kept();
   return traced;
@@ -619,7 +622,7 @@ void expect_samples(const Traced& traced) {
 }
 
 TEST(Trace, HasMarksSamplesEndpointsAndDurations) {
-  const auto traced = trace_cell("strategy = 'strict'\nworkload = 'net-rx'", std::size_t{1} << 20);
+  const auto traced = trace_cell("strategy = 'strict'\nworkload = 'net-rx'", 32 << 20);
   expect_marks(traced);
   expect_samples(traced);
   EXPECT_EQ(traced.count(EventKind::kEndpoint), 1u);
@@ -644,16 +647,19 @@ TEST(Trace, HasMarksSamplesEndpointsAndDurations) {
 TEST(Trace, RatesEndWhereTheMeasurementDoes) {
   bool found = false;
   for (int attempt = 0; attempt < 4 && !found; ++attempt) {
-    found = samples_at_the_end(trace_cell("strategy = 'strict'\nworkload = 'net-rx'", 1));
+    found = samples_at_the_end(
+        trace_cell("strategy = 'strict'\nworkload = 'net-rx'", kLeastTraceShare));
   }
   EXPECT_TRUE(found);
 }
 
 TEST(Trace, TheLimitLeavesOutLcoresEventsAndSaysHowMany) {
-  const auto traced = trace_cell("strategy = 'strict'\nworkload = 'net-rx'", 1);
+  const auto traced = trace_cell("strategy = 'strict'\nworkload = 'net-rx'", kLeastTraceShare);
   expect_marks(traced);
   expect_samples(traced);
   EXPECT_GT(traced.not_kept, 0u);
+  EXPECT_LE(traced.bytes, EventTraceWriter::kHeaderBytes + kLeastTraceShare);
+  EXPECT_GT(traced.bytes, kLeastTraceShare / 2);
   // The ledger is not concerned: it works from what is in memory.
   if (traced.dropped == 0) {
     EXPECT_EQ(value_of(traced.record, "mean_stale_pages"), 0);

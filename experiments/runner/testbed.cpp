@@ -66,7 +66,7 @@ Status Testbed::make_workload() {
     kinds_.assign(std::max<std::size_t>(trace.endpoints().size(), 1), EndpointKind::kReplay);
     groups_ = replay_groups(trace);
     no_accesses_ = trace.header().access_records == 0;
-    trace_check_ = fmt::format("{:016x}", trace.header().header_checksum);
+    trace_check_ = check_of_trace(trace);
     // The plan was checked; the file may be another one by now.
     VIOLET_TRY(possible(trace_problem(cell, setup_.limits, facts_of(trace))));
     workload_ =

@@ -6,6 +6,7 @@
 // `warn` is called with its name.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -22,6 +23,14 @@ namespace violet {
 // them all when the run is closed, results.json.
 bool lacks_room(const std::filesystem::path& directory);
 
+// Less than this says too little of a repetition to be worth a look.
+inline constexpr std::uint64_t kLeastTraceShare = std::uint64_t{64} << 10;
+
+// Whether a budget is enough for the first repetition of so many cells.
+constexpr bool traces_within(std::uint64_t budget_mib, std::size_t cells) {
+  return cells > 0 && (budget_mib << 20) / cells >= kLeastTraceShare;
+}
+
 class TraceFiles {
  public:
   static Result<TraceFiles> open(const results::RunWriter& writer,
@@ -31,6 +40,12 @@ class TraceFiles {
   PyramidWriter& pyramids() { return pyramids_; }
   // What follows is one repetition.
   void begin_repetition();
+  // What both files take, in bytes.
+  std::uint64_t bytes() const { return events_.end() + pyramids_.end(); }
+  // What the next of `left` repetitions may take of what is left of a budget. What one leaves goes to those after it.
+  std::uint64_t share(std::uint64_t budget, std::size_t left) const {
+    return std::max((budget - std::min(budget, bytes())) / left, kLeastTraceShare);
+  }
   // Gives up the newest repetition; after those of this process all that there was when the files were opened. False:
   // nothing is left.
   bool give_up_newest();

@@ -66,6 +66,22 @@ TEST(TraceFiles, WhatWasTracedBeforeAResumeGoesLast) {
   EXPECT_FALSE(files.give_up_newest());
 }
 
+TEST(TraceFiles, WhatOneRepetitionLeavesGoesToTheNext) {
+  const TestFolder folder;
+  const auto writer = results::RunWriter::create(setup_in(folder.path())).value();
+  TraceFiles files = open_files(writer);
+  constexpr std::uint64_t kBudget = 4 << 20;
+  EXPECT_EQ(files.share(kBudget, 4), (kBudget - files.bytes()) / 4);
+  trace_repetition(files, 0);
+  EXPECT_EQ(files.share(kBudget, 3), (kBudget - files.bytes()) / 3);
+  EXPECT_GT(files.share(kBudget, 3), kBudget / 4);
+  // Never less than is worth a look, also after a repetition that was run twice.
+  EXPECT_EQ(files.share(0, 1), kLeastTraceShare);
+  EXPECT_TRUE(traces_within(64, 1024));
+  EXPECT_FALSE(traces_within(64, 1025));
+  EXPECT_FALSE(traces_within(0, 1));
+}
+
 // The more results there are, the more room they need: results.json says them all again.
 TEST(TraceFiles, RoomIsJudgedByTheResultsThatThereAre) {
   const TestFolder folder;

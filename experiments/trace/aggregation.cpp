@@ -1,6 +1,8 @@
 #include "experiments/trace/aggregation.hpp"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "experiments/trace/lifetime_table.hpp"
 #include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/page_history.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 #include "experiments/trace/time_aggregation.hpp"
 
 namespace violet {
@@ -20,6 +23,24 @@ constexpr std::size_t kMostRegions = 4096;
 constexpr std::size_t kMostFirstMaps = std::size_t{1} << 20;
 constexpr std::uint64_t kLeastBuckets = 2048;
 constexpr std::uint64_t kLeastCells = 4096;
+constexpr std::size_t kLeastChurn = 32;  // Cells and spans of a grid that can be made coarser.
+
+std::size_t bytes_of_time(const Pyramid& pyramid) {
+  std::size_t bins = pyramid.windows.size();
+  for (const auto& cells : pyramid.latencies) bins += cells.size();
+  return pyramid.buckets.size() * sizeof(PyramidBucket) + bins * sizeof(BinCell) +
+         pyramid.gauges.size() * sizeof(GaugeCell) + pyramid.probes.size() * sizeof(ProbeRecord) +
+         pyramid.faults.size() * sizeof(FaultRecord);
+}
+
+std::size_t bytes_of_churn(const Pyramid& pyramid) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < kChurnGrids; ++i) {
+    bytes +=
+        pyramid.churn[i].size() * sizeof(ChurnCell) + pyramid.spans[i].size() * sizeof(ChurnSpan);
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -76,6 +97,7 @@ struct Aggregation::State : LifetimeSink {
   void note_attached(const AttachEvent& attached);
   void enter_bucket();
   void checkpoint(Ticks at);
+  bool shrink();
   void merge(Ticks until, bool all);
   void time_it(Timed operation, const Event& event) {
     if (event.timed()) time.timed(operation, endpoint_index(event.id), event.took);
@@ -343,6 +365,42 @@ void Aggregation::finish() {
   state_->time.coarsen(std::clamp<std::uint64_t>(events / 128, kLeastBuckets, kMostBuckets));
   state_->churn.move_to(state_->now, state_->pyramid.facts.shift);
   state_->churn.set_most(std::clamp<std::uint64_t>(events / 8, kLeastCells, kMostCells));
+}
+
+bool Aggregation::fit(std::uint64_t bytes, Ticks kept_until) {
+  State& state = *state_;
+  Pyramid& all = state.pyramid;
+  if (kept_until != ~Ticks{0}) {
+    const Ticks until = state.relative(kept_until);
+    drop_checkpoints_from(all, until);
+    std::erase_if(all.first_maps, [until](const FirstMap& one) { return one.at >= until; });
+  }
+  while (stored_bytes(pyramid().view()) > bytes) {
+    if (!state.shrink()) return false;
+  }
+  return true;
+}
+
+// The part that takes most; false where all are as coarse as can be.
+bool Aggregation::State::shrink() {
+  const std::array<std::function<bool()>, 3> parts{
+      [this] { return time.shrink(); },
+      [this] {
+        std::size_t most = 0;
+        for (std::size_t i = 0; i < kChurnGrids; ++i) {
+          most = std::max(most, pyramid.churn[i].size() + pyramid.spans[i].size());
+        }
+        if (most <= kLeastChurn) return false;
+        churn.shrink(std::max(most / 2, kLeastChurn), now);
+        return true;
+      },
+      [this] { return halve_checkpoints(pyramid); }};
+  std::array<std::pair<std::size_t, std::size_t>, 3> by_bytes{{{bytes_of_time(pyramid), 0},
+                                                               {bytes_of_churn(pyramid), 1},
+                                                               {bytes_of_checkpoints(pyramid), 2}}};
+  std::sort(by_bytes.rbegin(), by_bytes.rend());
+  return std::any_of(by_bytes.begin(), by_bytes.end(),
+                     [&](const auto& part) { return parts[part.second](); });
 }
 
 std::size_t Aggregation::pending() const { return state_->queue.size(); }

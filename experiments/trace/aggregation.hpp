@@ -3,6 +3,7 @@
 //   add(lcore, events)      what a ring or a block of a file held
 //   advance(until)           nobody will bring an event before `until` any more: merge and aggregate up to it
 //   finish()                 merge and aggregate the rest
+//   fit(bytes, kept_until)   make it coarser until it can be stored in so many bytes
 //
 // Threading: owner-only.
 // Invariants: memory is bounded whatever the run's length, but for what was taken and not advanced
@@ -40,6 +41,10 @@ class Aggregation {
   void add(std::uint16_t lcore, std::span<const Event> events, std::uint64_t lost_before = 0);
   void advance(Ticks complete_until);
   void finish();
+  // After finish(); nothing comes after it but pyramid(). Of the parts that take most, neighbours are merged. What helps
+  // with single events alone goes first: of the time from `kept_until` on nobody has any. False: not even the
+  // coarsest is so small.
+  bool fit(std::uint64_t bytes, Ticks kept_until);
   // Added and not yet aggregated.
   std::size_t pending() const;
 

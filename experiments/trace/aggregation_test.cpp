@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -10,9 +12,11 @@
 
 #include "engine/base/flat_table.hpp"
 #include "engine/base/rng.hpp"
+#include "engine/base/test_folder_testing.hpp"
 #include "experiments/trace/event_order.hpp"
 #include "experiments/trace/lifetime_tracker.hpp"
 #include "experiments/trace/log_bins.hpp"
+#include "experiments/trace/pyramid_file.hpp"
 
 namespace violet::fold_test {
 namespace {
@@ -160,6 +164,82 @@ TEST(Aggregation, N1_BucketsCellsAndCheckpointsStayBounded) {
   EXPECT_EQ(pyramid.used.size(), 1u);
   EXPECT_EQ(pyramid.used[0].first, 0x100u);
   EXPECT_EQ(pyramid.used[0].last, 0x100u + 127);
+}
+
+struct Totals {
+  std::uint64_t events = 0, unmaps = 0, maps = 0;
+  double live = 0;
+};
+
+Totals totals_of(const Pyramid& pyramid) {
+  Totals totals;
+  for (const PyramidBucket& bucket : pyramid.buckets) {
+    for (const std::uint32_t count : bucket.kinds) totals.events += count;
+    totals.unmaps += bucket.unmaps;
+    totals.live += bucket.live.integral;
+  }
+  for (const ChurnCell& cell : pyramid.churn[1]) totals.maps += cell.maps;
+  return totals;
+}
+
+Aggregation aggregated(const Lcores& lcores) {
+  Aggregation aggregation(AggregationOptions{});
+  aggregation.add(kEngine, lcores.engine);
+  aggregation.add(kGuest, lcores.guest);
+  aggregation.finish();
+  return aggregation;
+}
+
+TEST(Aggregation, FitsIntoWhatItMayTakeAndLosesNoEvent) {
+  const Lcores lcores = lazy_life(60'000);
+  Aggregation whole = aggregated(lcores);
+  const Totals before = totals_of(whole.pyramid());
+  const std::uint64_t natural = stored_bytes(whole.pyramid().view());
+  for (const std::uint64_t bytes : {natural, natural - 1, natural / 3, natural / 20, 32ul << 10}) {
+    Aggregation aggregation = aggregated(lcores);
+    ASSERT_TRUE(aggregation.fit(bytes, ~Ticks{0})) << bytes;
+    const Pyramid& pyramid = aggregation.pyramid();
+    EXPECT_LE(stored_bytes(pyramid.view()), bytes);
+    EXPECT_EQ(stored_bytes(pyramid.view()) == natural, bytes == natural);
+    const Totals after = totals_of(pyramid);
+    EXPECT_EQ(after.events, before.events) << bytes;
+    EXPECT_EQ(after.unmaps, before.unmaps) << bytes;
+    EXPECT_EQ(after.maps, before.maps) << bytes;
+    EXPECT_NEAR(after.live, before.live, before.live * 1e-9) << bytes;
+    EXPECT_FALSE(pyramid.checkpoints.empty());
+    // What was stored is read.
+    const TestFolder folder;
+    ASSERT_TRUE(append_pyramid(folder.path() / "p", 0, 0, pyramid));
+    EXPECT_EQ(std::filesystem::file_size(folder.path() / "p"), stored_bytes(pyramid.view()));
+    const auto file = PyramidFile::open(folder.path() / "p");
+    ASSERT_TRUE(file);
+    const auto read = file->read(0);
+    EXPECT_TRUE(read) << (read ? "" : read.error().message);
+  }
+  Aggregation aggregation = aggregated(lcores);
+  EXPECT_FALSE(aggregation.fit(1000, ~Ticks{0}));
+}
+
+// Nothing can be replayed where no event is kept.
+TEST(Aggregation, WhatHelpsWithEventsThatNobodyHasGoesFirst) {
+  const Lcores lcores = lazy_life(60'000);
+  const Ticks middle = lcores.guest[lcores.guest.size() / 2].at;
+  Aggregation whole = aggregated(lcores), half = aggregated(lcores);
+  const Pyramid& all = whole.pyramid();
+  ASSERT_GT(all.checkpoints.size(), 3u);
+  ASSERT_TRUE(half.fit(stored_bytes(all.view()) - 1, middle));
+  const Pyramid& kept = half.pyramid();
+  EXPECT_EQ(kept.buckets.size(), all.buckets.size());
+  const auto before =
+      std::count_if(all.checkpoints.begin(), all.checkpoints.end(),
+                    [&](const Checkpoint& one) { return one.at < middle - all.facts.start; });
+  ASSERT_EQ(kept.checkpoints.size(), static_cast<std::size_t>(before));
+  for (std::size_t i = 0; i < kept.checkpoints.size(); ++i) {
+    EXPECT_EQ(kept.checkpoints[i].at, all.checkpoints[i].at);
+    EXPECT_EQ(kept.checkpoints[i].lifetimes.count, all.checkpoints[i].lifetimes.count);
+  }
+  EXPECT_LT(kept.lifetimes.size(), all.lifetimes.size());
+  for (const FirstMap& one : kept.first_maps) EXPECT_LT(one.at, middle);
 }
 
 TEST(Aggregation, LiveTimeIsAccountedForWholly) {

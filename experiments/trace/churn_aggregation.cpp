@@ -131,6 +131,14 @@ void ChurnAggregation::show(Ticks now) {
   shown_ = true;
 }
 
+void ChurnAggregation::shrink(std::size_t most, Ticks now) {
+  if (!shown_) show(now);
+  shown_ = false;  // What show() added stays.
+  pages_ = FlatTable<Page>();
+  set_most(most);
+  keep_within_bounds();
+}
+
 void ChurnAggregation::hide() {
   shown_ = false;
   for (std::size_t i = 0; i < kChurnGrids; ++i) pyramid_.spans[i].resize(spans_before_[i]);

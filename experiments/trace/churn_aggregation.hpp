@@ -41,6 +41,9 @@ class ChurnAggregation {
   }
   // Brings the grids up to `now`; undone by the next call of anything else.
   void show(Ticks now);
+  // Merges until there are at most so many cells and spans a grid, those of what lives at `now` included; nothing comes
+  // after it but more of it.
+  void shrink(std::size_t most, Ticks now);
 
  private:
   static constexpr std::uint32_t kNoSlot = ~0u;

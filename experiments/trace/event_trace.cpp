@@ -39,7 +39,7 @@ struct BlockHeader {
   std::uint16_t check = 0;
   std::uint64_t not_kept_before = 0;
 };
-static_assert(sizeof(BlockHeader) == 32);
+static_assert(sizeof(BlockHeader) == EventTraceWriter::kBlockHeaderBytes);
 
 std::uint32_t events_checksum(std::span<const Event> events) {
   const auto bytes = std::as_bytes(events);

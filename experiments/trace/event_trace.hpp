@@ -54,6 +54,7 @@ struct MissingEvents {
 class EventTraceWriter {
  public:
   static constexpr std::uint64_t kHeaderBytes = 64;  // The end() of a trace without blocks.
+  static constexpr std::uint64_t kBlockHeaderBytes = 32;
 
   // Goes on with an existing trace, whose header stays; an unfinished last block is cut off.
   static Result<EventTraceWriter> open(const std::filesystem::path& path,

@@ -284,14 +284,15 @@ void LifetimeTable::load_pages(const PyramidView& pyramid, const Checkpoint& che
   }
 }
 
-namespace {
-
 std::size_t bytes_of_checkpoints(const Pyramid& pyramid) {
-  return pyramid.lifetimes.size() * sizeof(LifetimeRecord) +
-         pyramid.pages.size() * sizeof(PageRecord) +
+  return pyramid.checkpoints.size() * sizeof(Checkpoint) +
+         pyramid.lifetimes.size() * sizeof(LifetimeRecord) +
+         pyramid.pages.size() * sizeof(PageRecord) + pyramid.flights.size() * sizeof(FlightRecord) +
          pyramid.mappings.size() * sizeof(MappingRecord) +
          pyramid.attached.size() * sizeof(AttachRecord);
 }
+
+namespace {
 
 // Moves the slice's records down to the end of what is kept.
 template <class Record>
@@ -331,6 +332,27 @@ bool thin_checkpoints(Pyramid& pyramid) {
   }
   drop_every_other(pyramid);
   return true;
+}
+
+bool halve_checkpoints(Pyramid& pyramid) {
+  if (pyramid.checkpoints.size() <= 1) return false;
+  drop_every_other(pyramid);
+  return true;
+}
+
+void drop_checkpoints_from(Pyramid& pyramid, Ticks at) {
+  auto& all = pyramid.checkpoints;
+  if (all.size() <= 1) return;
+  all.erase(std::find_if(all.begin() + 1, all.end(),
+                         [at](const Checkpoint& one) { return one.at >= at; }),
+            all.end());
+  const auto end_of = [](const Checkpoint::Slice& slice) { return slice.first + slice.count; };
+  const Checkpoint& last = all.back();
+  pyramid.lifetimes.resize(end_of(last.lifetimes));
+  pyramid.pages.resize(end_of(last.pages));
+  pyramid.flights.resize(end_of(last.flights));
+  pyramid.mappings.resize(end_of(last.mappings));
+  pyramid.attached.resize(end_of(last.attached));
 }
 
 }  // namespace violet

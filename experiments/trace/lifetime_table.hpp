@@ -207,5 +207,11 @@ inline constexpr std::size_t kMostCheckpointBytes = std::size_t{96} << 20;
 
 // Drops every other one when there are too many, or they are too big: true when it did.
 bool thin_checkpoints(Pyramid& pyramid);
+// Drops every other one; false when there is one at most.
+bool halve_checkpoints(Pyramid& pyramid);
+// Drops those from `at` on, but for the first of all.
+void drop_checkpoints_from(Pyramid& pyramid, Ticks at);
+// What they and their state take, in memory and in a file.
+std::size_t bytes_of_checkpoints(const Pyramid& pyramid);
 
 }  // namespace violet

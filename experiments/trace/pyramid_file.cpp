@@ -230,7 +230,8 @@ std::uint32_t checksum(const SectionHeader& header) {
   return checksum(&header, offsetof(SectionHeader, header_crc));
 }
 
-std::string payload_of(const PyramidView& view) {
+// Where everything lies, and how many bytes it is.
+std::pair<Directory, std::size_t> places_of(const PyramidView& view) {
   Directory directory;
   std::size_t offset = aligned(sizeof directory);
   const auto place = [&](ArrayEntry& entry, std::size_t count, std::size_t item_bytes) {
@@ -241,10 +242,16 @@ std::string payload_of(const PyramidView& view) {
   std::size_t next = 1;
   for_arrays(view,
              [&](const auto& items) { place(directory[next++], items.size(), sizeof(items[0])); });
-  std::string payload(offset, '\0');
+  return {directory, offset};
+}
+
+std::string payload_of(const PyramidView& view) {
+  const auto places = places_of(view);
+  const Directory& directory = places.first;
+  std::string payload(places.second, '\0');
   std::memcpy(payload.data(), &directory, sizeof directory);
   std::memcpy(payload.data() + directory[0].offset, &view.facts, sizeof view.facts);
-  next = 1;
+  std::size_t next = 1;
   for_arrays(view, [&](const auto& items) {
     if (!items.empty()) {
       std::memcpy(payload.data() + directory[next].offset, items.data(), items.size_bytes());
@@ -302,6 +309,10 @@ Status PyramidWriter::cut_back(std::uint64_t end) {
   }
   end_ = end;
   return {};
+}
+
+std::uint64_t stored_bytes(const PyramidView& pyramid) {
+  return sizeof(SectionHeader) + places_of(pyramid).second;
 }
 
 Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,

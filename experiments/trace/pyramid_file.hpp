@@ -52,6 +52,8 @@ class PyramidWriter {
   std::uint64_t end_ = 0;
 };
 
+// What it takes in a file, its section's header included.
+std::uint64_t stored_bytes(const PyramidView& pyramid);
 // One section, for who has no more.
 Status append_pyramid(const std::filesystem::path& path, std::uint32_t cell,
                       std::uint32_t repetition, const Pyramid& pyramid);

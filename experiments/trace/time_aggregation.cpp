@@ -248,13 +248,30 @@ void TimeAggregation::probe(Ticks at, const ProbeEvent& probe) {
   thin_probes();
 }
 
+// Of `kept` every other one stays.
+void TimeAggregation::thin_faults() {
+  auto& kept = pyramid_.faults;
+  for (std::size_t i = 0; 2 * i < kept.size(); ++i) kept[i] = kept[2 * i];
+  kept.resize((kept.size() + 1) / 2);
+  pyramid_.facts.faults_thinned *= 2;
+}
+
+bool TimeAggregation::shrink() {
+  const bool coarsest = buckets_.size() <= 1;
+  if (!coarsest) coarsen((buckets_.size() + 1) / 2);
+  const std::size_t most = buckets_.size() * sizeof(PyramidBucket);
+  if (pyramid_.probes.size() * sizeof(ProbeRecord) > most) {
+    probes_thinned_ = true;
+    thin_probes();
+  }
+  const bool many_faults = pyramid_.faults.size() * sizeof(FaultRecord) > most;
+  if (many_faults) thin_faults();
+  return !coarsest || many_faults;
+}
+
 void TimeAggregation::fault(Ticks at, const FaultEvent& fault) {
   auto& kept = pyramid_.faults;
-  if (kept.size() >= kMostFaults) {
-    for (std::size_t i = 0; 2 * i < kept.size(); ++i) kept[i] = kept[2 * i];
-    kept.resize(kept.size() / 2);
-    pyramid_.facts.faults_thinned *= 2;
-  }
+  if (kept.size() >= kMostFaults) thin_faults();
   if (faults_seen_++ % pyramid_.facts.faults_thinned == 0) {
     kept.push_back({at, fault.iova.value, fault.endpoint.value, fault.reason});
   }

@@ -46,6 +46,9 @@ class TimeAggregation {
     bucket_end_ = Ticks{buckets_.size()} << shift_;
     if (bucket_end_ >> shift_ != buckets_.size()) bucket_end_ = ~Ticks{0};
   }
+  // Merges neighbours once, and thins the probes and the faults where they take more than the buckets; nothing comes
+  // after it but more of it. False: it is as coarse as can be.
+  bool shrink();
   // Brings everything up to `now`.
   void show(Ticks now);
 
@@ -68,6 +71,7 @@ class TimeAggregation {
   void halve();
   void halve_gauges();
   void thin_probes();
+  void thin_faults();
   void add_bucket();
   void flush_bins();
   void settle(Level& level, Ticks at, LevelStats PyramidBucket::*stats);
