@@ -11,6 +11,7 @@
 #include "experiments/plans/plan.hpp"
 #include "experiments/plans/plan_reader.hpp"
 #include "experiments/plans/resolve.hpp"
+#include "experiments/results/expectation.hpp"
 
 namespace violet::plans {
 namespace {
@@ -38,10 +39,21 @@ class ResolvedReader {
     const ResolvedJson cells = member(json, "cells");
     if (!cells.is_array() || cells.empty()) add_problem(std::string(file_), "it has no cells");
     for (const ResolvedJson& cell : cells) add_cell(cell, whole, plan);
+    add_expectations(member(json, "expectations"), plan);
     return plan;
   }
 
  private:
+  void add_expectations(const ResolvedJson& json, Plan& into) {
+    if (json.is_null()) return;
+    auto read = results::expectations_from_json(nlohmann::json(json), file_);
+    if (read) {
+      into.expectations = std::move(*read);
+    } else {
+      add_problem(std::string(file_), read.error().message);
+    }
+  }
+
   static ResolvedJson member(const ResolvedJson& json, const char* key) {
     return json.is_object() && json.contains(key) ? json[key] : ResolvedJson();
   }
