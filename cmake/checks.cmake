@@ -16,6 +16,7 @@ violet_check(notebooks.reading notebooks notebooks-export/check_notebooks.py rea
 violet_check(notebooks.style notebooks notebooks-export/check_notebooks.py style)
 violet_check(notebooks.figures notebooks notebooks-export/check_notebooks.py figures)
 violet_check(notebooks.notebook notebooks notebooks-export/check_notebooks.py notebook)
+set_tests_properties(notebooks.figures notebooks.notebook PROPERTIES TIMEOUT 1800)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   violet_check(tidy slow ci/check_tidy.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
   violet_check(clang slow ci/check_clang.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
