@@ -282,6 +282,7 @@ void RecordedRun::name_cells(const std::string& directory) {
   const auto run = results::read_run(directory);
   if (!run) return find_damage(nullptr);
   if (!run->manifest.run_id.empty()) name_ = run->manifest.run_id;
+  clock_step_ns_ = run->manifest.clock_step_ns;
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     infos_[i].run_id = name_;
     if (cells_[i].marked && cells_[i].cell < run->cells.size()) {
@@ -342,7 +343,7 @@ CellInfo RecordedRun::with_notice(std::size_t index, std::string notice) {
   return infos_[index];
 }
 
-// A few of its first blocks have enough calls. One that cannot be read is told of when it is looked at.
+// For a run that did not measure it. A few of its first blocks have enough calls. One that cannot be read is told of when it is looked at.
 std::optional<double> RecordedRun::clock_step_of(std::span<const std::size_t> blocks) const {
   constexpr std::size_t kMostBlocks = 8;
   RecordedClock step;
@@ -397,7 +398,7 @@ Result<std::shared_ptr<const CellQueries>> RecordedRun::open_cell(std::size_t in
     if (!notice.empty()) notice = aggregated_instead(notice, cell);
   }
   CellInfo info = with_notice(index, std::move(notice));
-  info.clock_step_ns = clock_step_of(sound.blocks);
+  info.clock_step_ns = clock_step_ns_ ? clock_step_ns_ : clock_step_of(sound.blocks);
   opened->finish(info);
   return std::shared_ptr<const CellQueries>(std::move(opened));
 }

@@ -63,6 +63,7 @@ class RecordedRun : public RunQueries {
   std::string name_;
   std::string path_;
   std::string damage_, no_cells_because_;
+  std::optional<double> clock_step_ns_;       // As the run measured it; older ones did not.
   std::string how_;                           // As in RunProgress; empty: nobody knows.
   std::vector<std::string> unended_;          // By cell: why it has no end; empty: it has one.
   std::shared_ptr<const BlockCache> blocks_;  // Null: the run recorded none.

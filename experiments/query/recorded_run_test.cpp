@@ -9,6 +9,7 @@
 #include "engine/base/files.hpp"
 #include "experiments/query/query_rig_testing.hpp"
 #include "experiments/query/run_fixture_testing.hpp"
+#include "experiments/results/manifest.hpp"
 #include "experiments/trace/aggregation.hpp"
 
 namespace violet::query {
@@ -686,6 +687,18 @@ TEST_F(RunWithATrace, CellsSayHowMuchWasInjectedOrWhyThatIsNotKnown) {
   EXPECT_EQ(cells[0].injected_percent, 61.5);
   EXPECT_EQ(cells[1].injected_percent, std::nullopt);
   EXPECT_EQ(cells[1].injected_because, "the program that made the run did not measure it");
+}
+
+TEST_F(RunWithATrace, AClockStepThatTheRunMeasuredIsNotDerived) {
+  const std::filesystem::path path = std::filesystem::path(run_) / "manifest.json";
+  auto manifest = results::read_manifest(run_);
+  ASSERT_TRUE(manifest);
+  manifest->clock_step_ns = 10.5;
+  manifest->clock_read_ns = 21;
+  ASSERT_TRUE(replace_file(path, results::to_json(*manifest)));
+  const auto run = open_run(run_);
+  ASSERT_TRUE(run);
+  EXPECT_EQ((*(*run)->open_cell(0, {}))->info().clock_step_ns, 10.5);
 }
 
 TEST_F(RunWithATrace, NoDamageIsWhatWasNeverRecorded) {
