@@ -96,7 +96,7 @@ void Inquiry::compare_with(Question& question, const CellData& mine, const CellD
   const bool weather =
       follows_weather(question.plain.unit) && (mostly_disturbed(mine) || mostly_disturbed(theirs));
   if (weather) question.because = "most repetitions were disturbed";
-  question.scaled.disturbed = weather || question.plain.disturbed;
+  question.scaled.withheld = weather ? question.because : question.plain.withheld;
 }
 
 void Inquiry::judge_all() {
