@@ -89,7 +89,10 @@ class Swiotlb final : public MappedStrategy {
     for (std::size_t i = 0; i < out.size(); ++i) {
       const auto slot = find_slots(out[i].buffer);
       if (!slot) {
-        for (std::size_t back = 0; back < i; ++back) give_back(out[back]);
+        for (DmaMapping& taken : out.first(i)) {
+          give_back(taken);
+          taken = {{}, taken.buffer, taken.direction, taken.endpoint};  // Of the pool no more.
+        }
         return false;
       }
       out[i].iova = {bases_[out[i].endpoint].value + *slot * kSlotBytes +

@@ -109,5 +109,35 @@ TEST(Swiotlb, AListThatDoesNotFitLeavesNothingTaken) {
   EXPECT_TRUE(rig.strategy->map_list(0, list, DmaDirection::kToDevice, 0, out));
 }
 
+// Though its first buffers had slots for a moment: none of them is of the pool when it is mapped.
+TEST(Swiotlb, AListThatDoesNotFitIsMappedAndUnmappedAsAWhole) {
+  StrategyRig rig(small("strict"));
+  std::vector<DmaBuffer> list;
+  for (int i = 0; i < 65; ++i) list.push_back(rig.buffer(kPage));
+  for (const DmaBuffer& buffer : list) std::memset(rig.bytes(buffer).data(), 1, kPage);
+  std::vector<DmaMapping> out(65);
+  ASSERT_TRUE(rig.strategy->map_list(0, list, DmaDirection::kFromDevice, 0, out));
+  EXPECT_EQ(rig.guest.counters.bounce_fallbacks, 1u);
+  for (const DmaMapping& mapping : out) {
+    ASSERT_FALSE(mapping.persistent);
+    ASSERT_EQ(mapping.granted, Permissions::kWrite);
+    rig.strategy->sync_for_device(mapping);
+    rig.strategy->sync_for_cpu(mapping);
+    ASSERT_TRUE(rig.device_write(0, mapping.iova, std::vector<std::byte>(kPage, std::byte{2})));
+  }
+  rig.strategy->unmap_list(out, 0);
+  for (const DmaMapping& mapping : out) {
+    ASSERT_FALSE(rig.reaches(0, mapping.iova));
+    ASSERT_EQ(rig.bytes(mapping.buffer)[kPage - 1], std::byte{2});
+  }
+  EXPECT_EQ(rig.guest.counters.bytes_copied, 0u);
+  EXPECT_GT(rig.requests(protocol::Type::kUnmap), 0u);
+  // And all slots are free.
+  list.pop_back();
+  out.assign(64, {});
+  ASSERT_TRUE(rig.strategy->map_list(0, list, DmaDirection::kToDevice, 0, out));
+  for (const DmaMapping& mapping : out) EXPECT_TRUE(mapping.persistent);
+}
+
 }  // namespace
 }  // namespace violet::swiotlb_test
