@@ -70,7 +70,7 @@ SETTINGS = {
     "strategy.ring.burst": [1, 65536], "strategy.contiguous.chunk_pages": [2, 65536],
     "strategy.persistent.cap_mib": [1, 1 << 20], "strategy.registered.block_kib": [4, 1 << 20],
     "strategy.registered.revoke_per_s": [0, 10**6], "strategy.dma-tracking.interval_s": [0.001],
-    "strategy.swiotlb.pool_kib": [256, 1 << 20], "strategy.shadow.hybrid_above_bytes": [0, 65536],
+    "strategy.swiotlb.pool_kib": [256, 1 << 20], "strategy.shadow.hybrid_above_bytes": [4096, 65536],
     "strategy.forgotten.most": [1, 16777216],
 }
 

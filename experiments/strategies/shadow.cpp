@@ -19,7 +19,7 @@ class Shadow final : public MappedStrategy {
  public:
   Shadow(const StrategyContext& context, std::uint64_t hybrid_above, std::uint64_t most_bytes)
       : MappedStrategy(context),
-        hybrid_above_(std::min(hybrid_above, kClassBytes[1])),
+        hybrid_above_(std::clamp(hybrid_above, kClassBytes[0], kClassBytes[1])),
         most_bytes_(most_bytes) {}
 
   void sync_for_device(const DmaMapping& mapping) override {
@@ -82,7 +82,8 @@ class Shadow final : public MappedStrategy {
     return true;
   }
 
-  // The head's page, what lies between, the tail's page, at addresses that follow one another.
+  // The head's page, what lies between, the tail's page, at addresses that follow one another. Two pages at least, or
+  // head and tail would be the same.
   bool map_hybrid(DmaMapping& mapping, unsigned cpu) {
     DmaDomain& domain = this->domain(mapping.endpoint);
     const std::uint64_t granule = domain.granule(), begin = mapping.buffer.phys.value;
@@ -91,6 +92,7 @@ class Shadow final : public MappedStrategy {
     const Permissions rights = permissions_of(mapping.direction);
     Hybrid hybrid{{}, domain.granules_of(mapping.buffer), kNone, kNone};
     if (granule != kClassBytes[0]) return false;
+    VIOLET_CHECK(hybrid.granules >= head + tail);
     if (head != 0) hybrid.head = take(mapping.endpoint, 0, rights, cpu);
     if (tail != 0) hybrid.tail = take(mapping.endpoint, 0, rights, cpu);
     const auto first = domain.allocate_iova(hybrid.granules, cpu);
@@ -278,7 +280,7 @@ StrategyInfo shadow_strategy() {
            "buffers are copied through shadow buffers that stay mapped (Markuze, ASPLOS 2016)",
            {{.name = "hybrid_above_bytes",
              .initial = std::int64_t{65536},
-             .least = 0,
+             .least = 4096,
              .most = 65536,
              .help = "of larger buffers the ends are copied and the pages between are mapped"},
             {.name = "pool_mib",

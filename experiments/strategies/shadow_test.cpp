@@ -84,6 +84,29 @@ TEST(Shadow, AHybridCopiesItsEndsOnly) {
   }
 }
 
+// A page is the least that has ends of its own: of a buffer within one there is no middle to be mapped.
+TEST(Shadow, ABufferWithinAPageIsNoHybrid) {
+  const auto info = strategies().find("shadow");
+  EXPECT_FALSE(SettingValues::resolve(info->settings, {{"hybrid_above_bytes", std::int64_t{0}}}));
+  EXPECT_FALSE(
+      SettingValues::resolve(info->settings, {{"hybrid_above_bytes", std::int64_t{kPage - 1}}}));
+  StrategyRig rig(with(kPage));
+  for (const std::uint32_t offset : {100u, 0u, kPage - 100}) {
+    const auto buffer = rig.buffer(100, offset);
+    std::memset(rig.bytes(buffer).data(), 5, 100);
+    const auto mapping = rig.strategy->map(0, buffer, DmaDirection::kBidirectional, 0);
+    ASSERT_TRUE(mapping);
+    EXPECT_TRUE(mapping->persistent);
+    std::vector<std::byte> seen(100);
+    ASSERT_TRUE(rig.device_read(0, mapping->iova, seen));
+    EXPECT_EQ(seen, std::vector<std::byte>(100, std::byte{5}));
+    EXPECT_FALSE(rig.reaches(0, {(mapping->iova.value & ~0xfffull) + kPage}));
+    rig.strategy->unmap(*mapping, 0);
+  }
+  EXPECT_EQ(rig.guest.counters.map_requests, 1u);
+  EXPECT_EQ(rig.strategy->always_mapped_bytes(), kPage);
+}
+
 TEST(Shadow, BeyondThePoolAListIsStrict) {
   StrategyRig rig(with(65536, 1));
   std::vector<DmaBuffer> list(17, rig.buffer(5000));  // 16 of 64 KiB is all there is.
