@@ -35,7 +35,7 @@ class LazyGlobal final : public MappedStrategy {
 
   void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
     if (parked_.size() == most_) flush();
-    if (parked_.empty()) due_ = context_.clock() + timer_;
+    if (parked_.empty()) due_ = context_.timer_now() + timer_;
     parked_.park(endpoint, first, granules, cpu);
   }
 

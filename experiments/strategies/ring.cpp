@@ -84,7 +84,7 @@ class Ring final : public MappedStrategy {
     std::uint64_t granules = 0;
     for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
     burst_.add({endpoint, {mappings[0].iova.value & ~(domain.granule() - 1)}, granules, cpu});
-    last_unmap_ = context_.clock();
+    last_unmap_ = context_.timer_now();
     if (burst_.ranges().size() >= options_.burst) end_burst();
   }
   // Of coherent memory, and of what the table had no room for.

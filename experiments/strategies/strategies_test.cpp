@@ -76,6 +76,40 @@ TEST(Registry, EveryStrategyGivesAGroupOneDomain) {
   }
 }
 
+// axes.timers = "workload": ticks are of a time that begins at 0, while the clock shows the host's uptime.
+TEST(Registry, TicksOfTheWorkloadsTimeEndWhatWasDeferred) {
+  for (const auto& info : strategies()) {
+    SCOPED_TRACE(info.name);
+    // By design no timer ends these.
+    if (info.after_unmap == AfterUnmap::kUntilNeeded || info.after_unmap == AfterUnmap::kBuffers ||
+        info.after_unmap == AfterUnmap::kForgotten) {
+      continue;
+    }
+    auto time = std::make_unique<Ticks>(0);
+    RigOptions options;
+    options.strategy = info.name;
+    StrategyRig rig(options, [&](StrategyContext context) {
+      context.timers =
+          TickSource{[](void* at) noexcept { return *static_cast<Ticks*>(at); }, time.get()};
+      return make_strategy(info.name, context, {}).value();
+    });
+    *rig.now = ns_to_ticks(1'000'000'000'000'000);
+    const auto mapping = rig.strategy->map(0, rig.buffer(kPage), DmaDirection::kToDevice, 0);
+    ASSERT_TRUE(mapping);
+    rig.strategy->unmap(*mapping, 0);
+    const auto step = [&](std::uint64_t ns) {
+      *time += ns_to_ticks(ns);
+      rig.strategy->tick(*time);
+    };
+    step(1'000);
+    // What waits for a timer waits for it by this time, too.
+    EXPECT_EQ(rig.guest.counters.flushes, 0u);
+    for (int i = 0; i < 2; ++i) step(1'000'000'000);
+    EXPECT_TRUE(mapping->persistent || !rig.reaches(0, mapping->iova));
+    EXPECT_EQ(rig.guest.driver->in_flight(), 0u);
+  }
+}
+
 // --- The table of linux-dma.md 3.2 ---
 
 TEST(Strict, OneKickForTheMapAndOneForTheUnmap) {
