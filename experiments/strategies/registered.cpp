@@ -25,15 +25,15 @@ class Registered final : public MappedStrategy {
       : MappedStrategy(context),
         options_(options),
         period_(options.revocations_per_s > 0
-                    ? std::max<Ticks>(1, ns_to_ticks(static_cast<std::uint64_t>(
-                                             1e9 / options.revocations_per_s)))
+                    ? std::max<Ticks>(1, ns_to_ticks(static_cast<std::uint64_t>(std::min(
+                                             1e9 / options.revocations_per_s, kLongestPeriod))))
                     : 0) {}
 
   void tick(Ticks now) override {
     MappedStrategy::tick(now);
     if (period_ == 0 || now < next_revocation_) return;
     // The first tick only starts the clock.
-    if (next_revocation_ != 0) revoke_next(now);
+    if (next_revocation_ != 0) revoke_next();
     next_revocation_ = now + period_;
   }
   void drain() override {
@@ -51,8 +51,8 @@ class Registered final : public MappedStrategy {
   struct Block {
     std::uint32_t users = 0;
     bool mapped = false;
-    bool revoked = false;  // And to be unmapped when its last user has gone.
-    Ticks revoked_at = 0;
+    bool revoked = false;        // And to be unmapped when its last user has gone.
+    Ticks revoked_at = 0;        // Of the clock, whatever timers go by.
     std::uint64_t last_use = 0;  // Numbers of uses.
   };
   struct Table {  // Of a domain.
@@ -175,20 +175,27 @@ class Registered final : public MappedStrategy {
 
   // --- Revocation ---
 
-  // The next mapped block, table by table.
-  void revoke_next(Ticks now) {
-    for (const auto& table : tables_) {
-      for (std::size_t n = 0; n < table->blocks.size(); ++n) {
-        const std::size_t at = (table->next_revoked + n) % table->blocks.size();
-        Block& block = table->blocks[at];
-        if (!block.mapped || block.revoked) continue;
-        table->next_revoked = at + 1;
-        block.revoked = true;
-        block.revoked_at = now;
-        if (block.users == 0) end_revocation(*table, block);
-        return;
-      }
+  // The next mapped block; domains take turns, and in each the blocks do.
+  void revoke_next() {
+    for (std::size_t n = 0; n < tables_.size(); ++n) {
+      const std::size_t turn = next_table_;
+      next_table_ = (turn + 1) % tables_.size();
+      if (joins_a_domain(static_cast<std::uint16_t>(turn))) continue;  // Its table had its turn.
+      if (revoke_next_of(*tables_[turn])) return;
     }
+  }
+  bool revoke_next_of(Table& table) {
+    for (std::size_t n = 0; n < table.blocks.size(); ++n) {
+      const std::size_t at = (table.next_revoked + n) % table.blocks.size();
+      Block& block = table.blocks[at];
+      if (!block.mapped || block.revoked) continue;
+      table.next_revoked = at + 1;
+      block.revoked = true;
+      block.revoked_at = context_.clock();
+      if (block.users == 0) end_revocation(table, block);
+      return true;
+    }
+    return false;
   }
   void end_revocation(Table& table, Block& block) {
     unregister(table, static_cast<std::size_t>(&block - table.blocks.data()));
@@ -207,12 +214,14 @@ class Registered final : public MappedStrategy {
     mapped_bytes_ -= pages * domain.granule();
   }
 
-  static constexpr std::uint32_t kOwn = 1;  // In a cookie: not registered.
+  static constexpr std::uint32_t kOwn = 1;        // In a cookie: not registered.
+  static constexpr double kLongestPeriod = 1e18;  // In ns, 31 years: what ticks can be added to.
 
   RegisteredOptions options_;
   std::vector<std::shared_ptr<Table>> tables_;  // By endpoint; one for those of a group.
   std::uint64_t mapped_bytes_ = 0;
   std::uint64_t uses_ = 0;
+  std::size_t next_table_ = 0;  // Whose turn it is to have a block revoked.
   Ticks period_;
   Ticks next_revocation_ = 0;
 };

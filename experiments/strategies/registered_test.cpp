@@ -65,6 +65,52 @@ TEST(Registered, AnIdleBlockIsRevokedAtOnce) {
   EXPECT_EQ(rig.guest.counters.revocations, 1u);
 }
 
+TEST(Registered, RevocationsTakeTurnsAmongDomains) {
+  StrategyRig rig(with(64, 64, 1000));
+  const auto buffer = rig.buffer(kPage);
+  rig.advance(1);
+  for (int round = 0; round < 4; ++round) {
+    std::vector<DmaMapping> both;
+    for (const std::uint16_t endpoint : {std::uint16_t{0}, std::uint16_t{1}}) {
+      both.push_back(*rig.strategy->map(endpoint, buffer, DmaDirection::kToDevice, 0));
+      rig.strategy->unmap(both.back(), 0);
+    }
+    rig.advance(1'100'000);
+    EXPECT_EQ(rig.reaches(0, both[0].iova), round % 2 == 1) << round;
+    EXPECT_EQ(rig.reaches(1, both[1].iova), round % 2 == 0) << round;
+  }
+  EXPECT_EQ(rig.guest.counters.revocations, 4u);
+}
+
+// Its period in nanoseconds is more than 64 bits hold.
+TEST(Registered, ARevocationInAThousandYearsIsNone) {
+  StrategyRig rig(with(64, 64, 1e-11));
+  const auto mapping = rig.strategy->map(0, rig.buffer(kPage), DmaDirection::kToDevice, 0);
+  rig.strategy->unmap(*mapping, 0);
+  rig.advance(1);
+  for (int i = 0; i < 3; ++i) rig.advance(3'600'000'000'000);
+  EXPECT_TRUE(rig.reaches(0, mapping->iova));
+  EXPECT_EQ(rig.guest.counters.revocations, 0u);
+}
+
+TEST(Registered, ARevocationTakesTheClocksTimeWhateverTicksAreOf) {
+  auto time = std::make_unique<Ticks>(0);
+  StrategyRig rig(RigOptions{}, [&](StrategyContext context) {
+    context.timers =
+        TickSource{[](void* at) noexcept { return *static_cast<Ticks*>(at); }, time.get()};
+    return make_strategy("registered", context, {{"revoke_per_s", 1000.0}}).value();
+  });
+  const auto mapping = rig.strategy->map(0, rig.buffer(kPage), DmaDirection::kToDevice, 0);
+  for (const std::uint64_t ns : {1'000u, 1'200'000u}) {
+    *time = ns_to_ticks(ns);
+    rig.strategy->tick(*time);
+  }
+  *rig.now += ns_to_ticks(500'000);
+  rig.strategy->unmap(*mapping, 0);
+  EXPECT_EQ(rig.guest.counters.revocations, 1u);
+  EXPECT_EQ(rig.guest.counters.revocation_ticks, ns_to_ticks(500'000));
+}
+
 TEST(Registered, WhenThePoolIsFullTheBlockIdleForLongestGoes) {
   StrategyRig rig(with(512, 1));
   const auto use = [&](std::uint64_t phys) {
