@@ -3,7 +3,7 @@
 namespace violet {
 
 RequestHeap::RequestHeap(GuestPhys phys, std::byte* host, std::size_t slots)
-    : host_(host), sequence_(slots + 1, 0) {
+    : host_(host), order_(slots + 1) {
   for (Slot slot = 0; slot <= slots; ++slot) {
     const GuestPhys readable{phys.value + offset(slot)};
     buffers_.push_back({readable, {readable.value + kWritableAt}, 0, 0, slot});
@@ -22,15 +22,6 @@ Result<RequestHeap> RequestHeap::create(GuestPages& pages, std::size_t slots,
                 count);
   }
   return RequestHeap(*run, pages.host(*run, count * GuestPages::kPageBytes), slots);
-}
-
-std::optional<RequestHeap::Slot> RequestHeap::oldest() const {
-  std::optional<Slot> oldest;
-  for (Slot slot = 0; slot < sequence_.size(); ++slot) {
-    if (sequence_[slot] == 0) continue;
-    if (!oldest || sequence_[slot] < sequence_[*oldest]) oldest = slot;
-  }
-  return oldest;
 }
 
 }  // namespace violet

@@ -27,7 +27,7 @@ class RequestHeap {
   // Allocates its pages for good.
   static Result<RequestHeap> create(GuestPages& pages, std::size_t slots, std::uint32_t probe_size);
 
-  Slot probe_slot() const { return static_cast<Slot>(sequence_.size() - 1); }
+  Slot probe_slot() const { return static_cast<Slot>(order_.size() - 1); }
   bool empty() const { return free_.empty(); }
   Slot take() {
     const Slot slot = free_.back();
@@ -35,14 +35,20 @@ class RequestHeap {
     return slot;
   }
   void give_back(Slot slot) {
-    sequence_[slot] = 0;
+    leave_order(slot);
     if (slot != probe_slot()) free_.push_back(slot);
   }
-  // Remembers the order of requests for diagnostics; `number` is at least 1.
-  void set_number(Slot slot, std::uint64_t number) { sequence_[slot] = number; }
-  std::uint64_t number(Slot slot) const { return sequence_[slot]; }
-  // The request that is with the device for longest.
-  std::optional<Slot> oldest() const;
+  // The request is with the device from now on; `number` is at least 1, and above those given before.
+  void set_number(Slot slot, std::uint64_t number) {
+    order_[slot] = {number, newest_, kNone};
+    (newest_ == kNone ? oldest_ : order_[newest_].newer) = slot;
+    newest_ = slot;
+  }
+  std::uint64_t number(Slot slot) const { return order_[slot].number; }
+  // The request that is with the device for longest, however many there are, in one step.
+  std::optional<Slot> oldest() const {
+    return oldest_ == kNone ? std::nullopt : std::optional(oldest_);
+  }
 
   // Stores the device-readable part and clears the tail; returns the slot's buffer with their lengths.
   template <class Wire>
@@ -55,14 +61,31 @@ class RequestHeap {
   static constexpr std::size_t kSlotBytes = 128;
   static constexpr std::size_t kWritableAt = 96;  // Behind the longest readable part (72), aligned.
 
+  static constexpr Slot kNone = ~Slot{0};
+
+  // A slot's place in the order of the requests that are with the device.
+  struct Place {
+    std::uint64_t number = 0;  // 0: not in flight.
+    Slot older = kNone, newer = kNone;
+  };
+
   RequestHeap(GuestPhys phys, std::byte* host, std::size_t slots);
   // The probe slot is the last and may be longer.
   std::size_t offset(Slot slot) const { return std::size_t{slot} * kSlotBytes; }
+  // Answers come in any order; one for what is not in flight changes nothing.
+  void leave_order(Slot slot) {
+    Place& place = order_[slot];
+    if (place.number == 0) return;
+    (place.older == kNone ? oldest_ : order_[place.older].newer) = place.newer;
+    (place.newer == kNone ? newest_ : order_[place.newer].older) = place.older;
+    place = {};
+  }
 
   std::byte* host_;
   std::vector<DriverBuffer> buffers_;  // Of the slots, where each lies in guest memory.
   std::vector<Slot> free_;
-  std::vector<std::uint64_t> sequence_;  // 0: not in flight.
+  std::vector<Place> order_;  // By slot.
+  Slot oldest_ = kNone, newest_ = kNone;
 };
 
 template <class Wire>

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+
 #include "experiments/guest/mock_guest.hpp"
 
 namespace violet::virtio_iommu_driver_test {
@@ -52,6 +55,44 @@ TEST_P(Driver, SyncKicksOnceAndWaitsForEverything) {
   EXPECT_EQ(guest.driver->in_flight(), 0u);
   EXPECT_EQ(guest.device.mappings(kDomain), 5u);
   EXPECT_EQ(guest.counters.map_requests, 5u);
+}
+
+// Against a reference that looks at all that is out, while one request waits for a thousand others.
+TEST_P(Driver, AnsweredIsRightInWhateverOrderAnswersCome) {
+  auto o = options();
+  o.device.poll_by_itself = false;
+  MockGuest guest(o);
+  VirtioIommuDriver& driver = *guest.driver;
+  std::mt19937 random(7);
+  std::map<std::uint64_t, std::uint32_t> out;  // Tokens by the number of the request.
+  const auto expected = [&] { return out.empty() ? driver.added() : out.begin()->first - 1; };
+  const auto answer = [&](std::map<std::uint64_t, std::uint32_t>::iterator request) {
+    const Completion completion{request->second, 4, 0, 0};
+    guest.device_queue->complete({&completion, 1});
+    out.erase(request);
+    driver.reap();
+    ASSERT_EQ(driver.answered(), expected());
+  };
+  EXPECT_EQ(driver.answered(), 0u);
+  for (int round = 0; round < 1000; ++round) {
+    for (std::size_t n = random() % 8; n > 0 && out.size() < 32; --n) {
+      ASSERT_TRUE(driver.add_unmap(kDomain, page(1)));
+      Request request;
+      ASSERT_EQ(guest.device_queue->pop({&request, 1}), 1u);
+      out[driver.added()] = request.token;
+      ASSERT_EQ(driver.answered(), expected());
+    }
+    for (std::size_t n = random() % 8; n > 0 && out.size() > 1; --n) {
+      const std::size_t spared = round < 500 ? 1 : 0;  // The first one.
+      const auto at = spared + random() % (out.size() - spared);
+      answer(std::next(out.begin(), static_cast<std::ptrdiff_t>(at)));
+    }
+    ASSERT_TRUE(round != 499 || driver.answered() == 0);
+  }
+  EXPECT_GT(driver.answered(), 1000u);
+  while (!out.empty()) answer(std::prev(out.end()));
+  EXPECT_EQ(driver.answered(), driver.added());
+  EXPECT_EQ(driver.in_flight(), 0u);
 }
 
 TEST_P(Driver, SuppressedKicksAreCountedAndNotSent) {
