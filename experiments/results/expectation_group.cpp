@@ -191,14 +191,22 @@ Fulfilment GroupJudge::fulfilment() const {
 
 // --- A value alone ---
 
+// Of what must never happen every repetition is a witness, whatever a retry of it found.
 Samples GroupJudge::own_samples() const {
-  return samples_of(run_.cells[group_.cells[0]], e_.metric);
+  const CellData& cell = run_.cells[group_.cells[0]];
+  if (!must_never_happen()) return samples_of(cell, e_.metric);
+  CellData all = cell;
+  for (RepetitionRecord& one : all.repetitions) one.retry_of.reset();
+  return samples_of(all, e_.metric);
+}
+
+bool GroupJudge::must_never_happen() const {
+  return e_.kind == ExpectationKind::kValue && e_.at_most && *e_.at_most == 0;
 }
 
 bool GroupJudge::withheld(const Samples& samples) const {
   // Nothing that the host does makes a zero of a number, or leaves something of nothing.
-  const bool is_nothing = e_.at_most && *e_.at_most == 0;
-  return follows_weather(samples.unit) && !is_nothing &&
+  return follows_weather(samples.unit) && !must_never_happen() &&
          mostly_disturbed(run_.cells[group_.cells[0]]);
 }
 
@@ -208,6 +216,7 @@ Fulfilment GroupJudge::value() const {
   if (samples.values.empty()) return Fulfilment::kNotJudged;
   if (withheld(samples)) return Fulfilment::kInconclusive;
   const auto [least, most] = std::minmax_element(samples.values.begin(), samples.values.end());
+  if (must_never_happen()) return *most > 0 ? Fulfilment::kFails : Fulfilment::kHolds;
   // Of few repetitions nothing is known but what all of them say.
   const Interval range = median_estimate(samples.values).interval.value_or(Interval{*least, *most});
   Fulfilment both = Fulfilment::kHolds;
@@ -229,6 +238,11 @@ std::string GroupJudge::value_reason(Fulfilment whole) const {
 
 std::string GroupJudge::value_words_with_interval() const {
   const Samples samples = own_samples();
+  if (must_never_happen() && !samples.values.empty()) {
+    Samples worst = samples;
+    worst.values = {*std::max_element(samples.values.begin(), samples.values.end())};
+    return value_words(worst);
+  }
   if (samples.values.empty() || are_counts(samples)) return value_words(samples);
   return estimate_words(median_estimate(samples.values), samples.unit);
 }

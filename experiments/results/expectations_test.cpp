@@ -170,6 +170,36 @@ TEST(Expectations, AValueIsHeldAgainstItsLimits) {
   EXPECT_THAT(missing.reason, HasSubstr("no probe was made"));
 }
 
+// The median of eight zeros and a one is 0, and so is all of its interval.
+TEST(Expectations, WhatMustNeverHappenFailsByOneRepetition) {
+  const std::string metric = "iova_reuse_violations";
+  Expectation never = expect(ExpectationKind::kValue, metric);
+  never.at_most = 0;
+  CellData cell = cell_at(strategy("strict"), 0, 0, metric);
+  EXPECT_EQ(judged_one({cell}, never).fulfilment, Fulfilment::kHolds);
+  cell.repetitions[4].metrics[0].value = 1;
+  const auto judged = judged_one({cell}, never);
+  EXPECT_EQ(judged.fulfilment, Fulfilment::kFails);
+  EXPECT_EQ(judged.measured, "1");
+  EXPECT_TRUE(must_failed(std::vector{judged}));
+}
+
+TEST(Expectations, WhatMustNeverHappenIsNotForgottenByARetry) {
+  const std::string metric = "iova_reuse_violations";
+  Expectation never = expect(ExpectationKind::kValue, metric);
+  never.at_most = 0;
+  CellData cell = cell_at(strategy("strict"), 0, 0, metric);
+  cell.repetitions[4].metrics[0].value = 7;
+  cell.repetitions[4].metrics.push_back({"cpu_wait_share", "%", 40.0, "", Better::kNeither});
+  RepetitionRecord retry = cell.repetitions[3];
+  retry.repetition = kRepetitions;
+  retry.retry_of = 4;
+  cell.repetitions.push_back(retry);
+  const auto judged = judged_one({cell}, never);
+  EXPECT_EQ(judged.fulfilment, Fulfilment::kFails);
+  EXPECT_EQ(judged.measured, "7");
+}
+
 TEST(Expectations, MonotoneNeedsEveryStepAndADifferenceBetweenTheEnds) {
   const Expectation rising = expect(ExpectationKind::kRising);
   EXPECT_EQ(swept({1e6, 2e6, 4e6}, rising), Fulfilment::kHolds);
