@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/statistics.hpp"
 
@@ -34,6 +35,14 @@ std::string estimate_words(const Estimate& estimate, const std::string& unit) {
   }
   return fmt::format("{} ({} .. {})", words(estimate.value), words(estimate.interval->low),
                      words(estimate.interval->high));
+}
+
+// Where the median lies; nothing: too few repetitions tell, and they do not all say the same.
+std::optional<Interval> range_of(const std::vector<double>& values) {
+  const auto interval = median_estimate(values).interval;
+  if (interval || values.size() < 2) return interval;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return *least == *most ? std::optional(Interval{*least, *most}) : std::nullopt;
 }
 
 std::string value_words(const Samples& samples) {
@@ -215,10 +224,13 @@ Fulfilment GroupJudge::value() const {
   if (is_endless(samples)) return e_.at_most ? Fulfilment::kFails : Fulfilment::kHolds;
   if (samples.values.empty()) return Fulfilment::kNotJudged;
   if (withheld(samples)) return Fulfilment::kInconclusive;
-  const auto [least, most] = std::minmax_element(samples.values.begin(), samples.values.end());
-  if (must_never_happen()) return *most > 0 ? Fulfilment::kFails : Fulfilment::kHolds;
-  // Of few repetitions nothing is known but what all of them say.
-  const Interval range = median_estimate(samples.values).interval.value_or(Interval{*least, *most});
+  if (must_never_happen()) {
+    const double most = *std::max_element(samples.values.begin(), samples.values.end());
+    return most > 0 ? Fulfilment::kFails : Fulfilment::kHolds;
+  }
+  const auto known = range_of(samples.values);
+  if (!known) return Fulfilment::kInconclusive;
+  const Interval& range = *known;
   Fulfilment both = Fulfilment::kHolds;
   const auto hold = [&](bool inside, bool outside) {
     const Fulfilment missed = outside ? Fulfilment::kFails : Fulfilment::kInconclusive;
@@ -233,7 +245,11 @@ std::string GroupJudge::value_reason(Fulfilment whole) const {
   const Samples samples = own_samples();
   if (whole == Fulfilment::kNotJudged) return lack_of(run_.cells[group_.cells[0]], samples);
   if (whole != Fulfilment::kInconclusive) return {};
-  return withheld(samples) ? "most repetitions were disturbed" : "the interval holds the limit";
+  if (withheld(samples)) return "most repetitions were disturbed";
+  if (range_of(samples.values)) return "the interval holds the limit";
+  const std::size_t count = samples.values.size();
+  return fmt::format("{} {} too few for an interval: it takes {}", counted(count, "repetition"),
+                     count == 1 ? "is" : "are", kFewestForInterval);
 }
 
 std::string GroupJudge::value_words_with_interval() const {

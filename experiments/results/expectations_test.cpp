@@ -200,6 +200,27 @@ TEST(Expectations, WhatMustNeverHappenIsNotForgottenByARetry) {
   EXPECT_EQ(judged.measured, "7");
 }
 
+// One value that lies on the right side by chance is no interval; one and the same in all is what it is.
+TEST(Expectations, AValueOfFewRepetitionsIsInconclusiveUnlessItIsConstant) {
+  Expectation e = expect(ExpectationKind::kValue);
+  e.at_least = 0.5e6;
+  const auto of = [&](double noise, std::size_t count) {
+    CellData cell = cell_at(strategy("strict"), 1e6, noise);
+    cell.repetitions.resize(count);
+    return judged_one({cell}, e);
+  };
+  EXPECT_EQ(of(0.01, 6).fulfilment, Fulfilment::kHolds);
+  EXPECT_EQ(of(0.01, 5).fulfilment, Fulfilment::kInconclusive);
+  EXPECT_THAT(of(0.01, 5).reason, HasSubstr("5 repetitions are too few"));
+  EXPECT_EQ(of(0, 2).fulfilment, Fulfilment::kHolds);
+  EXPECT_EQ(of(0, 1).fulfilment, Fulfilment::kInconclusive);
+  e.at_least = 2e6;
+  EXPECT_EQ(of(0.01, 5).fulfilment, Fulfilment::kInconclusive);
+  EXPECT_EQ(of(0, 2).fulfilment, Fulfilment::kFails);
+  const Table table = expectations_table(std::vector{of(0, 2)});
+  EXPECT_THAT(table.notes.back(), HasSubstr("interval of its median"));
+}
+
 TEST(Expectations, MonotoneNeedsEveryStepAndADifferenceBetweenTheEnds) {
   const Expectation rising = expect(ExpectationKind::kRising);
   EXPECT_EQ(swept({1e6, 2e6, 4e6}, rising), Fulfilment::kHolds);
