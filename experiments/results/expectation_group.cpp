@@ -67,8 +67,11 @@ GroupJudge::GroupJudge(const RunData& run, const Expectation& expectation, CellG
 
 void GroupJudge::want(std::size_t contender, std::size_t baseline, double limit, Wanted wanted,
                       std::string what) {
+  // Nothing is as much as nothing, and may be in order or flat; how many times as much it is nobody can say.
+  const bool of_parts = e_.kind == ExpectationKind::kRatio || e_.kind == ExpectationKind::kCollapse;
+  const Nothing nothing = of_parts && limit != 0 ? Nothing::kIsNoRatio : Nothing::kIsEqual;
   conditions_.push_back(
-      {inquiry_.ask(contender, baseline, e_.metric, limit, std::move(what)), wanted});
+      {inquiry_.ask(contender, baseline, e_.metric, limit, std::move(what), nothing), wanted});
 }
 
 std::string GroupJudge::over_words(std::size_t i, std::size_t k) const {

@@ -34,6 +34,11 @@ bool is_exact(const Difference& d) {
          std::all_of(contender.begin(), contender.end(), same);
 }
 
+bool all_zero(const Samples& samples) {
+  return std::all_of(samples.values.begin(), samples.values.end(),
+                     [](double value) { return value == 0; });
+}
+
 }  // namespace
 
 std::string_view to_text(Side side) {
@@ -66,7 +71,7 @@ std::string lack_of(const CellData& cell, const Samples& samples) {
 }
 
 std::size_t Inquiry::ask(std::size_t contender, std::size_t baseline, const std::string& metric,
-                         double limit, std::string what) {
+                         double limit, std::string what, Nothing nothing) {
   Question& question = questions_.emplace_back();
   question.what = std::move(what);
   question.limit = limit;
@@ -77,6 +82,9 @@ std::size_t Inquiry::ask(std::size_t contender, std::size_t baseline, const std:
   } else if (a.values.empty() || b.values.empty()) {
     question.known = Side::kUnknown;
     question.because = a.values.empty() ? lack_of(mine, a) : lack_of(theirs, b);
+  } else if (nothing == Nothing::kIsNoRatio && all_zero(a) && all_zero(b)) {
+    question.known = Side::kUnknown;
+    question.because = "0 over 0 is no ratio";
   } else {
     compare_with(question, mine, theirs, metric);
   }

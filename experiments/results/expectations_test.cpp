@@ -221,6 +221,24 @@ TEST(Expectations, AValueOfFewRepetitionsIsInconclusiveUnlessItIsConstant) {
   EXPECT_THAT(table.notes.back(), HasSubstr("interval of its median"));
 }
 
+TEST(Expectations, NothingOverNothingIsNoRatio) {
+  Expectation ratio = expect(ExpectationKind::kRatio);
+  ratio.of = {{"strategy", {"lazy"}}};
+  ratio.to = {{"strategy", {"strict"}}};
+  ratio.at_least = 0.5;
+  ratio.at_most = 2;
+  const auto none =
+      judged_one({cell_at(strategy("strict"), 0, 0), cell_at(strategy("lazy"), 0, 0)}, ratio);
+  EXPECT_EQ(none.fulfilment, Fulfilment::kNotJudged);
+  EXPECT_THAT(none.reason, HasSubstr("0 over 0 is no ratio"));
+  Expectation collapse = expect(ExpectationKind::kCollapse);
+  collapse.at_most = 0.5;
+  EXPECT_EQ(swept({0, 0, 0}, collapse, 0), Fulfilment::kNotJudged);
+  Expectation flat = expect(ExpectationKind::kFlat);
+  flat.tolerance_percent = 5;
+  EXPECT_EQ(swept({0, 0, 0}, flat, 0), Fulfilment::kHolds) << "what is always nothing is flat";
+}
+
 TEST(Expectations, MonotoneNeedsEveryStepAndADifferenceBetweenTheEnds) {
   const Expectation rising = expect(ExpectationKind::kRising);
   EXPECT_EQ(swept({1e6, 2e6, 4e6}, rising), Fulfilment::kHolds);
