@@ -99,7 +99,10 @@ void Inquiry::compare_with(Question& question, const CellData& mine, const CellD
   Samples baseline = question.plain.baseline_samples, contender = question.plain.contender_samples;
   for (double& value : baseline.values) value *= question.limit;
   baseline.better = contender.better = Better::kHigher;  // "Better" is above the limit.
-  question.scaled = compare_samples(baseline, contender, question.plain.how);
+  // The limit makes the clock's steps longer, as it does the values.
+  Judgement how = question.plain.how;
+  how.clock_step_ns *= std::max(1.0, question.limit);
+  question.scaled = compare_samples(baseline, contender, how);
   // Between two cells that see the same weather a difference is one; a limit is of what there is without it.
   const bool weather =
       follows_weather(question.plain.unit) && (mostly_disturbed(mine) || mostly_disturbed(theirs));

@@ -239,6 +239,25 @@ TEST(Expectations, NothingOverNothingIsNoRatio) {
   EXPECT_EQ(swept({0, 0, 0}, flat, 0), Fulfilment::kHolds) << "what is always nothing is flat";
 }
 
+// 20 ns by a clock of 10 ns may be 15 or 25: ten times that is anything from 150 to 250.
+TEST(Expectations, ALimitScalesTheStepOfTheClock) {
+  Expectation e = expect(ExpectationKind::kRatio, "unmap.p50");
+  e.of = {{"strategy", {"lazy"}}};
+  e.to = {{"strategy", {"strict"}}};
+  e.at_most = 10;
+  std::vector<CellData> cells = {cell_at(strategy("strict"), 20), cell_at(strategy("lazy"), 170)};
+  for (CellData& cell : cells) {
+    for (RepetitionRecord& one : cell.repetitions) {
+      one.metrics[0].name = e.metric;
+      one.metrics[0].unit = "ns";
+    }
+  }
+  RunData run = run_with(cells, {e});
+  EXPECT_EQ(judge_expectations(run)[0].fulfilment, Fulfilment::kHolds);
+  run.manifest.clock_step_ns = 10;
+  EXPECT_EQ(judge_expectations(run)[0].fulfilment, Fulfilment::kInconclusive);
+}
+
 TEST(Expectations, MonotoneNeedsEveryStepAndADifferenceBetweenTheEnds) {
   const Expectation rising = expect(ExpectationKind::kRising);
   EXPECT_EQ(swept({1e6, 2e6, 4e6}, rising), Fulfilment::kHolds);
