@@ -258,6 +258,23 @@ TEST(Expectations, ALimitScalesTheStepOfTheClock) {
   EXPECT_EQ(judge_expectations(run)[0].fulfilment, Fulfilment::kInconclusive);
 }
 
+TEST(Expectations, AnOrderNamesEachValueOnceAndFewOfThem) {
+  Expectation e = expect(ExpectationKind::kOrder);
+  e.over = "strategy";
+  e.order = {"lazy", "strict", "lazy"};
+  const std::set<std::string> given = {"claim", "class", "source", "metric",
+                                       "kind",  "over",  "order"};
+  ASSERT_EQ(problems_of(e, given).size(), 1u);
+  EXPECT_EQ(problems_of(e, given)[0].key, "order");
+  EXPECT_THAT(problems_of(e, given)[0].message, HasSubstr("each value once, found 'lazy' twice"));
+  e.order.clear();
+  for (std::size_t i = 0; i < kMostChosenCells; ++i) e.order.push_back(std::to_string(i));
+  EXPECT_TRUE(problems_of(e, given).empty());
+  e.order.push_back("one more");
+  ASSERT_EQ(problems_of(e, given).size(), 1u);
+  EXPECT_THAT(problems_of(e, given)[0].message, HasSubstr("at most 256 values, found 257"));
+}
+
 TEST(Expectations, MonotoneNeedsEveryStepAndADifferenceBetweenTheEnds) {
   const Expectation rising = expect(ExpectationKind::kRising);
   EXPECT_EQ(swept({1e6, 2e6, 4e6}, rising), Fulfilment::kHolds);
