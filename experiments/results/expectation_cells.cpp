@@ -46,6 +46,10 @@ std::optional<double> number_of(std::string_view text) {
   return value;
 }
 
+double place_of(const CellGroup& group, std::size_t i) {
+  return number_of(group.values[i]).value_or(static_cast<double>(i));
+}
+
 CellTable::CellTable(std::span<const SettingAssignments* const> cells) : cells_(cells.size()) {
   std::vector<std::string> order;
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -191,7 +195,9 @@ class Grouping {
     }
     sort_values(values);
     auto groups = swept(*of, values);
-    if (!groups || e_.kind != ExpectationKind::kCrossover) return groups;
+    if (!groups) return groups;
+    if (const auto problem = one_sided(*groups)) return tl::unexpected(*problem);
+    if (e_.kind != ExpectationKind::kCrossover) return groups;
     return with_partners(within, std::move(*groups));
   }
 
@@ -220,6 +226,26 @@ class Grouping {
                    fmt::format("expected cells that differ in {} alone, found none", e_.over));
     }
     return groups;
+  }
+
+  // A group in which `between` has no value on one of its sides: nothing would be asked there.
+  std::optional<KeyProblem> one_sided(const std::vector<CellGroup>& groups) const {
+    if (!e_.between) return std::nullopt;
+    for (const CellGroup& group : groups) {
+      bool early = false, late = false;
+      for (std::size_t i = 0; i < group.cells.size(); ++i) {
+        const double place = place_of(group, i);
+        early = early || place <= e_.between->low;
+        late = late || (place > e_.between->low && place >= e_.between->high);
+      }
+      if (early && late) continue;
+      return KeyProblem{
+          "between",
+          fmt::format("expected a value of {} {} {}, found none; there are {}", e_.over,
+                      early ? "from" : "up to", early ? e_.between->high : e_.between->low,
+                      fmt::join(group.values, ", "))};
+    }
+    return std::nullopt;
   }
 
   CellGroups with_partners(const Cells& within, std::vector<CellGroup> groups) {

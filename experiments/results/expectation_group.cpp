@@ -78,9 +78,7 @@ std::string GroupJudge::over_words(std::size_t i, std::size_t k) const {
   return fmt::format("{} over {}", group_.values[i], group_.values[k]);
 }
 
-double GroupJudge::number_at(std::size_t i) const {
-  return number_of(group_.values[i]).value_or(static_cast<double>(i));
-}
+double GroupJudge::number_at(std::size_t i) const { return place_of(group_, i); }
 
 void GroupJudge::ask() {
   const auto& cells = group_.cells;
@@ -152,6 +150,7 @@ Fulfilment GroupJudge::met(Side side, Wanted wanted) {
 }
 
 Fulfilment GroupJudge::every_condition() const {
+  if (conditions_.empty()) return Fulfilment::kNotJudged;
   Fulfilment all = Fulfilment::kHolds;
   for (const Condition& one : conditions_) all = worse_of(all, met(one));
   return all;
@@ -369,6 +368,7 @@ std::string GroupJudge::reason() const {
   const Fulfilment whole = fulfilment();
   if (whole == Fulfilment::kHolds) return {};
   if (e_.kind == ExpectationKind::kValue) return value_reason(whole);
+  if (conditions_.empty()) return "no value lies on either side of between";
   for (const Condition& one : conditions_) {
     if (met(one) != whole) continue;
     const std::string& what = inquiry_.question(one.question).what;

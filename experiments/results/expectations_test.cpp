@@ -258,6 +258,27 @@ TEST(Expectations, ALimitScalesTheStepOfTheClock) {
   EXPECT_EQ(judge_expectations(run)[0].fulfilment, Fulfilment::kInconclusive);
 }
 
+// Without a value on either side of it nothing would be asked, and nothing that is not asked holds.
+TEST(Expectations, BetweenNeedsAValueOnEitherSide) {
+  Expectation knee = expect(ExpectationKind::kKnee);
+  knee.over = "cpus";
+  knee.tolerance_percent = 5;
+  Expectation crossover = expect(ExpectationKind::kCrossover);
+  crossover.over = "cpus";
+  crossover.of = {{"strategy", {"copy"}}};
+  crossover.to = {{"strategy", {"map"}}};
+  std::vector<CellData> cells = sweep({4e6, 3e6, 1e6}, 0.01, "copy");
+  for (CellData& cell : sweep({2e6, 2e6, 2e6}, 0.01, "map")) cells.push_back(std::move(cell));
+  for (const Interval between : {Interval{0.1, 0.5}, Interval{0.1, 100}, Interval{1, 100}}) {
+    knee.between = crossover.between = between;
+    for (const auto& judged :
+         {judged_one(sweep({4e6, 4e6, 2e6}), knee), judged_one(cells, crossover)}) {
+      EXPECT_EQ(judged.fulfilment, Fulfilment::kNotJudged) << between.low << " " << between.high;
+      EXPECT_THAT(judged.reason, HasSubstr("between: expected"));
+    }
+  }
+}
+
 TEST(Expectations, AnOrderNamesEachValueOnceAndFewOfThem) {
   Expectation e = expect(ExpectationKind::kOrder);
   e.over = "strategy";
