@@ -147,7 +147,11 @@ class Grouping {
     for (const std::size_t cell : *of) {
       const auto partner = partner_of(cell, *to, "to");
       if (!partner) return tl::unexpected(partner.error());
-      if (*partner) groups.push_back({{}, {}, {cell}, {**partner}});
+      if (*partner) {
+        groups.push_back({{}, {}, {cell}, {**partner}});
+      } else if (std::find(to->begin(), to->end(), cell) == to->end()) {  // Not "*" over itself.
+        return blame("to", none_beside(cell));
+      }
     }
     if (groups.empty())
       return blame("to", "expected a cell that agrees with one of 'of' in all else");
@@ -261,10 +265,7 @@ class Grouping {
         });
         const auto partner = partner_of(cell, there, "to");
         if (!partner) return tl::unexpected(partner.error());
-        if (!*partner) {
-          return blame("to",
-                       fmt::format("expected a cell beside '{}', found none", words_of_cell(cell)));
-        }
+        if (!*partner) return blame("to", none_beside(cell));
         group.against.push_back(**partner);
       }
     }
@@ -313,6 +314,10 @@ class Grouping {
       const std::string &mine = table_.text(a, axis), &theirs = table_.text(b, axis);
       return mine.empty() || theirs.empty() || mine == theirs;
     });
+  }
+
+  std::string none_beside(std::size_t cell) const {
+    return fmt::format("expected a cell beside '{}', found none", words_of_cell(cell));
   }
 
   // Nothing: there is none.

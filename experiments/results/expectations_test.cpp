@@ -279,6 +279,20 @@ TEST(Expectations, BetweenNeedsAValueOnEitherSide) {
   }
 }
 
+TEST(Expectations, ARatioNeedsAPartnerForEveryCell) {
+  Expectation e = expect(ExpectationKind::kRatio);
+  e.of = {{"strategy", {"lazy"}}};
+  e.to = {{"strategy", {"strict"}}};
+  e.at_least = 1.5;
+  const auto cell = [](const std::string& workload, const std::string& name, double rate) {
+    return cell_at({{"workload", workload}, {"strategy", name}}, rate);
+  };
+  const auto judged =
+      judged_one({cell("rx", "strict", 1e6), cell("rx", "lazy", 2e6), cell("tx", "lazy", 1e3)}, e);
+  EXPECT_EQ(judged.fulfilment, Fulfilment::kNotJudged);
+  EXPECT_THAT(judged.reason, HasSubstr("to: expected a cell beside"));
+}
+
 TEST(Expectations, AnOrderNamesEachValueOnceAndFewOfThem) {
   Expectation e = expect(ExpectationKind::kOrder);
   e.over = "strategy";
