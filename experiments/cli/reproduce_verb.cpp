@@ -6,9 +6,7 @@
 #include "experiments/cli/run_ending.hpp"
 #include "experiments/cli/stored_plan.hpp"
 #include "experiments/cli/verbs.hpp"
-#include "experiments/results/expectations.hpp"
 #include "experiments/results/run_directory.hpp"
-#include "experiments/results/table.hpp"
 #include "experiments/runner/runner.hpp"
 
 namespace violet::cli {
@@ -37,20 +35,6 @@ void say_differences(const results::Manifest& old, const Places& places) {
                     old.host.text(), old.cpu_model.text(), here.host.text(),
                     here.cpu_model.text()));
   }
-}
-
-// Judges what the plan expects on the new run: as a table below the comparison, and on stderr beside its JSON or CSV.
-int expected_ending(const std::filesystem::path& directory, results::Format format) {
-  const auto run = results::read_run(directory);
-  if (!run) return complain(run.error());
-  const auto judged = results::judge_expectations(*run);
-  if (judged.empty()) return kOk;
-  if (format == results::Format::kText) {
-    const auto table = results::expectations_table(judged);
-    const int printed = print("\n" + results::render_text(table, results::style_for(1)));
-    if (printed != kOk) return printed;
-  }
-  return expectations_ending(judged);
 }
 
 }  // namespace
@@ -82,7 +66,7 @@ int reproduce_verb(const Places& places, const ReproduceFlags& flags) {
   comparison.runs = {directory.string(), outcome->directory.string()};
   comparison.format = flags.format;
   const int compared = compare_verb(places, comparison);
-  const int expected = expected_ending(outcome->directory, flags.format);
+  const int expected = expectations_of(outcome->directory, flags.format);
   if (ending != kOk) return ending;
   return compared != kOk ? compared : expected;
 }
