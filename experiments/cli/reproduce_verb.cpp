@@ -66,7 +66,9 @@ int reproduce_verb(const Places& places, const ReproduceFlags& flags) {
   comparison.runs = {directory.string(), outcome->directory.string()};
   comparison.format = flags.format;
   const int compared = compare_verb(places, comparison);
-  return ending != kOk ? ending : compared;
+  const int expected = expectations_of(outcome->directory, flags.format);
+  if (ending != kOk) return ending;
+  return compared != kOk ? compared : expected;
 }
 
 }  // namespace violet::cli

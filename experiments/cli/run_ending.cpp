@@ -6,6 +6,7 @@
 
 #include "engine/base/counted.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/results/run_directory.hpp"
 #include "experiments/results/table.hpp"
 
 namespace violet::cli {
@@ -49,6 +50,19 @@ int expectations_ending(std::span<const results::JudgedExpectation> judged) {
         counted(open, "expectation"), open == 1 ? "is" : "are");
   }
   return results::must_failed(judged) ? kRegression : kOk;
+}
+
+int expectations_of(const std::filesystem::path& directory, results::Format format) {
+  const auto run = results::read_run(directory);
+  if (!run) return complain(run.error());
+  const auto judged = results::judge_expectations(*run);
+  if (judged.empty()) return kOk;
+  if (format == results::Format::kText) {
+    const auto table = results::expectations_table(judged);
+    const int printed = print("\n" + results::render_text(table, results::style_for(1)));
+    if (printed != kOk) return printed;
+  }
+  return expectations_ending(judged);
 }
 
 }  // namespace violet::cli

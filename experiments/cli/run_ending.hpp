@@ -5,11 +5,13 @@
 // Invariants: whatever failed is on stderr, with its reason, whether or not progress is shown.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "experiments/results/expectations.hpp"
+#include "experiments/results/table.hpp"
 #include "experiments/runner/runner.hpp"
 
 namespace violet::cli {
@@ -21,5 +23,9 @@ int run_ending(const RunOutcome& outcome, const std::string& plan,
 // Says on stderr which expectations that must hold failed, and how many musts are not shown either way. kRegression where
 // one failed, else kOk.
 int expectations_ending(std::span<const results::JudgedExpectation> judged);
+
+// Judges what the plan of a run expects: a table on stdout where it is text, as JSON and CSV are whole without it, and the
+// ending above.
+int expectations_of(const std::filesystem::path& run, results::Format format);
 
 }  // namespace violet::cli

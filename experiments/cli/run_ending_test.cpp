@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "experiments/cli/plan_loading.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/query/run_fixture_testing.hpp"
 
 namespace violet::cli {
 namespace {
@@ -85,6 +87,29 @@ TEST(RunEnding, AnotherReadersPartIsNamed) {
   EXPECT_EQ(ending({.directory = "runs/a", .finished = 3, .in_write_ahead_log = true}, said), kOk);
   EXPECT_THAT(said, HasSubstr("runs/a/results.sqlite open"));
   EXPECT_THAT(said, HasSubstr("results.sqlite-wal"));
+}
+
+// What `reproduce` says of the run that it made.
+TEST(RunEnding, TheExpectationsOfARunAreJudgedAndPrinted) {
+  const TestFolder folder;
+  const std::filesystem::path run = query::write_fixture_run(folder.path(), {{"strict"}});
+  const auto ends = [&](double at_most, results::Format format, int code) {
+    std::ofstream(run / "resolved.json")
+        << R"({"expectations": [{"claim": "slow", "class": "must", "source": "s", "kind": "value",)"
+        << R"("metric": "operations_per_s", "at_most": )" << at_most << "}]}";
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(expectations_of(run, format), code);
+    return std::pair(testing::internal::GetCapturedStdout(),
+                     testing::internal::GetCapturedStderr());
+  };
+  const auto [table, said] = ends(0, results::Format::kText, kRegression);
+  EXPECT_THAT(table, HasSubstr("must: fails"));
+  EXPECT_THAT(said, HasSubstr("a must failed: slow"));
+  const auto [none, also_said] = ends(0, results::Format::kJson, kRegression);
+  EXPECT_EQ(none, "");
+  EXPECT_THAT(also_said, HasSubstr("a must failed: slow"));
+  EXPECT_THAT(ends(1e9, results::Format::kText, kOk).first, HasSubstr("What the plan expects"));
 }
 
 TEST(LoadingPlans, AnUnknownNameSuggestsTheNearest) {

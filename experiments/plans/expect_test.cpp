@@ -134,6 +134,21 @@ TEST(Expect, AValueThatNoCellHasIsAProblem) {
               HasSubstr("key of the matrix"));
 }
 
+TEST(Expect, BetweenThatMeetsNoValueIsAProblem) {
+  const std::string knee =
+      "kind = \"knee\"\nmetric = \"map.p50\"\nover = \"cpus\"\ntolerance_percent = 5\n";
+  EXPECT_THAT(problem_of(with(knee + "between = [0.1, 0.5]\n")),
+              AllOf(StartsWith("t.toml:14:"), HasSubstr("key 'expect.between'"),
+                    HasSubstr("there are 1, 2, 4")));
+  EXPECT_THAT(problem_of(with(knee + "between = [2, 8]\n")), HasSubstr("key 'expect.between'"));
+}
+
+TEST(Expect, AnOrderThatNamesAValueTwiceIsAProblem) {
+  EXPECT_THAT(problem_of(with("kind = \"order\"\nmetric = \"map.p50\"\nover = \"strategy\"\n"
+                              "order = [\"off\", \"strict\", \"off\"]\n")),
+              HasSubstr("expected each value once, found 'off' twice"));
+}
+
 // A narrower run of a bundled plan is no mistake: what it leaves out is not judged, and that is said.
 TEST(Expect, WhatASetLeavesOutIsANote) {
   Problems problems;

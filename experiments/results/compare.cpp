@@ -28,6 +28,7 @@ std::string axes_key(const CellRecord& cell, const std::vector<std::string>& ign
     // A cost of nothing is none: older runs have no such setting.
     if (name.starts_with("costs.") && text == "0") continue;
     if (name == "timers" && text == "real") continue;  // Nor this one, of which they had no other.
+    if (name == "workload.nvme-4k.service_ns" && text == "0") continue;  // Nor a slow device.
     // A sidecore has hardly any exits, whatever they would cost.
     if (axis_text(cell, "placement") == "sidecore" && is_cost_of_exits(name)) continue;
     axes[name] = text;

@@ -417,6 +417,19 @@ TEST(Comparisons, ASidecoreIsOneCellWhateverAnExitCosts) {
   EXPECT_TRUE(!others || !others->contrasts[0].only_in_baseline.empty());
 }
 
+// Older runs have no device that takes its time, and so no such setting.
+TEST(Comparisons, ADeviceThatTakesNoTimeIsThatOfOlderRuns) {
+  std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
+  auto& axes = runs[1].cells[0].cell.axes;
+  axes.emplace_back("workload.nvme-4k.service_ns", std::int64_t{0});
+  const auto same = compare(runs, {});
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_EQ(same->contrasts[0].only_in_baseline.size(), 0u);
+  axes.back().second = std::int64_t{20000};
+  const auto others = compare(runs, {});
+  EXPECT_TRUE(!others || !others->contrasts[0].only_in_baseline.empty());
+}
+
 TEST(Comparisons, WhatStaysReachableIsSaidWithItsReason) {
   RunData run = run_of("a", 1, {"strict", "off"});
   for (CellData& data : run.cells) {

@@ -91,6 +91,22 @@ void check_limits(const Expectation& e, std::vector<KeyProblem>& problems) {
   }
 }
 
+// Each value makes a cell of every group.
+void check_order(const Expectation& e, std::vector<KeyProblem>& problems) {
+  if (e.order.size() == 1) problems.push_back({"order", "expected two values or more, found one"});
+  if (e.order.size() > kMostChosenCells) {
+    problems.push_back({"order", fmt::format("expected at most {} values, found {}",
+                                             kMostChosenCells, e.order.size())});
+    return;
+  }
+  std::set<std::string_view> known;
+  for (const std::string& value : e.order) {
+    if (known.insert(value).second) continue;
+    problems.push_back({"order", fmt::format("expected each value once, found '{}' twice", value)});
+    return;
+  }
+}
+
 std::string choice_words(const CellChoice& choice) {
   std::string words;
   for (const auto& [axis, values] : choice) {
@@ -267,9 +283,7 @@ std::vector<KeyProblem> problems_of(const Expectation& e, const std::set<std::st
       problems.push_back({key, fmt::format("a {} has no such key, leave it out", rule.name)});
     }
   }
-  if (e.kind == ExpectationKind::kOrder && e.order.size() == 1) {
-    problems.push_back({"order", "expected two values or more, found one"});
-  }
+  if (e.kind == ExpectationKind::kOrder) check_order(e, problems);
   const bool equal_means_something =
       e.kind != ExpectationKind::kFlat && e.kind != ExpectationKind::kKnee;
   if (!equal_means_something && given.count("tolerance_percent") > 0 && e.tolerance_percent <= 0) {

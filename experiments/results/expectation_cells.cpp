@@ -46,6 +46,10 @@ std::optional<double> number_of(std::string_view text) {
   return value;
 }
 
+double place_of(const CellGroup& group, std::size_t i) {
+  return number_of(group.values[i]).value_or(static_cast<double>(i));
+}
+
 CellTable::CellTable(std::span<const SettingAssignments* const> cells) : cells_(cells.size()) {
   std::vector<std::string> order;
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -143,7 +147,11 @@ class Grouping {
     for (const std::size_t cell : *of) {
       const auto partner = partner_of(cell, *to, "to");
       if (!partner) return tl::unexpected(partner.error());
-      if (*partner) groups.push_back({{}, {}, {cell}, {**partner}});
+      if (*partner) {
+        groups.push_back({{}, {}, {cell}, {**partner}});
+      } else if (std::find(to->begin(), to->end(), cell) == to->end()) {  // Not "*" over itself.
+        return blame("to", none_beside(cell));
+      }
     }
     if (groups.empty())
       return blame("to", "expected a cell that agrees with one of 'of' in all else");
@@ -191,7 +199,9 @@ class Grouping {
     }
     sort_values(values);
     auto groups = swept(*of, values);
-    if (!groups || e_.kind != ExpectationKind::kCrossover) return groups;
+    if (!groups) return groups;
+    if (const auto problem = one_sided(*groups)) return tl::unexpected(*problem);
+    if (e_.kind != ExpectationKind::kCrossover) return groups;
     return with_partners(within, std::move(*groups));
   }
 
@@ -222,6 +232,26 @@ class Grouping {
     return groups;
   }
 
+  // A group in which `between` has no value on one of its sides: nothing would be asked there.
+  std::optional<KeyProblem> one_sided(const std::vector<CellGroup>& groups) const {
+    if (!e_.between) return std::nullopt;
+    for (const CellGroup& group : groups) {
+      bool early = false, late = false;
+      for (std::size_t i = 0; i < group.cells.size(); ++i) {
+        const double place = place_of(group, i);
+        early = early || place <= e_.between->low;
+        late = late || (place > e_.between->low && place >= e_.between->high);
+      }
+      if (early && late) continue;
+      return KeyProblem{
+          "between",
+          fmt::format("expected a value of {} {} {}, found none; there are {}", e_.over,
+                      early ? "from" : "up to", early ? e_.between->high : e_.between->low,
+                      fmt::join(group.values, ", "))};
+    }
+    return std::nullopt;
+  }
+
   CellGroups with_partners(const Cells& within, std::vector<CellGroup> groups) {
     auto to = chosen(within, e_.to, "to");
     if (!to) return tl::unexpected(to.error());
@@ -235,10 +265,7 @@ class Grouping {
         });
         const auto partner = partner_of(cell, there, "to");
         if (!partner) return tl::unexpected(partner.error());
-        if (!*partner) {
-          return blame("to",
-                       fmt::format("expected a cell beside '{}', found none", words_of_cell(cell)));
-        }
+        if (!*partner) return blame("to", none_beside(cell));
         group.against.push_back(**partner);
       }
     }
@@ -287,6 +314,10 @@ class Grouping {
       const std::string &mine = table_.text(a, axis), &theirs = table_.text(b, axis);
       return mine.empty() || theirs.empty() || mine == theirs;
     });
+  }
+
+  std::string none_beside(std::size_t cell) const {
+    return fmt::format("expected a cell beside '{}', found none", words_of_cell(cell));
   }
 
   // Nothing: there is none.

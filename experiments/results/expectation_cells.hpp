@@ -29,6 +29,8 @@ struct CellGroup {
   std::vector<std::size_t> cells;
   std::vector<std::size_t> against;  // Of a ratio or crossover: the partner of each cell.
 };
+// Where the i-th cell stands on `over`: its value, or its index where that is no number.
+double place_of(const CellGroup& group, std::size_t i);
 using CellGroups = tl::expected<std::vector<CellGroup>, KeyProblem>;
 
 class CellTable {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/statistics.hpp"
 
@@ -36,6 +37,14 @@ std::string estimate_words(const Estimate& estimate, const std::string& unit) {
                      words(estimate.interval->high));
 }
 
+// Where the median lies; nothing: too few repetitions tell, and they do not all say the same.
+std::optional<Interval> range_of(const std::vector<double>& values) {
+  const auto interval = median_estimate(values).interval;
+  if (interval || values.size() < 2) return interval;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return *least == *most ? std::optional(Interval{*least, *most}) : std::nullopt;
+}
+
 std::string value_words(const Samples& samples) {
   if (is_endless(samples)) return "always";
   if (samples.values.empty()) return "n/a";
@@ -58,17 +67,18 @@ GroupJudge::GroupJudge(const RunData& run, const Expectation& expectation, CellG
 
 void GroupJudge::want(std::size_t contender, std::size_t baseline, double limit, Wanted wanted,
                       std::string what) {
+  // Nothing is as much as nothing, and may be in order or flat; how many times as much it is nobody can say.
+  const bool of_parts = e_.kind == ExpectationKind::kRatio || e_.kind == ExpectationKind::kCollapse;
+  const Nothing nothing = of_parts && limit != 0 ? Nothing::kIsNoRatio : Nothing::kIsEqual;
   conditions_.push_back(
-      {inquiry_.ask(contender, baseline, e_.metric, limit, std::move(what)), wanted});
+      {inquiry_.ask(contender, baseline, e_.metric, limit, std::move(what), nothing), wanted});
 }
 
 std::string GroupJudge::over_words(std::size_t i, std::size_t k) const {
   return fmt::format("{} over {}", group_.values[i], group_.values[k]);
 }
 
-double GroupJudge::number_at(std::size_t i) const {
-  return number_of(group_.values[i]).value_or(static_cast<double>(i));
-}
+double GroupJudge::number_at(std::size_t i) const { return place_of(group_, i); }
 
 void GroupJudge::ask() {
   const auto& cells = group_.cells;
@@ -140,6 +150,7 @@ Fulfilment GroupJudge::met(Side side, Wanted wanted) {
 }
 
 Fulfilment GroupJudge::every_condition() const {
+  if (conditions_.empty()) return Fulfilment::kNotJudged;
   Fulfilment all = Fulfilment::kHolds;
   for (const Condition& one : conditions_) all = worse_of(all, met(one));
   return all;
@@ -191,14 +202,22 @@ Fulfilment GroupJudge::fulfilment() const {
 
 // --- A value alone ---
 
+// Of what must never happen every repetition is a witness, whatever a retry of it found.
 Samples GroupJudge::own_samples() const {
-  return samples_of(run_.cells[group_.cells[0]], e_.metric);
+  const CellData& cell = run_.cells[group_.cells[0]];
+  if (!must_never_happen()) return samples_of(cell, e_.metric);
+  CellData all = cell;
+  for (RepetitionRecord& one : all.repetitions) one.retry_of.reset();
+  return samples_of(all, e_.metric);
+}
+
+bool GroupJudge::must_never_happen() const {
+  return e_.kind == ExpectationKind::kValue && e_.at_most && *e_.at_most == 0;
 }
 
 bool GroupJudge::withheld(const Samples& samples) const {
   // Nothing that the host does makes a zero of a number, or leaves something of nothing.
-  const bool is_nothing = e_.at_most && *e_.at_most == 0;
-  return follows_weather(samples.unit) && !is_nothing &&
+  return follows_weather(samples.unit) && !must_never_happen() &&
          mostly_disturbed(run_.cells[group_.cells[0]]);
 }
 
@@ -207,9 +226,13 @@ Fulfilment GroupJudge::value() const {
   if (is_endless(samples)) return e_.at_most ? Fulfilment::kFails : Fulfilment::kHolds;
   if (samples.values.empty()) return Fulfilment::kNotJudged;
   if (withheld(samples)) return Fulfilment::kInconclusive;
-  const auto [least, most] = std::minmax_element(samples.values.begin(), samples.values.end());
-  // Of few repetitions nothing is known but what all of them say.
-  const Interval range = median_estimate(samples.values).interval.value_or(Interval{*least, *most});
+  if (must_never_happen()) {
+    const double most = *std::max_element(samples.values.begin(), samples.values.end());
+    return most > 0 ? Fulfilment::kFails : Fulfilment::kHolds;
+  }
+  const auto known = range_of(samples.values);
+  if (!known) return Fulfilment::kInconclusive;
+  const Interval& range = *known;
   Fulfilment both = Fulfilment::kHolds;
   const auto hold = [&](bool inside, bool outside) {
     const Fulfilment missed = outside ? Fulfilment::kFails : Fulfilment::kInconclusive;
@@ -224,11 +247,20 @@ std::string GroupJudge::value_reason(Fulfilment whole) const {
   const Samples samples = own_samples();
   if (whole == Fulfilment::kNotJudged) return lack_of(run_.cells[group_.cells[0]], samples);
   if (whole != Fulfilment::kInconclusive) return {};
-  return withheld(samples) ? "most repetitions were disturbed" : "the interval holds the limit";
+  if (withheld(samples)) return "most repetitions were disturbed";
+  if (range_of(samples.values)) return "the interval holds the limit";
+  const std::size_t count = samples.values.size();
+  return fmt::format("{} {} too few for an interval: it takes {}", counted(count, "repetition"),
+                     count == 1 ? "is" : "are", kFewestForInterval);
 }
 
 std::string GroupJudge::value_words_with_interval() const {
   const Samples samples = own_samples();
+  if (must_never_happen() && !samples.values.empty()) {
+    Samples worst = samples;
+    worst.values = {*std::max_element(samples.values.begin(), samples.values.end())};
+    return value_words(worst);
+  }
   if (samples.values.empty() || are_counts(samples)) return value_words(samples);
   return estimate_words(median_estimate(samples.values), samples.unit);
 }
@@ -336,6 +368,7 @@ std::string GroupJudge::reason() const {
   const Fulfilment whole = fulfilment();
   if (whole == Fulfilment::kHolds) return {};
   if (e_.kind == ExpectationKind::kValue) return value_reason(whole);
+  if (conditions_.empty()) return "no value lies on either side of between";
   for (const Condition& one : conditions_) {
     if (met(one) != whole) continue;
     const std::string& what = inquiry_.question(one.question).what;

@@ -62,6 +62,8 @@ class GroupJudge {
   Fulfilment value() const;
 
   Samples own_samples() const;
+  // A limit of 0: one event in one repetition, a retried one as well, is too many.
+  bool must_never_happen() const;
   bool withheld(const Samples& samples) const;
   std::string value_reason(Fulfilment whole) const;
   std::string value_words_with_interval() const;

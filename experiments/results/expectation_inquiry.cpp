@@ -34,6 +34,11 @@ bool is_exact(const Difference& d) {
          std::all_of(contender.begin(), contender.end(), same);
 }
 
+bool all_zero(const Samples& samples) {
+  return std::all_of(samples.values.begin(), samples.values.end(),
+                     [](double value) { return value == 0; });
+}
+
 }  // namespace
 
 std::string_view to_text(Side side) {
@@ -66,7 +71,7 @@ std::string lack_of(const CellData& cell, const Samples& samples) {
 }
 
 std::size_t Inquiry::ask(std::size_t contender, std::size_t baseline, const std::string& metric,
-                         double limit, std::string what) {
+                         double limit, std::string what, Nothing nothing) {
   Question& question = questions_.emplace_back();
   question.what = std::move(what);
   question.limit = limit;
@@ -77,6 +82,9 @@ std::size_t Inquiry::ask(std::size_t contender, std::size_t baseline, const std:
   } else if (a.values.empty() || b.values.empty()) {
     question.known = Side::kUnknown;
     question.because = a.values.empty() ? lack_of(mine, a) : lack_of(theirs, b);
+  } else if (nothing == Nothing::kIsNoRatio && all_zero(a) && all_zero(b)) {
+    question.known = Side::kUnknown;
+    question.because = "0 over 0 is no ratio";
   } else {
     compare_with(question, mine, theirs, metric);
   }
@@ -91,7 +99,10 @@ void Inquiry::compare_with(Question& question, const CellData& mine, const CellD
   Samples baseline = question.plain.baseline_samples, contender = question.plain.contender_samples;
   for (double& value : baseline.values) value *= question.limit;
   baseline.better = contender.better = Better::kHigher;  // "Better" is above the limit.
-  question.scaled = compare_samples(baseline, contender, question.plain.how);
+  // The limit makes the clock's steps longer, as it does the values.
+  Judgement how = question.plain.how;
+  how.clock_step_ns *= std::max(1.0, question.limit);
+  question.scaled = compare_samples(baseline, contender, how);
   // Between two cells that see the same weather a difference is one; a limit is of what there is without it.
   const bool weather =
       follows_weather(question.plain.unit) && (mostly_disturbed(mine) || mostly_disturbed(theirs));

@@ -23,6 +23,9 @@ namespace violet::results {
 enum class Side { kAbove, kBelow, kAt, kUnclear, kUnknown };
 std::string_view to_text(Side side);
 
+// What 0 over 0 is.
+enum class Nothing { kIsEqual, kIsNoRatio };
+
 struct Question {
   std::string what;  // "lazy-percpu over strict"
   double limit = 1;
@@ -39,7 +42,7 @@ class Inquiry {
 
   // Of two cells by their indexes: contender over baseline. The question's number.
   std::size_t ask(std::size_t contender, std::size_t baseline, const std::string& metric,
-                  double limit, std::string what);
+                  double limit, std::string what, Nothing nothing);
   void judge_all();
 
   const Question& question(std::size_t number) const { return questions_[number]; }

@@ -131,7 +131,9 @@ Table expectations_table(std::span<const JudgedExpectation> judged) {
   table.notes.push_back(
       "An expectation holds or fails where the 95 % interval lies on one side of its limit, and "
       "the "
-      "test agrees after Holm's correction for all of them; else it is inconclusive.");
+      "test agrees after Holm's correction for all of them; else it is inconclusive. A value alone "
+      "is judged by the interval of its median, uncorrected, and a limit of 0 by every "
+      "repetition.");
   return table;
 }
 

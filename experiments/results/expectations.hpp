@@ -5,9 +5,10 @@
 // 95 % interval of the ratio lies on one side of the limit, and the test against the limit rejects after Holm's
 // correction for all comparisons of all expectations of the run. Anything else is inconclusive. So are times, rates and
 // means over time of cells of which most repetitions were disturbed (retries.hpp), but for a limit of 0: what must never
-// happen is no matter of the host. A value alone is held against its limits by the 95 % interval of its median. What
-// nothing ever ends (kStaysReachable) lies above every number.
-// A missing cell or metric is "not judged", with the reason.
+// happen is no matter of the host, and one repetition in which it did is enough, retried or not. Any other value alone is
+// held against its limits by the 95 % interval of its median, uncorrected; without one it is inconclusive, unless two
+// repetitions or more all say the same. What nothing ever ends (kStaysReachable) lies above every number.
+// A missing cell or metric, and a ratio of 0 over 0, is "not judged", with the reason.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -170,6 +170,146 @@ TEST(Expectations, AValueIsHeldAgainstItsLimits) {
   EXPECT_THAT(missing.reason, HasSubstr("no probe was made"));
 }
 
+// The median of eight zeros and a one is 0, and so is all of its interval.
+TEST(Expectations, WhatMustNeverHappenFailsByOneRepetition) {
+  const std::string metric = "iova_reuse_violations";
+  Expectation never = expect(ExpectationKind::kValue, metric);
+  never.at_most = 0;
+  CellData cell = cell_at(strategy("strict"), 0, 0, metric);
+  EXPECT_EQ(judged_one({cell}, never).fulfilment, Fulfilment::kHolds);
+  cell.repetitions[4].metrics[0].value = 1;
+  const auto judged = judged_one({cell}, never);
+  EXPECT_EQ(judged.fulfilment, Fulfilment::kFails);
+  EXPECT_EQ(judged.measured, "1");
+  EXPECT_TRUE(must_failed(std::vector{judged}));
+}
+
+TEST(Expectations, WhatMustNeverHappenIsNotForgottenByARetry) {
+  const std::string metric = "iova_reuse_violations";
+  Expectation never = expect(ExpectationKind::kValue, metric);
+  never.at_most = 0;
+  CellData cell = cell_at(strategy("strict"), 0, 0, metric);
+  cell.repetitions[4].metrics[0].value = 7;
+  cell.repetitions[4].metrics.push_back({"cpu_wait_share", "%", 40.0, "", Better::kNeither});
+  RepetitionRecord retry = cell.repetitions[3];
+  retry.repetition = kRepetitions;
+  retry.retry_of = 4;
+  cell.repetitions.push_back(retry);
+  const auto judged = judged_one({cell}, never);
+  EXPECT_EQ(judged.fulfilment, Fulfilment::kFails);
+  EXPECT_EQ(judged.measured, "7");
+}
+
+// One value that lies on the right side by chance is no interval; one and the same in all is what it is.
+TEST(Expectations, AValueOfFewRepetitionsIsInconclusiveUnlessItIsConstant) {
+  Expectation e = expect(ExpectationKind::kValue);
+  e.at_least = 0.5e6;
+  const auto of = [&](double noise, std::size_t count) {
+    CellData cell = cell_at(strategy("strict"), 1e6, noise);
+    cell.repetitions.resize(count);
+    return judged_one({cell}, e);
+  };
+  EXPECT_EQ(of(0.01, 6).fulfilment, Fulfilment::kHolds);
+  EXPECT_EQ(of(0.01, 5).fulfilment, Fulfilment::kInconclusive);
+  EXPECT_THAT(of(0.01, 5).reason, HasSubstr("5 repetitions are too few"));
+  EXPECT_EQ(of(0, 2).fulfilment, Fulfilment::kHolds);
+  EXPECT_EQ(of(0, 1).fulfilment, Fulfilment::kInconclusive);
+  e.at_least = 2e6;
+  EXPECT_EQ(of(0.01, 5).fulfilment, Fulfilment::kInconclusive);
+  EXPECT_EQ(of(0, 2).fulfilment, Fulfilment::kFails);
+  const Table table = expectations_table(std::vector{of(0, 2)});
+  EXPECT_THAT(table.notes.back(), HasSubstr("interval of its median"));
+}
+
+TEST(Expectations, NothingOverNothingIsNoRatio) {
+  Expectation ratio = expect(ExpectationKind::kRatio);
+  ratio.of = {{"strategy", {"lazy"}}};
+  ratio.to = {{"strategy", {"strict"}}};
+  ratio.at_least = 0.5;
+  ratio.at_most = 2;
+  const auto none =
+      judged_one({cell_at(strategy("strict"), 0, 0), cell_at(strategy("lazy"), 0, 0)}, ratio);
+  EXPECT_EQ(none.fulfilment, Fulfilment::kNotJudged);
+  EXPECT_THAT(none.reason, HasSubstr("0 over 0 is no ratio"));
+  Expectation collapse = expect(ExpectationKind::kCollapse);
+  collapse.at_most = 0.5;
+  EXPECT_EQ(swept({0, 0, 0}, collapse, 0), Fulfilment::kNotJudged);
+  Expectation flat = expect(ExpectationKind::kFlat);
+  flat.tolerance_percent = 5;
+  EXPECT_EQ(swept({0, 0, 0}, flat, 0), Fulfilment::kHolds) << "what is always nothing is flat";
+}
+
+// 20 ns by a clock of 10 ns may be 15 or 25: ten times that is anything from 150 to 250.
+TEST(Expectations, ALimitScalesTheStepOfTheClock) {
+  Expectation e = expect(ExpectationKind::kRatio, "unmap.p50");
+  e.of = {{"strategy", {"lazy"}}};
+  e.to = {{"strategy", {"strict"}}};
+  e.at_most = 10;
+  std::vector<CellData> cells = {cell_at(strategy("strict"), 20), cell_at(strategy("lazy"), 170)};
+  for (CellData& cell : cells) {
+    for (RepetitionRecord& one : cell.repetitions) {
+      one.metrics[0].name = e.metric;
+      one.metrics[0].unit = "ns";
+    }
+  }
+  RunData run = run_with(cells, {e});
+  EXPECT_EQ(judge_expectations(run)[0].fulfilment, Fulfilment::kHolds);
+  run.manifest.clock_step_ns = 10;
+  EXPECT_EQ(judge_expectations(run)[0].fulfilment, Fulfilment::kInconclusive);
+}
+
+// Without a value on either side of it nothing would be asked, and nothing that is not asked holds.
+TEST(Expectations, BetweenNeedsAValueOnEitherSide) {
+  Expectation knee = expect(ExpectationKind::kKnee);
+  knee.over = "cpus";
+  knee.tolerance_percent = 5;
+  Expectation crossover = expect(ExpectationKind::kCrossover);
+  crossover.over = "cpus";
+  crossover.of = {{"strategy", {"copy"}}};
+  crossover.to = {{"strategy", {"map"}}};
+  std::vector<CellData> cells = sweep({4e6, 3e6, 1e6}, 0.01, "copy");
+  for (CellData& cell : sweep({2e6, 2e6, 2e6}, 0.01, "map")) cells.push_back(std::move(cell));
+  for (const Interval between : {Interval{0.1, 0.5}, Interval{0.1, 100}, Interval{1, 100}}) {
+    knee.between = crossover.between = between;
+    for (const auto& judged :
+         {judged_one(sweep({4e6, 4e6, 2e6}), knee), judged_one(cells, crossover)}) {
+      EXPECT_EQ(judged.fulfilment, Fulfilment::kNotJudged) << between.low << " " << between.high;
+      EXPECT_THAT(judged.reason, HasSubstr("between: expected"));
+    }
+  }
+}
+
+TEST(Expectations, ARatioNeedsAPartnerForEveryCell) {
+  Expectation e = expect(ExpectationKind::kRatio);
+  e.of = {{"strategy", {"lazy"}}};
+  e.to = {{"strategy", {"strict"}}};
+  e.at_least = 1.5;
+  const auto cell = [](const std::string& workload, const std::string& name, double rate) {
+    return cell_at({{"workload", workload}, {"strategy", name}}, rate);
+  };
+  const auto judged =
+      judged_one({cell("rx", "strict", 1e6), cell("rx", "lazy", 2e6), cell("tx", "lazy", 1e3)}, e);
+  EXPECT_EQ(judged.fulfilment, Fulfilment::kNotJudged);
+  EXPECT_THAT(judged.reason, HasSubstr("to: expected a cell beside"));
+}
+
+TEST(Expectations, AnOrderNamesEachValueOnceAndFewOfThem) {
+  Expectation e = expect(ExpectationKind::kOrder);
+  e.over = "strategy";
+  e.order = {"lazy", "strict", "lazy"};
+  const std::set<std::string> given = {"claim", "class", "source", "metric",
+                                       "kind",  "over",  "order"};
+  ASSERT_EQ(problems_of(e, given).size(), 1u);
+  EXPECT_EQ(problems_of(e, given)[0].key, "order");
+  EXPECT_THAT(problems_of(e, given)[0].message, HasSubstr("each value once, found 'lazy' twice"));
+  e.order.clear();
+  for (std::size_t i = 0; i < kMostChosenCells; ++i) e.order.push_back(std::to_string(i));
+  EXPECT_TRUE(problems_of(e, given).empty());
+  e.order.push_back("one more");
+  ASSERT_EQ(problems_of(e, given).size(), 1u);
+  EXPECT_THAT(problems_of(e, given)[0].message, HasSubstr("at most 256 values, found 257"));
+}
+
 TEST(Expectations, MonotoneNeedsEveryStepAndADifferenceBetweenTheEnds) {
   const Expectation rising = expect(ExpectationKind::kRising);
   EXPECT_EQ(swept({1e6, 2e6, 4e6}, rising), Fulfilment::kHolds);
