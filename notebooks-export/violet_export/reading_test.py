@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import sqlite3
+import struct
 import tempfile
 import unittest
 
@@ -199,6 +200,20 @@ class Runs(unittest.TestCase):
     def test_names_are_printable_and_end(self) -> None:
         self.assertEqual(printable("a\x1b[31m\u202eb\n"), "a?[31m?b?")
         self.assertEqual(len(printable("x" * 10_000)), 403)
+
+    def test_a_journal_that_names_a_file_removes_none(self) -> None:
+        precious = self.place.parent / "precious"
+        precious.write_text("still here", encoding="utf-8")
+        self.addCleanup(pathlib.Path(f"{self.place}/results.sqlite-journal").unlink)
+        head = (self.place / "results.sqlite").read_bytes()[:100]
+        page, pages = int.from_bytes(head[16:18], "big"), (self.place / "results.sqlite").stat().st_size
+        magic, name = bytes.fromhex("d9d505f920a163d7"), os.fsencode(precious)
+        journal = (magic + struct.pack(">IIIII", 0, 7, pages // page, 512, page)).ljust(512, b"\0")
+        journal += struct.pack(">I", 0x40000000 // page + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+        (self.place / "results.sqlite-journal").write_bytes(journal)
+        with self.assertRaisesRegex(ExportError, "results.sqlite-journal: names another file"):
+            read_run(self.place)
+        self.assertTrue(precious.exists())
 
     def test_cells_over_several_states_of_the_host(self) -> None:
         mixed = regimes.mixed_cells(read_run(self.place))
