@@ -88,6 +88,10 @@ class Figures(unittest.TestCase):
         self.assertEqual({one.state for one in points if one.series == "off"}, {ALWAYS})
         self.assertTrue(all(one.x is not None for one in points if one.series == "strict"))
 
+    def test_the_plane_shows_throughput_whatever_metric_is_asked_for(self) -> None:
+        asked = drawing_for("plane", [self.run_of_all], Options(metric="requests_per_operation"))
+        self.assertEqual(asked.points, self.drawn("plane").points)
+
     def test_the_same_bytes_twice_and_fonts_that_are_accepted(self) -> None:
         drawing = self.drawn("bars")
         for one in ("pdf", "svg", "png"):

@@ -247,7 +247,7 @@ def _reference(run: Run, cells: list[Cell]) -> Cell | None:
     return best if best is not None and rate(best) > 0 else None
 
 
-def plane(run: Run, options: Options) -> Drawing:
+def plane(run: Run, _: Options) -> Drawing:
     """Stale pages against relative throughput; the front is marked when it is drawn."""
     drawing = Drawing(
         "plane",
@@ -269,7 +269,7 @@ def plane(run: Run, options: Options) -> Drawing:
         references.append(names.words_of(base, ["strategy", *axes]) or base.label)
         for cell in cells:
             panel = names.setting_words("workload", workload) if "workload" in run.varying() else ""
-            known = names.ratio_of(run, base, cell, options.metric or names.RATE)
+            known = names.ratio_of(run, base, cell, names.RATE)
             point = point_of(
                 run, cell, known, panel=panel, group=names.words_of(cell, axes), series=cell.axis("strategy") or cell.label
             )
