@@ -31,6 +31,7 @@ class Paper(unittest.TestCase):
         self.assertIn(r"\violet@set{strict-exit-0-ns}{kicks_per_operation}{0}{0 [0, 0]}", text)
         self.assertIn(r"\violet@set{off-exit-0-ns}{mean_stale_pages}{always}{always}", text)
         self.assertIn(r"\violet@set{strict-exit-0-ns}{frequency_before}{\textit{n/a}}{\textit{n/a}}", text)
+        self.assertIn(r"\violet@set{strict-exit-0-ns}{map.p99.9}{\textit{n/a}}{\textit{n/a}}", text)
         self.assertRegex(text, r"\{lazy-percpu-exit-1500-ns\}\{ratio:operations_per_s\}\{0\.167\}\{0\.167 \[")
         self.assertNotIn("passwd$", text)
 

@@ -15,7 +15,7 @@ from violet_export.drawing import Point, points_from_csv, points_to_csv
 from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate
 from violet_export.histogram import decode, percentile, total
 from violet_export.hostile_files import ExportError, printable, read_bounded
-from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, find_run, read_run
+from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, calls_for, find_run, read_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLD_RUN = ROOT / "experiments/results/old_runs/smoke"
@@ -200,6 +200,13 @@ class Runs(unittest.TestCase):
     def test_names_are_printable_and_end(self) -> None:
         self.assertEqual(printable("a\x1b[31m\u202eb\n"), "a?[31m?b?")
         self.assertEqual(len(printable("x" * 10_000)), 403)
+
+    def test_a_percentile_needs_three_calls_beyond_it(self) -> None:
+        self.assertEqual([calls_for(one) for one in (50, 90, 99, 99.9, 99.99)], [6, 30, 300, 3000, 30000])
+        cell = read_run(self.place).cells[0]
+        self.assertIsInstance(cell.estimate("map.p99"), Estimate)
+        self.assertEqual(cell.estimate("map.p99.9"), Absent("it needs 3000 calls in a repetition"))
+        self.assertIsInstance(cell.estimate("map.max"), Estimate)
 
     def test_a_journal_that_names_a_file_removes_none(self) -> None:
         precious = self.place.parent / "precious"
