@@ -15,7 +15,8 @@ from violet_export.figure_files import drawing_for, verify_figure, write_figure
 from violet_export.figure_verb import figure_verb
 from violet_export.hostile_files import ExportError
 from violet_export.kinds import NotCarried, Options
-from violet_export.run import Run, read_run
+from violet_export.estimates import median_estimate
+from violet_export.run import Metric, Run, read_run
 
 
 class Figures(unittest.TestCase):
@@ -92,6 +93,42 @@ class Figures(unittest.TestCase):
     def test_the_plane_shows_throughput_whatever_metric_is_asked_for(self) -> None:
         asked = drawing_for("plane", [self.run_of_all], Options(metric="requests_per_operation"))
         self.assertEqual(asked.points, self.drawn("plane").points)
+
+    def texts(self, drawing: Drawing, width: float = 7.0) -> list[str]:
+        found = render.figure_of(drawing, width).findobj(lambda one: hasattr(one, "get_text"))
+        return [text.get_text() for text in found if text.get_text()]
+
+    def test_parts_of_the_time_have_intervals_of_their_own(self) -> None:
+        rates = [100_000.0 * (1 + 0.01 * ((number * 7) % 5)) / 1.75 for number in range(6)]
+        expected = median_estimate([0.15 * 1e9 / rate for rate in rates])
+        points = [one for one in self.drawn("breakdown").points if one.cell == "strategy=strict costs.exit_ns=1500"]
+        self.assertEqual([one.series for one in points], ["not injected", "injected: exit"])
+        for point, share in zip(points, (0.85, 0.15)):
+            self.assertAlmostEqual((point.y or 0) / expected.value, share / 0.15)
+            self.assertAlmostEqual((point.y_low or 0) / expected.low, share / 0.15)
+            self.assertAlmostEqual((point.y_high or 0) / expected.high, share / 0.15)
+
+    def test_a_cell_without_operations_or_cpus_stays_in_the_breakdown(self) -> None:
+        run = read_run(self.folder / "run")
+        for _, one in run.cells[0].slots:
+            one.metrics["operations_per_s"] = Metric("1/s", 0.0, "")
+        for _, one in run.cells[4].slots:
+            one.metrics["cpus_used"] = Metric("1", None, "the kernel does not say")
+        drawing = drawing_for("breakdown", [run], Options())
+        reasons = [one.because for one in drawing.points if one.y is None]
+        self.assertEqual(reasons, ["no operation was finished", "cpus_used: the kernel does not say"])
+        self.assertEqual(sum("n/a" in text for text in self.texts(drawing)), 2)
+
+    def test_rows_of_the_ablation_differ_and_keep_small_ratios(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = [run.cells[0], run.cells[1], run.cells[5]]
+        for cell, entries in zip(run.cells[1:], (64, 256)):
+            cell.axes |= {"strategy.lazy-percpu.entries": entries, "costs.exit_ns": 0}
+        for _, one in run.cells[1].slots:
+            one.metrics["operations_per_s"] = Metric("1/s", 500.0, "")
+        drawing = drawing_for("ablation", [run], Options(baseline="strategy=strict"))
+        self.assertEqual(drawing.groups()[1:], ["lazy-percpu, entries 64", "lazy-percpu, entries 256"])
+        self.assertTrue(any(text.startswith("0.0049") for text in self.texts(drawing)), self.texts(drawing))
 
     def test_the_same_bytes_twice_and_fonts_that_are_accepted(self) -> None:
         drawing = self.drawn("bars")

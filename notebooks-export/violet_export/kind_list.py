@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from violet_export.hostile_files import ExportError
-from violet_export.kinds import Kind, ablation, bars, breakdown, per_operation, plane
+from violet_export.kinds import Kind, bars, per_operation, plane
+from violet_export.kinds_costs import ablation, breakdown
 from violet_export.kinds_exposure import exposure, exposure_time, strategies
 from violet_export.kinds_latency import ccdf, cdf, whiskers
 from violet_export.kinds_settings import heatmap, repetitions, sweep

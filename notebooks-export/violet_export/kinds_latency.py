@@ -120,7 +120,5 @@ def whiskers(run: Run, options: Options) -> Drawing:
             )
     if len(drawing.panels()) > 9:
         raise NotCarried(f"{len(drawing.panels())} panels are more than a page holds; choose cells with --where")
-    drawing.caption = (
-        f"Percentiles of {latency} calls, over the repetitions that have {CALLS_BEYOND} calls beyond them."
-    )
+    drawing.caption = f"Percentiles of {latency} calls, over the repetitions that have {CALLS_BEYOND} calls beyond them."
     return finish(run, drawing)

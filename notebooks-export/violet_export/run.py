@@ -50,7 +50,7 @@ CALLS_BEYOND = 3
 
 
 def calls_for(percent: float) -> int:
-    """How many calls a repetition needs for a percentile, as experiments/hdr/percentile_support.hpp has it: 300 for the 99th."""
+    """How many calls a repetition needs for a percentile, by experiments/hdr/percentile_support.hpp: 300 for the 99th."""
     return math.ceil(CALLS_BEYOND / (1 - percent / 100) - 1e-6)
 
 

@@ -170,6 +170,9 @@ def stack(drawing: Drawing, figure: Figure, width: float) -> None:
                     linewidth=0.5,
                 )
                 ends[point.group] += point.y
+    for point in drawing.points:
+        if point.y is None:
+            axes.text(0, groups.index(point.group), f" {missing_words(point)}", va="center", fontsize=6, style="italic")
     whole = [one for one in drawing.points if one.series == series[0] and one.y is not None]
     far = max(max(ends[one.group], one.y_high or 0.0) for one in whole)
     for point in whole:
@@ -186,7 +189,8 @@ def stack(drawing: Drawing, figure: Figure, width: float) -> None:
     axes.set_xlabel(drawing.y_label)
     axes.xaxis.set_major_formatter(lambda value, _: style.quantity(value))
     handles = [Patch(facecolor=face, hatch=hatch, edgecolor=_EDGE) for face, hatch in faces]
-    legend(figure, list(handles), series, [one for one in drawing.points if one.series == series[0]], width)
+    labels = [series[0], *(f"{part} {_DOUBLE_DAGGER}" for part in series[1:])]
+    legend(figure, list(handles), labels, [one for one in drawing.points if one.series == series[0]], width)
 
 
 def rows(drawing: Drawing, figure: Figure, width: float) -> None:
@@ -211,7 +215,9 @@ def rows(drawing: Drawing, figure: Figure, width: float) -> None:
             linewidth=0.5,
         )
         error_bar(axes, at, point, horizontal=True)
-        axes.text(max(point.y_high or point.y, 1.0) * 1.04, at, f"{point.y:.2f}{marks_of(point)}", va="center", fontsize=6)
+        axes.text(
+            max(point.y_high or point.y, 1.0) * 1.04, at, f"{style.quantity(point.y)}{marks_of(point)}", va="center", fontsize=6
+        )
     axes.set_xscale("log")
     axes.set_xlim(low / 1.15, high * 1.6)
     axes.set_yticks(range(len(points)))
