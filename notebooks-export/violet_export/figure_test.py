@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 import tempfile
 import unittest
 
@@ -129,6 +130,60 @@ class Figures(unittest.TestCase):
         drawing = drawing_for("ablation", [run], Options(baseline="strategy=strict"))
         self.assertEqual(drawing.groups()[1:], ["lazy-percpu, entries 64", "lazy-percpu, entries 256"])
         self.assertTrue(any(text.startswith("0.0049") for text in self.texts(drawing)), self.texts(drawing))
+
+    def test_what_has_no_place_is_named_in_the_plane_and_in_steps(self) -> None:
+        run = read_run(self.folder / "run")
+        for _, one in run.cells[0].slots:
+            one.metrics["operations_per_s"] = Metric("1/s", None, "the clock stood still")
+            one.latencies.clear()
+        drawing = drawing_for("plane", [run], Options())
+        self.assertIn("n/a: strict, exit 0 ns", self.texts(drawing))
+        self.assertIn("the clock stood still", render.caption_of(drawing))
+        self.assertIn("n/a: strict", self.texts(drawing_for("cdf", [run], Options())))
+
+    def test_repetitions_draw_zero_and_what_is_missing(self) -> None:
+        run = read_run(self.folder / "run")
+        drawing = drawing_for("repetitions", [run], Options(metric="kicks_per_operation"))
+        self.assertEqual(self.texts(drawing).count("0"), 48)
+        run.cells[0].repetitions[0].metrics["operations_per_s"] = Metric("1/s", None, "unknown")
+        self.assertEqual(self.texts(drawing_for("repetitions", [run], Options())).count("n/a"), 1)
+
+    def test_heatmap_says_what_it_leaves_out_and_needs_no_other_file(self) -> None:
+        run = read_run(self.folder / "run")
+        del run.cells[0].axes["costs.exit_ns"]
+        drawing = drawing_for("heatmap", [run], Options(axis="costs.exit_ns,strategy"))
+        caption = render.caption_of(drawing)
+        self.assertIn("1 of 8 cells have no costs.exit_ns or strategy and are left out.", caption)
+        self.assertNotIn("caps", caption)
+        self.assertIn("in brackets are 95 % intervals", caption)
+        if shutil.which("pdflatex"):
+            self.assertNotIn(b"includegraphics", render.rendered(drawing, "pgf", style.PAGE_INCHES))
+
+    def test_signs_that_are_explained_stand_somewhere(self) -> None:
+        for kind in kind_list.KINDS:
+            try:
+                texts = self.texts(self.drawn(kind.name))
+            except NotCarried:
+                continue
+            for sign in "\u2020\u2021":
+                explained = [one for one in texts if sign in one and ("injected costs:" in one or " disturbed rep" in one)]
+                marked = [one for one in texts if sign in one and one not in explained]
+                self.assertFalse(explained and not marked, (kind.name, sign, texts))
+
+    @unittest.skipUnless(shutil.which("pdflatex"), "needs pdflatex (texlive-latex-base)")
+    def test_pgf_sets_every_character_of_a_label(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = run.cells[:2]
+        run.cells[0].axes["strategy"] = "a#b&c{d^e}$%_~\\f"
+        text = render.rendered(drawing_for("bars", [run], Options()), "pgf", style.COLUMN_INCHES).decode("utf-8")
+        self.assertIn(r"a\#b\&c\{d\textasciicircum{}e\}\textdollar{}\%\_", text)
+
+    def test_words_that_cannot_be_drawn_are_an_error(self) -> None:
+        drawing = self.drawn("plane")
+        drawing.x_label = "$\\nothing{$"
+        self.assertTrue(render.rendered(drawing, "png", style.COLUMN_INCHES))
+        with self.assertRaisesRegex(ExportError, "heatmap: its points or words cannot be drawn"):
+            render.rendered(Drawing("heatmap", []), "png", style.COLUMN_INCHES)
 
     def test_the_same_bytes_twice_and_fonts_that_are_accepted(self) -> None:
         drawing = self.drawn("bars")

@@ -144,6 +144,23 @@ def regimes_note(run: Run, drawing: Drawing) -> str:
     )
 
 
+def left_out_note(run: Run, setting_names: list[str]) -> list[str]:
+    """Of the cells that lack one of the settings that a figure is over."""
+    absent = sum(any(name not in cell.axes for name in setting_names) for cell in run.cells)
+    return [f"{absent} of {len(run.cells)} cells have no {' or '.join(setting_names)} and are left out."] if absent else []
+
+
+def spread_in_brackets(drawing: Drawing) -> Drawing:
+    """The captions of figures that write numbers instead of drawing bars."""
+    for bar, number in (
+        ("bars with caps are", "in brackets are"),
+        ("dotted bars without caps are the range of", "in brackets with dots is the range of"),
+        ("what has no bar was measured once", "what has no brackets was measured once"),
+    ):
+        drawing.notes = [note.replace(bar, number) for note in drawing.notes]
+    return drawing
+
+
 def finish(run: Run, drawing: Drawing) -> Drawing:
     """Adds to a drawing what every caption has to say."""
     if len(drawing.series()) > MOST_SERIES:
@@ -281,6 +298,8 @@ def _placed(point, cell: Cell):  # type: ignore[no-untyped-def]
     stale = cell.estimate("mean_stale_pages")
     if isinstance(stale, Estimate):
         return dataclasses.replace(point, x=stale.value, x_low=stale.low, x_high=stale.high)
+    if point.y is None:
+        return point
     if cell.never_unreachable():
         return dataclasses.replace(point, state="always reachable", because=stale.because)
     return dataclasses.replace(point, state="not available", because=stale.because)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from violet_export import cells as names
-from violet_export.estimates import Absent, Estimate, Known, Spread
+from violet_export.estimates import Absent, Estimate, Known, Spread, three_digits
 from violet_export.run import STAYS_REACHABLE, Cell, Run
 
 _DEFINITIONS = r"""\makeatletter
@@ -70,12 +70,10 @@ def cell_names(run: Run) -> dict[str, Cell]:
 
 def number_text(value: float) -> str:
     """Three digits with a prefix."""
-    size = abs(value)
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= factor:
-            return rf"{value / factor:.3g}\,{prefix}"
-    if value == 0 or size >= 0.001:
-        return f"{value:.3g}"
+    if value == 0:
+        return "0"
+    if words := three_digits(value, r"\,"):
+        return words
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return rf"\ensuremath{{{mantissa}\times10^{{{int(exponent)}}}}}"
 

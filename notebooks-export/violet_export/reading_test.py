@@ -12,7 +12,7 @@ import unittest
 
 from violet_export import cells, database, regimes, run_testing
 from violet_export.drawing import Point, points_from_csv, points_to_csv
-from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate
+from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate, three_digits
 from violet_export.histogram import decode, percentile, total
 from violet_export.hostile_files import ExportError, printable, read_bounded
 from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, calls_for, find_run, read_run
@@ -50,6 +50,11 @@ class Estimates(unittest.TestCase):
         self.assertEqual(ratio, Estimate(0.06258249999965965, 0.0562192303140875, 0.06553309685035859, Spread.INTERVAL, 9))
         middle = median_estimate(STRICT)
         self.assertEqual((middle.value, middle.low, middle.high), (379160.2748365055, 322902.61796342174, 390063.7830526975))
+
+    def test_the_prefix_fits_what_is_rounded(self) -> None:
+        for value, words in ((999.7, "1.00 k"), (999_700.0, "1.00 M"), (999.4, "999"), (1234.0, "1.23 k"), (-999.7, "-1.00 k"),
+                             (1000.0, "1 k"), (0.0049, "0.0049"), (0.0009, "")):  # fmt: skip
+            self.assertEqual(three_digits(value, " "), words)
 
     def test_too_few_values_give_a_range_and_say_so(self) -> None:
         self.assertEqual(median_estimate([1, 2, 3, 4, 5]).spread, Spread.RANGE)

@@ -38,6 +38,31 @@ def missing_words(point: Point) -> str:
     return "always" if point.state == ALWAYS else "n/a"
 
 
+def list_missing(axes: Axes, points: list[Point]) -> None:
+    """A line for each mark that has no place on the axes."""
+    for row, point in enumerate(points):
+        name = ", ".join(words for words in (style.plain(point.series, 30), style.plain(point.group, 30)) if words)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.9}
+        axes.annotate(
+            f"{missing_words(point)}: {name}",
+            (0.02, 0.02),
+            xytext=(0, 7 * row),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=5.5,
+            style="italic",
+            va="bottom",
+            bbox=box,
+            zorder=6,
+        )
+
+
+def signed(series: list[str], points: list[Point]) -> list[str]:
+    """Names in a legend, with the signs of the marks that they stand for."""
+    found = {name: sorted(set("".join(marks_of(one) for one in points if one.series == name))) for name in series}
+    return [f"{name} {''.join(found[name])}".strip() for name in series]
+
+
 def is_interval(point: Point) -> bool:
     """Whether the ends are those of a 95 % interval."""
     return point.spread == Spread.INTERVAL.value
@@ -186,7 +211,7 @@ def stack(drawing: Drawing, figure: Figure, width: float) -> None:
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", visible=True)
-    axes.set_xlabel(drawing.y_label)
+    axes.set_xlabel(style.plain(drawing.y_label, 90))
     axes.xaxis.set_major_formatter(lambda value, _: style.quantity(value))
     handles = [Patch(facecolor=face, hatch=hatch, edgecolor=_EDGE) for face, hatch in faces]
     labels = [series[0], *(f"{part} {_DOUBLE_DAGGER}" for part in series[1:])]
