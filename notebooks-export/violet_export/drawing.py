@@ -95,6 +95,11 @@ def drawing_of(words: JsonObject, points: list[Point]) -> Drawing:
             good = value is None or isinstance(value, (int, float))
         else:
             good = isinstance(value, type(before))
+        good = good and (
+            name != "runs" or all(isinstance(text, str) for one in value for text in getattr(one, "values", list)())
+        )
+        inner = {"notes": str, "runs": dict}.get(name)
+        good = good and (inner is None or all(isinstance(one, inner) for one in value))  # type: ignore[union-attr]
         if not good:
             raise ExportError(f"the words of a stored figure are damaged: {name}")
         setattr(drawing, name, value)

@@ -221,6 +221,40 @@ class Figures(unittest.TestCase):
         with self.assertRaisesRegex(ExportError, "no file of this figure"):
             verify_figure(place / "bars.json", [])
 
+    def test_verify_needs_the_run_to_say_that_points_hold(self) -> None:
+        place = self.folder / "several"
+        place.mkdir()
+        other = self.folder / "other run"
+        run_testing.write_run(other, repetitions=3)
+        runs = [self.run_of_all, read_run(other)]
+        write_figure(drawing_for("bars", runs, Options()), place / "bars", ["png"], 7.0, Options())
+        code, said = self.verb("--verify", str(place))
+        self.assertEqual(code, 0)
+        self.assertIn("points were not compared with a run", said)
+        for order in (runs, runs[::-1]):
+            found = verify_figure(place / "bars.json", order)
+            self.assertEqual(found.wrong, [])
+            self.assertIn("points from the run", found.compared)
+        self.assertIn("it is of other run", verify_figure(place / "bars.json", runs[:1]).left_out[0])
+
+    def test_verify_of_a_damaged_folder_is_an_error(self) -> None:
+        place = self.folder / "damaged"
+        place.mkdir()
+        write_figure(self.drawn("breakdown"), place / "a", ["png"], 3.3, Options())
+        before = json.loads((place / "a.json").read_text(encoding="utf-8"))
+        for options in ({"unknown": ""}, {"metric": 3}, []):
+            (place / "a.json").write_text(json.dumps({**before, "options": options}), encoding="utf-8")
+            with self.assertRaisesRegex(ExportError, "damaged"):
+                self.verb("--verify", str(place), str(self.folder / "run"))
+        (place / "a.json").write_text(json.dumps(before), encoding="utf-8")
+        run = read_run(self.folder / "run")
+        run.cells = run.cells[:4]
+        self.assertIn("carries no such figure", verify_figure(place / "a.json", [run]).wrong[0])
+        for key, value in (("kind", "bogus"), ("runs", [3]), ("runs", [{"revision": 3}]), ("notes", [3])):
+            (place / "a.json").write_text(json.dumps({**before, "words": {**before["words"], key: value}}), encoding="utf-8")
+            with self.assertRaises(ExportError):
+                verify_figure(place / "a.json", [])
+
     def test_the_verb(self) -> None:
         run = str(self.folder / "run")
         out = self.folder / "by verb"

@@ -133,7 +133,7 @@ def draw_all(
 
 
 def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -> int:
-    from violet_export.figure_files import verify_figure  # noqa: PLC0415
+    from violet_export.figure_files import options_of, verify_figure  # noqa: PLC0415
 
     if not folder.is_dir():
         raise ExportError(f"{folder}: is no folder")
@@ -143,12 +143,9 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
         if read_json(path).get("schema") != SCHEMA:
             continue
         seen += 1
-        stored = read_json(path).get("options")
-        where = (
-            Options(**stored) if isinstance(stored, dict) and set(stored) <= set(Options.__dataclass_fields__) else Options()
-        )
+        where = options_of(read_json(path), path)
         found = verify_figure(path, [_chosen(run, where) for run in (command_line.runs_called(names) if where.where else runs)])
-        left = f"; not compared: {', '.join(found.left_out)}" if found.left_out else ""
+        left = f"; {', '.join(found.left_out)}" if found.left_out else ""
         words = f"differs: {', '.join(found.wrong)}" if found.wrong else f"holds: {', '.join(found.compared)}"
         print(f"{found.name:16} {words}{left}")
         status = FAILED if found.wrong else status

@@ -101,12 +101,44 @@ def _metrics(cell: Cell) -> list[str]:
     return [name for name in found if re.fullmatch(r"[A-Za-z0-9_.]+", name)]
 
 
+def _spread_words(run: Run) -> str:
+    """What stands behind the medians, as most cells have it of their rate."""
+    counts = sorted({len(cell.slots) for cell in run.cells if cell.slots})
+    known = [one for cell in run.cells for name in _metrics(cell) if isinstance(one := cell.estimate(name), Estimate)]
+    kinds = {one.spread for one in known}
+    parts = [
+        words
+        for spread, words in (
+            (Spread.INTERVAL, "95 % intervals"),
+            (Spread.RANGE, "ranges where repetitions are too few for an interval"),
+            (Spread.NONE, "single values (once)"),
+        )
+        if spread in kinds
+    ]
+    many = "no" if not counts else f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    return f"medians of {many} repetition{'' if counts == [1] else 's'} with {' and '.join(parts) or 'nothing measured'}"
+
+
+def _warnings(run: Run) -> list[str]:
+    """What a caption would say of the run; digits and plain words alone, since TeX comments end with a line."""
+    found = []
+    if run.fact("outcome") != "finished":
+        found.append(f"The run is not complete: {slug(run.fact('outcome'))}, {run.unfinished} repetitions did not finish.")
+    disturbed, cells = sum(cell.disturbed() for cell in run.cells), sum(1 for cell in run.cells if cell.disturbed())
+    if disturbed:
+        found.append(f"Disturbed by other programs or a hypervisor: {disturbed} repetitions of {cells} cells.")
+    if run.unchecked:
+        found.append("Checksums were not looked at.")
+    return found
+
+
 def numbers_tex(run: Run, baseline: str) -> str:
     """The file. Ratios are there for every cell that has a baseline."""
     by_name = cell_names(run)
     words = names.baseline_words(run, baseline)
     lines = [
-        f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, medians with 95 % intervals.",
+        f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, {_spread_words(run)}.",
+        *(f"% {line}" for line in _warnings(run)),
         r"% \violet{cell}{metric} has the interval, \violetvalue the median alone; ratio:metric is relative to the baseline.",
         "% Cells: " + ", ".join(by_name),
         _DEFINITIONS.rstrip(),
