@@ -95,11 +95,10 @@ def drawing_of(words: JsonObject, points: list[Point]) -> Drawing:
             good = value is None or isinstance(value, (int, float))
         else:
             good = isinstance(value, type(before))
-        good = good and (
-            name != "runs" or all(isinstance(text, str) for one in value for text in getattr(one, "values", list)())
-        )
-        inner = {"notes": str, "runs": dict}.get(name)
-        good = good and (inner is None or all(isinstance(one, inner) for one in value))  # type: ignore[union-attr]
+        if isinstance(value, list):
+            good = good and all(isinstance(one, dict if name == "runs" else str) for one in value)
+            texts = [text for one in value if isinstance(one, dict) for text in one.values()]
+            good = good and all(isinstance(text, str) for text in texts)
         if not good:
             raise ExportError(f"the words of a stored figure are damaged: {name}")
         setattr(drawing, name, value)

@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 from violet_export import kind_list, render, run_testing, style
+from violet_export.command_line import run_verb
 from violet_export.drawing import ALWAYS, NOT_AVAILABLE, Drawing
 from violet_export.figure_files import drawing_for, verify_figure, write_figure
 from violet_export.figure_verb import figure_verb
@@ -267,6 +268,15 @@ class Figures(unittest.TestCase):
         self.assertIn("not of run: the run has no readable level of detail", said)
         with self.assertRaisesRegex(ExportError, "no kind of figure is called 'bar'"):
             self.verb("bar", run, "--out", "x.pdf")
+        for wrong, words in (
+            (("bar", run, "--out", "x.pdf"), "no kind of figure is called 'bar', did you mean 'bars'?"),
+            (("bars", run, "--metric", "operations_pers", "--out", "x.pdf"), "did you mean 'operations_per_s'?"),
+            (("bars", run, "--where", "strategy=strickt", "--out", "x.pdf"), "no cell of run has 'strategy=strickt'"),
+        ):
+            heard = io.StringIO()
+            with contextlib.redirect_stderr(heard):
+                self.assertEqual(run_verb(figure_verb, list(wrong)), 2)
+            self.assertIn(words, heard.getvalue())
         with self.assertRaisesRegex(ExportError, "not 'jpg'"):
             self.verb("bars", run, "--out", "x.jpg")
         with self.assertRaises(SystemExit):

@@ -1,7 +1,7 @@
-"""The kinds of figures: what each shows, which figure of the papers it is, and how its points come from a run.
+"""The kinds of figures: what each shows, and how its points come from a run.
 
 A kind is one function that makes a Drawing or raises NotCarried with the reason why this run has no such figure, and one
-line in KINDS. F numbers are those under which papers of this field print them (README.md).
+line in KINDS (kind_list.py).
 """
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from violet_export import cells as names
 from violet_export import regimes
 from violet_export.drawing import Drawing, point_of, run_facts, spread_words
 from violet_export.estimates import Absent, Estimate, Known
+from violet_export.hostile_files import UsageError, meant
 from violet_export.run import Cell, Run
 
 
@@ -36,7 +37,6 @@ class Kind:
     """`shape` is how it is drawn (shapes.py)."""
 
     name: str
-    papers: str
     what: str
     shape: str
     make: Callable[[Run, Options], Drawing]
@@ -77,6 +77,12 @@ def measured_metric(run: Run, metric: str) -> str:
     """The metric, when any cell has it."""
     if any(cell.samples(metric).values for cell in run.cells):
         return metric
+    there = {name: None for cell in run.cells for _, one in cell.slots for name in one.metrics}
+    there |= {f"{name}.p99": None for cell in run.cells for _, one in cell.slots for name in one.latencies}
+    if not any(cell.samples(metric).unit for cell in run.cells) and metric not in there and metric != names.RATE:
+        raise UsageError(
+            f"no metric of this run is called '{metric}'{meant(metric, there)}; ./violet list metrics has them all"
+        )
     because = run.cells[0].samples(metric).because if run.cells else "there are no cells"
     raise NotCarried(f"{metric} was measured in no cell: {because}")
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from violet_export import shapes, shapes_fields, shapes_lines, shapes_marks, style
 from violet_export.drawing import FORMATS, Drawing
-from violet_export.hostile_files import ExportError, printable
+from violet_export.hostile_files import ExportError, UsageError, printable
 from violet_export.kind_list import kind_called
 
 SHAPES: dict[str, Callable[[Drawing, Figure, float], None]] = {
@@ -99,7 +99,7 @@ def metadata_of(drawing: Drawing, extension: str) -> dict[str, object]:
 def rendered(drawing: Drawing, extension: str, width: float, dpi: int = 300) -> bytes:
     """The bytes of a file of this format."""
     if extension not in FORMATS:
-        raise ExportError(f"figures are {', '.join(FORMATS)}, not '{extension}'")
+        raise UsageError(f"figures are {', '.join(FORMATS)}, not '{extension}'")
     out = io.BytesIO()
     try:
         if extension == "pgf":
