@@ -138,9 +138,9 @@ class Figures(unittest.TestCase):
             one.metrics["operations_per_s"] = Metric("1/s", None, "the clock stood still")
             one.latencies.clear()
         drawing = drawing_for("plane", [run], Options())
-        self.assertIn("n/a: strict, exit 0 ns", self.texts(drawing))
+        self.assertIn("stale pages, mean over time (log)\nn/a: strict, exit 0 ns", self.texts(drawing))
         self.assertIn("the clock stood still", render.caption_of(drawing))
-        self.assertIn("n/a: strict", self.texts(drawing_for("cdf", [run], Options())))
+        self.assertIn("map latency (ns, log)\nn/a: strict", self.texts(drawing_for("cdf", [run], Options())))
 
     def test_repetitions_draw_zero_and_what_is_missing(self) -> None:
         run = read_run(self.folder / "run")

@@ -14,6 +14,7 @@ from violet_export.drawing import ALWAYS, Drawing, Point
 from violet_export.estimates import Spread
 
 _EDGE = "black"
+_MOST_MISSING = 4
 _DAGGER, _DOUBLE_DAGGER = "\u2020", "\u2021"
 
 
@@ -39,22 +40,15 @@ def missing_words(point: Point) -> str:
 
 
 def list_missing(axes: Axes, points: list[Point]) -> None:
-    """A line for each mark that has no place on the axes."""
-    for row, point in enumerate(points):
+    """Below the label of x, where it hides no mark: a line for each point that has no place on the axes."""
+    lines = []
+    for point in points:
         name = ", ".join(words for words in (style.plain(point.series, 30), style.plain(point.group, 30)) if words)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.9}
-        axes.annotate(
-            f"{missing_words(point)}: {name}",
-            (0.02, 0.02),
-            xytext=(0, 7 * row),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=5.5,
-            style="italic",
-            va="bottom",
-            bbox=box,
-            zorder=6,
-        )
+        lines.append(f"{missing_words(point)}: {name}")
+    if len(lines) > _MOST_MISSING:
+        lines = [*lines[: _MOST_MISSING - 1], f"n/a: {len(lines) - _MOST_MISSING + 1} more"]
+    if lines:
+        axes.set_xlabel("\n".join([axes.get_xlabel(), *lines]))
 
 
 def signed(series: list[str], points: list[Point]) -> list[str]:

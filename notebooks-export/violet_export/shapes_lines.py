@@ -95,13 +95,13 @@ def steps(drawing: Drawing, figure: Figure, width: float) -> None:
                 markeredgecolor="black",
                 markeredgewidth=0.3,
             )
-        list_missing(axes, [one for one in drawing.points if one.panel == panel and one.y is None])
         axes.set_xscale("log")
         axes.set_yscale(drawing.y_scale)
         if drawing.y_scale == "linear":
             axes.set_ylim(0, 1.02)
         axes.set_title(style.plain(panel, 34))
         axes.set_xlabel(style.plain(drawing.x_label))
+        list_missing(axes, [one for one in drawing.points if one.panel == panel and one.y is None])
         axes.minorticks_off()
     for axes in grid[:: style.columns_of(len(panels), width)]:
         axes.set_ylabel(style.plain(drawing.y_label))

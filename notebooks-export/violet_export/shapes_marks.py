@@ -113,12 +113,12 @@ def plane(drawing: Drawing, figure: Figure, width: float) -> None:
         )
         for point in points:
             _plane_mark(axes, places, point, series, groups, point in front)
-        list_missing(axes, [one for one in points if one.y is None or (one.x is None and one.state != ALWAYS)])
         places.dress(axes)
         axes.set_ylim(bottom=0)
         axes.axhline(1.0, color="black", linewidth=0.5, linestyle=(0, (4, 2)), zorder=0)
         axes.set_title(style.plain(panel))
         axes.set_xlabel(style.plain(drawing.x_label, 90) if len(panels) == 1 else "stale pages (log)")
+        list_missing(axes, [one for one in points if one.y is None or (one.x is None and one.state != ALWAYS)])
     grid[0].set_ylabel("relative throughput")
     handles, labels = handles_of(series, lines=False), list(series)
     if len(groups) > 1:
