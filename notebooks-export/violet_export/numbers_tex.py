@@ -102,7 +102,7 @@ def _metrics(cell: Cell) -> list[str]:
 
 
 def _spread_words(run: Run) -> str:
-    """What stands behind the medians, as most cells have it of their rate."""
+    """Of how many repetitions the medians are, and what their brackets hold."""
     counts = sorted({len(cell.slots) for cell in run.cells if cell.slots})
     known = [one for cell in run.cells for name in _metrics(cell) if isinstance(one := cell.estimate(name), Estimate)]
     kinds = {one.spread for one in known}
@@ -139,7 +139,7 @@ def numbers_tex(run: Run, baseline: str) -> str:
     lines = [
         f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, {_spread_words(run)}.",
         *(f"% {line}" for line in _warnings(run)),
-        r"% \violet{cell}{metric} has the interval, \violetvalue the median alone; ratio:metric is relative to the baseline.",
+        r"% \violet{cell}{metric} has what spreads it, \violetvalue the median alone; ratio:metric is relative to the baseline.",
         "% Cells: " + ", ".join(by_name),
         _DEFINITIONS.rstrip(),
     ]
