@@ -238,7 +238,7 @@ setup() {
   local groups=(core)
   case ${1:-} in
     '') ;;
-    --all) groups=(core gui test extra) ;;
+    --all) groups=(core gui test extra figures) ;;
     --guest) groups=(core guest) ;;
     --figures) groups=(core figures) ;;
     *) die 2 "setup takes --all, --guest, --figures or nothing, not '$1'" ;;

@@ -194,6 +194,18 @@ class LauncherTest(unittest.TestCase):
         self.assertIn("install -y --no-install-recommends no-such-package-a no-such-package-b'", done.stderr)
         self.assertEqual(done.stdout, "")
 
+    def test_all_has_what_figures_need(self):
+        self.write("ci/packages.txt", "core cmake cmake\nfigures no-such-package-a\nguest no-such-package-b\n")
+        done = self.expect(5, "setup", "--all")
+        self.assertIn("--no-install-recommends no-such-package-a'", done.stderr)
+
+    def test_figures_without_python_are_one_command(self):
+        launcher = self.root / "violet"
+        launcher.write_text(launcher.read_text().replace("/usr/bin/python3", "/nonexistent/python3"), encoding="utf-8")
+        for arguments in (("figure", "list"), ("export", "a run", "--numbers", "--out", "x")):
+            done = self.expect(5, *arguments)
+            self.assertIn("apt-get install -y --no-install-recommends python3'", done.stderr)
+
     def test_a_strange_environment_does_not_reach_the_build(self):
         bad = self.root / "bad"
         for name in ("cmake", "ninja", "c++", "python3"):

@@ -256,8 +256,10 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
     out->add_flag_callback(name, choose, help);
   }
   out->footer(
-      "One of --csv, --json and --hdr has to be given. A notebook with its figures:\n./violet export "
-      "RUN --notebook --out DIR");
+      "One of --csv, --json and --hdr has to be given. Made with Python:\n"
+      "./violet export RUN --notebook --out DIR   tables and figures, executed\n"
+      "./violet export RUN --numbers --out FILE   every number for LaTeX\n"
+      "./violet export RUN --paper --out DIR      an example paper");
   out->callback([&] {
     if (flags.export_.what.empty()) throw CLI::RequiredError("One of --csv, --json and --hdr");
     action = [&] { return export_verb(places, flags.export_); };

@@ -7,7 +7,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable
 
-from violet_export.hostile_files import ExportError, printable
+from violet_export.hostile_files import ExportError, UsageError, printable
 from violet_export.run import Run, find_run, read_run
 
 OK, FAILED, USAGE, LACKS = 0, 1, 2, 5
@@ -59,6 +59,9 @@ def run_verb(verb: Callable[[list[str]], int], arguments: list[str]) -> int:
     """The verb's exit code; what went wrong is one line."""
     try:
         return verb(arguments)
+    except UsageError as error:
+        say(str(error))
+        return USAGE
     except ExportError as error:
         say(str(error))
         return FAILED

@@ -24,6 +24,8 @@ APPLICATION_ID = 0x56696F6C
 SCHEMA = 1
 _MOST_BYTES = 1 << 30
 _MOST_SECONDS = 120
+# How a journal ends that names a file elsewhere; once SQLite has played it back, it removes that file.
+_NAMES_ANOTHER_FILE = bytes.fromhex("d9d505f920a163d7")
 _TABLES = {"cells", "repetitions", "metrics", "histograms", "notes", "checks"}
 _ROWS = {
     "cells": ["SELECT id, position, label, axes FROM cells WHERE ?1 = 0 ORDER BY position"],
@@ -47,7 +49,10 @@ def opened(directory: pathlib.Path) -> Iterator[sqlite3.Connection]:
         copy.write_bytes(read_bounded(path, _MOST_BYTES))
         for tail in ("-wal", "-journal"):
             if os.path.lexists(f"{path}{tail}"):
-                pathlib.Path(f"{copy}{tail}").write_bytes(read_bounded(pathlib.Path(f"{path}{tail}"), _MOST_BYTES))
+                beside = read_bounded(pathlib.Path(f"{path}{tail}"), _MOST_BYTES)
+                if tail == "-journal" and beside.endswith(_NAMES_ANOTHER_FILE):
+                    raise ExportError(f"{path}{tail}: names another file, which a run's journal does not")
+                pathlib.Path(f"{copy}{tail}").write_bytes(beside)
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(copy)

@@ -95,6 +95,10 @@ def drawing_of(words: JsonObject, points: list[Point]) -> Drawing:
             good = value is None or isinstance(value, (int, float))
         else:
             good = isinstance(value, type(before))
+        if isinstance(value, list):
+            good = good and all(isinstance(one, dict if name == "runs" else str) for one in value)
+            texts = [text for one in value if isinstance(one, dict) for text in one.values()]
+            good = good and all(isinstance(text, str) for text in texts)
         if not good:
             raise ExportError(f"the words of a stored figure are damaged: {name}")
         setattr(drawing, name, value)

@@ -45,6 +45,20 @@ class Absent:
 Known = Estimate | Absent
 
 
+def three_digits(value: float, space: str) -> str:
+    """With the prefix that fits once it is rounded (999.7 is 1.00 k); empty: it is below a thousandth."""
+    size = abs(float(f"{value:.2e}"))
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size >= factor:
+            return f"{_digits(value / factor, size / factor)}{space}{prefix}"
+    return _digits(value, size) if size >= 0.001 else ""
+
+
+def _digits(value: float, size: float) -> str:
+    """Rounded up to a power of ten all three digits are told."""
+    return f"{value:#.3g}".rstrip(".") if size in (1.0, 10.0, 100.0) and abs(value) < size else f"{value:.3g}"
+
+
 def median(values: Sequence[float]) -> float:
     """Of at least one value."""
     ordered = sorted(values)

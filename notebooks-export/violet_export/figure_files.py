@@ -121,13 +121,39 @@ def verify_figure(path: pathlib.Path, runs: Sequence[Run]) -> Checked:
         if name != f"{stem}.{extension}" or extension not in (*FORMATS, "csv", "txt"):
             raise ExportError(f"{path}: '{printable(name, 60)}' is no file of this figure")
         _verify_file(path, drawing, extension, str(digest), (stored, text, same_tools), found)
-    ids = [facts.get("id", "") for facts in drawing.runs]
-    theirs = [run for run in runs if any(run.identity == one.partition(" (")[0] for one in ids)]
-    if theirs and len(theirs) == len(ids):
-        options = stored.get("options")
-        again = drawing_for(drawing.kind, theirs, Options(**options) if isinstance(options, dict) else Options())
-        (found.compared if points_to_csv(again.points).encode("utf-8") == text else found.wrong).append("points from the run")
+    _verify_against_runs(path, drawing, options_of(stored, path), runs, text, found)
     return found
+
+
+def options_of(stored: JsonObject, path: pathlib.Path) -> Options:
+    """With which a stored figure was made."""
+    options = stored.get("options", {})
+    kinds = {field.name: type(field.default) for field in dataclasses.fields(Options)}
+    if not isinstance(options, dict):
+        raise ExportError(f"{path}: damaged: options")
+    for name, value in options.items():
+        if type(value) is not kinds.get(name):
+            raise ExportError(f"{path}: damaged: the option '{printable(name, 40)}' is none of this program")
+    return Options(**options)
+
+
+def _verify_against_runs(
+    path: pathlib.Path, drawing: Drawing, options: Options, runs: Sequence[Run], text: bytes, found: Checked
+) -> None:
+    """In the order in which the figure has its runs, whatever the order of these."""
+    by_id = {run.identity: run for run in runs}
+    ids = [str(facts.get("id", "")).partition(" (")[0] for facts in drawing.runs if isinstance(facts, dict)]
+    missing = [one for one in ids if one not in by_id]
+    if not ids or missing:
+        names = f"; it is of {', '.join(printable(one, 80) for one in missing)}" if missing and runs else ""
+        found.left_out.append(f"points were not compared with a run{names}")
+        return
+    try:
+        again = drawing_for(drawing.kind, [by_id[one] for one in ids], options)
+    except NotCarried as reason:
+        found.wrong.append(f"points from the run: it carries no such figure: {reason}")
+        return
+    (found.compared if points_to_csv(again.points).encode("utf-8") == text else found.wrong).append("points from the run")
 
 
 def _verify_file(
@@ -143,7 +169,7 @@ def _verify_file(
         (found.compared if render.caption_of(drawing).encode("utf-8") == data else found.wrong).append("caption")
     elif not same_tools:
         found.left_out.append(
-            f"{extension} (drawn with {printable(words.get('drawn_with'), 60)}, here is {render.drawn_with()})"
+            f"{extension} not compared (drawn with {printable(words.get('drawn_with'), 60)}, here is {render.drawn_with()})"
         )
     else:
         inches = words.get("inches")

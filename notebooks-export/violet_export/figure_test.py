@@ -6,16 +6,19 @@ import io
 import json
 import pathlib
 import re
+import shutil
 import tempfile
 import unittest
 
 from violet_export import kind_list, render, run_testing, style
+from violet_export.command_line import run_verb
 from violet_export.drawing import ALWAYS, NOT_AVAILABLE, Drawing
 from violet_export.figure_files import drawing_for, verify_figure, write_figure
 from violet_export.figure_verb import figure_verb
 from violet_export.hostile_files import ExportError
 from violet_export.kinds import NotCarried, Options
-from violet_export.run import Run, read_run
+from violet_export.estimates import median_estimate
+from violet_export.run import Metric, Run, read_run
 
 
 class Figures(unittest.TestCase):
@@ -65,7 +68,8 @@ class Figures(unittest.TestCase):
     def test_percentiles_without_enough_calls_are_not_available(self) -> None:
         points = self.drawn("whiskers").points
         self.assertEqual({one.state for one in points if one.group == "p99"}, {"measured"})
-        self.assertEqual({one.state for one in points if one.group == "p99.99"}, {NOT_AVAILABLE})
+        few = [one for one in points if one.group == "p99.9"]
+        self.assertEqual({(one.state, one.because) for one in few}, {(NOT_AVAILABLE, "it needs 3000 calls in a repetition")})
 
     def test_disturbed_and_injected_are_said(self) -> None:
         drawing = self.drawn("bars")
@@ -87,6 +91,100 @@ class Figures(unittest.TestCase):
         points = self.drawn("plane").points
         self.assertEqual({one.state for one in points if one.series == "off"}, {ALWAYS})
         self.assertTrue(all(one.x is not None for one in points if one.series == "strict"))
+
+    def test_the_plane_shows_throughput_whatever_metric_is_asked_for(self) -> None:
+        asked = drawing_for("plane", [self.run_of_all], Options(metric="requests_per_operation"))
+        self.assertEqual(asked.points, self.drawn("plane").points)
+
+    def texts(self, drawing: Drawing, width: float = 7.0) -> list[str]:
+        found = render.figure_of(drawing, width).findobj(lambda one: hasattr(one, "get_text"))
+        return [text.get_text() for text in found if text.get_text()]
+
+    def test_parts_of_the_time_have_intervals_of_their_own(self) -> None:
+        rates = [100_000.0 * (1 + 0.01 * ((number * 7) % 5)) / 1.75 for number in range(6)]
+        expected = median_estimate([0.15 * 1e9 / rate for rate in rates])
+        points = [one for one in self.drawn("breakdown").points if one.cell == "strategy=strict costs.exit_ns=1500"]
+        self.assertEqual([one.series for one in points], ["not injected", "injected: exit"])
+        for point, share in zip(points, (0.85, 0.15)):
+            self.assertAlmostEqual((point.y or 0) / expected.value, share / 0.15)
+            self.assertAlmostEqual((point.y_low or 0) / expected.low, share / 0.15)
+            self.assertAlmostEqual((point.y_high or 0) / expected.high, share / 0.15)
+
+    def test_a_cell_without_operations_or_cpus_stays_in_the_breakdown(self) -> None:
+        run = read_run(self.folder / "run")
+        for _, one in run.cells[0].slots:
+            one.metrics["operations_per_s"] = Metric("1/s", 0.0, "")
+        for _, one in run.cells[4].slots:
+            one.metrics["cpus_used"] = Metric("1", None, "the kernel does not say")
+        drawing = drawing_for("breakdown", [run], Options())
+        reasons = [one.because for one in drawing.points if one.y is None]
+        self.assertEqual(reasons, ["no operation was finished", "cpus_used: the kernel does not say"])
+        self.assertEqual(sum("n/a" in text for text in self.texts(drawing)), 2)
+
+    def test_rows_of_the_ablation_differ_and_keep_small_ratios(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = [run.cells[0], run.cells[1], run.cells[5]]
+        for cell, entries in zip(run.cells[1:], (64, 256)):
+            cell.axes |= {"strategy.lazy-percpu.entries": entries, "costs.exit_ns": 0}
+        for _, one in run.cells[1].slots:
+            one.metrics["operations_per_s"] = Metric("1/s", 500.0, "")
+        drawing = drawing_for("ablation", [run], Options(baseline="strategy=strict"))
+        self.assertEqual(drawing.groups()[1:], ["lazy-percpu, entries 64", "lazy-percpu, entries 256"])
+        self.assertTrue(any(text.startswith("0.0049") for text in self.texts(drawing)), self.texts(drawing))
+
+    def test_what_has_no_place_is_named_in_the_plane_and_in_steps(self) -> None:
+        run = read_run(self.folder / "run")
+        for _, one in run.cells[0].slots:
+            one.metrics["operations_per_s"] = Metric("1/s", None, "the clock stood still")
+            one.latencies.clear()
+        drawing = drawing_for("plane", [run], Options())
+        self.assertIn("stale pages, mean over time (log)\nn/a: strict, exit 0 ns", self.texts(drawing))
+        self.assertIn("the clock stood still", render.caption_of(drawing))
+        self.assertIn("map latency (ns, log)\nn/a: strict", self.texts(drawing_for("cdf", [run], Options())))
+
+    def test_repetitions_draw_zero_and_what_is_missing(self) -> None:
+        run = read_run(self.folder / "run")
+        drawing = drawing_for("repetitions", [run], Options(metric="kicks_per_operation"))
+        self.assertEqual(self.texts(drawing).count("0"), 48)
+        run.cells[0].repetitions[0].metrics["operations_per_s"] = Metric("1/s", None, "unknown")
+        self.assertEqual(self.texts(drawing_for("repetitions", [run], Options())).count("n/a"), 1)
+
+    def test_heatmap_says_what_it_leaves_out_and_needs_no_other_file(self) -> None:
+        run = read_run(self.folder / "run")
+        del run.cells[0].axes["costs.exit_ns"]
+        drawing = drawing_for("heatmap", [run], Options(axis="costs.exit_ns,strategy"))
+        caption = render.caption_of(drawing)
+        self.assertIn("1 of 8 cells have no costs.exit_ns or strategy and are left out.", caption)
+        self.assertNotIn("caps", caption)
+        self.assertIn("in brackets are 95 % intervals", caption)
+        if shutil.which("pdflatex"):
+            self.assertNotIn(b"includegraphics", render.rendered(drawing, "pgf", style.PAGE_INCHES))
+
+    def test_signs_that_are_explained_stand_somewhere(self) -> None:
+        for kind in kind_list.KINDS:
+            try:
+                texts = self.texts(self.drawn(kind.name))
+            except NotCarried:
+                continue
+            for sign in "\u2020\u2021":
+                explained = [one for one in texts if sign in one and ("injected costs:" in one or " disturbed rep" in one)]
+                marked = [one for one in texts if sign in one and one not in explained]
+                self.assertFalse(explained and not marked, (kind.name, sign, texts))
+
+    @unittest.skipUnless(shutil.which("pdflatex"), "needs pdflatex (texlive-latex-base)")
+    def test_pgf_sets_every_character_of_a_label(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = run.cells[:2]
+        run.cells[0].axes["strategy"] = "a#b&c{d^e}$%_~\\f"
+        text = render.rendered(drawing_for("bars", [run], Options()), "pgf", style.COLUMN_INCHES).decode("utf-8")
+        self.assertIn(r"a\#b\&c\{d\textasciicircum{}e\}\textdollar{}\%\_", text)
+
+    def test_words_that_cannot_be_drawn_are_an_error(self) -> None:
+        drawing = self.drawn("plane")
+        drawing.x_label = "$\\nothing{$"
+        self.assertTrue(render.rendered(drawing, "png", style.COLUMN_INCHES))
+        with self.assertRaisesRegex(ExportError, "heatmap: its points or words cannot be drawn"):
+            render.rendered(Drawing("heatmap", []), "png", style.COLUMN_INCHES)
 
     def test_the_same_bytes_twice_and_fonts_that_are_accepted(self) -> None:
         drawing = self.drawn("bars")
@@ -124,6 +222,40 @@ class Figures(unittest.TestCase):
         with self.assertRaisesRegex(ExportError, "no file of this figure"):
             verify_figure(place / "bars.json", [])
 
+    def test_verify_needs_the_run_to_say_that_points_hold(self) -> None:
+        place = self.folder / "several"
+        place.mkdir()
+        other = self.folder / "other run"
+        run_testing.write_run(other, repetitions=3)
+        runs = [self.run_of_all, read_run(other)]
+        write_figure(drawing_for("bars", runs, Options()), place / "bars", ["png"], 7.0, Options())
+        code, said = self.verb("--verify", str(place))
+        self.assertEqual(code, 0)
+        self.assertIn("points were not compared with a run", said)
+        for order in (runs, runs[::-1]):
+            found = verify_figure(place / "bars.json", order)
+            self.assertEqual(found.wrong, [])
+            self.assertIn("points from the run", found.compared)
+        self.assertIn("it is of other run", verify_figure(place / "bars.json", runs[:1]).left_out[0])
+
+    def test_verify_of_a_damaged_folder_is_an_error(self) -> None:
+        place = self.folder / "damaged"
+        place.mkdir()
+        write_figure(self.drawn("breakdown"), place / "a", ["png"], 3.3, Options())
+        before = json.loads((place / "a.json").read_text(encoding="utf-8"))
+        for options in ({"unknown": ""}, {"metric": 3}, []):
+            (place / "a.json").write_text(json.dumps({**before, "options": options}), encoding="utf-8")
+            with self.assertRaisesRegex(ExportError, "damaged"):
+                self.verb("--verify", str(place), str(self.folder / "run"))
+        (place / "a.json").write_text(json.dumps(before), encoding="utf-8")
+        run = read_run(self.folder / "run")
+        run.cells = run.cells[:4]
+        self.assertIn("carries no such figure", verify_figure(place / "a.json", [run]).wrong[0])
+        for key, value in (("kind", "bogus"), ("runs", [3]), ("runs", [{"revision": 3}]), ("notes", [3])):
+            (place / "a.json").write_text(json.dumps({**before, "words": {**before["words"], key: value}}), encoding="utf-8")
+            with self.assertRaises(ExportError):
+                verify_figure(place / "a.json", [])
+
     def test_the_verb(self) -> None:
         run = str(self.folder / "run")
         out = self.folder / "by verb"
@@ -136,6 +268,15 @@ class Figures(unittest.TestCase):
         self.assertIn("not of run: the run has no readable level of detail", said)
         with self.assertRaisesRegex(ExportError, "no kind of figure is called 'bar'"):
             self.verb("bar", run, "--out", "x.pdf")
+        for wrong, words in (
+            (("bar", run, "--out", "x.pdf"), "no kind of figure is called 'bar', did you mean 'bars'?"),
+            (("bars", run, "--metric", "operations_pers", "--out", "x.pdf"), "did you mean 'operations_per_s'?"),
+            (("bars", run, "--where", "strategy=strickt", "--out", "x.pdf"), "no cell of run has 'strategy=strickt'"),
+        ):
+            heard = io.StringIO()
+            with contextlib.redirect_stderr(heard):
+                self.assertEqual(run_verb(figure_verb, list(wrong)), 2)
+            self.assertIn(words, heard.getvalue())
         with self.assertRaisesRegex(ExportError, "not 'jpg'"):
             self.verb("bars", run, "--out", "x.jpg")
         with self.assertRaises(SystemExit):

@@ -6,9 +6,9 @@ import pathlib
 
 from violet_export import command_line
 from violet_export.cells import matches
-from violet_export.command_line import FAILED, OK, USAGE, say
+from violet_export.command_line import FAILED, OK, say
 from violet_export.drawing import FORMATS, SCHEMA
-from violet_export.hostile_files import ExportError, read_json
+from violet_export.hostile_files import ExportError, UsageError, read_json
 from violet_export.kinds import NotCarried, Options
 from violet_export.kind_list import KINDS, NOT_CARRIED_BY_RESULTS, kind_called
 from violet_export.run import Run
@@ -58,21 +58,21 @@ def _chosen(run: Run, options: Options) -> Run:
     if options.where:
         run.cells = [cell for cell in run.cells if matches(cell, options.where.split())]
         if not run.cells:
-            raise ExportError(f"no cell of {run.identity} has '{options.where}'")
+            raise UsageError(f"no cell of {run.identity} has '{options.where}'")
     return run
 
 
 def _list(names: list[str], options: Options) -> int:
     runs = [_chosen(run, options) for run in command_line.runs_called(names)]
     for kind in KINDS:
-        print(f"{kind.name:14} {kind.papers:9} {kind.what}")
+        print(f"{kind.name:14} {kind.what}")
         for run in runs:
             try:
                 kind.make(run, options)
             except NotCarried as reason:
-                print(f"{'':14} {'':9} not of {run.identity}: {reason}")
-    for number, why in NOT_CARRIED_BY_RESULTS:
-        print(f"{'-':14} {number:9} {why}")
+                print(f"{'':14} not of {run.identity}: {reason}")
+    for why in NOT_CARRIED_BY_RESULTS:
+        print(f"{'-':14} {why}")
     return OK
 
 
@@ -81,10 +81,10 @@ def _formats(flags: argparse.Namespace, out: pathlib.Path) -> tuple[pathlib.Path
     formats = [one for one in flags.format.split(",") if one]
     stem = out.with_suffix("") if ending in FORMATS else out
     if ending and ending not in FORMATS and not formats:
-        raise ExportError(f"{out}: figures are {', '.join(FORMATS)}, not '{ending}'; name one of them, or --format")
+        raise UsageError(f"{out}: figures are {', '.join(FORMATS)}, not '{ending}'; name one of them, or --format")
     wrong = [one for one in formats if one not in FORMATS]
     if wrong:
-        raise ExportError(f"--format: figures are {', '.join(FORMATS)}, not '{wrong[0]}'")
+        raise UsageError(f"--format: figures are {', '.join(FORMATS)}, not '{wrong[0]}'")
     return stem, formats or ([ending] if ending in FORMATS else ["pdf", "svg", "png"])
 
 
@@ -133,7 +133,7 @@ def draw_all(
 
 
 def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -> int:
-    from violet_export.figure_files import verify_figure  # noqa: PLC0415
+    from violet_export.figure_files import options_of, verify_figure  # noqa: PLC0415
 
     if not folder.is_dir():
         raise ExportError(f"{folder}: is no folder")
@@ -143,12 +143,9 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
         if read_json(path).get("schema") != SCHEMA:
             continue
         seen += 1
-        stored = read_json(path).get("options")
-        where = (
-            Options(**stored) if isinstance(stored, dict) and set(stored) <= set(Options.__dataclass_fields__) else Options()
-        )
+        where = options_of(read_json(path), path)
         found = verify_figure(path, [_chosen(run, where) for run in (command_line.runs_called(names) if where.where else runs)])
-        left = f"; not compared: {', '.join(found.left_out)}" if found.left_out else ""
+        left = f"; {', '.join(found.left_out)}" if found.left_out else ""
         words = f"differs: {', '.join(found.wrong)}" if found.wrong else f"holds: {', '.join(found.compared)}"
         print(f"{found.name:16} {words}{left}")
         status = FAILED if found.wrong else status
@@ -185,9 +182,9 @@ def figure_verb(arguments: list[str]) -> int:
     if not flags.all:
         return _draw(words[0], words[1:], flags)
     runs = [_chosen(run, _options(flags)) for run in command_line.runs_called(words)]
-    formats = [one for one in flags.format.split(",") if one] or ["pdf", "svg", "png"]
+    _, formats = _formats(flags, pathlib.Path("figures"))
     drawn, refused = draw_all(runs, pathlib.Path(flags.out), formats, flags.width, _options(flags))
     print(f"{len(drawn)} figures in {flags.out}: {', '.join(drawn)}")
     for kind, reason in refused.items():
         say(f"no {kind}: {reason}")
-    return OK if drawn else USAGE
+    return OK if drawn else FAILED

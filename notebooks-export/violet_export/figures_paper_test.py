@@ -31,8 +31,30 @@ class Paper(unittest.TestCase):
         self.assertIn(r"\violet@set{strict-exit-0-ns}{kicks_per_operation}{0}{0 [0, 0]}", text)
         self.assertIn(r"\violet@set{off-exit-0-ns}{mean_stale_pages}{always}{always}", text)
         self.assertIn(r"\violet@set{strict-exit-0-ns}{frequency_before}{\textit{n/a}}{\textit{n/a}}", text)
+        self.assertIn(r"\violet@set{strict-exit-0-ns}{map.p99.9}{\textit{n/a}}{\textit{n/a}}", text)
         self.assertRegex(text, r"\{lazy-percpu-exit-1500-ns\}\{ratio:operations_per_s\}\{0\.167\}\{0\.167 \[")
         self.assertNotIn("passwd$", text)
+
+    def test_the_head_says_what_the_numbers_are(self) -> None:
+        head = numbers_tex.numbers_tex(self.run_of_all, "").split(r"\makeatletter")[0]
+        self.assertIn("medians of 6 repetitions with 95 % intervals", head)
+        self.assertIn("Disturbed by other programs or a hypervisor: 2 repetitions of 2 cells.", head)
+        run_testing.write_run(self.folder / "short", repetitions=3, outcome="interrupted")
+        head = numbers_tex.numbers_tex(read_run(self.folder / "short"), "").split(r"\makeatletter")[0]
+        self.assertIn("medians of 3 repetitions with ranges where repetitions are too few for an interval", head)
+        self.assertNotIn("95 %", head)
+        self.assertIn("The run is not complete: interrupted", head)
+
+    def test_captions_of_the_paper_keep_what_warns(self) -> None:
+        place = self.folder / "captions" / "figures"
+        place.mkdir(parents=True)
+        lines = ["Bars.", "Left of the axis.", '"n/a" is no zero: x.', "The run is not complete: it is interrupted.",
+                 "Checksums were not looked at: y.", "Injected as configured, not measured: z."]  # fmt: skip
+        (place / "bars.txt").write_text("\n".join(lines), encoding="utf-8")
+        caption = paper._caption(place.parent, "bars")
+        for line in (*lines[:1], *lines[2:]):
+            self.assertIn(numbers_tex.escaped(line), caption)
+        self.assertNotIn(lines[1], caption)
 
     def test_nothing_of_a_run_is_tex(self) -> None:
         self.assertEqual(numbers_tex.slug(run_testing.HARM), "input-etc-passwd-script")

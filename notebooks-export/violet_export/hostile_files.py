@@ -1,16 +1,28 @@
 """Files of a run folder from elsewhere, read within bounds: no links, no devices, nothing longer than it may be."""
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import pathlib
 import stat
+from collections.abc import Iterable
 
 JsonObject = dict[str, object]
 
 
 class ExportError(Exception):
     """What went wrong, in one sentence that names the file and says what to do."""
+
+
+class UsageError(ExportError):
+    """What was asked for does not exist, whatever the files hold."""
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """The nearest of the names, as a part of a sentence; empty: none is near."""
+    near = difflib.get_close_matches(name, list(names), 1)
+    return f", did you mean '{near[0]}'?" if near else ""
 
 
 def read_bounded(path: pathlib.Path, most: int) -> bytes:

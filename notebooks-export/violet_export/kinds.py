@@ -1,7 +1,7 @@
-"""The kinds of figures: what each shows, which figure of the papers it is, and how its points come from a run.
+"""The kinds of figures: what each shows, and how its points come from a run.
 
 A kind is one function that makes a Drawing or raises NotCarried with the reason why this run has no such figure, and one
-line in KINDS. F numbers are those under which papers of this field print them (README.md).
+line in KINDS (kind_list.py).
 """
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from violet_export import cells as names
 from violet_export import regimes
 from violet_export.drawing import Drawing, point_of, run_facts, spread_words
 from violet_export.estimates import Absent, Estimate, Known
+from violet_export.hostile_files import UsageError, meant
 from violet_export.run import Cell, Run
 
 
@@ -36,7 +37,6 @@ class Kind:
     """`shape` is how it is drawn (shapes.py)."""
 
     name: str
-    papers: str
     what: str
     shape: str
     make: Callable[[Run, Options], Drawing]
@@ -54,17 +54,6 @@ METRIC_WORDS = {
 }
 MOST_SERIES = 16
 PER_OPERATION = ("requests_per_operation", "kicks_per_operation", "syncs_per_operation", "bytes_copied_per_operation")
-INJECTED = {
-    "exit": "exit",
-    "entry": "entry",
-    "pollution": "cache pollution",
-    "wake": "wake-up",
-    "host_map": "host work of MAP",
-    "host_unmap": "host work of UNMAP",
-    "iotlb_miss": "IOTLB miss",
-    "stack": "stack and driver",
-    "delay": "delay",
-}
 
 
 def sentence(words: str) -> str:
@@ -88,6 +77,12 @@ def measured_metric(run: Run, metric: str) -> str:
     """The metric, when any cell has it."""
     if any(cell.samples(metric).values for cell in run.cells):
         return metric
+    there = {name: None for cell in run.cells for _, one in cell.slots for name in one.metrics}
+    there |= {f"{name}.p99": None for cell in run.cells for _, one in cell.slots for name in one.latencies}
+    if not any(cell.samples(metric).unit for cell in run.cells) and metric not in there and metric != names.RATE:
+        raise UsageError(
+            f"no metric of this run is called '{metric}'{meant(metric, there)}; ./violet list metrics has them all"
+        )
     because = run.cells[0].samples(metric).because if run.cells else "there are no cells"
     raise NotCarried(f"{metric} was measured in no cell: {because}")
 
@@ -153,6 +148,23 @@ def regimes_note(run: Run, drawing: Drawing) -> str:
         f"The host was not the same throughout: medians of {len(mixed)} of {len(drawn)} cells are over repetitions with cores "
         "at different distances or speeds."
     )
+
+
+def left_out_note(run: Run, setting_names: list[str]) -> list[str]:
+    """Of the cells that lack one of the settings that a figure is over."""
+    absent = sum(any(name not in cell.axes for name in setting_names) for cell in run.cells)
+    return [f"{absent} of {len(run.cells)} cells have no {' or '.join(setting_names)} and are left out."] if absent else []
+
+
+def spread_in_brackets(drawing: Drawing) -> Drawing:
+    """The captions of figures that write numbers instead of drawing bars."""
+    for bar, number in (
+        ("bars with caps are", "in brackets are"),
+        ("dotted bars without caps are the range of", "in brackets with dots is the range of"),
+        ("what has no bar was measured once", "what has no brackets was measured once"),
+    ):
+        drawing.notes = [note.replace(bar, number) for note in drawing.notes]
+    return drawing
 
 
 def finish(run: Run, drawing: Drawing) -> Drawing:
@@ -247,7 +259,7 @@ def _reference(run: Run, cells: list[Cell]) -> Cell | None:
     return best if best is not None and rate(best) > 0 else None
 
 
-def plane(run: Run, options: Options) -> Drawing:
+def plane(run: Run, _: Options) -> Drawing:
     """Stale pages against relative throughput; the front is marked when it is drawn."""
     drawing = Drawing(
         "plane",
@@ -269,7 +281,7 @@ def plane(run: Run, options: Options) -> Drawing:
         references.append(names.words_of(base, ["strategy", *axes]) or base.label)
         for cell in cells:
             panel = names.setting_words("workload", workload) if "workload" in run.varying() else ""
-            known = names.ratio_of(run, base, cell, options.metric or names.RATE)
+            known = names.ratio_of(run, base, cell, names.RATE)
             point = point_of(
                 run, cell, known, panel=panel, group=names.words_of(cell, axes), series=cell.axis("strategy") or cell.label
             )
@@ -292,95 +304,8 @@ def _placed(point, cell: Cell):  # type: ignore[no-untyped-def]
     stale = cell.estimate("mean_stale_pages")
     if isinstance(stale, Estimate):
         return dataclasses.replace(point, x=stale.value, x_low=stale.low, x_high=stale.high)
+    if point.y is None:
+        return point
     if cell.never_unreachable():
         return dataclasses.replace(point, state="always reachable", because=stale.because)
     return dataclasses.replace(point, state="not available", because=stale.because)
-
-
-def ablation(run: Run, options: Options) -> Drawing:
-    """One setting changed at a time."""
-    metric = measured_metric(run, options.metric or names.RATE)
-    axes = run.varying()
-    asked = options.baseline.split()
-    base = next((cell for cell in run.cells if names.matches(cell, asked)), None)
-    if base is None:
-        raise NotCarried(f"no cell has '{options.baseline}'")
-    drawing = Drawing("ablation", [], x_label=f"{axis_words(run, metric)} relative to the first row", reference=1.0)
-    drawing.points.append(
-        point_of(
-            run,
-            base,
-            names.ratio_of(run, base, base, metric),
-            group=names.words_of(base, axes) or base.label,
-            series="baseline",
-        )
-    )
-    for cell in run.cells:
-        changed = [
-            name
-            for name in axes
-            if cell.axis(name) != base.axis(name)
-            and "." not in name
-            or ("." in name and name in cell.axes and name in base.axes and cell.axis(name) != base.axis(name))
-        ]
-        if len(changed) != 1:
-            continue
-        drawing.points.append(
-            point_of(
-                run,
-                cell,
-                names.ratio_of(run, base, cell, metric),
-                group=names.words_of(cell, changed),
-                series="one setting changed",
-            )
-        )
-    if len(drawing.points) < 2:
-        raise NotCarried(f"no cell differs from '{base.label}' in exactly one setting")
-    drawing.caption = (
-        f"{sentence(METRIC_WORDS.get(metric, metric))} when one setting of the first row is changed, "
-        "relative to it (log axis)."
-    )
-    return finish(run, drawing)
-
-
-def breakdown(run: Run, _: Options) -> Drawing:
-    """Time per operation, split in what was injected and the rest."""
-    drawing = Drawing("breakdown", [], y_label="ns per operation", series_label="part")
-    axes = run.varying()
-    for cell in run.cells:
-        rate = cell.estimate(names.RATE)
-        shares = {kind: cell.estimate(f"injected_{kind}_share") for kind in INJECTED}
-        known = {kind: one.value for kind, one in shares.items() if isinstance(one, Estimate) and one.value > 0}
-        lcores = cell.estimate("cpus_used")
-        total = lcores.value if isinstance(lcores, Estimate) else 1.0
-        if not isinstance(rate, Estimate) or rate.value < 1e-9:
-            continue
-        each = 1e9 / rate.value
-        group = names.words_of(cell, axes) or cell.label
-        spent = sum(known.values()) / 100 * each
-        rest = Estimate(each * total - spent, *_ends(rate, each * total - spent), rate.spread, rate.count)
-        drawing.points.append(point_of(run, cell, rest, group=group, series="not injected"))
-        for kind, share in known.items():
-            part = share / 100 * each
-            drawing.points.append(
-                point_of(
-                    run,
-                    cell,
-                    Estimate(part, part, part, rate.spread, rate.count),
-                    group=group,
-                    series=f"injected: {INJECTED[kind]}",
-                )
-            )
-    if len(drawing.series()) < 2:
-        raise NotCarried("no cost was injected, so that there is nothing to split")
-    drawing.caption = (
-        "Time of all CPUs of a cell for one operation, split in what was injected (a model, hatched) and all else "
-        "(measured). Bars of the lower part carry the interval of the whole."
-    )
-    return finish(run, drawing)
-
-
-def _ends(rate: Estimate, rest: float) -> tuple[float, float]:
-    middle = 1e9 / rate.value
-    high = 1e9 / rate.low if rate.low > 0 else middle
-    return rest * (1e9 / rate.high) / middle, rest * high / middle

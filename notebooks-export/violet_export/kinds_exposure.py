@@ -8,7 +8,7 @@ from violet_export import pyramid
 from violet_export.drawing import Drawing, Point, point_of
 from violet_export.estimates import Absent, Estimate, Spread
 from violet_export.hostile_files import ExportError
-from violet_export.kinds import NotCarried, Options, finish
+from violet_export.kinds import NotCarried, Options, finish, spread_in_brackets
 from violet_export.run import STAYS_REACHABLE, Cell, Run
 
 _MOST_TIMELINES = 12
@@ -120,7 +120,7 @@ def strategies(run: Run, _: Options) -> Drawing:
         raise NotCarried("more rows than a page holds; choose cells with --where" if drawing.points else "nothing was measured")
     drawing.caption = "What each strategy leaves reachable, and what it costs; medians with the ends of what spreads them."
     drawing.runs = []
-    return _table_note(finish_table(run, drawing))
+    return spread_in_brackets(finish_table(run, drawing))
 
 
 def finish_table(run: Run, drawing: Drawing) -> Drawing:
@@ -128,14 +128,4 @@ def finish_table(run: Run, drawing: Drawing) -> Drawing:
     kept, drawing.points = drawing.points, []
     drawing = finish(run, dataclasses.replace(drawing, points=[dataclasses.replace(one, series="") for one in kept]))
     drawing.points = kept
-    return drawing
-
-
-def _table_note(drawing: Drawing) -> Drawing:
-    drawing.notes = [
-        note.replace("bars with caps are", "in brackets are").replace(
-            "dotted bars without caps are the range of", "in brackets with dots are the range of"
-        )
-        for note in drawing.notes
-    ]
     return drawing

@@ -6,14 +6,12 @@ import itertools
 
 from violet_export import cells as names
 from violet_export.drawing import Drawing, point_of
-from violet_export.estimates import Absent, Known, median_estimate
+from violet_export.estimates import Absent, median_estimate
 from violet_export.histogram import Bucket, total
 from violet_export.kinds import NotCarried, Options, finish, grouped
-from violet_export.run import Cell, Run
+from violet_export.run import CALLS_BEYOND, PERCENTILES, Run
 
-PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("p99.99", 99.99))
-# A percentile that has fewer calls beyond it is one of them, and no property of the cell.
-FEWEST_BEYOND = 10
+PERCENTILE_NAMES = tuple(name.replace("_", ".") for name in PERCENTILES)
 _MOST_STEPS = 160
 
 
@@ -93,16 +91,6 @@ def ccdf(run: Run, options: Options) -> Drawing:
     return _steps(run, options, complement=True)
 
 
-def _supported(cell: Cell, latency: str, name: str, percent: float) -> Known:
-    counts = [one.latencies[latency].count for _, one in cell.slots if latency in one.latencies]
-    if not counts or max(counts) == 0:
-        return Absent("nothing was recorded")
-    need = round(FEWEST_BEYOND / (1 - percent / 100))
-    if min(counts) < need:
-        return Absent(f"{name} needs {need} calls in every repetition")
-    return cell.estimate(f"{latency}.{name}")
-
-
 def whiskers(run: Run, options: Options) -> Drawing:
     """Percentiles from the median to the highest that the number of calls supports."""
     latency = latency_name(run, options)
@@ -117,8 +105,8 @@ def whiskers(run: Run, options: Options) -> Drawing:
         width="page" if groups else "column",
     )
     for cell in run.cells:
-        for at, (name, percent) in enumerate(PERCENTILES):
-            known = _supported(cell, latency, name, percent)
+        for at, name in enumerate(PERCENTILE_NAMES):
+            known = cell.estimate(f"{latency}.{name}")
             drawing.points.append(
                 point_of(
                     run,
@@ -132,7 +120,5 @@ def whiskers(run: Run, options: Options) -> Drawing:
             )
     if len(drawing.panels()) > 9:
         raise NotCarried(f"{len(drawing.panels())} panels are more than a page holds; choose cells with --where")
-    drawing.caption = (
-        f"Percentiles of {latency} calls; only those that have {FEWEST_BEYOND} calls beyond them in every repetition."
-    )
+    drawing.caption = f"Percentiles of {latency} calls, over the repetitions that have {CALLS_BEYOND} calls beyond them."
     return finish(run, drawing)

@@ -3,7 +3,17 @@ from __future__ import annotations
 
 from violet_export import cells as names
 from violet_export.drawing import Drawing, Point, point_of
-from violet_export.kinds import METRIC_WORDS, NotCarried, Options, axis_words, finish, measured_metric, sentence
+from violet_export.kinds import (
+    METRIC_WORDS,
+    NotCarried,
+    Options,
+    axis_words,
+    finish,
+    left_out_note,
+    measured_metric,
+    sentence,
+    spread_in_brackets,
+)
 from violet_export.run import Cell, Repetition, Run
 
 
@@ -36,9 +46,7 @@ def sweep(run: Run, options: Options) -> Drawing:
                     run, cell, cell.estimate(metric), series=names.words_of(cell, others) or "all", x=float(cell.axis(axis))
                 )
             )
-    absent = sum(axis not in cell.axes for cell in run.cells)
-    if absent:
-        drawing.notes = [f"{absent} of {len(run.cells)} cells have no {axis} and are left out."]
+    drawing.notes = left_out_note(run, [axis])
     order = drawing.series()
     drawing.points.sort(key=lambda one: (order.index(one.series), one.x or 0.0))
     drawing.caption = f"{sentence(METRIC_WORDS.get(metric, metric))} over {axis}."
@@ -71,13 +79,16 @@ def heatmap(run: Run, options: Options) -> Drawing:
                     panel=names.words_of(cell, others),
                 )
             )
+    if all(one.y is None for one in drawing.points):
+        raise NotCarried(f"{metric} was measured in no cell that has both {pair[0]} and {pair[1]}")
+    drawing.notes = left_out_note(run, pair)
     if len(drawing.panels()) > 6 or len(drawing.groups()) * len(drawing.series()) > 400:
         raise NotCarried("more fields than a page holds; choose cells with --where")
     drawing.caption = (
         f"{sentence(METRIC_WORDS.get(metric, metric))} over {pair[0]} and {pair[1]}; below each median stand the "
         "ends of what spreads it."
     )
-    return finish(run, drawing)
+    return spread_in_brackets(finish(run, drawing))
 
 
 def repetitions(run: Run, options: Options) -> Drawing:

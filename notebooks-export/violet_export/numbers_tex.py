@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from violet_export import cells as names
-from violet_export.estimates import Absent, Estimate, Known, Spread
+from violet_export.estimates import Absent, Estimate, Known, Spread, three_digits
 from violet_export.run import STAYS_REACHABLE, Cell, Run
 
 _DEFINITIONS = r"""\makeatletter
@@ -70,12 +70,10 @@ def cell_names(run: Run) -> dict[str, Cell]:
 
 def number_text(value: float) -> str:
     """Three digits with a prefix."""
-    size = abs(value)
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= factor:
-            return rf"{value / factor:.3g}\,{prefix}"
-    if value == 0 or size >= 0.001:
-        return f"{value:.3g}"
+    if value == 0:
+        return "0"
+    if words := three_digits(value, r"\,"):
+        return words
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return rf"\ensuremath{{{mantissa}\times10^{{{int(exponent)}}}}}"
 
@@ -103,13 +101,45 @@ def _metrics(cell: Cell) -> list[str]:
     return [name for name in found if re.fullmatch(r"[A-Za-z0-9_.]+", name)]
 
 
+def _spread_words(run: Run) -> str:
+    """Of how many repetitions the medians are, and what their brackets hold."""
+    counts = sorted({len(cell.slots) for cell in run.cells if cell.slots})
+    known = [one for cell in run.cells for name in _metrics(cell) if isinstance(one := cell.estimate(name), Estimate)]
+    kinds = {one.spread for one in known}
+    parts = [
+        words
+        for spread, words in (
+            (Spread.INTERVAL, "95 % intervals"),
+            (Spread.RANGE, "ranges where repetitions are too few for an interval"),
+            (Spread.NONE, "single values (once)"),
+        )
+        if spread in kinds
+    ]
+    many = "no" if not counts else f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    return f"medians of {many} repetition{'' if counts == [1] else 's'} with {' and '.join(parts) or 'nothing measured'}"
+
+
+def _warnings(run: Run) -> list[str]:
+    """What a caption would say of the run; digits and plain words alone, since TeX comments end with a line."""
+    found = []
+    if run.fact("outcome") != "finished":
+        found.append(f"The run is not complete: {slug(run.fact('outcome'))}, {run.unfinished} repetitions did not finish.")
+    disturbed, cells = sum(cell.disturbed() for cell in run.cells), sum(1 for cell in run.cells if cell.disturbed())
+    if disturbed:
+        found.append(f"Disturbed by other programs or a hypervisor: {disturbed} repetitions of {cells} cells.")
+    if run.unchecked:
+        found.append("Checksums were not looked at.")
+    return found
+
+
 def numbers_tex(run: Run, baseline: str) -> str:
     """The file. Ratios are there for every cell that has a baseline."""
     by_name = cell_names(run)
     words = names.baseline_words(run, baseline)
     lines = [
-        f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, medians with 95 % intervals.",
-        r"% \violet{cell}{metric} has the interval, \violetvalue the median alone; ratio:metric is relative to the baseline.",
+        f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, {_spread_words(run)}.",
+        *(f"% {line}" for line in _warnings(run)),
+        r"% \violet{cell}{metric} has what spreads it, \violetvalue the median alone; ratio:metric is relative to the baseline.",
         "% Cells: " + ", ".join(by_name),
         _DEFINITIONS.rstrip(),
     ]

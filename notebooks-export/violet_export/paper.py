@@ -21,6 +21,9 @@ from violet_export.run import Run
 # Which figures a paper of two pages shows, the most telling first.
 ORDER = ("bars", "plane", "exposure", "sweep", "breakdown", "whiskers", "ccdf", "ablation", "per-operation", "cdf",
          "exposure-time", "heatmap", "repetitions", "strategies")  # fmt: skip
+# Sentences of captions that a reader needs beside the figure.
+_SAID = ("Medians", "Modelled", "Injected as configured", "\u2020", "The run is not complete", "Checksums were not")
+_IS_NO_ZERO = "is no zero:"
 FIGURES, WIDE_FIGURES = 6, 2
 MOST_SENTENCES = 8
 _SECONDS = 120
@@ -53,9 +56,9 @@ def choose(drawn: list[str], wide: dict[str, bool]) -> list[str]:
 
 
 def _caption(folder: pathlib.Path, name: str) -> str:
-    """What it shows, what was injected and what was disturbed; the file beside the figure says the rest."""
+    """What it shows, what was injected, disturbed, missing or not complete; the file beside the figure says the rest."""
     lines = (folder / "figures" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    kept = [line for at, line in enumerate(lines) if at == 0 or line.startswith(("Medians", "Modelled", "\u2020"))]
+    kept = [line for at, line in enumerate(lines) if at == 0 or line.startswith(_SAID) or _IS_NO_ZERO in line]
     return escaped(" ".join(kept))
 
 

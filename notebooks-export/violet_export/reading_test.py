@@ -6,15 +6,16 @@ import os
 import pathlib
 import re
 import sqlite3
+import struct
 import tempfile
 import unittest
 
 from violet_export import cells, database, regimes, run_testing
 from violet_export.drawing import Point, points_from_csv, points_to_csv
-from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate
+from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate, three_digits
 from violet_export.histogram import decode, percentile, total
 from violet_export.hostile_files import ExportError, printable, read_bounded
-from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, find_run, read_run
+from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, calls_for, find_run, read_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLD_RUN = ROOT / "experiments/results/old_runs/smoke"
@@ -49,6 +50,11 @@ class Estimates(unittest.TestCase):
         self.assertEqual(ratio, Estimate(0.06258249999965965, 0.0562192303140875, 0.06553309685035859, Spread.INTERVAL, 9))
         middle = median_estimate(STRICT)
         self.assertEqual((middle.value, middle.low, middle.high), (379160.2748365055, 322902.61796342174, 390063.7830526975))
+
+    def test_the_prefix_fits_what_is_rounded(self) -> None:
+        for value, words in ((999.7, "1.00 k"), (999_700.0, "1.00 M"), (999.4, "999"), (1234.0, "1.23 k"), (-999.7, "-1.00 k"),
+                             (1000.0, "1 k"), (0.0049, "0.0049"), (0.0009, "")):  # fmt: skip
+            self.assertEqual(three_digits(value, " "), words)
 
     def test_too_few_values_give_a_range_and_say_so(self) -> None:
         self.assertEqual(median_estimate([1, 2, 3, 4, 5]).spread, Spread.RANGE)
@@ -199,6 +205,27 @@ class Runs(unittest.TestCase):
     def test_names_are_printable_and_end(self) -> None:
         self.assertEqual(printable("a\x1b[31m\u202eb\n"), "a?[31m?b?")
         self.assertEqual(len(printable("x" * 10_000)), 403)
+
+    def test_a_percentile_needs_three_calls_beyond_it(self) -> None:
+        self.assertEqual([calls_for(one) for one in (50, 90, 99, 99.9, 99.99)], [6, 30, 300, 3000, 30000])
+        cell = read_run(self.place).cells[0]
+        self.assertIsInstance(cell.estimate("map.p99"), Estimate)
+        self.assertEqual(cell.estimate("map.p99.9"), Absent("it needs 3000 calls in a repetition"))
+        self.assertIsInstance(cell.estimate("map.max"), Estimate)
+
+    def test_a_journal_that_names_a_file_removes_none(self) -> None:
+        precious = self.place.parent / "precious"
+        precious.write_text("still here", encoding="utf-8")
+        self.addCleanup(pathlib.Path(f"{self.place}/results.sqlite-journal").unlink)
+        head = (self.place / "results.sqlite").read_bytes()[:100]
+        page, pages = int.from_bytes(head[16:18], "big"), (self.place / "results.sqlite").stat().st_size
+        magic, name = bytes.fromhex("d9d505f920a163d7"), os.fsencode(precious)
+        journal = (magic + struct.pack(">IIIII", 0, 7, pages // page, 512, page)).ljust(512, b"\0")
+        journal += struct.pack(">I", 0x40000000 // page + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+        (self.place / "results.sqlite-journal").write_bytes(journal)
+        with self.assertRaisesRegex(ExportError, "results.sqlite-journal: names another file"):
+            read_run(self.place)
+        self.assertTrue(precious.exists())
 
     def test_cells_over_several_states_of_the_host(self) -> None:
         mixed = regimes.mixed_cells(read_run(self.place))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from violet_export import shapes, shapes_fields, shapes_lines, shapes_marks, style
 from violet_export.drawing import FORMATS, Drawing
-from violet_export.hostile_files import ExportError
+from violet_export.hostile_files import ExportError, UsageError, printable
 from violet_export.kind_list import kind_called
 
 SHAPES: dict[str, Callable[[Drawing, Figure, float], None]] = {
@@ -61,7 +61,7 @@ def inches_of(drawing: Drawing, width: float) -> tuple[float, float]:
 
 def figure_of(drawing: Drawing, width: float, font: str = style.FONT) -> Figure:
     """Drawn at so many inches."""
-    style.use()
+    style.use(tex=font != style.FONT)
     matplotlib.rcParams["font.family"] = font
     figure = Figure(figsize=inches_of(drawing, width))
     SHAPES[kind_called(drawing.kind).shape](drawing, figure, width)
@@ -99,12 +99,16 @@ def metadata_of(drawing: Drawing, extension: str) -> dict[str, object]:
 def rendered(drawing: Drawing, extension: str, width: float, dpi: int = 300) -> bytes:
     """The bytes of a file of this format."""
     if extension not in FORMATS:
-        raise ExportError(f"figures are {', '.join(FORMATS)}, not '{extension}'")
+        raise UsageError(f"figures are {', '.join(FORMATS)}, not '{extension}'")
     out = io.BytesIO()
-    if extension == "pgf":
-        return _pgf(drawing, figure_of(drawing, width, font="serif"))  # LaTeX's own.
-    figure = figure_of(drawing, width)
-    figure.savefig(out, format=extension, dpi=dpi, metadata=metadata_of(drawing, extension))
+    try:
+        if extension == "pgf":
+            return _pgf(drawing, figure_of(drawing, width, font="serif"))  # LaTeX's own.
+        figure = figure_of(drawing, width)
+        figure.savefig(out, format=extension, dpi=dpi, metadata=metadata_of(drawing, extension))
+    except (ArithmeticError, LookupError, ValueError) as error:
+        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__, 200)
+        raise ExportError(f"{drawing.kind}: its points or words cannot be drawn: {reason}") from error
     return out.getvalue()
 
 

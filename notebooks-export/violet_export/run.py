@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import sqlite3
@@ -44,7 +45,13 @@ _COUNTS_OF_UNMAPPED = (
     "mean_subpage_bytes_exposed",
     "mean_overpermitted_pages",
 )
-_PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9), ("p99_99", 99.99))
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9, "p99_99": 99.99}
+CALLS_BEYOND = 3
+
+
+def calls_for(percent: float) -> int:
+    """How many calls a repetition needs for a percentile, by experiments/hdr/percentile_support.hpp: 300 for the 99th."""
+    return math.ceil(CALLS_BEYOND / (1 - percent / 100) - 1e-6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +71,16 @@ class Latency:
     count: int
     numbers: dict[str, float | None]
     encoded: str
+
+    def number(self, which: str) -> Metric:
+        """A percentile (p99.9), min, mean or max; or why the calls do not tell it."""
+        column = which.replace(".", "_")
+        value, need = self.numbers[column], 0 if column not in PERCENTILES else calls_for(PERCENTILES[column])
+        if value is None:
+            return Metric(self.unit, None, "nothing was recorded")
+        if self.count < need:
+            return Metric(self.unit, None, f"it needs {need} calls in a repetition")
+        return Metric(self.unit, value, "")
 
     def buckets(self) -> list[Bucket]:
         """Decoded."""
@@ -166,8 +183,7 @@ def _of_latency(repetition: Repetition, name: str) -> Metric | None:
     latency = repetition.latencies.get(histogram)
     if latency is None or which.replace(".", "_") not in latency.numbers:
         return None
-    value = latency.numbers[which.replace(".", "_")]
-    return Metric(latency.unit, value, "" if value is not None else "nothing was recorded")
+    return latency.number(which)
 
 
 @dataclasses.dataclass
@@ -275,7 +291,7 @@ def _read_repetitions(connection: sqlite3.Connection, cells: dict[str, Cell]) ->
             reason = printable(because) if because else "" if known is not None else "it is no number"
             today = FORMER_NAMES.get(name, printable(name))
             by_id[identity].metrics.setdefault(today, Metric(printable(unit, 40), known, reason))
-    columns = ", ".join(["min", *(name for name, _ in _PERCENTILES), "max", "mean"])
+    columns = ", ".join(["min", *PERCENTILES, "max", "mean"])
     for identity, name, unit, count, encoded, *numbers in connection.execute(
         f"SELECT repetition_id, name, unit, count, encoded, {columns} FROM histograms"
     ):

@@ -14,6 +14,7 @@ from violet_export.drawing import ALWAYS, Drawing, Point
 from violet_export.estimates import Spread
 
 _EDGE = "black"
+_MOST_MISSING = 4
 _DAGGER, _DOUBLE_DAGGER = "\u2020", "\u2021"
 
 
@@ -36,6 +37,24 @@ def marks_of(point: Point) -> str:
 def missing_words(point: Point) -> str:
     """What is drawn where there is no number."""
     return "always" if point.state == ALWAYS else "n/a"
+
+
+def list_missing(axes: Axes, points: list[Point]) -> None:
+    """Below the label of x, where it hides no mark: a line for each point that has no place on the axes."""
+    lines = []
+    for point in points:
+        name = ", ".join(words for words in (style.plain(point.series, 30), style.plain(point.group, 30)) if words)
+        lines.append(f"{missing_words(point)}: {name}")
+    if len(lines) > _MOST_MISSING:
+        lines = [*lines[: _MOST_MISSING - 1], f"n/a: {len(lines) - _MOST_MISSING + 1} more"]
+    if lines:
+        axes.set_xlabel("\n".join([axes.get_xlabel(), *lines]))
+
+
+def signed(series: list[str], points: list[Point]) -> list[str]:
+    """Names in a legend, with the signs of the marks that they stand for."""
+    found = {name: sorted(set("".join(marks_of(one) for one in points if one.series == name))) for name in series}
+    return [f"{name} {''.join(found[name])}".strip() for name in series]
 
 
 def is_interval(point: Point) -> bool:
@@ -170,6 +189,9 @@ def stack(drawing: Drawing, figure: Figure, width: float) -> None:
                     linewidth=0.5,
                 )
                 ends[point.group] += point.y
+    for point in drawing.points:
+        if point.y is None:
+            axes.text(0, groups.index(point.group), f" {missing_words(point)}", va="center", fontsize=6, style="italic")
     whole = [one for one in drawing.points if one.series == series[0] and one.y is not None]
     far = max(max(ends[one.group], one.y_high or 0.0) for one in whole)
     for point in whole:
@@ -183,10 +205,11 @@ def stack(drawing: Drawing, figure: Figure, width: float) -> None:
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", visible=True)
-    axes.set_xlabel(drawing.y_label)
+    axes.set_xlabel(style.plain(drawing.y_label, 90))
     axes.xaxis.set_major_formatter(lambda value, _: style.quantity(value))
     handles = [Patch(facecolor=face, hatch=hatch, edgecolor=_EDGE) for face, hatch in faces]
-    legend(figure, list(handles), series, [one for one in drawing.points if one.series == series[0]], width)
+    labels = [series[0], *(f"{part} {_DOUBLE_DAGGER}" for part in series[1:])]
+    legend(figure, list(handles), labels, [one for one in drawing.points if one.series == series[0]], width)
 
 
 def rows(drawing: Drawing, figure: Figure, width: float) -> None:
@@ -211,7 +234,9 @@ def rows(drawing: Drawing, figure: Figure, width: float) -> None:
             linewidth=0.5,
         )
         error_bar(axes, at, point, horizontal=True)
-        axes.text(max(point.y_high or point.y, 1.0) * 1.04, at, f"{point.y:.2f}{marks_of(point)}", va="center", fontsize=6)
+        axes.text(
+            max(point.y_high or point.y, 1.0) * 1.04, at, f"{style.quantity(point.y)}{marks_of(point)}", va="center", fontsize=6
+        )
     axes.set_xscale("log")
     axes.set_xlim(low / 1.15, high * 1.6)
     axes.set_yticks(range(len(points)))

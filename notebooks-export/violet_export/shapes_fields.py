@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from violet_export import style
 from violet_export.drawing import Drawing, Point
+from violet_export.estimates import Spread
 from violet_export.shapes import grid_of, is_interval, legend, marks_of, missing_words
 
 
@@ -48,6 +49,7 @@ def heat(drawing: Drawing, figure: Figure, width: float) -> None:
         axes.set_title(style.plain(panel, 40))
     colours = ScalarMappable(Normalize(low, high), shades)
     bar = figure.colorbar(colours, ax=grid, format=lambda value, _: style.quantity(value), fraction=0.05)
+    bar.solids.set_rasterized(False)  # PGF would put it into a file of its own.
     bar.set_label(style.plain(drawing.series_label))
     legend(figure, [], [], drawing.points, width)
 
@@ -71,11 +73,11 @@ def _field(axes: Axes, where: tuple[int, int], point: Point, shades: object, spa
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=shades(share), edgecolor="white", linewidth=0.6))  # type: ignore[operator]
     ink = "white" if share < 0.55 else "black"
     axes.text(x, y + 0.12, style.quantity(point.y) + marks_of(point), ha="center", va="center", fontsize=6.5, color=ink)
-    if point.y_low is not None and point.y_high is not None:
+    if point.y_low is not None and point.y_high is not None and point.spread != Spread.NONE.value:
         axes.text(
             x,
             y - 0.2,
-            f"{style.quantity(point.y_low)}..{style.quantity(point.y_high)}",
+            _ends_words(point.y_low, point.y_high, is_interval(point)),
             ha="center",
             va="center",
             fontsize=5,
@@ -122,8 +124,11 @@ def _table_words(point: Point | None) -> str:
     if point.y is None:
         return missing_words(point)
     words = style.quantity(point.y)
-    if point.y_low is None or point.y_high is None:
+    if point.y_low is None or point.y_high is None or point.spread == Spread.NONE.value:
         return words
-    low, high = style.quantity(point.y_low), style.quantity(point.y_high)
-    join = ", " if is_interval(point) else " .. "
-    return words if low == high == words else f"{words}\n[{low}{join}{high}]"
+    return f"{words}\n{_ends_words(point.y_low, point.y_high, is_interval(point))}"
+
+
+def _ends_words(low: float, high: float, interval: bool) -> str:
+    """A comma for an interval, dots for a range."""
+    return f"[{style.quantity(low)}{', ' if interval else ' .. '}{style.quantity(high)}]"

@@ -1,6 +1,7 @@
 """Drawings as lines: sweeps, distribution functions and levels over time."""
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from matplotlib.axes import Axes
@@ -9,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from violet_export import style
 from violet_export.drawing import ALWAYS, Drawing
-from violet_export.shapes import error_bar, grid_of, legend
+from violet_export.shapes import error_bar, grid_of, legend, list_missing, signed
 from violet_export.shapes_marks import handles_of
 
 
@@ -50,7 +51,7 @@ def lines(drawing: Drawing, figure: Figure, width: float) -> None:
     axes.minorticks_off()
     axes.set_xlabel(style.plain(drawing.x_label))
     axes.set_ylabel(style.plain(drawing.y_label, 90))
-    legend(figure, handles_of(series), series, drawing.points, width)
+    legend(figure, handles_of(series), signed(series, drawing.points), drawing.points, width)
 
 
 def _marked(shares: list[float]) -> list[int]:
@@ -100,10 +101,11 @@ def steps(drawing: Drawing, figure: Figure, width: float) -> None:
             axes.set_ylim(0, 1.02)
         axes.set_title(style.plain(panel, 34))
         axes.set_xlabel(style.plain(drawing.x_label))
+        list_missing(axes, [one for one in drawing.points if one.panel == panel and one.y is None])
         axes.minorticks_off()
     for axes in grid[:: style.columns_of(len(panels), width)]:
         axes.set_ylabel(style.plain(drawing.y_label))
-    legend(figure, handles_of(series), series, drawing.points, width)
+    legend(figure, handles_of(series), signed(series, drawing.points), drawing.points, width)
 
 
 def _say_always(axes: Axes) -> None:
@@ -128,7 +130,8 @@ def time(drawing: Drawing, figure: Figure, width: float) -> None:
             _say_always(axes)
         axes.set_yscale("symlog", linthresh=1.0)
         axes.set_ylim(bottom=-0.15)
-        axes.set_title(style.plain(panel, 40))
+        signs = signed([panel], [dataclasses.replace(one, series=panel) for one in drawing.points if one.panel == panel])
+        axes.set_title(style.plain(signs[0], 44))
         axes.yaxis.set_major_formatter(lambda value, _: style.quantity(value))
         axes.minorticks_off()
     for axes in grid:

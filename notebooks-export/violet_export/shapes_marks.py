@@ -9,7 +9,17 @@ from matplotlib.lines import Line2D
 
 from violet_export import style
 from violet_export.drawing import ALWAYS, Drawing, Point
-from violet_export.shapes import error_bar, grid_of, is_interval, legend, marks_of, missing_words, plain_log_ticks
+from violet_export.shapes import (
+    error_bar,
+    grid_of,
+    is_interval,
+    legend,
+    list_missing,
+    marks_of,
+    missing_words,
+    plain_log_ticks,
+    signed,
+)
 
 
 def handles_of(series: list[str], lines: bool = True) -> list[object]:
@@ -107,7 +117,8 @@ def plane(drawing: Drawing, figure: Figure, width: float) -> None:
         axes.set_ylim(bottom=0)
         axes.axhline(1.0, color="black", linewidth=0.5, linestyle=(0, (4, 2)), zorder=0)
         axes.set_title(style.plain(panel))
-        axes.set_xlabel(drawing.x_label if len(panels) == 1 else "stale pages (log)")
+        axes.set_xlabel(style.plain(drawing.x_label, 90) if len(panels) == 1 else "stale pages (log)")
+        list_missing(axes, [one for one in points if one.y is None or (one.x is None and one.state != ALWAYS)])
     grid[0].set_ylabel("relative throughput")
     handles, labels = handles_of(series, lines=False), list(series)
     if len(groups) > 1:
@@ -179,13 +190,13 @@ def whiskers(drawing: Drawing, figure: Figure, width: float) -> None:
             )
             error_bar(axes, at, point)
         axes.set_xticks(range(len(groups)))
-        axes.set_xticklabels(groups)
+        axes.set_xticklabels([style.plain(one, 20) for one in groups])
         axes.set_xlim(-0.5, len(groups) - 0.5)
         axes.set_title(style.plain(panel, 34))
         axes.minorticks_off()
     for axes in grid[:: style.columns_of(len(panels), width)]:
         axes.set_ylabel(style.plain(drawing.y_label))
-    legend(figure, handles_of(series, lines=False), series, drawing.points, width)
+    legend(figure, handles_of(series, lines=False), signed(series, drawing.points), drawing.points, width)
 
 
 def dots(drawing: Drawing, figure: Figure, width: float) -> None:
@@ -230,7 +241,7 @@ def dots(drawing: Drawing, figure: Figure, width: float) -> None:
     axes.grid(axis="y", visible=False)
     for border in range(1, len(groups)):
         axes.axhline(border - 0.5, color="#D0D0D0", linewidth=0.4)
-    axes.set_xlabel(drawing.x_label)
+    axes.set_xlabel(style.plain(drawing.x_label, 90))
     legend(figure, handles_of(series, lines=False), series, drawing.points, width)
 
 
@@ -238,9 +249,22 @@ def moments(drawing: Drawing, figure: Figure, width: float) -> None:
     """A mark for every repetition."""
     axes = figure.subplots()
     series = drawing.series()
-    known = [one for one in drawing.points if one.y is not None and one.y > 0 and one.x is not None]
-    for point in known:
+    for point in (one for one in drawing.points if one.x is not None):
         index = series.index(point.series)
+        if point.y is None or point.y <= 0:
+            axes.text(
+                point.x,
+                0.01,
+                missing_words(point) if point.y is None else style.quantity(point.y),
+                color=style.colour(index),
+                transform=axes.get_xaxis_transform(),
+                rotation=90,
+                fontsize=6,
+                style="italic",
+                ha="center",
+                va="bottom",
+            )
+            continue
         axes.plot(
             [point.x],
             [point.y],
@@ -255,7 +279,7 @@ def moments(drawing: Drawing, figure: Figure, width: float) -> None:
             axes.plot([point.x], [point.y], marker="x", linestyle="none", color="black", markersize=5, markeredgewidth=0.6)
     axes.set_yscale("log")
     plain_log_ticks(axes.yaxis)
-    axes.set_xlabel(drawing.x_label)
+    axes.set_xlabel(style.plain(drawing.x_label, 90))
     axes.set_ylabel(style.plain(drawing.y_label, 90))
     handles = [Line2D([], [], linestyle="none", marker=style.marker(i), color=style.colour(i)) for i in range(len(series))]
-    legend(figure, list(handles), series, drawing.points, width)
+    legend(figure, list(handles), series, [], width)  # Hollow marks say what is disturbed.

@@ -37,7 +37,7 @@ def sheet(runs: Sequence[Run], grey: bool) -> bytes:
         drawing = _first(kind.name, runs)
         if drawing is not None:
             data = render.rendered(drawing, "png", inches_for(drawing, ""), DPI)
-            title = f"{kind.papers}  {kind.name}".strip()
+            title = kind.name
             pictures.append((title, pillow.open(io.BytesIO(data)).convert("RGB")))
     if not pictures:
         raise ExportError("none of these runs carries a figure")

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 import matplotlib
 import matplotlib.style
 
+from violet_export.estimates import three_digits
+from violet_export.numbers_tex import escaped
+
 matplotlib.use("agg")
 
 COLUMN_INCHES, PAGE_INCHES = 3.3, 7.0
@@ -35,8 +38,12 @@ HASH_SALT = "violet"
 FONT = "STIXGeneral"
 
 
-def use() -> None:
-    """From here on everything is drawn in this style, whatever was set before."""
+_text = {"tex": False}
+
+
+def use(tex: bool = False) -> None:
+    """From here on everything is drawn in this style, whatever was set before. `tex`: LaTeX sets its texts."""
+    _text["tex"] = tex
     matplotlib.rcdefaults()
     matplotlib.use("agg")
     matplotlib.style.use(STYLE_FILE)
@@ -44,8 +51,11 @@ def use() -> None:
 
 
 def plain(text: str, most: int = 60) -> str:
-    """Text of a run as it is drawn: matplotlib would take dollars for mathematics."""
+    """Text of a run as it is drawn: matplotlib would take dollars for mathematics, and LaTeX much else for orders."""
     short = text if len(text) <= most else text[: most - 1] + "\u2026"
+    if _text["tex"]:
+        # A dollar behind a backslash is one without it when matplotlib hands it to LaTeX.
+        return escaped(short).replace(r"\$", r"\textdollar{}")
     return short.replace("\\", "/").replace("$", r"\$")
 
 
@@ -90,8 +100,4 @@ def quantity(value: float) -> str:
     """A number in three digits with a prefix, as a table says it: 1.24 M."""
     if value == 0:
         return "0"
-    size = abs(value)
-    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if size >= factor:
-            return f"{value / factor:.3g}{prefix}"
-    return f"{value:.3g}" if size >= 0.001 else f"{value:.2g}"
+    return three_digits(value, " ") or f"{value:.2g}"

@@ -68,9 +68,9 @@ def measurements(run: Run) -> str:
                 rows.append([*fixed, name, metric.unit, metric.value, metric.because])
             for name, latency in sorted(one.latencies.items()):
                 rows.append([*fixed, f"{name}.count", "1", float(latency.count), ""])
-                for which, value in latency.numbers.items():
-                    reason = "" if value is not None else "nothing was recorded"
-                    rows.append([*fixed, f"{name}.{which.replace('_', '.')}", latency.unit, value, reason])
+                for which in latency.numbers:
+                    number = latency.number(which)
+                    rows.append([*fixed, f"{name}.{which.replace('_', '.')}", latency.unit, number.value, number.because])
     head = ["cell", *axes, "repetition", "counts", "disturbed", "metric", "unit", "value", "because"]
     return csv_text(head, rows)
 
