@@ -690,14 +690,10 @@ TEST_F(RunWithATrace, CellsSayHowMuchWasInjectedOrWhyThatIsNotKnown) {
 }
 
 TEST_F(RunWithATrace, AClockStepThatTheRunMeasuredIsNotDerived) {
-  const std::filesystem::path path = std::filesystem::path(run_) / "manifest.json";
-  auto manifest = results::read_manifest(run_);
-  ASSERT_TRUE(manifest);
-  manifest->clock_step_ns = 10.5;
-  manifest->clock_read_ns = 21;
-  ASSERT_TRUE(replace_file(path, results::to_json(*manifest)));
+  auto manifest = *results::read_manifest(run_);
+  manifest.clock_step_ns = 10.5, manifest.clock_read_ns = 21;
+  ASSERT_TRUE(replace_file(run_ + "/manifest.json", results::to_json(manifest)));
   const auto run = open_run(run_);
-  ASSERT_TRUE(run);
   EXPECT_EQ((*(*run)->open_cell(0, {}))->info().clock_step_ns, 10.5);
 }
 
