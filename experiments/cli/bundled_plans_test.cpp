@@ -14,9 +14,10 @@ TEST(BundledPlans, ResolveToTheHashesOfEarlierRuns) {
   Places places;
   places.datasets = (root / "datasets").string();
   places.plans = (root / "experiments/plans").string();
+  // Of all but sawtooth since net-rx, net-tx and nvme-4k unmap in bursts: what they measured before is another thing.
   const std::pair<const char*, const char*> hashes[] = {
-      {"demo", "da789bdc"},     {"iotlbs", "28f23e53"}, {"placements", "5bea6c54"},
-      {"sawtooth", "eb5f58b4"}, {"smoke", "ae868301"},  {"strategies", "d4996bfb"},
+      {"demo", "6c8f43c9"},     {"iotlbs", "3d70fc62"}, {"placements", "5988581d"},
+      {"sawtooth", "eb5f58b4"}, {"smoke", "808df2b3"},  {"strategies", "7c870885"},
   };
   for (const auto& [name, hash] : hashes) {
     const auto plan = load_named_plan(places, name, {});

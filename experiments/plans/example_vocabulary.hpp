@@ -28,7 +28,12 @@ inline Vocabulary example_vocabulary() {
       {"optimistic",
        "mappings are kept for a while",
        {{"quota", std::int64_t{256}, 1, 65536, {}, "kept at most"},
-        {"keep_ms", 10.0, 0.01, 100'000, {}, "until the teardown"}}}};
+        {"keep_ms", 10.0, 0.01, 100'000, {}, "until the teardown"}}},
+      {"registered", "", {{"revoke_per_s", 0.0, 0, 1e6, {}, "blocks revoked a second"}}}};
+  for (const char* name :
+       {"async", "contiguous", "dma-tracking", "forgotten", "lazy-global", "lazy-wrap", "link",
+        "link-kept", "persistent", "pool", "ring", "shadow", "shared", "strict-batch", "swiotlb"})
+    v.strategies.push_back({name});
   v.iovas = {{"rcache"}, {"rbtree"}};
   v.placements = {{"sidecore"}, {"samecore"}, {"kick-thread"}};
   v.stores = {{"radix"}, {"interval"}};
