@@ -139,7 +139,7 @@ def numbers_tex(run: Run, baseline: str) -> str:
     lines = [
         f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, {_spread_words(run)}.",
         *(f"% {line}" for line in _warnings(run)),
-        r"% \violet{cell}{metric} has what spreads it, \violetvalue the median alone; ratio:metric is relative to the baseline.",
+        r"% \violet{cell}{metric} has what spreads it, \violetvalue the median; ratio:metric is relative to the baseline.",
         "% Cells: " + ", ".join(by_name),
         _DEFINITIONS.rstrip(),
     ]

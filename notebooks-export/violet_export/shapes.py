@@ -251,7 +251,9 @@ def rows(drawing: Drawing, figure: Figure, width: float) -> None:
 
 
 def plain_log_ticks(axis: object) -> None:
-    """Numbers and not powers on a logarithmic axis of one or two decades."""
-    axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))  # type: ignore[attr-defined]
+    """Numbers and not powers on a logarithmic axis; of more than two decades only powers of ten."""
+    low, high = axis.get_view_interval()  # type: ignore[attr-defined]
+    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    axis.set_major_locator(ticker.LogLocator(subs=subs))  # type: ignore[attr-defined]
     axis.set_major_formatter(lambda value, _: style.quantity(value))  # type: ignore[attr-defined]
     axis.set_minor_formatter(ticker.NullFormatter())  # type: ignore[attr-defined]

@@ -277,8 +277,14 @@ def moments(drawing: Drawing, figure: Figure, width: float) -> None:
         )
         if point.group:
             axes.plot([point.x], [point.y], marker="x", linestyle="none", color="black", markersize=5, markeredgewidth=0.6)
-    axes.set_yscale("log")
-    plain_log_ticks(axes.yaxis)
+    times = [one.x for one in drawing.points if one.x is not None] or [0.0]
+    beside = 0.04 * (max(times) - min(times)) or 1.0
+    axes.set_xlim(min(times) - beside, max(times) + beside)  # Of words too, which scale no axis.
+    if any(one.y is not None and one.y > 0 for one in drawing.points):
+        axes.set_yscale("log")
+        plain_log_ticks(axes.yaxis)
+    else:
+        axes.set_yticks([])  # All of them stand at the foot, as words.
     axes.set_xlabel(style.plain(drawing.x_label, 90))
     axes.set_ylabel(style.plain(drawing.y_label, 90))
     handles = [Line2D([], [], linestyle="none", marker=style.marker(i), color=style.colour(i)) for i in range(len(series))]
