@@ -124,6 +124,8 @@ QString injectedText(const std::optional<double>& percent) {
 }
 
 QString quantityText(double value, const std::string& unit) {
+  if (unit == "%")
+    return percentText(value / 100);  // Short: a number that is cut in its middle is another one.
   return QString::fromStdString(unit == "1" ? results::three_digits(value)
                                             : results::with_unit(value, unit));
 }
