@@ -62,7 +62,7 @@ TEST(Ring, AnEntryInUseForLongIsPassedOver) {
   StrategyRig rig(with(200, 16));
   const auto buffer = rig.buffer(4 * kPage);
   const auto kept = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
-  for (int i = 0; i < 20; ++i) {
+  for (unsigned i = 0; i < 20; ++i) {
     const auto mapping = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
     EXPECT_EQ(mapping->iova.value, kept->iova.value + (1 + i % 3) * 4 * kPage);
     rig.strategy->unmap(*mapping, 0);
