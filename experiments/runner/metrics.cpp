@@ -183,7 +183,7 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
                         .lost = recorder.dropped(),
                         .begin = measurement.start,
                         .end = measurement.end,
-                        .always_mapped_bytes = testbed.strategy().always_mapped_bytes(),
+                        .always_mapped_bytes = measurement.always_mapped_bytes,
                         .persistent = measurement.after.persistent - measurement.before.persistent,
                         .stays = testbed.strategy_info().after_unmap == AfterUnmap::kBuffers,
                         .guest_probes = shared,

@@ -38,6 +38,7 @@ struct Measurement {
   Ticks start = 0;
   Ticks end = 0;
   std::uint64_t operations = 0;
+  std::uint64_t always_mapped_bytes = 0;  // At the end, before taking down.
   results::HdrHistogram map_ns, unmap_ns;
   results::HdrHistogram lag_ns, map_response_ns, unmap_response_ns;  // Of an open loop.
   LagTrend lag_trend;

@@ -132,6 +132,7 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   const auto done = loop.run(bound);
   const Ticks end = recorder.mark(Phase::kTakeDown);
   measured.after = Snapshot::of(testbed);
+  measured.always_mapped_bytes = testbed.strategy().always_mapped_bytes();
   measured.start = start;
   measured.end = end;
   // Latencies are of the measured interval alone; taking down belongs to exposure only.
