@@ -16,7 +16,7 @@
 #include "dataplane/dma/dma_port.hpp"
 #include "dataplane/virtio/virtio_device.hpp"
 #include "dataplane/virtqueue/chain_walk.hpp"
-#include "dataplane/virtqueue/device_ring.hpp"
+#include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/queue_layout.hpp"
 #include "dataplane/virtqueue/ring_fault.hpp"
 

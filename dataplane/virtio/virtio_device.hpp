@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/virtqueue/device_ring.hpp"
+#include "dataplane/virtqueue/device_queue.hpp"
 #include "dataplane/virtqueue/guest_memory.hpp"
 #include "dataplane/virtqueue/queue_layout.hpp"
 #include "engine/base/result.hpp"

@@ -10,6 +10,57 @@
 
 namespace violet {
 
+// --- Bursts ---
+
+struct BurstResult {
+  std::size_t taken;
+  std::size_t seen;  // With the faulty ones; fewer than asked for when no more are there.
+};
+
+// Looks at up to out.size() <= kBurst chains.
+template <class Ring>
+BurstResult take_burst(Ring& ring, std::span<Request> out) {
+  std::array<CopyJob, kBurst> jobs;
+  const std::size_t ready = ring.ready(out.size());
+  BurstResult result{0, 0};
+  for (; result.seen < ready; ++result.seen) {
+    const TakeResult one = ring.take(out[result.taken], jobs[result.taken]);
+    if (one == TakeResult::kEmpty || one == TakeResult::kBroken) break;
+    if (one == TakeResult::kTaken) ++result.taken;
+  }
+  for (std::size_t i = 0; i < result.taken; ++i) {
+    copy_once(jobs[i].to, jobs[i].from, jobs[i].bytes);
+  }
+  if (result.taken < result.seen && !ring.broken()) ring.publish();
+  return result;
+}
+
+// --- Requests ---
+
+template <class Ring>
+class alignas(kCacheLine) DeviceRequestQueue final : public RingRequestQueue {
+ public:
+  DeviceRequestQueue(const GuestMemory& memory, const QueueLayout& layout, const QueueAreas& areas,
+                     RingFeatures features, Notifier notifier)
+      : ring_(memory, layout, areas, features, notifier) {}
+
+  std::size_t pop(std::span<Request> out) override;
+  bool write(std::uint32_t token, std::uint32_t offset, std::span<const std::byte> bytes) override;
+  void complete(std::span<const Completion> completions) override;
+  bool broken() const override { return ring_.broken(); }
+
+  void suppress_kicks() override { ring_.suppress_kicks(); }
+  bool arm_kicks() override { return ring_.arm_kicks(); }
+  RingFault fault() const override { return ring_.fault(); }
+  const RingCounters& counters() const override { return ring_.counters(); }
+  void refresh_regions() override { ring_.refresh_regions(); }
+
+ private:
+  void write_tail(const Completion& completion) noexcept;
+
+  Ring ring_;
+};
+
 template <class Ring>
 std::size_t DeviceRequestQueue<Ring>::pop(std::span<Request> out) {
   std::size_t popped = 0;
@@ -53,6 +104,33 @@ void DeviceRequestQueue<Ring>::complete(std::span<const Completion> completions)
   ring_.publish();
 }
 
+// --- Events ---
+
+// Holds the next buffer back until a record fits into it: to the driver that is a buffer still available.
+template <class Ring>
+class alignas(kCacheLine) DeviceEventQueue final : public RingEventQueue {
+ public:
+  DeviceEventQueue(const GuestMemory& memory, const QueueLayout& layout, const QueueAreas& areas,
+                   RingFeatures features, Notifier notifier)
+      : ring_(memory, layout, areas, features, notifier) {}
+
+  PostResult post(std::span<const std::byte> record) override;
+  bool broken() const override { return ring_.broken(); }
+
+  void suppress_kicks() override { ring_.suppress_kicks(); }
+  bool arm_kicks() override { return ring_.arm_kicks(); }
+  RingFault fault() const override { return ring_.fault(); }
+  const RingCounters& counters() const override { return ring_.counters(); }
+  void refresh_regions() override { ring_.refresh_regions(); }
+
+ private:
+  bool hold_next() noexcept;
+
+  Ring ring_;
+  Request held_{};
+  bool holding_ = false;
+};
+
 // Tries of one post(): a faulty chain costs kMaxChainDescriptors reads, and a poll posts many faults.
 constexpr unsigned kBuffersTried = 2;
 
@@ -81,11 +159,6 @@ PostResult DeviceEventQueue<Ring>::post(std::span<const std::byte> record) {
   }
   return result;
 }
-
-template class DeviceRequestQueue<SplitDeviceRing>;
-template class DeviceRequestQueue<PackedDeviceRing>;
-template class DeviceEventQueue<SplitDeviceRing>;
-template class DeviceEventQueue<PackedDeviceRing>;
 
 namespace {
 

@@ -5,16 +5,25 @@
 // ring_fault.hpp says: broken(), or the chain comes back with used length 0 and the engine never sees it.
 // pop() examines at most out.size() chains and may therefore return 0 while more are waiting;
 // arm_kicks() tells.
-// Limits: those of chain.hpp and queue_layout.hpp. A fresh queue wants kicks; an engine that polls calls
+// Limits: those of device_ring.hpp and queue_layout.hpp. A fresh queue wants kicks; an engine that polls calls
 // suppress_kicks() first, one that sleeps calls arm_kicks() and sleeps only when that returns false.
 #pragma once
 
 #include <memory>
 
-#include "dataplane/virtqueue/device_ring.hpp"
+#include "dataplane/virtqueue/guest_memory.hpp"
+#include "dataplane/virtqueue/queue_layout.hpp"
+#include "dataplane/virtqueue/ring_fault.hpp"
 #include "engine/device/queues.hpp"
 
 namespace violet {
+
+// How a used entry reaches a driver that sleeps (an eventfd, an interrupt). Null: the driver polls, and
+// the device never looks whether it wants to be notified.
+struct Notifier {
+  void (*fire)(void* context) = nullptr;
+  void* context = nullptr;
+};
 
 // What placements and status lines need of either format, in addition.
 class QueueControl {
@@ -35,55 +44,6 @@ class QueueControl {
 
 class RingRequestQueue : public RequestQueue, public QueueControl {};
 class RingEventQueue : public EventQueue, public QueueControl {};
-
-template <class Ring>
-class alignas(kCacheLine) DeviceRequestQueue final : public RingRequestQueue {
- public:
-  DeviceRequestQueue(const GuestMemory& memory, const QueueLayout& layout, const QueueAreas& areas,
-                     RingFeatures features, Notifier notifier)
-      : ring_(memory, layout, areas, features, notifier) {}
-
-  std::size_t pop(std::span<Request> out) override;
-  bool write(std::uint32_t token, std::uint32_t offset, std::span<const std::byte> bytes) override;
-  void complete(std::span<const Completion> completions) override;
-  bool broken() const override { return ring_.broken(); }
-
-  void suppress_kicks() override { ring_.suppress_kicks(); }
-  bool arm_kicks() override { return ring_.arm_kicks(); }
-  RingFault fault() const override { return ring_.fault(); }
-  const RingCounters& counters() const override { return ring_.counters(); }
-  void refresh_regions() override { ring_.refresh_regions(); }
-
- private:
-  void write_tail(const Completion& completion) noexcept;
-
-  Ring ring_;
-};
-
-// Holds the next buffer back until a record fits into it: to the driver that is a buffer still available.
-template <class Ring>
-class alignas(kCacheLine) DeviceEventQueue final : public RingEventQueue {
- public:
-  DeviceEventQueue(const GuestMemory& memory, const QueueLayout& layout, const QueueAreas& areas,
-                   RingFeatures features, Notifier notifier)
-      : ring_(memory, layout, areas, features, notifier) {}
-
-  PostResult post(std::span<const std::byte> record) override;
-  bool broken() const override { return ring_.broken(); }
-
-  void suppress_kicks() override { ring_.suppress_kicks(); }
-  bool arm_kicks() override { return ring_.arm_kicks(); }
-  RingFault fault() const override { return ring_.fault(); }
-  const RingCounters& counters() const override { return ring_.counters(); }
-  void refresh_regions() override { ring_.refresh_regions(); }
-
- private:
-  bool hold_next() noexcept;
-
-  Ring ring_;
-  Request held_{};
-  bool holding_ = false;
-};
 
 // Error when the layout is impossible (queue_layout.hpp): the driver's mistake, the queue stays disabled.
 Result<std::unique_ptr<RingRequestQueue>> make_request_queue(const GuestMemory& memory,

@@ -1,8 +1,5 @@
 #include "dataplane/virtqueue/driver_queue.hpp"
 
-#include "dataplane/virtqueue/packed_driver_queue.hpp"
-#include "dataplane/virtqueue/split_driver_queue.hpp"
-
 namespace violet {
 namespace {
 
@@ -28,13 +25,9 @@ Result<std::unique_ptr<DriverQueue>> make_driver_queue(const GuestMemory& memory
   if (layout.size < 2 && !options.use_indirect && !options.single_segment) {
     return fail("a ring of one descriptor holds no buffer of two");
   }
-  std::unique_ptr<DriverQueue> queue;
-  if (layout.format == RingFormat::kSplit) {
-    queue = std::make_unique<SplitDriverQueue>(layout, areas, options, tables, memory);
-  } else {
-    queue = std::make_unique<PackedDriverQueue>(layout, areas, options, tables, memory);
-  }
-  return queue;
+  return layout.format == RingFormat::kSplit
+             ? make_split_driver_queue(memory, layout, areas, options, tables)
+             : make_packed_driver_queue(memory, layout, areas, options, tables);
 }
 
 }  // namespace violet

@@ -71,6 +71,20 @@ Result<std::unique_ptr<DriverQueue>> make_driver_queue(const GuestMemory& memory
                                                        const QueueLayout& layout,
                                                        const DriverOptions& options);
 
+// --- The two formats' own ---
+
+// The queue of one format; areas and tables were checked.
+std::unique_ptr<DriverQueue> make_split_driver_queue(const GuestMemory& memory,
+                                                     const QueueLayout& layout,
+                                                     const QueueAreas& areas,
+                                                     const DriverOptions& options,
+                                                     std::byte* indirect_tables);
+std::unique_ptr<DriverQueue> make_packed_driver_queue(const GuestMemory& memory,
+                                                      const QueueLayout& layout,
+                                                      const QueueAreas& areas,
+                                                      const DriverOptions& options,
+                                                      std::byte* indirect_tables);
+
 // Null when the buffer is outside memory, which is the device's to find out.
 inline const std::byte* answer_line(RegionCache& regions, const DriverBuffer& buffer) noexcept {
   return regions.host(buffer.writable_bytes != 0 ? buffer.writable : buffer.readable, 1);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dataplane/virtqueue/device_queue.hpp"
+#include "dataplane/virtqueue/device_ring.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 
 namespace violet::hostile_packed_test {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dataplane/virtqueue/device_queue.hpp"
+#include "dataplane/virtqueue/device_ring.hpp"
 #include "dataplane/virtqueue/guest_atomic.hpp"
 
 namespace violet::hostile_split_test {

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/virtqueue/device_ring.hpp"
 #include "dataplane/virtqueue/ring_rig.hpp"
 #include "engine/base/clock.hpp"
 

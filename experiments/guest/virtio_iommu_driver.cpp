@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "engine/base/check.hpp"
 #include "engine/protocol/names.hpp"
@@ -94,6 +93,45 @@ std::string to_text(const FailedRequest& request) {
   }
   return text + fmt::format(": {}", protocol::to_text(request.status));
 }
+
+// --- The request heap ---
+
+RequestHeap::RequestHeap(GuestPhys phys, std::byte* host, std::size_t slots)
+    : host_(host), order_(slots + 1) {
+  for (Slot slot = 0; slot <= slots; ++slot) {
+    const GuestPhys readable{phys.value + offset(slot)};
+    buffers_.push_back({readable, {readable.value + kWritableAt}, 0, 0, slot});
+  }
+  free_.reserve(slots);
+  for (std::size_t i = slots; i-- > 0;) free_.push_back(static_cast<Slot>(i));
+}
+
+Result<RequestHeap> RequestHeap::create(GuestPages& pages, std::size_t slots,
+                                        std::uint32_t probe_size) {
+  const std::size_t bytes = slots * kSlotBytes + kWritableAt + probe_size + sizeof(protocol::Tail);
+  const std::uint64_t count = (bytes + GuestPages::kPageBytes - 1) / GuestPages::kPageBytes;
+  const auto run = pages.allocate_run(count);
+  if (!run) {
+    return fail("the guest has no {} contiguous pages for its request queue; give it more memory",
+                count);
+  }
+  return RequestHeap(*run, pages.host(*run, count * GuestPages::kPageBytes), slots);
+}
+
+template <class Wire>
+const DriverBuffer& RequestHeap::write(Slot slot, const Wire& request, std::uint32_t writable) {
+  static_assert(sizeof(Wire) <= kWritableAt);
+  const std::size_t at = offset(slot);
+  __builtin_memcpy(host_ + at, &request, sizeof(request));
+  // A device that says OK without writing a status must not look as if it had.
+  __builtin_memset(host_ + at + kWritableAt + writable - sizeof(protocol::Tail), 0xff,
+                   sizeof(protocol::Tail));
+  buffers_[slot].readable_bytes = sizeof(Wire);
+  buffers_[slot].writable_bytes = writable;
+  return buffers_[slot];
+}
+
+// --- Set-up ---
 
 VirtioIommuDriver::VirtioIommuDriver(const DriverEnvironment& environment, const DeviceFacts& facts,
                                      RequestHeap heap)

@@ -1,12 +1,16 @@
-// CellData holds the events and the pyramid of one cell, and chooses which of them answers a query.
+// CellData holds the events and the pyramid of one cell, and chooses which of them answers a query; CellAnswers asks it.
 //
-// Threading: immutable while queries run.
+// Threading: the data is immutable while queries run; CellAnswers as CellQueries.
 // Invariants: a query reads at most kMostScanned events, or replays at most kMostReplayed of them from a
 // checkpoint; what is longer is answered by the pyramid.
 #pragma once
 
+#include <algorithm>
+#include <memory>
 #include <optional>
+#include <vector>
 
+#include "experiments/query/event_search.hpp"
 #include "experiments/query/kept_events.hpp"
 #include "experiments/query/queries.hpp"
 #include "experiments/query/time_base.hpp"
@@ -78,5 +82,77 @@ ExposureColumns ask_exposure(const CellData& cell, const ExposureQuery& query);
 EngineColumns ask_engine(const CellData& cell, TimeWindow window, std::uint32_t columns);
 FaultLines ask_faults(const CellData& cell, TimeWindow window, std::size_t most);
 TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mappings);
+
+// --- Who answers ---
+
+// Passes each question of CellQueries to the function that answers it. Who derives from it says with hold() for how
+// long the data stays as it is.
+class CellAnswers : public CellQueries {
+  // First, because its type is deduced.
+  template <class Ask>
+  auto held(Ask&& ask) const {
+    const std::shared_ptr<void> holding = hold();
+    const CellData* asked = &data();
+    auto answer = ask(*asked);
+    // What was found damaged on the way is not there any more: what was read of it is no answer.
+    while (asked != &data()) answer = ask(*(asked = &data()));
+    return answer;
+  }
+
+ public:
+  explicit CellAnswers(bool remembers) : search_(remembers) {}
+
+  CellInfo info() const override {
+    return held([](const CellData& cell) { return cell.info; });
+  }
+  Overview overview(TimeWindow window, std::uint32_t columns) const override {
+    return held([&](const CellData& cell) { return ask_overview(cell, window, columns); });
+  }
+  ChurnGrid churn(const ChurnQuery& query) const override {
+    return held([&](const CellData& cell) { return ask_churn(cell, query); });
+  }
+  UsedRanges used_ranges() const override {
+    return held([](const CellData& cell) { return ask_used_ranges(cell); });
+  }
+  PageLifetimes page_lifetimes(Iova page, Nanos at, std::size_t most) const override {
+    return held([&](const CellData& cell) { return ask_page_lifetimes(cell, page, at, most); });
+  }
+  LatencyGrid latency(const LatencyQuery& query) const override {
+    return held([&](const CellData& cell) { return ask_latency(cell, query); });
+  }
+  ExposureColumns exposure(const ExposureQuery& query) const override {
+    return held([&](const CellData& cell) { return ask_exposure(cell, query); });
+  }
+  EngineColumns engine(TimeWindow window, std::uint32_t columns) const override {
+    return held([&](const CellData& cell) { return ask_engine(cell, window, columns); });
+  }
+  FaultLines faults(TimeWindow window, std::size_t most) const override {
+    return held([&](const CellData& cell) { return ask_faults(cell, window, most); });
+  }
+  std::uint64_t count_events(TimeWindow window, const Filter& filter) const override {
+    return held([&](const CellData& cell) { return search_.count(cell, window, filter); });
+  }
+  std::vector<EventLine> events(TimeWindow window, const Filter& filter, std::uint64_t first,
+                                std::size_t most) const override {
+    return held(
+        [&](const CellData& cell) { return search_.lines(cell, window, filter, first, most); });
+  }
+  TopologyState topology(Nanos at, std::size_t most_mappings) const override {
+    return held([&](const CellData& cell) { return ask_topology(cell, at, most_mappings); });
+  }
+
+ protected:
+  // Keeps data() as it is while the result lives, but that it may become another one: the same cell without events.
+  virtual std::shared_ptr<void> hold() const = 0;
+  virtual const CellData& data() const = 0;
+
+ private:
+  EventSearch search_;
+};
+
+// From when to when was measured, as marks say; `whole` is known already. Without a mark of the beginning nothing is.
+void note_measured(std::optional<Nanos> from, std::optional<Nanos> to, CellInfo& info);
+// What the pyramid knows of a cell's times and counts.
+void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info);
 
 }  // namespace violet::query

@@ -6,7 +6,6 @@
 #include "experiments/query/column_sums.hpp"
 #include "experiments/query/level_replay.hpp"
 #include "experiments/query/time_base.hpp"
-#include "experiments/trace/churn_grid.hpp"
 
 namespace violet::query {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "experiments/query/cell_data.hpp"
+
 namespace violet::query {
 namespace {
 

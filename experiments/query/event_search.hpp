@@ -12,9 +12,12 @@
 #include <mutex>
 #include <vector>
 
-#include "experiments/query/cell_data.hpp"
+#include "experiments/query/queries.hpp"
 
 namespace violet::query {
+
+struct CellData;
+class KeptEvents;
 
 // A Filter, ready to be asked for one event after the other.
 class EventMatcher {

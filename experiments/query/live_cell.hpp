@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/query/cell_answers.hpp"
+#include "experiments/query/cell_data.hpp"
 #include "experiments/query/recorded_clock.hpp"
 #include "experiments/trace/aggregation.hpp"
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "experiments/query/block_cache.hpp"
-#include "experiments/query/cell_answers.hpp"
+#include "experiments/query/cell_data.hpp"
 #include "experiments/trace/aggregation.hpp"
 #include "experiments/trace/pyramid_file.hpp"
 

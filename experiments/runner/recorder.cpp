@@ -1,6 +1,7 @@
 #include "experiments/runner/recorder.hpp"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
@@ -35,6 +36,20 @@ results::HdrHistogram difference(const results::HdrHistogram& now,
 }
 
 }  // namespace
+
+Result<std::unique_ptr<EventLog>> EventLog::make(std::size_t capacity) {
+  auto mapped = MappedMemory::map(capacity * sizeof(Event), PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+  if (!mapped) {
+    return fail(ErrorKind::kEnvironment,
+                "{} MiB of addresses for the events of a ring cannot be had: {}; raise ulimit -v",
+                capacity * sizeof(Event) >> 20, mapped.error().message);
+  }
+  // Fewer page faults; without it everything works.
+  const std::span<std::byte> bytes = mapped->bytes();
+  static_cast<void>(::madvise(bytes.data(), bytes.size(), MADV_HUGEPAGE));
+  return std::unique_ptr<EventLog>(new EventLog(capacity, *std::move(mapped)));
+}
 
 Recorder::Recorder(Recorded& recorded, results::RunWriter* writer, EventTraceWriter* trace,
                    const RecorderOptions& options)

@@ -19,18 +19,22 @@
 // a few; aggregating takes ten times as much. The aggregation comes after the repetition.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "engine/base/mapped_memory.hpp"
+#include "engine/base/result.hpp"
 #include "experiments/results/run_directory.hpp"
-#include "experiments/runner/event_log.hpp"
 #include "experiments/runner/recorded.hpp"
 #include "experiments/runner/trace_share.hpp"
 #include "experiments/trace/aggregation.hpp"
@@ -46,6 +50,37 @@ struct RecorderOptions {
   // What is recorded, for the marks.
   std::uint32_t cell = 0;  // Position in the plan.
   std::uint32_t repetition = 0;
+};
+
+// An event log holds the events of one ring and one repetition in memory, in order. It reserves addresses for all that
+// it may hold and takes memory as it fills: a vector that doubles would copy hundreds of megabytes while the rings
+// overflow.
+class EventLog {
+ public:
+  // For `capacity` events. An error where a process may not have so many addresses (ulimit -v).
+  static Result<std::unique_ptr<EventLog>> make(std::size_t capacity);
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+
+  // False when they do not fit: none is taken then.
+  bool append(std::span<const Event> events) {
+    if (events.size() > capacity_ - size_) return false;
+    std::copy(events.begin(), events.end(), events_ + size_);
+    size_ += events.size();
+    return true;
+  }
+  std::span<const Event> events() const { return {events_, size_}; }
+
+ private:
+  EventLog(std::size_t capacity, MappedMemory memory)
+      : capacity_(capacity),
+        memory_(std::move(memory)),
+        events_(reinterpret_cast<Event*>(memory_.bytes().data())) {}
+
+  std::size_t capacity_;
+  std::size_t size_ = 0;
+  MappedMemory memory_;
+  Event* events_ = nullptr;
 };
 
 class Recorder {

@@ -85,9 +85,19 @@ struct GaugeCell {
   double sum = 0;
 };
 
+// A band of pages of an endpoint: the number of its first page >> ChurnGridShape::page_shift, times 16, plus the
+// endpoint's position in Pyramid::endpoints.
+constexpr std::uint64_t churn_band(std::uint64_t page, std::uint8_t endpoint) {
+  return page << 4 | endpoint;
+}
+constexpr std::uint64_t band_page(std::uint64_t band) { return band >> 4; }
+constexpr std::uint8_t band_endpoint(std::uint64_t band) {
+  return static_cast<std::uint8_t>(band & 15);
+}
+
 // What dma calls did to a band of pages in a column of time.
 struct ChurnCell {
-  std::uint64_t band = 0;  // Page number >> ChurnGrid::page_shift, times 16, plus the endpoint.
+  std::uint64_t band = 0;
   std::uint32_t column = 0;
   std::uint32_t maps = 0;       // That begin in the band.
   std::uint32_t unmaps = 0;     // Likewise.

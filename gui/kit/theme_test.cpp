@@ -4,25 +4,10 @@
 
 #include <cmath>
 
-#include "gui/kit/heat_map.hpp"
+#include "gui/kit/contrast_testing.hpp"
 
 namespace violet::gui {
 namespace {
-
-double luminance(const QColor& colour) {
-  const auto part = [](double c) {
-    return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
-  };
-  return 0.2126 * part(double(colour.redF())) + 0.7152 * part(double(colour.greenF())) +
-         0.0722 * part(double(colour.blueF()));
-}
-
-// WCAG 2.
-double contrast(const QColor& a, const QColor& b) {
-  const double light = std::max(luminance(a), luminance(b)),
-               dark = std::min(luminance(a), luminance(b));
-  return (light + 0.05) / (dark + 0.05);
-}
 
 TEST(Theme, TextHasContrast) {
   for (const Theme* t : {&Themes::dark(), &Themes::light()}) {
@@ -75,31 +60,6 @@ TEST(Theme, AStrategyHasOneColour) {
   EXPECT_NE(theme().of_strategy("lazy-percpu"), theme().of_strategy("bounce-dynamic"));
   EXPECT_NE(theme().of_strategy("bounce-dynamic"), theme().of_strategy("optimistic"));
   EXPECT_NE(theme().of_strategy("direct"), theme().of_strategy("optimistic"));
-}
-
-TEST(HeatMap, MoreIsFurtherFromTheBackground) {
-  for (const bool dark : {true, false}) {
-    const QColor panel = dark ? Themes::dark().panel : Themes::light().panel;
-    double before = 1;
-    for (double share = 0; share <= 1; share += 0.1) {
-      const double now = contrast(QColor(heat_colour(share, dark)), panel);
-      EXPECT_GT(now, before) << share;
-      before = now;
-    }
-  }
-}
-
-TEST(HeatMap, ZeroIsTransparentAndScalesAreRound) {
-  const std::vector<std::uint32_t> counts{0, 1, 870, 3};
-  const HeatScale scale = HeatScale::of(counts);
-  EXPECT_EQ(scale.most, 1000);
-  EXPECT_TRUE(scale.log);
-  const QImage image = heat_image(
-      2, 2, scale, [&](int column, int row) { return counts[std::size_t(row * 2 + column)]; },
-      true);
-  EXPECT_EQ(qAlpha(image.pixel(0, 1)), 0) << "row 0 is at the bottom";
-  EXPECT_EQ(qAlpha(image.pixel(1, 1)), 255);
-  EXPECT_NE(image.pixel(0, 0), image.pixel(1, 0));
 }
 
 }  // namespace

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "experiments/query/queries.hpp"
-#include "gui/kit/heat_map.hpp"
 #include "gui/model/churn_axis.hpp"
+#include "gui/observe/heat_map.hpp"
 
 namespace violet::gui {
 using namespace query;

@@ -6,8 +6,8 @@
 
 #include <QImage>
 
-#include "gui/kit/heat_map.hpp"
 #include "gui/observe/distribution.hpp"
+#include "gui/observe/heat_map.hpp"
 #include "gui/observe/observe_view.hpp"
 
 namespace violet::gui {

@@ -1,4 +1,4 @@
-#include "gui/kit/heat_map.hpp"
+#include "gui/observe/heat_map.hpp"
 
 #include <QFontMetricsF>
 #include <QPainter>

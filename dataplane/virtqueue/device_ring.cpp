@@ -1,4 +1,4 @@
-#include "dataplane/virtqueue/chain.hpp"
+#include "dataplane/virtqueue/device_ring.hpp"
 
 #include <algorithm>
 #include <cstring>
