@@ -3,7 +3,8 @@
 
 `./violet test --quick` builds everything with clang; the full run builds with g++ alone what the sanitizers' build
 leaves out: the rooms that use Qt or DPDK, the benches and the programs. Each of their units is parsed here with
-the project's warnings as errors, as that build has them, and no code is made.
+the project's warnings as errors, as that build has them, and no code is made. What the tests precompile for g++ is
+precompiled for clang first, because those headers are most of what a test's unit reads.
 """
 import concurrent.futures
 import json
@@ -40,9 +41,9 @@ def units(build):
             yield shlex.split(command)
 
 
-def clang_command(words, folder):
-    """The unit's command for clang, with the headers that g++ has precompiled as plain text."""
-    result = ["clang++-14", "-fsyntax-only", "-Wthread-safety"]
+def clang_command(words):
+    """The unit's command for clang without the headers that g++ has precompiled, and these headers, if there are any."""
+    result, headers = ["clang++-14", "-fsyntax-only", "-Wthread-safety"], None
     at = next(i for i, word in enumerate(words) if word.endswith("c++")) + 1
     while at < len(words):
         word = words[at]
@@ -50,11 +51,22 @@ def clang_command(words, folder):
         if word in WITH_VALUE:
             at += 1
         elif PRECOMPILED.search(word):
-            plain = pathlib.Path(folder) / f"{abs(hash(word))}.hxx"
-            plain.write_text(pathlib.Path(word).read_text(encoding="utf-8"), encoding="utf-8")
-            result.append(str(plain))
+            headers = word
+            result.pop()  # Its "-include".
         elif not WITHOUT_VALUE.match(word):
             result.append(word)
+    return result, headers
+
+
+def precompiled(headers, command, folder):
+    """The headers of a g++ build, precompiled by clang with the flags of the first unit that wants them."""
+    # A copy, because beside the original lies what g++ made of it; included, because a main file is no system header.
+    copy = pathlib.Path(folder) / f"{pathlib.Path(headers).parent.name}.hxx"
+    shutil.copyfile(headers, copy)
+    main_file, result = copy.with_suffix(".hpp"), copy.with_suffix(".pch")
+    main_file.write_text(f'#include "{copy}"\n', encoding="utf-8")
+    flags = [word for word in command[:-1] if word != "-fsyntax-only"]
+    subprocess.run([*flags, "-x", "c++-header", main_file, "-o", result], check=True)
     return result
 
 
@@ -64,12 +76,14 @@ def main(arguments):
         checkout.skip("clang++-14 is not installed")
     if not (build / "compile_commands.json").is_file():
         checkout.skip(f"{build} is not configured")
-    chosen = list(units(build))
-    with tempfile.TemporaryDirectory() as folder:
-        def read(words):
-            return subprocess.run(clang_command(words, folder), cwd=build, capture_output=True, text=True, check=False)
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(pool.map(read, chosen))
+    chosen = [clang_command(words) for words in units(build)]
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        def run(command):
+            return subprocess.run(command, cwd=build, capture_output=True, text=True, check=False)
+        first = {headers: command for command, headers in reversed(chosen) if headers}
+        made = dict(zip(first, pool.map(lambda headers: precompiled(headers, first[headers], folder), first)))
+        results = list(pool.map(run, [command + (["-include-pch", made[headers]] if headers else [])
+                                      for command, headers in chosen]))
     for done in results:
         print(done.stderr, end="")
     print(f"clang: {len(results)} units of {root.name}")

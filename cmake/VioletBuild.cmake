@@ -50,11 +50,6 @@ if(VIOLET_SANITIZE)
   endif()
 endif()
 
-if(VIOLET_FUZZ)
-  # The rooms' code too: libFuzzer is blind in what is not instrumented.
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
-
 # GNU ld takes seconds for a program that mold links in one.
 find_program(VIOLET_MOLD mold)
 if(VIOLET_MOLD)

@@ -1,4 +1,4 @@
-# violet_room(<folder> [COLD] DEPS <rooms and externals> [TEST_DEPS <more>])
+# violet_room(<folder> [COLD] [LONG_TESTS] DEPS <rooms and externals> [TEST_DEPS <more>])
 #
 # One folder is one room and one CMake target. What a file becomes is said by its name:
 #   x.cpp, x.hpp        part of the room's library
@@ -10,8 +10,9 @@
 #   x_main.cpp          a program x
 # So adding a file needs no change here. A room with no .cpp is a header-only library.
 #
-# Nothing that is measured or drawn at each frame runs in a COLD room or in a test: both are optimised lightly, which compiles in half
-# the time. Benches and all other rooms get what the build type says.
+# Nothing that is measured or drawn at each frame runs in a COLD room or in a test: both are optimised lightly, under sanitizers and
+# in tests not at all, unless LONG_TESTS says that the room's tests run for longer than they compile. Benches and all other rooms get
+# what the build type says.
 #
 # A room that needs Qt is left out of builds without VIOLET_GUI. Its headers go through moc, and its tests
 # run on the offscreen platform under a QApplication (cmake/qt_test_main.cpp).
@@ -84,24 +85,26 @@ function(violet_one_unit target)
   endif()
 endfunction()
 
-# What is not measured need not be optimised to the last.
-function(violet_optimise_lightly target)
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${target} PRIVATE -O1)
+# What is not measured need not be optimised to the last. LEVEL: 1, or 0 where a compiler's time outweighs what runs: there code
+# compiles in half to a third of the time and runs in two to three times of it. The dev build is at 0 anyway.
+function(violet_optimise_lightly target level)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" OR VIOLET_SANITIZE)
+    target_compile_options(${target} PRIVATE -O${level})
   endif()
 endfunction()
 
-# The headers that every test includes, compiled once for each set of compiler flags: plain, dpdk, qt.
-function(violet_test_headers target flags)
+# The headers that every test includes, compiled once for each set of compiler flags: plain, dpdk, qt, and LEVEL of optimisation.
+function(violet_test_headers target flags level)
+  set(flags ${flags}_O${level})
   if(NOT TARGET violet_test_headers_${flags})
     set(empty ${CMAKE_BINARY_DIR}/test_headers_${flags}.cpp)
     file(CONFIGURE OUTPUT ${empty} CONTENT "// Carries the precompiled headers of tests.\n")
     add_library(violet_test_headers_${flags} OBJECT ${empty})
     target_link_libraries(violet_test_headers_${flags} PRIVATE GTest::gtest GTest::gmock violet::rapidcheck ${ARGN})
-    violet_optimise_lightly(violet_test_headers_${flags})
+    violet_optimise_lightly(violet_test_headers_${flags} ${level})
     target_precompile_headers(violet_test_headers_${flags} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <rapidcheck.h>)
   endif()
-  violet_optimise_lightly(${target})
+  violet_optimise_lightly(${target} ${level})
   target_precompile_headers(${target} REUSE_FROM violet_test_headers_${flags})
 endfunction()
 
@@ -119,7 +122,7 @@ function(violet_uses library folder out)
 endfunction()
 
 function(violet_room folder)
-  cmake_parse_arguments(ARG "COLD" "" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD;LONG_TESTS" "" "DEPS;TEST_DEPS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/${folder})
   violet_target_name(${folder} room)
   file(GLOB all CONFIGURE_DEPENDS ${dir}/*.cpp)
@@ -159,6 +162,14 @@ function(violet_room folder)
   if(uses_qt)
     set(gtest_main Qt6::Test violet_qt_test_main)
   endif()
+  set(cold_level 1)
+  if(VIOLET_SANITIZE)
+    set(cold_level 0)
+  endif()
+  set(test_level 0)
+  if(ARG_LONG_TESTS OR uses_dpdk)
+    set(test_level 1)
+  endif()
   violet_resolve(deps ${ARG_DEPS})
   violet_resolve(test_deps ${ARG_TEST_DEPS})
   set(library violet_${room})
@@ -169,7 +180,11 @@ function(violet_room folder)
     violet_one_unit(${library})
     set_target_properties(${library} PROPERTIES AUTOMOC ${uses_qt})  # No test is a QObject of its own.
     if(ARG_COLD)
-      violet_optimise_lightly(${library})
+      violet_optimise_lightly(${library} ${cold_level})
+    endif()
+    if(VIOLET_FUZZ)
+      # libFuzzer is blind in what is not instrumented. Tests are no part of what a fuzzer runs.
+      target_compile_options(${library} PRIVATE -fsanitize=fuzzer-no-link)
     endif()
   else()
     add_library(${library} INTERFACE)
@@ -181,7 +196,7 @@ function(violet_room folder)
   if(tests)
     add_executable(${room}_tests ${tests})
     violet_one_unit(${room}_tests)
-    violet_test_headers(${room}_tests ${flags} ${flags_of})
+    violet_test_headers(${room}_tests ${flags} ${test_level} ${flags_of})
     target_link_libraries(${room}_tests PRIVATE ${library} ${with} GTest::gtest GTest::gmock ${gtest_main})
     add_test(NAME ${room} COMMAND ${room}_tests)
     add_dependencies(quick ${room}_tests)
@@ -191,7 +206,7 @@ function(violet_room folder)
     foreach(source IN LISTS lcore_tests)
       get_filename_component(stem ${source} NAME_WE)
       add_executable(${stem} ${source})
-      violet_test_headers(${stem} ${flags} ${flags_of})
+      violet_test_headers(${stem} ${flags} 1 ${flags_of})
       target_link_libraries(${stem} PRIVATE ${library} ${with} GTest::gtest GTest::gmock ${gtest_main})
       add_test(NAME ${stem} COMMAND ${stem})
       set_tests_properties(${stem} PROPERTIES LABELS lcore RUN_SERIAL ON TIMEOUT 600)
@@ -215,7 +230,7 @@ function(violet_room folder)
       get_filename_component(stem ${source} NAME_WE)
       string(REGEX REPLACE "_main$" "" program ${stem})
       add_executable(${program} ${source})
-      violet_optimise_lightly(${program})
+      violet_optimise_lightly(${program} 1)
       target_link_libraries(${program} PRIVATE ${library})
     endforeach()
   endif()
