@@ -119,6 +119,13 @@ class LauncherTest(unittest.TestCase):
         self.assertEqual(self.expect(0, "export", "r", "--notebook").stdout, f"--program|{program}|r|--notebook\n")
         self.assertEqual(self.expect(0, "export", "r", "--csv").stdout, "export|r|--csv|")
 
+    def test_the_demo_leaves_a_notebook_unless_told_not_to(self):
+        self.write("notebooks-export/demo.py", "import sys\nprint('|'.join(sys.argv[1:]))\nsys.exit(7)\n")
+        program = self.root / "build/release/bin/violet"
+        self.assertEqual(self.expect(7, "demo", "two words").stdout, f"--program|{program}|two words\n")
+        self.assertEqual(self.expect(0, "demo", "--no-notebook", "x").stdout, "demo|x|")
+        self.assertEqual(self.expect(0, "demo", "--help").stdout, "demo|--help|")
+
     def test_changes_are_built_even_by_an_older_file(self):
         self.expect(0, "demo")
         main = self.root / "experiments/runner/violet_main.cpp"

@@ -149,6 +149,9 @@ void add_demo(CLI::App& app, const Places& places, Flags& flags, Action& action)
       ->check(CLI::Range(1, 10'000));
   add_no_trace(*demo, flags.no_trace);
   add_progress(*demo, flags.demo.progress);
+  demo->footer(
+      "./violet demo --no-notebook   without the notebook that Python leaves in the\n"
+      "                              folder of the run");
   demo->callback([&] {
     auto& overrides = flags.demo.overrides;
     if (flags.repetitions) {

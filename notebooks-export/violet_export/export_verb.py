@@ -7,7 +7,7 @@ import importlib
 import pathlib
 
 from violet_export import command_line
-from violet_export.command_line import LACKS, OK, say
+from violet_export.command_line import LACKS, OK, Progress, say
 from violet_export.hostile_files import ExportError
 
 _TEXT = "a run as a notebook, as numbers for LaTeX, or as an example paper"
@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", required=True, metavar="PATH", help="the folder; of --numbers the file")
     parser.add_argument("--baseline", default="", metavar="WORDS", help="what is compared against; such as strategy=strict")
+    parser.add_argument("--progress", choices=Progress.MODES, default="auto", help="of --notebook, on stderr")
     parser.add_argument("--program", default="", help=argparse.SUPPRESS)
     return parser
 
@@ -40,7 +41,8 @@ def export_verb(arguments: list[str]) -> int:
         )
     run = command_line.runs_called([flags.run])[0]
     if flags.notebook:
-        drawn = importlib.import_module("violet_export.notebook").write_notebook(run, out, flags.program, flags.baseline)
+        writer = importlib.import_module("violet_export.notebook")
+        drawn = writer.write_notebook(run, out, flags.program, flags.baseline, Progress(flags.progress))
         print(f"{out}/notebook.ipynb and .html, with {len(drawn)} figures")
         return OK
     if flags.paper:
