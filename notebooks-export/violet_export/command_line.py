@@ -29,6 +29,11 @@ def say(text: str) -> None:
     print(f"violet: {printable(text, 4000)}", file=sys.stderr)
 
 
+def counted(count: int, thing: str) -> str:
+    """1 plan, 2 plans."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 class Progress:
     """Says on stderr how far a long verb is: on a terminal one line that changes, when asked for always a line each."""
 

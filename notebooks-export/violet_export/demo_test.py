@@ -15,7 +15,7 @@ import time
 import unittest
 from unittest import mock
 
-from violet_export import command_line, demo_verb
+from violet_export import command_line, demo_verb, program
 
 # Stands in for the program: leaves the manifest of a demo and ends as it is told.
 PROGRAM = """#!{python}
@@ -46,7 +46,7 @@ while not got:
 time.sleep(0.2)
 sys.exit(got[0] if len(got) == 1 else 99)
 """
-STARTER = "import sys; from violet_export.demo_verb import run_in_our_place; sys.exit(run_in_our_place(sys.argv[1:]))"
+STARTER = "import sys; from violet_export.program import run_in_our_place; sys.exit(run_in_our_place(sys.argv[1:]))"
 ROOM = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -63,11 +63,11 @@ class Demo(unittest.TestCase):
         path.chmod(0o755)
         return str(path)
 
-    def program(self, runs: list[tuple[str, str, str]], code: int = 0) -> str:
+    def made_program(self, runs: list[tuple[str, str, str]], code: int = 0) -> str:
         return self.script("program", PROGRAM.format(python=sys.executable, runs=runs, folder=str(self.runs), code=code))
 
     def demo(
-        self, program: str, export: str, lacking: tuple[str, ...] = (), words: tuple[str, ...] = ()
+        self, starts: str, export: str, lacking: tuple[str, ...] = (), words: tuple[str, ...] = ()
     ) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         door = pathlib.Path(self.script("export.py", export))
@@ -78,25 +78,25 @@ class Demo(unittest.TestCase):
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            code = demo_verb.demo_verb(["--program", program, *words])
+            code = demo_verb.demo_verb(["--program", starts, *words])
         return code, out.getvalue(), err.getvalue()
 
     def test_leaves_a_notebook_of_the_run_that_it_made(self) -> None:
         (self.runs / "before").mkdir(parents=True)
-        program = self.program([("new", "demo", "finished"), ("other", "smoke", "finished")])
+        starts = self.made_program([("new", "demo", "finished"), ("other", "smoke", "finished")])
         told = "import pathlib, sys; pathlib.Path(__file__).with_name('told').write_text(' '.join(sys.argv[1:]))"
-        code, out, err = self.demo(program, told, words=("--progress", "never"))
+        code, out, err = self.demo(starts, told, words=("--progress", "never"))
         self.assertEqual((code, err), (0, ""))
         run = self.runs / "new"
         self.assertIn(f"{run}/notebook/notebook.html", out)
-        expected = f"{run} --notebook --out {run}/notebook --program {program} --progress never"
+        expected = f"{run} --notebook --out {run}/notebook --program {starts} --progress never"
         self.assertEqual((self.folder / "told").read_text(encoding="utf-8"), expected)
 
     def test_a_failure_of_the_notebook_is_a_warning(self) -> None:
-        code, out, err = self.demo(self.program([("new", "demo", "finished")]), "raise SystemExit(1)")
+        code, out, err = self.demo(self.made_program([("new", "demo", "finished")]), "raise SystemExit(1)")
         self.assertEqual((code, out), (0, ""))
         self.assertRegex(err, r"^violet: warning: .*it ended with 1.*\./violet export new --notebook --out DIR\n$")
-        code, _, err = self.demo(self.program([("again", "demo", "finished")]), "import os; os.kill(os.getpid(), 9)")
+        code, _, err = self.demo(self.made_program([("again", "demo", "finished")]), "import os; os.kill(os.getpid(), 9)")
         self.assertEqual(code, 0)
         self.assertIn("it ended with -9", err)
 
@@ -106,7 +106,7 @@ class Demo(unittest.TestCase):
         self.assertIn("No such file", demo_verb.export_within([str(self.folder / "none")], 1))
 
     def test_lacking_packages_are_one_line_that_says_how_to_get_them(self) -> None:
-        code, out, err = self.demo(self.program([("new", "demo", "finished")]), "", lacking=("python3-pandas",))
+        code, out, err = self.demo(self.made_program([("new", "demo", "finished")]), "", lacking=("python3-pandas",))
         self.assertEqual((code, out, err.count("\n")), (0, "", 1))
         self.assertIn("./violet setup --figures, then ./violet export new --notebook --out DIR", err)
 
@@ -119,7 +119,7 @@ class Demo(unittest.TestCase):
         ]
         for made, ending in cases:
             with self.subTest(ending=ending, made=made):
-                code, out, err = self.demo(self.program(made, ending), "raise SystemExit(9)")
+                code, out, err = self.demo(self.made_program(made, ending), "raise SystemExit(9)")
                 self.assertEqual((code, out, err), (ending, "", ""))
 
     def test_signals_reach_the_program_once(self) -> None:
@@ -147,7 +147,7 @@ class Demo(unittest.TestCase):
 
     def test_the_exit_code_tells_of_a_signal_that_ended_it(self) -> None:
         script = self.script("killed", f"#!{sys.executable}\nimport os\nos.kill(os.getpid(), 11)\n")
-        self.assertEqual(demo_verb.run_in_our_place([script]), 139)
+        self.assertEqual(program.run_in_our_place([script]), 139)
 
 
 if __name__ == "__main__":

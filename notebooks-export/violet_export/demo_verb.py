@@ -16,33 +16,12 @@ from collections.abc import Sequence
 from violet_export import command_line
 from violet_export.command_line import OK, say
 from violet_export.hostile_files import ExportError, read_json
+from violet_export.program import SIGNALS, run_in_our_place
 
 NOTEBOOK = "notebook"
 MOST_SECONDS = 50.0
 _CLEAN_UP_SECONDS = 5.0
 _EXPORT = pathlib.Path(__file__).resolve().parents[1] / "export.py"
-_MEANT_FOR_IT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_FROM_A_PROCESS = 0  # si_code SI_USER: kill(). What a terminal sends reaches all of its processes by itself.
-
-
-def run_in_our_place(command: Sequence[str]) -> int:
-    """Runs a program as if it had been started instead of us: with our terminal, and with the signals that are sent to us."""
-    watched = {*_MEANT_FOR_IT, signal.SIGCHLD}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-
-    def unblock() -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    try:
-        with subprocess.Popen(command, preexec_fn=unblock) as child:
-            while child.poll() is None:
-                told = signal.sigwaitinfo(watched)
-                if told.si_signo in _MEANT_FOR_IT and told.si_code == _FROM_A_PROCESS:
-                    child.send_signal(told.si_signo)
-            code = child.returncode
-    finally:
-        unblock()
-    return code if code >= 0 else 128 - code
 
 
 def folders_of(runs: pathlib.Path) -> set[str]:
@@ -79,7 +58,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def export_within(command: Sequence[str], seconds: float) -> str:
     """Why the export failed; empty: it did not."""
-    handlers = {one: signal.signal(one, _stop) for one in _MEANT_FOR_IT}
+    handlers = {one: signal.signal(one, _stop) for one in SIGNALS}
     try:
         # In a session of its own: a ctrl-C stops it by us, and at once.
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True) as child:

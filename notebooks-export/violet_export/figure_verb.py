@@ -163,7 +163,7 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
 
 
 def _sheet(runs: list[Run], out: pathlib.Path, grey: bool) -> int:
-    from violet_export.figure_files import write_whole  # noqa: PLC0415
+    from violet_export.written import write_whole  # noqa: PLC0415
     from violet_export.sheet import sheet  # noqa: PLC0415
 
     write_whole(out, sheet(runs, grey))

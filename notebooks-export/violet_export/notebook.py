@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from violet_export.command_line import Progress
-from violet_export.figure_files import write_whole
+from violet_export.written import write_whole
 from violet_export.hostile_files import ExportError
 from violet_export.kind_list import kind_called
 from violet_export.kinds import Options, sentence
