@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
@@ -144,6 +145,14 @@ class Demo(unittest.TestCase):
         os.write(terminal, b"\x03")
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), signal.SIGINT)
         os.close(terminal)
+
+    def test_threads_that_take_signals_do_not_hold_it_up(self) -> None:
+        done = threading.Event()
+        self.addCleanup(done.set)
+        threading.Thread(target=done.wait).start()
+        quick = self.script("quick", f"#!{sys.executable}\n")
+        for _ in range(20):
+            self.assertEqual(program.run_in_our_place([quick]), 0)
 
     def test_the_exit_code_tells_of_a_signal_that_ended_it(self) -> None:
         script = self.script("killed", f"#!{sys.executable}\nimport os\nos.kill(os.getpid(), 11)\n")

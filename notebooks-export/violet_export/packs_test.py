@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -157,6 +158,22 @@ class Packs(unittest.TestCase):
         self.write("[pack]\n" + PACK.partition("[pack]")[2].partition("[[claim]]")[0])
         with self.assertRaisesRegex(ExportError, r"'claim': a pack has one"):
             self.read()
+
+    def test_any_bytes_are_a_pack_or_an_error_that_names_the_file(self) -> None:
+        seed = PACK.encode("utf-8")
+        for number in range(400):
+            choose = random.Random(number)
+            data = bytearray(seed)
+            for _ in range(choose.randint(1, 6)):
+                at, to = sorted(choose.sample(range(len(data)), 2))
+                data[at:to] = choose.choice(
+                    [b"", data[at:to][::-1], choose.choice(b'"[]=#\n\x00\xff').to_bytes(), seed[at : at + 9]]
+                )
+            self.pack.write_bytes(bytes(data))
+            try:
+                self.read()
+            except ExportError as error:
+                self.assertIn("a-work.toml: ", str(error), number)
 
     def test_the_bundled_packs_are_whole(self) -> None:
         bundled = packs.read_packs(ROOM / "packs", PLANS)

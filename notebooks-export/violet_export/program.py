@@ -13,6 +13,7 @@ from violet_export.hostile_files import ExportError, JsonObject, printable
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FROM_A_PROCESS = 0  # si_code SI_USER: kill(). What a terminal sends reaches all of its processes by itself.
 _MOST_SECONDS = 120
+_LOOKS_EVERY_S = 0.2
 
 
 def run_in_our_place(command: Sequence[str], stdout: IO[bytes] | None = None) -> int:
@@ -26,8 +27,9 @@ def run_in_our_place(command: Sequence[str], stdout: IO[bytes] | None = None) ->
     try:
         with subprocess.Popen(command, stdout=stdout, preexec_fn=unblock) as child:
             while child.poll() is None:
-                told = signal.sigwaitinfo(watched)
-                if told.si_signo in SIGNALS and told.si_code == _FROM_A_PROCESS:
+                # With a limit: another thread (of numpy) may have taken the word that the child ended.
+                told = signal.sigtimedwait(watched, _LOOKS_EVERY_S)
+                if told is not None and told.si_signo in SIGNALS and told.si_code == _FROM_A_PROCESS:
                     child.send_signal(told.si_signo)
             code = child.returncode
     finally:
