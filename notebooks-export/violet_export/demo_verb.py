@@ -19,7 +19,7 @@ from violet_export.hostile_files import ExportError, read_json
 from violet_export.program import SIGNALS, run_in_our_place
 
 NOTEBOOK = "notebook"
-MOST_SECONDS = 50.0
+MOST_SECONDS = 55.0
 _CLEAN_UP_SECONDS = 5.0
 _EXPORT = pathlib.Path(__file__).resolve().parents[1] / "export.py"
 
