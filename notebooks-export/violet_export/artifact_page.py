@@ -53,7 +53,12 @@ def _figures(pack: Pack, runs: dict[str, PlanRun], folder: pathlib.Path) -> list
             lines += [f"Figure {number} cannot be drawn: {_cell(str(reason))}.", ""]
             continue
         files.write_figure(drawing, stem, ["pdf", "png"], files.inches_for(drawing, ""), figure.options)
-        lines += [f"![{figure.shows}]({stem.name}.png)", "", f"{figure.shows} {_cell(drawing.caption)}", ""]
+        lines += [
+            f"![{figure.shows}]({stem.name}.png)",
+            "",
+            f"{figure.shows} {_cell(' '.join([drawing.caption, *drawing.notes]))}",
+            "",
+        ]
     return lines
 
 
