@@ -110,14 +110,24 @@ class LauncherTest(unittest.TestCase):
         self.assertEqual(self.expect(0, "run", "--help").stdout, "run|--help|", "the program's own where it is built")
 
     def test_python_draws_without_a_build_and_asks_a_built_program_for_verdicts(self):
-        for door in ("figure", "export"):
+        for door in ("figure", "export", "artifact"):
             self.write(f"notebooks-export/{door}.py", "import sys\nprint('|'.join(sys.argv[1:]))\n")
         self.assertEqual(self.expect(0, "figure", "list", "two words").stdout, "list|two words\n")
         self.assertEqual(self.expect(0, "export", "r", "--numbers", "--out", "x").stdout, "r|--numbers|--out|x\n")
+        self.assertEqual(self.expect(0, "artifact", "list").stdout, "list\n")
+        self.assertEqual(self.expect(0, "artifact", "run", "--help").stdout, "run|--help\n")
         self.assertFalse((self.root / "build/release/bin").exists())
         program = self.root / "build/release/bin/violet"
+        self.assertEqual(self.expect(0, "artifact", "check", "x").stdout, f"--program|{program}|check|x\n")
         self.assertEqual(self.expect(0, "export", "r", "--notebook").stdout, f"--program|{program}|r|--notebook\n")
         self.assertEqual(self.expect(0, "export", "r", "--csv").stdout, "export|r|--csv|")
+
+    def test_the_demo_leaves_a_notebook_unless_told_not_to(self):
+        self.write("notebooks-export/demo.py", "import sys\nprint('|'.join(sys.argv[1:]))\nsys.exit(7)\n")
+        program = self.root / "build/release/bin/violet"
+        self.assertEqual(self.expect(7, "demo", "two words").stdout, f"--program|{program}|two words\n")
+        self.assertEqual(self.expect(0, "demo", "--no-notebook", "x").stdout, "demo|x|")
+        self.assertEqual(self.expect(0, "demo", "--help").stdout, "demo|--help|")
 
     def test_changes_are_built_even_by_an_older_file(self):
         self.expect(0, "demo")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The tests of this room: check_notebooks.py reading|figures|notebook|style
+"""The tests of this room: check_notebooks.py demo|reading|packs|exports|figures|notebook|style [PROGRAM]
 
 What needs packages that are not installed is skipped (exit code 77), with its reason where ci/skips.py finds it.
 """
@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOM))
 
 from violet_export.command_line import FIGURES, NOTEBOOKS, missing  # noqa: E402
 
-SUITES = {"reading": {}, "figures": FIGURES, "notebook": NOTEBOOKS}
+SUITES = {"demo": {}, "reading": {}, "packs": {}, "exports": {}, "figures": FIGURES, "notebook": NOTEBOOKS}
 TOOLS = {
     "black": ["black", "--check", "--quiet", "--line-length", "128", "--target-version", "py311"],
     "flake8": ["flake8", "--max-line-length", "128", "--extend-ignore", "E203,W503"],
@@ -46,6 +46,8 @@ def check_style():
 
 
 def main(arguments):
+    if len(arguments) == 2:
+        os.environ["VIOLET_PROGRAM"] = arguments.pop()
     if len(arguments) != 1 or arguments[0] not in (*SUITES, "style"):
         print(__doc__.splitlines()[0], file=sys.stderr)
         return 2

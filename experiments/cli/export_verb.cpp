@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "engine/base/files.hpp"
+#include "experiments/cli/show_choice.hpp"
 #include "experiments/cli/verbs.hpp"
+#include "experiments/query/trace_events.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/run_directory.hpp"
 
@@ -77,6 +79,38 @@ Status put_logs(const std::filesystem::path& run) {
   return {};
 }
 
+// How far it is, on a terminal or where it was asked for.
+query::ShareDone share_line(results::ProgressMode mode) {
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  const bool always = mode == results::ProgressMode::kAlways;
+  if (!always && (mode != results::ProgressMode::kAuto || !terminal)) return [](double) {};
+  return [terminal, last = -1](double share) mutable {
+    const int percent = static_cast<int>(share * 100);
+    if (percent == last || (!terminal && percent / 10 == last / 10 && last >= 0)) return;
+    last = percent;
+    if (terminal) {
+      tell("\r\x1b[Kviolet: {} % of the time", percent);
+      if (share >= 1) tell("\r\x1b[K");
+    } else {
+      tell("violet: {} % of the time\n", percent);
+    }
+  };
+}
+
+Status put_events(const std::string& path, const ExportFlags& flags) {
+  VIOLET_TRY(const auto run, query::open_run(path));
+  if (const auto because = run->no_cells_because(); !because.empty()) return fail("{}", because);
+  const auto cells = run->cells();
+  VIOLET_TRY(const std::size_t index, choose_cell(cells, flags.part));
+  VIOLET_TRY(const auto cell, run->open_cell(index, {}));
+  VIOLET_TRY(const ShownWindow shown, choose_window(cell->info(), flags.part));
+  tell("violet: {}, {}, {}\n", results::printable(cell->info().label),
+       repetition_words(cell->info()), window_words(shown, cell->info()));
+  VIOLET_TRY(query::write_trace_events(*cell, shown.window, put, share_line(flags.progress)));
+  if (const std::string damage = run->damage(); !damage.empty()) return fail("{}", damage);
+  return {};
+}
+
 }  // namespace
 
 int export_verb(const Places& places, const ExportFlags& flags) {
@@ -85,6 +119,10 @@ int export_verb(const Places& places, const ExportFlags& flags) {
   if (flags.what == "hdr") {
     const Status put = put_logs(*path);
     return put ? print("") : complain(put.error());
+  }
+  if (flags.what == "perfetto") {
+    const Status events = put_events(*path, flags);
+    return events ? print("") : complain(events.error());
   }
   const auto data = results::read_run(*path);
   if (!data) return complain(data.error());

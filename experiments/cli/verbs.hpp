@@ -130,7 +130,9 @@ int remove_runs_verb(const Places& places, const RemovalFlags& flags);
 
 struct ExportFlags {
   std::string run;
-  std::string what;  // csv, json or hdr
+  std::string what;  // csv, json, hdr or perfetto
+  ShowFlags part{};  // Of perfetto: which cell, and what of its time.
+  results::ProgressMode progress = results::ProgressMode::kAuto;
 };
 int export_verb(const Places& places, const ExportFlags& flags);
 

@@ -149,6 +149,9 @@ void add_demo(CLI::App& app, const Places& places, Flags& flags, Action& action)
       ->check(CLI::Range(1, 10'000));
   add_no_trace(*demo, flags.no_trace);
   add_progress(*demo, flags.demo.progress);
+  demo->footer(
+      "./violet demo --no-notebook   without the notebook that Python leaves in the\n"
+      "                              folder of the run");
   demo->callback([&] {
     auto& overrides = flags.demo.overrides;
     if (flags.repetitions) {
@@ -241,13 +244,26 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
   report->add_flag("--notes", flags.report.notes, "every warning, outlier and reason");
   add_format(*report, flags.report.format);
   report->callback([&] { action = [&] { return report_verb(places, flags.report); }; });
+}
 
+void add_part(CLI::App& verb, ShowFlags& part) {
+  verb.add_option("--cell", part.cell, "number in `show RUN`, or words of its label");
+  verb.add_option("--repetition", part.repetition, "of that cell, from 1; default: its first");
+  verb.add_flag("--whole", part.whole, "warm-up and taking down, too");
+  verb.add_option("--from", part.from, "TIME since it began: 150ms, 1.5s, 20us");
+  verb.add_option("--to", part.to, "TIME");
+}
+
+void add_export(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto* out = app.add_subcommand("export", "a run for other programs, on stdout");
   out->add_option("RUN", flags.export_.run, "directory, name or latest")->required();
   const std::pair<const char*, const char*> kExports[] = {
       {"--csv", "every metric of report, a row a cell: medians, intervals"},
       {"--json", "all that was measured: repetitions, histograms, notes"},
-      {"--hdr", "the latencies over time, as HdrHistogram logs"}};
+      {"--hdr", "the latencies over time, as HdrHistogram logs"},
+      {"--perfetto",
+       "the events of one cell, for ui.perfetto.dev: its measured time, unless "
+       "another is chosen"}};
   for (const auto& [name, help] : kExports) {
     const auto choose = [&flags, name = std::string(name)] {
       if (!flags.export_.what.empty()) throw CLI::ExcludesError("--" + flags.export_.what, name);
@@ -255,13 +271,20 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
     };
     out->add_flag_callback(name, choose, help);
   }
+  add_part(*out, flags.export_.part);
+  add_progress(*out, flags.export_.progress);
   out->footer(
-      "One of --csv, --json and --hdr has to be given. Made with Python:\n"
+      "One of --csv, --json, --hdr and --perfetto has to be given; what follows --perfetto is for "
+      "that alone. Made with Python:\n"
       "./violet export RUN --notebook --out DIR   tables and figures, executed\n"
       "./violet export RUN --numbers --out FILE   every number for LaTeX\n"
-      "./violet export RUN --paper --out DIR      an example paper");
+      "./violet export RUN --paper --out DIR      an example paper\n"
+      "./violet export RUN --tidy [--out FILE]    CSV, a row a cell, repetition, metric\n"
+      "./violet export RUN --sqlite --out FILE    tables and views that are documented");
   out->callback([&] {
-    if (flags.export_.what.empty()) throw CLI::RequiredError("One of --csv, --json and --hdr");
+    ExportFlags& chosen = flags.export_;
+    if (chosen.what.empty()) throw CLI::RequiredError("One of --csv, --json, --hdr, --perfetto");
+    chosen.part.run = chosen.run;
     action = [&] { return export_verb(places, flags.export_); };
   });
 }
@@ -302,11 +325,7 @@ void add_show(CLI::App& app, const Places& places, Flags& flags, Action& action)
   verb->footer(show_help());
   verb->add_option("RUN", show.run, "directory, name or latest")->required();
   verb->add_option("VIEW", show.view, "which of them; default: cells");
-  verb->add_option("--cell", show.cell, "number in `show RUN`, or words of its label");
-  verb->add_option("--repetition", show.repetition, "of that cell, from 1; default: its first");
-  verb->add_flag("--whole", show.whole, "warm-up and taking down, too");
-  verb->add_option("--from", show.from, "TIME since it began: 150ms, 1.5s, 20us");
-  verb->add_option("--to", show.to, "TIME");
+  add_part(*verb, show);
   verb->add_option("--iova", show.iova, "addresses: 0x1000-0x1fff, 0x1000+4096 or 0x1000");
   verb->add_option("--columns", show.columns, "steps of time")->check(CLI::Range(1, 4096));
   verb->add_option("--rows", show.rows, "bands of addresses")->check(CLI::Range(1, 4096));
@@ -426,6 +445,7 @@ int run(int argc, char** argv) {
   add_rest(app, places, flags, action);
   add_readers(app, places, flags, action);
   add_show(app, places, flags, action);
+  add_export(app, places, flags, action);
   add_runs(app, places, flags, action);
   add_import(app, flags, action);
   add_guest(app, places, flags, action);

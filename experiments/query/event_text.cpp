@@ -38,6 +38,16 @@ std::string entries_text(std::uint64_t count) {
 
 // "1.20 M polls (lcore 1)": a total since the run began, or a level.
 std::string sample_detail(const SampleEvent& body) {
+  if (body.gauge >= Gauge::kCount) return fmt::format("{}: {}", to_text(body.gauge), body.value);
+  const bool small = body.value < 10'000;
+  const std::string value = small ? fmt::format("{}", body.value)
+                                  : results::with_unit(static_cast<double>(body.value), "1");
+  return fmt::format("{} {} (lcore {})", value, to_text(body.gauge), body.lcore);
+}
+
+}  // namespace
+
+std::string to_text(Gauge gauge) {
   static constexpr std::array kGauges = {"polls",
                                          "useful polls",
                                          "requests in flight",
@@ -54,15 +64,9 @@ std::string sample_detail(const SampleEvent& body) {
                                          "faults",
                                          "operations of the workload"};
   static_assert(kGauges.size() == static_cast<std::size_t>(Gauge::kCount));
-  const auto number = static_cast<std::size_t>(body.gauge);
-  if (number >= kGauges.size()) return fmt::format("gauge {}: {}", number, body.value);
-  const bool small = body.value < 10'000;
-  const std::string value = small ? fmt::format("{}", body.value)
-                                  : results::with_unit(static_cast<double>(body.value), "1");
-  return fmt::format("{} {} (lcore {})", value, kGauges[number], body.lcore);
+  const auto number = static_cast<std::size_t>(gauge);
+  return number < kGauges.size() ? kGauges[number] : fmt::format("gauge {}", number);
 }
-
-}  // namespace
 
 const char* to_text(EventKind kind) {
   switch (kind) {

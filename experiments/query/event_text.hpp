@@ -12,6 +12,7 @@
 namespace violet::query {
 
 const char* to_text(EventKind kind);          // "dma_map", "UNMAP executed", "unknown"
+std::string to_text(Gauge gauge);             // "requests in flight"
 std::string owner_text(const Event& event);   // "endpoint 0x28", "domain 1"; empty: nobody's.
 std::string detail_text(const Event& event);  // "4 KiB, R/W, buffer page 0x1f3"
 // The event's first address; nothing for kinds that have none.

@@ -29,6 +29,33 @@ def say(text: str) -> None:
     print(f"violet: {printable(text, 4000)}", file=sys.stderr)
 
 
+def counted(count: int, thing: str) -> str:
+    """1 plan, 2 plans."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+class Progress:
+    """Says on stderr how far a long verb is: on a terminal one line that changes, when asked for always a line each."""
+
+    MODES = ("auto", "always", "never")
+
+    def __init__(self, mode: str = "auto") -> None:
+        self._rewrites = mode != "never" and sys.stderr.isatty()
+        self._tells = self._rewrites or mode == "always"
+
+    def step(self, words: str) -> None:
+        """What begins now."""
+        if self._rewrites:
+            print(f"\r\x1b[Kviolet: {printable(words, 70)}", end="", file=sys.stderr, flush=True)
+        elif self._tells:
+            say(words)
+
+    def end(self) -> None:
+        """Nothing goes on any more: the line is taken away."""
+        if self._rewrites:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 def runs_folder() -> pathlib.Path:
     """Where runs are kept."""
     return pathlib.Path(os.environ.get("VIOLET_RUNS") or ROOT / "runs")

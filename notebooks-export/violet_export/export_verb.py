@@ -1,16 +1,21 @@
-"""./violet export RUN --notebook, --numbers, --paper: what export makes with Python."""
+"""./violet export RUN --notebook, --numbers, --paper, --tidy, --sqlite: what export makes with Python."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import pathlib
+import sys
 
 from violet_export import command_line
-from violet_export.command_line import LACKS, OK, say
-from violet_export.hostile_files import ExportError
+from violet_export.command_line import LACKS, OK, Progress, say
+from violet_export.hostile_files import ExportError, UsageError
+from violet_export.run import Run
+from violet_export.sqlite_export import write_sqlite
+from violet_export.tidy import measurements
+from violet_export.written import write_whole
 
-_TEXT = "a run as a notebook, as numbers for LaTeX, or as an example paper"
+_TEXT = "a run as a notebook, as numbers for LaTeX, as an example paper, as a tidy table or as SQLite"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -24,8 +29,11 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--paper", action="store_true", help="two pages with six figures, whose text takes its numbers from --numbers"
     )
-    parser.add_argument("--out", required=True, metavar="PATH", help="the folder; of --numbers the file")
+    what.add_argument("--tidy", action="store_true", help="CSV: one row a cell, repetition and metric, reasons included")
+    what.add_argument("--sqlite", action="store_true", help="one file of plain tables and views, documented in itself")
+    parser.add_argument("--out", metavar="PATH", help="the folder; of --numbers, --tidy and --sqlite the file")
     parser.add_argument("--baseline", default="", metavar="WORDS", help="what is compared against; such as strategy=strict")
+    parser.add_argument("--progress", choices=Progress.MODES, default="auto", help="of --notebook, on stderr")
     parser.add_argument("--program", default="", help=argparse.SUPPRESS)
     return parser
 
@@ -33,14 +41,17 @@ def _parser() -> argparse.ArgumentParser:
 def export_verb(arguments: list[str]) -> int:
     """The whole verb; its exit code."""
     flags = _parser().parse_args(arguments)
-    out = pathlib.Path(flags.out)
-    if not flags.numbers:
+    if not flags.out and not flags.tidy:
+        raise UsageError("--out is missing: where shall it go?")
+    out = pathlib.Path(flags.out or "-")
+    if flags.notebook or flags.paper:
         command_line.need(
             command_line.NOTEBOOKS if flags.notebook else command_line.FIGURES, "notebooks" if flags.notebook else "figures"
         )
     run = command_line.runs_called([flags.run])[0]
     if flags.notebook:
-        drawn = importlib.import_module("violet_export.notebook").write_notebook(run, out, flags.program, flags.baseline)
+        writer = importlib.import_module("violet_export.notebook")
+        drawn = writer.write_notebook(run, out, flags.program, flags.baseline, Progress(flags.progress))
         print(f"{out}/notebook.ipynb and .html, with {len(drawn)} figures")
         return OK
     if flags.paper:
@@ -51,11 +62,23 @@ def export_verb(arguments: list[str]) -> int:
             return LACKS if "apt-get" in why else command_line.FAILED
         print(f"{out}/paper.pdf")
         return OK
-    from violet_export.figure_files import write_whole  # noqa: PLC0415
-    from violet_export.numbers_tex import numbers_tex  # noqa: PLC0415
-
-    if not out.parent.is_dir():
+    if str(out) != "-" and not out.parent.is_dir():
         raise ExportError(f"{out.parent}: is no folder")
-    write_whole(out, numbers_tex(run, flags.baseline).encode("utf-8"))
+    return _export_file(run, out, flags)
+
+
+def _export_file(run: Run, out: pathlib.Path, flags: argparse.Namespace) -> int:
+    """One file, whose path is printed; without a path the table itself."""
+    progress = Progress(flags.progress)
+    if flags.sqlite:
+        write_sqlite(run, out, progress)
+    elif flags.numbers:
+        write_whole(out, importlib.import_module("violet_export.numbers_tex").numbers_tex(run, flags.baseline).encode("utf-8"))
+    elif str(out) == "-":
+        for piece in measurements(run):
+            sys.stdout.write(piece)
+        return OK
+    else:
+        write_whole(out, "".join(measurements(run)).encode("utf-8"))
     print(out)
     return OK

@@ -56,7 +56,7 @@ class Figures(unittest.TestCase):
             caption = render.caption_of(drawing)
             self.assertIn("Run run, plan figures, revision 0123456789ab", caption)
             self.assertIn("Modelled, not measured: exit_ns", caption, kind.name)
-        self.assertEqual({kind.name for kind in kind_list.KINDS} - carried, {"exposure-time"})
+        self.assertEqual({kind.name for kind in kind_list.KINDS} - carried, {"exposure-time", "device-bound", "links"})
 
     def test_bars_tell_zero_from_what_is_missing(self) -> None:
         stale = self.drawn("exposure").points
@@ -165,6 +165,36 @@ class Figures(unittest.TestCase):
         self.assertIn("in brackets are 95 % intervals", caption)
         if shutil.which("pdflatex"):
             self.assertNotIn(b"includegraphics", render.rendered(drawing, "pgf", style.PAGE_INCHES))
+
+    def run_over(self, setting: str, places: dict[int, int]) -> Run:
+        """The run, with its exits as the values of another setting."""
+        run = read_run(self.folder / "run")
+        for cell in run.cells:
+            cell.axes[setting] = places[int(cell.axis("costs.exit_ns"))]
+            del cell.axes["costs.exit_ns"]
+        return run
+
+    def test_device_bound_has_the_line_of_the_device_alone(self) -> None:
+        run = self.run_over("workload.nvme-4k.service_ns", {0: 100, 1500: 20_000})
+        drawing = drawing_for("device-bound", [run], Options())
+        alone = [(one.x, one.y, one.spread) for one in drawing.points if one.series == "the device alone"]
+        self.assertEqual(alone, [(100.0, 1e7, ""), (20_000.0, 50_000.0, "")])
+        strict = [one for one in drawing.points if one.series == "strict"]
+        self.assertEqual([one.x for one in strict], [100.0, 20_000.0])
+        self.assertTrue(all(one.y_low is not None for one in strict))
+        self.assertIn("strict: 9.85 us", drawing.caption)
+        self.assertTrue(render.rendered(drawing, "png", style.COLUMN_INCHES).startswith(b"\x89PNG"))
+        still = self.run_over("workload.nvme-4k.service_ns", {0: 0, 1500: 100})
+        with self.assertRaisesRegex(NotCarried, "at one speed only"):
+            drawing_for("device-bound", [still], Options())
+
+    def test_links_are_over_the_pages_of_a_request(self) -> None:
+        run = self.run_over("workload.nvme-4k.io_bytes", {0: 4096, 1500: 524_288})
+        drawing = drawing_for("links", [run], Options())
+        self.assertEqual({(one.x, one.y) for one in drawing.points}, {(1.0, 1.0), (128.0, 1.0)})
+        self.assertEqual(drawing.y_label, "waits per operation")
+        fragments = self.run_over("workload.net-tx.fragments", {0: 1, 1500: 17})
+        self.assertEqual({one.x for one in drawing_for("links", [fragments], Options()).points}, {1.0, 17.0})
 
     def test_signs_that_are_explained_stand_somewhere(self) -> None:
         for kind in kind_list.KINDS:

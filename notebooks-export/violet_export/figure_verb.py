@@ -6,7 +6,7 @@ import pathlib
 
 from violet_export import command_line
 from violet_export.cells import matches
-from violet_export.command_line import FAILED, OK, say
+from violet_export.command_line import FAILED, OK, Progress, say
 from violet_export.drawing import FORMATS, SCHEMA
 from violet_export.hostile_files import ExportError, UsageError, read_json
 from violet_export.kinds import NotCarried, Options
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency", default="", help="map or unmap, for cdf, ccdf and whiskers")
     parser.add_argument("--baseline", default="", metavar="WORDS", help="of bars and ablation, such as strategy=strict")
     parser.add_argument("--where", default="", metavar="WORDS", help="only the cells whose label has these words")
+    parser.add_argument("--progress", choices=Progress.MODES, default="auto", help="of --all, on stderr")
     parser.add_argument("--absolute", action="store_true", help="no baseline")
     return parser
 
@@ -114,14 +115,20 @@ def _draw(kind: str, names: list[str], flags: argparse.Namespace) -> int:
 
 
 def draw_all(
-    runs: list[Run], folder: pathlib.Path, formats: list[str], width: str, options: Options
+    runs: list[Run],
+    folder: pathlib.Path,
+    formats: list[str],
+    width: str,
+    options: Options,
+    progress: Progress = Progress("never"),
 ) -> tuple[list[str], dict[str, str]]:
     """The kinds that were drawn, and the others with the reason."""
     from violet_export.figure_files import drawing_for, inches_for, write_figure  # noqa: PLC0415
 
     _make_folder(folder)
     drawn, refused = [], {}
-    for kind in KINDS:
+    for number, kind in enumerate(KINDS, 1):
+        progress.step(f"figures: {number} of {len(KINDS)}, {kind.name}")
         try:
             drawing = drawing_for(kind.name, runs, options)
         except NotCarried as reason:
@@ -129,6 +136,7 @@ def draw_all(
             continue
         write_figure(drawing, folder / kind.name, formats, inches_for(drawing, width), options)
         drawn.append(kind.name)
+    progress.end()
     return drawn, refused
 
 
@@ -155,7 +163,7 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
 
 
 def _sheet(runs: list[Run], out: pathlib.Path, grey: bool) -> int:
-    from violet_export.figure_files import write_whole  # noqa: PLC0415
+    from violet_export.written import write_whole  # noqa: PLC0415
     from violet_export.sheet import sheet  # noqa: PLC0415
 
     write_whole(out, sheet(runs, grey))
@@ -183,7 +191,7 @@ def figure_verb(arguments: list[str]) -> int:
         return _draw(words[0], words[1:], flags)
     runs = [_chosen(run, _options(flags)) for run in command_line.runs_called(words)]
     _, formats = _formats(flags, pathlib.Path("figures"))
-    drawn, refused = draw_all(runs, pathlib.Path(flags.out), formats, flags.width, _options(flags))
+    drawn, refused = draw_all(runs, pathlib.Path(flags.out), formats, flags.width, _options(flags), Progress(flags.progress))
     print(f"{len(drawn)} figures in {flags.out}: {', '.join(drawn)}")
     for kind, reason in refused.items():
         say(f"no {kind}: {reason}")

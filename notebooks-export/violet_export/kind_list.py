@@ -6,12 +6,15 @@ from violet_export.kinds import Kind, bars, per_operation, plane
 from violet_export.kinds_costs import ablation, breakdown
 from violet_export.kinds_exposure import exposure, exposure_time, strategies
 from violet_export.kinds_latency import ccdf, cdf, whiskers
+from violet_export.kinds_plans import device_bound, links
 from violet_export.kinds_settings import heatmap, repetitions, sweep
 
 KINDS = (
     Kind("bars", "grouped bars of a metric, relative to a baseline", "bars", bars),
     Kind("breakdown", "time per operation: what was injected, and the rest", "stack", breakdown),
     Kind("sweep", "a metric over a numeric setting", "lines", sweep),
+    Kind("device-bound", "throughput over the device's own time for an operation", "lines", device_bound),
+    Kind("links", "waits of a request over the number of its pieces", "lines", links),
     Kind("cdf", "share of calls over latency", "steps", cdf),
     Kind("ccdf", "share of calls above a latency, both axes logarithmic", "steps", ccdf),
     Kind("whiskers", "latency from the median to p99.99", "whiskers", whiskers),
@@ -28,6 +31,7 @@ NOT_CARRIED_BY_RESULTS = (
     "throughput against cycles with the model's curve: needs cycles of a packet, which a machine without PMU lacks",
     "IOVA cost over time: results keep one histogram a repetition, and no allocation by itself",
     "locality scatter: needs every access, which results do not keep",
+    "who owns the page table, device or guest: this testbed's device owns it, so that no run has both",
     "misses against offered rate: needs a paced sweep with touches; sweep --metric iotlb_hit_rate shows half of it",
 )
 

@@ -16,7 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from violet_export.figure_files import write_whole
+from violet_export.command_line import Progress
+from violet_export.written import write_whole
 from violet_export.hostile_files import ExportError
 from violet_export.kind_list import kind_called
 from violet_export.kinds import Options, sentence
@@ -187,17 +188,23 @@ def _copy_package(folder: pathlib.Path) -> None:
             shutil.copyfile(path, there / path.name)
 
 
-def write_notebook(run: Run, folder: pathlib.Path, program: str, baseline: str) -> list[str]:
+def write_notebook(
+    run: Run, folder: pathlib.Path, program: str, baseline: str, progress: Progress = Progress("never")
+) -> list[str]:
     """Everything, executed; the kinds of figures that are in it."""
     from violet_export.figure_verb import draw_all  # noqa: PLC0415
 
+    progress.step("notebook: tables and verdicts")
     for part in ("data", "figures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name, data in write_tables(run, folder / "data", program, baseline).items():
         write_whole(pathlib.Path(name), data)
-    drawn, _ = draw_all([run], folder / "figures", ["pdf", "png"], "", Options(baseline=baseline))
+    drawn, _ = draw_all([run], folder / "figures", ["pdf", "png"], "", Options(baseline=baseline), progress)
     _copy_package(folder)
     write_whole(folder / f"{NAME}.ipynb", (json.dumps(notebook_of(drawn), indent=1) + "\n").encode("utf-8"))
+    progress.step(f"notebook: executing it, with {len(drawn)} figures")
     execute(folder)
+    progress.step("notebook: HTML")
     to_html(folder)
+    progress.end()
     return drawn

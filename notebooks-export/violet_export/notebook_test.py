@@ -59,7 +59,7 @@ class Notebook(unittest.TestCase):
 
     def test_tables_have_a_row_for_every_number(self) -> None:
         run = read_run(self.folder / "run")
-        rows = list(csv.DictReader(tidy.measurements(run).splitlines()))
+        rows = list(csv.DictReader("".join(tidy.measurements(run)).splitlines()))
         expected = sum(len(one.metrics) + 9 * len(one.latencies) for cell in run.cells for one in cell.repetitions)
         self.assertEqual(len(rows), expected)
         unknown = [row for row in rows if row["value"] == ""]

@@ -10,7 +10,7 @@ import subprocess
 
 from violet_export import cells as names
 from violet_export.estimates import Estimate
-from violet_export.figure_files import write_whole
+from violet_export.written import write_whole
 from violet_export.figure_verb import draw_all
 from violet_export.hostile_files import ExportError, read_json
 from violet_export.kind_list import kind_called

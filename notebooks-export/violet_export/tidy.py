@@ -6,7 +6,7 @@ import io
 import json
 import pathlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from violet_export import cells as names
 from violet_export import regimes
@@ -41,29 +41,26 @@ _COMPARE_SECONDS = 120
 VERDICT_COLUMNS = ("cell", "against", "metric", "ratio", "low", "high", "adjusted_p", "verdict", "why")
 
 
-def csv_text(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def csv_text(head: Iterable[str] | None, rows: Iterable[Iterable[object]]) -> str:
     """Numbers with all of their digits, nothing for what is not known."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(list(head))
+    if head is not None:
+        writer.writerow(list(head))
     for row in rows:
         writer.writerow(["" if one is None else repr(one) if isinstance(one, float) else one for one in row])
     return text.getvalue()
 
 
-def measurements(run: Run) -> str:
-    """Every number of every repetition, with the reason where there is none."""
+def measurements(run: Run) -> Iterator[str]:
+    """Every number of every repetition as CSV, with the reason where there is none; a piece a cell."""
     axes = run.varying()
-    rows: list[list[object]] = []
+    yield csv_text(["cell", *axes, "repetition", "counts", "disturbed", "metric", "unit", "value", "because"], [])
     for cell in run.cells:
+        rows: list[list[object]] = []
         for one in cell.repetitions:
-            fixed: list[object] = [
-                cell.label,
-                *(cell.axis(name) for name in axes),
-                one.number + 1,
-                int(one.counts),
-                int(one.disturbed()),
-            ]
+            fixed: list[object] = [cell.label, *(cell.axis(name) for name in axes)]
+            fixed += [one.number + 1, int(one.counts), int(one.disturbed())]
             for name, metric in sorted(one.metrics.items()):
                 rows.append([*fixed, name, metric.unit, metric.value, metric.because])
             for name, latency in sorted(one.latencies.items()):
@@ -71,8 +68,7 @@ def measurements(run: Run) -> str:
                 for which in latency.numbers:
                     number = latency.number(which)
                     rows.append([*fixed, f"{name}.{which.replace('_', '.')}", latency.unit, number.value, number.because])
-    head = ["cell", *axes, "repetition", "counts", "disturbed", "metric", "unit", "value", "because"]
-    return csv_text(head, rows)
+        yield csv_text(None, rows)
 
 
 def summary(run: Run) -> str:
@@ -254,7 +250,7 @@ def write_tables(run: Run, folder: pathlib.Path, program: str, baseline: str) ->
     }
     texts = {
         "run.json": json.dumps(words, indent=1, ensure_ascii=False) + "\n",
-        "measurements.csv": measurements(run),
+        "measurements.csv": "".join(measurements(run)),
         "summary.csv": summary(run),
         "missing.csv": missing(run),
         "notes.csv": notes(run),

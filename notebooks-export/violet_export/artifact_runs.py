@@ -1,0 +1,162 @@
+"""What the runs of packs say: the program runs plans and judges what they expect; a claim's verdict is one of these."""
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from violet_export.hostile_files import ExportError, JsonObject, printable
+from violet_export.packs import Claim, Pack
+from violet_export.program import asked_for_json, run_for_json
+from violet_export.run import find_run
+
+NOT_ATTEMPTED = "not attempted"
+NOT_RUN = "not run"
+INTERRUPTED = (4, 130)
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """An expectation as the program judged it, or as it will (without `measured` and `verdict`)."""
+
+    expected: str
+    measured: str
+    verdict: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanRun:
+    """A run of a plan; `judged` by the claim of the expectation. `facts` are lines of its manifest."""
+
+    plan: str
+    identity: str
+    directory: pathlib.Path
+    facts: dict[str, str]
+    judged: dict[str, Judged]
+
+
+@dataclasses.dataclass(frozen=True)
+class Foreseen:
+    """What a plan will take, before it is run."""
+
+    seconds: float
+    trace_mib: int
+    judged: dict[str, Judged]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table: a claim of a pack and its verdict."""
+
+    pack: str
+    claim: Claim
+    expected: str
+    measured: str
+    verdict: str
+    reason: str
+
+    @property
+    def fails(self) -> bool:
+        """Whether something that must hold does not."""
+        expectation = self.claim.expectation
+        return expectation is not None and expectation.importance == "must" and self.verdict == "fails"
+
+
+def _judged(value: object) -> dict[str, Judged]:
+    found = {}
+    for one in value if isinstance(value, list) else []:
+        if isinstance(one, dict):
+            words = [printable(one.get(key, ""), 1000) for key in ("expected", "measured", "verdict", "reason")]
+            found[printable(one.get("claim", ""), 1000)] = Judged(*words)
+    return found
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return f"not available: {printable(value.get('because', ''))}"
+    return printable(value)
+
+
+def run_of(report: JsonObject, runs: pathlib.Path) -> PlanRun:
+    """From what `run` and `report` print as JSON."""
+    manifest = report.get("manifest")
+    plan = manifest.get("plan") if isinstance(manifest, dict) else None
+    if report.get("schema") != "violet.report" or not isinstance(manifest, dict) or not isinstance(plan, dict):
+        raise ExportError("the program's report is of another version than this reads (violet.report)")
+    keys = ("host", "cpu_model", "cpus_online", "kernel", "git_revision", "started_utc", "outcome")
+    identity = printable(manifest.get("run_id"))
+    facts = {key: _text(manifest.get(key, "")) for key in keys}
+    return PlanRun(printable(plan.get("name")), identity, runs / identity, facts, _judged(report.get("expectations")))
+
+
+def stored_run(program: str, name: str, runs: pathlib.Path) -> PlanRun:
+    """A run that was made before, judged now."""
+    directory = find_run(name, runs)
+    found = run_of(asked_for_json([program, "report", str(directory), "--format", "json"]), runs)
+    return dataclasses.replace(found, directory=directory)
+
+
+class Interrupted(Exception):
+    """A run was stopped by the user; `code` is the exit code of the program."""
+
+    def __init__(self, plan: str, code: int) -> None:
+        super().__init__(f"the plan {plan} was interrupted; ./violet run {plan} --resume goes on")
+        self.code = code
+
+
+def run_plan(program: str, plan: str, settings: Iterable[str], runs: pathlib.Path, progress: str) -> PlanRun:
+    """Runs a bundled plan, with its progress on stderr."""
+    command = [program, "run", plan, "--format", "json", "--progress", progress]
+    for setting in settings:
+        command += ["--set", setting]
+    code, report = run_for_json(command)
+    if code in INTERRUPTED:
+        raise Interrupted(plan, code)
+    if not report:
+        raise ExportError(f"the plan {plan} was not measured: the program ended with {code}")
+    return run_of(report, runs)
+
+
+def foreseen(program: str, plan: str, settings: Sequence[str] = ()) -> Foreseen:
+    """How long a plan will take, by the program's estimate, and what it expects."""
+    command = [program, "run", plan, "--dry-run", "--format", "json"]
+    for setting in settings:
+        command += ["--set", setting]
+    told = asked_for_json(command)
+    seconds, trace = told.get("estimated_s"), told.get("trace_mib")
+    if not isinstance(seconds, (int, float)) or not isinstance(trace, int):
+        raise ExportError(f"run {plan} --dry-run: the program says neither how long it takes nor how large it gets")
+    return Foreseen(float(seconds), trace, _judged(told.get("expectations")))
+
+
+def rows_of(packs: Iterable[Pack], runs: dict[str, PlanRun], checked: bool = False) -> list[Row]:
+    """Every claim with its verdict. With `checked` the plans that no check runs are left out."""
+    rows = []
+    for pack in packs:
+        for claim in pack.claims:
+            if claim.expectation is None:
+                rows.append(Row(pack.name, claim, claim.published, "", NOT_ATTEMPTED, claim.not_attempted))
+                continue
+            if checked and claim.plan not in pack.check:
+                continue
+            run = runs.get(claim.plan)
+            judged = None if run is None else run.judged.get(claim.expectation.claim)
+            if run is None:
+                rows.append(Row(pack.name, claim, "", "", NOT_RUN, f"plan {claim.plan}"))
+            elif judged is None:
+                why = f"{run.identity} was made when the plan did not expect this"
+                rows.append(Row(pack.name, claim, "", "", "not judged", why))
+            else:
+                rows.append(Row(pack.name, claim, judged.expected, judged.measured, judged.verdict, judged.reason))
+    return rows
+
+
+def bytes_of(folder: pathlib.Path) -> int:
+    """What the files of a run take."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            total += os.stat(os.path.join(place, name), follow_symlinks=False).st_blocks * 512
+    return total

@@ -1,0 +1,23 @@
+"""Files that are there as a whole or not at all."""
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+
+from violet_export.hostile_files import ExportError
+
+
+def write_whole(path: pathlib.Path, data: bytes) -> None:
+    """All of a file or nothing of it."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(data)
+                os.fchmod(file.fileno(), 0o644)
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise ExportError(f"{path}: {error.strerror or error}") from error
