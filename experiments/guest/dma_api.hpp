@@ -70,7 +70,6 @@ struct GuestCounters {
   std::uint64_t bytes_copied = 0;      // by bounce strategies
   std::uint64_t bounce_fallbacks = 0;  // bounces that fell back to a normal mapping
   std::uint64_t revocations = 0;       // blocks that the registered strategy revoked and unmapped
-  std::uint64_t revocation_ticks = 0;  // from each one's revocation until it was out of reach
 };
 
 }  // namespace violet

@@ -41,9 +41,6 @@ void add_guest(Metrics& metrics, const Measurement& m) {
                      delta(a.iova_allocations, b.iova_allocations), "no IOVA was allocated"));
   metrics.push_back(measured("bounce_fallbacks", delta(a.bounce_fallbacks, b.bounce_fallbacks)));
   metrics.push_back(measured("revocations", delta(a.revocations, b.revocations)));
-  metrics.push_back(measured_ratio("revocation_mean",
-                                   delta(a.revocation_ticks, b.revocation_ticks) * ns_per_tick(),
-                                   delta(a.revocations, b.revocations), "nothing was revoked"));
 }
 
 std::optional<double> cpu_wait_share(const Measurement& m) {

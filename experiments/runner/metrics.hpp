@@ -42,6 +42,7 @@ struct Measurement {
   results::HdrHistogram map_ns, unmap_ns;
   results::HdrHistogram lag_ns, map_response_ns, unmap_response_ns;  // Of an open loop.
   LagTrend lag_trend;
+  results::HdrHistogram revocation_ns;
 };
 
 // Called after Testbed::finish() and Recorder::stop().

@@ -56,6 +56,7 @@ struct GuestHistograms {
   results::LiveHistogram lag_ns;
   results::LiveHistogram map_response_ns;
   results::LiveHistogram unmap_response_ns;
+  results::LiveHistogram revocation_ns;  // StrategyContext::revocation_ns.
   LagTrend lag_trend;
 
   void reset();  // The guest lcore, between two calls.
