@@ -79,6 +79,8 @@ constexpr MetricInfo kCatalogue[] = {
      kNeither,
      "IOVA allocations that missed the magazines and walked the tree",
      {"iova_tree_share"}},
+    {"iova_steps_per_allocation", "1", kLower,
+     "ranges of the IOVA tree that the search for a free one passed, mean of all allocations"},
     {"bounce_fallbacks", "1", kNeither, "bounces that fell back to a mapping of their own"},
     {"revocations", "1", kNeither, "blocks of registered memory that were revoked and unmapped"},
     {"revocation",

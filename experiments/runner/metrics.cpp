@@ -39,6 +39,9 @@ void add_guest(Metrics& metrics, const Measurement& m) {
   metrics.push_back(
       measured_ratio("iova_tree_walk_share", 100 * delta(a.iova_tree_walks, b.iova_tree_walks),
                      delta(a.iova_allocations, b.iova_allocations), "no IOVA was allocated"));
+  metrics.push_back(
+      measured_ratio("iova_steps_per_allocation", delta(a.iova_tree_steps, b.iova_tree_steps),
+                     delta(a.iova_allocations, b.iova_allocations), "no IOVA was allocated"));
   metrics.push_back(measured("bounce_fallbacks", delta(a.bounce_fallbacks, b.bounce_fallbacks)));
   metrics.push_back(measured("revocations", delta(a.revocations, b.revocations)));
 }

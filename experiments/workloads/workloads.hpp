@@ -39,7 +39,8 @@ struct WorkloadInfo : RegistryEntry {
   WORKLOAD(nvme)                   \
   WORKLOAD(mapbench)               \
   WORKLOAD(stray)                  \
-  WORKLOAD(working_set)
+  WORKLOAD(working_set)            \
+  WORKLOAD(iova_stress)
 
 Registry<WorkloadInfo> workloads();
 

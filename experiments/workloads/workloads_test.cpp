@@ -264,8 +264,35 @@ TEST(Pages, OfALargeBufferAreOneList) {
   }
 }
 
+// The oldest ends, one that lives briefly takes what is free, the oldest begins anew.
+TEST(IovaStress, RenewsTheOldestOfItsRingAroundABriefOne) {
+  const auto calls = calls_of("iova-stress", {.settings = {{"ring", std::int64_t{3}}}}, 6);
+  ASSERT_EQ(calls.size(), 24u);
+  std::set<std::uint64_t> ring;
+  for (std::size_t i = 0; i < calls.size(); i += 4) {
+    EXPECT_FALSE(calls[i].maps);
+    EXPECT_TRUE(calls[i + 1].maps && calls[i + 2].maps);
+    EXPECT_FALSE(calls[i + 3].maps);
+    EXPECT_EQ(calls[i].page, calls[i + 2].page);
+    EXPECT_EQ(calls[i + 1].page, calls[1].page);
+    EXPECT_EQ(calls[i].page, calls[(i + 12) % 24].page) << "in turn";
+    ring.insert(calls[i].page);
+  }
+  EXPECT_EQ(ring.size(), 3u);
+}
+
+TEST(IovaStress, MixedSizesAreDrawnAndOthersAreNot) {
+  for (const bool mixed : {false, true}) {
+    Driven driven(workload_called("iova-stress"),
+                  {.settings = {{"pages", std::int64_t{8}}, {"mixed", mixed}}});
+    driven.run(1000);
+    // A buffer of a power of two is one MAP; of the eight sizes four are more.
+    EXPECT_EQ(driven.rig.guest.counters.map_requests > driven.rig.guest.counters.maps, mixed);
+  }
+}
+
 TEST(CompletionCpu, IsThatOfTheSubmitterOrTheFirst) {
-  for (const char* name : {"net-tx", "nvme-4k"}) {
+  for (const char* name : {"net-tx", "nvme-4k", "iova-stress"}) {
     for (const char* cpu : {"submitter", "first"}) {
       std::map<std::uint64_t, unsigned> mapped_on;
       std::set<unsigned> unmapped_on;
