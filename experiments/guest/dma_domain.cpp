@@ -194,8 +194,7 @@ bool DmaDomain::map_each(Iova at, std::span<DmaMapping> list) {
 
 bool DmaDomain::map(std::span<DmaMapping> list, unsigned cpu) {
   VIOLET_DCHECK(!list.empty());
-  std::uint64_t granules = 0;
-  for (const DmaMapping& mapping : list) granules += granules_of(mapping.buffer);
+  const std::uint64_t granules = granules_of(list);
   const auto first = allocate_iova(granules, cpu, looks_at_pages_ ? only_run(list) : 0);
   if (!first) return false;
   if (!map_segments(*first, list)) {

@@ -113,19 +113,24 @@ bool MappedStrategy::do_map(std::span<DmaMapping> out, unsigned cpu, bool /*cohe
 
 void MappedStrategy::do_unmap(std::span<const DmaMapping> mappings, unsigned cpu,
                               bool /*coherent*/) {
-  const std::uint16_t endpoint = mappings[0].endpoint;
-  DmaDomain& domain = *domains_[endpoint];
-  std::uint64_t granules = 0;
-  for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
-  const Iova first{mappings[0].iova.value & ~(domain.granule() - 1)};
-  domain.unmap(first, granules);
-  retire(endpoint, first, granules, cpu);
+  const MappedRange range = range_of(mappings, cpu);
+  unmap_range(range);
+  retire(range);
 }
 
-void MappedStrategy::retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules,
-                                unsigned cpu) {
-  // Without an answer the device may still translate the address: then it is not freed.
-  if (domains_[endpoint]->sync()) domains_[endpoint]->free_iova(first, granules, cpu);
+MappedRange MappedStrategy::range_of(std::span<const DmaMapping> mappings, unsigned cpu) const {
+  const DmaDomain& domain = *domains_[mappings[0].endpoint];
+  return {mappings[0].endpoint,
+          {mappings[0].iova.value & ~(domain.granule() - 1)},
+          domain.granules_of(mappings),
+          cpu};
+}
+
+void MappedStrategy::retire_now(std::span<const MappedRange> ranges) {
+  if (!context_.driver.sync()) return;
+  for (const MappedRange& range : ranges) {
+    domain(range.endpoint).free_iova(range.first, range.granules, range.cpu);
+  }
 }
 
 void MappedStrategy::tick(Ticks now) {

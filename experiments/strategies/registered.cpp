@@ -164,10 +164,6 @@ class Registered final : public MappedStrategy {
       });
     }
   }
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   template <class Visit>
   static void for_blocks(Table& table, DmaBuffer buffer, Visit&& visit) {
     const std::size_t last = table.window.last_page(buffer) / table.pages_a_block;
