@@ -202,6 +202,9 @@ constexpr MetricInfo kCatalogue[] = {
      "probes that hit although the ledger says nothing was there"},
     {"rogue_unexpected_misses", "1", kLower,
      "probes that missed although the ledger says they cannot"},
+    {"held_back_accesses", "1", kNeither,
+     "accesses that a device submitted before it was given to another domain (workload reassign)"},
+    {"held_back_hits", "1", kLower, "those of them that reached memory afterwards"},
     {"rogue_dropped_probes", "1", kNeither,
      "probes left out: too many were due, or one was preempted on the way"},
 };

@@ -76,7 +76,10 @@ StrategyInfo async_strategy() {
              .most = 65536,
              .help = "unmaps that wait for their answer; the next one waits for all of them"}}},
           make_async,
-          AfterUnmap::kUntilAnswered};
+          AfterUnmap::kUntilAnswered,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

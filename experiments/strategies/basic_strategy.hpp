@@ -67,6 +67,8 @@ class MappedStrategy : public BasicStrategy {
   Status start() override;
   void tick(Ticks now) override;
   void drain() override { context_.driver.sync(); }
+  // Of an endpoint that shares its domain with none.
+  Status reassign(std::uint16_t endpoint) override;
 
   DmaDomain& domain(std::uint16_t endpoint) { return *domains_[endpoint]; }
   const DmaDomain& domain(std::uint16_t endpoint) const { return *domains_[endpoint]; }
@@ -94,6 +96,9 @@ class MappedStrategy : public BasicStrategy {
 
  private:
   Status open(std::uint16_t endpoint);
+  // The device's domain of that number, to which nothing is attached.
+  Result<std::shared_ptr<DmaDomain>> make_domain(std::uint16_t endpoint,
+                                                 std::uint32_t number) const;
 
   std::vector<std::shared_ptr<DmaDomain>> domains_;  // By endpoint; one for those of a group.
 };

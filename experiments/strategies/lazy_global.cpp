@@ -55,7 +55,10 @@ StrategyInfo lazy_global_strategy() {
              .most = 100'000,
              .help = "from the first parked address to the flush"}}},
           make_lazy_global,
-          AfterUnmap::kUntilTimer};
+          AfterUnmap::kUntilTimer,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

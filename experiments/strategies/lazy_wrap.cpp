@@ -25,7 +25,8 @@ StrategyInfo lazy_wrap_strategy() {
           make_lazy_wrap,
           AfterUnmap::kUntilNeeded,
           true,
-          {{"identity", "a page's own address is not handed out in turn"}}};
+          {{"identity", "a page's own address is not handed out in turn"}},
+          true};
 }
 
 }  // namespace violet

@@ -68,6 +68,8 @@ struct StrategyInfo : RegistryEntry {
   AfterUnmap after_unmap = AfterUnmap::kForgotten;
   bool translates = true;  // False: the endpoints bypass the IOMMU.
   std::vector<Refusal> refusals = {};
+  // Strategy::reassign(): after drain() nothing of a domain is left but what is mapped.
+  bool reassigns = false;
 };
 
 // For a strategy that asks no allocator for its buffers' addresses. `rcache` and `rbtree` stay allowed: plans combine them

@@ -21,7 +21,10 @@ StrategyInfo strict_strategy() {
          .help =
              "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}}},
       make_strict,
-      AfterUnmap::kNothing};
+      AfterUnmap::kNothing,
+      true,
+      {},
+      true};
 }
 
 }  // namespace violet

@@ -63,7 +63,10 @@ StrategyInfo strict_batch_strategy() {
              .most = 1 << 20,
              .help = "a call that unmaps more of them waits more than once"}}},
           make_strict_batch,
-          AfterUnmap::kNothing};
+          AfterUnmap::kNothing,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

@@ -101,6 +101,8 @@ class Guest {
   // Rings and lists; not timed.
   std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer);
   void unmap_coherent(const DmaMapping& mapping);
+  // Strategy::reassign().
+  Status reassign(std::uint16_t endpoint) { return parts_.strategy.reassign(endpoint); }
   void sync_for_cpu(const DmaMapping& mapping) { parts_.strategy.sync_for_cpu(mapping); }
   void sync_for_device(const DmaMapping& mapping) { parts_.strategy.sync_for_device(mapping); }
 
