@@ -67,10 +67,10 @@ struct GuestCounters {
   std::uint64_t flushes = 0;           // flush-queue flushes
   std::uint64_t iova_allocations = 0;
   std::uint64_t iova_tree_walks = 0;   // allocations that missed the magazines
+  std::uint64_t iova_tree_steps = 0;   // ranges that the searches of all allocations passed
   std::uint64_t bytes_copied = 0;      // by bounce strategies
   std::uint64_t bounce_fallbacks = 0;  // bounces that fell back to a normal mapping
   std::uint64_t revocations = 0;       // blocks that the registered strategy revoked and unmapped
-  std::uint64_t revocation_ticks = 0;  // from each one's revocation until it was out of reach
 };
 
 }  // namespace violet

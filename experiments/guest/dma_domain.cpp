@@ -107,7 +107,7 @@ void DmaDomain::remove_range(Iova iova, std::uint64_t bytes) {
 std::optional<Iova> DmaDomain::allocate_iova(std::uint64_t granules, unsigned cpu,
                                              std::uint64_t page) {
   ++counters_.iova_allocations;
-  const std::uint64_t walks = iovas_->stats().tree_allocations;
+  const IovaStats before = iovas_->stats();
   const auto allocate = [&](std::uint64_t last, bool flush) {
     if (page != 0) return iovas_->allocate_for(page, granules, last >> shift_, cpu, flush);
     return iovas_->allocate(granules, last >> shift_, cpu, flush);
@@ -118,7 +118,9 @@ std::optional<Iova> DmaDomain::allocate_iova(std::uint64_t granules, unsigned cp
     if (!pfn) below_4g_ = false;
   }
   if (!pfn) pfn = allocate(last_address_, true);
-  counters_.iova_tree_walks += iovas_->stats().tree_allocations - walks;
+  const IovaStats& after = iovas_->stats();
+  counters_.iova_tree_walks += after.tree_allocations - before.tree_allocations;
+  counters_.iova_tree_steps += after.tree_steps - before.tree_steps;
   if (!pfn) return std::nullopt;
   return Iova{*pfn << shift_};
 }
@@ -192,8 +194,7 @@ bool DmaDomain::map_each(Iova at, std::span<DmaMapping> list) {
 
 bool DmaDomain::map(std::span<DmaMapping> list, unsigned cpu) {
   VIOLET_DCHECK(!list.empty());
-  std::uint64_t granules = 0;
-  for (const DmaMapping& mapping : list) granules += granules_of(mapping.buffer);
+  const std::uint64_t granules = granules_of(list);
   const auto first = allocate_iova(granules, cpu, looks_at_pages_ ? only_run(list) : 0);
   if (!first) return false;
   if (!map_segments(*first, list)) {

@@ -50,6 +50,12 @@ class DmaDomain {
   std::uint64_t granules_of(DmaBuffer buffer) const {
     return (offset_of(buffer.phys.value) + buffer.bytes + granule_ - 1) >> shift_;
   }
+  // Those of a list, each buffer on granules of its own.
+  std::uint64_t granules_of(std::span<const DmaMapping> list) const {
+    std::uint64_t sum = 0;
+    for (const DmaMapping& mapping : list) sum += granules_of(mapping.buffer);
+    return sum;
+  }
   std::uint64_t offset_of(std::uint64_t address) const { return address & (granule_ - 1); }
 
   // dma_map and dma_map_sg: addresses for the buffers of one direction, behind one another, with one sync at the

@@ -35,6 +35,7 @@ struct IovaConfig {
 
 struct IovaStats {
   std::uint64_t tree_allocations = 0;  // Not served by a magazine.
+  std::uint64_t tree_steps = 0;        // Ranges that searches of the tree passed.
   std::uint64_t cache_flushes = 0;
 };
 

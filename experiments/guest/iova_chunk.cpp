@@ -73,6 +73,7 @@ void IovaChunk::flush_caches() {
 
 const IovaStats& IovaChunk::stats() const {
   stats_.tree_allocations = tree_.stats().tree_allocations;
+  stats_.tree_steps = tree_.stats().tree_steps;
   return stats_;
 }
 

@@ -35,6 +35,7 @@ void IovaFreeList::flush_caches() {
 
 const IovaStats& IovaFreeList::stats() const {
   stats_.tree_allocations = tree_.stats().tree_allocations;
+  stats_.tree_steps = tree_.stats().tree_steps;
   return stats_;
 }
 

@@ -161,6 +161,7 @@ void IovaRcache::tick(Ticks now) {
 
 const IovaStats& IovaRcache::stats() const {
   stats_.tree_allocations = tree_.stats().tree_allocations;
+  stats_.tree_steps = tree_.stats().tree_steps;
   return stats_;
 }
 

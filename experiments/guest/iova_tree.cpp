@@ -42,6 +42,7 @@ std::optional<IovaTree::Fit> IovaTree::search_down(RangeTree::Index from, std::u
   const std::uint64_t align_mask = ~(std::bit_ceil(granules) - 1);
   RangeTree::Index above = from;
   while (true) {
+    ++stats_.tree_steps;
     end = std::min(end, tree_.low(above));
     if (end < granules) return std::nullopt;
     const std::uint64_t candidate = (end - granules) & align_mask;
@@ -95,7 +96,7 @@ bool IovaTree::take(std::uint64_t pfn, std::uint64_t granules) {
 
 // First fit of [from, end), walking up.
 std::optional<IovaTree::Fit> IovaTree::search_up(std::uint64_t from, std::uint64_t end,
-                                                 std::uint64_t granules) const {
+                                                 std::uint64_t granules) {
   const std::uint64_t align = std::bit_ceil(granules) - 1;
   const auto aligned = [align](std::uint64_t pfn) { return (pfn + align) & ~align; };
   std::uint64_t pfn = aligned(std::max(from, start_pfn_));
@@ -104,6 +105,7 @@ std::optional<IovaTree::Fit> IovaTree::search_up(std::uint64_t from, std::uint64
     pfn = std::max(pfn, aligned(tree_.high(below) + 1));
   }
   while (pfn < end && granules <= end - pfn) {
+    ++stats_.tree_steps;
     if (above == RangeTree::kAnchor || pfn + granules <= tree_.low(above)) return Fit{pfn, above};
     pfn = std::max(pfn, aligned(tree_.high(above) + 1));
     above = tree_.above(above);

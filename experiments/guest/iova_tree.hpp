@@ -38,7 +38,7 @@ class IovaTree final : public IovaAllocator {
   };
   std::optional<Fit> search_down(RangeTree::Index from, std::uint64_t end, std::uint64_t floor,
                                  std::uint64_t granules);
-  std::optional<Fit> search_up(std::uint64_t from, std::uint64_t end, std::uint64_t granules) const;
+  std::optional<Fit> search_up(std::uint64_t from, std::uint64_t end, std::uint64_t granules);
   std::optional<Fit> find_fit(std::uint64_t granules, std::uint64_t end);
   void remember_freed(RangeTree::Index node);
   void reserve(std::uint64_t low, std::uint64_t high);

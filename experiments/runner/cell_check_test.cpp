@@ -77,6 +77,13 @@ TEST(CellCheck, SettingsThatAWorkloadCannotUseAreNamedWithTheirPlace) {
             "");
 }
 
+TEST(CellCheck, AStrategyThatKeepsSomethingOfADomainCannotReassign) {
+  EXPECT_THAT(plan_problems("[axes]\nworkload = 'reassign'\nstrategy = 'registered'\n"),
+              HasSubstr("it keeps something of the domain that an endpoint leaves"));
+  EXPECT_EQ(plan_problems("[axes]\nworkload = 'reassign'\nstrategy = ['strict', 'lazy-percpu']\n"),
+            "");
+}
+
 // One of several values of an axis: only that one is to blame.
 TEST(CellCheck, AWrongValueOfAListIsFound) {
   EXPECT_EQ(plan_problems("[axes]\nworkload = 'net-rx'\n[workload.net-rx]\nring = [256, 300]\n"),

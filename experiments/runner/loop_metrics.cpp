@@ -59,6 +59,7 @@ void add_latencies(results::RepetitionRecord& record, const Measurement& m, Loop
   const double measured_ns = static_cast<double>(m.end - m.start) * ns_per_tick();
   add_histogram(record, "map", m.map_ns);
   add_histogram(record, "unmap", m.unmap_ns);
+  if (!m.revocation_ns.empty()) add_histogram(record, "revocation", m.revocation_ns);
   if (m.before.worked_ns && m.after.worked_ns) {
     record.metrics.push_back(results::measured(
         "replay_speed",

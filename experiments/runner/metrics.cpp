@@ -39,11 +39,11 @@ void add_guest(Metrics& metrics, const Measurement& m) {
   metrics.push_back(
       measured_ratio("iova_tree_walk_share", 100 * delta(a.iova_tree_walks, b.iova_tree_walks),
                      delta(a.iova_allocations, b.iova_allocations), "no IOVA was allocated"));
+  metrics.push_back(
+      measured_ratio("iova_steps_per_allocation", delta(a.iova_tree_steps, b.iova_tree_steps),
+                     delta(a.iova_allocations, b.iova_allocations), "no IOVA was allocated"));
   metrics.push_back(measured("bounce_fallbacks", delta(a.bounce_fallbacks, b.bounce_fallbacks)));
   metrics.push_back(measured("revocations", delta(a.revocations, b.revocations)));
-  metrics.push_back(measured_ratio("revocation_mean",
-                                   delta(a.revocation_ticks, b.revocation_ticks) * ns_per_tick(),
-                                   delta(a.revocations, b.revocations), "nothing was revoked"));
 }
 
 std::optional<double> cpu_wait_share(const Measurement& m) {
@@ -142,6 +142,7 @@ Snapshot Snapshot::of(Testbed& testbed) {
           .grace_periods = device.grace_periods.value(),
           .injected = testbed.injected(),
           .worked_ns = testbed.workload().worked_ns(),
+          .held_back = testbed.workload().held_back(),
           .throttled = throttled_periods(),
           .waits = cpu_waits()};
 }
@@ -173,6 +174,12 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
   metrics.push_back(strays != nullptr
                         ? results::not_measured("dma_errors", strays)
                         : measured("dma_errors", static_cast<double>(testbed.dma_errors())));
+  if (measurement.before.held_back && measurement.after.held_back) {
+    const auto& before = *measurement.before.held_back;
+    const auto& after = *measurement.after.held_back;
+    metrics.push_back(measured("held_back_accesses", delta(after.accesses, before.accesses)));
+    metrics.push_back(measured("held_back_hits", delta(after.hits, before.hits)));
+  }
   metrics.push_back(measured("rogue_dropped_probes", static_cast<double>(testbed.rogue().dropped)));
   metrics.push_back(measured("lost_events", static_cast<double>(recorder.dropped())));
   add_latencies(record, measurement, testbed.paced() ? LoopKind::kOpen : LoopKind::kClosed);

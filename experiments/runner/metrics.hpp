@@ -27,9 +27,10 @@ struct Snapshot {
   std::uint64_t invalidations = 0;
   std::uint64_t grace_periods = 0;
   InjectedTicks injected;
-  std::optional<std::uint64_t> worked_ns;  // In the guest's own time; empty: it has none.
-  std::optional<std::uint64_t> throttled;  // Of the cgroup; empty: nobody counts.
-  std::optional<CpuWaits> waits;           // Empty: the kernel does not say.
+  std::optional<std::uint64_t> worked_ns;       // In the guest's own time; empty: it has none.
+  std::optional<Workload::HeldBack> held_back;  // Empty: nothing is given away.
+  std::optional<std::uint64_t> throttled;       // Of the cgroup; empty: nobody counts.
+  std::optional<CpuWaits> waits;                // Empty: the kernel does not say.
 };
 
 struct Measurement {
@@ -42,6 +43,7 @@ struct Measurement {
   results::HdrHistogram map_ns, unmap_ns;
   results::HdrHistogram lag_ns, map_response_ns, unmap_response_ns;  // Of an open loop.
   LagTrend lag_trend;
+  results::HdrHistogram revocation_ns;
 };
 
 // Called after Testbed::finish() and Recorder::stop().

@@ -143,6 +143,7 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   measured.map_response_ns = histograms.map_response_ns.snapshot();
   measured.unmap_response_ns = histograms.unmap_response_ns.snapshot();
   measured.lag_trend = histograms.lag_trend;
+  measured.revocation_ns = histograms.revocation_ns.snapshot();
   enter(Phase::kTakeDown);
   const Status finished = done ? testbed.finish() : Status{};
   const Status recorded = recorder.stop();

@@ -214,7 +214,8 @@ Status Testbed::make_guest() {
                           .cpus = cell.cpus,
                           .groups = groups_,
                           .iova_allocator = cell.iova,
-                          .settings = cell.strategy_settings};
+                          .settings = cell.strategy_settings,
+                          .revocation_ns = &histograms_.revocation_ns};
   if (timers_on_workloads_time()) context.timers = workload_timers(workload_time_);
   for (const auto& device : devices_) context.endpoints.push_back(device->endpoint.id);
   VIOLET_TRY(strategy_info_, strategies().require(cell.strategy));

@@ -63,6 +63,11 @@ void add_conflicts(plans::Vocabulary& words) {
       words.conflicts.push_back(
           {"strategy", info.name, "iova", refusal.allocator, refusal.because});
     }
+    for (const auto& workload : workloads()) {
+      if (!workload.reassigns || info.reassigns) continue;
+      words.conflicts.push_back({"strategy", info.name, "workload", workload.name,
+                                 "it keeps something of the domain that an endpoint leaves"});
+    }
   }
 }
 

@@ -25,10 +25,7 @@ class Async final : public MappedStrategy {
  private:
   struct Waiting {
     std::uint64_t number;  // Of its last request.
-    std::uint16_t endpoint;
-    Iova first;
-    std::uint64_t granules;
-    unsigned cpu;
+    MappedRange range;
   };
 
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
@@ -40,9 +37,9 @@ class Async final : public MappedStrategy {
     return MappedStrategy::do_map(out, cpu, coherent);
   }
 
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
+  void retire(const MappedRange& range) override {
     context_.driver.post();
-    waiting_.push_back({context_.driver.added(), endpoint, first, granules, cpu});
+    waiting_.push_back({context_.driver.added(), range});
     if (waiting_.size() > most_) context_.driver.sync();
     free_answered();
   }
@@ -53,8 +50,8 @@ class Async final : public MappedStrategy {
     if (context_.driver.broken()) return;
     const std::uint64_t answered = context_.driver.answered();
     while (!waiting_.empty() && waiting_.front().number <= answered) {
-      const Waiting& one = waiting_.front();
-      domain(one.endpoint).free_iova(one.first, one.granules, one.cpu);
+      const MappedRange& range = waiting_.front().range;
+      domain(range.endpoint).free_iova(range.first, range.granules, range.cpu);
       waiting_.pop_front();
     }
   }
@@ -79,7 +76,10 @@ StrategyInfo async_strategy() {
              .most = 65536,
              .help = "unmaps that wait for their answer; the next one waits for all of them"}}},
           make_async,
-          AfterUnmap::kUntilAnswered};
+          AfterUnmap::kUntilAnswered,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

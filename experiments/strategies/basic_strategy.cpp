@@ -76,18 +76,23 @@ bool MappedStrategy::joins_a_domain(std::uint16_t endpoint) const {
 }
 
 Status MappedStrategy::open(std::uint16_t endpoint) {
-  const DeviceFacts& facts = context_.driver.facts();
-  const EndpointId id = context_.endpoints[endpoint];
   if (joins_a_domain(endpoint)) {
     domains_.push_back(domains_[context_.groups[endpoint]]);
-    VIOLET_TRY(domains_.back()->attach(id));
-    return opened(endpoint);
+  } else {
+    VIOLET_TRY(auto domain, make_domain(endpoint, endpoint));
+    domains_.push_back(std::move(domain));
   }
-  const DomainId domain_id{facts.first_domain.value + endpoint};
-  if (facts.last_domain.value - facts.first_domain.value < endpoint) {
+  VIOLET_TRY(domains_.back()->attach(context_.endpoints[endpoint]));
+  return opened(endpoint);
+}
+
+Result<std::shared_ptr<DmaDomain>> MappedStrategy::make_domain(std::uint16_t endpoint,
+                                                               std::uint32_t number) const {
+  const DeviceFacts& facts = context_.driver.facts();
+  if (facts.last_domain.value - facts.first_domain.value < number) {
     return fail("the device has too few domains for {} endpoints", context_.endpoints.size());
   }
-  VIOLET_TRY(const auto properties, context_.driver.probe(id));
+  VIOLET_TRY(const auto properties, context_.driver.probe(context_.endpoints[endpoint]));
 
   IovaConfig config = context_.iova;
   config.granule_shift = static_cast<unsigned>(std::countr_zero(facts.page_size_mask));
@@ -100,11 +105,23 @@ Status MappedStrategy::open(std::uint16_t endpoint) {
   config.cpus = context_.cpus;
   for (const auto& region : properties.regions) config.reserved.push_back(region.range);
   VIOLET_TRY(auto iovas, make_iova_allocator(context_.iova_allocator, config));
+  const DomainId id{facts.first_domain.value + number};
+  return std::make_shared<DmaDomain>(context_.driver, id, std::move(iovas), context_.counters,
+                                     context_.domain);
+}
 
-  domains_.push_back(std::make_shared<DmaDomain>(context_.driver, domain_id, std::move(iovas),
-                                                 context_.counters, context_.domain));
-  VIOLET_TRY(domains_.back()->attach(id));
-  return opened(endpoint);
+// By turns in one of two domains: the one that it leaves is gone with its last endpoint.
+Status MappedStrategy::reassign(std::uint16_t endpoint) {
+  if (!context_.groups.empty()) return fail("an endpoint of a group does not move alone");
+  drain();
+  const EndpointId id = context_.endpoints[endpoint];
+  const std::uint32_t number =
+      domain(endpoint).id().value - context_.driver.facts().first_domain.value;
+  const auto endpoints = static_cast<std::uint32_t>(context_.endpoints.size());
+  VIOLET_TRY(domain(endpoint).detach(id));
+  VIOLET_TRY(domains_[endpoint],
+             make_domain(endpoint, number == endpoint ? endpoint + endpoints : endpoint));
+  return domains_[endpoint]->attach(id);
 }
 
 bool MappedStrategy::do_map(std::span<DmaMapping> out, unsigned cpu, bool /*coherent*/) {
@@ -113,19 +130,24 @@ bool MappedStrategy::do_map(std::span<DmaMapping> out, unsigned cpu, bool /*cohe
 
 void MappedStrategy::do_unmap(std::span<const DmaMapping> mappings, unsigned cpu,
                               bool /*coherent*/) {
-  const std::uint16_t endpoint = mappings[0].endpoint;
-  DmaDomain& domain = *domains_[endpoint];
-  std::uint64_t granules = 0;
-  for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
-  const Iova first{mappings[0].iova.value & ~(domain.granule() - 1)};
-  domain.unmap(first, granules);
-  retire(endpoint, first, granules, cpu);
+  const MappedRange range = range_of(mappings, cpu);
+  unmap_range(range);
+  retire(range);
 }
 
-void MappedStrategy::retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules,
-                                unsigned cpu) {
-  // Without an answer the device may still translate the address: then it is not freed.
-  if (domains_[endpoint]->sync()) domains_[endpoint]->free_iova(first, granules, cpu);
+MappedRange MappedStrategy::range_of(std::span<const DmaMapping> mappings, unsigned cpu) const {
+  const DmaDomain& domain = *domains_[mappings[0].endpoint];
+  return {mappings[0].endpoint,
+          {mappings[0].iova.value & ~(domain.granule() - 1)},
+          domain.granules_of(mappings),
+          cpu};
+}
+
+void MappedStrategy::retire_now(std::span<const MappedRange> ranges) {
+  if (!context_.driver.sync()) return;
+  for (const MappedRange& range : ranges) {
+    domain(range.endpoint).free_iova(range.first, range.granules, range.cpu);
+  }
 }
 
 void MappedStrategy::tick(Ticks now) {

@@ -1,6 +1,6 @@
 // BasicStrategy counts calls and splits lists; MappedStrategy, on top of it, is the zero-copy path of dma-iommu:
 // a domain for each IOMMU group, map and sync, and a hook for what happens to an address after its UNMAP was
-// queued.
+// queued: that of strict, unless a strategy has its own.
 //
 // Threading: as strategy.hpp.
 // Invariants: those of strategy.hpp, as far as the hooks keep them. A driver that gave up makes every
@@ -51,6 +51,14 @@ class BasicStrategy : public Strategy {
   bool counted(bool mapped);
 };
 
+// The addresses that one map() took of its domain.
+struct MappedRange {
+  std::uint16_t endpoint;
+  Iova first;
+  std::uint64_t granules;
+  unsigned cpu;  // To whose magazine they go.
+};
+
 class MappedStrategy : public BasicStrategy {
  public:
   using BasicStrategy::BasicStrategy;
@@ -59,6 +67,8 @@ class MappedStrategy : public BasicStrategy {
   Status start() override;
   void tick(Ticks now) override;
   void drain() override { context_.driver.sync(); }
+  // Of an endpoint that shares its domain with none.
+  Status reassign(std::uint16_t endpoint) override;
 
   DmaDomain& domain(std::uint16_t endpoint) { return *domains_[endpoint]; }
   const DmaDomain& domain(std::uint16_t endpoint) const { return *domains_[endpoint]; }
@@ -71,15 +81,24 @@ class MappedStrategy : public BasicStrategy {
 
   // An endpoint has been attached to its domain.
   virtual Status opened(std::uint16_t /*endpoint*/) { return {}; }
-  // The UNMAPs of [first, first + granules) are queued: see to it that the address is freed, and not
-  // before they are back.
-  virtual void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) = 0;
+  // That of what one do_map() made.
+  MappedRange range_of(std::span<const DmaMapping> mappings, unsigned cpu) const;
+  // Queues the UNMAPs.
+  void unmap_range(const MappedRange& range) {
+    domain(range.endpoint).unmap(range.first, range.granules);
+  }
+  // The UNMAPs of a range are queued: see to it that its addresses are freed, and not before they are back.
+  virtual void retire(const MappedRange& range) { retire_now({&range, 1}); }
 
-  // strict: wait, then free.
-  void retire_now(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu);
+  // strict: wait, once for all of them, then free. Without an answer the device may still translate them: then they are
+  // not freed.
+  void retire_now(std::span<const MappedRange> ranges);
 
  private:
   Status open(std::uint16_t endpoint);
+  // The device's domain of that number, to which nothing is attached.
+  Result<std::shared_ptr<DmaDomain>> make_domain(std::uint16_t endpoint,
+                                                 std::uint32_t number) const;
 
   std::vector<std::shared_ptr<DmaDomain>> domains_;  // By endpoint; one for those of a group.
 };

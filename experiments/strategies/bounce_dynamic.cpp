@@ -97,10 +97,6 @@ class BounceDynamic final : public MappedStrategy {
     pools_[mappings[0].endpoint]->release(slot);
   }
 
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   BouncePool::Slot slot_of(const DmaMapping& mapping) const {
     const auto slot = pools_[mapping.endpoint]->find(mapping.iova);
     VIOLET_CHECK(slot.has_value());

@@ -31,7 +31,7 @@ class Contiguous final : public MappedStrategy {
 
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
     DmaDomain& domain = this->domain(out[0].endpoint);
-    const std::uint64_t granules = granules_of(domain, out);
+    const std::uint64_t granules = domain.granules_of(out);
     if (coherent || granules > chunk_granules_) {
       if (!MappedStrategy::do_map(out, cpu, coherent)) return false;
       out[0].cookie = kNoChunk;
@@ -45,22 +45,12 @@ class Contiguous final : public MappedStrategy {
   }
 
   void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) override {
-    const std::uint16_t endpoint = mappings[0].endpoint;
-    DmaDomain& domain = this->domain(endpoint);
-    const std::uint64_t granules = granules_of(domain, mappings);
-    const Iova first{mappings[0].iova.value & ~(domain.granule() - 1)};
-    domain.unmap_at_once(first, granules);
+    const MappedRange range = range_of(mappings, cpu);
+    domain(range.endpoint).unmap_at_once(range.first, range.granules);
     if (coherent || static_cast<std::uint32_t>(mappings[0].cookie) == kNoChunk) {
-      return retire_now(endpoint, first, granules, cpu);
+      return retire_now({&range, 1});
     }
-    if (domain.sync()) put(endpoint, first, granules);
-  }
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
-
-  static std::uint64_t granules_of(const DmaDomain& domain, std::span<const DmaMapping> list) {
-    std::uint64_t sum = 0;
-    for (const DmaMapping& mapping : list) sum += domain.granules_of(mapping.buffer);
-    return sum;
+    if (context_.driver.sync()) put(range);
   }
 
   // --- Chunks ---
@@ -95,12 +85,12 @@ class Contiguous final : public MappedStrategy {
     chunk->mapped += granules;
     return Iova{chunk->first.value + (chunk_granules_ - chunk->taken) * domain.granule()};
   }
-  void put(std::uint16_t endpoint, Iova first, std::uint64_t granules) {
-    const std::uint64_t key = key_of(endpoint, first);
+  void put(const MappedRange& range) {
+    const std::uint64_t key = key_of(range.endpoint, range.first);
     Chunk* chunk = chunks_.find(key);
-    VIOLET_CHECK(chunk != nullptr && chunk->mapped >= granules);
-    chunk->mapped -= granules;
-    free_if_done(endpoint, key);
+    VIOLET_CHECK(chunk != nullptr && chunk->mapped >= range.granules);
+    chunk->mapped -= range.granules;
+    free_if_done(range.endpoint, key);
   }
   void free_if_done(std::uint16_t endpoint, std::uint64_t key) {
     const Chunk chunk = *chunks_.find(key);

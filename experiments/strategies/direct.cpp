@@ -93,7 +93,6 @@ class Direct final : public MappedStrategy {
     return true;
   }
   void do_unmap(std::span<const DmaMapping>, unsigned, bool) override {}
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
 
   std::vector<std::vector<Piece>> pieces_;  // Of each endpoint.
   std::uint64_t mapped_bytes_ = 0;

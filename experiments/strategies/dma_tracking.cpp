@@ -99,7 +99,6 @@ class DmaTracking final : public MappedStrategy {
       }
     }
   }
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
 
   // What nobody uses and, unless `all`, nobody used since the last round. One wait for all of it.
   void unpin(bool all) {

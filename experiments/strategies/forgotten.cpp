@@ -18,32 +18,18 @@ class Forgotten final : public MappedStrategy {
   void drain() override {}  // Nothing is deferred.
 
  private:
-  struct Lost {
-    std::uint16_t endpoint;
-    Iova first;
-    std::uint64_t granules;
-    unsigned cpu;
-  };
   static constexpr std::size_t kBatch = 64;  // Unmapped with one wait.
 
   void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool /*coherent*/) override {
-    const std::uint16_t endpoint = mappings[0].endpoint;
-    const DmaDomain& domain = this->domain(endpoint);
-    std::uint64_t granules = 0;
-    for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
-    lost_.push_back({endpoint, {mappings[0].iova.value & ~(domain.granule() - 1)}, granules, cpu});
+    lost_.push_back(range_of(mappings, cpu));
     if (lost_.size() - began_ > most_) remember(std::min(kBatch, most_));
   }
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
 
   // Unmaps the oldest.
   void remember(std::size_t count) {
-    const std::span<const Lost> oldest(lost_.data() + began_, count);
-    for (const Lost& one : oldest) domain(one.endpoint).unmap(one.first, one.granules);
-    if (context_.driver.sync()) {
-      for (const Lost& one : oldest)
-        domain(one.endpoint).free_iova(one.first, one.granules, one.cpu);
-    }
+    const std::span<const MappedRange> oldest(lost_.data() + began_, count);
+    for (const MappedRange& range : oldest) unmap_range(range);
+    retire_now(oldest);
     began_ += count;
     if (began_ < most_) return;
     lost_.erase(lost_.begin(), lost_.begin() + static_cast<std::ptrdiff_t>(began_));
@@ -51,7 +37,7 @@ class Forgotten final : public MappedStrategy {
   }
 
   std::size_t most_;
-  std::vector<Lost> lost_;  // From began_ on.
+  std::vector<MappedRange> lost_;  // From began_ on.
   std::size_t began_ = 0;
 };
 

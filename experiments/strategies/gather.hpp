@@ -9,35 +9,28 @@
 #include <span>
 #include <vector>
 
-#include "experiments/guest/dma_domain.hpp"
+#include "experiments/strategies/basic_strategy.hpp"
 
 namespace violet {
 
 class Gather {
  public:
-  struct Range {  // Of one allocation.
-    std::uint16_t endpoint;
-    Iova first;
-    std::uint64_t granules;
-    unsigned cpu;
-  };
-
-  void add(const Range& range) {
+  void add(const MappedRange& range) {
     ranges_.push_back(range);
     granules_ += range.granules;
   }
   bool empty() const { return ranges_.empty(); }
   std::uint64_t granules() const { return granules_; }
-  std::span<const Range> ranges() const { return ranges_; }
+  std::span<const MappedRange> ranges() const { return ranges_; }
 
   // Queues the UNMAPs; `domain_of` gives an endpoint's domain. Then wait, do what is to be done with ranges(), clear().
   template <class DomainOf>
   void unmap(DomainOf&& domain_of) {
-    std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
+    std::sort(ranges_.begin(), ranges_.end(), [](const MappedRange& a, const MappedRange& b) {
       return a.endpoint != b.endpoint ? a.endpoint < b.endpoint : a.first < b.first;
     });
     for (std::size_t begin = 0; begin < ranges_.size();) {
-      const Range& first = ranges_[begin];
+      const MappedRange& first = ranges_[begin];
       DmaDomain& domain = domain_of(first.endpoint);
       std::uint64_t granules = 0;
       std::size_t end = begin;
@@ -55,7 +48,7 @@ class Gather {
   }
 
  private:
-  std::vector<Range> ranges_;
+  std::vector<MappedRange> ranges_;
   std::uint64_t granules_ = 0;
 };
 

@@ -22,10 +22,10 @@ Status Lazy::opened(std::uint16_t endpoint) {
   return {};
 }
 
-void Lazy::retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) {
-  FlushQueue& queue = queues_[endpoint]->queue;
+void Lazy::retire(const MappedRange& range) {
+  FlushQueue& queue = queues_[range.endpoint]->queue;
   // The time only matters to the entry that arms the timer.
-  queue.queue(first, granules, cpu, queue.timer_on() ? 0 : context_.timer_now());
+  queue.queue(range.first, range.granules, range.cpu, queue.timer_on() ? 0 : context_.timer_now());
 }
 
 void Lazy::tick(Ticks now) {

@@ -23,7 +23,7 @@ class Lazy : public MappedStrategy {
   const FlushQueue& flush_queue(std::uint16_t endpoint) const { return queues_[endpoint]->queue; }
 
  protected:
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override;
+  void retire(const MappedRange& range) override;
 
  private:
   class Parking final : public FlushQueue::Owner {

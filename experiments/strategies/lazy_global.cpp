@@ -3,51 +3,33 @@
 // frees them all.
 #include <algorithm>
 
-#include "experiments/strategies/basic_strategy.hpp"
-#include "experiments/strategies/parked_list.hpp"
+#include "experiments/strategies/parking_strategy.hpp"
 
 namespace violet {
 namespace {
 
 // Invariants: an address is freed only after a flush that began after it was parked.
 // Limits: the cost of the one lock is not modelled: one lcore plays all CPUs.
-class LazyGlobal final : public MappedStrategy {
+class LazyGlobal final : public ParkingStrategy {
  public:
   LazyGlobal(const StrategyContext& context, std::size_t most, Ticks timer)
-      : MappedStrategy(context), most_(most), timer_(timer) {
-    parked_.reserve(most);
-  }
+      : ParkingStrategy(context), most_(most), timer_(timer) {}
 
   void tick(Ticks now) override {
-    MappedStrategy::tick(now);
-    if (!parked_.empty() && now >= due_) flush();
+    ParkingStrategy::tick(now);
+    if (parked() > 0 && now >= due_) flush();
   }
-  void drain() override { flush(); }
 
  private:
-  bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
-    if (MappedStrategy::do_map(out, cpu, coherent)) return true;
-    // What is parked may hold the last address.
-    if (parked_.empty()) return false;
-    flush();
-    return MappedStrategy::do_map(out, cpu, coherent);
-  }
-
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    if (parked_.size() == most_) flush();
-    if (parked_.empty()) due_ = context_.timer_now() + timer_;
-    parked_.park(endpoint, first, granules, cpu);
-  }
-
-  void flush() {
-    parked_.flush(context_,
-                  [this](std::uint16_t endpoint) -> DmaDomain& { return domain(endpoint); });
+  void retire(const MappedRange& range) override {
+    if (parked() == most_) flush();
+    if (parked() == 0) due_ = context_.timer_now() + timer_;
+    ParkingStrategy::retire(range);
   }
 
   std::size_t most_;
   Ticks timer_;
   Ticks due_ = 0;
-  ParkedList parked_;
 };
 
 std::unique_ptr<Strategy> make_lazy_global(const StrategyContext& context) {
@@ -73,7 +55,10 @@ StrategyInfo lazy_global_strategy() {
              .most = 100'000,
              .help = "from the first parked address to the flush"}}},
           make_lazy_global,
-          AfterUnmap::kUntilTimer};
+          AfterUnmap::kUntilTimer,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

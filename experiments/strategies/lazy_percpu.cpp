@@ -8,7 +8,10 @@ StrategyInfo lazy_percpu_strategy() {
            "unmaps are queued; addresses wait in per-CPU flush queues (Linux, iommu.strict=0)",
            lazy_settings(256, 10.0)},
           [](const StrategyContext& context) { return make_lazy(context, true); },
-          AfterUnmap::kUntilTimer};
+          AfterUnmap::kUntilTimer,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

@@ -8,7 +8,10 @@ StrategyInfo lazy_single_strategy() {
       {"lazy-single", "unmaps are queued; addresses wait in one large flush queue (Linux on s390)",
        lazy_settings(32768, 1000.0)},
       [](const StrategyContext& context) { return make_lazy(context, false); },
-      AfterUnmap::kUntilTimer};
+      AfterUnmap::kUntilTimer,
+      true,
+      {},
+      true};
 }
 
 }  // namespace violet

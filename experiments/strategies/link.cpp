@@ -15,26 +15,18 @@ class Link final : public Lazy {
  private:
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool /*coherent*/) override {
     DmaDomain& domain = this->domain(out[0].endpoint);
-    const auto first = domain.allocate_iova(granules_of(domain, out), cpu);
+    const auto first = domain.allocate_iova(domain.granules_of(out), cpu);
     // Without an answer the device may have kept some: then the address is not freed.
     return first && domain.map_each(*first, out);
   }
   void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) override {
-    const std::uint16_t endpoint = mappings[0].endpoint;
-    DmaDomain& domain = this->domain(endpoint);
-    const std::uint64_t granules = granules_of(domain, mappings);
-    const Iova first{mappings[0].iova.value & ~(domain.granule() - 1)};
-    domain.unmap_at_once(first, granules);
+    const MappedRange range = range_of(mappings, cpu);
+    domain(range.endpoint).unmap_at_once(range.first, range.granules);
     if (lazy_ && !coherent) {
-      retire(endpoint, first, granules, cpu);
+      retire(range);
     } else {
-      retire_now(endpoint, first, granules, cpu);
+      retire_now({&range, 1});
     }
-  }
-  static std::uint64_t granules_of(const DmaDomain& domain, std::span<const DmaMapping> list) {
-    std::uint64_t sum = 0;
-    for (const DmaMapping& mapping : list) sum += domain.granules_of(mapping.buffer);
-    return sum;
   }
 
   bool lazy_;

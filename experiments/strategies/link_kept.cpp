@@ -82,11 +82,6 @@ class LinkKept final : public MappedStrategy {
     }
     if (removed) domain.sync();
   }
-  // Of coherent memory.
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   std::vector<std::shared_ptr<Table>> tables_;  // By endpoint; one for those of a group.
 };
 

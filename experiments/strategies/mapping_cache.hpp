@@ -13,7 +13,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/flat_table.hpp"
-#include "experiments/guest/dma_domain.hpp"
+#include "experiments/strategies/basic_strategy.hpp"
 
 namespace violet {
 
@@ -23,10 +23,7 @@ class MappingCache {
   static constexpr Id kNone = ~Id{0};
 
   struct Entry {
-    std::uint16_t endpoint = 0;  // That made it.
-    Iova first;
-    std::uint64_t granules = 0;
-    unsigned cpu = 0;  // To whose magazine its address goes.
+    MappedRange range = {};  // `endpoint` made it.
     std::uint32_t users = 0;
   };
 
@@ -48,13 +45,8 @@ class MappingCache {
     while (id != kNone && slots_[id].shape != shape_) id = slots_[id].same;
     return id;
   }
-  std::uint64_t granules() const {
-    std::uint64_t sum = 0;
-    for (const Piece& piece : shape_.pieces) sum += piece.granules;
-    return sum;
-  }
   // With one user.
-  Id insert(const Entry& entry) {
+  Id insert(const MappedRange& range) {
     Id id = static_cast<Id>(slots_.size());
     if (unused_.empty()) {
       slots_.emplace_back();
@@ -64,17 +56,16 @@ class MappingCache {
     }
     Slot& slot = slots_[id];
     slot.shape = shape_;
-    slot.entry = entry;
-    slot.entry.users = 1;
+    slot.entry = {range, 1};
     slot.hidden = false;
     const auto [head, fresh] = by_key_.insert(shape_.key(), id);
     slot.same = fresh ? kNone : std::exchange(*head, id);
-    granules_in_all_ += entry.granules;
+    granules_in_all_ += range.granules;
     if (most_found_ != 0) hide_old(id);
     return id;
   }
 
-  const Entry& at(Id id) const { return slots_[id].entry; }
+  const MappedRange& at(Id id) const { return slots_[id].entry.range; }
   void use(Id id) {
     if (slots_[id].entry.users++ == 0) unlink(id);
   }
@@ -94,7 +85,7 @@ class MappingCache {
   void erase(Id id) {
     unlink(id);
     if (!slots_[id].hidden) hide(id);
-    granules_in_all_ -= slots_[id].entry.granules;
+    granules_in_all_ -= slots_[id].entry.range.granules;
     unused_.push_back(id);
   }
   std::uint64_t granules_in_all() const { return granules_in_all_; }

@@ -9,7 +9,7 @@ class NeverFree final : public MappedStrategy {
 
  protected:
   // The UNMAP is queued; the address is never used again.
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
+  void retire(const MappedRange&) override {}
 };
 
 std::unique_ptr<Strategy> make(const StrategyContext& context) {

@@ -95,11 +95,6 @@ class Optimistic final : public MappedStrategy {
     keep({mappings[0].iova.value & ~(granule - 1)}, cpu);
     if (count_ > options_.quota) tear_down(std::min(count_, options_.batch));
   }
-  // Of coherent memory.
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   void describe(std::span<const DmaMapping> mappings) {
     shape_.endpoint = mappings[0].endpoint;
     shape_.permissions = permissions_of(mappings[0].direction);
@@ -170,32 +165,19 @@ class Optimistic final : public MappedStrategy {
   // Queues the UNMAP of the oldest.
   void doom_oldest() {
     const Kept& oldest = kept_[oldest_];
-    const Doomed doomed{oldest.shape.endpoint, oldest.first, oldest.shape.granules(), oldest.cpu};
-    domain(doomed.endpoint).unmap(doomed.first, doomed.granules);
-    doomed_.push_back(doomed);
+    doomed_.push_back({oldest.shape.endpoint, oldest.first, oldest.shape.granules(), oldest.cpu});
+    unmap_range(doomed_.back());
     forget(oldest_);
   }
   // One wait for all of them.
   void free_doomed() {
-    // Without an answer the device may still translate the addresses: then they are not freed.
-    if (context_.driver.sync()) {
-      for (const Doomed& one : doomed_) {
-        domain(one.endpoint).free_iova(one.first, one.granules, one.cpu);
-      }
-    }
+    retire_now(doomed_);
     doomed_.clear();
   }
   void tear_down(std::uint32_t count) {
     for (; count > 0; --count) doom_oldest();
     free_doomed();
   }
-
-  struct Doomed {
-    std::uint16_t endpoint;
-    Iova first;
-    std::uint64_t granules;
-    unsigned cpu;
-  };
 
   OptimisticOptions options_;
   Shape shape_;  // Of the call in hand.
@@ -204,7 +186,7 @@ class Optimistic final : public MappedStrategy {
   std::uint32_t oldest_ = kNone, newest_ = kNone;
   std::uint32_t count_ = 0;
   FlatTable<std::uint32_t> by_key_;  // The newest one of each key.
-  std::vector<Doomed> doomed_;
+  std::vector<MappedRange> doomed_;
 };
 
 std::unique_ptr<Strategy> make_optimistic(const StrategyContext& context) {

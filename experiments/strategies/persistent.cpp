@@ -21,13 +21,6 @@ class Persistent final : public MappedStrategy {
   }
 
  private:
-  struct Doomed {
-    std::uint16_t endpoint;
-    Iova first;
-    std::uint64_t granules;
-    unsigned cpu;
-  };
-
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
     if (context_.driver.broken()) return false;
     const std::uint16_t endpoint = out[0].endpoint;
@@ -39,8 +32,7 @@ class Persistent final : public MappedStrategy {
       take_places(domain(endpoint), cache_.at(id).first, rights, out);
     } else {
       if (!map_fresh(out, cpu, coherent)) return false;
-      const Iova first{out[0].iova.value & ~(domain(endpoint).granule() - 1)};
-      id = cache_.insert({endpoint, first, cache_.granules(), cpu});
+      id = cache_.insert(range_of(out, cpu));
       reclaim(most_bytes_);
     }
     for (DmaMapping& mapping : out) mapping.persistent = true;
@@ -59,7 +51,6 @@ class Persistent final : public MappedStrategy {
                 bool /*coherent*/) override {
     cache_.release(static_cast<MappingCache::Id>(mappings[0].cookie));
   }
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
 
   // Down to `bytes`, and a sixteenth below what is allowed, so that not every map reclaims.
   void reclaim(std::uint64_t bytes) {
@@ -67,24 +58,18 @@ class Persistent final : public MappedStrategy {
     while (always_mapped_bytes() > bytes - bytes / 16 || bytes == 0) {
       const MappingCache::Id oldest = cache_.oldest();
       if (oldest == MappingCache::kNone) break;
-      const MappingCache::Entry& entry = cache_.at(oldest);
-      domain(entry.endpoint).unmap(entry.first, entry.granules);
-      doomed_.push_back({entry.endpoint, entry.first, entry.granules, entry.cpu});
+      doomed_.push_back(cache_.at(oldest));
+      unmap_range(doomed_.back());
       cache_.erase(oldest);
     }
     if (doomed_.empty()) return;
-    // Without an answer the device may still translate the addresses: then they are not freed.
-    if (context_.driver.sync()) {
-      for (const Doomed& one : doomed_) {
-        domain(one.endpoint).free_iova(one.first, one.granules, one.cpu);
-      }
-    }
+    retire_now(doomed_);
     doomed_.clear();
   }
 
   std::uint64_t most_bytes_;
   MappingCache cache_;
-  std::vector<Doomed> doomed_;
+  std::vector<MappedRange> doomed_;
 };
 
 std::unique_ptr<Strategy> make_persistent(const StrategyContext& context) {

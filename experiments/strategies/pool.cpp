@@ -17,10 +17,10 @@ class Pool final : public MappedStrategy {
 
   void drain() override {
     for (auto id = cache_.oldest(); id != MappingCache::kNone; id = cache_.oldest()) {
-      const MappingCache::Entry entry = cache_.at(id);
+      const MappedRange range = cache_.at(id);
       cache_.erase(id);
-      domain(entry.endpoint).unmap(entry.first, entry.granules);
-      retire_now(entry.endpoint, entry.first, entry.granules, entry.cpu);
+      unmap_range(range);
+      retire_now({&range, 1});
     }
   }
   std::uint64_t always_mapped_bytes() const override {
@@ -40,8 +40,7 @@ class Pool final : public MappedStrategy {
 
   // False: there is no room, or no answer.
   bool map_in_pool(std::span<DmaMapping> out, unsigned cpu) {
-    const std::uint16_t endpoint = out[0].endpoint;
-    DmaDomain& domain = this->domain(endpoint);
+    DmaDomain& domain = this->domain(out[0].endpoint);
     cache_.describe(domain, out, Permissions::kReadWrite);
     if (const auto id = cache_.find(); id != MappingCache::kNone) {
       cache_.use(id);
@@ -49,14 +48,13 @@ class Pool final : public MappedStrategy {
       out[0].cookie = id;
       return true;
     }
-    if (cache_.granules_in_all() + cache_.granules() > most_granules_) return false;
+    if (cache_.granules_in_all() + domain.granules_of(out) > most_granules_) return false;
     const DmaDirection direction = out[0].direction;
     for (DmaMapping& mapping : out) mapping.direction = DmaDirection::kBidirectional;
     const bool mapped = domain.map(out, cpu);
     for (DmaMapping& mapping : out) mapping.direction = direction;
     if (!mapped) return false;
-    const Iova first{out[0].iova.value & ~(domain.granule() - 1)};
-    out[0].cookie = cache_.insert({endpoint, first, cache_.granules(), cpu});
+    out[0].cookie = cache_.insert(range_of(out, cpu));
     return true;
   }
 
@@ -65,10 +63,6 @@ class Pool final : public MappedStrategy {
     if (id == MappingCache::kNone) return MappedStrategy::do_unmap(mappings, cpu, coherent);
     cache_.release(id);
   }
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   std::uint64_t most_granules_;
   MappingCache cache_;
 };

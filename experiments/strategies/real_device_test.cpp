@@ -26,6 +26,7 @@ struct Case {
   const StrategyInfo* strategy;
   bool threaded;
   RingFormat format;
+  SettingAssignments settings = {};
 };
 
 // Guest and engine share a thread, or the engine's has not started.
@@ -77,7 +78,7 @@ class Machine final : public Doorbell, public SpinHook {
                             .probe = Probe(&guest_ring),
                             .cpus = 2,
                             .endpoints = {kEndpoint}};
-    strategy = std::move(*make_strategy(c.strategy->name, context, {}));
+    strategy = std::move(*make_strategy(c.strategy->name, context, c.settings));
     if (threaded_) thread_ = std::thread([this] { run_engine(); });
   }
   ~Machine() override {
@@ -201,13 +202,18 @@ class Traffic {
       DmaOp op{held.mapping.iova, buffer.bytes, Access::kWrite, data.data(), {}};
       ASSERT_EQ(m_.port->run({&op, 1}), 1u);
     }
+    const std::uint64_t revocations = m_.counters.revocations;
     m_.strategy->unmap(held.mapping, unsigned(rng_.below(2)));
     record(EventKind::kDmaUnmap, held.mapping);
     if (writes) {
       const std::byte* bytes = m_.memory.host(buffer.phys, buffer.bytes);
       for (std::uint32_t i = 0; i < buffer.bytes; ++i) ASSERT_EQ(bytes[i], std::byte{0xfe});
     }
-    probe(held.mapping);
+    const bool reached = probe(held.mapping);
+    // Its last user has gone, and with him the block.
+    if (m_.counters.revocations > revocations) {
+      ASSERT_FALSE(reached);
+    }
     m_.pages->free_run(held.run, held.pages);
     if (writes) attack(held.mapping);
   }
@@ -219,16 +225,17 @@ class Traffic {
     m_.port->run({&op, 1});
   }
 
-  void probe(const DmaMapping& mapping) {
+  bool probe(const DmaMapping& mapping) {
     const bool reads = mapping.direction != DmaDirection::kFromDevice;
     const Access access = reads ? Access::kRead : Access::kWrite;
     const Ticks before = now_ticks();
     const bool hit = m_.port->probe(mapping.iova, access);
     const Ticks duration = now_ticks() - before;
-    if (duration > kDisturbed) return;
+    if (duration > kDisturbed) return hit;
     m_.guest_ring.record({before + duration / 2, EventKind::kRogueProbe, std::uint8_t(hit ? 1 : 0),
                           0, kEndpoint.value, mapping.iova.value,
                           static_cast<std::uint64_t>(access)});
+    return hit;
   }
 
   Machine& m_;
@@ -336,6 +343,29 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Strategies, RealDevice, testing::ValuesIn(cases()), case_name);
+
+// Traffic goes on while its memory is revoked: each revocation ends, nothing reaches the block from then on (Traffic
+// looks), and the next use registers it again. One block is all of memory.
+class Revocation : public RealDevice {};
+
+TEST_P(Revocation, EndsUnderTrafficAndRegistrationBeginsAgain) {
+  run();
+  // There is one block: to be revoked twice it was registered twice.
+  EXPECT_GT(counters.revocations, 1u);
+  EXPECT_EQ(counters.failed_requests, 0u);
+  EXPECT_EQ(exposure.iova_reuse_violations, 0u);
+  EXPECT_EQ(probes.unexpected_hits, 0u);
+  EXPECT_EQ(probes.unexpected_misses, 0u);
+}
+
+std::vector<Case> revocations() {
+  const StrategyInfo* const registered = strategies().find("registered");
+  const SettingAssignments often{{"block_kib", std::int64_t{65536}}, {"revoke_per_s", 1e5}};
+  return {{registered, false, RingFormat::kSplit, often},
+          {registered, true, RingFormat::kPacked, often}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Strategies, Revocation, testing::ValuesIn(revocations()), case_name);
 
 }  // namespace
 }  // namespace violet::real_device_test

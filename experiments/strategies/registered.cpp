@@ -16,9 +16,11 @@ struct RegisteredOptions {
 };
 
 // Invariants: a block in use is never unmapped. From the moment of its revocation nobody new uses a block; he gets a
-// mapping of his own, as under strict, until the block is gone.
+// mapping of his own, as under strict, until the block is gone. Coherent memory is no registered buffer: a driver uses its
+// rings as long as it works, and a block that held one would never drain.
 // Limits: blocks are mapped for both directions. Where no more may be registered, and no block is idle, buffers are mapped
-// as under strict; these are marked as what stays, too, so that a figure of exposure counts none of them.
+// as under strict; these are marked as what stays, too, so that a figure of exposure counts none of them. Pages of rings
+// that lie in a block are reachable through it, too.
 class Registered final : public MappedStrategy {
  public:
   Registered(const StrategyContext& context, const RegisteredOptions& options)
@@ -77,6 +79,7 @@ class Registered final : public MappedStrategy {
   }
 
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
+    if (coherent) return MappedStrategy::do_map(out, cpu, coherent);
     if (context_.driver.broken()) return false;
     Table& table = *tables_[out[0].endpoint];
     if (!register_all(table, out)) {
@@ -151,7 +154,7 @@ class Registered final : public MappedStrategy {
   }
 
   void do_unmap(std::span<const DmaMapping> mappings, unsigned cpu, bool coherent) override {
-    if (static_cast<std::uint32_t>(mappings[0].cookie) == kOwn) {
+    if (coherent || static_cast<std::uint32_t>(mappings[0].cookie) == kOwn) {
       return MappedStrategy::do_unmap(mappings, cpu, coherent);
     }
     Table& table = *tables_[mappings[0].endpoint];
@@ -161,10 +164,6 @@ class Registered final : public MappedStrategy {
       });
     }
   }
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   template <class Visit>
   static void for_blocks(Table& table, DmaBuffer buffer, Visit&& visit) {
     const std::size_t last = table.window.last_page(buffer) / table.pages_a_block;
@@ -203,7 +202,9 @@ class Registered final : public MappedStrategy {
     if (!context_.driver.sync()) return;
     block.revoked = false;
     ++context_.counters.revocations;
-    context_.counters.revocation_ticks += context_.clock() - block.revoked_at;
+    if (context_.revocation_ns != nullptr) {
+      context_.revocation_ns->record(ticks_to_ns(context_.clock() - block.revoked_at));
+    }
   }
   void unregister(Table& table, std::size_t at) {
     const std::uint64_t pages = pages_of(table, at);
@@ -255,7 +256,8 @@ StrategyInfo registered_strategy() {
          .initial = 0.0,
          .least = 0,
          .most = 1e6,
-         .help = "blocks revoked a second, one after another; what is in flight drains first"}}},
+         .help = "blocks revoked a second, one after another; what is in flight drains first, and "
+                 "the next use registers anew"}}},
       make_registered,
       AfterUnmap::kBuffers,
       true,

@@ -57,8 +57,7 @@ class Ring final : public MappedStrategy {
   bool do_map(std::span<DmaMapping> out, unsigned cpu, bool coherent) override {
     if (coherent) return MappedStrategy::do_map(out, cpu, coherent);
     DmaDomain& domain = this->domain(out[0].endpoint);
-    std::uint64_t granules = 0;
-    for (const DmaMapping& mapping : out) granules += domain.granules_of(mapping.buffer);
+    const std::uint64_t granules = domain.granules_of(out);
     IovaRing& table = *tables_[out[0].endpoint];
     auto entry = table.allocate(granules, kAnywhere, cpu, false);
     if (!entry && !burst_.empty()) {
@@ -79,19 +78,10 @@ class Ring final : public MappedStrategy {
     if (coherent || static_cast<std::uint32_t>(mappings[0].cookie) == kNoEntry) {
       return MappedStrategy::do_unmap(mappings, cpu, coherent);
     }
-    const std::uint16_t endpoint = mappings[0].endpoint;
-    const DmaDomain& domain = this->domain(endpoint);
-    std::uint64_t granules = 0;
-    for (const DmaMapping& mapping : mappings) granules += domain.granules_of(mapping.buffer);
-    burst_.add({endpoint, {mappings[0].iova.value & ~(domain.granule() - 1)}, granules, cpu});
+    burst_.add(range_of(mappings, cpu));
     last_unmap_ = context_.timer_now();
     if (burst_.ranges().size() >= options_.burst) end_burst();
   }
-  // Of coherent memory, and of what the table had no room for.
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   void end_burst() {
     if (burst_.empty()) return;
     ++context_.counters.flushes;

@@ -137,8 +137,9 @@ class Shadow final : public MappedStrategy {
   void end_hybrid(const DmaMapping& mapping, unsigned cpu) {
     if ((mapping.cookie & kHybrid) == 0) return;
     const Hybrid& hybrid = hybrids_[id_of(mapping)];
-    domain(mapping.endpoint).unmap(hybrid.first, hybrid.granules);
-    retire_now(mapping.endpoint, hybrid.first, hybrid.granules, cpu);
+    const MappedRange range{mapping.endpoint, hybrid.first, hybrid.granules, cpu};
+    unmap_range(range);
+    retire_now({&range, 1});
   }
   void give_back_all(const DmaMapping& mapping) {
     if ((mapping.cookie & kSlot) != 0) return give_back(id_of(mapping));
@@ -146,10 +147,6 @@ class Shadow final : public MappedStrategy {
     give_back(hybrids_[id_of(mapping)]);
     unused_hybrids_.push_back(id_of(mapping));
   }
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   // In the low 32 bits of a cookie; none of the two: mapped as under strict.
   static constexpr std::uint64_t kSlot = 1u << 31, kHybrid = 1u << 30;
   static constexpr std::uint64_t kIds = kHybrid - 1;

@@ -31,8 +31,7 @@ class Shared final : public MappedStrategy {
       for (DmaMapping& mapping : out) mapping.persistent = true;
     } else {
       if (!MappedStrategy::do_map(out, cpu, coherent)) return false;
-      const Iova first{out[0].iova.value & ~(domain(endpoint).granule() - 1)};
-      id = cache_.insert({endpoint, first, cache_.granules(), cpu});
+      id = cache_.insert(range_of(out, cpu));
     }
     out[0].cookie = id;
     return true;
@@ -42,16 +41,12 @@ class Shared final : public MappedStrategy {
     if (coherent) return MappedStrategy::do_unmap(mappings, cpu, coherent);
     const auto id = static_cast<MappingCache::Id>(mappings[0].cookie);
     if (!cache_.release(id)) return;
-    const MappingCache::Entry entry = cache_.at(id);
+    MappedRange range = cache_.at(id);
+    range.cpu = cpu;
     cache_.erase(id);
-    domain(entry.endpoint).unmap(entry.first, entry.granules);
-    retire_now(entry.endpoint, entry.first, entry.granules, cpu);
+    unmap_range(range);
+    retire_now({&range, 1});
   }
-  // Of coherent memory.
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   MappingCache cache_;
 };
 

@@ -13,6 +13,7 @@
 #include "engine/base/registry.hpp"
 #include "experiments/guest/dma_domain.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
+#include "experiments/hdr/live_histogram.hpp"
 #include "experiments/strategies/strategy.hpp"
 
 namespace violet {
@@ -38,6 +39,8 @@ struct StrategyContext {
   // Of the addresses that the device has, a domain uses so many bytes from the first on; 0: all.
   std::uint64_t aperture_bytes = 0;
   SettingValues settings = {};
+  // Of each revocation, until what was revoked is out of reach. Null: nobody asks.
+  results::LiveHistogram* revocation_ns = nullptr;
 
   Ticks timer_now() const { return timers ? (*timers)() : clock(); }
 };
@@ -65,6 +68,8 @@ struct StrategyInfo : RegistryEntry {
   AfterUnmap after_unmap = AfterUnmap::kForgotten;
   bool translates = true;  // False: the endpoints bypass the IOMMU.
   std::vector<Refusal> refusals = {};
+  // Strategy::reassign(): after drain() nothing of a domain is left but what is mapped.
+  bool reassigns = false;
 };
 
 // For a strategy that asks no allocator for its buffers' addresses. `rcache` and `rbtree` stay allowed: plans combine them

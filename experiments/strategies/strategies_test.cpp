@@ -76,6 +76,30 @@ TEST(Registry, EveryStrategyGivesAGroupOneDomain) {
   }
 }
 
+// Neither what was mapped, nor what waited to be freed, is of any consequence in the domain after.
+TEST(Registry, AnEndpointThatIsReassignedLeavesNothingBehind) {
+  for (const auto& info : strategies()) {
+    if (!info.reassigns) continue;
+    SCOPED_TRACE(info.name);
+    RigOptions options;
+    options.strategy = info.name;
+    StrategyRig rig(options);
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto buffer = rig.buffer(kPage);
+      const auto mapping = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
+      ASSERT_TRUE(mapping);
+      EXPECT_EQ(rig.guest.device.translate({0}, mapping->iova, Access::kRead), buffer.phys);
+      rig.strategy->unmap(*mapping, 0);
+      const Status moved = rig.strategy->reassign(0);
+      ASSERT_TRUE(moved) << moved.error().message;
+      EXPECT_FALSE(rig.reaches(0, mapping->iova));
+      EXPECT_EQ(rig.guest.device.mappings({1}) + rig.guest.device.mappings({3}), 0u);
+    }
+    rig.strategy->drain();
+    EXPECT_EQ(rig.guest.counters.failed_requests, 0u);
+  }
+}
+
 // axes.timers = "workload": ticks are of a time that begins at 0, while the clock shows the host's uptime.
 TEST(Registry, TicksOfTheWorkloadsTimeEndWhatWasDeferred) {
   for (const auto& info : strategies()) {

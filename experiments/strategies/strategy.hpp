@@ -53,6 +53,11 @@ class Strategy {
   virtual void tick(Ticks now) = 0;
   // Ends all deferred work (flushes queues), as an unbind would.
   virtual void drain() = 0;
+  // Gives an endpoint of which nothing is mapped to a fresh domain, as a guest that hands its device on. What is deferred is
+  // drained before. Only of a strategy whose StrategyInfo says that it reassigns.
+  virtual Status reassign(std::uint16_t /*endpoint*/) {
+    return fail("this strategy keeps something of the domain that an endpoint leaves");
+  }
   // Bytes that stay reachable by the device whatever is mapped (direct: all memory; bounce: the pools).
   virtual std::uint64_t always_mapped_bytes() const = 0;
 };

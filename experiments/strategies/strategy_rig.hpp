@@ -46,7 +46,8 @@ class StrategyRig {
                             .cpus = options.cpus,
                             .endpoints = {EndpointId{0}, EndpointId{1}},
                             .iova_allocator = options.iova_allocator,
-                            .domain = options.domain};
+                            .domain = options.domain,
+                            .revocation_ns = &revocation_ns};
     strategy = make(context);
     const Status started = strategy->start();
     EXPECT_TRUE(started) << (started ? "" : started.error().message);
@@ -92,6 +93,7 @@ class StrategyRig {
   std::unique_ptr<Ticks> now = std::make_unique<Ticks>(1'000'000);
   MockGuest guest;
   GuestCounters start_counters;
+  results::LiveHistogram revocation_ns;
   std::unique_ptr<Strategy> strategy;
 
  private:

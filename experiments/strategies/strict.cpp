@@ -4,20 +4,10 @@
 namespace violet {
 namespace {
 
-class Strict final : public MappedStrategy {
- public:
-  using MappedStrategy::MappedStrategy;
-
- private:
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-};
-
 std::unique_ptr<Strategy> make_strict(const StrategyContext& context) {
   StrategyContext mine = context;
   mine.domain.sync_map = context.settings.flag("sync_map");
-  return std::make_unique<Strict>(mine);
+  return std::make_unique<MappedStrategy>(mine);
 }
 
 }  // namespace
@@ -31,7 +21,10 @@ StrategyInfo strict_strategy() {
          .help =
              "one sync for each buffer or list; false: one for each MAP, as before Linux 6.8"}}},
       make_strict,
-      AfterUnmap::kNothing};
+      AfterUnmap::kNothing,
+      true,
+      {},
+      true};
 }
 
 }  // namespace violet

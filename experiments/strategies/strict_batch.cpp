@@ -30,26 +30,16 @@ class StrictBatch final : public MappedStrategy {
     gather(mappings, cpu);
     end();
   }
-  void retire(std::uint16_t, Iova, std::uint64_t, unsigned) override {}
 
   void gather(std::span<const DmaMapping> list, unsigned cpu) {
-    const std::uint16_t endpoint = list[0].endpoint;
-    const DmaDomain& domain = this->domain(endpoint);
-    std::uint64_t granules = 0;
-    for (const DmaMapping& mapping : list) granules += domain.granules_of(mapping.buffer);
-    gather_.add({endpoint, {list[0].iova.value & ~(domain.granule() - 1)}, granules, cpu});
+    gather_.add(range_of(list, cpu));
     if (gather_.granules() >= most_granules_) end();
   }
 
   void end() {
     if (gather_.empty()) return;
     gather_.unmap([this](std::uint16_t endpoint) -> DmaDomain& { return domain(endpoint); });
-    // Without an answer the device may still translate the addresses: then they are not freed.
-    if (context_.driver.sync()) {
-      for (const auto& range : gather_.ranges()) {
-        domain(range.endpoint).free_iova(range.first, range.granules, range.cpu);
-      }
-    }
+    retire_now(gather_.ranges());
     gather_.clear();
   }
 
@@ -73,7 +63,10 @@ StrategyInfo strict_batch_strategy() {
              .most = 1 << 20,
              .help = "a call that unmaps more of them waits more than once"}}},
           make_strict_batch,
-          AfterUnmap::kNothing};
+          AfterUnmap::kNothing,
+          true,
+          {},
+          true};
 }
 
 }  // namespace violet

@@ -112,10 +112,6 @@ class Swiotlb final : public MappedStrategy {
       give_back(mapping);
     }
   }
-  void retire(std::uint16_t endpoint, Iova first, std::uint64_t granules, unsigned cpu) override {
-    retire_now(endpoint, first, granules, cpu);
-  }
-
   // --- Slots ---
 
   static std::size_t slots_for(DmaBuffer buffer) {

@@ -86,11 +86,13 @@ class Comparison {
   const Attachment* attachment(EndpointId endpoint, Ticks at) const {
     const auto found = attachments_.find(endpoint.value);
     if (found == attachments_.end()) return nullptr;
-    const Attachment* last = nullptr;
-    for (const Attachment& attachment : found->second) {
-      if (attachment.from <= at) last = &attachment;
-    }
-    return last != nullptr && last->attached ? last : nullptr;
+    const std::vector<Attachment>& all = found->second;
+    const auto next =
+        std::upper_bound(all.begin(), all.end(), at,
+                         [](Ticks when, const Attachment& one) { return when < one.from; });
+    if (next == all.begin()) return nullptr;
+    const Attachment& last = *std::prev(next);
+    return last.attached ? &last : nullptr;
   }
 
   template <class Function>

@@ -8,7 +8,7 @@ namespace violet {
 
 void GuestHistograms::reset() {
   for (results::LiveHistogram* one :
-       {&map_ns, &unmap_ns, &lag_ns, &map_response_ns, &unmap_response_ns}) {
+       {&map_ns, &unmap_ns, &lag_ns, &map_response_ns, &unmap_response_ns, &revocation_ns}) {
     one->reset();
   }
   lag_trend.reset();

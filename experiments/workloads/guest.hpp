@@ -56,6 +56,7 @@ struct GuestHistograms {
   results::LiveHistogram lag_ns;
   results::LiveHistogram map_response_ns;
   results::LiveHistogram unmap_response_ns;
+  results::LiveHistogram revocation_ns;  // StrategyContext::revocation_ns.
   LagTrend lag_trend;
 
   void reset();  // The guest lcore, between two calls.
@@ -100,6 +101,8 @@ class Guest {
   // Rings and lists; not timed.
   std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer);
   void unmap_coherent(const DmaMapping& mapping);
+  // Strategy::reassign().
+  Status reassign(std::uint16_t endpoint) { return parts_.strategy.reassign(endpoint); }
   void sync_for_cpu(const DmaMapping& mapping) { parts_.strategy.sync_for_cpu(mapping); }
   void sync_for_device(const DmaMapping& mapping) { parts_.strategy.sync_for_device(mapping); }
 

@@ -37,6 +37,12 @@ class Workload {
   virtual std::uint64_t data_errors() const = 0;
   // How long a guest took in its own time for what was done so far; nothing: it has no times of its own.
   virtual std::optional<std::uint64_t> worked_ns() const { return std::nullopt; }
+  // Accesses that were submitted before their endpoint was given to another domain, so far; nothing: it never is.
+  struct HeldBack {
+    std::uint64_t accesses = 0;
+    std::uint64_t hits = 0;  // That reached memory in the end.
+  };
+  virtual std::optional<HeldBack> held_back() const { return std::nullopt; }
   // Why its devices also go where they must not, as "the workload strays by intent"; null: they do not.
   virtual const char* why_it_strays() const { return nullptr; }
 };

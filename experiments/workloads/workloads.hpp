@@ -30,6 +30,7 @@ struct WorkloadInfo : RegistryEntry {
   std::optional<SettingProblem> (*check)(const SettingValues& settings) = nullptr;
   // Guest memory of its buffers. Null: a few pages.
   std::uint64_t (*memory_bytes)(const SettingValues& settings) = nullptr;
+  bool reassigns = false;  // Gives its device to other domains; the strategy has to, too.
 };
 
 // One line a workload: NAME stands for a function `WorkloadInfo NAME_workload()` in NAME.cpp.
@@ -39,7 +40,9 @@ struct WorkloadInfo : RegistryEntry {
   WORKLOAD(nvme)                   \
   WORKLOAD(mapbench)               \
   WORKLOAD(stray)                  \
-  WORKLOAD(working_set)
+  WORKLOAD(working_set)            \
+  WORKLOAD(iova_stress)            \
+  WORKLOAD(reassign)
 
 Registry<WorkloadInfo> workloads();
 

@@ -59,6 +59,7 @@ class Witness final : public Strategy {
   }
   void tick(Ticks now) override { inner_->tick(now); }
   void drain() override { inner_->drain(); }
+  Status reassign(std::uint16_t endpoint) override { return inner_->reassign(endpoint); }
   std::uint64_t always_mapped_bytes() const override { return inner_->always_mapped_bytes(); }
 
  private:
@@ -264,8 +265,58 @@ TEST(Pages, OfALargeBufferAreOneList) {
   }
 }
 
+// The oldest ends, one that lives briefly takes what is free, the oldest begins anew.
+TEST(IovaStress, RenewsTheOldestOfItsRingAroundABriefOne) {
+  const auto calls = calls_of("iova-stress", {.settings = {{"ring", std::int64_t{3}}}}, 6);
+  ASSERT_EQ(calls.size(), 24u);
+  std::set<std::uint64_t> ring;
+  for (std::size_t i = 0; i < calls.size(); i += 4) {
+    EXPECT_FALSE(calls[i].maps);
+    EXPECT_TRUE(calls[i + 1].maps && calls[i + 2].maps);
+    EXPECT_FALSE(calls[i + 3].maps);
+    EXPECT_EQ(calls[i].page, calls[i + 2].page);
+    EXPECT_EQ(calls[i + 1].page, calls[1].page);
+    EXPECT_EQ(calls[i].page, calls[(i + 12) % 24].page) << "in turn";
+    ring.insert(calls[i].page);
+  }
+  EXPECT_EQ(ring.size(), 3u);
+}
+
+TEST(IovaStress, MixedSizesAreDrawnAndOthersAreNot) {
+  for (const bool mixed : {false, true}) {
+    Driven driven(workload_called("iova-stress"),
+                  {.settings = {{"pages", std::int64_t{8}}, {"mixed", mixed}}});
+    driven.run(1000);
+    // A buffer of a power of two is one MAP; of the eight sizes four are more.
+    EXPECT_EQ(driven.rig.guest.counters.map_requests > driven.rig.guest.counters.maps, mixed);
+  }
+}
+
+// Nothing on the bus says when an access was issued: what a device holds back reaches what its next owner has mapped at the
+// same address, unless the device is reset before it is given away.
+TEST(Reassign, WhatADeviceHeldBackReachesItsNextOwnerUnlessItWasReset) {
+  for (const bool reset : {true, false}) {
+    Driven driven(workload_called("reassign"), {.settings = {{"reset", reset}}});
+    driven.run(10);
+    const auto held = driven.workload->held_back();
+    ASSERT_TRUE(held);
+    EXPECT_GE(held->accesses, 10u * 16);
+    EXPECT_EQ(held->hits, reset ? 0 : held->accesses);
+    driven.finish();
+    EXPECT_EQ(driven.workload->data_errors(), 0u) << "what was given back was written";
+    driven.expect_all_unmapped();
+    std::size_t attached = 0, detached = 0;
+    for (const auto& logged : driven.rig.guest.device.log()) {
+      attached += logged.type == protocol::Type::kAttach;
+      detached += logged.type == protocol::Type::kDetach;
+    }
+    EXPECT_EQ(attached, 10u);
+    EXPECT_EQ(detached, 10u);
+  }
+}
+
 TEST(CompletionCpu, IsThatOfTheSubmitterOrTheFirst) {
-  for (const char* name : {"net-tx", "nvme-4k"}) {
+  for (const char* name : {"net-tx", "nvme-4k", "iova-stress"}) {
     for (const char* cpu : {"submitter", "first"}) {
       std::map<std::uint64_t, unsigned> mapped_on;
       std::set<unsigned> unmapped_on;
