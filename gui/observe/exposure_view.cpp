@@ -41,7 +41,11 @@ void ExposureView::ask() {
     answer.window = trace->exposure(query);
     if (answer.window.unmaps && answer.window.unmaps->count >= kSingleWindows) {
       const TimeSteps steps = round_steps(query.window, kMeanSteps);
-      answer.mean = trace->exposure({steps.window, steps.count, query.filter});
+      answer.mean.query = {steps.window, steps.count, query.filter};
+      answer.mean.stale_pages = columns_within(
+          steps, query.window, [&trace, &query](TimeWindow part, std::uint32_t count) {
+            return trace->exposure({part, count, query.filter}).stale_pages;
+          });
       answer.mean_step_ns = double(steps.length);
     }
     answer.selected = selected ? trace->exposure({*selected, 1, query.filter}) : answer.window;
