@@ -145,7 +145,11 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
   const Ticks until = cell.base.ticks(at == std::numeric_limits<Nanos>::max() ? at : at + 1);
   const Checkpoint* from = cell.checkpoint(until);
   const Ticks begin = from == nullptr ? 0 : cell.base.start() + from->at;
-  const std::optional<Ticks> lost = lost_before(cell, until);
+  // As far as single events go; what they say stays true of that moment.
+  const Ticks end = std::min(until, cell.kept_until);
+  const bool kept = cell.kept_from <= begin && begin <= end;
+  const bool replayed = kept && cell.events->count(begin, end) <= kMostTopologyEvents;
+  const std::optional<Ticks> lost = lost_before(cell, replayed ? end : until);
   TopologyAt state(cell, out);
   if (from != nullptr) {
     for (const AttachRecord& one :
@@ -159,11 +163,9 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
                              cell.base.since(one.since)});
     }
   }
-  const bool kept = cell.kept_from <= begin && until <= cell.kept_until;
-  const bool replayed = kept && cell.events->count(begin, until) <= kMostTopologyEvents;
   if (replayed) {
     bool doubted = !lost;
-    cell.events->merge(begin, until, [&](std::uint16_t, const Event& event) {
+    cell.events->merge(begin, end, [&](std::uint16_t, const Event& event) {
       if (!doubted && event.at >= *lost) {
         state.doubt();
         doubted = true;
@@ -173,6 +175,10 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
     });
     if (!doubted) state.doubt();
     if (lost) out.because = "events were lost before";
+    if (end < until) {
+      out.at = cell.base.nanos(end);
+      if (!lost) out.because = "no single event was kept since";
+    }
   } else if (from != nullptr) {
     // What is known is how it was then.
     out.at = cell.base.since(from->at);

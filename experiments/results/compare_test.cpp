@@ -474,6 +474,34 @@ TEST(Reports, ShowTheTableAndWhatToDistrust) {
   EXPECT_FALSE(json["warnings"].empty());
 }
 
+// Who has few calls had slow ones: a median of the others looks better than the cell was.
+TEST(Reports, SayWhichNumbersAreOfSomeRepetitionsOnly) {
+  RunData run = run_of("r", 1, {"strict", "off"});
+  EXPECT_THAT(report(run).warnings, Not(Contains(HasSubstr("some repetitions only"))));
+  for (const std::size_t i : {std::size_t{1}, std::size_t{3}}) {
+    auto& metrics = run.cells[0].repetitions[i].metrics;
+    for (auto& metric : metrics) {
+      if (metric.name != "operations_per_s") continue;
+      metric.value.reset();
+      metric.because = "too few";
+    }
+  }
+  const Report r = report(run);
+  EXPECT_THAT(r.warnings, Contains(HasSubstr("1 number is of some repetitions only")));
+  EXPECT_THAT(r.warnings, Contains(HasSubstr("4 of 6 repetitions")));
+  EXPECT_THAT(r.notes, Contains(HasSubstr("operations_per_s of strategy=strict is of 4 of 6")));
+}
+
+TEST(Reports, ARunThatNobodyIsAtWorkOnIsNotSaidToBeRunning) {
+  RunData run = run_of("r", 1, {"strict"});
+  run.manifest.outcome = "running";
+  run.directory = "/nonexistent";
+  for (const std::string& line : report(run).head) {
+    EXPECT_THAT(line, Not(HasSubstr("running")));
+  }
+  EXPECT_THAT(report(run).head, Contains(HasSubstr("did not end")));
+}
+
 TEST(Reports, ColumnsCanBeChosen) {
   const RunData run = run_of("r", 1, {"strict"});
   EXPECT_THAT(render(run, report(run), Format::kText), HasSubstr("1 cell, 6 repetitions"));

@@ -130,6 +130,11 @@ std::string injected_text(const RunData& run) {
                             three_digits(*most));
 }
 
+// It has not said how it ended, and no process here is at work on it.
+bool was_left(const RunData& run) {
+  return run.manifest.outcome == "running" && !find_live(run.directory);
+}
+
 std::vector<std::string> head_of(const RunData& run) {
   const Manifest& m = run.manifest;
   std::size_t least = run.cells.empty() ? 0 : ~std::size_t{0}, most = 0;
@@ -145,7 +150,7 @@ std::vector<std::string> head_of(const RunData& run) {
   std::vector<std::string> head = {
       fmt::format("plan       {} ({}), {}, {}, seed {}", m.plan_name, m.plan_hash,
                   counted(run.cells.size(), "cell"), repetitions, m.seed),
-      fmt::format("run        {}, {}", m.run_id, m.outcome),
+      fmt::format("run        {}, {}", m.run_id, was_left(run) ? "did not end" : m.outcome),
       fmt::format("host       {}, {}, {}, {}", m.host.text(), m.cpu_model.text(),
                   counted(m.cpus_online, "CPU"), m.kernel.text()),
       fmt::format("regime     {}", regimes_text(run)),
@@ -200,10 +205,10 @@ void warn_about_survivors(const RunData& run, std::vector<std::string>& warnings
 
 void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnings) {
   if (run.manifest.outcome != "finished") {
-    const bool died = run.manifest.outcome == "running" && !find_live(run.directory);
-    warnings.push_back(fmt::format(
-        "the run {}; --resume goes on with it",
-        died ? "did not end, and no process here is at work on it" : "is " + run.manifest.outcome));
+    warnings.push_back(fmt::format("the run {}; --resume goes on with it",
+                                   was_left(run)
+                                       ? "did not end, and no process here is at work on it"
+                                       : "is " + run.manifest.outcome));
   }
   if (!run.unfinished.empty()) {
     warnings.push_back(
@@ -261,9 +266,12 @@ constexpr std::string_view kRelation =
     "are paired where cells took turns; it need not be the ratio of the medians. The row with 1 is "
     "what the rows of its table relate to.";
 
-// One line for all cells that lack a metric for one reason.
-void note_values(const RunData& run, const Table& table, std::vector<std::string>& notes) {
+// One line for all cells that lack a metric for one reason. A number that not every repetition has may be that of those
+// that went well: this is a warning.
+void note_values(const RunData& run, const Table& table, std::vector<std::string>& warnings,
+                 std::vector<std::string>& notes) {
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> missing;
+  std::vector<std::string> partly;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
       const bool shown =
@@ -272,6 +280,10 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
       if (!shown) continue;
       if (samples.values.empty()) {
         missing[{samples.name, samples.because}].push_back(cell.cell.label);
+      } else if (const std::size_t taken = counted_repetitions(cell).size();
+                 samples.values.size() < taken) {
+        partly.push_back(fmt::format("{} of {} is of {} of {}", samples.name, cell.cell.label,
+                                     samples.values.size(), counted(taken, "repetition")));
       }
       for (const Outlier& outlier : outliers(samples.values)) {
         if (!worth_naming(outlier, samples)) continue;
@@ -282,6 +294,13 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
       }
     }
   }
+  if (!partly.empty()) {
+    warnings.push_back(fmt::format(
+        "{} some repetitions only, as the others have none of it, for example: {}",
+        partly.size() == 1 ? "1 number is of" : fmt::format("{} numbers are of", partly.size()),
+        partly.front()));
+  }
+  notes.insert(notes.end(), partly.begin(), partly.end());
   for (const auto& [what, cells] : missing) {
     notes.push_back(
         fmt::format("{} not available, because {} ({})", what.first, what.second,
@@ -386,7 +405,7 @@ Report report(const RunData& run, const ReportOptions& options) {
       report.warnings.push_back(note.severity + ": " + note.text);
     }
   }
-  note_values(run, report.table, report.notes);
+  note_values(run, report.table, report.warnings, report.notes);
   if (!run.checked) {
     report.notes.push_back(
         "the numbers of this run are not protected: the program that made it stored no checksums, "

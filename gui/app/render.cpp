@@ -114,21 +114,24 @@ Status draw_panel(MainWindow& window, TimePanel& panel, const CommandLine& line)
   return written;
 }
 
+// All that `shown` asks for has arrived.
+Status settle(QWidget& shown, const Workspace& front, const std::string& what) {
+  bool sized = false;
+  QTimer::singleShot(100, &shown, [&sized] { sized = true; });  // The docks take their shares.
+  for (int look = 0; look < 2; ++look) {  // A table asks for its lines when it is looked at.
+    VIOLET_TRY(wait_for([&] { return sized && front.settled(); }, "drawing " + what));
+    shown.grab();
+  }
+  return wait_for([&] { return front.settled(); }, "drawing " + what);
+}
+
 // Bars, tabs and docks as they are on the screen.
 Status draw_window(MainWindow& window, const CommandLine& line) {
   const Workspace& front = *window.observe();
   const QString caption = front.caption();
   const QSize size(line.width, height_for(line, caption));
   lay_out(window, size);
-  bool sized = false;
-  QTimer::singleShot(100, &window, [&sized] { sized = true; });  // The docks take their shares.
-  for (int look = 0; look < 2; ++look) {  // A table asks for its lines when it is looked at.
-    const Status waited = wait_for([&] { return sized && front.settled(); }, "drawing the window");
-    if (!waited) return waited;
-    window.grab();
-  }
-  const Status waited = wait_for([&] { return front.settled(); }, "drawing the window");
-  if (!waited) return waited;
+  VIOLET_TRY(settle(window, front, "the window"));
   return export_view(window, size, caption, QString::fromStdString(line.out), line.scale);
 }
 
@@ -152,7 +155,7 @@ Status draw_view(MainWindow& window, const CommandLine& line) {
   const QSize size(line.width, height_for(line, view->caption()));
   lay_out(*view, size);
   view->show();
-  const Status waited = wait_for([&] { return view->settled(); }, "drawing " + line.render);
+  const Status waited = settle(*view, *view, line.render);
   const Status written =
       waited ? export_view(*view, size, QString::fromStdString(line.out), line.scale) : waited;
   view->hide();

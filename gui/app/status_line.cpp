@@ -121,7 +121,8 @@ void StatusLine::show(const Answer& answer) {
   if (const auto calls = mean_of(answer.overview.operations_per_s)) {
     const QString rate =
         (info.calls_sampled ? tr("%1 sampled calls") : tr("%1 calls")).arg(rateText(*calls));
-    rates << (lossy ? tr("%1 (events lost)").arg(rate) : rate);
+    const QString about = aboutNote(answer.overview.resolution, answer.overview.window);
+    rates << (lossy ? tr("%1 (events lost)").arg(rate) : rate) + about;
   } else if (lossy) {
     rates << tr("calls not known (events lost)");
   }
@@ -134,8 +135,8 @@ void StatusLine::show(const Answer& answer) {
                              : QString());
   drops_->setText(tr("cell lost %1").arg(lostText(info)));
   drops_->setToolTip(
-      tr("Of this cell: events that its rings could not hold, or that this window missed. The "
-         "those beside the lag of a live run are of all cells since it is watched."));
+      tr("Of this cell: events that its rings could not hold, or that this window missed. "
+         "Those beside the lag of a live run are of all cells since it is watched."));
   drops_->setStyleSheet(info.lossy() ? QStringLiteral("color: %1").arg(theme().stale.name())
                                      : QString());
   setAccessibleDescription(text());

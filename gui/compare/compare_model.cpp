@@ -89,12 +89,20 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
     return columns;
   }
   const TimeWindow window{relative.from + lane.origin, relative.to + lane.origin};
-  Overview overview = lane.trace->overview(window, count);
+  const TimeWindow lane_time{lane.origin, lane.origin + lane.length};
+  const TimeSteps steps{window, count, window.length() / std::max(1u, count)};
+  Resolution resolution;
+  // Of the lane's own time: what follows it is no part of a step.
+  columns.rows[2] = columns_within(steps, lane_time, [&](TimeWindow part, std::uint32_t parts) {
+    Overview overview = lane.trace->overview(part, parts);
+    if (overview.resolution.bin.value_or(0) >= resolution.bin.value_or(0))
+      resolution = overview.resolution;
+    return std::move(overview.stale_pages);
+  });
   // As sampled: of calls on mappings that stay the trace holds some only.
   EngineColumns engine = lane.trace->engine(window, count);
   columns.rows[0] = std::move(engine.workload_per_s);
   columns.because[0] = QStringLiteral("the trace has no samples of the workload's operations");
-  columns.rows[2] = std::move(overview.stale_pages);
   columns.because[2] = QStringLiteral("buffers stay reachable by design");
   LatencyQuery query;
   query.window = {window.from, std::clamp(lane.origin + lane.length, window.from, window.to)};
@@ -105,7 +113,7 @@ LaneColumns::Columns columnsOf(const Lane& lane, TimeWindow relative, std::uint3
   const double step = double(window.length()) / std::max(1u, count);
   columns.samples_apart_ns = double(engine.workload_step_ns);
   columns.step_ns = {step, latency.lines[1].step_ns(),
-                     std::max(step, double(overview.resolution.bin.value_or(0)))};
+                     std::max(step, double(resolution.bin.value_or(0)))};
   if (latency.because.empty()) {
     latency.because = fmt::format("a 99th percentile takes {} calls", operations_for(99));
   }

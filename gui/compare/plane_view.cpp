@@ -191,7 +191,7 @@ void PlaneView::paintAxes(QPainter& painter, const PlaneLayout& layout, const QR
   painter.rotate(-90);
   const QString reference = QString::fromStdString(plane_.reference);
   const QString what = plane_.reference_is_off
-                           ? tr("throughput relative to off")
+                           ? tr("throughput relative to %1").arg(reference)
                            : tr("throughput relative to the fastest, %1").arg(reference);
   const QString y_title =
       (layout.y.log ? tr("%1 (log) · faster →") : tr("%1 · faster →")).arg(what);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <QString>
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -59,6 +60,31 @@ struct TimeSteps {
 };
 // From two fifths of `about` steps to two more than that.
 TimeSteps round_steps(TimeWindow window, std::uint32_t about);
+
+// A value for each of `steps`, of nothing beyond `within`: of a step that its border cuts the part inside, of one outside
+// none. `ask(window, count)` gives one for each of `count` equal parts of `window`, or none at all; then there is none.
+template <class Ask>
+std::vector<Column> columns_within(const TimeSteps& steps, TimeWindow within, Ask&& ask) {
+  std::vector<Column> columns(steps.count);
+  bool none = false;
+  const auto begin_of = [&](std::uint32_t step) {
+    return steps.window.from + steps.length * static_cast<Nanos>(step);
+  };
+  const auto fill = [&](TimeWindow part, std::uint32_t first, std::uint32_t count) {
+    if (count == 0 || part.to <= part.from) return;
+    const std::vector<Column> answer = ask(part, count);
+    none = none || answer.empty();
+    std::copy_n(answer.begin(), std::min<std::size_t>(answer.size(), count),
+                columns.begin() + static_cast<std::ptrdiff_t>(first));
+  };
+  std::uint32_t first = 0, end = steps.count;
+  while (first < end && begin_of(first) < within.from) ++first;
+  while (end > first && begin_of(end) > within.to) --end;
+  if (first > 0) fill({within.from, std::min(begin_of(first), within.to)}, first - 1, 1);
+  fill({begin_of(first), begin_of(end)}, first, end - first);
+  if (end < steps.count) fill({begin_of(end), within.to}, end, 1);
+  return none ? std::vector<Column>{} : columns;
+}
 
 // The smallest of 1, 2, 5 times a power of ten that is >= value.
 double round_up(double value);

@@ -133,6 +133,32 @@ TEST(RoundSteps, AreRoundCoverTheWindowAndStayWhenItMoves) {
   EXPECT_EQ(round_steps({3, 3}, 100).count, 1u);
 }
 
+// Of each step the part within is asked for, once; a value is the length of what it was asked of.
+TEST(RoundSteps, ColumnsOfStepsSayNothingOfWhatLiesBeyond) {
+  for (const TimeWindow window :
+       {TimeWindow{103, 987}, TimeWindow{100, 1000}, TimeWindow{512, 515}, TimeWindow{50, 60}}) {
+    const TimeSteps steps{{100, 1000}, 9, 100};
+    const auto columns = columns_within(steps, window, [&](TimeWindow part, std::uint32_t count) {
+      EXPECT_GE(part.from, window.from);
+      EXPECT_LE(part.to, window.to);
+      const auto each = static_cast<float>(part.length()) / static_cast<float>(count);
+      return std::vector<Column>(count, Column{1, each, each, each, false});
+    });
+    ASSERT_EQ(columns.size(), 9u);
+    for (std::uint32_t i = 0; i < 9; ++i) {
+      const Nanos from = std::max<Nanos>(window.from, 100 + 100 * i),
+                  to = std::min<Nanos>(window.to, 200 + 100 * i);
+      EXPECT_EQ(columns[i].known(), from < to) << i << " of " << window.from;
+      if (from < to) {
+        EXPECT_EQ(columns[i].mean, float(to - from)) << i << " of " << window.from;
+      }
+    }
+  }
+  EXPECT_TRUE(columns_within({{0, 300}, 3, 100}, {0, 300}, [](TimeWindow, std::uint32_t) {
+                return std::vector<Column>{};
+              }).empty());
+}
+
 TEST(RoundUp, OneTwoFive) {
   EXPECT_EQ(round_up(1), 1);
   EXPECT_EQ(round_up(1.01), 2);

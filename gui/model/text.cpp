@@ -143,11 +143,17 @@ QString resolutionNote(const Resolution& resolution, TimeWindow asked, double vi
 
 QString aboutText(const Resolution& resolution, TimeWindow asked) {
   constexpr double kAlike = 1.1;
-  const double about = double(resolution.about.length());
-  if (resolution.exact() || about <= kAlike * double(asked.length())) {
-    return QStringLiteral("in this window");
+  const double about = double(resolution.about.length()), window = double(asked.length());
+  if (about > 0 && kAlike * about < window) {
+    return QStringLiteral("in %1 of this window").arg(durationText(about));
   }
+  if (resolution.exact() || about <= kAlike * window) return QStringLiteral("in this window");
   return QStringLiteral("in the %1 around it").arg(durationText(about));
+}
+
+QString aboutNote(const Resolution& resolution, TimeWindow asked) {
+  const QString where = aboutText(resolution, asked);
+  return where == QStringLiteral("in this window") ? QString() : QStringLiteral(", ") + where;
 }
 
 QString repetitionText(const CellInfo& cell) {

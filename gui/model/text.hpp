@@ -38,8 +38,11 @@ QString permissionsText(Permissions permissions);  // "R/W", "R", "W", "-"
 // Behind a title, of an answer that is coarser than `visible_ns`: ", in steps of 51.2 µs", or that nothing is
 // said of so short a window. Empty: finer than that.
 QString resolutionNote(const Resolution& resolution, TimeWindow asked, double visible_ns);
-// "in this window", or "in the 102 µs around it" where the answer is about more than was asked for.
+// "in this window", or "in the 102 µs around it" where the answer is about more than was asked for, or "in 64.0 ms of
+// this window" where it is about less.
 QString aboutText(const Resolution& resolution, TimeWindow asked);
+// The same behind a comma, for the end of a title; nothing where the answer is about the window.
+QString aboutNote(const Resolution& resolution, TimeWindow asked);
 // "repetition 2", "repetition 2 (disturbed by the host, not counted)": people count from one.
 QString repetitionText(const CellInfo& cell);
 // "256 mappings", "1 mapping", "mappings not known, 12 seen".

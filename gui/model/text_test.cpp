@@ -18,6 +18,19 @@ TEST(Text, OneOfAThingHasNoPlural) {
   EXPECT_EQ(lostText(cell), "1 event");
 }
 
+TEST(Text, AnAnswerAboutLessOrMoreThanTheWindowSaysSo) {
+  constexpr TimeWindow kAsked{100'000'000, 200'000'000};
+  const auto about = [&](Nanos from, Nanos to) {
+    return Resolution{{from, to}, Nanos{32'000'000}};
+  };
+  EXPECT_EQ(aboutText({kAsked, {}}, kAsked), "in this window");
+  EXPECT_EQ(aboutText(about(98'000'000, 200'000'000), kAsked), "in this window");
+  EXPECT_EQ(aboutText(about(96'000'000, 224'000'000), kAsked), "in the 128 ms around it");
+  EXPECT_EQ(aboutText(about(128'000'000, 192'000'000), kAsked), "in 64.0 ms of this window");
+  EXPECT_EQ(aboutNote(about(128'000'000, 192'000'000), kAsked), ", in 64.0 ms of this window");
+  EXPECT_EQ(aboutNote({kAsked, {}}, kAsked), "");
+}
+
 TEST(Text, ARepetitionThatDoesNotCountSaysSo) {
   CellInfo cell;
   cell.repetition = 1;

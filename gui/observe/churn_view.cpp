@@ -172,7 +172,11 @@ FrameText ChurnView::frameText() const {
     text.legend.push_back(
         {tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch, tr("stale")});
   }
-  if (live_) text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox});
+  const bool sampled = cell() && cell()->info().calls_sampled;
+  if (live_) {
+    text.legend.push_back({sampled ? tr("mapped by a sampled call") : tr("mapped"), ground,
+                           LegendEntry::Mark::kBox, sampled ? tr("sampled") : QString()});
+  }
   text.title += coarse + notes;
   text.brief += stepsNote(picture_.resolution) + notes;
   return text;
@@ -202,12 +206,12 @@ void ChurnView::paint(QPainter& painter, const QRectF& area) {
   if (cursor()) draw_cursor(painter, frame, *cursor());
 }
 
-// That a strategy never maps is known of a cell that has ended and was seen whole.
+// That nothing was mapped is known of a cell that has ended and was seen whole; why is not.
 QString ChurnView::nothing() const {
   const CellInfo info = cell()->info();
   if (info.lossy()) return tr("Not known: events were lost, and no mapping was seen so far");
   if (info.live) return tr("No mapping so far in this cell");
-  return tr("No mapping in this cell: the strategy never maps");
+  return tr("Nothing was mapped in this cell");
 }
 
 void ChurnView::paintPicture(QPainter& painter, const Frame& frame) const {
@@ -338,6 +342,8 @@ QString ChurnView::describe(const QPointF& at) const {
   says += tr("\n%1; of a page that was mapped before: %2")
               .arg(countedText(grid.operations[found->index], "call"))
               .arg(grid.reuses[found->index]);
+  if (cell() && cell()->info().calls_sampled)
+    return says + tr("\nof a sample of the calls, from which no time mapped follows");
   if (*live > 0) says += tr("\nmapped for %1 of the time").arg(percentText(*live));
   if (*stale > 0)
     says += tr("\nunmapped and still reachable for %1 of the time").arg(percentText(*stale));

@@ -6,10 +6,10 @@
 
 namespace violet::gui {
 
-void EndpointsModel::setTopology(const TopologyState& state) {
+void EndpointsModel::setTopology(const TopologyState& state, const QString& when) {
   std::vector<Row> rows;
   for (const TopologyState::Endpoint& endpoint : state.endpoints) {
-    rows.push_back({endpoint.id, endpoint.attachment});
+    rows.push_back({endpoint.id, endpoint.attachment, when});
   }
   if (rows == rows_) return;
   beginResetModel();
@@ -45,8 +45,9 @@ QVariant EndpointsModel::data(const QModelIndex& index, int role) const {
   const QString id = QStringLiteral("0x%1").arg(row.id, 0, 16);
   const QString where = attachmentText(row.attachment);
   const bool attached = row.attachment && row.attachment->domain;
-  return attached || !row.attachment ? QStringLiteral("%1  domain %2").arg(id, where)
-                                     : QStringLiteral("%1  %2").arg(id, where);
+  const QString says = attached || !row.attachment ? QStringLiteral("%1  domain %2").arg(id, where)
+                                                   : QStringLiteral("%1  %2").arg(id, where);
+  return row.when.isEmpty() ? says : QStringLiteral("%1 %2").arg(says, row.when);
 }
 
 bool EndpointsModel::setData(const QModelIndex& index, const QVariant& value, int role) {

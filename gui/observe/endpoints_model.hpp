@@ -19,7 +19,8 @@ class EndpointsModel : public QAbstractListModel {
  public:
   using QAbstractListModel::QAbstractListModel;
 
-  void setTopology(const TopologyState& state);
+  // `when` is of a state that is older than what stands beside it, as "at 27.0 ms"; else empty.
+  void setTopology(const TopologyState& state, const QString& when = {});
   std::vector<EndpointId> checked() const;
   void setChecked(const std::vector<EndpointId>& endpoints);  // Does not signal checkedChanged().
 
@@ -35,6 +36,7 @@ class EndpointsModel : public QAbstractListModel {
   struct Row {
     std::uint32_t id;
     std::optional<TopologyState::Attachment> attachment;
+    QString when;
     bool operator==(const Row&) const = default;
   };
   std::vector<Row> rows_;

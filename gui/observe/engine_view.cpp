@@ -75,7 +75,15 @@ EngineView::EngineView(Session* session, QWidget* parent)
 void EngineView::ask() {
   query_.ask([trace = cell(), window = session()->window(), columns = columns()] {
     const TimeSteps steps = round_steps(window, kRateSteps);
-    EngineColumns rates = trace->engine(steps.window, steps.count);
+    EngineColumns rates;
+    rates.window = steps.window;
+    const auto within = [&](std::vector<Column> EngineColumns::*which) {
+      return columns_within(steps, window, [&](TimeWindow part, std::uint32_t count) {
+        return trace->engine(part, count).*which;
+      });
+    };
+    rates.kicks_per_s = within(&EngineColumns::kicks_per_s);
+    rates.flushes_per_s = within(&EngineColumns::flushes_per_s);
     return Answer{trace->engine(window, columns), std::move(rates), double(steps.length),
                   trace->engine(window, 1), trace->faults(window, kMostFaults)};
   });

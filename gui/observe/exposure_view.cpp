@@ -41,7 +41,11 @@ void ExposureView::ask() {
     answer.window = trace->exposure(query);
     if (answer.window.unmaps && answer.window.unmaps->count >= kSingleWindows) {
       const TimeSteps steps = round_steps(query.window, kMeanSteps);
-      answer.mean = trace->exposure({steps.window, steps.count, query.filter});
+      answer.mean.query = {steps.window, steps.count, query.filter};
+      answer.mean.stale_pages = columns_within(
+          steps, query.window, [&trace, &query](TimeWindow part, std::uint32_t count) {
+            return trace->exposure({part, count, query.filter}).stale_pages;
+          });
       answer.mean_step_ns = double(steps.length);
     }
     answer.selected = selected ? trace->exposure({*selected, 1, query.filter}) : answer.window;
@@ -74,11 +78,7 @@ double ExposureView::most() const {
   return high;
 }
 
-void ExposureView::paint(QPainter& painter, const QRectF& area) {
-  paintStale(painter, staleArea(area));
-  if (area.height() < kTallExposure) return;
-  const QRectF below(area.left(), staleArea(area).bottom(), area.width(),
-                     area.bottom() - staleArea(area).bottom());
+QString ExposureView::distributionTitle() const {
   QString title = tr("Time from the return of dma_unmap until nothing reaches the page (log)");
   const ExposureUnmaps none, &unmaps = answer_.unmaps ? *answer_.unmaps : none;
   QString numbers;
@@ -87,13 +87,22 @@ void ExposureView::paint(QPainter& painter, const QRectF& area) {
     if (ns) numbers += tr(", p%1 %2").arg(percent).arg(durationText(*ns));
   }
   if (!numbers.isEmpty()) title += numbers + bucketsNote();
-  draw_distribution(
-      painter, below,
-      {title, unmaps.histogram, unmaps.zero_windows, tr("none"), theme().stale, noWindow()});
+  if (unmaps.count > 0) title += aboutNote(unmaps.resolution, window()) + openNote(unmaps);
+  return title;
+}
+
+void ExposureView::paint(QPainter& painter, const QRectF& area) {
+  paintStale(painter, staleArea(area));
+  if (area.height() < kTallExposure) return;
+  const QRectF below(area.left(), staleArea(area).bottom(), area.width(),
+                     area.bottom() - staleArea(area).bottom());
+  const ExposureUnmaps none, &unmaps = answer_.unmaps ? *answer_.unmaps : none;
+  draw_distribution(painter, below,
+                    {distributionTitle(), unmaps.histogram, unmaps.zero_windows, tr("none"),
+                     theme().stale, noWindow()});
   painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
 }
 
-// Why the distribution is empty.
 QString ExposureView::noWindow() const {
   if (!answer_.unmaps) return tr("Not available: ") + QString::fromStdString(answer_.because);
   const QString recorded = countedText(answer_.unmaps->persistent, "unmap");
@@ -104,7 +113,19 @@ QString ExposureView::noWindow() const {
                     : tr("No window ends: by design the page stays mapped after each (%1)")
                           .arg(recorded);
   }
-  return tr("No unmap returned %1").arg(aboutText(answer_.unmaps->resolution, window()));
+  const QString where = aboutText(answer_.unmaps->resolution, window());
+  if (isLossy(answer_)) return tr("Events were lost: no unmap was seen whole");
+  if (answer_.unmaps->open > 0) {
+    return tr("No window ended: of %1 %2 none was executed by the end")
+        .arg(countedText(answer_.unmaps->open, "unmap"), where);
+  }
+  return tr("No unmap returned %1").arg(where);
+}
+
+// Those that have no window, as it did not end, would be the longest.
+QString ExposureView::openNote(const ExposureUnmaps& unmaps) const {
+  if (unmaps.open == 0) return {};
+  return tr(", without %1 that never ended").arg(countText(double(unmaps.open)));
 }
 
 // What the numbers are about, where that is not all of the window.
@@ -242,14 +263,18 @@ ExposureView::Verdict ExposureView::staleVerdict(const QFontMetricsF& metrics, d
   if (isLossy(answer_)) first += tr(", where no event was lost");
   std::vector<QString> clauses{first};
   if (answer_.probes && answer_.probes->hits > 0) {
-    clauses.push_back(tr("%1 of %2 read memory")
+    clauses.push_back(tr("%1 of %2 of unmapped pages read memory")
                           .arg(countText(double(answer_.probes->hits)),
                                countedText(answer_.probes->count, "probe")));
   }
-  const auto median = answer_.unmaps->percentile(50), high = answer_.unmaps->percentile(99);
+  const ExposureUnmaps& unmaps = *answer_.unmaps;
+  if (unmaps.count == 0 && unmaps.open > 0)
+    clauses.push_back(tr("none of %1 was executed").arg(countedText(unmaps.open, "unmap")));
+  const auto median = unmaps.percentile(50), high = unmaps.percentile(99);
   if (median && high) {
-    clauses.push_back(tr("reachable for p50 %1, p99 %2%3")
-                          .arg(durationText(*median), durationText(*high), bucketsNote()));
+    clauses.push_back(
+        tr("reachable for p50 %1, p99 %2%3")
+            .arg(durationText(*median), durationText(*high), bucketsNote() + openNote(unmaps)));
   }
   QString says = clauses[0];
   for (std::size_t i = 1; i < clauses.size(); ++i) {

@@ -22,6 +22,9 @@ class ExposureView : public ObserveView {
   const ExposureColumns& mean() const { return mean_; }
   // The words in the plot.
   QString verdictText() const;
+  QString distributionTitle() const;  // Its numbers, and what they are of.
+  // Why the distribution is empty.
+  QString noWindow() const;
   QString describe(const QPointF& at) const override;
 
  signals:
@@ -44,7 +47,7 @@ class ExposureView : public ObserveView {
   Verdict verdict(const QFontMetricsF& metrics, double room) const;
   Verdict zeroVerdict(const ExposureUnmaps& unmaps) const;
   Verdict staleVerdict(const QFontMetricsF& metrics, double room) const;
-  QString noWindow() const;
+  QString openNote(const ExposureUnmaps& unmaps) const;
   QString narrowed() const;
   bool copies() const;  // Through a pool that stays mapped.
   void paintLevel(QPainter& painter, const Frame& frame) const;

@@ -180,11 +180,7 @@ Frame LatencyView::frameOf(const QRectF& area) const {
   return time_frame(area, std::move(text), window(), y);
 }
 
-void LatencyView::paint(QPainter& painter, const QRectF& area) {
-  paintHeat(painter, heatArea(area));
-  if (area.height() < kTallLatency) return;
-  const QRectF below(area.left(), heatArea(area).bottom(), area.width(),
-                     area.bottom() - heatArea(area).bottom());
+QString LatencyView::distributionTitle() const {
   const LatencyGrid& shown = answer_.selected;
   QString numbers;
   if (shown.count > 0) numbers = tr(": n %1").arg(countText(double(shown.count)));
@@ -196,15 +192,24 @@ void LatencyView::paint(QPainter& painter, const QRectF& area) {
     some = true;
   }
   if (some) numbers += bucketsNote() + clockNote(shown);
-  draw_distribution(
-      painter, below,
-      {tr("Latency of %1 in the %2%3").arg(operationText(operation_), whatIsSelected(), numbers),
-       shown.histogram,
-       0,
-       {},
-       theme().of(operation_),
-       shown.count == 0 && isLossy(shown) ? tr("events were lost")
-                                          : QString::fromStdString(shown.because)});
+  if (shown.count > 0) numbers += aboutNote(shown.resolution, shown.query.window);
+  return tr("Latency of %1 in the %2%3").arg(operationText(operation_), whatIsSelected(), numbers);
+}
+
+void LatencyView::paint(QPainter& painter, const QRectF& area) {
+  paintHeat(painter, heatArea(area));
+  if (area.height() < kTallLatency) return;
+  const QRectF below(area.left(), heatArea(area).bottom(), area.width(),
+                     area.bottom() - heatArea(area).bottom());
+  const LatencyGrid& shown = answer_.selected;
+  draw_distribution(painter, below,
+                    {distributionTitle(),
+                     shown.histogram,
+                     0,
+                     {},
+                     theme().of(operation_),
+                     shown.count == 0 && isLossy(shown) ? tr("events were lost")
+                                                        : QString::fromStdString(shown.because)});
   painter.fillRect(QRectF(area.left(), below.top(), area.width(), 1), theme().rule);
 }
 

@@ -27,6 +27,7 @@ class LatencyView : public ObserveView {
       const;  // "window", "selected time and addresses": what selected() is of.
   // What the axis shows, and how many calls are marked at its upper edge because they took longer.
   const ShownBins& bins() const { return answer_.bins; }
+  QString distributionTitle() const;  // Of the histogram: its numbers, and what they are of.
   QString describe(const QPointF& at) const override;
   QString nothing() const;  // Why no call is drawn.
 

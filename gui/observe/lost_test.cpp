@@ -107,9 +107,9 @@ class BareCell : public TinyCell {
   UsedRanges used_ranges() const override { return {}; }
 };
 
-TEST(Lost, ThatAStrategyNeverMapsIsSaidOfWhatWasSeenWhole) {
+TEST(Lost, ThatNothingWasMappedIsSaidOfWhatWasSeenWhole) {
   for (const auto& [live, lossy, says] :
-       {std::tuple(false, false, "No mapping in this cell: the strategy never maps"),
+       {std::tuple(false, false, "Nothing was mapped in this cell"),
         std::tuple(true, false, "No mapping so far in this cell"),
         std::tuple(true, true, "Not known: events were lost, and no mapping was seen so far")}) {
     Session session;

@@ -124,6 +124,8 @@ TEST(EndpointsModel, CheckingNarrows) {
   EXPECT_EQ(model.checked(), std::vector<EndpointId>{EndpointId{0x30}});
   model.setChecked({});
   EXPECT_EQ(changes.count(), 1) << "told from outside, not by the user";
+  model.setTopology(state, QStringLiteral("at 27.0 ms"));
+  EXPECT_EQ(text(model, 1, 0), "0x30  not attached at 27.0 ms") << "later it may have been";
 }
 
 QString value_of(const Facts& facts, const QString& name) {

@@ -198,12 +198,16 @@ void SidePanel::askTopology() {
   // While it was measured: at the end everything has been taken down again.
   const CellInfo info = cell->info();
   const Nanos at = (!live && info.measured.length() > 0 ? info.measured : info.whole).to - 1;
+  asked_at_ = at;
   topology_.ask([cell, at] { return cell->topology(at, 1); });
 }
 
 void SidePanel::showTopology(const TopologyState& state) {
-  endpoints_.setTopology(state);
+  // Of an earlier moment: what was so when measuring ended is not known.
+  const bool older = !state.because.empty() && state.at < asked_at_;
+  endpoints_.setTopology(state, older ? tr("at %1").arg(timeText(state.at)) : QString());
   QStringList lines;
+  if (state.domains.empty()) lines << tr("none");
   for (const TopologyState::Domain& domain : state.domains) {
     // It was asked for their number only.
     lines << tr("domain %1: %2")
@@ -212,11 +216,13 @@ void SidePanel::showTopology(const TopologyState& state) {
   }
   // The answer is as old as the question; while a run goes on that is a time of its own.
   const auto cell = session_->cell();
-  if (!state.because.empty())
+  if (older) {
+    lines.prepend(tr("at %1:").arg(timeText(state.at)));
+    lines.prepend(tr("not known: %1").arg(QString::fromStdString(state.because)));
+  } else if (!state.because.empty())
     lines << tr("(at %1: %2)").arg(timeText(state.at), QString::fromStdString(state.because));
   else if (cell && cell->info().live)
     lines << tr("(at %1)").arg(timeText(state.at));
-  if (state.domains.empty()) lines.prepend(tr("none"));
   domains_->setText(lines.join(QLatin1Char('\n')));
 }
 

@@ -42,6 +42,7 @@ class SidePanel : public QWidget {
   QLabel *domains_heading_, *domains_;
   QTimer live_;
   bool grown_ = false;
+  Nanos asked_at_ = 0;  // Of the topology.
   Query<TopologyState> topology_;
 };
 
