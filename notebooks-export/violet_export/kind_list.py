@@ -10,7 +10,7 @@ from violet_export.kinds_settings import heatmap, repetitions, sweep
 
 KINDS = (
     Kind("bars", "grouped bars of a metric, relative to a baseline", "bars", bars),
-    Kind("breakdown", "time per operation: what was injected, and the rest", "stack", breakdown),
+    Kind("breakdown", "time per operation, by what it was spent on and what was injected", "stack", breakdown),
     Kind("sweep", "a metric over a numeric setting", "lines", sweep),
     Kind("cdf", "share of calls over latency", "steps", cdf),
     Kind("ccdf", "share of calls above a latency, both axes logarithmic", "steps", ccdf),
