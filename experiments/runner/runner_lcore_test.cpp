@@ -86,6 +86,78 @@ void expect_sound(const results::RepetitionRecord& record, const std::string& la
   EXPECT_EQ(value_of(record, "faults"), 0) << label;
 }
 
+// --- Where the time goes ---
+
+const results::Metric& metric_of(const results::RepetitionRecord& record, const std::string& name) {
+  static const results::Metric kNone;
+  for (const auto& metric : record.metrics) {
+    if (metric.name == name) return metric;
+  }
+  ADD_FAILURE() << "no metric " << name;
+  return kNone;
+}
+
+// The phases that an lcore has, the rest and the breakdown's own are its time.
+void expect_adds_up(const results::RepetitionRecord& record, const results::TimeSide& side,
+                    bool engines_lcore, bool engine_has_its_own, const std::string& label) {
+  double sum = value_of(record, std::string(side.own)) + value_of(record, std::string(side.rest));
+  for (std::size_t i = 0; i < kWorkPhases; ++i) {
+    const bool engines = is_engines(static_cast<WorkPhase>(i)) && engine_has_its_own;
+    const auto& metric = metric_of(record, results::time_metric(kWorkPhaseInfos[i].name));
+    EXPECT_EQ(metric.value.has_value(), metric.because.empty()) << label << " " << metric.name;
+    if (engines == engines_lcore) sum += metric.value.value_or(0);
+  }
+  const double wall = value_of(record, std::string(side.wall));
+  EXPECT_NEAR(sum, wall, 1e-6 * wall) << label << " " << side.wall;
+  EXPECT_GT(value_of(record, std::string(side.sampled_rounds)), 0) << label;
+}
+
+TEST(Breakdown, HasThePartsThatACellHasAndNoOther) {
+  const auto plan = plan_of(
+      plan_text("strategy = ['strict', 'bounce-dynamic', 'off']\nworkload = 'net-rx'\nplacement = "
+                "['sidecore', 'samecore', 'kick-thread']",
+                "repetitions = 1\nwarmup_operations = 100\noperations = 20000"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    const bool own = cell.placement != "samecore";
+    expect_adds_up(record, results::kGuestTime, false, own, cell.label);
+    if (own) expect_adds_up(record, results::kEngineTime, true, own, cell.label);
+    const auto has = [&](const char* phase) {
+      return metric_of(record, std::string("time_") + phase).value.has_value();
+    };
+    EXPECT_TRUE(has("workload")) << cell.label;
+    EXPECT_TRUE(has("loop")) << cell.label;
+    EXPECT_TRUE(has("telemetry")) << cell.label;
+    EXPECT_EQ(has("request"), cell.strategy == "strict") << cell.label;
+    EXPECT_EQ(has("iova_allocate"), cell.strategy == "strict") << cell.label;
+    EXPECT_EQ(has("store"), cell.strategy == "strict") << cell.label;
+    EXPECT_EQ(has("spin"), cell.strategy == "strict" && own) << cell.label;
+    EXPECT_EQ(has("copy"), cell.strategy == "bounce-dynamic") << cell.label;
+    EXPECT_FALSE(has("injected")) << cell.label;
+    EXPECT_FALSE(has("pace")) << cell.label;
+    EXPECT_EQ(metric_of(record, "time_engine").value.has_value(), own) << cell.label;
+  }
+}
+
+TEST(Breakdown, InjectedTimeIsAPartOfItsOwn) {
+  const auto plan = plan_of(plan_text(
+      "strategy = 'strict'\nworkload = 'net-rx'\nplacement = 'samecore'\n[costs]\nexit_ns "
+      "= 2000",
+      "repetitions = 1\nwarmup_operations = 100\noperations = 20000"));
+  const auto record = run_cell(plan, plan.cells.front());
+  EXPECT_GE(value_of(record, "time_injected"), 2000) << "an operation has one kick at least";
+  expect_adds_up(record, results::kGuestTime, false, false, "samecore");
+}
+
+TEST(Breakdown, IsLeftOutWhereThePlanWantsNone) {
+  const auto plan =
+      plan_of(plan_text("strategy = 'strict'\nworkload = 'net-rx'",
+                        "repetitions = 1\noperations = 1000\nwarmup_s = 0\nbreakdown = false"));
+  const auto record = run_cell(plan, plan.cells.front());
+  EXPECT_EQ(metric_of(record, "time_guest").because, "the plan has run.breakdown = false");
+  EXPECT_FALSE(metric_of(record, "time_store").value);
+}
+
 constexpr const char* kPlacements =
     "placement = ['sidecore', 'samecore', 'kick-thread']\nworkload = ['net-rx', 'nvme-4k']";
 constexpr const char* kShort = "repetitions = 1\nwarmup_operations = 100\noperations = 1000";
