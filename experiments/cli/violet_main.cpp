@@ -238,6 +238,11 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
                      "words of the label of the cell that others relate to (default: strict)");
   report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
   report->add_flag("--transpose", flags.report.summary.transpose, "a row a metric");
+  auto* breakdown = report->add_flag("--breakdown", flags.report.breakdown,
+                                     "where the time of an operation went, on each lcore");
+  for (const char* other : {"--metrics", "--baseline", "--sort", "--transpose"}) {
+    breakdown->excludes(report->get_option(other));
+  }
   report->add_flag("--notes", flags.report.notes, "every warning, outlier and reason");
   add_format(*report, flags.report.format);
   report->callback([&] { action = [&] { return report_verb(places, flags.report); }; });
