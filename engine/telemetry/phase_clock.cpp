@@ -38,6 +38,9 @@ void PhaseClock::begin(WorkPhase base) {
   sampled_ = false;
   base_ = base;
   until_sampled_ = draw_gap();
+  if (options_.waits.waited != nullptr) {
+    waited_before_ = options_.waits.waited(options_.waits.context);
+  }
   began_ = ticks_();
 }
 
@@ -59,10 +62,10 @@ WorkPhase PhaseClock::enter(WorkPhase next) noexcept {
 
 void PhaseClock::end_round() noexcept {
   const Ticks now = ticks_();
-  close_round(now);
+  const bool looked = close_round(now);
   const bool sample = --until_sampled_ == 0;
   Ticks begins = now;
-  if (sample || sampled_) {  // What was done about samples belongs to no round.
+  if (sample || sampled_ || looked) {  // What was done about samples belongs to no round.
     if (sample) {
       until_sampled_ = draw_gap();
       round_ = {};
@@ -77,14 +80,37 @@ void PhaseClock::end_round() noexcept {
   began_ = since_ = begins;
 }
 
-void PhaseClock::close_round(Ticks now) noexcept {
-  tally_.wall += now - began_;
+// Whether it took the time to ask for waits.
+bool PhaseClock::close_round(Ticks now) noexcept {
+  const Ticks took = now - began_;
+  const bool looks = took >= options_.long_round && options_.waits.waited != nullptr;
+  const Ticks waited = looks ? waited_in(took) : 0;
+  tally_.wall += took;
+  tally_.waited += waited;
   ++tally_.rounds;
-  if (sampled_) [[unlikely]] {
+  if (!sampled_) [[likely]] {
+    tally_.by_length[length_of(took - waited)].unsampled += took - waited;
+  } else if (waited == 0) {
     fold(now);
   } else {
-    tally_.by_length[length_of(now - began_)].unsampled += now - began_;
+    drop(took, waited);
   }
+  return looks;
+}
+
+Ticks PhaseClock::waited_in(Ticks took) noexcept {
+  const Ticks total = options_.waits.waited(options_.waits.context);
+  const Ticks since = total - std::exchange(waited_before_, total);
+  return std::min(since, took);
+}
+
+// A sampled round of which only its length is known.
+void PhaseClock::drop(Ticks took, Ticks waited) noexcept {
+  std::uint64_t marks = 1;  // The last phase ends here.
+  for (const std::uint32_t of_phase : round_.marks) marks += of_phase;
+  const Ticks own = std::min<Ticks>(took - waited, mark_cost_ * marks);
+  tally_.own += own;
+  tally_.by_length[length_of(took - waited - own)].unsampled += took - waited - own;
 }
 
 // The sampled round goes to those of its length. No phase gives more for its marks than it has.

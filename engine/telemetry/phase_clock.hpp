@@ -5,16 +5,20 @@
 // Of every round it knows how long it took: a read of the clock at its end. In a sampled round the clock is read at
 // each change of phase as well, and what lies between two reads belongs to the one phase that was entered last: a phase
 // inside of another one is not counted twice. The tally has rounds by their length, so that an estimate can scale each
-// length by its own sampled rounds (phase_estimate.hpp): a round in which the thread was preempted is long whether it
-// was sampled or not.
+// length by its own sampled rounds (phase_estimate.hpp).
+//
+// A round that is long is asked for the time in which the thread was ready and others had its CPU, where somebody knows
+// that (the kernel). That time is no phase's: it is counted by itself, and what a sampled round says of its phases is
+// dropped, because nobody knows which of them it hit.
 //
 // Which rounds are sampled is drawn at random, as many as the marks may cost: `budget` of the time, whatever a round
 // holds. What a mark costs is measured once, is taken from the phases and counted as the breakdown's own.
 //
 // Threading: a clock belongs to the thread that called begin(), until end() on the same thread; the tally is a value.
-// Invariants: the rounds' time, sampled and not, and the breakdown's own add up to `wall` exactly. A scope that begins in a
+// Invariants: the rounds' time, sampled and not, what was waited, and the breakdown's own add up to `wall` exactly. A scope that begins in a
 // round ends in it. Outside of a sampled round a scope costs one load and two predictable branches, and writes nothing.
-// Limits: one clock a thread. Rounds are told apart by the power of two that they last.
+// Limits: one clock a thread. Rounds are told apart by the power of two that they last. Waits within short rounds are not
+// seen where they are; what they come to is taken from the next long round.
 #pragma once
 
 #include <array>
@@ -38,18 +42,28 @@ struct PhaseTally {
     std::uint64_t sampled_rounds = 0;
   };
 
-  Ticks wall = 0;  // From begin() to end().
-  Ticks own = 0;   // The breakdown itself.
-  std::uint64_t rounds = 0, sampled_rounds = 0;
+  Ticks wall = 0;    // From begin() to end().
+  Ticks own = 0;     // The breakdown itself.
+  Ticks waited = 0;  // Others had the CPU.
+  std::uint64_t rounds = 0;
+  std::uint64_t sampled_rounds = 0;  // Without those in which the thread waited.
   std::array<Length, kLengths> by_length{};
   std::array<std::uint64_t, kWorkPhases> marks{};  // How often a phase ended in sampled rounds.
 };
 
+// How long a thread has been ready while others had its CPU, in ticks since any moment; null: nobody knows.
+struct WaitSource {
+  Ticks (*waited)(void* context) noexcept = nullptr;
+  void* context = nullptr;
+};
+
 struct PhaseClockOptions {
-  double budget = 0.005;  // What marks may take of the time; above 0.
+  double budget = 0.0025;  // What marks may take of the time; above 0.
   std::uint64_t seed = 1;
   TickSource ticks = {};
   std::optional<Ticks> mark_cost = std::nullopt;  // Nothing: as measured on this host.
+  WaitSource waits = {};
+  Ticks long_round = ~Ticks{0};  // From it on a round is asked for waits.
 };
 
 class PhaseClock {
@@ -90,8 +104,10 @@ class PhaseClock {
   };
 
   void end_round() noexcept;
-  void close_round(Ticks now) noexcept;
+  bool close_round(Ticks now) noexcept;
+  Ticks waited_in(Ticks took) noexcept;
   void fold(Ticks now) noexcept;
+  void drop(Ticks took, Ticks waited) noexcept;
   std::uint64_t draw_gap() noexcept;
 
   static inline constinit thread_local Here here_{};
@@ -107,6 +123,7 @@ class PhaseClock {
   bool sampled_ = false;
   std::uint64_t until_sampled_ = 0;  // Rounds.
   Ticks sampled_time_ = 0;           // In all of them, without marks.
+  Ticks waited_before_ = 0;          // As the source said last.
   Round round_{};
   PhaseTally tally_;
 };

@@ -39,14 +39,14 @@ Ticks total_of(const PhaseTally& tally, WorkPhase phase) {
 
 // What every tally must add up to.
 void expect_adds_up(const PhaseTally& tally) {
-  Ticks sum = tally.own;
+  Ticks sum = tally.own + tally.waited;
   for (const auto& length : tally.by_length) {
     EXPECT_EQ(std::accumulate(length.of.begin(), length.of.end(), Ticks{0}), length.sampled);
     sum += length.unsampled + length.sampled;
   }
   EXPECT_EQ(sum, tally.wall);
   const PhaseEstimate whole = estimate(tally);
-  double parts = whole.own + whole.rest;
+  double parts = whole.own + whole.waited + whole.rest;
   for (const auto& of : whole.of) parts += of.value_or(0);
   EXPECT_NEAR(parts, whole.wall, 1e-6 * whole.wall + 1e-6);
 }
@@ -162,6 +162,31 @@ TEST(PhaseClock, MarksAreTheBreakdownsOwnAndNoPhaseOwesMoreThanItHas) {
   EXPECT_EQ(total_of(tally, WorkPhase::kLoop), 0u);
   EXPECT_EQ(tally.own, 8u);
   EXPECT_EQ(tally.wall, 102u);
+  expect_adds_up(tally);
+}
+
+// Others had the CPU for 900 of the long round's 1000 ticks: no phase of it is believed, and its own 100 are of its length.
+TEST(PhaseClock, WhatWasWaitedIsNoPhasesAndDropsTheSample) {
+  Hand hand;
+  Ticks waited = 50;  // Before the clock began.
+  PhaseClockOptions options = all_rounds(hand, 2);
+  options.waits = {[](void* at) noexcept { return *static_cast<Ticks*>(at); }, &waited};
+  options.long_round = 500;
+  PhaseClock clock(options);
+  clock.begin(WorkPhase::kLoop);
+  reach_sample();
+  {
+    const PhaseScope scope(WorkPhase::kCopy);
+    hand.work(1000);
+    waited += 900;
+  }
+  PhaseClock::round();
+  hand.work(800);  // Long, and nobody else had the CPU.
+  const PhaseTally tally = clock.end();
+  EXPECT_EQ(tally.waited, 900u);
+  EXPECT_EQ(total_of(tally, WorkPhase::kCopy), 0u);
+  EXPECT_EQ(tally.wall, 1800u);
+  EXPECT_EQ(tally.by_length[7].unsampled, 94u) << "of the 100, three marks are the breakdown's";
   expect_adds_up(tally);
 }
 

@@ -6,6 +6,7 @@ PhaseEstimate estimate(const PhaseTally& tally) {
   PhaseEstimate out;
   out.wall = static_cast<double>(tally.wall);
   out.own = static_cast<double>(tally.own);
+  out.waited = static_cast<double>(tally.waited);
   std::array<double, kWorkPhases> of{};
   double sampled = 0;
   for (const PhaseTally::Length& length : tally.by_length) {
@@ -27,8 +28,9 @@ PhaseEstimate estimate(const PhaseTally& tally) {
     }
   }
   if (tally.sampled_rounds > 0) {
-    out.sampled_sum = out.own + sampled * static_cast<double>(tally.rounds) /
-                                    static_cast<double>(tally.sampled_rounds);
+    out.sampled_sum =
+        out.own + out.waited +
+        sampled * static_cast<double>(tally.rounds) / static_cast<double>(tally.sampled_rounds);
   }
   return out;
 }

@@ -115,8 +115,10 @@ constexpr MetricInfo kCatalogue[] = {
 #define PHASE(enumerator, name, meaning) {"time_" name, "ns", kNeither, "per operation: " meaning},
     VIOLET_GUEST_PHASES(PHASE) VIOLET_ENGINE_PHASES(PHASE)
 #undef PHASE
-        {kGuestTime.rest, "ns", kNeither,
-         "per operation: time of the guest's lcore that no sampled round speaks for"},
+        {kGuestTime.waited, "ns", kNeither,
+         "per operation: others had the CPU of the guest's lcore, the recorder or other programs"},
+    {kGuestTime.rest, "ns", kNeither,
+     "per operation: time of the guest's lcore that no sampled round speaks for"},
     {kGuestTime.own, "ns", kNeither,
      "per operation: what the breakdown itself took on the guest's lcore"},
     {kGuestTime.sum, "%", kNeither,
@@ -125,6 +127,7 @@ constexpr MetricInfo kCatalogue[] = {
     {kGuestTime.sampled_rounds, "1", kNeither, "of those, sampled for the breakdown"},
     {kEngineTime.wall, "ns", kNeither,
      "time per operation of the engine's lcore, where it has one of its own"},
+    {kEngineTime.waited, "ns", kNeither, "per operation: others had the CPU of the engine's lcore"},
     {kEngineTime.rest, "ns", kNeither,
      "per operation: time of the engine's lcore that no sampled round speaks for"},
     {kEngineTime.own, "ns", kNeither,

@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kNotAttributed = "not attributed";
 constexpr const char* kItself = "the breakdown itself";
+constexpr const char* kWaited = "others had the CPU";
 constexpr const char* kNotRecorded =
     "where the time went was not recorded by this run: an older program made it";
 constexpr std::size_t kMostPartNotes = 6;
@@ -92,6 +93,7 @@ LcoreTime lcore_time(const CellData& cell, bool engines_lcore) {
     if (!belongs(static_cast<WorkPhase>(i), engines_lcore, own_lcore)) continue;
     add(words_of(kWorkPhaseInfos[i].name), time_metric(kWorkPhaseInfos[i].name));
   }
+  add(kWaited, std::string(side.waited));
   add(kItself, std::string(side.own));
   time.parts.push_back({kNotAttributed, std::string(side.rest), Quantity{std::max(left, 0.0)}});
   const Samples sum = samples_of(cell, std::string(side.sum));

@@ -33,7 +33,8 @@ RepetitionRecord record_of(const std::string& cell, std::uint32_t repetition, st
     (engines && own_lcore ? engine : guest) += engines ? 5 : 10;
   }
   const auto add_side = [&](const TimeSide& side, double sum) {
-    record.metrics.push_back(measured(side.wall, sum + 3));
+    record.metrics.push_back(measured(side.wall, sum + 7));
+    record.metrics.push_back(measured(side.waited, 4));
     record.metrics.push_back(measured(side.own, 1));
     record.metrics.push_back(measured(side.rest, 2));
     record.metrics.push_back(measured(side.sum, 101.5));
@@ -44,8 +45,8 @@ RepetitionRecord record_of(const std::string& cell, std::uint32_t repetition, st
   if (own_lcore) {
     add_side(kEngineTime, engine);
   } else {
-    for (const auto name : {kEngineTime.wall, kEngineTime.own, kEngineTime.rest, kEngineTime.sum,
-                            kEngineTime.rounds, kEngineTime.sampled_rounds}) {
+    for (const auto name : {kEngineTime.wall, kEngineTime.own, kEngineTime.waited, kEngineTime.rest,
+                            kEngineTime.sum, kEngineTime.rounds, kEngineTime.sampled_rounds}) {
       record.metrics.push_back(not_measured(name, "the engine runs on the guest's lcore"));
     }
   }
@@ -97,8 +98,8 @@ TEST(TimeReport, HasATableForEachLcoreWhoseColumnsAddUp) {
     expect_columns_add_up(table);
     EXPECT_EQ(std::get<Text>(table.rows.back().front()).text, "together");
   }
-  // Eight parts, the breakdown itself, what is not attributed, and their sum.
-  EXPECT_EQ((*tables)[0].rows.size(), 11u);
+  // Eight parts, what others had, the breakdown itself, what is not attributed, and their sum.
+  EXPECT_EQ((*tables)[0].rows.size(), 12u);
   ASSERT_EQ((*tables)[0].notes.size(), 1u);
   EXPECT_THAT((*tables)[0].notes[0], HasSubstr("(720 of 18000)"));
   EXPECT_THAT((*tables)[0].notes[0], HasSubstr("101.5 %"));

@@ -104,6 +104,15 @@ Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup, std
                                 aggregation.pyramid());
 }
 
+void take_latencies(const GuestHistograms& histograms, Measurement& measured) {
+  measured.map_ns = histograms.map_ns.snapshot();
+  measured.unmap_ns = histograms.unmap_ns.snapshot();
+  measured.lag_ns = histograms.lag_ns.snapshot();
+  measured.map_response_ns = histograms.map_response_ns.snapshot();
+  measured.unmap_response_ns = histograms.unmap_response_ns.snapshot();
+  measured.lag_trend = histograms.lag_trend;
+}
+
 }  // namespace
 
 std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition) {
@@ -144,13 +153,7 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   measured.start = start;
   measured.end = end;
   // Latencies are of the measured interval alone; taking down belongs to exposure only.
-  const GuestHistograms& histograms = testbed.histograms();
-  measured.map_ns = histograms.map_ns.snapshot();
-  measured.unmap_ns = histograms.unmap_ns.snapshot();
-  measured.lag_ns = histograms.lag_ns.snapshot();
-  measured.map_response_ns = histograms.map_response_ns.snapshot();
-  measured.unmap_response_ns = histograms.unmap_response_ns.snapshot();
-  measured.lag_trend = histograms.lag_trend;
+  take_latencies(testbed.histograms(), measured);
   enter(Phase::kTakeDown);
   const Status finished = done ? testbed.finish() : Status{};
   const Status recorded = recorder.stop();

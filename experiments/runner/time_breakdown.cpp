@@ -91,6 +91,11 @@ void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
   const PerOperation ns(facts.operations);
   metrics.push_back(measured(side.wall, ns(whole.wall)));
   metrics.push_back(measured(side.own, ns(whole.own)));
+  metrics.push_back(facts.times.waits_known
+                        ? measured(side.waited, ns(whole.waited))
+                        : not_measured(side.waited,
+                                       "this kernel does not say how long threads "
+                                       "wait for a CPU"));
   metrics.push_back(measured(side.rest, ns(whole.rest)));
   metrics.push_back(whole.sampled_sum ? measured(side.sum, 100 * *whole.sampled_sum /
                                                                static_cast<double>(facts.measured))
@@ -102,7 +107,7 @@ void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
 void add_nothing(std::vector<results::Metric>& metrics, const results::TimeSide& side,
                  const std::string& because) {
   for (const auto name :
-       {side.wall, side.own, side.rest, side.sum, side.rounds, side.sampled_rounds}) {
+       {side.wall, side.own, side.waited, side.rest, side.sum, side.rounds, side.sampled_rounds}) {
     metrics.push_back(not_measured(name, because));
   }
 }
@@ -142,20 +147,44 @@ std::vector<results::Metric> time_metrics(const TimeFacts& facts) {
 
 // --- The clocks ---
 
+namespace {
+
+// A scheduler's tick is milliseconds; asking takes a microsecond or two.
+constexpr std::uint64_t kLongRoundNs = 250'000;
+
+PhaseClockOptions options_of(ThreadWait& wait, std::uint64_t seed) {
+  return {
+      .seed = seed,
+      .waits = {[](void* one) noexcept { return static_cast<ThreadWait*>(one)->ticks(); }, &wait},
+      .long_round = ns_to_ticks(kLongRoundNs)};
+}
+
+}  // namespace
+
 TimeClocks::TimeClocks(Testbed& testbed, bool wanted, std::uint64_t seed)
-    : testbed_(testbed), wanted_(wanted), guest_({.seed = seed}), engine_({.seed = seed + 1}) {}
+    : testbed_(testbed),
+      wanted_(wanted),
+      guest_(options_of(guest_wait_, seed)),
+      engine_(options_of(engine_wait_, seed + 1)) {}
 
 void TimeClocks::begin_engine() {
   if (!wanted_ || testbed_.engine_on_guest_lcore()) return;
-  testbed_.on_engine([this] { engine_.begin(WorkPhase::kIdle); });
+  testbed_.on_engine([this] {
+    engine_wait_.look_at_this_thread();
+    engine_.begin(WorkPhase::kIdle);
+  });
 }
 
 void TimeClocks::begin_guest() {
-  if (wanted_) guest_.begin(WorkPhase::kLoop);
+  if (!wanted_) return;
+  guest_wait_.look_at_this_thread();
+  guest_.begin(WorkPhase::kLoop);
 }
 
 void TimeClocks::end_guest() {
-  if (wanted_) times_.guest = guest_.end();
+  if (!wanted_) return;
+  times_.guest = guest_.end();
+  times_.waits_known = guest_wait_.known();
 }
 
 void TimeClocks::end_engine() {

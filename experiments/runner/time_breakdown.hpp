@@ -12,6 +12,7 @@
 
 #include "engine/telemetry/phase_clock.hpp"
 #include "experiments/results/records.hpp"
+#include "experiments/runner/thread_wait.hpp"
 
 namespace violet {
 
@@ -20,6 +21,7 @@ class Testbed;
 struct LcoreTimes {
   std::optional<PhaseTally> guest;
   std::optional<PhaseTally> engine;  // None where the guest's lcore runs it.
+  bool waits_known = true;           // The kernel says how long threads wait for a CPU.
 };
 
 class TimeClocks {
@@ -36,6 +38,7 @@ class TimeClocks {
  private:
   Testbed& testbed_;
   bool wanted_;
+  ThreadWait guest_wait_, engine_wait_;
   PhaseClock guest_, engine_;
   LcoreTimes times_;
 };

@@ -61,7 +61,8 @@ TEST(TimeBreakdown, PartsOfBothLcoresArePerOperationAndAddUp) {
   facts.measured = facts.times.guest->wall;
   facts.operations = 4;
   const ByName all = by_name(facts);
-  EXPECT_EQ(all.size(), kWorkPhases + 12);
+  EXPECT_EQ(all.size(), kWorkPhases + 14);
+  EXPECT_EQ(ns(all, "time_engine_waited"), 0) << "it was looked for";
   EXPECT_NEAR(ns(all, "time_spin"), 100 * ns_per_tick() / 4, 1e-9);
   EXPECT_NEAR(ns(all, "time_loop") + ns(all, "time_spin") + ns(all, "time_request") +
                   ns(all, "time_guest_rest") + ns(all, "time_guest_breakdown"),

@@ -38,6 +38,7 @@ PARTS = {
     "engine: idle": ("idle", "asleep"),
     "telemetry": ("telemetry", "engine_telemetry", "guest_breakdown", "engine_breakdown"),
     "injected": ("injected", "engine_injected"),
+    "others had the CPU": ("guest_waited", "engine_waited"),
     "not attributed": ("guest_rest", "engine_rest"),
 }
 _OTHER_LCORE = "endpoints' own lcore"
