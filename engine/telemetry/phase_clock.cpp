@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kFirstGap = 8;  // Rounds on average, before it is known what a mark costs.
 constexpr std::uint64_t kMostGap = 4096;
+constexpr std::uint64_t kMarksOfFolding = 10;  // What taking up a sampled round costs, about.
 
 std::size_t length_of(Ticks ticks) {
   return std::min<std::size_t>(std::bit_width(ticks), PhaseTally::kLengths - 1);
@@ -138,8 +139,11 @@ void PhaseClock::fold(Ticks now) noexcept {
 std::uint64_t PhaseClock::draw_gap() noexcept {
   std::uint64_t mean = kFirstGap;
   if (sampled_time_ > 0) {
-    const double rounds =
-        static_cast<double>(tally_.own) / (options_.budget * static_cast<double>(sampled_time_));
+    // Not as measured: what preempts a mark is not what it costs.
+    std::uint64_t marks = kMarksOfFolding * tally_.sampled_rounds;
+    for (const std::uint64_t of_phase : tally_.marks) marks += of_phase;
+    const double rounds = static_cast<double>(mark_cost_ * marks) /
+                          (options_.budget * static_cast<double>(sampled_time_));
     mean = static_cast<std::uint64_t>(std::clamp(std::ceil(rounds), 1.0, double{kMostGap}));
   }
   return 1 + rng_.below(2 * mean - 1);

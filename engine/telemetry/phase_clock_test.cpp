@@ -203,9 +203,10 @@ TEST(PhaseClock, SamplesAsManyRoundsAsTheBudgetBears) {
   }
   const PhaseTally tally = clock.end();
   const auto share = static_cast<double>(tally.own) / static_cast<double>(tally.wall);
-  EXPECT_NEAR(share, 0.01, 0.002);
-  EXPECT_NEAR(static_cast<double>(tally.sampled_rounds) / static_cast<double>(tally.rounds), 0.1,
-              0.03);
+  EXPECT_LT(share, 0.01);
+  // Three marks of a round and ten of taking it up, against 110 ticks of work: one in 119.
+  EXPECT_NEAR(static_cast<double>(tally.rounds) / static_cast<double>(tally.sampled_rounds), 119,
+              20);
   expect_adds_up(tally);
 }
 
@@ -213,7 +214,7 @@ TEST(PhaseClock, SamplesAsManyRoundsAsTheBudgetBears) {
 // samples would be right only by luck.
 TEST(PhaseEstimate, LongRoundsAreScaledByTheirOwnSamples) {
   Hand hand;
-  PhaseClock clock({.budget = 0.003, .ticks = hand.source(), .mark_cost = 1});
+  PhaseClock clock({.budget = 0.02, .ticks = hand.source(), .mark_cost = 1});
   clock.begin(WorkPhase::kLoop);
   double copied = 0;
   for (int i = 1; i <= 100'000; ++i) {
