@@ -13,6 +13,7 @@
 #include "dataplane/dma/dma_port.hpp"
 #include "engine/base/deadline.hpp"
 #include "engine/telemetry/counter.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 
 namespace violet {
 
@@ -27,7 +28,10 @@ class MissCostPort final : public DmaPort {
     const std::uint64_t before = port_->stats().misses;
     const std::size_t good = port_->run(ops);
     const Ticks owed = cost_ * (port_->stats().misses - before);
-    if (owed > 0) spun_.add(spin_ticks(owed, until_));
+    if (owed > 0) {
+      const PhaseScope injected(WorkPhase::kInjected);
+      spun_.add(spin_ticks(owed, until_));
+    }
     return good;
   }
   bool probe(Iova iova, Access access) override { return port_->probe(iova, access); }

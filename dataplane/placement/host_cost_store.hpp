@@ -14,6 +14,7 @@
 #include "engine/base/deadline.hpp"
 #include "engine/store/domain_store.hpp"
 #include "engine/telemetry/counter.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 
 namespace violet {
 
@@ -36,6 +37,8 @@ class HostCostStore final : public DomainStore {
   void end_update() override {
     store_->end_update();
     const Ticks map = std::exchange(owed_map_, 0), unmap = std::exchange(owed_unmap_, 0);
+    if (map == 0 && unmap == 0) return;
+    const PhaseScope injected(WorkPhase::kEngineInjected);
     if (map > 0) costs_.map_spun.add(spin_ticks(map, costs_.until));
     if (unmap > 0) costs_.unmap_spun.add(spin_ticks(unmap, costs_.until));
   }

@@ -10,6 +10,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 
 namespace violet {
 namespace {
@@ -29,6 +30,7 @@ std::span<const PlacementInfo> entries() {
 constexpr std::uint64_t kPatienceNs = 2'000'000;
 constexpr std::uint64_t kLastPatienceNs = 1'000'000'000;  // Of those who will not come back.
 constexpr timespec kNap{0, 100'000};
+constexpr unsigned kPollsARound = 64;  // Of the phase clock: microseconds.
 
 }  // namespace
 
@@ -115,6 +117,8 @@ void Placement::kick() {
 }
 
 void Placement::leave_guest() {
+  if (exit_ticks_ == 0 && polluting_.empty()) return;
+  const PhaseScope injected(WorkPhase::kInjected);
   if (exit_ticks_ > 0) spun_.exit.add(spin_ticks(exit_ticks_, costs_until_));
   if (polluting_.empty()) return;
   const Ticks began = now_ticks();
@@ -126,7 +130,10 @@ void Placement::leave_guest() {
   spun_.pollution.add(now_ticks() - began);
 }
 
-void Placement::enter_guest() { spun_.entry.add(spin_ticks(entry_ticks_, costs_until_)); }
+void Placement::enter_guest() {
+  const PhaseScope injected(WorkPhase::kInjected);
+  spun_.entry.add(spin_ticks(entry_ticks_, costs_until_));
+}
 
 void Placement::wait() {
   if (kind_ != PlacementKind::kSamecore) return cpu_pause();
@@ -176,9 +183,10 @@ bool Placement::poll_until_idle(std::uint64_t patience_ns) {
 }
 
 void Placement::run_sidecore() {
-  while (!stop_.load(std::memory_order_acquire)) {  // partner: stop()
+  for (unsigned polls = 1; !stop_.load(std::memory_order_acquire); ++polls) {  // partner: stop()
     device_.poll(kBudget);
     run_control();
+    if (polls % kPollsARound == 0) PhaseClock::round();
   }
   poll_until_idle(kLastPatienceNs);
 }
@@ -189,8 +197,8 @@ void Placement::run_kick_thread() {
     const bool idle = poll_until_idle(kPatienceNs);
     run_control();
     // What the driver queued between the last look and the arming is found by arm_kicks() itself.
-    if (requests_.arm_kicks() && idle) continue;
-    sleep();
+    if (!requests_.arm_kicks() || !idle) sleep();
+    PhaseClock::round();
   }
   poll_until_idle(kLastPatienceNs);
 }
@@ -198,6 +206,7 @@ void Placement::run_kick_thread() {
 // Until a kick, a fault, stop() or control(); in naps while something is unfinished that nobody will
 // announce, as the end of a reader's section.
 void Placement::sleep() {
+  PhaseScope phase(WorkPhase::kAsleep);
   asleep_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // partner: note_fault()
   pollfd bell{eventfd_, POLLIN, 0};
@@ -209,7 +218,9 @@ void Placement::sleep() {
   std::uint64_t count = 0;
   if (read(eventfd_, &count, sizeof(count)) != sizeof(count)) return;
   wakes_.add();
-  if (wake_ticks_ > 0) spun_.wake.add(spin_ticks(wake_ticks_, costs_until_));
+  if (wake_ticks_ == 0) return;
+  phase.next(WorkPhase::kEngineInjected);
+  spun_.wake.add(spin_ticks(wake_ticks_, costs_until_));
 }
 
 // On an endpoint's lcore. Either it sees that the engine sleeps, or the engine sees its fault.

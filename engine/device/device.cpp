@@ -98,19 +98,39 @@ std::vector<std::string> Device::stalled_readers() const {
 
 unsigned Device::poll(unsigned budget) {
   counters_.polls.add();
+  phases_ = PhaseClock::sampling();
+  if (phases_ == nullptr) [[likely]]
+    return work_off(budget);
+  const WorkPhase caller = phases_->enter(WorkPhase::kIdle);  // Until there is something to do.
+  const unsigned work = work_off(budget);
+  if (phases_->current() != caller) phases_->enter(caller);
+  phases_ = nullptr;
+  return work;
+}
+
+unsigned Device::work_off(unsigned budget) {
   unsigned work = 0;
   removals_left_ = std::max(settings_.unmap_slice, slicing_ + 1);
   if (resetting_) finish_reset();
-  if (!parked_.empty()) work += complete_parked();
-  if (!deferred_.empty()) work += retry_deferred();
+  if (!parked_.empty()) {
+    name(WorkPhase::kGrace);
+    work += complete_parked();
+    mark(parked_.empty() ? WorkPhase::kIdle : WorkPhase::kGrace);
+  }
+  if (!deferred_.empty()) {
+    mark(WorkPhase::kDecode);
+    work += retry_deferred();
+  }
   removals_left_ += budget;
   const unsigned served = serve_queue(budget);
   work += served;
   if (parked_.has_unsealed()) {
+    mark(WorkPhase::kGrace);
     seal();
     work += complete_parked();  // At once, when every reader is offline.
   }
   flush();
+  if (work > 0) mark(WorkPhase::kUpkeep);
   work += post_faults();
   work += free_retired(served);
   work += collect_garbage(served);
@@ -126,7 +146,9 @@ unsigned Device::serve_queue(unsigned budget) {
   while (served < budget) {
     const std::size_t room = settings_.limits.in_flight - requests_in_hand();
     const std::size_t want = std::min<std::size_t>({budget - served, kBurst, room});
+    if (served > 0) mark(WorkPhase::kDecode);
     const std::size_t count = requests_->pop(std::span(burst_).first(want));
+    if (count > 0) name(WorkPhase::kDecode);
     if (count > 1) prefetch(std::span<const Request>(burst_).first(count));
     for (std::size_t i = 0; i < count; ++i) serve(burst_[i]);
     served += static_cast<unsigned>(count);
@@ -290,10 +312,12 @@ void Device::give_back(const Completion& completion, const Parked* parked) {
 
 void Device::flush() {
   if (completion_count_ == 0) return;
+  mark(WorkPhase::kComplete);
   // Before the guest can see the answer: its own stamp of the same unmap must not be the earlier one.
   const Ticks now = unmapped_count_ > 0 ? ticks_() : 0;
   if (requests_ != nullptr) requests_->complete(std::span(completions_).first(completion_count_));
   completion_count_ = 0;
+  if (unmapped_count_ > 0) mark(WorkPhase::kEngineTelemetry);
   for (const auto& unmapped : std::span(unmapped_).first(unmapped_count_)) {
     probe_.record(
         MappingEvent{unmapped.domain, unmapped.range}.event(EventKind::kUnmapCompleted, now));

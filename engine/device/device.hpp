@@ -40,6 +40,7 @@
 #include "engine/device/queues.hpp"
 #include "engine/device/reader.hpp"
 #include "engine/protocol/wire.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 
 namespace violet {
 
@@ -211,7 +212,17 @@ class Device {
   bool reclaim(Domain& domain, std::uint32_t pieces);
   void finish_reset();
 
-  // device.cpp: the loop.
+  // device.cpp: the loop. What a request does is marked where events are recorded, so that a device without a probe pays
+  // for marks at polls alone.
+  unsigned work_off(unsigned budget);
+  void mark(WorkPhase next) {
+    if (phases_ != nullptr) [[unlikely]]
+      phases_->enter(next);
+  }
+  void name(WorkPhase phase) {
+    if (phases_ != nullptr) [[unlikely]]
+      phases_->name(phase);
+  }
   unsigned serve_queue(unsigned budget);
   void prefetch(std::span<const Request> burst);
   void serve(const Request& request);
@@ -254,6 +265,7 @@ class Device {
   void check_rings();
   void need_reset() { needs_reset_ = true; }
 
+  PhaseClock* phases_ = nullptr;  // During a poll whose phases are sampled.
   const DeviceConfig settings_;
   const std::uint64_t granule_mask_;
   const IovaRange input_range_;

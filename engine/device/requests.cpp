@@ -103,7 +103,10 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   Ticks began = 0;  // No access finds it earlier than this.
   const auto mapped = domain->with_store([&](auto& store) -> std::optional<MapStatus> {
     if (!store.try_begin_update()) return std::nullopt;
-    if (probe_.on()) began = ticks_();
+    if (probe_.on()) {
+      mark(WorkPhase::kStore);
+      began = ticks_();
+    }
     const auto status = store.map(request.mapping);
     store.end_update();
     return status;
@@ -113,12 +116,14 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   if (mapped == MapStatus::kOverlap) return reply(Status::kInval);
   if (mapped == MapStatus::kNoMemory) return reply(Status::kNoMem);
   if (probe_.on()) {
+    mark(WorkPhase::kEngineTelemetry);
     probe_.record(MappingEvent{domain->id, range, permissions}.event(EventKind::kMapDone, began));
     if (settings_.record_targets) {
       const TargetEvent target{domain->id, range.first, phys,
                                static_cast<std::uint8_t>(request.flags)};
       probe_.record(target.event(began));
     }
+    mark(WorkPhase::kDecode);
   }
   // C2: a cache may still hold what was mapped here before, until that UNMAP completes.
   return {domain->invalidating.overlaps(range) ? Verdict::kFollow : Verdict::kReply};
@@ -174,7 +179,10 @@ Device::Verdict Device::remove(Domain& domain, IovaRange range, UnmapProgress& p
   const std::uint64_t before = cursor.removed;
   const auto status = domain.with_store([&](auto& store) -> std::optional<UnmapStatus> {
     if (!store.try_begin_update()) return std::nullopt;
-    if (probe_.on() && progress.began == 0) progress.began = ticks_();
+    if (probe_.on()) {
+      mark(WorkPhase::kStore);
+      if (progress.began == 0) progress.began = ticks_();
+    }
     const auto slice = store.unmap(*whole, cursor, share);
     store.end_update();
     return slice;
@@ -206,6 +214,7 @@ Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t m
   if (mappings == 0) {
     return {domain.invalidations_in_flight > 0 ? Verdict::kFollow : Verdict::kReply};
   }
+  mark(WorkPhase::kInvalidate);
   parking_ = {};
   parking_.unmapping = &domain;
   parking_.range = range;
@@ -215,7 +224,9 @@ Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t m
   domain.invalidating.add(range);
   if (domain.with_store([](const auto& store) { return store.has_garbage(); })) add_garbage(domain);
   if (probe_.on()) {
+    mark(WorkPhase::kEngineTelemetry);
     probe_.record(MappingEvent{domain.id, range}.event(EventKind::kUnmapExecuted, began));
+    mark(WorkPhase::kDecode);
   }
   return {Verdict::kPark};
 }

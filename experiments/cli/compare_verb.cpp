@@ -1,6 +1,7 @@
 #include "experiments/results/compare.hpp"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include "experiments/cli/verbs.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/summary.hpp"
+#include "experiments/results/time_report.hpp"
 
 namespace violet::cli {
 
@@ -125,11 +127,29 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   return kRegression;
 }
 
+namespace {
+
+// Where the time went, instead of how fast.
+int print_breakdown(const results::RunData& run, const ReportFlags& flags) {
+  if (flags.format != results::Format::kText) {
+    const auto table = results::time_rows(run);
+    return table ? print(results::render(*table, flags.format)) : complain(table.error());
+  }
+  const auto tables = results::time_tables(run);
+  if (!tables) return complain(tables.error());
+  return print(results::render_breakdown(
+      results::report(run), *tables,
+      {.notes = flags.notes, .style = results::style_for(STDOUT_FILENO)}));
+}
+
+}  // namespace
+
 int report_verb(const Places& places, const ReportFlags& flags) {
   const auto path = find_run(places, flags.run);
   if (!path) return complain(path.error());
   const auto data = results::read_run(*path);
   if (!data) return complain(data.error());
+  if (flags.breakdown) return print_breakdown(*data, flags);
   results::ReportOptions shown{flags.summary.metrics};
   if (shown.columns == std::vector<std::string>{"all"}) shown.columns.clear();
   const auto report = results::report(*data, shown);

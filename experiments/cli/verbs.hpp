@@ -98,6 +98,7 @@ struct ReportFlags {
   std::string run = "latest";
   results::SummaryOptions summary;
   bool notes = false;
+  bool breakdown = false;  // Instead of the summary.
   results::Format format = results::Format::kText;
 };
 int report_verb(const Places& places, const ReportFlags& flags);

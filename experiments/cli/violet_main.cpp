@@ -199,6 +199,26 @@ void add_import(CLI::App& app, Flags& flags, Action& action) {
   verb->callback([&] { action = [&] { return import_verb(import); }; });
 }
 
+void add_report(CLI::App& app, const Places& places, Flags& flags, Action& action) {
+  auto* report = app.add_subcommand("report", "the table of one run");
+  report->add_option("RUN", flags.report.run, "directory, name or latest");
+  add_list(*report, "--metrics,--metric", flags.report.summary.metrics,
+           "only these, as map.p50,map.mean, or all: see ./violet list metrics")
+      .delimiter(',');
+  report->add_option("--baseline", flags.report.summary.baseline,
+                     "words of the label of the cell that others relate to (default: strict)");
+  report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
+  report->add_flag("--transpose", flags.report.summary.transpose, "a row a metric");
+  auto* breakdown = report->add_flag("--breakdown", flags.report.breakdown,
+                                     "where the time of an operation went, on each lcore");
+  for (const char* other : {"--metrics", "--baseline", "--sort", "--transpose"}) {
+    breakdown->excludes(report->get_option(other));
+  }
+  report->add_flag("--notes", flags.report.notes, "every warning, outlier and reason");
+  add_format(*report, flags.report.format);
+  report->callback([&] { action = [&] { return report_verb(places, flags.report); }; });
+}
+
 void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& action) {
   auto& compare = flags.compare;
   auto* verb =
@@ -232,18 +252,7 @@ void add_readers(CLI::App& app, const Places& places, Flags& flags, Action& acti
       "worse.");
   verb->callback([&] { action = [&] { return compare_verb(places, compare); }; });
 
-  auto* report = app.add_subcommand("report", "the table of one run");
-  report->add_option("RUN", flags.report.run, "directory, name or latest");
-  add_list(*report, "--metrics,--metric", flags.report.summary.metrics,
-           "only these, as map.p50,map.mean, or all: see ./violet list metrics")
-      .delimiter(',');
-  report->add_option("--baseline", flags.report.summary.baseline,
-                     "words of the label of the cell that others relate to (default: strict)");
-  report->add_option("--sort", flags.report.summary.sort, "a metric, best first");
-  report->add_flag("--transpose", flags.report.summary.transpose, "a row a metric");
-  report->add_flag("--notes", flags.report.notes, "every warning, outlier and reason");
-  add_format(*report, flags.report.format);
-  report->callback([&] { action = [&] { return report_verb(places, flags.report); }; });
+  add_report(app, places, flags, action);
 }
 
 void add_part(CLI::App& verb, ShowFlags& part) {

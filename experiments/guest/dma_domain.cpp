@@ -60,6 +60,7 @@ bool DmaDomain::map_one(const Mapping& mapping) {
 }
 
 bool DmaDomain::add_range(const Mapping& mapping) {
+  const PhaseScope phase(WorkPhase::kCut);
   const auto& [range, phys, permissions] = mapping;
   const std::uint64_t bytes = range.size_minus_one() + 1;
   std::uint64_t done = 0;
@@ -91,6 +92,7 @@ std::uint64_t DmaDomain::unmap_cut(std::uint64_t iova, std::uint64_t bytes) {
 }
 
 void DmaDomain::remove_range(Iova iova, std::uint64_t bytes) {
+  const PhaseScope phase(WorkPhase::kCut);
   std::uint64_t done = 0;
   while (done < bytes) {
     const std::uint64_t at = iova.value + done;
@@ -106,6 +108,7 @@ void DmaDomain::remove_range(Iova iova, std::uint64_t bytes) {
 // `page` is that of an allocator which looks at pages; 0: none.
 std::optional<Iova> DmaDomain::allocate_iova(std::uint64_t granules, unsigned cpu,
                                              std::uint64_t page) {
+  const PhaseScope phase(WorkPhase::kIovaAllocate);
   ++counters_.iova_allocations;
   const IovaStats before = iovas_->stats();
   const auto allocate = [&](std::uint64_t last, bool flush) {

@@ -15,6 +15,7 @@
 
 #include "engine/base/flat_table.hpp"
 #include "engine/base/page_cutter.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/iova_allocator.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
@@ -65,12 +66,14 @@ class DmaDomain {
   void unmap(Iova first, std::uint64_t granules);
   // The same with one UNMAP, whatever MAPs made them. All of [first, first + granules) is mapped, by whole MAPs.
   void unmap_at_once(Iova first, std::uint64_t granules) {
+    const PhaseScope phase(WorkPhase::kCut);
     unmap_cut(first.value & ~(granule_ - 1), granules << shift_);
   }
   // map() at addresses that are the caller's own, each buffer by MAPs of its own (dma_iova_link() for each, one
   // dma_iova_sync()). False when the device does not answer: then it may have kept something.
   bool map_each(Iova at, std::span<DmaMapping> list);
   void free_iova(Iova first, std::uint64_t granules, unsigned cpu) {
+    const PhaseScope phase(WorkPhase::kIovaFree);
     iovas_->free(first.value >> shift_, granules, cpu);
   }
   std::optional<Iova> allocate_iova(std::uint64_t granules, unsigned cpu) {

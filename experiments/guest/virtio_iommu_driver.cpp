@@ -6,6 +6,7 @@
 #include "engine/base/check.hpp"
 #include "engine/protocol/names.hpp"
 #include "engine/protocol/request.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 
 namespace violet {
 
@@ -162,6 +163,7 @@ Result<std::unique_ptr<VirtioIommuDriver>> VirtioIommuDriver::create(
 
 template <class Wire>
 bool VirtioIommuDriver::add_in(Slot slot, const Wire& request, std::uint32_t writable) {
+  const PhaseScope phase(WorkPhase::kRequest);
   const std::size_t added = env_.queue.add({&heap_.write(slot, request, writable), 1});
   VIOLET_DCHECK(added == 1);
   if (added == 0) return false;
@@ -273,6 +275,7 @@ void VirtioIommuDriver::kick() {
   if (env_.queue.needs_kick()) {
     ++env_.counters.kicks;
     if (env_.probe.on()) env_.probe.record(KickEvent{in_flight()}.event(env_.clock()));
+    const PhaseScope phase(WorkPhase::kKick);
     env_.doorbell.kick();
   } else {
     ++env_.counters.kicks_suppressed;
@@ -295,6 +298,7 @@ void VirtioIommuDriver::post() {
 }
 
 void VirtioIommuDriver::reap() {
+  const PhaseScope phase(WorkPhase::kAnswers);
   UsedBuffer used[kUsedBurst];
   while (in_flight() > 0) {
     const std::size_t count = env_.queue.pop_used(used);
@@ -310,13 +314,18 @@ std::uint64_t VirtioIommuDriver::answered() const {
 }
 
 bool VirtioIommuDriver::spin() {
+  // A guest that runs the device itself has its answers by now, or polls for them in the hook.
+  const bool waits = env_.spin_hook == nullptr;
+  PhaseScope phase(waits ? WorkPhase::kSpin : WorkPhase::kAnswers);
   const Ticks began = env_.clock();
   UsedBuffer used[kUsedBurst];
   unsigned idle = 0;
   while (true) {
     const std::size_t count = env_.queue.pop_used(used);
+    if (count > 0) phase.next(WorkPhase::kAnswers);
     for (std::size_t i = 0; i < count; ++i) take_back(used[i]);
     if (in_flight() == 0) break;
+    if (count > 0 && waits) phase.next(WorkPhase::kSpin);
     if (count > 0) continue;
     if (env_.spin_hook != nullptr) env_.spin_hook->while_spinning();
     cpu_pause();

@@ -91,7 +91,8 @@ Json run_json(const Plan& plan) {
           {"seed", run.seed},
           {"threshold_percent", run.threshold_percent},
           {"order", run.interleaved ? "interleaved" : "sequential"},
-          {"trace_mib", run.trace_mib}};
+          {"trace_mib", run.trace_mib},
+          {"breakdown", run.breakdown}};
 }
 
 // What is measured: that is what a plan's hash is of.
@@ -134,6 +135,7 @@ std::string dump(const Json& json, int indent) {
 std::string Plan::hash() const {
   Json json = plan_json(*this);
   if (run.trace_mib == kTraceMib) json["run"].erase("trace_mib");
+  if (run.breakdown) json["run"].erase("breakdown");
   const std::uint64_t hash = stable_hash(dump(json, -1));
   return fmt::format("{:08x}", static_cast<std::uint32_t>(hash ^ (hash >> 32)));
 }

@@ -93,6 +93,7 @@ struct RunSettings {
   bool interleaved = true;       // Repetition 0 of every cell, then repetition 1, ...
   // What events may take on disk, of all cells together; 0: none are kept.
   std::uint64_t trace_mib = kTraceMib;
+  bool breakdown = true;  // Rounds of operations are sampled for where their time goes.
 };
 
 struct CoreSettings {
@@ -117,8 +118,8 @@ struct Plan {
   std::string text;                    // As given.
   std::vector<std::string> overrides;  // As given.
 
-  // 8 hex digits over everything that is measured, but for a trace_mib that is the default: plans from before there was such a
-  // key keep theirs, and what is expected changes none.
+  // 8 hex digits over everything that is measured, but for a trace_mib and a breakdown that are the default: plans from before
+  // there were such keys keep theirs, and what is expected changes none.
   std::string hash() const;
 };
 

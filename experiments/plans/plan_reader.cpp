@@ -11,6 +11,7 @@ RunSettings read_run(const PlanReader& read) {
   run.threshold_percent = read.real("run.threshold_percent");
   run.interleaved = read.text("run.order") == "interleaved";
   run.trace_mib = read.integer("run.trace_mib");
+  run.breakdown = read.boolean("run.breakdown");
   if (read.given("run.warmup_operations")) {
     run.warmup_operations = read.integer("run.warmup_operations");
   } else {

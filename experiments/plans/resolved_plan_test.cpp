@@ -89,6 +89,18 @@ TEST(ResolvedPlan, OfAnOlderProgramHasTodaysTraceBudget) {
   EXPECT_EQ(resolved(json.dump()).hash(), planned("[plan]\nname = 't'\n").hash());
 }
 
+// Before there was such a key, no time was taken apart; a plan that is run again has it, and stays the same plan.
+TEST(ResolvedPlan, OfAnOlderProgramHasABreakdownAndItsHash) {
+  const Plan plan = planned("[plan]\nname = 't'\n");
+  auto json = nlohmann::ordered_json::parse(resolved_json(plan));
+  json["run"].erase("breakdown");
+  EXPECT_TRUE(resolved(json.dump()).run.breakdown);
+  EXPECT_EQ(resolved(json.dump()).hash(), plan.hash());
+  const Plan without = planned("[plan]\nname = 't'\n", {"run.breakdown=false"});
+  EXPECT_FALSE(resolved(resolved_json(without)).run.breakdown);
+  EXPECT_NE(without.hash(), plan.hash());
+}
+
 TEST(ResolvedPlan, WhatCannotBeRunIsNamedWithItsCell) {
   const auto good = nlohmann::ordered_json::parse(resolved_json(planned(kText)));
   auto json = good;

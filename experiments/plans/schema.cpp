@@ -156,6 +156,7 @@ void Schema::add_run_keys() {
        {},
        "what the trace of all cells may take on disk, MiB; 0: none is kept"},
       false);
+  add({"run.breakdown", true, 0, 0, {}, "sample where the time of each lcore goes"}, false);
   add({"cores.allow_oversubscribed", false, 0, 0, {}, "let lcores share a CPU; stamped"}, false);
   for (const char* role : {"engine", "guest", "endpoint"}) {
     add({fmt::format("cores.{}", role), std::int64_t{-1}, -1, 4095, {}, "CPU number; -1 chooses"},

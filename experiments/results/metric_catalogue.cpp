@@ -5,6 +5,7 @@
 
 #include "engine/base/check.hpp"
 #include "engine/base/nearest.hpp"
+#include "engine/telemetry/work_phase.hpp"
 
 namespace violet::results {
 namespace {
@@ -114,6 +115,33 @@ constexpr MetricInfo kCatalogue[] = {
     {"frequency_before", "MHz", kNeither, "the lowest frequency of these CPUs, before"},
     {"frequency_after", "MHz", kNeither, "the same, after"},
     {"retry_of", "1", kNeither, "the disturbed repetition, from 1, that this one repeats"},
+    // Where the time went: per operation, of the guest's lcore, and of the engine's where it has one.
+    {kGuestTime.wall, "ns", kNeither,
+     "time per operation; what the guest's lcore did in it is one of the following"},
+#define PHASE(enumerator, name, meaning) {"time_" name, "ns", kNeither, "per operation: " meaning},
+    VIOLET_GUEST_PHASES(PHASE) VIOLET_ENGINE_PHASES(PHASE)
+#undef PHASE
+        {kGuestTime.waited, "ns", kNeither,
+         "per operation: others had the CPU of the guest's lcore, the recorder or other programs"},
+    {kGuestTime.rest, "ns", kNeither,
+     "per operation: time of the guest's lcore that no sampled round speaks for"},
+    {kGuestTime.own, "ns", kNeither,
+     "per operation: what the breakdown itself took on the guest's lcore"},
+    {kGuestTime.sum, "%", kNeither,
+     "what its sampled rounds, scaled by their number alone, come to of the measured time"},
+    {kGuestTime.rounds, "1", kNeither, "rounds of the guest's lcore, of up to 32 operations"},
+    {kGuestTime.sampled_rounds, "1", kNeither, "of those, sampled for the breakdown"},
+    {kEngineTime.wall, "ns", kNeither,
+     "time per operation of the engine's lcore, where it has one of its own"},
+    {kEngineTime.waited, "ns", kNeither, "per operation: others had the CPU of the engine's lcore"},
+    {kEngineTime.rest, "ns", kNeither,
+     "per operation: time of the engine's lcore that no sampled round speaks for"},
+    {kEngineTime.own, "ns", kNeither,
+     "per operation: what the breakdown itself took on the engine's lcore"},
+    {kEngineTime.sum, "%", kNeither,
+     "what its sampled rounds, scaled by their number alone, come to of the measured time"},
+    {kEngineTime.rounds, "1", kNeither, "rounds of the engine's lcore: 64 polls, or a wake-up"},
+    {kEngineTime.sampled_rounds, "1", kNeither, "of those, sampled for the breakdown"},
     // What the device did.
     {"iotlb_hit_rate", "%", kHigher, "translations that the IOTLBs answered"},
     {"engine_utilisation", "%", kNeither, "polls of the device that found something to do"},
@@ -243,6 +271,10 @@ std::span<const std::string_view> MetricInfo::former_names() const {
   const auto end = std::find(former.begin(), former.end(), std::string_view());
   return {former.begin(), end};
 }
+
+std::string time_metric(std::string_view phase) { return "time_" + std::string(phase); }
+
+bool is_time_metric(std::string_view name) { return name.starts_with("time_"); }
 
 std::span<const MetricInfo> metric_catalogue() { return kCatalogue; }
 

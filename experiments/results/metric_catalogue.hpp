@@ -39,6 +39,20 @@ inline constexpr std::string_view kInjectedShare = "injected_share";
 inline constexpr std::string_view kOverloaded = "overloaded";
 inline constexpr std::string_view kOfferedRateReached = "offered_rate_reached";
 inline constexpr std::string_view kRatePerCpu = "operations_per_s_per_cpu";
+// What an operation's time was spent on, per operation: a phase (telemetry/work_phase.hpp), "time_copy".
+std::string time_metric(std::string_view phase);
+// One of these, or of TimeSide's.
+bool is_time_metric(std::string_view name);
+// What the phases of an lcore add up to, and how well.
+struct TimeSide {
+  std::string_view wall, own, waited, rest, sum, rounds, sampled_rounds;
+};
+inline constexpr TimeSide kGuestTime = {
+    "time_guest",     "time_guest_breakdown", "time_guest_waited",        "time_guest_rest",
+    "time_guest_sum", "time_guest_rounds",    "time_guest_sampled_rounds"};
+inline constexpr TimeSide kEngineTime = {
+    "time_engine",     "time_engine_breakdown", "time_engine_waited",        "time_engine_rest",
+    "time_engine_sum", "time_engine_rounds",    "time_engine_sampled_rounds"};
 // By today's name, a former one, or that of a percentile, mean or count; null when nothing is called so.
 const MetricInfo* find_metric(std::string_view name);
 // Today's name; the name itself when it is no former one.

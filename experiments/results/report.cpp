@@ -274,6 +274,7 @@ void note_values(const RunData& run, const Table& table, std::vector<std::string
   std::vector<std::string> partly;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
+      if (is_time_metric(samples.name)) continue;  // Says of itself why: time_report.hpp.
       const bool shown =
           std::any_of(table.columns.begin(), table.columns.end(),
                       [&](const Column& c) { return same_metric(c.name, samples.name); });
@@ -439,21 +440,24 @@ std::string render(const RunData& run, const Report& report, Format format,
   return out + expectation_lines(report, style);
 }
 
-std::string render_summary(const Report& report, const std::vector<Table>& tables,
-                           const ReadingOptions& options) {
-  std::string out;
-  out += head_lines(report, options.style);
+namespace {
+
+std::string tables_text(const Report& report, const std::vector<Table>& tables,
+                        const ReadingOptions& options) {
+  std::string out = head_lines(report, options.style);
   for (const Table& table : tables) out += "\n" + render_text(table, options.style);
-  out += break_even_lines(report, options.style);
-  const auto say = [&](std::string_view text) {
-    for (const std::string& line : wrapped(text, options.style.width)) out += line + "\n";
-  };
-  out += '\n';
-  say("Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on; "
-      "mean: the median of the repetitions' means.");
-  if (std::any_of(tables.begin(), tables.end(), relates)) say(kRelation);
-  if (report.says_injected) say(kInjectedNote);
-  if (!report.warnings.empty()) out += "\n";
+  return out;
+}
+
+std::string paragraph(std::string_view text, const ReadingOptions& options) {
+  std::string out;
+  for (const std::string& line : wrapped(text, options.style.width)) out += line + "\n";
+  return out;
+}
+
+// At most kMostWarnings, and how many more notes there are.
+std::string what_to_distrust(const Report& report, const ReadingOptions& options) {
+  std::string out = report.warnings.empty() ? "" : "\n";
   std::size_t said = 0;
   for (const std::string& warning : report.warnings) {
     if (said == kMostWarnings && !options.notes) break;
@@ -467,7 +471,33 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
     out += fmt::format("{} more {}: ./violet report RUN --notes\n", more,
                        more == 1 ? "note" : "notes");
   }
-  return out + expectation_lines(report, options.style);
+  return out;
+}
+
+}  // namespace
+
+std::string render_summary(const Report& report, const std::vector<Table>& tables,
+                           const ReadingOptions& options) {
+  std::string out = tables_text(report, tables, options);
+  out += break_even_lines(report, options.style);
+  const auto say = [&](std::string_view text) { out += paragraph(text, options); };
+  out += '\n';
+  say("Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on; "
+      "mean: the median of the repetitions' means.");
+  if (std::any_of(tables.begin(), tables.end(), relates)) say(kRelation);
+  if (report.says_injected) say(kInjectedNote);
+  return out + what_to_distrust(report, options) + expectation_lines(report, options.style);
+}
+
+std::string render_breakdown(const Report& report, const std::vector<Table>& tables,
+                             const ReadingOptions& options) {
+  return tables_text(report, tables, options) + "\n" +
+         paragraph(
+             "Means over the repetitions, which add up. n/a: the part is not there, or was "
+             "met too rarely (--format json says which). What each part is: ./violet list "
+             "metrics, time_...",
+             options) +
+         what_to_distrust(report, options);
 }
 
 }  // namespace violet::results

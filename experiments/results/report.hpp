@@ -44,6 +44,9 @@ struct ReadingOptions {
 };
 std::string render_summary(const Report& report, const std::vector<Table>& tables,
                            const ReadingOptions& options = {});
+// The same for tables of where the time went (time_report.hpp), without what answers other questions.
+std::string render_breakdown(const Report& report, const std::vector<Table>& tables,
+                             const ReadingOptions& options = {});
 
 // Whether the program that made the run counted the time that injected costs took (kInjectedShare).
 bool says_injected(const RunData& run);

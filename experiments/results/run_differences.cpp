@@ -43,7 +43,8 @@ void warn_about_plans(const RunData& a, const RunData& b, std::vector<std::strin
                     b.manifest.plan_name + " " + b.manifest.plan_hash, warnings);
   for (const auto& [key, value] : a.run_settings) {
     // Older programs kept all that they could, and had no such key.
-    const bool unknown = key == "trace_mib" && !b.run_settings.contains(key);
+    const bool unknown =
+        (key == "trace_mib" || key == "breakdown") && !b.run_settings.contains(key);
     if (key == "seed" || unknown) continue;
     warn_if_different(("run." + key).c_str(), value, setting_of(b, key), warnings);
   }

@@ -151,13 +151,10 @@ Result<std::vector<std::string>> metrics_of(const Cells& cells, const SummaryOpt
 
 // --- Which cells stand in one table ---
 
-struct Group {
-  std::string title;
-  Cells cells;
-};
+}  // namespace
 
-std::vector<Group> groups_of(const RunData& run, const std::vector<std::string>& axes) {
-  std::vector<Group> groups;
+std::vector<TableGroup> groups_of(const RunData& run, const std::vector<std::string>& axes) {
+  std::vector<TableGroup> groups;
   const bool placed = std::find(axes.begin(), axes.end(), "placement") != axes.end();
   for (const CellData& cell : run.cells) {
     std::string title;
@@ -166,18 +163,20 @@ std::vector<Group> groups_of(const RunData& run, const std::vector<std::string>&
       title += fmt::format("{}{} {}", title.empty() ? "" : ", ", axis, axis_text(cell.cell, axis));
     }
     auto at = std::find_if(groups.begin(), groups.end(),
-                           [&](const Group& group) { return group.title == title; });
+                           [&](const TableGroup& group) { return group.title == title; });
     if (at == groups.end()) at = groups.insert(groups.end(), {title, {}});
     at->cells.push_back(&cell);
   }
   if (!placed) return groups;
-  for (Group& group : groups) {
+  for (TableGroup& group : groups) {
     const auto known = std::find_if(group.cells.begin(), group.cells.end(),
                                     [](const CellData* cell) { return !cpus_of(*cell).empty(); });
     if (known != group.cells.end()) group.title += fmt::format(" ({})", cpus_of(**known));
   }
   return groups;
 }
+
+namespace {
 
 // What others may relate to, of which the first in each table counts.
 Cells baselines_of(const RunData& run, const std::string& words) {
@@ -274,7 +273,7 @@ std::string unit_of(const Cells& cells, const std::string& metric) {
   return {};
 }
 
-Table table_of(const RunData& run, const Group& group, const std::vector<std::string>& keys,
+Table table_of(const RunData& run, const TableGroup& group, const std::vector<std::string>& keys,
                const std::vector<std::string>& metrics, const CellData* baseline,
                const SummaryOptions& options) {
   const bool relates = baseline != nullptr && group.cells.size() > 1 && !metrics.empty();
@@ -360,7 +359,7 @@ Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& opt
     return fail(ErrorKind::kUsage, "--baseline: no cell is called '{}'{}", options.baseline,
                 labels_there(std::move(labels), options.baseline));
   }
-  for (Group& group : groups) {
+  for (TableGroup& group : groups) {
     if (!options.sort.empty()) {
       std::stable_sort(group.cells.begin(), group.cells.end(), [&](const auto* a, const auto* b) {
         return sort_key(*a, options.sort) < sort_key(*b, options.sort);

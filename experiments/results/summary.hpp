@@ -29,6 +29,15 @@ struct SummaryOptions {
 // Errors: a metric that no cell has, a baseline that no cell of any table matches.
 Result<std::vector<Table>> summary(const RunData& run, const SummaryOptions& options = {});
 
+// Cells that are compared by eye: those of one workload and placement.
+struct TableGroup {
+  std::string
+      title;  // "workload net-rx, placement sidecore (2 CPUs)"; empty: all cells of the run.
+  std::vector<const CellData*> cells;
+};
+// `axes`: those that vary (varying_axes()).
+std::vector<TableGroup> groups_of(const RunData& run, const std::vector<std::string>& axes);
+
 // The metrics of such a summary without `metrics`: at most kMostMetrics, of those that were measured.
 std::vector<std::string> answering_metrics(const RunData& run);
 // What people read instead of a metric's name: "requests per op.".

@@ -97,6 +97,34 @@ void add_engine(Metrics& metrics, const Measurement& m, const Testbed& testbed) 
   metrics.push_back(measured("faults", delta(a.faults, b.faults)));
 }
 
+void add_times(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
+  const GuestCounters& a = m.after.guest;
+  const GuestCounters& b = m.before.guest;
+  const auto requests = [](const GuestCounters& one) {
+    return one.map_requests + one.unmap_requests + one.other_requests;
+  };
+  InjectedTicks injected = m.after.injected - m.before.injected;
+  const Ticks engines = injected[InjectedKind::kWake] + injected[InjectedKind::kHostMap] +
+                        injected[InjectedKind::kHostUnmap];
+  for (auto& metric : time_metrics({.times = m.times,
+                      .endpoints_shared = testbed.endpoints_shared(),
+                      .measured = m.end - m.start,
+                      .operations = m.operations,
+                      .requests = requests(a) - requests(b),
+                      .syncs = a.syncs - b.syncs,
+                      .kicks = a.kicks - b.kicks,
+                      .bytes_copied = a.bytes_copied - b.bytes_copied,
+                      .iova_allocations = a.iova_allocations - b.iova_allocations,
+                      .invalidations = m.after.invalidations - m.before.invalidations,
+                      .grace_periods = m.after.grace_periods - m.before.grace_periods,
+                      .injected = injected.total() - engines,
+                      .engine_injected = engines,
+                      .paced = testbed.paced(),
+                      .kick_thread = testbed.placement().kind() == PlacementKind::kKickThread})) {
+    metrics.push_back(std::move(metric));
+  }
+}
+
 void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& testbed) {
   const auto add = [&](std::uint64_t count, const char* what) {
     if (count > 0) record.warnings.push_back(fmt::format("{} {}", count, what));
@@ -168,6 +196,7 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
   }
   add_guest(metrics, measurement);
   add_engine(metrics, measurement, testbed);
+  add_times(metrics, measurement, testbed);
   add_host(metrics, measurement, testbed);
   metrics.push_back(measured("data_errors", static_cast<double>(testbed.workload().data_errors())));
   const char* const strays = testbed.workload().why_it_strays();

@@ -9,6 +9,7 @@
 #include "experiments/runner/cpu_wait.hpp"
 #include "experiments/runner/recorder.hpp"
 #include "experiments/runner/testbed.hpp"
+#include "experiments/runner/time_breakdown.hpp"
 
 namespace violet {
 
@@ -44,6 +45,7 @@ struct Measurement {
   results::HdrHistogram lag_ns, map_response_ns, unmap_response_ns;  // Of an open loop.
   LagTrend lag_trend;
   results::HdrHistogram revocation_ns;
+  LcoreTimes times;
 };
 
 // Called after Testbed::finish() and Recorder::stop().

@@ -6,6 +6,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
 #include "experiments/runner/metrics.hpp"
+#include "experiments/runner/time_breakdown.hpp"
 #include "experiments/trace/aggregation.hpp"
 
 namespace violet {
@@ -48,6 +49,7 @@ class Loop {
         if (outcome == StepOutcome::kEnd) return done;
         if (outcome == StepOutcome::kWaits) break;
       }
+      PhaseClock::round();
       const Ticks now = now_ticks();
       batch = now - before > long_batch_ ? std::max(batch / 2, 1u) : std::min(batch * 2, kBatch);
       before = now;
@@ -102,6 +104,16 @@ Status store_pyramid(const Recorder& recorder, const RepetitionSetup& setup, std
                                 aggregation.pyramid());
 }
 
+void take_latencies(const GuestHistograms& histograms, Measurement& measured) {
+  measured.map_ns = histograms.map_ns.snapshot();
+  measured.unmap_ns = histograms.unmap_ns.snapshot();
+  measured.lag_ns = histograms.lag_ns.snapshot();
+  measured.map_response_ns = histograms.map_response_ns.snapshot();
+  measured.unmap_response_ns = histograms.unmap_response_ns.snapshot();
+  measured.lag_trend = histograms.lag_trend;
+  measured.revocation_ns = histograms.revocation_ns.snapshot();
+}
+
 }  // namespace
 
 std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition) {
@@ -125,25 +137,24 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   }
   enter(Phase::kMeasure);
   Measurement measured;
+  TimeClocks clocks(testbed, setup.run.breakdown, testbed.seed());
   recorder.begin_measuring();
   measured.before = Snapshot::of(testbed);
+  clocks.begin_engine();
   const Ticks start = recorder.mark(Phase::kMeasure);
+  clocks.begin_guest();
   const Bound bound = bound_of(setup.run.duration_s, setup.run.operations);
   const auto done = loop.run(bound);
+  clocks.end_guest();
   const Ticks end = recorder.mark(Phase::kTakeDown);
+  clocks.end_engine();
   measured.after = Snapshot::of(testbed);
+  measured.times = clocks.times();
   measured.always_mapped_bytes = testbed.strategy().always_mapped_bytes();
   measured.start = start;
   measured.end = end;
   // Latencies are of the measured interval alone; taking down belongs to exposure only.
-  const GuestHistograms& histograms = testbed.histograms();
-  measured.map_ns = histograms.map_ns.snapshot();
-  measured.unmap_ns = histograms.unmap_ns.snapshot();
-  measured.lag_ns = histograms.lag_ns.snapshot();
-  measured.map_response_ns = histograms.map_response_ns.snapshot();
-  measured.unmap_response_ns = histograms.unmap_response_ns.snapshot();
-  measured.lag_trend = histograms.lag_trend;
-  measured.revocation_ns = histograms.revocation_ns.snapshot();
+  take_latencies(testbed.histograms(), measured);
   enter(Phase::kTakeDown);
   const Status finished = done ? testbed.finish() : Status{};
   const Status recorded = recorder.stop();

@@ -86,6 +86,95 @@ void expect_sound(const results::RepetitionRecord& record, const std::string& la
   EXPECT_EQ(value_of(record, "faults"), 0) << label;
 }
 
+// --- Where the time goes ---
+
+const results::Metric& metric_of(const results::RepetitionRecord& record, const std::string& name) {
+  static const results::Metric kNone;
+  for (const auto& metric : record.metrics) {
+    if (metric.name == name) return metric;
+  }
+  ADD_FAILURE() << "no metric " << name;
+  return kNone;
+}
+
+// The phases that an lcore has, the rest and the breakdown's own are its time.
+void expect_adds_up(const results::RepetitionRecord& record, const results::TimeSide& side,
+                    bool engines_lcore, bool engine_has_its_own, const std::string& label) {
+  double sum = value_of(record, std::string(side.own)) + value_of(record, std::string(side.rest)) +
+               metric_of(record, std::string(side.waited)).value.value_or(0);
+  for (std::size_t i = 0; i < kWorkPhases; ++i) {
+    const bool engines = is_engines(static_cast<WorkPhase>(i)) && engine_has_its_own;
+    const auto& metric = metric_of(record, results::time_metric(kWorkPhaseInfos[i].name));
+    EXPECT_EQ(metric.value.has_value(), metric.because.empty()) << label << " " << metric.name;
+    if (engines == engines_lcore) sum += metric.value.value_or(0);
+  }
+  const double wall = value_of(record, std::string(side.wall));
+  EXPECT_NEAR(sum, wall, 1e-6 * wall) << label << " " << side.wall;
+}
+
+// Where it has no value that is a matter of chance: on a busy machine most samples are dropped.
+bool is_there(const results::RepetitionRecord& record, const std::string& phase) {
+  const auto& metric = metric_of(record, "time_" + phase);
+  return metric.value || metric.because.find("sampled rounds") != std::string::npos;
+}
+
+TEST(Breakdown, HasThePartsThatACellHasAndNoOther) {
+  const auto plan = plan_of(
+      plan_text("strategy = ['strict', 'bounce-dynamic', 'off']\nworkload = 'net-rx'\nplacement = "
+                "['sidecore', 'samecore', 'kick-thread']\n[costs]\nexit_ns = 0\nwake_ns = 0",
+                "repetitions = 1\nwarmup_operations = 100\noperations = 20000"));
+  for (const auto& cell : plan.cells) {
+    const auto record = run_cell(plan, cell);
+    const bool own = cell.placement != "samecore";
+    expect_adds_up(record, results::kGuestTime, false, own, cell.label);
+    if (own) expect_adds_up(record, results::kEngineTime, true, own, cell.label);
+    const bool strict = cell.strategy == "strict", off = cell.strategy == "off";
+    for (const char* phase : {"workload", "strategy", "loop", "telemetry", "endpoints"}) {
+      EXPECT_TRUE(is_there(record, phase)) << cell.label << " " << phase;
+    }
+    for (const char* phase : {"request", "answers", "iova_allocate", "store", "invalidate"}) {
+      if (strict) {
+        EXPECT_TRUE(is_there(record, phase)) << cell.label << " " << phase;
+      }
+      if (off) {
+        EXPECT_FALSE(is_there(record, phase)) << cell.label << " " << phase;
+      }
+    }
+    if (strict || !own) {
+      EXPECT_EQ(is_there(record, "spin"), own) << cell.label;
+    }
+    if (strict || off) {
+      EXPECT_EQ(is_there(record, "kick"), strict && cell.placement != "sidecore") << cell.label;
+    }
+    EXPECT_EQ(is_there(record, "copy"), cell.strategy == "bounce-dynamic") << cell.label;
+    EXPECT_EQ(is_there(record, "asleep"), cell.placement == "kick-thread") << cell.label;
+    EXPECT_FALSE(is_there(record, "injected")) << cell.label;
+    EXPECT_FALSE(is_there(record, "pace")) << cell.label;
+    EXPECT_EQ(metric_of(record, "time_engine").value.has_value(), own) << cell.label;
+  }
+}
+
+TEST(Breakdown, InjectedTimeIsAPartOfItsOwn) {
+  const auto plan = plan_of(plan_text(
+      "strategy = 'strict'\nworkload = 'net-rx'\nplacement = 'samecore'\n[costs]\nexit_ns = 2000",
+      "repetitions = 1\nwarmup_operations = 100\noperations = 20000"));
+  const auto record = run_cell(plan, plan.cells.front());
+  EXPECT_TRUE(is_there(record, "injected"));
+  if (const auto& injected = metric_of(record, "time_injected"); injected.value) {
+    EXPECT_GE(*injected.value, 2000) << "an operation has one kick at least";
+  }
+  expect_adds_up(record, results::kGuestTime, false, false, "samecore");
+}
+
+TEST(Breakdown, IsLeftOutWhereThePlanWantsNone) {
+  const auto plan =
+      plan_of(plan_text("strategy = 'strict'\nworkload = 'net-rx'",
+                        "repetitions = 1\noperations = 1000\nwarmup_s = 0\nbreakdown = false"));
+  const auto record = run_cell(plan, plan.cells.front());
+  EXPECT_EQ(metric_of(record, "time_guest").because, "the plan has run.breakdown = false");
+  EXPECT_FALSE(metric_of(record, "time_store").value);
+}
+
 constexpr const char* kPlacements =
     "placement = ['sidecore', 'samecore', 'kick-thread']\nworkload = ['net-rx', 'nvme-4k']";
 constexpr const char* kShort = "repetitions = 1\nwarmup_operations = 100\noperations = 1000";

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -71,14 +72,20 @@ class Testbed final : public Recorded {
   static Ticks costs_end(Ticks until);
   // At most one operation of the workload, within the phase.
   StepOutcome step() {
+    PhaseScope phase(WorkPhase::kWorkload);
     const StepOutcome outcome = workload_->step(*guest_);
     if (outcome == StepOutcome::kDone) {
       operations_.add();
       if (counts_time_) guest_->has_worked_for(operations() * kOperationNs);
-      if (stack_ticks_ > 0) stack_spun_.add(spin_ticks(stack_ticks_, &costs_));
+      if (stack_ticks_ > 0) {
+        phase.next(WorkPhase::kInjected);
+        stack_spun_.add(spin_ticks(stack_ticks_, &costs_));
+      }
     }
     return outcome;
   }
+  // Runs `body` on the engine's lcore between two polls; on this one where that runs the engine.
+  void on_engine(const std::function<void()>& body) { placement_->control(body); }
   // Lets timers and shared endpoints run without an operation.
   void pump() { guest_->pump(); }
   // Error when the driver gave up on the device meanwhile, or a device lost its rings.
@@ -86,6 +93,7 @@ class Testbed final : public Recorded {
   // Error when an endpoint could not reach its driver's rings: what was posted there may never be answered.
   Status rings_reached() const;
 
+  std::uint64_t seed() const { return setup_.seed; }
   Workload& workload() { return *workload_; }
   Strategy& strategy() { return *strategy_; }
   const StrategyInfo& strategy_info() const { return *strategy_info_; }

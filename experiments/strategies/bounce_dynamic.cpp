@@ -104,11 +104,13 @@ class BounceDynamic final : public MappedStrategy {
   }
 
   void copy_in(const DmaMapping& mapping, const BouncePool::Slot& slot) {
+    const PhaseScope phase(WorkPhase::kCopy);
     std::memcpy(slot.host + (mapping.iova.value - slot.iova.value), host(mapping.buffer),
                 mapping.buffer.bytes);
     note_copy(mapping);
   }
   void copy_out(const DmaMapping& mapping, const BouncePool::Slot& slot) {
+    const PhaseScope phase(WorkPhase::kCopy);
     std::memcpy(host(mapping.buffer), slot.host + (mapping.iova.value - slot.iova.value),
                 mapping.buffer.bytes);
     note_copy(mapping);

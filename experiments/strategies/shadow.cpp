@@ -232,6 +232,7 @@ class Shadow final : public MappedStrategy {
   }
   void copy_in(const DmaMapping& mapping) {
     if (!allows(permissions_of(mapping.direction), Access::kRead)) return;
+    const PhaseScope phase(WorkPhase::kCopy);
     for_parts(mapping, [&](std::byte* shadow, const std::byte* own, std::uint64_t bytes) {
       std::memcpy(shadow, own, bytes);
       note_copy(mapping, bytes);
@@ -239,6 +240,7 @@ class Shadow final : public MappedStrategy {
   }
   void copy_out(const DmaMapping& mapping) {
     if (!allows(permissions_of(mapping.direction), Access::kWrite)) return;
+    const PhaseScope phase(WorkPhase::kCopy);
     for_parts(mapping, [&](const std::byte* shadow, std::byte* own, std::uint64_t bytes) {
       std::memcpy(own, shadow, bytes);
       note_copy(mapping, bytes);

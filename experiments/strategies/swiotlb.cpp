@@ -167,10 +167,12 @@ class Swiotlb final : public MappedStrategy {
     return bytes;
   }
   void copy_in(const DmaMapping& mapping) {
+    const PhaseScope phase(WorkPhase::kCopy);
     std::memcpy(bounced(mapping), own(mapping), mapping.buffer.bytes);
     note_copy(mapping);
   }
   void copy_out(const DmaMapping& mapping) {
+    const PhaseScope phase(WorkPhase::kCopy);
     std::memcpy(own(mapping), bounced(mapping), mapping.buffer.bytes);
     note_copy(mapping);
   }

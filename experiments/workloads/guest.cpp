@@ -23,9 +23,11 @@ Guest::Guest(GuestParts parts)
 
 std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffer,
                                          DmaDirection direction) {
+  PhaseScope phase(WorkPhase::kStrategy);
   const Ticks start = now_ticks();
   auto mapping = parts_.strategy.map(endpoint, buffer, direction, cpu_);
   const Ticks end = now_ticks();
+  phase.next(WorkPhase::kTelemetry);
   if (!mapping) return std::nullopt;
   parts_.histograms.map_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
@@ -35,9 +37,11 @@ std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffe
 
 bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers,
                          DmaDirection direction, std::span<DmaMapping> out) {
+  PhaseScope phase(WorkPhase::kStrategy);
   const Ticks start = now_ticks();
   const bool mapped = parts_.strategy.map_list(endpoint, buffers, direction, cpu_, out);
   const Ticks end = now_ticks();
+  phase.next(WorkPhase::kTelemetry);
   if (!mapped) return false;
   parts_.histograms.map_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
@@ -48,9 +52,11 @@ bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buff
 }
 
 void Guest::dma_unmap(const DmaMapping& mapping) {
+  PhaseScope phase(WorkPhase::kStrategy);
   const Ticks start = now_ticks();
   parts_.strategy.unmap(mapping, cpu_);
   const Ticks end = now_ticks();
+  phase.next(WorkPhase::kTelemetry);
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
   note_unmap(mapping, end, end - start);
@@ -58,9 +64,11 @@ void Guest::dma_unmap(const DmaMapping& mapping) {
 }
 
 void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
+  PhaseScope phase(WorkPhase::kStrategy);
   const Ticks start = now_ticks();
   parts_.strategy.unmap_list(mappings, cpu_);
   const Ticks end = now_ticks();
+  phase.next(WorkPhase::kTelemetry);
   parts_.histograms.unmap_ns.record(
       static_cast<std::uint64_t>(static_cast<double>(end - start) * ns_per_tick_));
   Ticks duration = end - start;
@@ -117,6 +125,7 @@ void Guest::aim_at(const DmaMapping& mapping, GuestEndpoint& endpoint, Ticks unm
 // window of lazy unmapping: it would never see one.
 void Guest::probe_at_once() {
   if (at_once_ == nullptr) return;
+  const PhaseScope phase(WorkPhase::kRogue);
   at_once_->poll(1);
   at_once_ = nullptr;
 }
@@ -137,12 +146,17 @@ std::span<std::byte> Guest::bytes_at(GuestPhys at, std::uint64_t bytes) const {
 
 Ticks Guest::pump() {
   constexpr unsigned kBudget = 32;
+  PhaseScope phase(WorkPhase::kEndpoints);
   for (auto& endpoint : parts_.endpoints) {
     if (!endpoint.shared) continue;
     endpoint.model->poll(kBudget);
-    if (endpoint.rogue != nullptr) endpoint.rogue->poll(kBudget);
+    if (endpoint.rogue == nullptr) continue;
+    phase.next(WorkPhase::kRogue);
+    endpoint.rogue->poll(kBudget);
+    phase.next(WorkPhase::kEndpoints);
   }
   const Ticks now = now_ticks();
+  phase.next(WorkPhase::kStrategy);  // Its timers.
   parts_.strategy.tick(parts_.workload_time == nullptr ? now : *parts_.workload_time);
   return now;
 }

@@ -24,6 +24,7 @@
 #include "engine/base/deadline.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/telemetry/counter.hpp"
+#include "engine/telemetry/phase_clock.hpp"
 #include "experiments/guest/dma_api.hpp"
 #include "experiments/guest/guest_pages.hpp"
 #include "experiments/guest/persistent_lifetimes.hpp"
@@ -143,7 +144,10 @@ class Guest {
     return true;
   }
   // Spins, as a driver that has something else to do; not longer than there is time.
-  void spin(Ticks ticks) { spun_.add(spin_ticks(ticks, &parts_.deadline)); }
+  void spin(Ticks ticks) {
+    const PhaseScope injected(WorkPhase::kInjected);
+    spun_.add(spin_ticks(ticks, &parts_.deadline));
+  }
   std::uint64_t spun_ticks() const { return spun_.value(); }  // Really, by all of them; any thread.
   // The CPU that acts now; operations move from one to the next.
   void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }

@@ -422,6 +422,7 @@ class TraceReplay final : public Workload {
   }
 
   bool is_time(Guest& guest, std::uint64_t time_ns) {
+    const PhaseScope phase(WorkPhase::kPace);
     if (lap_start_ == 0) lap_start_ = now_ticks();
     due_ = lap_start_ + ticks_of(time_ns);
     if (!guest.pump_a_while([&] { return now_ticks() >= due_; })) return false;

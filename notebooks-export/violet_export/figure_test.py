@@ -111,6 +111,24 @@ class Figures(unittest.TestCase):
             self.assertAlmostEqual((point.y_low or 0) / expected.low, share / 0.15)
             self.assertAlmostEqual((point.y_high or 0) / expected.high, share / 0.15)
 
+    def test_a_run_that_tells_phases_is_split_by_them(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = run.cells[:2]
+        told = {"guest": 100.0, "workload": 60.0, "spin": 30.0, "guest_rest": 4.0, "guest_breakdown": 1.0, "injected": 5.0}
+        for _, one in run.cells[0].slots:
+            one.metrics |= {f"time_{name}": Metric("ns", value, "") for name, value in told.items()}
+            one.metrics["time_copy"] = Metric("ns", None, "nothing was copied")
+        drawing = drawing_for("breakdown", [run], Options())
+        first = {one.series: one.y for one in drawing.points if one.cell == run.cells[0].label}
+        self.assertEqual(
+            first,
+            {"workload": 60.0, "spinning": 30.0, "telemetry": 1.0, "injected": 5.0, "not attributed": 4.0},
+        )
+        second = [one for one in drawing.points if one.cell == run.cells[1].label]
+        self.assertEqual([(one.series, one.y) for one in second], [("workload", None)])
+        self.assertIn("time_guest", second[0].because)
+        self.assertTrue(any("n/a" in text for text in self.texts(drawing)))
+
     def test_a_cell_without_operations_or_cpus_stays_in_the_breakdown(self) -> None:
         run = read_run(self.folder / "run")
         for _, one in run.cells[0].slots:

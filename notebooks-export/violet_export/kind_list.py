@@ -11,7 +11,7 @@ from violet_export.kinds_settings import heatmap, repetitions, sweep
 
 KINDS = (
     Kind("bars", "grouped bars of a metric, relative to a baseline", "bars", bars),
-    Kind("breakdown", "time per operation: what was injected, and the rest", "stack", breakdown),
+    Kind("breakdown", "time per operation, by what it was spent on and what was injected", "stack", breakdown),
     Kind("sweep", "a metric over a numeric setting", "lines", sweep),
     Kind("device-bound", "throughput over the device's own time for an operation", "lines", device_bound),
     Kind("links", "waits of a request over the number of its pieces", "lines", links),

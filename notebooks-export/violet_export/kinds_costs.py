@@ -20,6 +20,29 @@ INJECTED = {
 }
 _REST = "not injected"
 
+# Parts of a figure, of the phases that a run tells apart (engine/telemetry/work_phase.hpp): more than so many no reader
+# tells apart in a bar. Of the guest first, then of the engine.
+PARTS = {
+    "workload": ("workload", "pace", "loop"),
+    "strategy": ("strategy",),
+    "IOVA": ("iova_allocate", "iova_free"),
+    "cutting": ("cut",),
+    "requests": ("request", "kick", "answers"),
+    "spinning": ("spin",),
+    "copying": ("copy",),
+    "endpoints": ("endpoints", "rogue"),
+    "engine: decoding, answering": ("decode", "complete", "upkeep"),
+    "engine: store": ("store",),
+    "engine: invalidation": ("invalidate",),
+    "engine: grace period": ("grace",),
+    "engine: idle": ("idle", "asleep"),
+    "telemetry": ("telemetry", "engine_telemetry", "guest_breakdown", "engine_breakdown"),
+    "injected": ("injected", "engine_injected"),
+    "others had the CPU": ("guest_waited", "engine_waited"),
+    "not attributed": ("guest_rest", "engine_rest"),
+}
+_OTHER_LCORE = "endpoints' own lcore"
+
 
 def ablation(run: Run, options: Options) -> Drawing:
     """One setting changed at a time."""
@@ -70,7 +93,9 @@ def ablation(run: Run, options: Options) -> Drawing:
 
 
 def breakdown(run: Run, _: Options) -> Drawing:
-    """Time per operation, split in what was injected and the rest."""
+    """Time per operation, by what it was spent on; of a run that does not tell, split in what was injected and the rest."""
+    if any(one.value("time_guest") is not None for cell in run.cells for _, one in cell.slots):
+        return _phases(run)
     drawing = Drawing("breakdown", [], y_label="ns per operation", series_label="part")
     axes = run.varying()
     for cell in run.cells:
@@ -86,6 +111,40 @@ def breakdown(run: Run, _: Options) -> Drawing:
         "is what spreads this part alone; the stored points have it of every part."
     )
     return finish(run, drawing)
+
+
+def _phases(run: Run) -> Drawing:
+    drawing = Drawing("breakdown", [], y_label="ns per operation", series_label="part")
+    axes = run.varying()
+    for cell in run.cells:
+        for part, known in _phases_of(cell).items():
+            drawing.points.append(point_of(run, cell, known, group=names.words_of(cell, axes) or cell.label, series=part))
+    order = [*PARTS, _OTHER_LCORE]
+    drawing.points.sort(key=lambda point: order.index(point.series))
+    drawing.caption = (
+        "Time of all CPUs of a cell for one operation, by what it was spent on, from sampled rounds: medians of the parts "
+        "of each repetition, and at the end their sum. What was injected (a model) is hatched. A bar at the end of the first "
+        "part is what spreads this part alone; the stored points have it of every part."
+    )
+    return finish(run, drawing)
+
+
+def _phases_of(cell: Cell) -> dict[str, Known]:
+    """Each part that some repetition met; what another met too rarely is in that one's rest."""
+    parts: dict[str, list[float]] = {part: [] for part in [*PARTS, _OTHER_LCORE]}
+    because = "it was not measured"
+    for _, one in cell.slots:
+        missing = _reason(one, ["time_guest", "cpus_used"])
+        if missing:
+            because = missing
+            continue
+        for part, phases in PARTS.items():
+            parts[part].append(sum(one.value(f"time_{phase}") or 0.0 for phase in phases))
+        lcores = 1 if one.value("time_engine") is None else 2
+        parts[_OTHER_LCORE].append(max((one.value("cpus_used") or 0.0) - lcores, 0.0) * (one.value("time_guest") or 0.0))
+    if not parts["workload"]:
+        return {"workload": Absent(because)}
+    return {part: median_estimate(values) for part, values in parts.items() if part == "workload" or max(values) > 0}
 
 
 def _parts_of(cell: Cell) -> dict[str, Known]:

@@ -170,11 +170,11 @@ def _group_labels(axes: Axes, groups: list[str]) -> None:
 
 
 def stack(drawing: Drawing, figure: Figure, width: float) -> None:
-    """Stacked horizontal bars: what was injected stands hatched behind the rest."""
+    """Stacked horizontal bars: what was injected is hatched, what is the rest is grey."""
     axes = figure.subplots()
     groups, series = drawing.groups(), drawing.series()
     ends = dict.fromkeys(groups, 0.0)
-    faces = [("#B8B8B8", "") if index == 0 else (style.colour(index), style.hatch(index)) for index in range(len(series))]
+    faces = [_face_of(part, index) for index, part in enumerate(series)]
     for part, (face, hatch) in zip(series, faces):
         for point in drawing.points:
             if point.series == part and point.y is not None:
@@ -208,8 +208,16 @@ def stack(drawing: Drawing, figure: Figure, width: float) -> None:
     axes.set_xlabel(style.plain(drawing.y_label, 90))
     axes.xaxis.set_major_formatter(lambda value, _: style.quantity(value))
     handles = [Patch(facecolor=face, hatch=hatch, edgecolor=_EDGE) for face, hatch in faces]
-    labels = [series[0], *(f"{part} {_DOUBLE_DAGGER}" for part in series[1:])]
+    labels = [f"{part} {_DOUBLE_DAGGER}" if part.startswith("injected") else part for part in series]
     legend(figure, list(handles), labels, [one for one in drawing.points if one.series == series[0]], width)
+
+
+def _face_of(part: str, index: int) -> tuple[str, str]:
+    """Colour and hatch of a part of a stack. More parts than there are colours are told apart by hatches as well."""
+    if part.startswith("not "):
+        return "#B8B8B8", ""
+    hatched = part.startswith("injected") or index >= len(style.COLOURS)
+    return style.colour(index), style.hatch(max(index, 1)) if hatched else ""
 
 
 def rows(drawing: Drawing, figure: Figure, width: float) -> None:

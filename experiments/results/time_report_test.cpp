@@ -1,0 +1,165 @@
+#include "experiments/results/time_report.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/telemetry/work_phase.hpp"
+#include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/report.hpp"
+
+namespace violet::results::time_report_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Of `parts` phases, 10 ns each, and the engine's, 5 ns each, where it has an lcore of its own.
+RepetitionRecord record_of(const std::string& cell, std::uint32_t repetition, std::size_t parts,
+                           bool own_lcore) {
+  RepetitionRecord record;
+  record.cell = cell;
+  record.repetition = repetition;
+  double guest = 0, engine = 0;
+  for (std::size_t i = 0; i < kWorkPhases; ++i) {
+    const std::string name = time_metric(kWorkPhaseInfos[i].name);
+    const bool engines = is_engines(static_cast<WorkPhase>(i));
+    if (!engines && i >= parts) {
+      record.metrics.push_back(not_measured(name, "it is not there"));
+      continue;
+    }
+    record.metrics.push_back(measured(name, engines ? 5 : 10));
+    (engines && own_lcore ? engine : guest) += engines ? 5 : 10;
+  }
+  const auto add_side = [&](const TimeSide& side, double sum) {
+    record.metrics.push_back(measured(side.wall, sum + 7));
+    record.metrics.push_back(measured(side.waited, 4));
+    record.metrics.push_back(measured(side.own, 1));
+    record.metrics.push_back(measured(side.rest, 2));
+    record.metrics.push_back(measured(side.sum, 101.5));
+    record.metrics.push_back(measured(side.rounds, 1000));
+    record.metrics.push_back(measured(side.sampled_rounds, 40));
+  };
+  add_side(kGuestTime, guest);
+  if (own_lcore) {
+    add_side(kEngineTime, engine);
+  } else {
+    for (const auto name : {kEngineTime.wall, kEngineTime.own, kEngineTime.waited, kEngineTime.rest,
+                            kEngineTime.sum, kEngineTime.rounds, kEngineTime.sampled_rounds}) {
+      record.metrics.push_back(not_measured(name, "the engine runs on the guest's lcore"));
+    }
+  }
+  return record;
+}
+
+CellData timed_cell(const std::string& strategy, const std::string& placement, std::size_t parts) {
+  CellData cell;
+  cell.cell.id = strategy + "-" + placement;
+  cell.cell.label = fmt::format("strategy={} placement={}", strategy, placement);
+  cell.cell.axes = {{"strategy", strategy}, {"placement", placement}};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    cell.repetitions.push_back(record_of(cell.cell.id, i, parts, placement != "samecore"));
+  }
+  return cell;
+}
+
+RunData timed_run() {
+  RunData run;
+  run.manifest.plan_name = "example";
+  run.manifest.outcome = "finished";
+  for (const char* strategy :
+       {"strict", "lazy-percpu", "lazy-single", "bounce-dynamic", "direct", "off"}) {
+    run.cells.push_back(timed_cell(strategy, "sidecore", 8));
+    run.cells.push_back(timed_cell(strategy, "samecore", 12));
+  }
+  return run;
+}
+
+void expect_columns_add_up(const Table& table) {
+  for (std::size_t column = 1; column < table.columns.size(); ++column) {
+    double sum = 0;
+    for (std::size_t row = 0; row + 1 < table.rows.size(); ++row) {
+      sum += std::get<Quantity>(table.rows[row][column]).value.value_or(0);
+    }
+    EXPECT_NEAR(sum, *std::get<Quantity>(table.rows.back()[column]).value, 1e-9) << table.title;
+  }
+}
+
+TEST(TimeReport, HasATableForEachLcoreWhoseColumnsAddUp) {
+  const auto tables = time_tables(timed_run());
+  ASSERT_TRUE(tables) << tables.error().message;
+  ASSERT_EQ(tables->size(), 3u) << "samecore has one lcore";
+  EXPECT_THAT((*tables)[0].title, HasSubstr("sidecore: the guest's lcore"));
+  EXPECT_THAT((*tables)[1].title, HasSubstr("sidecore: the engine's lcore"));
+  EXPECT_THAT((*tables)[2].title, HasSubstr("samecore: the guest's lcore"));
+  for (const Table& table : *tables) {
+    EXPECT_EQ(table.columns.size(), 7u);
+    expect_columns_add_up(table);
+    EXPECT_EQ(std::get<Text>(table.rows.back().front()).text, "together");
+  }
+  // Eight parts, what others had, the breakdown itself, what is not attributed, and their sum.
+  EXPECT_EQ((*tables)[0].rows.size(), 12u);
+  ASSERT_EQ((*tables)[0].notes.size(), 1u);
+  EXPECT_THAT((*tables)[0].notes[0], HasSubstr("(720 of 18000)"));
+  EXPECT_THAT((*tables)[0].notes[0], HasSubstr("101.5 %"));
+}
+
+TEST(TimeReport, APartThatARepetitionMetTooRarelyIsNotAttributed) {
+  RunData run;
+  run.cells = {timed_cell("strict", "sidecore", 8)};
+  for (Metric& metric : run.cells[0].repetitions[1].metrics) {
+    if (metric.name == "time_cut") metric = not_measured("time_cut", "met 2 times");
+  }
+  const auto tables = time_tables(run);
+  ASSERT_TRUE(tables) << tables.error().message;
+  for (const Table& table : *tables) expect_columns_add_up(table);
+  for (const auto& row : (*tables)[0].rows) {
+    EXPECT_NE(std::get<Text>(row[0]).text, "cut");
+    if (std::get<Text>(row[0]).text == "not attributed") {
+      EXPECT_NEAR(*std::get<Quantity>(row[1]).value, 12, 1e-9);
+    }
+  }
+  EXPECT_THAT((*tables)[0].notes, ::testing::Contains(HasSubstr(
+                                      "cut in strategy=strict placement=sidecore: met too rarely "
+                                      "in 1 of 3 repetitions")));
+}
+
+TEST(TimeReport, FitsTheWidthThatItIsRenderedIn) {
+  const RunData run = timed_run();
+  const auto tables = time_tables(run);
+  ASSERT_TRUE(tables);
+  for (const unsigned width : {80u, 100u, 160u}) {
+    std::istringstream text(render_breakdown(report(run), *tables, {.style = {.width = width}}));
+    for (std::string line; std::getline(text, line);) {
+      EXPECT_LE(display_width(line), width) << line;
+    }
+  }
+}
+
+TEST(TimeReport, ProgramsReadARowForEachPartWithItsReason) {
+  const auto table = time_rows(timed_run());
+  ASSERT_TRUE(table) << table.error().message;
+  const auto json = nlohmann::json::parse(render(*table, Format::kJson));
+  const std::string text = json.dump();
+  EXPECT_THAT(text, HasSubstr("time_copy"));
+  EXPECT_THAT(text, HasSubstr("it is not there"));
+  EXPECT_THAT(text, HasSubstr("the engine runs on the guest's lcore"));
+}
+
+TEST(TimeReport, OfARunWithoutTimesSaysWhyThereAreNone) {
+  RunData old;
+  old.cells.emplace_back();
+  old.cells[0].repetitions.emplace_back();
+  const auto tables = time_tables(old);
+  ASSERT_FALSE(tables);
+  EXPECT_THAT(tables.error().message, HasSubstr("not recorded by this run: an older program"));
+  old.cells[0].repetitions[0].metrics = {
+      not_measured(kGuestTime.wall, "the plan has run.breakdown = false")};
+  const auto rows = time_rows(old);
+  ASSERT_FALSE(rows);
+  EXPECT_THAT(rows.error().message, HasSubstr("the plan has run.breakdown = false"));
+}
+
+}  // namespace
+}  // namespace violet::results::time_report_test
