@@ -51,7 +51,7 @@ def export_verb(arguments: list[str]) -> int:
             return LACKS if "apt-get" in why else command_line.FAILED
         print(f"{out}/paper.pdf")
         return OK
-    from violet_export.figure_files import write_whole  # noqa: PLC0415
+    from violet_export.whole_files import write_whole  # noqa: PLC0415
     from violet_export.numbers_tex import numbers_tex  # noqa: PLC0415
 
     if not out.parent.is_dir():

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 
 from violet_export import render, style
@@ -18,6 +16,7 @@ from violet_export.hostile_files import ExportError, JsonObject, printable, read
 from violet_export.kinds import NotCarried, Options
 from violet_export.kind_list import kind_called
 from violet_export.run import Run
+from violet_export.whole_files import write_whole
 
 _BY_GROUP, _BY_SERIES = ("dots", "stack", "rows"), ("lines", "moments", "table")
 _MOST_FILE_BYTES = 64 << 20
@@ -51,21 +50,6 @@ def drawing_for(kind: str, runs: Sequence[Run], options: Options) -> Drawing:
         runs=[facts for one in made for facts in one.runs],
         width="page",
     )
-
-
-def write_whole(path: pathlib.Path, data: bytes) -> None:
-    """All of a file or nothing of it."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(data)
-                os.fchmod(file.fileno(), 0o644)
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise ExportError(f"{path}: {error.strerror or error}") from error
 
 
 def write_figure(
