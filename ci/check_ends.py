@@ -317,7 +317,15 @@ def idle_kinds(codes):
                   if kind != "planned" and len(seen) >= ENOUGH and set(seen) == {REFUSED})
 
 
+def hear_signals():
+    """What runs here inherits what is ignored, from nohup or a shell's '&': it would go on as it was told to."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def main():
+    hear_signals()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("--cases", type=int, default=12)

@@ -3,6 +3,7 @@ import contextlib
 import io
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import unittest
@@ -50,6 +51,14 @@ class EndsTest(unittest.TestCase):
             code, said = self.check("exec sleep 60", "--cases", "1")
         self.assertEqual(code, 1)
         self.assertIn("did not end", said)
+
+    def test_what_runs_hears_the_signals_that_the_caller_ignores(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            self.check(RUNS, "--cases", "1")
+            self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_DFL)
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def test_refused_cases_are_drawn_again(self):
         with tempfile.TemporaryDirectory() as folder:

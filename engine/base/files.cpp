@@ -15,7 +15,9 @@ Result<FileDescriptor> open_regular_file(const std::filesystem::path& path, Link
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow));
   struct stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) {
-    return fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
+    const bool link = links == Links::kRefused && errno == ELOOP;
+    return fail("{}: cannot be read: {}", path.string(),
+                link ? "it is a link, which may lead anywhere" : std::strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) return fail("{}: is no regular file", path.string());
   return file;
@@ -50,8 +52,9 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> into) {
 }
 
 // As far as there is something: files of /proc tell no size.
-Result<std::string> read_whole_file(const std::filesystem::path& path, std::uint64_t most_bytes) {
-  VIOLET_TRY(const auto file, open_regular_file(path));
+Result<std::string> read_whole_file(const std::filesystem::path& path, std::uint64_t most_bytes,
+                                    Links links) {
+  VIOLET_TRY(const auto file, open_regular_file(path, links));
   struct stat about {};
   const bool too_long =
       ::fstat(file.get(), &about) == 0 && static_cast<std::uint64_t>(about.st_size) > most_bytes;

@@ -29,7 +29,8 @@ Result<FileDescriptor> open_own_file(const std::filesystem::path& path, int flag
 // Of a regular file; errors when it has more than `most_bytes`.
 inline constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 30;
 Result<std::string> read_whole_file(const std::filesystem::path& path,
-                                    std::uint64_t most_bytes = kMostFileBytes);
+                                    std::uint64_t most_bytes = kMostFileBytes,
+                                    Links links = Links::kFollowed);
 // Takes a piece of a file's content.
 using WritePiece = std::function<Status(std::string_view)>;
 // The old content or the new one, never a mixture, whenever the process is killed. Written as `path`.next, which is

@@ -46,7 +46,7 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
                                         .progress = flags.progress});
   if (!outcome) return complain(outcome.error());
   if (outcome->interrupted && outcome->finished == 0) {  // There is nothing to show.
-    return run_ending(*outcome, "demo", flags.overrides);
+    return run_ending(*outcome, resume_command("demo", flags.overrides));
   }
   const auto data = results::read_run(outcome->directory);
   if (!data) return complain(data.error());
@@ -54,7 +54,7 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   for (const auto& conclusion : conclusions_of(*data)) below += "  " + conclusion + "\n";
   const int printed =
       print_summary(*data, results::report(*data), {}, false, below + "\n" + where_next(*data));
-  const int ending = run_ending(*outcome, "demo", flags.overrides);
+  const int ending = run_ending(*outcome, resume_command("demo", flags.overrides));
   if (printed != kOk || outcome->interrupted) return printed != kOk ? printed : ending;
   if (display_is_there()) open_gui(places, outcome->directory.string());
   return ending;

@@ -51,16 +51,27 @@ int reproduce_verb(const Places& places, const ReproduceFlags& flags) {
   for (const auto& note : plan->notes) tell("violet: {}\n", note);
   if (!flags.trace) plan->run.trace_mib = 0;
   say_differences(*old, places);
+  std::filesystem::path resume;
+  if (!flags.resume.empty()) {
+    const auto interrupted = find_run(places, flags.resume);
+    if (!interrupted) return complain(interrupted.error());
+    resume = std::filesystem::canonical(*interrupted);
+    if (resume == directory) {
+      return complain({fmt::format("--resume {}: this is the run to reproduce: name the new one, "
+                                   "which was interrupted",
+                                   flags.resume),
+                       ErrorKind::kUsage});
+    }
+  }
   const auto outcome = run_plan(*plan, {.runs_root = places.runs,
                                         .retry_disturbed = flags.retry_disturbed,
-                                        .resume = {},
+                                        .resume = resume,
                                         .dataset_dir = places.datasets,
                                         .revision = places.revision,
                                         .command_line = places.command_line,
                                         .progress = flags.progress});
   if (!outcome) return complain(outcome.error());
-  const int ending =
-      run_ending(*outcome, (outcome->directory / "plan.toml").string(), plan->overrides);
+  const int ending = run_ending(*outcome, resume_command(flags, directory, outcome->directory));
   if (outcome->interrupted) return ending;
   CompareFlags comparison;
   comparison.runs = {directory.string(), outcome->directory.string()};

@@ -11,9 +11,25 @@
 
 namespace violet::cli {
 
-int run_ending(const RunOutcome& outcome, const std::string& plan,
-               const std::vector<std::string>& overrides) {
-  for (const auto& failure : outcome.failures) tell("violet: {}\n", failure);
+std::string resume_command(const std::string& plan, const std::vector<std::string>& overrides) {
+  std::string command = "./violet run " + quoted(plan);
+  for (const auto& text : overrides) command += " --set " + quoted(text);
+  return command + " --resume";
+}
+
+std::string resume_command(const ReproduceFlags& flags, const std::filesystem::path& old,
+                           const std::filesystem::path& run) {
+  std::string command = "./violet reproduce " + quoted(old.string());
+  if (flags.retry_disturbed > 0) {
+    command += fmt::format(" --retry-disturbed {}", flags.retry_disturbed);
+  }
+  if (!flags.trace) command += " --no-trace";
+  return command + " --resume " + quoted(run.string());
+}
+
+int run_ending(const RunOutcome& outcome, const std::string& resume) {
+  for (const auto& failure : outcome.failures)
+    tell("violet: {}\n", results::printable_lines(failure));
   if (outcome.was_finished) {
     tell("violet: {} was finished before: there was nothing to resume, and nothing was changed\n",
          outcome.directory.string());
@@ -26,10 +42,8 @@ int run_ending(const RunOutcome& outcome, const std::string& plan,
         (outcome.directory / "results.sqlite").string());
   }
   if (!outcome.interrupted) return outcome.failures.empty() ? kOk : kRunFailed;
-  std::string command = "./violet run " + quoted(plan);
-  for (const auto& text : overrides) command += " --set " + quoted(text);
-  tell("violet: interrupted after {}; {} --resume goes on\n",
-       counted(outcome.finished, "repetition"), command);
+  tell("violet: interrupted after {}; {} goes on\n", counted(outcome.finished, "repetition"),
+       results::printable(resume));
   return outcome.finished == 0 ? kInterruptedAtOnce : kInterrupted;
 }
 

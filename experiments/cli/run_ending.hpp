@@ -16,9 +16,15 @@
 
 namespace violet::cli {
 
-// Says on stderr what failed and how to go on with `plan`; the exit code of the verb.
-int run_ending(const RunOutcome& outcome, const std::string& plan,
-               const std::vector<std::string>& overrides);
+struct ReproduceFlags;
+
+// The command that goes on with an interrupted run of `plan`, for a shell.
+std::string resume_command(const std::string& plan, const std::vector<std::string>& overrides);
+// Likewise, where `run` measures the plan of `old` again: its own plan.toml says neither --no-trace nor what defaults were.
+std::string resume_command(const ReproduceFlags& flags, const std::filesystem::path& old,
+                           const std::filesystem::path& run);
+// Says on stderr what failed and that `resume` goes on; the exit code of the verb.
+int run_ending(const RunOutcome& outcome, const std::string& resume);
 
 // Says on stderr which expectations that must hold failed, and how many musts are not shown either way. kRegression where
 // one failed, else kOk.

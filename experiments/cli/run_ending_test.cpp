@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 int ending(const RunOutcome& outcome, std::string& said) {
   testing::internal::CaptureStderr();
-  const int code = run_ending(outcome, "demo", {"repetitions=2"});
+  const int code = run_ending(outcome, resume_command("demo", {"repetitions=2"}));
   said = testing::internal::GetCapturedStderr();
   return code;
 }
@@ -68,12 +68,31 @@ TEST(RunEnding, AMustThatFailedEndsInThreeAndAnOpenOneIsSaid) {
 
 // What is printed can be pasted into a shell, whatever the plan is called.
 TEST(RunEnding, TheCommandIsQuoted) {
+  EXPECT_EQ(resume_command("my plans/it's.toml",
+                           {"workload=trace:a b.vtrace", "axes.strategy=lazy-percpu,strict"}),
+            "./violet run 'my plans/it'\\''s.toml' --set 'workload=trace:a b.vtrace' "
+            "--set axes.strategy=lazy-percpu,strict --resume");
+}
+
+TEST(RunEnding, AReproductionGoesOnAsItBegan) {
+  EXPECT_EQ(resume_command(ReproduceFlags{}, "runs/old", "runs/new"),
+            "./violet reproduce runs/old --resume runs/new");
+  ReproduceFlags flags;
+  flags.trace = false;
+  flags.retry_disturbed = 2;
+  EXPECT_EQ(resume_command(flags, "runs/old", "my runs/new"),
+            "./violet reproduce runs/old --retry-disturbed 2 --no-trace --resume 'my runs/new'");
+}
+
+// Names and settings of a run from elsewhere are in it.
+TEST(RunEnding, TheCommandSendsNothingToTheTerminal) {
+  std::string said;
   testing::internal::CaptureStderr();
-  run_ending({.interrupted = true, .finished = 1}, "my plans/it's.toml",
-             {"workload=trace:a b.vtrace", "axes.strategy=lazy-percpu,strict"});
-  EXPECT_THAT(testing::internal::GetCapturedStderr(),
-              HasSubstr("./violet run 'my plans/it'\\''s.toml' --set 'workload=trace:a b.vtrace' "
-                        "--set axes.strategy=lazy-percpu,strict --resume"));
+  run_ending({.interrupted = true, .finished = 1, .failures = {"\033]0;mine\007"}},
+             resume_command("demo", {"workload=trace:\033[2J"}));
+  said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find('\033'), std::string::npos) << said;
+  EXPECT_EQ(said.find('\007'), std::string::npos) << said;
 }
 
 TEST(RunEnding, AFinishedRunIsToldAndNoFailure) {

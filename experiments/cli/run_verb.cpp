@@ -29,7 +29,7 @@ int dry_run(const Places& places, const RunFlags& flags) {
 
 int finish(const RunOutcome& outcome, const RunFlags& flags) {
   if (outcome.interrupted && outcome.finished == 0) {  // There is nothing to show.
-    return run_ending(outcome, flags.plan, flags.overrides);
+    return run_ending(outcome, resume_command(flags.plan, flags.overrides));
   }
   const auto data = results::read_run(outcome.directory);
   if (!data) return complain(data.error());
@@ -37,7 +37,7 @@ int finish(const RunOutcome& outcome, const RunFlags& flags) {
   const int printed = flags.format == results::Format::kText
                           ? print_summary(*data, report, {}, false)
                           : print(results::render(*data, report, flags.format));
-  const int ending = run_ending(outcome, flags.plan, flags.overrides);
+  const int ending = run_ending(outcome, resume_command(flags.plan, flags.overrides));
   if (printed != kOk) return printed;
   // What was not measured completely says little about what was expected.
   return ending != kOk ? ending : expectations_ending(report.expectations);

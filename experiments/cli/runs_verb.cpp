@@ -106,9 +106,7 @@ int remove_all(const std::vector<StoredRun>& runs, bool yes) {
       continue;
     }
     gone.push_back(run);
-    auto root = run.directory.lexically_normal().parent_path();
-    if (run.directory.filename().empty()) root = root.parent_path();  // "runs/a/"
-    roots.insert(root.empty() ? "." : root);
+    roots.insert(run.above);
   }
   for (const auto& root : roots) {
     if (const Status mended = results::mend_latest(root); !mended)

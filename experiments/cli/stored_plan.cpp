@@ -42,7 +42,8 @@ Status check_traces(const Places& places, const plans::Plan& plan,
 
 Result<plans::Plan> stored_plan(const Places& places, const std::filesystem::path& run,
                                 const results::Manifest& manifest) {
-  const auto json = read_whole_file(run / "resolved.json", results::kMostResolvedBytes);
+  const auto json =
+      read_whole_file(run / "resolved.json", results::kMostResolvedBytes, Links::kRefused);
   if (!json) {
     return fail(ErrorKind::kUsage, "{}: the run does not say what it measured",
                 json.error().message);
@@ -60,8 +61,9 @@ Result<plans::Plan> stored_plan(const Places& places, const std::filesystem::pat
                 plans::to_text(problems));
   }
   VIOLET_TRY(check_traces(places, *plan, manifest));
-  // For the new run's own plan.toml; what is measured is the resolved one.
-  if (auto text = read_whole_file(run / "plan.toml", plans::kLongestPlan)) {
+  // For the new run's own plan.toml, which others may read: never what a link leads to. What is measured is the resolved
+  // one.
+  if (auto text = read_whole_file(run / "plan.toml", plans::kLongestPlan, Links::kRefused)) {
     plan->text = *std::move(text);
   }
   return *std::move(plan);

@@ -59,6 +59,21 @@ TEST_F(StoredPlan, IsTheOneThatTheRunResolved) {
   EXPECT_EQ(plan->overrides, demo.overrides);
 }
 
+// The text of plan.toml goes into the new run, where others may read it.
+TEST_F(StoredPlan, OfARunFromElsewhereFollowsNoLink) {
+  const auto demo = store_demo();
+  std::ofstream(run() / "secret") << "root: a secret";
+  fs::remove(run() / "plan.toml");
+  fs::create_symlink("secret", run() / "plan.toml");
+  const auto plan = stored_plan(places_, run(), manifest_);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->text, "");
+  EXPECT_EQ(plan->hash(), demo.hash());
+  fs::rename(run() / "resolved.json", run() / "elsewhere.json");
+  fs::create_symlink("elsewhere.json", run() / "resolved.json");
+  EXPECT_THAT(error(), HasSubstr("it is a link, which may lead anywhere"));
+}
+
 TEST_F(StoredPlan, WithAnotherTraceIsRefused) {
   const auto demo = store_demo();
   manifest_.traces[demo.cells[0].dataset] = "0123456789abcdef";

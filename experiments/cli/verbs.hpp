@@ -54,6 +54,7 @@ int run_verb(const Places& places, const RunFlags& flags);
 struct ReproduceFlags {
   std::string run;
   unsigned retry_disturbed = 0;
+  std::string resume;  // The run that was interrupted; empty: a new one.
   bool trace = true;
   results::ProgressMode progress = results::ProgressMode::kAuto;
   results::Format format = results::Format::kText;

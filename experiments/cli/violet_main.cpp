@@ -167,6 +167,7 @@ void add_reproduce(CLI::App& app, const Places& places, Flags& flags, Action& ac
   auto* verb =
       app.add_subcommand("reproduce", "measure the plan of a run again, and compare the two");
   verb->add_option("RUN", reproduce.run, "directory, name or latest")->required();
+  verb->add_option("--resume", reproduce.resume, "go on with a run that was interrupted");
   add_retries(*verb, reproduce.retry_disturbed);
   add_no_trace(*verb, flags.no_trace);
   add_format(*verb, reproduce.format);

@@ -122,6 +122,18 @@ TEST(Expect, ErrorsNameFileLineKeyAndWhatMayBeMeant) {
 }
 
 // Allowed as a value of its key, and in no cell of this plan.
+TEST(Expect, ATextWithoutEndIsAProblem) {
+  const std::string end(results::kLongestClaim + 1, 'x');
+  const auto with_source = [](const std::string& source) {
+    return std::string(kPlan) + "[[expect]]\nclaim = \"c\"\nclass = \"must\"\nsource = \"" +
+           source + "\"\nkind = \"value\"\nmetric = \"map.p50\"\nat_most = 1\n";
+  };
+  EXPECT_THAT(problem_of(with_source(end)),
+              HasSubstr("key 'expect.source': expected at most 1000 bytes, found 1001"));
+  Problems problems;
+  EXPECT_TRUE(parsed(with_source(end.substr(1)), problems)) << to_text(problems);
+}
+
 TEST(Expect, AValueThatNoCellHasIsAProblem) {
   const std::string lost = "kind = \"value\"\nmetric = \"map.p50\"\nat_most = 1\n";
   EXPECT_THAT(problem_of(with(lost + "where = { strategy = \"direct\" }\n")),

@@ -313,9 +313,10 @@ Table to_table(const Contrast& contrast) {
       "interval.",
       repetitions_text(contrast)));
   table.notes.push_back(fmt::format(
-      "better, worse: an exact rank test, p below .05 {}. too much: worse by more than the "
+      "better, worse: {} rank test, p below .05 {}. too much: worse by more than the "
       "threshold. no difference: the interval lies "
       "within {} % (--margin). inconclusive < X %: a difference below X % cannot be seen here.",
+      std::string_view(any.test).find("approximation") == std::string::npos ? "an exact" : "a",
       correction_text(any.tests), three_digits(100 * any.how.margin())));
   table.notes.push_back(
       "injected: the share of baseline's and contender's measured time that was spun on purpose, "

@@ -91,6 +91,17 @@ void check_limits(const Expectation& e, std::vector<KeyProblem>& problems) {
   }
 }
 
+// They stand in a column of a table.
+void check_texts(const Expectation& e, std::vector<KeyProblem>& problems) {
+  const auto bounded = [&](const char* key, const std::string& text) {
+    if (text.size() <= kLongestClaim) return;
+    problems.push_back(
+        {key, fmt::format("expected at most {} bytes, found {}", kLongestClaim, text.size())});
+  };
+  bounded("claim", e.claim);
+  bounded("source", e.source);
+}
+
 // Each value makes a cell of every group.
 void check_order(const Expectation& e, std::vector<KeyProblem>& problems) {
   if (e.order.size() == 1) problems.push_back({"order", "expected two values or more, found one"});
@@ -290,6 +301,7 @@ std::vector<KeyProblem> problems_of(const Expectation& e, const std::set<std::st
     problems.push_back({"tolerance_percent", "expected more than 0, as nothing measured is equal"});
   }
   check_limits(e, problems);
+  check_texts(e, problems);
   return problems;
 }
 

@@ -22,6 +22,7 @@
 namespace violet::results {
 
 inline constexpr std::size_t kMostExpectations = 64;
+inline constexpr std::size_t kLongestClaim = 1000;  // Bytes, of a source as well.
 
 enum class Importance {
   kMust,

@@ -73,7 +73,7 @@ Result<LiveProcess> find_live(const fs::path& run_directory) {
   if (!fs::exists(path, error)) {
     return fail("{}: no run goes on here (there is no {})", run_directory.string(), kFileName);
   }
-  VIOLET_TRY(const auto text, read_whole_file(path, kMostBytes));
+  VIOLET_TRY(const auto text, read_whole_file(path, kMostBytes, Links::kRefused));
   VIOLET_TRY(const auto run, parse(text, path));
   if (is_running(run)) return run;
   // A run that ends takes the file with it. One that was killed on its way out has said how it ended.

@@ -359,7 +359,7 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view name
 
 Result<Manifest> read_manifest(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "manifest.json";
-  const auto text = read_whole_file(path, kMostManifestBytes);
+  const auto text = read_whole_file(path, kMostManifestBytes, Links::kRefused);
   if (!text) return fail(ErrorKind::kUsage, "{} (is this a run directory?)", text.error().message);
   return manifest_from_json(*text, path.string());
 }

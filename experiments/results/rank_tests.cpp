@@ -84,6 +84,17 @@ double normal_p(std::span<const std::size_t> doubled_ranks, double n, double m, 
   return std::min(1.0, std::erfc(distance / std::sqrt(variance) / std::sqrt(2.0)));
 }
 
+// Of a sum of doubled ranks each of which is in it or not, by chance.
+double normal_signs_p(std::span<const std::size_t> doubled_ranks, double sum) {
+  double all = 0, squares = 0;
+  for (const std::size_t rank : doubled_ranks) {
+    all += static_cast<double>(rank);
+    squares += static_cast<double>(rank) * static_cast<double>(rank);
+  }
+  const double distance = std::max(0.0, std::abs(sum - all / 2) - 1);  // A half, doubled.
+  return std::min(1.0, std::erfc(distance / std::sqrt(squares / 4) / std::sqrt(2.0)));
+}
+
 // The quantile of the standard normal distribution, by bisection: only for large samples.
 double normal_quantile(double probability) {
   double low = -40, high = 40;
@@ -126,6 +137,11 @@ std::size_t independent_ranks(std::size_t n, std::size_t m, double tail) {
 }
 
 std::size_t paired_ranks(std::size_t pairs, double tail) {
+  if (pairs > kExactPairs) {
+    const auto n = static_cast<double>(pairs);
+    const double away = normal_quantile(1 - tail) * std::sqrt(n * (n + 1) * (2 * n + 1) / 24);
+    return static_cast<std::size_t>(std::max(0.0, std::floor(n * (n + 1) / 4 - away)));
+  }
   std::vector<std::size_t> ranks(pairs);
   std::iota(ranks.begin(), ranks.end(), std::size_t{1});
   return ranks_in_tail(subsets_by_sum(ranks), tail);
@@ -196,6 +212,10 @@ SignedRank signed_rank(std::span<const double> baseline, std::span<const double>
     if (contender[i] > baseline[i]) sum += ranks[i];
   }
   if (signed_ranks.empty()) return {};
+  if (signed_ranks.size() > kExactPairs) {
+    return {normal_signs_p(signed_ranks, static_cast<double>(sum)), normal_signs_p(signed_ranks, 0),
+            false};
+  }
   const Tails tails = tails_of(subsets_by_sum(signed_ranks), sum);
   return {tails.p, tails.least_p};
 }
@@ -215,13 +235,20 @@ Estimate shift_estimate(std::span<const double> baseline, std::span<const double
       std::numeric_limits<double>::quiet_NaN(), {}, std::min(baseline.size(), contender.size())};
   auto shifts = shifts_of(baseline, contender, pairing);
   if (shifts.empty()) return estimate;
-  std::sort(shifts.begin(), shifts.end());
-  estimate.value = median(shifts);
+  // Of millions of shifts three are wanted.
+  const auto at = [&shifts](std::size_t place) {
+    const auto nth = shifts.begin() + static_cast<std::ptrdiff_t>(place);
+    std::nth_element(shifts.begin(), nth, shifts.end());
+    return *nth;
+  };
+  const double below = at((shifts.size() - 1) / 2);
+  estimate.value = below + 0.5 * (at(shifts.size() / 2) - below);
   const double tail = (1 - confidence) / 2;
   const std::size_t k = paired ? paired_ranks(baseline.size(), tail)
                                : independent_ranks(baseline.size(), contender.size(), tail);
   if (k > 0 && k <= shifts.size()) {
-    estimate.interval = Interval{shifts[k - 1], shifts[shifts.size() - k]};
+    const double low = at(k - 1);
+    estimate.interval = Interval{low, at(shifts.size() - k)};
   }
   return estimate;
 }

@@ -5,7 +5,8 @@
 // (Mann-Whitney) or of the signs of the differences (Wilcoxon): no p is below what an arrangement can give. Estimates
 // of a shift are Hodges and Lehmann's and their intervals invert the same tests, so that an interval and a test agree
 // but for ties, where the interval is the wider one.
-// Limits: Mann-Whitney is counted up to kExactSamples a side and approximated by a normal distribution beyond.
+// Limits: Mann-Whitney is counted up to kExactSamples a side, Wilcoxon up to kExactPairs; both are approximated by a
+// normal distribution beyond.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +18,8 @@
 namespace violet::results {
 
 inline constexpr std::size_t kExactSamples = 30;
+inline constexpr std::size_t kExactPairs =
+    100;  // Counting takes the cube of them, and from 1,024 on no double holds it.
 
 struct MannWhitney {
   double u = 0;  // Of the first sample: pairs in which it is larger, ties a half.
@@ -32,6 +35,7 @@ MannWhitney mann_whitney(std::span<const double> first, std::span<const double> 
 struct SignedRank {
   double p = 1;
   double least_p = 1;
+  bool exact = true;  // Else the normal approximation, corrected for ties and continuity.
 };
 SignedRank signed_rank(std::span<const double> baseline, std::span<const double> contender);
 

@@ -90,6 +90,51 @@ TEST(SignedRankTest, CountsSignsWithTiesAndZeros) {
   EXPECT_EQ(signed_rank(Numbers{1, 2}, Numbers{1, 2}).p, 1);
 }
 
+// No double counts the signs of 1,024 pairs. Normal quantiles as of tables.
+TEST(SignedRankTest, OfMoreThanAHundredPairsIsApproximated) {
+  const auto shifted = [](std::size_t pairs, double by) {
+    Rng rng(7);
+    Numbers a, b;
+    for (std::size_t i = 0; i < pairs; ++i) {
+      a.push_back(1000 + static_cast<double>(rng.below(1000)));
+      b.push_back(a.back() + static_cast<double>(rng.below(200)) - 99.5 + by);
+    }
+    return std::pair(a, b);
+  };
+  for (const std::size_t pairs : {kExactPairs + 1, std::size_t{1100}, std::size_t{3000}}) {
+    const auto [same, as_well] = shifted(pairs, 0);
+    const auto none = signed_rank(same, as_well);
+    EXPECT_FALSE(none.exact);
+    EXPECT_GT(none.p, 0.05) << pairs;
+    EXPECT_LT(none.p, 1) << pairs;
+    const auto [low, high] = shifted(pairs, 50);
+    const auto apart = signed_rank(low, high);
+    EXPECT_LT(apart.p, 1e-6) << pairs;
+    EXPECT_GT(apart.p, 0) << pairs;
+    EXPECT_LT(apart.least_p, apart.p) << pairs;
+    const auto shift = shift_estimate(low, high, Pairing::kInterleaved);
+    ASSERT_TRUE(shift.interval) << pairs;
+    EXPECT_LT(shift.interval->low, shift.value);
+    EXPECT_GT(shift.interval->high, shift.value);
+    EXPECT_NEAR(shift.value, 50, 15) << pairs;
+    // The standard error of the median of uniform differences' means: 1.96 * 200 / sqrt(12 n), both ways.
+    const double wide = 2 * 1.96 * 200 / std::sqrt(12.0 * static_cast<double>(pairs));
+    EXPECT_NEAR((shift.interval->high - shift.interval->low) / wide, 1, 0.15) << pairs;
+  }
+}
+
+// All 2^101 signs counted in whole numbers.
+TEST(SignedRankTest, TheApproximationMeetsWhatIsCounted) {
+  const std::size_t pairs = kExactPairs + 1;
+  Numbers a(pairs, 0.0), b;
+  for (std::size_t i = 1; i <= pairs; ++i) {
+    b.push_back(i % 5 < 3 ? static_cast<double>(i) : -static_cast<double>(i));
+  }
+  const auto ranks = signed_rank(a, b);
+  EXPECT_FALSE(ranks.exact);
+  EXPECT_NEAR(ranks.p / 0.06980724287642864, 1, 0.02);
+}
+
 TEST(Effect, NamesFollowVarghaAndDelaney) {
   EXPECT_STREQ(effect_name(0.5), "negligible");
   EXPECT_STREQ(effect_name(0.43), "small");

@@ -311,7 +311,8 @@ bool RunWriter::is_in_write_ahead_log() const {
 // What is wanted of the resolved plan: what a comparison asks for, and what was expected. A run without it can still be
 // read.
 static void read_resolved_plan(RunData& run) {
-  const auto text = read_whole_file(run.directory / "resolved.json", kMostResolvedBytes);
+  const auto text =
+      read_whole_file(run.directory / "resolved.json", kMostResolvedBytes, Links::kRefused);
   if (!text) return;
   nlohmann::json json;
   if (!parse_json(*text, "resolved.json", json) || !json.is_object()) return;

@@ -181,11 +181,16 @@ struct Location {
   fs::path above;
   std::string name;
 };
-Location location_of(const fs::path& directory) {
-  fs::path plain = fs::absolute(directory).lexically_normal();
-  if (plain.filename().empty()) plain = plain.parent_path();  // "runs/a/"
-  const fs::path above = plain.parent_path();
-  return {above.empty() ? fs::path(".") : above, plain.filename().string()};
+Result<Location> location_of(const fs::path& directory) {
+  fs::path plain = fs::absolute(directory);
+  while (plain.has_relative_path() && (plain.filename().empty() || plain.filename() == ".")) {
+    plain = plain.parent_path();  // "runs/a/"
+  }
+  if (!plain.has_relative_path() || plain.filename() == "..") {
+    return fail(ErrorKind::kUsage, "{}: is no run: name it by its own name", directory.string());
+  }
+  // As the kernel goes there: behind a link ".." leads elsewhere than to the name before it.
+  return Location{plain.parent_path(), plain.filename().string()};
 }
 
 Result<FileDescriptor> open_above(const Location& place) {
@@ -203,13 +208,14 @@ std::string outcome_of(const Manifest& manifest, bool goes_on) {
 }  // namespace
 
 Result<StoredRun> stored_run(const fs::path& directory) {
-  const Location place = location_of(directory);
+  VIOLET_TRY(const Location place, location_of(directory));
   const std::string path = directory.string();
   VIOLET_TRY(const FileDescriptor above, open_above(place));
   VIOLET_TRY(const FileDescriptor folder, open_folder(above.get(), place.name, path));
   VIOLET_TRY(check_run(folder.get(), path));
   StoredRun run;
   run.directory = directory;
+  run.above = place.above;
   bool hidden = false;
   run.bytes = bytes_below(folder.get(), path, kMostLevels);
   run.trace_bytes = bytes_of_trace(folder.get());
@@ -258,7 +264,7 @@ std::vector<StoredRun> beyond_newest(const std::vector<StoredRun>& newest_first,
 }
 
 Status remove_run(const fs::path& directory) {
-  const Location place = location_of(directory);
+  VIOLET_TRY(const Location place, location_of(directory));
   const std::string path = directory.string();
   VIOLET_TRY(const FileDescriptor above, open_above(place));
   VIOLET_TRY(const FileDescriptor folder, open_folder(above.get(), place.name, path));

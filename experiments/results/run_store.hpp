@@ -18,7 +18,8 @@ namespace violet::results {
 
 struct StoredRun {
   std::filesystem::path directory;
-  std::string plan;  // Empty: its manifest cannot be read.
+  std::filesystem::path above;  // The folder that holds it.
+  std::string plan;             // Empty: its manifest cannot be read.
   std::string
       outcome;  // "finished", "interrupted", "failed", "running", "died" or why it is not known.
   std::optional<double> started_s;  // Nothing: its manifest does not say.

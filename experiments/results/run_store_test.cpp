@@ -77,6 +77,28 @@ TEST(RunStore, ALinkIsNeitherFollowedNorCounted) {
   EXPECT_TRUE(fs::exists(outside.path() / "precious")) << "links go, and not what they lead to";
 }
 
+// The kernel goes to the link's folder and up; the name alone would say the folder that holds the link.
+TEST(RunStore, ARunBehindALinkIsTheOneThatTheKernelNames) {
+  const TestFolder folder;
+  fs::create_directory(folder.path() / "here");
+  fs::create_directories(folder.path() / "there" / "sub");
+  const fs::path mine = folder.path() / "here" / "a", named = folder.path() / "there" / "a";
+  fs::rename(stored(folder.path() / "here", "smoke"), mine);
+  fs::rename(stored(folder.path() / "there", "smoke"), named);
+  fs::create_directory_symlink(folder.path() / "there" / "sub", folder.path() / "here" / "link");
+  const auto run = stored_run(folder.path() / "here" / "link" / ".." / "a");
+  ASSERT_TRUE(run) << run.error().message;
+  ASSERT_TRUE(remove_run(run->directory));
+  EXPECT_TRUE(fs::exists(mine));
+  EXPECT_FALSE(fs::exists(named));
+  EXPECT_TRUE(fs::equivalent(run->above, folder.path() / "there"));
+  for (const fs::path& name : {mine / "..", fs::path("/"), fs::path("//"), fs::path("/.")}) {
+    EXPECT_FALSE(stored_run(name)) << name;
+  }
+  ASSERT_TRUE(remove_run(mine / "." / ""));
+  EXPECT_FALSE(fs::exists(mine));
+}
+
 TEST(RunStore, ARunThatGoesOnStays) {
   const TestFolder folder;
   RunSetup setup;

@@ -90,7 +90,10 @@ void test(Difference& d) {
     const SignedRank pairs = signed_rank(a, b);
     d.p = std::min(1.0, 2 * std::min(pairs.p, ranks.p));
     d.least_p = std::min(1.0, 2 * std::min(pairs.least_p, ranks.least_p));
-    d.test = "Wilcoxon of pairs and Mann-Whitney, exact, the smaller p doubled";
+    d.test =
+        pairs.exact && ranks.exact
+            ? "Wilcoxon of pairs and Mann-Whitney, exact, the smaller p doubled"
+            : "Wilcoxon of pairs and Mann-Whitney, normal approximation, the smaller p doubled";
   }
   if (d.how.arms == Arms::kTwoRuns) d.p = std::max(d.p, noise_p(d));
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <QFile>
 #include <QSignalSpy>
 #include <QTest>
 
@@ -93,6 +94,11 @@ TEST_F(PlanCheckTest, PlansAreListedWithTheirDescriptions) {
   QString text;
   EXPECT_FALSE(readText(places_.bundled + "/none.toml", text, error));
   EXPECT_TRUE(error.contains("none.toml"));
+  // Of a run from elsewhere it may lead to what is nobody else's business.
+  const QString run = places_.bundled + "/plan.toml";
+  ASSERT_TRUE(QFile::link(plans[1].path, run));
+  EXPECT_FALSE(readText(run, text, error));
+  EXPECT_TRUE(error.contains("it is a link")) << error.toStdString();
 }
 
 }  // namespace

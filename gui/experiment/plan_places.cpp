@@ -77,8 +77,8 @@ QString planDescription(const QString& text) {
 
 QStringList overridesOf(const QString& run_directory) {
   // Of a run from elsewhere it may be a pipe.
-  const auto text =
-      read_whole_file(run_directory.toStdString() + "/resolved.json", results::kMostResolvedBytes);
+  const auto text = read_whole_file(run_directory.toStdString() + "/resolved.json",
+                                    results::kMostResolvedBytes, Links::kRefused);
   if (!text) return {};
   nlohmann::json resolved;
   if (!parse_json(*text, "resolved.json", resolved)) return {};
@@ -92,8 +92,11 @@ QStringList overridesOf(const QString& run_directory) {
 }
 
 bool readText(const QString& path, QString& text, QString& error) {
-  // A run's plan.toml may be anything, a pipe for example.
-  const auto bytes = read_whole_file(path.toStdString(), kMostBytes);
+  // A run's plan.toml may be anything, a pipe for example, or lead to a file that is nobody else's business: what is
+  // shown here is stored in a run when it is measured.
+  const bool of_a_run = QFileInfo(path).fileName() == QLatin1String("plan.toml");
+  const auto bytes = read_whole_file(path.toStdString(), kMostBytes,
+                                     of_a_run ? Links::kRefused : Links::kFollowed);
   if (!bytes) {
     error = QString::fromStdString(bytes.error().message);
     return false;

@@ -130,7 +130,7 @@ def rows_json(rows: Sequence[Row], runs: dict[str, PlanRun]) -> str:
 
 def write_pack(pack: Pack, rows: Sequence[Row], runs: dict[str, PlanRun], folder: pathlib.Path) -> pathlib.Path:
     """The page, its figures and the table for programs; the page's path."""
-    from violet_export.written import write_whole  # noqa: PLC0415
+    from violet_export.whole_files import write_whole  # noqa: PLC0415
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

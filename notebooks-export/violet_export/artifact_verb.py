@@ -16,7 +16,7 @@ from violet_export.command_line import OK, ROOT, Progress, counted, say
 from violet_export.hostile_files import ExportError, UsageError
 from violet_export.packs import Pack, packs_called, read_packs
 from violet_export.text_table import terminal_columns, text_table
-from violet_export.written import write_whole
+from violet_export.whole_files import write_whole
 
 REGRESSION = 3
 MOST_CHECK_SECONDS = 600

@@ -45,14 +45,7 @@ def opened(directory: pathlib.Path) -> Iterator[sqlite3.Connection]:
     """A checked copy of the run's database, which goes when the caller is done."""
     path = directory / "results.sqlite"
     with tempfile.TemporaryDirectory(prefix="violet-") as folder:
-        copy = pathlib.Path(folder) / "results.sqlite"
-        copy.write_bytes(read_bounded(path, _MOST_BYTES))
-        for tail in ("-wal", "-journal"):
-            if os.path.lexists(f"{path}{tail}"):
-                beside = read_bounded(pathlib.Path(f"{path}{tail}"), _MOST_BYTES)
-                if tail == "-journal" and beside.endswith(_NAMES_ANOTHER_FILE):
-                    raise ExportError(f"{path}{tail}: names another file, which a run's journal does not")
-                pathlib.Path(f"{copy}{tail}").write_bytes(beside)
+        copy = _copied(path, pathlib.Path(folder))
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(copy)
@@ -63,6 +56,23 @@ def opened(directory: pathlib.Path) -> Iterator[sqlite3.Connection]:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _copied(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    copy = folder / path.name
+    for tail in ("", "-wal", "-journal"):
+        if tail and not os.path.lexists(f"{path}{tail}"):
+            continue
+        data = read_bounded(pathlib.Path(f"{path}{tail}"), _MOST_BYTES)
+        if tail == "-journal" and data.endswith(_NAMES_ANOTHER_FILE):
+            raise ExportError(f"{path}{tail}: names another file, which a run's journal does not")
+        try:
+            pathlib.Path(f"{copy}{tail}").write_bytes(data)
+        except OSError as error:
+            raise ExportError(
+                f"{path}{tail}: cannot be copied to {folder}: {error.strerror}; TMPDIR=DIR names another"
+            ) from error
+    return copy
 
 
 def _guard(connection: sqlite3.Connection, path: pathlib.Path) -> None:

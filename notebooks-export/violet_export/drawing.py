@@ -11,7 +11,7 @@ import io
 import math
 
 from violet_export.estimates import Absent, Estimate, Known, Spread
-from violet_export.hostile_files import ExportError, JsonObject
+from violet_export.hostile_files import ExportError, JsonObject, is_text
 from violet_export.run import STAYS_REACHABLE, Cell, Run
 
 MEASURED, NOT_AVAILABLE, ALWAYS = "measured", "not available", "always reachable"
@@ -94,11 +94,11 @@ def drawing_of(words: JsonObject, points: list[Point]) -> Drawing:
         if name == "reference":
             good = value is None or isinstance(value, (int, float))
         else:
-            good = isinstance(value, type(before))
+            good = isinstance(value, type(before)) and (not isinstance(value, str) or is_text(value))
         if isinstance(value, list):
-            good = good and all(isinstance(one, dict if name == "runs" else str) for one in value)
-            texts = [text for one in value if isinstance(one, dict) for text in one.values()]
-            good = good and all(isinstance(text, str) for text in texts)
+            good = good and all(isinstance(one, dict) if name == "runs" else is_text(one) for one in value)
+            texts = [text for one in value if isinstance(one, dict) for pair in one.items() for text in pair]
+            good = good and all(map(is_text, texts))
         if not good:
             raise ExportError(f"the words of a stored figure are damaged: {name}")
         setattr(drawing, name, value)

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 CONFIDENCE = 0.95
 FEWEST_PAIRS = 6
 EXACT_SAMPLES = 30
+EXACT_PAIRS = 100
+_MOST_COUNTED = 1000  # Values whose binomial tails are summed.
+_NORMAL_QUANTILE = 1.959963984540054  # Of CONFIDENCE.
 _LARGEST_LOGARITHM = 600.0
 
 
@@ -81,10 +84,16 @@ def median_estimate(values: Sequence[float]) -> Estimate:
     """The interval holds the median of any distribution with 95 % at least, from six values on."""
     ordered = sorted(values)
     count = len(ordered)
-    inside = ranks_in_tail([math.comb(count, below) for below in range(count + 1)], (1 - CONFIDENCE) / 2)
+    inside = _values_in_tail(count, (1 - CONFIDENCE) / 2)
     if inside > 0:
         return Estimate(median(values), ordered[inside - 1], ordered[count - inside], Spread.INTERVAL, count)
     return Estimate(median(values), ordered[0], ordered[-1], Spread.RANGE if count > 1 else Spread.NONE, count)
+
+
+def _values_in_tail(count: int, tail: float) -> int:
+    if count > _MOST_COUNTED:
+        return int(count / 2 - _NORMAL_QUANTILE * math.sqrt(count) / 2)
+    return ranks_in_tail([math.comb(count, below) for below in range(count + 1)], tail)
 
 
 def orderings_by_u(first: int, second: int) -> list[int]:
@@ -118,7 +127,7 @@ def ratio_estimate(baseline: Sequence[float], contender: Sequence[float], paired
     if paired and len(below) == len(above):
         each = [b - a for a, b in zip(below, above)]
         shifts = [(each[i] + each[k]) / 2 for i in range(len(each)) for k in range(i, len(each))]
-        inside = ranks_in_tail(subsets_by_sum(len(each)), tail)
+        inside = _paired_ranks(len(each), tail)
     else:
         each = shifts = [b - a for b in above for a in below]
         inside = _independent_ranks(len(below), len(above), tail)
@@ -136,5 +145,12 @@ def ratio_estimate(baseline: Sequence[float], contender: Sequence[float], paired
 def _independent_ranks(first: int, second: int, tail: float) -> int:
     if max(first, second) <= EXACT_SAMPLES:
         return ranks_in_tail(orderings_by_u(first, second), tail)
-    away = 1.959963984540054 * math.sqrt(first * second * (first + second + 1) / 12)
+    away = _NORMAL_QUANTILE * math.sqrt(first * second * (first + second + 1) / 12)
     return max(0, math.floor(first * second / 2 - away))
+
+
+def _paired_ranks(pairs: int, tail: float) -> int:
+    if pairs <= EXACT_PAIRS:
+        return ranks_in_tail(subsets_by_sum(pairs), tail)
+    away = _NORMAL_QUANTILE * math.sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24)
+    return max(0, math.floor(pairs * (pairs + 1) / 4 - away))

@@ -13,7 +13,7 @@ from violet_export.hostile_files import ExportError, UsageError
 from violet_export.run import Run
 from violet_export.sqlite_export import write_sqlite
 from violet_export.tidy import measurements
-from violet_export.written import write_whole
+from violet_export.whole_files import write_whole
 
 _TEXT = "a run as a notebook, as numbers for LaTeX, as an example paper, as a tidy table or as SQLite"
 

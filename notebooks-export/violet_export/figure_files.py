@@ -16,7 +16,7 @@ from violet_export.hostile_files import ExportError, JsonObject, printable, read
 from violet_export.kinds import NotCarried, Options
 from violet_export.kind_list import kind_called
 from violet_export.run import Run
-from violet_export.written import write_whole
+from violet_export.whole_files import write_whole
 
 _BY_GROUP, _BY_SERIES = ("dots", "stack", "rows"), ("lines", "moments", "table")
 _MOST_FILE_BYTES = 64 << 20

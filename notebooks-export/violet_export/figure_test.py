@@ -11,11 +11,12 @@ import tempfile
 import unittest
 import warnings
 
-from violet_export import kind_list, render, run_testing, style
+from violet_export import kind_list, kinds_latency, render, run_testing, style
 from violet_export.command_line import run_verb
-from violet_export.drawing import ALWAYS, NOT_AVAILABLE, Drawing
+from violet_export.drawing import ALWAYS, NOT_AVAILABLE, Drawing, drawing_of
 from violet_export.figure_files import drawing_for, verify_figure, write_figure
 from violet_export.figure_verb import figure_verb
+from violet_export.histogram import Bucket
 from violet_export.hostile_files import ExportError
 from violet_export.kinds import NotCarried, Options
 from violet_export.estimates import median_estimate
@@ -291,6 +292,21 @@ class Figures(unittest.TestCase):
             self.assertEqual(found.wrong, [])
             self.assertIn("points from the run", found.compared)
         self.assertIn("it is of other run", verify_figure(place / "bars.json", runs[:1]).left_out[0])
+
+    def test_halves_of_characters_are_damage(self) -> None:
+        for name, value in (("caption", "\ud800"), ("notes", ["\ud800"]), ("runs", [{"id": "\udfff"}])):
+            with self.assertRaisesRegex(ExportError, "damaged"):
+                drawing_of({**self.drawn("bars").words(), name: value}, [])
+
+    def test_a_legend_of_thousands_has_as_many_columns_as_fit(self) -> None:
+        self.assertEqual(style.legend_columns(["strict"] * 50_000, 7.0), 8)
+        self.assertEqual(style.legend_columns(["a", "bb", "ccc"], 3.3), 3)
+        self.assertEqual(style.legend_columns(["a" * 100, "b"], 3.3), 1)
+
+    def test_a_histogram_of_every_bucket_is_drawn(self) -> None:
+        buckets = [Bucket(at, at, 1) for at in range(100_000)]
+        places, shares = kinds_latency._curve(buckets)
+        self.assertEqual((places[-1], shares[0], shares[-1]), (99_999, 1e-5, 1.0))
 
     def test_verify_of_a_damaged_folder_is_an_error(self) -> None:
         place = self.folder / "damaged"

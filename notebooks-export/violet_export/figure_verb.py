@@ -89,7 +89,7 @@ def _formats(flags: argparse.Namespace, out: pathlib.Path) -> tuple[pathlib.Path
     return stem, formats or ([ending] if ending in FORMATS else ["pdf", "svg", "png"])
 
 
-def _make_folder(folder: pathlib.Path) -> None:
+def make_folder(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -108,7 +108,7 @@ def _draw(kind: str, names: list[str], flags: argparse.Namespace) -> int:
     except NotCarried as reason:
         say(f"{', '.join(run.identity for run in runs)} carries no figure '{kind}': {reason}")
         return FAILED
-    _make_folder(stem.parent)
+    make_folder(stem.parent)
     for path in write_figure(drawing, stem, formats, inches_for(drawing, flags.width), options):
         print(path)
     return OK
@@ -125,7 +125,7 @@ def draw_all(
     """The kinds that were drawn, and the others with the reason."""
     from violet_export.figure_files import drawing_for, inches_for, write_figure  # noqa: PLC0415
 
-    _make_folder(folder)
+    make_folder(folder)
     drawn, refused = [], {}
     for number, kind in enumerate(KINDS, 1):
         progress.step(f"figures: {number} of {len(KINDS)}, {kind.name}")
@@ -163,7 +163,7 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
 
 
 def _sheet(runs: list[Run], out: pathlib.Path, grey: bool) -> int:
-    from violet_export.written import write_whole  # noqa: PLC0415
+    from violet_export.whole_files import write_whole  # noqa: PLC0415
     from violet_export.sheet import sheet  # noqa: PLC0415
 
     write_whole(out, sheet(runs, grey))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
 import shutil
@@ -62,6 +63,11 @@ class Paper(unittest.TestCase):
         for line in numbers_tex.numbers_tex(self.run_of_all, "").splitlines():
             if line.startswith(r"\violet@set"):
                 self.assertRegex(line, r"^\\violet@set\{[a-z0-9-]+\}\{[\w.:]+\}\{[\w\\{}.,/~% -]+\}\{[\w\\{}.,/~% \[\]()-]+\}$")
+
+    def test_no_line_is_too_long_for_tex(self) -> None:
+        run = read_run(self.folder / "run")
+        run.cells = [dataclasses.replace(run.cells[0], axes={"strategy": f"{'x' * 70}{at}"}, slots=[]) for at in range(3000)]
+        self.assertLess(max(map(len, numbers_tex.numbers_tex(run, "").splitlines())), 20_000)
 
     def test_columns_hold_high_and_low_figures(self) -> None:
         self.assertEqual(paper.paired({"a": 1.0, "b": 5.0, "c": 2.0, "d": 4.0}), ["b", "a", "d", "c"])

@@ -7,6 +7,7 @@ import os
 import pathlib
 import stat
 from collections.abc import Iterable
+from typing import BinaryIO
 
 JsonObject = dict[str, object]
 
@@ -25,19 +26,37 @@ def meant(name: str, names: Iterable[str]) -> str:
     return f", did you mean '{near[0]}'?" if near else ""
 
 
-def read_bounded(path: pathlib.Path, most: int) -> bytes:
-    """All of a regular file that is no link."""
+def open_regular(path: pathlib.Path) -> BinaryIO:
+    """To read; a link, a folder, a pipe or a device is refused, without waiting for anybody."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ExportError(f"{path}: is no regular file")
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise ExportError(f"{path}: longer than {most >> 20} MiB, which no such file of a run is")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ExportError(f"{path}: is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bounded(path: pathlib.Path, most: int) -> bytes:
+    """All of a regular file that is no link."""
+    with open_regular(path) as file:
+        # Its length first: of a file with holes most bytes are read for nothing.
+        data = b"" if os.fstat(file.fileno()).st_size > most else file.read(most + 1)
+        if os.fstat(file.fileno()).st_size > most or len(data) > most:
+            raise ExportError(f"{path}: longer than {most >> 20} MiB, which no such file of a run is")
     return data
+
+
+def is_text(value: object) -> bool:
+    """Whether a file can hold it: JSON can escape halves of characters, which no encoding has."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_json(path: pathlib.Path, most: int = 16 << 20) -> JsonObject:

@@ -7,7 +7,7 @@ import itertools
 from violet_export import cells as names
 from violet_export.drawing import Drawing, point_of
 from violet_export.estimates import Absent, median_estimate
-from violet_export.histogram import Bucket, total
+from violet_export.histogram import Bucket
 from violet_export.kinds import NotCarried, Options, finish, grouped
 from violet_export.run import CALLS_BEYOND, PERCENTILES, Run
 
@@ -73,7 +73,7 @@ def _steps(run: Run, options: Options, complement: bool) -> Drawing:
 
 def _curve(buckets: list[Bucket]) -> tuple[list[int], list[float]]:
     counts = list(itertools.accumulate(one.count for one in buckets))
-    return [one.high for one in buckets], [one / total(buckets) for one in counts]
+    return [one.high for one in buckets], [one / counts[-1] for one in counts]
 
 
 def _share(curve: tuple[list[int], list[float]], place: int) -> float:

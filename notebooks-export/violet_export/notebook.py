@@ -16,13 +16,14 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from violet_export import out_folder
 from violet_export.command_line import Progress
-from violet_export.written import write_whole
-from violet_export.hostile_files import ExportError
+from violet_export.hostile_files import ExportError, printable
 from violet_export.kind_list import kind_called
 from violet_export.kinds import Options, sentence
 from violet_export.run import Run
 from violet_export.tidy import write_tables
+from violet_export.whole_files import write_whole
 
 NAME = "notebook"
 _CELL_SECONDS = 300
@@ -166,6 +167,8 @@ def execute(folder: pathlib.Path) -> None:
             client.execute()
         except nbclient.exceptions.CellExecutionError as error:
             raise ExportError(f"{path}: a cell failed: {str(error).strip().splitlines()[-1]}") from error
+        except (nbclient.exceptions.CellTimeoutError, nbclient.exceptions.DeadKernelError, RuntimeError) as error:
+            raise ExportError(f"{path}: could not be executed: {printable(error, 200)}") from error
     notebook.metadata = nbformat.from_dict(notebook_of([])["metadata"])
     write_whole(path, (nbformat.writes(notebook) + "\n").encode("utf-8"))
 
@@ -192,11 +195,12 @@ def write_notebook(
     run: Run, folder: pathlib.Path, program: str, baseline: str, progress: Progress = Progress("never")
 ) -> list[str]:
     """Everything, executed; the kinds of figures that are in it."""
-    from violet_export.figure_verb import draw_all  # noqa: PLC0415
+    from violet_export.figure_verb import draw_all, make_folder  # noqa: PLC0415
 
+    out_folder.prepare(folder, (f"{NAME}.ipynb", f"{NAME}.html"))
     progress.step("notebook: tables and verdicts")
     for part in ("data", "figures"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / part)
     for name, data in write_tables(run, folder / "data", program, baseline).items():
         write_whole(pathlib.Path(name), data)
     drawn, _ = draw_all([run], folder / "figures", ["pdf", "png"], "", Options(baseline=baseline), progress)

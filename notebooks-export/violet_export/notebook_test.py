@@ -10,7 +10,8 @@ import sys
 import tempfile
 import unittest
 
-from violet_export import notebook, run_testing, tidy
+from violet_export import notebook, out_folder, run_testing, tidy
+from violet_export.hostile_files import UsageError
 from violet_export.run import read_run
 
 # Stands in for the program: what `compare` prints, in the form that it prints it in.
@@ -56,6 +57,38 @@ class Notebook(unittest.TestCase):
         shutil.rmtree(self.folder / "run")
         notebook.execute(moved)
         self.assertEqual((moved / "notebook.ipynb").read_text(encoding="utf-8"), text)
+
+    def test_a_folder_with_anything_else_in_it_runs_nothing(self) -> None:
+        run = read_run(self.folder / "run")
+        marks = "open(__file__ + '.ran', 'w')"
+        for name in ("pandas.py", "ipykernel_launcher.py", "violet_export/json.py", "violet_export/render/__init__.py"):
+            with self.subTest(name):
+                out = self.folder / name.replace("/", "-")
+                (out / name).parent.mkdir(parents=True)
+                (out / name).write_text(marks, encoding="utf-8")
+                before = sorted(out.rglob("*"))
+                with self.assertRaisesRegex(UsageError, "which no export makes"):
+                    notebook.write_notebook(run, out, "", "")
+                self.assertEqual(sorted(out.rglob("*")), before)
+        for name in ("data", "figures", "violet_export", "notebook.ipynb"):
+            out = self.folder / f"link-{name}"
+            out.mkdir()
+            (out / name).symlink_to(self.folder)
+            with self.assertRaises(UsageError):
+                out_folder.prepare(out, ())
+        (self.folder / "open").mkdir()
+        (self.folder / "open").chmod(0o777)
+        with self.assertRaisesRegex(UsageError, "this user alone"):
+            out_folder.prepare(self.folder / "open", ())
+
+    def test_what_an_earlier_export_made_goes(self) -> None:
+        out = self.folder / "again"
+        (out / "violet_export/__pycache__").mkdir(parents=True)
+        (out / "violet_export/run.py").touch()
+        for name in ("notebook.html", "paper.pdf"):
+            (out / name).touch()
+        out_folder.prepare(out, ("notebook.html",))
+        self.assertEqual(sorted(one.name for one in out.rglob("*")), ["paper.pdf", "run.py", "violet_export"])
 
     def test_tables_have_a_row_for_every_number(self) -> None:
         run = read_run(self.folder / "run")

@@ -43,6 +43,7 @@ _ESCAPES = {
     "\u2021": r"\ddag{}",
     "\u2026": r"\ldots{}",
 }
+_NAMES_A_LINE = 100
 _PERCENTILES = ("mean", "p50", "p90", "p99", "p99.9", "p99.99")
 
 
@@ -59,8 +60,9 @@ def slug(text: str) -> str:
 def cell_names(run: Run) -> dict[str, Cell]:
     """The cells by the names that a paper calls them; of two of one name the later has a number."""
     found: dict[str, Cell] = {}
+    varying = run.varying()
     for cell in run.cells:
-        name = slug(names.words_of(cell, run.varying())) or slug(cell.axis("strategy")) or "cell"
+        name = slug(names.words_of(cell, varying)) or slug(cell.axis("strategy")) or "cell"
         number = 1
         while (name if number == 1 else f"{name}-{number}") in found:
             number += 1
@@ -132,6 +134,11 @@ def _warnings(run: Run) -> list[str]:
     return found
 
 
+def _some_at_a_time(all_names: list[str]) -> list[list[str]]:
+    """TeX reads no line of over 200,000 characters, not even a comment."""
+    return [all_names[at : at + _NAMES_A_LINE] for at in range(0, len(all_names), _NAMES_A_LINE)]
+
+
 def numbers_tex(run: Run, baseline: str) -> str:
     """The file. Ratios are there for every cell that has a baseline."""
     by_name = cell_names(run)
@@ -140,7 +147,7 @@ def numbers_tex(run: Run, baseline: str) -> str:
         f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, {_spread_words(run)}.",
         *(f"% {line}" for line in _warnings(run)),
         r"% \violet{cell}{metric} has what spreads it, \violetvalue the median; ratio:metric is relative to the baseline.",
-        "% Cells: " + ", ".join(by_name),
+        *(f"% Cells: {', '.join(some)}" for some in _some_at_a_time(list(by_name))),
         _DEFINITIONS.rstrip(),
     ]
     for name, cell in by_name.items():

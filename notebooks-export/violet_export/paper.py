@@ -9,14 +9,15 @@ import shutil
 import subprocess
 
 from violet_export import cells as names
+from violet_export import out_folder
 from violet_export.estimates import Estimate
-from violet_export.written import write_whole
 from violet_export.figure_verb import draw_all
 from violet_export.hostile_files import ExportError, read_json
 from violet_export.kind_list import kind_called
 from violet_export.kinds import Options, sentence
 from violet_export.numbers_tex import cell_names, escaped, numbers_tex
 from violet_export.run import Run
+from violet_export.whole_files import write_whole
 
 # Which figures a paper of two pages shows, the most telling first.
 ORDER = ("bars", "plane", "exposure", "sweep", "breakdown", "whiskers", "ccdf", "ablation", "per-operation", "cdf",
@@ -109,10 +110,24 @@ def compile_paper(folder: pathlib.Path) -> str:
     if shutil.which("pdflatex") is None:
         return ("paper.pdf needs pdflatex: apt-get install --no-install-recommends texlive-latex-base")  # fmt: skip
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "openin_any": "p", "openout_any": "p"}
+    whole = False
+    try:
+        why = _run_latex(folder, environment)
+        whole = not why
+    finally:
+        if not whole:  # Half a paper is none.
+            (folder / "paper.pdf").unlink(missing_ok=True)
+    return why
+
+
+def _run_latex(folder: pathlib.Path, environment: dict[str, str]) -> str:
     for _ in range(2):  # The second knows the numbers of the figures.
-        done = subprocess.run(["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"],
-                              cwd=folder, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS,
-                              check=False)  # fmt: skip
+        try:
+            done = subprocess.run(["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"],
+                                  cwd=folder, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS,
+                                  check=False)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"pdflatex did not end within {_SECONDS} s"
         if done.returncode != 0:
             lines = done.stdout.decode("utf-8", "replace").splitlines()
             return f"pdflatex failed: {next((line for line in lines if line.startswith('!')), 'see paper.log')}"
@@ -121,7 +136,7 @@ def compile_paper(folder: pathlib.Path) -> str:
 
 def write_paper(run: Run, folder: pathlib.Path, baseline: str) -> tuple[list[str], str]:
     """The kinds of figures that are in it, and why there is no PDF where there is none."""
-    folder.mkdir(parents=True, exist_ok=True)
+    out_folder.prepare(folder, ("paper.tex", "paper.pdf", "numbers.tex"))
     drawn, refused = draw_all([run], folder / "figures", ["pdf"], "", Options(baseline=baseline))
     chosen = choose(drawn, {name: _is_wide(folder, name) for name in drawn})
     if not chosen:

@@ -9,12 +9,11 @@ import dataclasses
 import math
 import os
 import pathlib
-import stat
 import struct
 import zlib
-from typing import Any, BinaryIO
+from typing import Any
 
-from violet_export.hostile_files import ExportError
+from violet_export.hostile_files import ExportError, open_regular
 
 VERSION = 4
 _HEADER = struct.Struct("<8sIIIIQI24sI")
@@ -52,22 +51,10 @@ class Level:
     mapped: tuple[float, float, float] | None
 
 
-def _open(path: pathlib.Path) -> BinaryIO:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ExportError(f"{path}: {error.strerror}") from error
-    file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise ExportError(f"{path}: is no regular file")
-    return file
-
-
 def sections_of(path: pathlib.Path) -> list[Section]:
     """The whole sections; of two for one cell and repetition the later one."""
     found: dict[tuple[int, int], Section] = {}
-    with _open(path) as file:
+    with open_regular(path) as file:
         end, offset = os.fstat(file.fileno()).st_size, 0
         while offset + _HEADER.size <= end and len(found) < _MOST_SECTIONS:
             file.seek(offset)
@@ -87,7 +74,7 @@ def _payload(path: pathlib.Path, section: Section) -> tuple[bytes, bytes]:
     """The facts and the buckets."""
     if section.version != VERSION:
         raise ExportError(f"{path}: version {section.version}, this program reads {VERSION}")
-    with _open(path) as file:
+    with open_regular(path) as file:
         file.seek(section.offset)
         crc, left = 0, section.size
         while left > 0 and (piece := file.read(min(left, 1 << 20))):

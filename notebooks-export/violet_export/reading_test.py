@@ -9,12 +9,24 @@ import sqlite3
 import struct
 import tempfile
 import unittest
+import unittest.mock
 
 from violet_export import cells, database, regimes, run_testing
 from violet_export.drawing import Point, points_from_csv, points_to_csv
-from violet_export.estimates import Absent, Estimate, Spread, median_estimate, orderings_by_u, ratio_estimate, three_digits
+from violet_export.estimates import (
+    Absent,
+    Estimate,
+    Spread,
+    median_estimate,
+    orderings_by_u,
+    ranks_in_tail,
+    ratio_estimate,
+    subsets_by_sum,
+    three_digits,
+)
 from violet_export.histogram import decode, percentile, total
 from violet_export.hostile_files import ExportError, printable, read_bounded
+from violet_export.pyramid import sections_of
 from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, calls_for, find_run, read_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -67,6 +79,19 @@ class Estimates(unittest.TestCase):
         self.assertIsInstance(known, Estimate)
         self.assertEqual(known.spread, Spread.INTERVAL)  # type: ignore[union-attr]
         self.assertEqual(sum(orderings_by_u(4, 4)), math.comb(8, 4))
+
+    def test_many_pairs_are_approximated_as_compare_does(self) -> None:
+        # Wilcoxon's W of 101 pairs, counted: 5 % of its distribution lies outside of these ranks.
+        counted = ranks_in_tail(subsets_by_sum(101), 0.025)
+        below, above = [1.0] * 101, [math.exp(one / 1000) for one in range(101)]
+        known = ratio_estimate(below, above, paired=True)
+        shifts = sorted((i + k) / 2000 for i in range(101) for k in range(i, 101))
+        place = min(range(len(shifts)), key=lambda at: abs(shifts[at] - math.log(known.low)))  # type: ignore[union-attr]
+        self.assertAlmostEqual(place / counted, 1, delta=0.02)
+        many = ratio_estimate([1.0] * 1100, [1.0 + one / 1e6 for one in range(1100)], paired=True)
+        self.assertEqual(many.spread, Spread.INTERVAL)  # type: ignore[union-attr]
+        middle = median_estimate([float(one) for one in range(10_001)])
+        self.assertEqual((middle.value, middle.low, middle.high), (5000.0, 4901.0, 5099.0))
 
     def test_a_ratio_of_zero_is_none(self) -> None:
         self.assertIsInstance(ratio_estimate([0.0, 1.0], [1.0, 1.0], paired=False), Absent)
@@ -186,6 +211,24 @@ class Runs(unittest.TestCase):
             read_bounded(self.place / "elsewhere", 10)
         with self.assertRaisesRegex(ExportError, "no run is called"):
             find_run("nosuch", self.place)
+
+    def test_folders_in_place_of_files_are_refused(self) -> None:
+        for name in ("manifest.json", "resolved.json", "results.sqlite"):
+            with self.subTest(name):
+                place = self.place.parent / name
+                run_testing.write_run(place)
+                (place / name).unlink(missing_ok=True)
+                (place / name).mkdir()
+                with self.assertRaisesRegex(ExportError, "is no regular file"):
+                    read_run(place)
+        (self.place / "trace.pyramid").mkdir()
+        with self.assertRaisesRegex(ExportError, "is no regular file"):
+            sections_of(self.place / "trace.pyramid")
+
+    def test_a_disk_without_room_for_a_copy_is_said(self) -> None:
+        with unittest.mock.patch.object(pathlib.Path, "write_bytes", side_effect=OSError(28, "No space left on device")):
+            with self.assertRaisesRegex(ExportError, "cannot be copied to .*No space left"):
+                read_run(self.place)
 
     def test_damage_is_one_sentence(self) -> None:
         for name, data in (

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from violet_export import database
 from violet_export.estimates import Absent, Known, median, median_estimate
 from violet_export.histogram import Bucket, decode
-from violet_export.hostile_files import ExportError, JsonObject, printable, read_json
+from violet_export.hostile_files import ExportError, JsonObject, UsageError, printable, read_json
 
 Setting = bool | int | float | str
 DISTURBED_PERCENT = 5.0
@@ -358,10 +358,10 @@ def find_run(name: str, runs: pathlib.Path) -> pathlib.Path:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise ExportError(
+        raise UsageError(
             f"'{name}' is the name of {len(matches)} runs; write more of it: " + ", ".join(one.name for one in matches[:5])
         )
-    raise ExportError(f"no run is called '{name}': give a run directory, a name below {runs}, or latest")
+    raise UsageError(f"no run is called '{name}': give a run directory, a name below {runs}, or latest")
 
 
 def _folders(runs: pathlib.Path) -> Iterable[pathlib.Path]:

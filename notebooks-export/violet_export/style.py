@@ -82,7 +82,7 @@ def line(index: int) -> object:
 def legend_columns(labels: Sequence[str], width: float) -> int:
     """As many as fit so many inches; matplotlib fills them one after another."""
     each = [0.05 * len(label) + 0.55 for label in labels]
-    for columns in range(len(each), 1, -1):
+    for columns in range(min(len(each), int(width // min(each, default=1.0))), 1, -1):
         rows, longer = divmod(len(each), columns)
         ends = [0, *itertools.accumulate([rows + 1] * longer + [rows] * (columns - longer))]
         if sum(max(each[begin:end]) for begin, end in itertools.pairwise(ends)) <= width:

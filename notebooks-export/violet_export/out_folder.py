@@ -1,0 +1,54 @@
+"""A folder for a notebook or a paper, in which code runs and LaTeX reads: nothing but what an export makes may lie in it.
+
+Python and LaTeX look for modules and styles where they work. Of a folder that came from elsewhere, or that others write to,
+they would take pandas.py or article.cls.
+"""
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import stat
+
+from violet_export.hostile_files import ExportError, UsageError, printable
+
+_FOLDERS = ("data", "figures", "violet_export", ".ipynb_checkpoints")
+_FILES = ("notebook.ipynb", "notebook.html", "numbers.tex", "paper.tex", "paper.pdf", "paper.aux", "paper.log")
+_CACHE = "__pycache__"
+
+
+def prepare(folder: pathlib.Path, made: tuple[str, ...]) -> None:
+    """Makes it, or holds what is there against what an export makes; `made`, of an earlier export, goes away."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        about = folder.stat()
+        if about.st_uid != os.geteuid() or about.st_mode & stat.S_IWOTH:
+            raise UsageError(f"{folder}: is not a folder of this user alone, and code runs in it; name another")
+        for entry in os.scandir(folder):
+            _check(entry, folder)
+        for entry in os.scandir(folder / "violet_export") if (folder / "violet_export").exists() else ():
+            _check_package(entry, folder)
+        shutil.rmtree(folder / "violet_export" / _CACHE, ignore_errors=True)
+        for name in made:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{error.filename or folder}: {error.strerror}") from error
+
+
+def _check(entry: os.DirEntry[str], folder: pathlib.Path) -> None:
+    plain = entry.is_dir(follow_symlinks=False) if entry.name in _FOLDERS else entry.is_file(follow_symlinks=False)
+    if entry.name not in (*_FOLDERS, *_FILES) or not plain:
+        raise _stranger(entry.name, folder)
+
+
+def _check_package(entry: os.DirEntry[str], folder: pathlib.Path) -> None:
+    ours = pathlib.Path(__file__).with_name(entry.name)
+    plain = entry.is_dir(follow_symlinks=False) if entry.name == _CACHE else entry.is_file(follow_symlinks=False)
+    if not plain or not (entry.name == _CACHE or ours.is_file()):
+        raise _stranger(f"violet_export/{entry.name}", folder)
+
+
+def _stranger(name: str, folder: pathlib.Path) -> UsageError:
+    return UsageError(
+        f"{folder}: holds '{printable(name, 60)}', which no export makes and which would be run or read; name a new folder"
+    )
