@@ -14,6 +14,7 @@ _COOKIE = 0x1C849303
 _COOKIE_BASE_MASK = 0xFFFFFF0F
 _MOST_BYTES = 64 << 20
 _MOST_BUCKETS = 8 << 20
+_MOST_FILLED = 1 << 17  # Of three digits over 64 bits there are half as many.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,8 @@ def _buckets(numbers: list[int], digits: int, lowest: int) -> list[Bucket]:
                     group, sub = 0, index
                 if group + unit > 62:
                     raise ExportError("a histogram is damaged: values beyond 64 bits")
+                if len(buckets) == _MOST_FILLED:
+                    raise ExportError("a histogram has more buckets than any of a run")
                 low = sub << (group + unit)
                 buckets.append(Bucket(low, low + (1 << (group + unit)) - 1, number))
             index += 1

@@ -24,10 +24,10 @@ from violet_export.estimates import (
     subsets_by_sum,
     three_digits,
 )
-from violet_export.histogram import decode, percentile, total
+from violet_export.histogram import _buckets, decode, percentile, total
 from violet_export.hostile_files import ExportError, printable, read_bounded
 from violet_export.pyramid import sections_of
-from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, calls_for, find_run, read_run
+from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, Latency, calls_for, find_run, read_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLD_RUN = ROOT / "experiments/results/old_runs/smoke"
@@ -109,6 +109,13 @@ class Histograms(unittest.TestCase):
                         self.assertEqual(percentile(buckets, percent), latency.numbers[name], name)
                     mean = sum(one.count * (one.low + one.high) / 2 for one in buckets) / latency.count
                     self.assertAlmostEqual(mean / (latency.numbers["mean"] or 1), 1, delta=0.01)
+
+    def test_ones_without_end_or_without_calls_are_refused(self) -> None:
+        with self.assertRaisesRegex(ExportError, "more buckets than any"):
+            _buckets([1] * 200_000, digits=5, lowest=1)
+        empty = Latency("ns", 3, {}, run_testing.encoded_histogram([]))
+        with self.assertRaisesRegex(ExportError, "counts 3 calls and holds none"):
+            empty.buckets()
 
     def test_damaged_ones_are_refused(self) -> None:
         good = run_testing.encoded_histogram([1, 5, 5, 900])

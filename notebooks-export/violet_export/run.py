@@ -84,7 +84,10 @@ class Latency:
 
     def buckets(self) -> list[Bucket]:
         """Decoded."""
-        return decode(self.encoded)
+        found = decode(self.encoded)
+        if not found:
+            raise ExportError(f"a histogram is damaged: it counts {self.count} calls and holds none")
+        return found
 
 
 @dataclasses.dataclass
