@@ -26,8 +26,8 @@ TEST(Text, AnAnswerAboutLessOrMoreThanTheWindowSaysSo) {
   EXPECT_EQ(aboutText({kAsked, {}}, kAsked), "in this window");
   EXPECT_EQ(aboutText(about(98'000'000, 200'000'000), kAsked), "in this window");
   EXPECT_EQ(aboutText(about(96'000'000, 224'000'000), kAsked), "in the 128 ms around it");
-  EXPECT_EQ(aboutText(about(128'000'000, 192'000'000), kAsked), "in 64.0 ms of this window");
-  EXPECT_EQ(aboutNote(about(128'000'000, 192'000'000), kAsked), ", in 64.0 ms of this window");
+  EXPECT_EQ(aboutText(about(128'000'000, 192'000'000), kAsked), "in 64 ms of this window");
+  EXPECT_EQ(aboutNote(about(128'000'000, 192'000'000), kAsked), ", in 64 ms of this window");
   EXPECT_EQ(aboutNote({kAsked, {}}, kAsked), "");
 }
 
