@@ -10,7 +10,7 @@ namespace violet::plans {
 inline Vocabulary example_vocabulary() {
   Vocabulary v;
   v.strategies = {
-      {"strict"},
+      {"strict", "", {{"sync_map", true, 0, 0, {}, "wait for a MAP"}}},
       {"off"},
       {"direct"},
       {"lazy-percpu",
@@ -29,12 +29,13 @@ inline Vocabulary example_vocabulary() {
        "mappings are kept for a while",
        {{"quota", std::int64_t{256}, 1, 65536, {}, "kept at most"},
         {"keep_ms", 10.0, 0.01, 100'000, {}, "until the teardown"}}},
-      {"registered", "", {{"revoke_per_s", 0.0, 0, 1e6, {}, "blocks revoked a second"}}}};
+      {"registered", "", {{"revoke_per_s", 0.0, 0, 1e6, {}, "blocks revoked a second"}}},
+      {"link", "", {{"lazy", false, 0, 0, {}, "unlinked ranges wait for a flush"}}}};
   for (const char* name :
-       {"async", "contiguous", "dma-tracking", "forgotten", "lazy-global", "lazy-wrap", "link",
-        "link-kept", "persistent", "pool", "ring", "shadow", "shared", "strict-batch", "swiotlb"})
+       {"async", "contiguous", "dma-tracking", "forgotten", "lazy-global", "lazy-wrap", "link-kept",
+        "persistent", "pool", "ring", "shadow", "shared", "strict-batch", "swiotlb"})
     v.strategies.push_back({name});
-  v.iovas = {{"rcache"}, {"rbtree"}};
+  v.iovas = {{"rcache"}, {"rcache-bounded"}, {"rbtree"}, {"free-list"}};
   v.placements = {{"sidecore"}, {"samecore"}, {"kick-thread"}};
   v.stores = {{"radix"}, {"interval"}};
   v.iotlbs = {{"generation-domain"}, {"locked"},       {"generation-device"}, {"versioned"},
@@ -47,7 +48,18 @@ inline Vocabulary example_vocabulary() {
        {{"packet_bytes", std::int64_t{1500}, 64, 65536, {}, ""},
         {"recycle", std::string("lifo"), 0, 0, {"lifo", "fifo"}, "order of reuse"}}},
       {"net-tx"},
-      {"nvme-4k", "", {{"service_ns", std::int64_t{0}, 0, 1e9, {}, "of each command"}}},
+      {"nvme-4k",
+       "",
+       {{"service_ns", std::int64_t{0}, 0, 1e9, {}, "of each command"},
+        {"io_bytes", std::int64_t{4096}, 512, 1 << 20, {}, "of each command"},
+        {"depth", std::int64_t{64}, 1, 1024, {}, "commands in flight"},
+        {"burst", std::int64_t{1}, 1, 64, {}, "commands completed at once"},
+        {"read_percent", std::int64_t{70}, 0, 100, {}, "of all commands"}}},
+      {"iova-stress",
+       "",
+       {{"ring", std::int64_t{512}, 1, 4096, {}, "buffers mapped at a time"},
+        {"pages", std::int64_t{1}, 1, 1024, {}, "of each"}}},
+      {"reassign", "", {{"reset", true, 0, 0, {}, "the device, between two owners"}}},
       {"mapbench",
        "",
        {{"granules", std::int64_t{1}, 1, 1024, {}, "pages"},
