@@ -99,6 +99,7 @@ Result<Table> metric_table(const Places& /*places*/) {
                       operations_for(percent)));
     }
   }
+  table.notes.push_back("they are of the measured time where they name no other");
   return table;
 }
 

@@ -202,6 +202,38 @@ TEST(Show, ChurnIsAPictureForPeopleAndTidyForPrograms) {
   EXPECT_EQ(calls, 2 * 320);
 }
 
+class SampledCell : public TinyCell {
+ public:
+  query::CellInfo info() const override {
+    query::CellInfo info = TinyCell::info();
+    info.calls_sampled = true;
+    info.stays = query::CellInfo::Stays::kPool;
+    return info;
+  }
+};
+
+// The pool is mapped all the time, and a sample of calls on it would say a share.
+TEST(Show, OfMappingsThatStayNoTimeMappedIsSaid) {
+  const SampledCell cell;
+  ViewRequest request = all_of(cell);
+  request.rows = 8;
+  request.people = false;
+  const auto churn = table_of("churn", cell, request);
+  ASSERT_TRUE(churn);
+  for (std::size_t row = 0; row < churn->rows.size(); ++row) {
+    EXPECT_FALSE(number_at(*churn, row, 4).value);
+    EXPECT_TRUE(number_at(*churn, row, 2).value) << "calls were seen";
+  }
+  EXPECT_NE(number_at(*churn, 0, 4).because.find("as a sample"), std::string::npos);
+  const auto timeline = table_of("timeline", cell, all_of(cell));
+  ASSERT_TRUE(timeline);
+  EXPECT_FALSE(number_at(*timeline, 1, 4).value);
+  EXPECT_NE(number_at(*timeline, 1, 4).because.find("as a sample"), std::string::npos);
+  const auto other = table_of("churn", TinyCell(), request);
+  ASSERT_TRUE(other);
+  EXPECT_TRUE(number_at(*other, 0, 4).value) << "where unmaps end mappings it is known";
+}
+
 TEST(Show, APageHasItsLifetimes) {
   const TinyCell cell;
   ViewRequest request = all_of(cell);

@@ -84,9 +84,13 @@ void note_missing(Table& table, const CellQueries& cell, query::TimeWindow windo
   note_missing(table, cell.overview(window, 1).resolution);
 }
 
+constexpr const char* kNoTimeMapped =
+    "mappings that stay are in the recording as a sample, from which no time mapped follows";
+
 Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request) {
   const auto overview = cell.overview(request.window, request.columns);
   const auto exposure = cell.exposure({request.window, request.columns, {}});
+  const bool sampled = cell.info().calls_sampled;
   Table table;
   const auto column = [](const char* name, const char* unit, const char* head) {
     return results::Column{name, unit, false, Audience::kAll, head};
@@ -104,7 +108,8 @@ Result<Table> timeline_table(const CellQueries& cell, const ViewRequest& request
         {number(seconds(from)), of_step(overview.operations_per_s, i, &query::Column::mean, {}),
          of_step(exposure.stale_pages, i, &query::Column::mean, exposure.because),
          as_count(of_step(exposure.stale_pages, i, &query::Column::high, exposure.because)),
-         of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
+         sampled ? unknown(kNoTimeMapped)
+                 : of_step(exposure.live_pages, i, &query::Column::mean, exposure.because)});
   }
   note_resolution(table, overview.resolution, "calls");
   if (exposure.pages) note_resolution(table, exposure.pages->resolution, "pages");
@@ -248,6 +253,7 @@ Result<Table> churn_table(const CellQueries& cell, const ViewRequest& request) {
                    {"reuses", "1"},     {"mapped share", "1"}, {"stale share", "1"}};
   const auto& query = grid.query;
   const double step = seconds(query.window.length()) / std::max(1u, query.columns);
+  const bool sampled = cell.info().calls_sampled;
   for (std::size_t at = 0; at < grid.operations.size(); ++at) {
     const auto column = static_cast<std::uint32_t>(at % query.columns);
     const auto row = static_cast<std::uint32_t>(at / query.columns);
@@ -257,7 +263,8 @@ Result<Table> churn_table(const CellQueries& cell, const ViewRequest& request) {
     table.rows.push_back({number(seconds(query.window.from) + step * column),
                           Text{fmt::format("{:#x}", row_address(query, row))},
                           value(grid.operations[at]), value(grid.reuses[at]),
-                          value(double{grid.live[at]}), value(double{grid.stale[at]})});
+                          sampled ? unknown(kNoTimeMapped) : value(double{grid.live[at]}),
+                          value(double{grid.stale[at]})});
   }
   return table;
 }

@@ -77,19 +77,23 @@ RunProgress LiveRun::progress() const {
     const std::lock_guard lock(mutex_);
     if (finished_ && !busy_) {
       says.state = ending_->died ? RunProgress::State::kDied : RunProgress::State::kEnded;
-      says.how = ending_->how;
     } else {
       says.state = RunProgress::State::kRunning;
     }
     shown_until = shown_until_;
     idle = idle && queue_.empty() && !busy_ && !in_cell_;
   }
+  // However far behind this is: a process that is gone is not at work.
+  if (ending_) {
+    says.how = ending_->how;
+    says.died = ending_->died;
+  }
   for (const std::uint64_t lost : lost_) says.lost += lost;
   if (status_ && status_->step) says.step = {status_->step->number, status_->step->of};
   if (says.state != RunProgress::State::kRunning) return says;
   const double tick_s = source_->info().ns_per_tick * 1e-9;
   const Ticks now = source_->now();
-  if (status_ && status_->share >= kLeastShare && now > source_->info().started_ticks) {
+  if (!ending_ && status_ && status_->share >= kLeastShare && now > source_->info().started_ticks) {
     const double elapsed_s = static_cast<double>(now - source_->info().started_ticks) * tick_s;
     says.remaining_s = elapsed_s * std::max(0.0, 1 - status_->share) / status_->share;
   }
@@ -147,6 +151,8 @@ void LiveRun::tell_what_was_read() {
 void LiveRun::pull() {
   std::size_t budget = kMostAPull;
   bool has_room = true;
+  // Looked at before the rings are: whatever it recorded is in them then.
+  if (!ending_ && !source_->running()) ending_ = source_->ending();
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
@@ -159,8 +165,6 @@ void LiveRun::pull() {
     if (const auto now = source_->status()) status_ = now;
     return;
   }
-  // Looked at before the rings are: whatever it recorded is in them then.
-  if (!ending_ && !source_->running()) ending_ = source_->ending();
   const auto before = source_->status();
   const std::size_t allowed = budget;
   read_rings(budget);

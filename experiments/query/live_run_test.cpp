@@ -548,6 +548,39 @@ TEST(LiveRun, AProcessThatIsKilledInTheMiddleIsToldFromOneThatEnded) {
   EXPECT_NE(cells[1].notice.find("its process 1 is gone"), std::string::npos) << cells[1].notice;
 }
 
+// A window that is seconds behind must not count down to the end of a run that is dead.
+TEST(LiveRun, AProcessThatIsGoneIsSaidBeforeAllThatItLeftIsSorted) {
+  for (const bool died : {true, false}) {
+    FakeRings fake;
+    fake.info.started_ticks = 1'000'000;
+    fake.now = 8'000'000'000;
+    QuickRun quick(fake);
+    LiveRun run(std::make_unique<FakeSource>(fake), two_cells());
+    quick.mark(0, Phase::kStart);
+    fake.status->step = {3, 4};
+    fake.status->share = 0.5;
+    run.pull();
+    ASSERT_EQ(run.progress().state, RunProgress::State::kRunning);
+    EXPECT_TRUE(run.progress().remaining_s);
+    EXPECT_EQ(run.progress().how, "");
+    EXPECT_FALSE(run.progress().died);
+    // It left something: a pull that reads some is not the last.
+    for (int i = 0; i < 5; ++i) fake.ring_of(1).record(quick.kick());
+    fake.ending = {died, died ? "its process 1 is gone" : "finished"};
+    fake.running = false;
+    run.pull();
+    const RunProgress says = run.progress();
+    EXPECT_EQ(says.state, RunProgress::State::kRunning);
+    EXPECT_EQ(says.died, died);
+    EXPECT_EQ(says.how, fake.ending.how);
+    EXPECT_FALSE(says.remaining_s);
+    until_ended(run);
+    EXPECT_EQ(run.progress().state, died ? RunProgress::State::kDied : RunProgress::State::kEnded);
+    EXPECT_EQ(run.progress().died, died);
+    EXPECT_EQ(run.progress().how, fake.ending.how);
+  }
+}
+
 // What was recorded between the last look and the end belongs to the numbers that are called final.
 TEST(LiveRun, A5_ARunIsOverOnceAllThatItLeftHasBeenSorted) {
   FakeRings fake;

@@ -343,13 +343,15 @@ struct RunProgress {
   };
   State state = State::kRecorded;
   // It ended: "finished", "interrupted", "failed"; or what is known of its death. Of a recording also "died", and "goes
-  // on": empty where nobody knows.
+  // on": empty where nobody knows. While kRunning: its process is gone, and what it left is being sorted.
   std::string how;
+  bool died =
+      false;  // Its process is gone without a word, whether all that it left is here or not.
   struct Step {
     std::uint32_t number = 1, of = 1;  // From 1; a step is a repetition of a cell.
   };
   std::optional<Step> step;           // Nothing: it does not say.
-  std::optional<double> remaining_s;  // Nothing: too early to tell, or over.
+  std::optional<double> remaining_s;  // Nothing: too early to tell, over, or its process is gone.
   // How old the newest moment is up to which all is shown. Nothing: no cell goes on, so that nothing can be late.
   std::optional<double> lag_s;
   std::uint64_t lost = 0;  // Events of all cells that could not be read since it is watched.

@@ -28,6 +28,23 @@ TEST(MetricCatalogue, ANameBelongsToOneMetricAndEachIsExplained) {
   }
 }
 
+// Others are of the measured time: who compares two counts has to know that these are not.
+TEST(MetricCatalogue, WhatIsNotOfTheMeasuredTimeSaysSo) {
+  std::set<std::string_view> whole;
+  for (const MetricInfo& metric : metric_catalogue()) {
+    if (metric.meaning.find("whole repetition") != std::string_view::npos)
+      whole.insert(metric.name);
+  }
+  EXPECT_EQ(whole,
+            (std::set<std::string_view>{"data_errors", "dma_errors", "steal_share", "lost_events",
+                                        "iova_reuse_violations", "rogue_probes", "rogue_hit_rate",
+                                        "rogue_hit_rate_lower_bound", "rogue_hit_rate_upper_bound",
+                                        "rogue_unexpected_hits", "rogue_unexpected_misses",
+                                        "rogue_dropped_probes"}));
+  for (const char* name : {"rogue_stale_probes", "always_mapped_bytes", "censored_unmaps"})
+    EXPECT_THAT(std::string(find_metric(name)->meaning), HasSubstr("measured time")) << name;
+}
+
 TEST(MetricCatalogue, FindsAMetricByItsFormerNameAndByAPercentile) {
   ASSERT_NE(find_metric("reowned_pages"), nullptr);
   EXPECT_EQ(find_metric("reowned_pages")->name, "reused_while_stale_pages");

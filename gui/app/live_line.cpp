@@ -30,6 +30,12 @@ QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned) {
     case RunProgress::State::kRunning:
       break;
   }
+  const QString lost = QObject::tr("all cells lost %L1").arg(progress.lost);
+  // Nobody is at work any more: neither a place in the plan nor a time that is left.
+  if (!progress.how.empty()) {
+    return QObject::tr("%1 · reading what it left · %2")
+        .arg(progress.died ? QObject::tr("died") : qt(progress.how), lost);
+  }
   QStringList parts{stepText(progress)};
   if (progress.remaining_s)
     parts << QObject::tr("%1 left").arg(qt(results::duration_text(*progress.remaining_s)));
@@ -37,13 +43,13 @@ QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned) {
     parts << QObject::tr("lag %1").arg(durationText(*progress.lag_s * 1e9));
   else
     parts << (cells == 0 ? QObject::tr("no cell yet") : QObject::tr("between cells"));
-  parts << QObject::tr("all cells lost %L1").arg(progress.lost);
+  parts << lost;
   if (pinned) parts << QObject::tr("pinned");
   return parts.join(QStringLiteral(" · "));
 }
 
 bool isLate(const RunProgress& progress) {
-  return progress.state == RunProgress::State::kDied ||
+  return progress.state == RunProgress::State::kDied || progress.died ||
          (progress.lag_s && *progress.lag_s > kLateS);
 }
 

@@ -12,7 +12,8 @@
 namespace violet::gui {
 using namespace query;
 
-// "cell 3 of 6 · 12 s left · lag 32 ms · drops 0 · pinned"; empty for a recorded run.
+// "cell 3 of 6 · 12 s left · lag 32 ms · all cells lost 0 · pinned"; of a run whose process is gone while the window is
+// behind "died · reading what it left · all cells lost 0"; empty for a recorded run.
 QString liveLine(const RunProgress& progress, std::size_t cells, bool pinned);
 // So late that the picture is not the run's any more.
 inline constexpr double kLateS = 0.5;

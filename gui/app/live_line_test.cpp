@@ -57,6 +57,23 @@ TEST(LiveLine, ARunThatDiedIsNotCalledEnded) {
   EXPECT_TRUE(endingText(progress, {}).contains(QStringLiteral("before its first cell")));
 }
 
+TEST(LiveLine, ARunWhoseProcessIsGoneHasNoPlaceAndNoTimeLeftHoweverFarBehindItIs) {
+  RunProgress progress = running();
+  progress.step = {3, 4};
+  progress.lag_s = 20.9;
+  progress.how = "its process 42 is gone";
+  progress.died = true;
+  EXPECT_EQ(liveLine(progress, 2, true),
+            QStringLiteral("died · reading what it left · all cells lost 0"));
+  progress.lag_s.reset();
+  EXPECT_TRUE(isLate(progress));
+  progress.died = false;
+  progress.how = "finished";
+  EXPECT_EQ(liveLine(progress, 2, false),
+            QStringLiteral("finished · reading what it left · all cells lost 0"));
+  EXPECT_FALSE(isLate(progress));
+}
+
 TEST(LiveLine, ARunThatEndedSaysHow) {
   RunProgress progress;
   progress.state = RunProgress::State::kEnded;

@@ -1,8 +1,16 @@
 #include "gui/model/waiting_text.hpp"
 
+#include "gui/model/text.hpp"
+
 namespace violet::gui {
 
 QString waitingText(const RunProgress& progress) {
+  if (progress.state != RunProgress::State::kRecorded && !progress.how.empty()) {
+    const QString says = progress.died
+                             ? QStringLiteral("The run died: %1.").arg(qt(progress.how))
+                             : QStringLiteral("The run is over (%1).").arg(qt(progress.how));
+    return says + QStringLiteral(" Nothing of it is shown so far; what it left is being read.");
+  }
   constexpr double kSoonS = 0.5;
   const bool measured = progress.step && progress.step->number > 1;
   const bool late = progress.lag_s && *progress.lag_s > kSoonS;

@@ -23,5 +23,22 @@ TEST(WaitingText, ARunThatHasRecordedIsNotSaidToHaveRecordedNothing) {
   EXPECT_TRUE(waitingText(progress).contains("lost"));
 }
 
+TEST(WaitingText, ARunWhoseProcessIsGoneIsAtNoCell) {
+  RunProgress progress;
+  progress.state = RunProgress::State::kRunning;
+  progress.step = {3, 4};
+  progress.lag_s = 20.9;
+  progress.how = "its process 42 is gone";
+  progress.died = true;
+  EXPECT_EQ(waitingText(progress),
+            "The run died: its process 42 is gone. Nothing of it is shown so far; what it left is "
+            "being read.");
+  progress.died = false;
+  progress.how = "finished";
+  EXPECT_EQ(waitingText(progress),
+            "The run is over (finished). Nothing of it is shown so far; what it left is being "
+            "read.");
+}
+
 }  // namespace
 }  // namespace violet::gui

@@ -48,7 +48,7 @@ void ChurnView::ask() {
   ask.height = static_cast<int>(std::max(1.0, plot.height() * ask.density));
   ask.filter = session()->filter();
   ask.colour = colour_;
-  ask.live = live_;
+  ask.live = paintsGround();
   ask.stale = stale_;
   ask.dark = theme().dark;
   query_.ask([trace = cell(), ask = std::move(ask)] { return draw_churn(*trace, ask); });
@@ -149,6 +149,10 @@ void ChurnView::pick(const QPointF& at) {
   });
 }
 
+// From a sample of calls no time mapped follows: what stays would look unmapped, and a map whose unmap is not in the
+// sample would look mapped.
+bool ChurnView::paintsGround() const { return live_ && !(cell() && cell()->info().calls_sampled); }
+
 FrameText ChurnView::frameText() const {
   const Theme& t = theme();
   FrameText text;
@@ -166,17 +170,18 @@ FrameText ChurnView::frameText() const {
   ground.setAlphaF(0.4f);
   // The alarm first: a narrow panel has room for one.
   const bool counted = !cell() || cell()->info().stays != CellInfo::Stays::kBuffers;
+  const bool sampled = cell() && cell()->info().calls_sampled;
   if (!counted) {
-    notes += tr(", what was mapped stays reachable by design");
-  } else if (stale_) {
+    notes += tr(", what was mapped stays reachable by design and is not drawn");
+  } else if (sampled) {
+    notes += tr(", what stays mapped is not drawn");
+  }
+  if (counted && stale_) {
     text.legend.push_back(
         {tr("unmapped, still reachable"), t.stale, LegendEntry::Mark::kHatch, tr("stale")});
   }
-  const bool sampled = cell() && cell()->info().calls_sampled;
-  if (live_) {
-    text.legend.push_back({sampled ? tr("mapped by a sampled call") : tr("mapped"), ground,
-                           LegendEntry::Mark::kBox, sampled ? tr("sampled") : QString()});
-  }
+  if (paintsGround())
+    text.legend.push_back({tr("mapped"), ground, LegendEntry::Mark::kBox, QString()});
   text.title += coarse + notes;
   text.brief += stepsNote(picture_.resolution) + notes;
   return text;
@@ -228,7 +233,7 @@ void ChurnView::paintPicture(QPainter& painter, const Frame& frame) const {
 
 // Edges of what is mapped, once pages are tall enough to have edges.
 void ChurnView::paintOutlines(QPainter& painter, const Frame& frame) const {
-  if (!live_) return;
+  if (!paintsGround()) return;
   painter.setPen(QPen(theme().map, 1));
   for (std::size_t b = 0; b < picture_.grids.size(); ++b) {
     const ChurnGrid& grid = picture_.grids[b];

@@ -48,6 +48,7 @@ class ChurnView : public ObserveView {
   void selectY(const QRectF& selected) override;
 
  private:
+  bool paintsGround() const;
   struct PageAt {
     std::uint64_t page;
     Nanos at;

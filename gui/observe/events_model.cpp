@@ -17,11 +17,12 @@ std::optional<std::uint64_t> eventAddress(const Event& event) {
 
 EventsModel::EventsModel(QObject* parent)
     : QAbstractTableModel(parent),
-      counting_([this](std::uint64_t count) { counted(count); }),
+      counting_([this](std::uint64_t count) { hold(count); }),
       paging_([this](Answer answer) { arrived(std::move(answer)); }) {}
 
 void EventsModel::setSource(std::shared_ptr<const CellQueries> cell, TimeWindow window,
                             const Filter& filter) {
+  const bool another = cell != cell_;
   cell_ = std::move(cell);
   window_ = window;
   filter_ = filter;
@@ -29,15 +30,17 @@ void EventsModel::setSource(std::shared_ptr<const CellQueries> cell, TimeWindow 
   counting_.cancel();
   paging_.cancel();
   wanted_.reset();
-  if (!cell_) return counted(0);
+  if (another || !cell_) hold(std::nullopt);  // Rows of another cell are none of this one's.
+  if (!cell_) return;
   counting_.ask([trace = cell_, window, filter] { return trace->count_events(window, filter); });
 }
 
-void EventsModel::counted(std::uint64_t count) {
+void EventsModel::hold(std::optional<std::uint64_t> count) {
   const auto most = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
   beginResetModel();
   pages_.clear();
-  rows_ = static_cast<int>(std::min(count, most));
+  is_counted_ = count.has_value();
+  rows_ = static_cast<int>(std::min(count.value_or(0), most));
   endResetModel();
 }
 

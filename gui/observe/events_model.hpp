@@ -3,7 +3,7 @@
 //
 // Threading: the main thread; CellQueries is asked on the pool.
 // Invariants: At most kPages pages are held. A line that is not here yet shows an ellipsis and is
-// asked for once. A change of cell, window or filter forgets every page.
+// asked for once. A change of cell, window or filter forgets every page; one of the cell forgets the lines at once.
 // Limits: the first 2^31 - 1 events of a window.
 #pragma once
 
@@ -37,6 +37,8 @@ class EventsModel : public QAbstractTableModel {
   void setSource(std::shared_ptr<const CellQueries> cell, TimeWindow window, const Filter& filter);
   // The line, if it is here.
   std::optional<EventLine> line(int row) const;
+  // Else how many rows there are is not known yet, and none is here.
+  bool isCounted() const { return is_counted_; }
   bool settled() const { return !counting_.busy() && !paging_.busy(); }
 
   int rowCount(const QModelIndex& parent = {}) const override;
@@ -53,7 +55,7 @@ class EventsModel : public QAbstractTableModel {
     std::uint64_t source;  // Which setSource() it belongs to.
     Page page;
   };
-  void counted(std::uint64_t count);
+  void hold(std::optional<std::uint64_t> count);
   void arrived(Answer answer);
   void want(std::uint64_t page) const;
   QVariant display(const EventLine& line, int column) const;
@@ -63,6 +65,7 @@ class EventsModel : public QAbstractTableModel {
   Filter filter_;
   std::uint64_t source_ = 0;
   int rows_ = 0;
+  bool is_counted_ = false;
   mutable std::list<Page> pages_;  // Most recently used first.
   mutable std::optional<std::uint64_t> wanted_;
   Query<std::uint64_t> counting_;

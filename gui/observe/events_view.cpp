@@ -138,7 +138,7 @@ void EventsView::showTime(Nanos at) {
 
 void EventsView::locate() {
   const auto cell = session_->cell();
-  if (!wanted_ || !cell || later_.isActive()) return;
+  if (!wanted_ || !cell || later_.isActive() || !model_.isCounted()) return;
   const TimeWindow shown = session_->selectedTime().value_or(session_->window());
   const Nanos at = *std::exchange(wanted_, std::nullopt);
   if (!shown.contains(at)) return;
@@ -149,7 +149,9 @@ void EventsView::locate() {
 
 void EventsView::retitle() {
   const auto cell = session_->cell();
-  QString text = tr("Events: %1").arg(countText(model_.rowCount()));
+  // A number that is on its way is no zero.
+  QString text =
+      model_.isCounted() ? tr("Events: %1").arg(countText(model_.rowCount())) : tr("Events");
   if (cell) {
     const CellInfo info = cell->info();
     const TimeWindow shown = session_->selectedTime().value_or(session_->window());

@@ -75,6 +75,22 @@ TEST(EventsModel, AnotherWindowForgetsTheLines) {
   EXPECT_EQ(model.rowCount(), 0);
 }
 
+// Until its count is here nothing is shown of it, and least of all the lines of the one before.
+TEST(EventsModel, AnotherCellShowsNothingOfTheFormer) {
+  EventsModel model;
+  const QAbstractItemModelTester tester(&model, kFatal);
+  model.setSource(cell_with(1000), {0, 1'000'000}, {});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 1000; }));
+  model.line(0);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.line(0).has_value(); }));
+  model.setSource(cell_with(300), {0, 1'000'000}, {});
+  EXPECT_EQ(model.rowCount(), 0);
+  EXPECT_FALSE(model.isCounted()) << "nobody may say that it has none";
+  EXPECT_FALSE(model.line(0));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 300; }));
+  EXPECT_TRUE(model.isCounted());
+}
+
 TEST(EventsModel, WordsForEveryKind) {
   for (int kind = 1; kind < static_cast<int>(kEventKinds); ++kind) {
     Event event{};

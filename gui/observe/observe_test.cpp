@@ -331,8 +331,30 @@ TEST(Exposure, WhatIsCopiedHasNoStalePagesAndWhatNeverEndsIsNotCounted) {
     ChurnView churn(&session);
     show(churn, {900, 260});
     const FrameText text = churn.frameText();
-    EXPECT_EQ(text.legend.size(), pool ? 2u : 1u) << "nothing is hatched where nothing is counted";
-    EXPECT_EQ(text.title.contains("stays reachable by design"), !pool) << text.title.toStdString();
+    EXPECT_EQ(text.legend.size(), pool ? 1u : 0u)
+        << "nothing is hatched where nothing is counted, and no ground follows from a sample";
+    EXPECT_EQ(text.title.contains("stays reachable by design and is not drawn"), !pool)
+        << text.title.toStdString();
+    EXPECT_EQ(text.title.contains("what stays mapped is not drawn"), pool)
+        << text.title.toStdString();
+    EXPECT_TRUE(churn.showsLive()) << "it is the cell that has no ground";
+    EXPECT_FALSE(churn.picture().ask.live);
+    // A square in which a page was mapped all the time, and no call was made.
+    const ChurnGrid& grid = churn.picture().grids.at(0);
+    const auto mapped = [&grid](std::size_t at) {
+      return grid.operations[at] == 0 && grid.live[at] > 0 && grid.stale[at] == 0;
+    };
+    std::size_t at = 0;
+    while (at < grid.live.size() && !mapped(at)) ++at;
+    ASSERT_LT(at, grid.live.size());
+    int painted = 0;
+    for (int y = 0; y < churn.picture().image.height(); ++y) {
+      if (churn.picture().rows[static_cast<std::size_t>(y)] != at / grid.query.columns) continue;
+      const double step = double(churn.picture().image.width()) / grid.query.columns;
+      const int x = static_cast<int>((double(at % grid.query.columns) + 0.5) * step);
+      painted += qAlpha(churn.picture().image.pixel(x, y)) > 0;
+    }
+    EXPECT_EQ(painted, 0);
   }
 }
 

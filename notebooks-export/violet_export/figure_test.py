@@ -9,9 +9,10 @@ import re
 import shutil
 import tempfile
 import unittest
+import unittest.mock
 import warnings
 
-from violet_export import kind_list, kinds_latency, render, run_testing, style
+from violet_export import kind_list, kinds_latency, pyramid, render, run_testing, style
 from violet_export.command_line import run_verb
 from violet_export.drawing import ALWAYS, NOT_AVAILABLE, Drawing, drawing_of
 from violet_export.figure_files import drawing_for, verify_figure, write_figure
@@ -66,6 +67,21 @@ class Figures(unittest.TestCase):
         self.assertEqual([(one.y, one.state) for one in strict], [(0.0, "measured")] * 2)
         self.assertEqual([(one.y, one.state) for one in off], [(None, ALWAYS)] * 2)
         self.assertIn('"always" is no zero', render.caption_of(self.drawn("exposure")))
+
+    def test_of_mappings_that_stay_no_time_mapped_is_drawn(self) -> None:
+        level = pyramid.Level(0.0, 0.1, (1.0, 1.0, 1.0), (2.0, 2.0, 2.0))
+        sections = [pyramid.Section(position, 0, 0, 0, 0, pyramid.VERSION) for position in range(3)]
+        with (
+            unittest.mock.patch.object(pyramid, "sections_of", return_value=sections),
+            unittest.mock.patch.object(pyramid, "levels_of", return_value=[level]),
+        ):
+            points = self.drawn("exposure-time").points
+        strict = {one.series: one.y for one in points if one.cell.startswith("strategy=strict")}
+        off = {one.series: (one.y, one.because) for one in points if one.cell.startswith("strategy=off")}
+        self.assertEqual(strict, {"stale": 1.0, "mapped": 2.0})
+        self.assertEqual(off["mapped"][0], None)
+        self.assertIn("as a sample", off["mapped"][1])
+        self.assertEqual(off["stale"][0], None)
 
     def test_percentiles_without_enough_calls_are_not_available(self) -> None:
         points = self.drawn("whiskers").points

@@ -12,6 +12,7 @@ from violet_export.kinds import NotCarried, Options, finish, spread_in_brackets
 from violet_export.run import STAYS_REACHABLE, Cell, Run
 
 _MOST_TIMELINES = 12
+_SAMPLED = "mappings that stay are in the recording as a sample, from which no time mapped follows"
 
 
 def exposure(run: Run, _: Options) -> Drawing:
@@ -60,30 +61,31 @@ def exposure_time(run: Run, _: Options) -> Drawing:
         except ExportError as error:
             reasons.append(str(error))
             continue
+        panel = names.words_of(cell, axes) or cell.label
+        absent = {}
         if cell.never_unreachable():
-            drawing.points.append(
-                point_of(run, cell, Absent(STAYS_REACHABLE), panel=names.words_of(cell, axes) or cell.label, series="stale")
-            )
-            levels = [dataclasses.replace(one, stale=None) for one in levels]
+            absent["stale"] = Absent(STAYS_REACHABLE)
+        if cell.samples_mappings():
+            absent["mapped"] = Absent(_SAMPLED)
+        for words, why in absent.items():
+            drawing.points.append(point_of(run, cell, why, panel=panel, series=words))
         for level in levels:
             for words, known in (("stale", level.stale), ("mapped", level.mapped)):
-                if known is None and words == "stale" and cell.never_unreachable():
-                    continue
-                drawing.points.append(
-                    _level_point(run, cell, level, known, panel=names.words_of(cell, axes) or cell.label, series=words)
-                )
+                if words not in absent:
+                    drawing.points.append(_level_point(run, cell, level, known, panel=panel, series=words))
     if not drawing.points:
         raise NotCarried(reasons[0] if reasons else "no repetition recorded its events")
-    absent = len(run.cells) - len({point.cell for point in drawing.points})
-    if absent:
+    left_out = len(run.cells) - len({point.cell for point in drawing.points})
+    if left_out:
         drawing.notes = [
-            f"{absent} of {len(run.cells)} cells are left out: {reasons[0] if reasons else 'they recorded no events'}."
+            f"{left_out} of {len(run.cells)} cells are left out: {reasons[0] if reasons else 'they recorded no events'}."
         ]
     if len(drawing.panels()) > _MOST_TIMELINES:
         raise NotCarried(f"{len(drawing.panels())} panels are more than a page holds; choose cells with --where")
     drawing.caption = (
         "Pages mapped and pages stale while measuring, one recorded repetition of each cell. Lines are means of a "
-        "stretch of time, bands its lowest and highest number; where the line is missing events were lost."
+        "stretch of time, bands its lowest and highest number; where the line is missing events were lost, or "
+        "mappings stay, of whose calls there is a sample only."
     )
     return finish(run, drawing)
 

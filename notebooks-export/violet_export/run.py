@@ -177,6 +177,10 @@ class Cell:
         """Unmaps end nothing although the device reaches the guest's own pages: off and direct."""
         return any(self._values("persistent_unmaps")) and not any(self._values("bytes_copied_per_operation"))
 
+    def samples_mappings(self) -> bool:
+        """Mappings stay, as those of pools do: the recording holds a sample of their calls, and no time mapped follows."""
+        return any(self._values("persistent_unmaps"))
+
     def _values(self, name: str) -> list[float]:
         return [value for _, one in self.slots if (value := one.value(name)) is not None]
 
