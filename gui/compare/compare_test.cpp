@@ -379,6 +379,25 @@ TEST(PlaneLayoutTest, StrategiesFarApartGetALogScale) {
   EXPECT_FALSE(layOutPlane(plane, area, text_font(9)).y.log);
 }
 
+TEST(PlaneLayoutTest, OnALogScaleNoThroughputHasAPlaceOfItsOwn) {
+  Plane plane;
+  for (const double share : {1.0, 0.04, 0.0}) {
+    plane.points.emplace_back();
+    plane.points.back().relative = results::Estimate{share, {}, 3};
+  }
+  plane.points[2].relative->interval = results::Interval{0, 0};
+  const PlaneLayout layout = layOutPlane(plane, QRectF(0, 0, 600, 400), text_font(9));
+  ASSERT_TRUE(layout.y.log);
+  EXPECT_TRUE(layout.unknown.isNull()) << "it is known";
+  const auto& still = layout.dots[2];
+  EXPECT_TRUE(layout.plot.contains(still.at));
+  EXPECT_GT(still.at.y(), layout.y.from_px + 5) << "below the scale";
+  EXPECT_EQ(still.bars.height(), 0);
+  ASSERT_FALSE(layout.y_ticks.empty());
+  EXPECT_EQ(layout.y_ticks[0].at, 0);
+  EXPECT_EQ(layout.y_ticks[0].label, unit_text(Unit::kShare, 0));
+}
+
 TEST(PlaneLayoutTest, APlaceThatNobodyNeedsTakesNoRoom) {
   Plane plane;
   plane.points.emplace_back();
