@@ -295,6 +295,44 @@ TEST(CompareViewStates, WithoutARunItSaysWhatToDo) {
   EXPECT_TRUE(said);
 }
 
+TEST(CompareViewStates, ARunWithoutATraceSaysSoInFullAndHasNoTicks) {
+  const TestFolder folder;
+  auto opened = open_run(write_fixture_run(folder.path(), every_place()));
+  ASSERT_TRUE(opened) << opened.error().message;
+  Session session;
+  CompareView view(session);
+  view.resize(1280, 720);
+  view.show();
+  session.setRun(std::shared_ptr<RunQueries>(std::move(*opened)));
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&view] { return view.model().lanes().size() == 3 && view.settled(); }, 20000));
+  const QString why =
+      "strict sidecore, lazy-percpu sidecore, bounce-dynamic sidecore: not available, because this "
+      "run recorded no events";
+  const auto panels = view.findChildren<LanePanel*>();
+  ASSERT_EQ(panels.size(), 3);
+  for (const LanePanel* panel : panels) {
+    EXPECT_EQ(panel->because(), why);
+    const Frame frame = panel->frameOf(QRectF(panel->rect()));
+    EXPECT_TRUE(frame.y_ticks.empty() && frame.x_ticks.empty() && frame.x_base.isEmpty())
+        << "of nothing";
+    const QRectF room = frame.plot.adjusted(8, 4, -8, -4);
+    const QRectF taken =
+        QFontMetricsF(text_font(10)).boundingRect(room, Qt::AlignCenter | Qt::TextWordWrap, why);
+    EXPECT_TRUE(room.contains(taken)) << "in full";
+  }
+}
+
+TEST_F(CompareViewTest, ARowWithoutLinesHasNoScale) {
+  open({{"off", "net-rx", "sidecore", 8000, 0, true},
+        {"direct", "net-rx", "sidecore", 8000, 0, true}});
+  LanePanel lane(view_->model(), LaneRow::kStale);
+  lane.setWindow(view_->model().columns().window);
+  const Frame frame = lane.frameOf(QRectF(0, 0, 800, 200));
+  EXPECT_TRUE(frame.y_ticks.empty());
+  EXPECT_FALSE(frame.x_ticks.empty()) << "when it is, is known";
+}
+
 // Many points close together: labels never overlap each other or a mark.
 TEST(PlaneLayoutTest, LabelsNeverOverlap) {
   for (const int count : {1, 8, 40}) {

@@ -39,6 +39,13 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
   connect(&model_, &CompareModel::lanesChanged, this, qOverload<>(&QWidget::update));
 }
 
+bool LanePanel::anyDrawn() const {
+  for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
+    if (columnsOf(lane) != nullptr) return true;
+  }
+  return false;
+}
+
 QString LanePanel::title() const {
   switch (row_) {
     case LaneRow::kThroughput:
@@ -227,6 +234,16 @@ Frame LanePanel::frameOf(const QRectF& area) const {
   }
   frame.y_ticks = ticks_of(frame.y, frame.text.unit, 26);
   if (frame.y.zero_px) frame.y_ticks.insert(frame.y_ticks.begin(), {0, QStringLiteral("0")});
+  // Ticks are of what is drawn: without lines there is no scale, and without any trace no time.
+  if (!anyDrawn()) frame.y_ticks.clear();
+  const auto& lanes = model_.lanes();
+  const bool timed = model_.session().cell() ||
+                     std::any_of(lanes.begin(), lanes.end(),
+                                 [](const Lane& lane) { return lane.trace != nullptr; });
+  if (!timed) {
+    frame.x_ticks.clear();
+    frame.x_base.clear();
+  }
   return frame;
 }
 
@@ -255,10 +272,11 @@ bool LanePanel::anyZero() const {
   return false;
 }
 
-// What is not drawn and why, in a row that no line crosses.
+// What is not drawn and why: in a row that no line crosses, or where there is no line, in full.
 void LanePanel::paintWhy(QPainter& painter, const Frame& frame) const {
   const QString why = because();
   if (why.isEmpty()) return;
+  if (!anyDrawn()) return draw_note(painter, frame.plot, why);
   painter.save();
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
@@ -356,6 +374,7 @@ void LanePanel::paintDivergence(QPainter& painter, const Frame& frame) const {
 }
 
 QString LanePanel::describe(const QPointF& at) const {
+  if (!anyDrawn()) return because();
   const Nanos time = timeAt(at.x());
   const TimeWindow drawn = model_.columns().window;
   QStringList lines{timeText(time)};

@@ -3,7 +3,7 @@
 //
 // Threading: the main thread.
 // Invariants: On a logarithmic scale zero has a place of its own below it; where nothing is known there is no line.
-// What cannot be drawn is said in a row above the lines.
+// What cannot be drawn is said in a row above the lines; where there are none, in their place, and there are no ticks.
 #pragma once
 
 #include "gui/compare/compare_model.hpp"
@@ -39,6 +39,7 @@ class LanePanel : public TimePanel {
   std::optional<double> widestNoise(LaneRow row) const;
   bool anyNoise() const;
   bool anyZero() const;
+  bool anyDrawn() const;
   FrameText frameText() const;
   void paintWhy(QPainter& painter, const Frame& frame) const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;
