@@ -323,6 +323,45 @@ TEST(CompareViewStates, ARunWithoutATraceSaysSoInFullAndHasNoTicks) {
   }
 }
 
+TEST_F(CompareViewTest, TheLegendNamesEveryLaneBesideTheTitleOrBelowIt) {
+  const std::string longer = "-with-costs-of-exits";
+  open({{"strict" + longer, "net-rx", "sidecore", 4000},
+        {"lazy-percpu" + longer, "net-rx", "sidecore", 8000},
+        {"bounce" + longer, "net-rx", "sidecore", 5000}});
+  LanePanel lane(view_->model(), LaneRow::kThroughput);
+  lane.setWindow(view_->model().columns().window);
+  EXPECT_TRUE(has_room_for_legend(lane.frameOf(QRectF(0, 0, 2400, 140))));
+  int named_below = 0;
+  for (double width = 2400; width > 400; width -= 20) {
+    const Frame frame = lane.frameOf(QRectF(0, 0, width, 140));
+    ASSERT_EQ(frame.text.legend.size(), 3u);
+    const bool beside = has_room_for_legend(frame);
+    const QRectF below = lane.legendRow(frame);
+    EXPECT_EQ(frame.y.to_px, beside ? frame.plot.top() : below.bottom()) << "no line crosses it";
+    if (!beside && fit_legend(below.width(), frame.text.legend).entries == 3u) ++named_below;
+  }
+  EXPECT_GT(named_below, 0) << "the title takes room that the row below it has";
+}
+
+TEST_F(CompareViewTest, LanesOfOneColourHaveStrokesAndTheWordsThatTellThemApart) {
+  open({{"strict", "net-rx", "samecore", 4000},
+        {"strict", "net-rx", "sidecore", 8000},
+        {"strict", "net-rx", "kick-thread", 5000}},
+       false, 1);
+  const LanePanel lane(view_->model(), LaneRow::kThroughput);
+  const auto legend = lane.frameOf(QRectF(0, 0, 870, 140)).text.legend;
+  ASSERT_EQ(legend.size(), 3u);
+  using Mark = LegendEntry::Mark;
+  const Mark marks[] = {Mark::kLine, Mark::kDashed, Mark::kDotted};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(legend[i].colour, legend[0].colour);
+    EXPECT_EQ(legend[i].mark, marks[i]) << "as its line is drawn";
+  }
+  EXPECT_EQ(legend[0].brief, "samecore (base)");
+  EXPECT_EQ(legend[1].brief, "sidecore");
+  EXPECT_EQ(legend[2].brief, "kick-thread");
+}
+
 TEST_F(CompareViewTest, ARowWithoutLinesHasNoScale) {
   open({{"off", "net-rx", "sidecore", 8000, 0, true},
         {"direct", "net-rx", "sidecore", 8000, 0, true}});

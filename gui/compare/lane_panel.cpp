@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kMostDecades = 1e6;  // A log row shows no more.
 constexpr double kZeroRow = 14;       // Below a log scale: the place of zero.
-constexpr double kNoteRow = 16;       // Above the lines: what is not drawn, and why.
+constexpr double kNoteRow = 16;       // Above the lines: what is not drawn, and why; a legend.
 
 struct Span {
   double left, right;
@@ -26,6 +26,19 @@ Span span_of(const Frame& frame, const LaneColumns& columns, std::size_t column,
   const double step = double(columns.window.length()) / double(count);
   const double from = double(columns.window.from) + double(column) * step;
   return {frame.x.pixel(from), frame.x.pixel(from + step)};
+}
+
+// "strict samecore exit_ns=0" without the words that all lanes have; all of it where there is no other.
+QString apartName(const std::vector<Lane>& lanes, std::size_t lane) {
+  QStringList words;
+  for (const QString& word : lanes[lane].name.split(QLatin1Char(' '))) {
+    const bool shared = std::all_of(lanes.begin(), lanes.end(), [&word](const Lane& other) {
+      return other.name.split(QLatin1Char(' ')).contains(word);
+    });
+    const bool of_run = word.contains(QLatin1Char('(')) || word.contains(QLatin1Char(')'));
+    if (!shared || of_run) words << word;
+  }
+  return words.isEmpty() ? lanes[lane].name : words.join(QLatin1Char(' '));
 }
 
 }  // namespace
@@ -206,15 +219,16 @@ FrameText LanePanel::frameText() const {
   text.brief = tr("Operations/s%1%2").arg(stepsText(" over %1"), samplesText()) +
                (logarithmic() ? tr(" (log)") : QString());
   for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
-    const auto mark =
-        styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
+    const auto mark = styleOf(i) == Qt::SolidLine  ? LegendEntry::Mark::kLine
+                      : styleOf(i) == Qt::DashLine ? LegendEntry::Mark::kDashed
+                                                   : LegendEntry::Mark::kDotted;
     const Lane& lane = model_.lanes()[i];
     const bool named = lane.repetitions > 1;
-    const auto with = [&](const char* form) {
-      return named ? tr(form).arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions)
-                   : lane.name;
+    const auto with = [&](const char* form, const QString& whom) {
+      return named ? tr(form).arg(whom).arg(lane.repetition + 1).arg(lane.repetitions) : whom;
     };
-    QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    QString name = with("%1, rep. %2/%3", lane.name);
+    QString brief = with("%1 #%2/%3", apartName(model_.lanes(), i));
     if (!lane.standing.isEmpty()) {
       name = tr("%1, %2").arg(name, lane.standing);
       brief += QStringLiteral(" !");
@@ -228,6 +242,7 @@ FrameText LanePanel::frameText() const {
 Frame LanePanel::frameOf(const QRectF& area) const {
   Frame frame = time_frame(area, frameText(), window(), scale(), lowest());
   if (!because().isEmpty()) frame.y.to_px += kNoteRow;
+  if (!has_room_for_legend(frame)) frame.y.to_px += kNoteRow;
   if (frame.y.log && anyZero()) {
     frame.y.zero_px = frame.y.from_px - 3;
     frame.y.from_px -= kZeroRow;
@@ -250,7 +265,10 @@ Frame LanePanel::frameOf(const QRectF& area) const {
 void LanePanel::paint(QPainter& painter, const QRectF& area) {
   painter.fillRect(area, theme().panel);
   const Frame frame = frameOf(area);
-  draw_frame(painter, frame);
+  Frame titled = frame;
+  const bool beside = has_room_for_legend(frame);
+  if (!beside) titled.text.legend.clear();
+  draw_frame(painter, titled);
   painter.save();
   painter.setClipRect(frame.plot);
   painter.setRenderHint(QPainter::Antialiasing);
@@ -260,8 +278,15 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
   painter.restore();
   paintDivergence(painter, frame);
   paintWhy(painter, frame);
+  if (!beside) draw_legend(painter, legendRow(frame), frame.text.legend);
   draw_axes(painter, frame);
   if (cursor()) draw_cursor(painter, frame, *cursor());
+}
+
+// Below the words about what is not drawn.
+QRectF LanePanel::legendRow(const Frame& frame) const {
+  const double above = because().isEmpty() ? 0 : kNoteRow;
+  return {frame.plot.left() + 4, frame.plot.top() + above, frame.plot.width() - 8, kNoteRow};
 }
 
 bool LanePanel::anyZero() const {
