@@ -99,7 +99,9 @@ query::ShareDone share_line(results::ProgressMode mode) {
 
 Status put_events(const std::string& path, const ExportFlags& flags) {
   VIOLET_TRY(const auto run, query::open_run(path));
-  if (const auto because = run->no_cells_because(); !because.empty()) return fail("{}", because);
+  if (const auto because = run->no_cells_because(); !because.empty()) {
+    return fail("{}; its results are in ./violet report", because);
+  }
   const auto cells = run->cells();
   VIOLET_TRY(const std::size_t index, choose_cell(cells, flags.part));
   VIOLET_TRY(const auto cell, run->open_cell(index, {}));

@@ -95,7 +95,7 @@ int show_verb(const Places& places, const ShowFlags& flags) {
   const auto run = query::open_run(*path);
   if (!run) return complain(run.error());
   if (const auto because = (*run)->no_cells_because(); !because.empty()) {
-    return complain({because, ErrorKind::kFailed});
+    return complain({because + "; its results are in ./violet report", ErrorKind::kFailed});
   }
   const auto table = table_of(**run, flags);
   if (!table) return complain(table.error());

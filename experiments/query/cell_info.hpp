@@ -33,6 +33,8 @@ struct Standing {
   Kind kind = Kind::kUnknown;
   std::string words;  // "disturbed by the host, not counted"; empty: it counts, or nobody knows.
   std::string why;    // Empty with `words`.
+  // "other programs had the CPU of an lcore for 63 % of the time"; empty: nothing did; nothing: not known.
+  std::optional<std::string> disturbance = {};
 };
 
 // One cell of the plan in one repetition: what a tab of the application shows.

@@ -1,6 +1,7 @@
 // The churn query tells what happened to which pages: from the events where the window is short, else from the
 // grids.
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "experiments/query/column_sums.hpp"
@@ -190,15 +191,27 @@ double misfit(double have, double want) {
   return std::max(0.0, std::log2(have / std::max(want, 1.0)));
 }
 
+// The one that fits time and pages best among those that have a few columns in the window: of a wider column most lies
+// beside it, however well its rows fit. Where none has, the finest in time.
 std::size_t best_grid(const CellData& cell, const ChurnQuery& query) {
+  constexpr double kFewestColumns = 4;
   const double ticks = Columns(query.window, query.columns).width_ns() / cell.base.ns_per_tick();
   const double pages = RowScale(query.range, query.rows).bytes_a_row() / 4096;
+  const auto step_of = [&](const ChurnGridShape& shape) {
+    return std::ldexp(1, static_cast<int>(shape.time_shift));
+  };
+  double finest = std::numeric_limits<double>::infinity();
+  for (const ChurnGridShape& shape : cell.pyramid.facts.grids) {
+    if (shape.time_shift != 0) finest = std::min(finest, step_of(shape));
+  }
+  const double window = static_cast<double>(query.window.length()) / cell.base.ns_per_tick();
+  const double widest = std::max(finest, window / kFewestColumns);
   std::size_t best = 0;
-  double least = 1e9;
+  double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < kChurnGrids; ++i) {
     const ChurnGridShape& shape = cell.pyramid.facts.grids[i];
-    if (shape.time_shift == 0) continue;
-    const double cost = misfit(std::ldexp(1, static_cast<int>(shape.time_shift)), ticks) +
+    if (shape.time_shift == 0 || step_of(shape) > widest) continue;
+    const double cost = misfit(step_of(shape), ticks) +
                         misfit(std::ldexp(1, static_cast<int>(shape.page_shift)), pages);
     if (cost < least) {
       least = cost;

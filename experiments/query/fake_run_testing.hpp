@@ -128,6 +128,8 @@ class FakeRun : public RunQueries {
     if (index >= held.size()) return fail("there is no cell {}", index);
     return std::shared_ptr<const CellQueries>(held[index]);
   }
+  std::string without_events;
+  std::string no_cells_because() const override { return without_events; }
   RunProgress says;
   RunProgress progress() const override { return says; }
   // What happens at the next pull, once.

@@ -58,6 +58,14 @@ void place_throughput(const RunData& run, const results::CellData& reference,
   point.relative = results::ratio_estimate(
       base.values, mine.values,
       paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent);
+  // Nothing has a logarithm of zero; that a cell stood still is known all the same.
+  if (!point.relative && !mine.values.empty()) {
+    results::Estimate ratio = results::median_estimate(mine.values);
+    ratio.value /= median_of(reference, kThroughput);
+    const bool still = ratio.value <= 0 && ratio.interval && ratio.interval->high <= 0;
+    if (!still) ratio.interval.reset();
+    point.relative = ratio;
+  }
   if (!point.relative && point.because.empty()) point.because = mine.because;
 }
 

@@ -25,10 +25,11 @@ struct PlanePoint {
   std::string cell_id, strategy, placement;
   std::string name;  // Strategy and what else tells it from its neighbours.
   Place place = Place::kMissing;
-  results::Estimate stale;                    // Mean stale pages; kStale and kZero only.
-  std::optional<results::Estimate> relative;  // Throughput over the reference's.
-  std::string because;                        // Why one of them is missing.
-  std::optional<double> injected_percent;     // Of its measured time; nothing: not measured.
+  results::Estimate stale;  // Mean stale pages; kStale and kZero only.
+  // Throughput over the reference's; of a cell that stood still in some repetitions the ratio of the medians.
+  std::optional<results::Estimate> relative;
+  std::string because;                     // Why one of them is missing.
+  std::optional<double> injected_percent;  // Of its measured time; nothing: not measured.
   bool front = false;
 };
 

@@ -50,6 +50,38 @@ TEST_F(PlaneTest, ThroughputIsRelativeToOff) {
   EXPECT_EQ(point(plane, "off sidecore").relative->value, 1);
 }
 
+TEST_F(PlaneTest, ACellThatStoodStillIsKnownToHaveDoneNothing) {
+  const std::vector<FixtureCell> cells{
+      {"off", "net-rx", "sidecore", 10000, 0, true}, {"strict"}, {"lazy-percpu"}};
+  for (const std::uint32_t repetitions : {1u, 2u, 6u}) {
+    const TestFolder folder;
+    auto still = cells;
+    still[1].operations_per_s = 0;
+    auto run = results::read_run(write_fixture_run(folder.path(), still, repetitions));
+    ASSERT_TRUE(run);
+    const Plane plane = make_plane(*run, "net-rx");
+    const PlanePoint& strict = point(plane, "strict");
+    ASSERT_TRUE(strict.relative) << strict.because;
+    EXPECT_EQ(strict.relative->value, 0);
+    EXPECT_EQ(strict.relative->interval.has_value(), repetitions == 6);
+    EXPECT_EQ(strict.because, "");
+    EXPECT_FALSE(strict.front) << "lazy-percpu is as safe and faster";
+  }
+}
+
+TEST_F(PlaneTest, ACellOfWhichSomeRepetitionsStoodStillHasItsMedian) {
+  auto run = read({{"off", "net-rx", "sidecore", 10000, 0, true}, {"strict"}});
+  for (const std::size_t repetition : {0u, 4u}) {
+    for (auto& metric : run.cells[1].repetitions[repetition].metrics) {
+      if (metric.name == "operations_per_s") metric.value = 0;
+    }
+  }
+  const Plane plane = make_plane(run, "net-rx");
+  ASSERT_TRUE(plane.points[1].relative);
+  EXPECT_NEAR(plane.points[1].relative->value, 0.1, 0.001);
+  EXPECT_FALSE(plane.points[1].relative->interval) << "of the ratio there is none";
+}
+
 TEST_F(PlaneTest, PointsSayHowMuchWasInjected) {
   FixtureCell costly{"strict", "net-rx", "samecore"};
   costly.injected = 61.5;

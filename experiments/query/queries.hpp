@@ -364,7 +364,8 @@ class RunQueries {
   virtual std::string path() const = 0;
   // What of the recording is lost, and what still works; empty: nothing is lost.
   virtual std::string damage() const { return {}; }
-  // Why the run has no cells and will have none; empty: it has, or may get some.
+  // Why the run has no cells and will have none; empty: it has, or may get some. Where its results are is for those
+  // to say who show none.
   virtual std::string no_cells_because() const { return {}; }
   // One for each cell and repetition that has a trace, in order of time. Grows while live.
   virtual std::vector<CellInfo> cells() const = 0;

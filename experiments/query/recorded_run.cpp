@@ -193,7 +193,6 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::without_trace(const std::strin
   const auto& kept = results->manifest.kept_trace;
   run->no_cells_because_ =
       kept && kept->repetitions == 0 ? results::kept_text(*kept) : "this run recorded no events";
-  run->no_cells_because_ += "; its results are in Compare and Experiment, and in ./violet report";
   return run;
 }
 

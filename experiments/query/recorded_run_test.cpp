@@ -765,9 +765,7 @@ TEST_F(RunWithATrace, WithoutTheTraceItOpensAndSaysThatThereIsNone) {
   ASSERT_TRUE(run);
   EXPECT_TRUE((*run)->cells().empty());
   EXPECT_EQ((*run)->damage(), "");
-  EXPECT_EQ((*run)->no_cells_because(),
-            "this run recorded no events; its results are in Compare and Experiment, and in "
-            "./violet report");
+  EXPECT_EQ((*run)->no_cells_because(), "this run recorded no events");
   EXPECT_FALSE((*run)->open_cell(0, {}));
 }
 

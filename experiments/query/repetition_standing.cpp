@@ -20,6 +20,14 @@ double value_of(const RepetitionRecord& record, std::string_view name) {
   return 0;
 }
 
+std::optional<std::string> disturbance_of(const RepetitionRecord& record) {
+  std::string what = results::what_disturbed(record);
+  const bool known = std::any_of(
+      record.metrics.begin(), record.metrics.end(),
+      [](const auto& metric) { return metric.name == results::kCpuWaitShare && metric.value; });
+  return known || !what.empty() ? std::optional(std::move(what)) : std::nullopt;
+}
+
 // The one that statistics take of the repetition and its retries.
 const RepetitionRecord* counted_for(const results::CellData& cell, std::uint32_t repetition) {
   for (const auto& one : results::counted_repetitions(cell)) {
@@ -74,7 +82,10 @@ Standing standing_of(const results::CellData& cell, const RepetitionRecord& reco
 Standing standing_of(const results::RunData& run, const results::CellData& cell,
                      std::uint32_t repetition) {
   for (const RepetitionRecord& record : cell.repetitions) {
-    if (record.repetition == repetition) return standing_of(cell, record);
+    if (record.repetition != repetition) continue;
+    Standing standing = standing_of(cell, record);
+    standing.disturbance = disturbance_of(record);
+    return standing;
   }
   const std::pair<std::string, std::uint32_t> one(cell.cell.id, repetition);
   const bool begun =

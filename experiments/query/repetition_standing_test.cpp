@@ -55,6 +55,17 @@ TEST_F(Standings, ADisturbedOneCountsAndNoVerdictRestsOnIt) {
   EXPECT_EQ(of(0).kind, Kind::kCounts);
 }
 
+TEST_F(Standings, WhetherOthersHadItsCpusIsTwoThingsWhenItIsNotKnown) {
+  EXPECT_EQ(of(1).disturbance, "") << "measured, and hardly any";
+  add(1, results::kCpuWaitShare, 77);
+  EXPECT_EQ(of(1).disturbance, "other programs had the CPU of an lcore for 77 % of the time");
+  retry(1);
+  EXPECT_EQ(of(1).kind, Kind::kSetAside);
+  EXPECT_EQ(of(1).disturbance, "other programs had the CPU of an lcore for 77 % of the time");
+  EXPECT_EQ(of(3).disturbance, std::nullopt) << "an older program did not look";
+  EXPECT_EQ(of(9).disturbance, std::nullopt) << "there is no record of it";
+}
+
 TEST_F(Standings, OfARepetitionAndItsRetriesOneCounts) {
   add(1, results::kCpuWaitShare, 63);
   retry(1);

@@ -58,7 +58,7 @@ Status check_without_events(MainWindow& window, const CommandLine& line) {
   const bool results =
       line.render == "compare" || line.render == "experiment" || line.render == "window";
   if (results && line.to_ns == 0) return {};
-  return fail("{}: {}; --render compare and --render experiment draw them",
+  return fail("{}: {}; --render compare and --render experiment draw its results",
               window.session()->run()->path(), window.session()->run()->no_cells_because());
 }
 

@@ -4,6 +4,7 @@
 #include <QLabel>
 
 #include "experiments/results/manifest.hpp"
+#include "experiments/results/retries.hpp"
 #include "gui/app/elided_label.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
@@ -37,29 +38,41 @@ QString rate_tip(const Resolution& resolution, bool lossy) {
   return says.join(QLatin1Char('\n'));
 }
 
-struct Cores {
-  QString text, tip;
-};
-// Whether every lcore that polls had a processor to itself, as the run's manifest says.
-Cores cores_of(const QString& run_path) {
+CoresText cores_of(const QString& run_path, const std::optional<CellInfo>& cell) {
   const QFileInfo info(run_path);
   const QString folder = info.isDir() ? run_path : info.path();
   const auto manifest = results::read_manifest(folder.toStdString());
-  if (!manifest) {
-    return {QObject::tr("cores: not known"), QString::fromStdString(manifest.error().message)};
-  }
-  if (manifest->oversubscribed.empty()) {
-    return {
-        QObject::tr("polling cores: own"),
-        QObject::tr("No two lcores that poll share a processor; the results say whether guest and "
-                    "endpoints took turns")};
-  }
-  QStringList shared;
-  for (const std::string& what : manifest->oversubscribed) shared << QString::fromStdString(what);
-  return {QObject::tr("polling cores: shared"), shared.join(QLatin1Char('\n'))};
+  if (manifest) return coresText(manifest->oversubscribed, cell);
+  return {QObject::tr("cores: not known"), qt(manifest.error().message)};
 }
 
 }  // namespace
+
+CoresText coresText(const std::vector<std::string>& shared, const std::optional<CellInfo>& cell) {
+  if (cell && cell->placement == "samecore") {
+    return {QObject::tr("no core polls"),
+            QObject::tr("Without a core of its own the engine runs on kicks")};
+  }
+  const auto disturbance = cell ? cell->standing.disturbance : std::nullopt;
+  QStringList says;
+  for (const std::string& what : shared) says << qt(what);
+  if (shared.empty()) says << QObject::tr("No two lcores that poll share a processor");
+  if (!disturbance) {
+    says << QObject::tr("Whether other programs had one of these is not known");
+  } else if (disturbance->empty()) {
+    says << QObject::tr("Nobody else had one of these for more than %1 % of the time")
+                .arg(results::kDisturbedPercent);
+  } else {
+    says << qt(*disturbance);
+  }
+  QString text = QObject::tr("polling cores: shared");
+  if (shared.empty()) {
+    text = !disturbance           ? QObject::tr("polling cores: apart")
+           : disturbance->empty() ? QObject::tr("polling cores: own")
+                                  : QObject::tr("polling cores: others had them too");
+  }
+  return {text, says.join(QLatin1Char('\n'))};
+}
 
 StatusLine::StatusLine(Session* session, QWidget* parent)
     : QStatusBar(parent), session_(session), query_([this](Answer answer) { show(answer); }) {
@@ -144,14 +157,16 @@ void StatusLine::show(const Answer& answer) {
 
 void StatusLine::showRun() {
   const RunQueries* run = session_->run();
-  const Standing standing = session_->cell() ? session_->cell()->info().standing : Standing{};
+  const auto cell =
+      session_->cell() ? std::optional(session_->cell()->info()) : std::optional<CellInfo>();
+  const Standing standing = cell ? cell->standing : Standing{};
   const QString name = run != nullptr ? tr("run %1").arg(qt(run->name())) : tr("no run");
   run_->setText(standing.words.empty() ? name : tr("%1, %2").arg(qt(standing.words), name));
   const QString path = run != nullptr ? qt(run->path()) : QString();
   run_->setToolTip(standing.why.empty() ? path : qt(standing.why) + QLatin1Char('\n') + path);
   run_->setStyleSheet(standing.words.empty() ? QString()
                                              : QStringLiteral("color: %1").arg(theme().bad.name()));
-  const Cores cores = run != nullptr ? cores_of(QString::fromStdString(run->path())) : Cores{};
+  const CoresText cores = run != nullptr ? cores_of(path, cell) : CoresText{};
   cores_->setText(cores.text);
   cores_->setToolTip(cores.tip);
   if (run == nullptr || !session_->cell()) {

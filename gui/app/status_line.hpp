@@ -14,6 +14,13 @@ class QLabel;
 
 namespace violet::gui {
 
+struct CoresText {
+  QString text, tip;
+};
+// Whether every lcore that polls had a processor to itself: `shared` is what the run's manifest says of its own lcores,
+// the cell's record what others took. A cell whose engine runs on kicks has none that polls.
+CoresText coresText(const std::vector<std::string>& shared, const std::optional<CellInfo>& cell);
+
 class StatusLine : public QStatusBar {
   Q_OBJECT
  public:

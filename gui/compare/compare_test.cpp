@@ -295,6 +295,83 @@ TEST(CompareViewStates, WithoutARunItSaysWhatToDo) {
   EXPECT_TRUE(said);
 }
 
+TEST(CompareViewStates, ARunWithoutATraceSaysSoInFullAndHasNoTicks) {
+  const TestFolder folder;
+  auto opened = open_run(write_fixture_run(folder.path(), every_place()));
+  ASSERT_TRUE(opened) << opened.error().message;
+  Session session;
+  CompareView view(session);
+  view.resize(1280, 720);
+  view.show();
+  session.setRun(std::shared_ptr<RunQueries>(std::move(*opened)));
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&view] { return view.model().lanes().size() == 3 && view.settled(); }, 20000));
+  const QString why =
+      "strict sidecore, lazy-percpu sidecore, bounce-dynamic sidecore: not available, because this "
+      "run recorded no events";
+  const auto panels = view.findChildren<LanePanel*>();
+  ASSERT_EQ(panels.size(), 3);
+  for (const LanePanel* panel : panels) {
+    EXPECT_EQ(panel->because(), why);
+    const Frame frame = panel->frameOf(QRectF(panel->rect()));
+    EXPECT_TRUE(frame.y_ticks.empty() && frame.x_ticks.empty() && frame.x_base.isEmpty())
+        << "of nothing";
+    const QRectF room = frame.plot.adjusted(8, 4, -8, -4);
+    const QRectF taken =
+        QFontMetricsF(text_font(10)).boundingRect(room, Qt::AlignCenter | Qt::TextWordWrap, why);
+    EXPECT_TRUE(room.contains(taken)) << "in full";
+  }
+}
+
+TEST_F(CompareViewTest, TheLegendNamesEveryLaneBesideTheTitleOrBelowIt) {
+  const std::string longer = "-with-costs-of-exits";
+  open({{"strict" + longer, "net-rx", "sidecore", 4000},
+        {"lazy-percpu" + longer, "net-rx", "sidecore", 8000},
+        {"bounce" + longer, "net-rx", "sidecore", 5000}});
+  LanePanel lane(view_->model(), LaneRow::kThroughput);
+  lane.setWindow(view_->model().columns().window);
+  EXPECT_TRUE(has_room_for_legend(lane.frameOf(QRectF(0, 0, 2400, 140))));
+  int named_below = 0;
+  for (double width = 2400; width > 400; width -= 20) {
+    const Frame frame = lane.frameOf(QRectF(0, 0, width, 140));
+    ASSERT_EQ(frame.text.legend.size(), 3u);
+    const bool beside = has_room_for_legend(frame);
+    const QRectF below = lane.legendRow(frame);
+    EXPECT_EQ(frame.y.to_px, beside ? frame.plot.top() : below.bottom()) << "no line crosses it";
+    if (!beside && fit_legend(below.width(), frame.text.legend).entries == 3u) ++named_below;
+  }
+  EXPECT_GT(named_below, 0) << "the title takes room that the row below it has";
+}
+
+TEST_F(CompareViewTest, LanesOfOneColourHaveStrokesAndTheWordsThatTellThemApart) {
+  open({{"strict", "net-rx", "samecore", 4000},
+        {"strict", "net-rx", "sidecore", 8000},
+        {"strict", "net-rx", "kick-thread", 5000}},
+       false, 1);
+  const LanePanel lane(view_->model(), LaneRow::kThroughput);
+  const auto legend = lane.frameOf(QRectF(0, 0, 870, 140)).text.legend;
+  ASSERT_EQ(legend.size(), 3u);
+  using Mark = LegendEntry::Mark;
+  const Mark marks[] = {Mark::kLine, Mark::kDashed, Mark::kDotted};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(legend[i].colour, legend[0].colour);
+    EXPECT_EQ(legend[i].mark, marks[i]) << "as its line is drawn";
+  }
+  EXPECT_EQ(legend[0].brief, "samecore (base)");
+  EXPECT_EQ(legend[1].brief, "sidecore");
+  EXPECT_EQ(legend[2].brief, "kick-thread");
+}
+
+TEST_F(CompareViewTest, ARowWithoutLinesHasNoScale) {
+  open({{"off", "net-rx", "sidecore", 8000, 0, true},
+        {"direct", "net-rx", "sidecore", 8000, 0, true}});
+  LanePanel lane(view_->model(), LaneRow::kStale);
+  lane.setWindow(view_->model().columns().window);
+  const Frame frame = lane.frameOf(QRectF(0, 0, 800, 200));
+  EXPECT_TRUE(frame.y_ticks.empty());
+  EXPECT_FALSE(frame.x_ticks.empty()) << "when it is, is known";
+}
+
 // Many points close together: labels never overlap each other or a mark.
 TEST(PlaneLayoutTest, LabelsNeverOverlap) {
   for (const int count : {1, 8, 40}) {
@@ -377,6 +454,25 @@ TEST(PlaneLayoutTest, StrategiesFarApartGetALogScale) {
   EXPECT_GT(far_apart.dots[1].at.y() - far_apart.dots[2].at.y(), 5);
   plane.points.resize(1);
   EXPECT_FALSE(layOutPlane(plane, area, text_font(9)).y.log);
+}
+
+TEST(PlaneLayoutTest, OnALogScaleNoThroughputHasAPlaceOfItsOwn) {
+  Plane plane;
+  for (const double share : {1.0, 0.04, 0.0}) {
+    plane.points.emplace_back();
+    plane.points.back().relative = results::Estimate{share, {}, 3};
+  }
+  plane.points[2].relative->interval = results::Interval{0, 0};
+  const PlaneLayout layout = layOutPlane(plane, QRectF(0, 0, 600, 400), text_font(9));
+  ASSERT_TRUE(layout.y.log);
+  EXPECT_TRUE(layout.unknown.isNull()) << "it is known";
+  const auto& still = layout.dots[2];
+  EXPECT_TRUE(layout.plot.contains(still.at));
+  EXPECT_GT(still.at.y(), layout.y.from_px + 5) << "below the scale";
+  EXPECT_EQ(still.bars.height(), 0);
+  ASSERT_FALSE(layout.y_ticks.empty());
+  EXPECT_EQ(layout.y_ticks[0].at, 0);
+  EXPECT_EQ(layout.y_ticks[0].label, unit_text(Unit::kShare, 0));
 }
 
 TEST(PlaneLayoutTest, APlaceThatNobodyNeedsTakesNoRoom) {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kMostDecades = 1e6;  // A log row shows no more.
 constexpr double kZeroRow = 14;       // Below a log scale: the place of zero.
-constexpr double kNoteRow = 16;       // Above the lines: what is not drawn, and why.
+constexpr double kNoteRow = 16;       // Above the lines: what is not drawn, and why; a legend.
 
 struct Span {
   double left, right;
@@ -28,6 +28,19 @@ Span span_of(const Frame& frame, const LaneColumns& columns, std::size_t column,
   return {frame.x.pixel(from), frame.x.pixel(from + step)};
 }
 
+// "strict samecore exit_ns=0" without the words that all lanes have; all of it where there is no other.
+QString apartName(const std::vector<Lane>& lanes, std::size_t lane) {
+  QStringList words;
+  for (const QString& word : lanes[lane].name.split(QLatin1Char(' '))) {
+    const bool shared = std::all_of(lanes.begin(), lanes.end(), [&word](const Lane& other) {
+      return other.name.split(QLatin1Char(' ')).contains(word);
+    });
+    const bool of_run = word.contains(QLatin1Char('(')) || word.contains(QLatin1Char(')'));
+    if (!shared || of_run) words << word;
+  }
+  return words.isEmpty() ? lanes[lane].name : words.join(QLatin1Char(' '));
+}
+
 }  // namespace
 
 LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
@@ -37,6 +50,13 @@ LanePanel::LanePanel(CompareModel& model, LaneRow row, QWidget* parent)
   connect(&model_, &CompareModel::differencesChanged, this, qOverload<>(&QWidget::update));
   connect(&model_, &CompareModel::divergencesChanged, this, qOverload<>(&QWidget::update));
   connect(&model_, &CompareModel::lanesChanged, this, qOverload<>(&QWidget::update));
+}
+
+bool LanePanel::anyDrawn() const {
+  for (std::size_t lane = 0; lane < model_.lanes().size(); ++lane) {
+    if (columnsOf(lane) != nullptr) return true;
+  }
+  return false;
 }
 
 QString LanePanel::title() const {
@@ -199,15 +219,16 @@ FrameText LanePanel::frameText() const {
   text.brief = tr("Operations/s%1%2").arg(stepsText(" over %1"), samplesText()) +
                (logarithmic() ? tr(" (log)") : QString());
   for (std::size_t i = 0; i < model_.lanes().size(); ++i) {
-    const auto mark =
-        styleOf(i) == Qt::SolidLine ? LegendEntry::Mark::kLine : LegendEntry::Mark::kDashed;
+    const auto mark = styleOf(i) == Qt::SolidLine  ? LegendEntry::Mark::kLine
+                      : styleOf(i) == Qt::DashLine ? LegendEntry::Mark::kDashed
+                                                   : LegendEntry::Mark::kDotted;
     const Lane& lane = model_.lanes()[i];
     const bool named = lane.repetitions > 1;
-    const auto with = [&](const char* form) {
-      return named ? tr(form).arg(lane.name).arg(lane.repetition + 1).arg(lane.repetitions)
-                   : lane.name;
+    const auto with = [&](const char* form, const QString& whom) {
+      return named ? tr(form).arg(whom).arg(lane.repetition + 1).arg(lane.repetitions) : whom;
     };
-    QString name = with("%1, rep. %2/%3"), brief = with("%1 #%2/%3");
+    QString name = with("%1, rep. %2/%3", lane.name);
+    QString brief = with("%1 #%2/%3", apartName(model_.lanes(), i));
     if (!lane.standing.isEmpty()) {
       name = tr("%1, %2").arg(name, lane.standing);
       brief += QStringLiteral(" !");
@@ -221,19 +242,33 @@ FrameText LanePanel::frameText() const {
 Frame LanePanel::frameOf(const QRectF& area) const {
   Frame frame = time_frame(area, frameText(), window(), scale(), lowest());
   if (!because().isEmpty()) frame.y.to_px += kNoteRow;
+  if (!has_room_for_legend(frame)) frame.y.to_px += kNoteRow;
   if (frame.y.log && anyZero()) {
     frame.y.zero_px = frame.y.from_px - 3;
     frame.y.from_px -= kZeroRow;
   }
   frame.y_ticks = ticks_of(frame.y, frame.text.unit, 26);
   if (frame.y.zero_px) frame.y_ticks.insert(frame.y_ticks.begin(), {0, QStringLiteral("0")});
+  // Ticks are of what is drawn: without lines there is no scale, and without any trace no time.
+  if (!anyDrawn()) frame.y_ticks.clear();
+  const auto& lanes = model_.lanes();
+  const bool timed = model_.session().cell() ||
+                     std::any_of(lanes.begin(), lanes.end(),
+                                 [](const Lane& lane) { return lane.trace != nullptr; });
+  if (!timed) {
+    frame.x_ticks.clear();
+    frame.x_base.clear();
+  }
   return frame;
 }
 
 void LanePanel::paint(QPainter& painter, const QRectF& area) {
   painter.fillRect(area, theme().panel);
   const Frame frame = frameOf(area);
-  draw_frame(painter, frame);
+  Frame titled = frame;
+  const bool beside = has_room_for_legend(frame);
+  if (!beside) titled.text.legend.clear();
+  draw_frame(painter, titled);
   painter.save();
   painter.setClipRect(frame.plot);
   painter.setRenderHint(QPainter::Antialiasing);
@@ -243,8 +278,15 @@ void LanePanel::paint(QPainter& painter, const QRectF& area) {
   painter.restore();
   paintDivergence(painter, frame);
   paintWhy(painter, frame);
+  if (!beside) draw_legend(painter, legendRow(frame), frame.text.legend);
   draw_axes(painter, frame);
   if (cursor()) draw_cursor(painter, frame, *cursor());
+}
+
+// Below the words about what is not drawn.
+QRectF LanePanel::legendRow(const Frame& frame) const {
+  const double above = because().isEmpty() ? 0 : kNoteRow;
+  return {frame.plot.left() + 4, frame.plot.top() + above, frame.plot.width() - 8, kNoteRow};
 }
 
 bool LanePanel::anyZero() const {
@@ -255,10 +297,11 @@ bool LanePanel::anyZero() const {
   return false;
 }
 
-// What is not drawn and why, in a row that no line crosses.
+// What is not drawn and why: in a row that no line crosses, or where there is no line, in full.
 void LanePanel::paintWhy(QPainter& painter, const Frame& frame) const {
   const QString why = because();
   if (why.isEmpty()) return;
+  if (!anyDrawn()) return draw_note(painter, frame.plot, why);
   painter.save();
   painter.setFont(text_font(9));
   painter.setPen(theme().muted);
@@ -356,6 +399,7 @@ void LanePanel::paintDivergence(QPainter& painter, const Frame& frame) const {
 }
 
 QString LanePanel::describe(const QPointF& at) const {
+  if (!anyDrawn()) return because();
   const Nanos time = timeAt(at.x());
   const TimeWindow drawn = model_.columns().window;
   QStringList lines{timeText(time)};

@@ -3,7 +3,8 @@
 //
 // Threading: the main thread.
 // Invariants: On a logarithmic scale zero has a place of its own below it; where nothing is known there is no line.
-// What cannot be drawn is said in a row above the lines.
+// What cannot be drawn is said in a row above the lines; where there are none, in their place, and there are no ticks.
+// The legend has a row of its own where it would lose a lane beside the title.
 #pragma once
 
 #include "gui/compare/compare_model.hpp"
@@ -20,6 +21,8 @@ class LanePanel : public TimePanel {
   void paint(QPainter& painter, const QRectF& area) override;
   // As it is drawn there.
   Frame frameOf(const QRectF& area) const;
+  // Where the legend is drawn when it has no room beside the title.
+  QRectF legendRow(const Frame& frame) const;
   // Which lanes are not drawn, and why; empty: all are.
   QString because() const;
 
@@ -39,6 +42,7 @@ class LanePanel : public TimePanel {
   std::optional<double> widestNoise(LaneRow row) const;
   bool anyNoise() const;
   bool anyZero() const;
+  bool anyDrawn() const;
   FrameText frameText() const;
   void paintWhy(QPainter& painter, const Frame& frame) const;
   void paintLane(QPainter& painter, const Frame& frame, std::size_t lane) const;

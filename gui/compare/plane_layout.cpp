@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kLeft = 88, kRight = 12, kTop = 52, kBottom = 56;
 constexpr double kPlace = 84, kMark = 7;
-constexpr double kLabelHeight = 15, kUnknown = 34;
+constexpr double kLabelHeight = 15, kUnknown = 34, kStillRow = 20;
 constexpr double kListEdge = 10, kListGap = 4, kMostList = 0.3;
 constexpr double kNear = 18;  // A label this close needs no line to its point.
 
@@ -68,7 +68,17 @@ void scaleY(const Plane& plane, PlaneLayout& layout) {
     layout.y.high = most * 1.3;
     layout.y.log = true;
   }
+  const bool still = std::any_of(
+      plane.points.begin(), plane.points.end(),
+      [](const PlanePoint& point) { return point.relative && point.relative->value <= 0; });
+  if (layout.y.log && still) {
+    layout.y.zero_px = foot - kMark;
+    layout.y.from_px -= kStillRow;
+  }
   layout.y_ticks = ticks_of(layout.y, Unit::kShare, layout.y.log ? 24 : 72);
+  if (layout.y.zero_px) {
+    layout.y_ticks.insert(layout.y_ticks.begin(), {0, unit_text(Unit::kShare, 0)});
+  }
 }
 
 // Points in one of the places without an axis are spread, so that those of equal throughput stay apart.
@@ -93,7 +103,8 @@ std::vector<PlaneLayout::Dot> placeDots(const Plane& plane, const PlaneLayout& l
     QRectF bars(QPointF(x, y), QSizeF(0, 0));
     if (point.relative) {
       bars.setTop(layout.y.pixel(high(*point.relative)));
-      bars.setBottom(layout.y.pixel(std::max(low(*point.relative), layout.y.low)));
+      const double least = low(*point.relative);
+      bars.setBottom(layout.y.pixel(least > 0 ? std::max(least, layout.y.low) : 0));
     }
     if (stale) {
       bars.setLeft(

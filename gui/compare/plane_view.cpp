@@ -46,7 +46,11 @@ QPainterPath shapePath(std::size_t shape, const QPointF& at, double r) {
 }
 
 QString intervalText(const results::Estimate& estimate, double factor = 1) {
-  if (!estimate.interval) return QStringLiteral("no interval: too few repetitions");
+  if (!estimate.interval) {
+    return estimate.samples < results::kFewestForInterval
+               ? QStringLiteral("no interval: too few repetitions")
+               : QStringLiteral("no interval: a repetition did nothing");
+  }
   return QStringLiteral("95 % %1 to %2")
       .arg(countText(estimate.interval->low * factor), countText(estimate.interval->high * factor));
 }

@@ -193,19 +193,38 @@ double draw_legend(QPainter& painter, const QRectF& row, const std::vector<Legen
   return left;
 }
 
-void draw_title(QPainter& painter, const Frame& frame) {
-  painter.save();
+namespace {
+
+struct TitleRow {
+  QString text;
+  QRectF title, legend;
+};
+TitleRow title_row(const Frame& frame) {
   const QRectF row(frame.area.left() + 8, frame.area.top(), frame.area.width() - 8 - Frame::kRight,
                    Frame::kTop);
-  painter.setFont(text_font(9, true));
-  const QFontMetricsF metrics(painter.font());
+  const QFontMetricsF metrics(text_font(9, true));
   const QString title = title_for(frame.text, row.width(), metrics);
-  const double title_width = std::min(metrics.horizontalAdvance(title) + 16, row.width());
+  const double width = std::min(metrics.horizontalAdvance(title) + 16, row.width());
+  return {title, QRectF(row.left(), row.top(), width, row.height()),
+          row.adjusted(width + 8, 0, 0, 0)};
+}
+
+}  // namespace
+
+bool has_room_for_legend(const Frame& frame) {
+  const auto& legend = frame.text.legend;
+  return fit_legend(title_row(frame).legend.width(), legend).entries == legend.size();
+}
+
+void draw_title(QPainter& painter, const Frame& frame) {
+  painter.save();
+  const TitleRow row = title_row(frame);
+  painter.setFont(text_font(9, true));
   painter.setPen(theme().text);
-  painter.drawText(QRectF(row.left(), row.top(), title_width, row.height()),
-                   Qt::AlignLeft | Qt::AlignVCenter,
-                   metrics.elidedText(title, Qt::ElideRight, title_width));
-  draw_legend(painter, row.adjusted(title_width + 8, 0, 0, 0), frame.text.legend);
+  painter.drawText(
+      row.title, Qt::AlignLeft | Qt::AlignVCenter,
+      QFontMetricsF(painter.font()).elidedText(row.text, Qt::ElideRight, row.title.width()));
+  draw_legend(painter, row.legend, frame.text.legend);
   painter.restore();
 }
 

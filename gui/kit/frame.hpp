@@ -80,6 +80,8 @@ struct LegendFit {
   bool brief = false;
 };
 LegendFit fit_legend(double width, const std::vector<LegendEntry>& entries);
+// Whether all of the frame's legend has room beside its title.
+bool has_room_for_legend(const Frame& frame);
 // From right to left in `row`; returns the left end of what was drawn.
 double draw_legend(QPainter& painter, const QRectF& row, const std::vector<LegendEntry>& entries);
 

@@ -156,6 +156,11 @@ QString aboutNote(const Resolution& resolution, TimeWindow asked) {
   return where == QStringLiteral("in this window") ? QString() : QStringLiteral(", ") + where;
 }
 
+QString noEventsText(const RunQueries& run) {
+  return QStringLiteral("%1; its results are in Compare and Experiment, and in ./violet report")
+      .arg(qt(run.no_cells_because()));
+}
+
 QString repetitionText(const CellInfo& cell) {
   const QString number = QStringLiteral("repetition %1").arg(cell.repetition + 1);
   return cell.standing.words.empty()

@@ -43,6 +43,9 @@ QString resolutionNote(const Resolution& resolution, TimeWindow asked, double vi
 QString aboutText(const Resolution& resolution, TimeWindow asked);
 // The same behind a comma, for the end of a title; nothing where the answer is about the window.
 QString aboutNote(const Resolution& resolution, TimeWindow asked);
+// Of a run without cells, for who has nothing else to show: "no trace was kept: --no-trace; its results are in Compare
+// and Experiment, and in ./violet report".
+QString noEventsText(const RunQueries& run);
 // "repetition 2", "repetition 2 (disturbed by the host, not counted)": people count from one.
 QString repetitionText(const CellInfo& cell);
 // "256 mappings", "1 mapping", "mappings not known, 12 seen".

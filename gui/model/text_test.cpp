@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "experiments/query/fake_run_testing.hpp"
+
 namespace violet::gui {
 namespace {
 
@@ -29,6 +31,14 @@ TEST(Text, AnAnswerAboutLessOrMoreThanTheWindowSaysSo) {
   EXPECT_EQ(aboutText(about(128'000'000, 192'000'000), kAsked), "in 64 ms of this window");
   EXPECT_EQ(aboutNote(about(128'000'000, 192'000'000), kAsked), ", in 64 ms of this window");
   EXPECT_EQ(aboutNote({kAsked, {}}, kAsked), "");
+}
+
+TEST(Text, OfARunWithoutEventsItSaysWhereTheResultsAre) {
+  FakeRun run;
+  run.without_events = "no trace was kept: --no-trace";
+  EXPECT_EQ(noEventsText(run),
+            "no trace was kept: --no-trace; its results are in Compare and Experiment, and in "
+            "./violet report");
 }
 
 TEST(Text, ARepetitionThatDoesNotCountSaysSo) {

@@ -234,11 +234,10 @@ void ObserveWorkspace::showState() {
                       tr("Nothing was changed. Open another run with Ctrl+O, or drop one here."),
                       tr("Open another run"), [this] { emit wantsOpen(); });
   } else if (session_->run() != nullptr && !session_->run()->no_cells_because().empty()) {
-    state_->showEmpty(
-        tr("There are no events to look at"),
-        tr("%1: %2.").arg(QString::fromStdString(session_->run()->name()),
-                          QString::fromStdString(session_->run()->no_cells_because())),
-        tr("Open another run"), [this] { emit wantsOpen(); });
+    state_->showEmpty(tr("There are no events to look at"),
+                      tr("%1: %2.").arg(QString::fromStdString(session_->run()->name()),
+                                        noEventsText(*session_->run())),
+                      tr("Open another run"), [this] { emit wantsOpen(); });
   } else if (session_->run() != nullptr) {
     state_->showEmpty(tr("Waiting for the first cell"), waitingText(session_->run()->progress()));
   } else {

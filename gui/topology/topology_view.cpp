@@ -290,10 +290,11 @@ void TopologyView::showState() {
     if (session_.opening() && !has_run) {
       state_page_->showLoading(tr("The run is being opened"), *session_.opening());
     } else if (!has_run && session_.run() != nullptr) {
-      const auto because = session_.run()->no_cells_because();
+      const bool waits = session_.run()->no_cells_because().empty();
       state_page_->showEmpty(
-          because.empty() ? tr("Waiting for the first cell") : tr("There are no events to look at"),
-          because.empty() ? waitingText(session_.run()->progress()) : qt(because) + tr("."));
+          waits ? tr("Waiting for the first cell") : tr("There are no events to look at"),
+          waits ? waitingText(session_.run()->progress())
+                : noEventsText(*session_.run()) + tr("."));
     } else if (!has_run) {
       state_page_->showEmpty(tr("No run is open"),
                              tr("Open a run to see its endpoints, domains and mappings, or a VIOT "
