@@ -20,9 +20,10 @@ import unittest
 from typing import Any
 
 from violet_export import export_verb, histogram, run_testing, sqlite_export
+from violet_export.command_line import Progress
 from violet_export.estimates import Estimate
 from violet_export.hostile_files import UsageError
-from violet_export.run import read_run
+from violet_export.run import Latency, read_run
 
 ROOM = pathlib.Path(__file__).resolve().parents[1]
 STORED = ROOM.parent / "experiments/results/old_runs/smoke"
@@ -141,6 +142,19 @@ class Exports(unittest.TestCase):
         )
         few = connection.execute("SELECT DISTINCT because FROM measurements WHERE metric = 'map.p99.9'").fetchall()
         self.assertEqual(few, [("too few calls",)])
+
+    def test_sqlite_of_calls_that_a_cell_never_makes_has_no_numbers(self) -> None:
+        latency = self.run_of_all.cells[0].repetitions[0].latencies["map"]
+        empty = Latency("ns", 0, dict.fromkeys(latency.numbers), run_testing.encoded_histogram([]))
+        self.run_of_all.cells[0].repetitions[0].latencies["map"] = empty
+        out = self.folder / "run.sqlite"
+        sqlite_export.write_sqlite(self.run_of_all, out, Progress("never"))
+        connection = sqlite3.connect(out)
+        self.addCleanup(connection.close)
+        key = (self.run_of_all.cells[0].identity,)
+        told = connection.execute("SELECT count, p50 FROM latencies WHERE cell = ? AND repetition = 1", key).fetchall()
+        self.assertEqual(told, [(0, None)])
+        self.assertEqual(connection.execute("SELECT count(*) FROM buckets WHERE cell = ? AND repetition = 1", key).fetchone(), (0,))
 
     def test_every_table_view_and_column_is_documented(self) -> None:
         out = self.folder / "run.sqlite"
