@@ -19,7 +19,7 @@ import tempfile
 import unittest
 from typing import Any
 
-from violet_export import export_verb, histogram, run_testing, sqlite_export
+from violet_export import command_line, export_verb, figure_verb, histogram, run_testing, sqlite_export
 from violet_export.command_line import Progress
 from violet_export.estimates import Estimate
 from violet_export.hostile_files import UsageError
@@ -155,6 +155,27 @@ class Exports(unittest.TestCase):
         told = connection.execute("SELECT count, p50 FROM latencies WHERE cell = ? AND repetition = 1", key).fetchall()
         self.assertEqual(told, [(0, None)])
         self.assertEqual(connection.execute("SELECT count(*) FROM buckets WHERE cell = ? AND repetition = 1", key).fetchone(), (0,))
+
+    def test_no_export_replaces_what_is_no_file_or_is_the_runs_own(self) -> None:
+        (self.folder / "link").symlink_to(self.folder / "run/results.sqlite")
+        (self.folder / "folder").symlink_to(self.folder / "run")
+        os.mkfifo(self.folder / "pipe")
+        before = {path: path.read_bytes() for path in (self.folder / "run").iterdir()}
+        for what in ("--sqlite", "--tidy", "--numbers"):
+            for name in ("link", "pipe"):
+                with self.assertRaisesRegex(UsageError, "not a regular file"):
+                    self.verb(what, "--out", str(self.folder / name))
+            for name in ("run/results.sqlite", "folder/new", "run/../run/manifest.json"):
+                with self.assertRaisesRegex(UsageError, "in the folder of the run itself"):
+                    self.verb(what, "--out", str(self.folder / name))
+        for words in (["bars"], ["--sheet"], ["--all"]):
+            if command_line.missing(command_line.FIGURES):
+                break
+            out = self.folder / "run" if words == ["--all"] else self.folder / "folder/manifest.png"
+            with self.assertRaisesRegex(UsageError, "in the folder of the run itself"):
+                figure_verb.figure_verb([*words, str(self.folder / "run"), "--out", str(out)])
+        self.assertEqual({path: path.read_bytes() for path in (self.folder / "run").iterdir()}, before)
+        self.assertTrue((self.folder / "link").is_symlink())
 
     def test_every_table_view_and_column_is_documented(self) -> None:
         out = self.folder / "run.sqlite"
