@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -13,28 +14,43 @@ from violet_export.run import find_run
 
 NOT_ATTEMPTED = "not attempted"
 NOT_RUN = "not run"
-INTERRUPTED = (4, 130)
+NOT_JUDGED = "not judged"
+OK, REGRESSION, INTERRUPTED = 0, 3, (4, 130)
+_OF_VERDICTS = ("expected", "measured", "verdict", "reason")
+_NOT_ASKED = ("measured", "verdict", "reason", "evidence", "source")
 
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """An expectation as the program judged it, or as it will (without `measured` and `verdict`)."""
+    """An expectation as the program judged it, or as it will (no `measured`, no `verdict`); `asked` is all that it bounds."""
 
     expected: str
     measured: str
     verdict: str
     reason: str
+    asked: str = ""
+    is_must: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class PlanRun:
-    """A run of a plan; `judged` by the claim of the expectation. `facts` are lines of its manifest."""
+    """A run of a plan; `judged` by the claim of the expectation. `facts` are lines of its manifest, `code` the program's."""
 
     plan: str
     identity: str
     directory: pathlib.Path
     facts: dict[str, str]
     judged: dict[str, Judged]
+    code: int = OK
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that the plan asks for was measured: what is missing says nothing of a claim."""
+        return self.code in (OK, REGRESSION) and self.facts["outcome"] == "finished"
+
+    def failed(self) -> list[str]:
+        """The claims that must hold and do not, of packs or of none."""
+        return [claim for claim, one in self.judged.items() if one.is_must and one.verdict == "fails"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +84,10 @@ def _judged(value: object) -> dict[str, Judged]:
     found = {}
     for one in value if isinstance(value, list) else []:
         if isinstance(one, dict):
-            words = [printable(one.get(key, ""), 1000) for key in ("expected", "measured", "verdict", "reason")]
-            found[printable(one.get("claim", ""), 1000)] = Judged(*words)
+            expected, measured, verdict, reason = (printable(one.get(key, ""), 1000) for key in _OF_VERDICTS)
+            asked = {key: value for key, value in one.items() if key not in _NOT_ASKED}
+            words = (json.dumps(asked, sort_keys=True), one.get("class") == "must")
+            found[printable(one.get("claim", ""), 1000)] = Judged(expected, measured, verdict, reason, *words)
     return found
 
 
@@ -98,6 +116,19 @@ def stored_run(program: str, name: str, runs: pathlib.Path) -> PlanRun:
     return dataclasses.replace(found, directory=directory)
 
 
+def held_against_plan(run: PlanRun, plan: dict[str, Judged]) -> PlanRun:
+    """A run of before judges by the words that its plan had then, or that its maker gave it: others are not the pack's."""
+    kept = {}
+    for claim, one in run.judged.items():
+        now = plan.get(claim)
+        if now is not None and now.asked != one.asked:
+            why = f"{run.identity} expects otherwise than the plan does now: {one.expected}, not {now.expected}"
+            kept[claim] = Judged(now.expected, "", NOT_JUDGED, why)
+        else:
+            kept[claim] = one
+    return dataclasses.replace(run, judged=kept)
+
+
 class Interrupted(Exception):
     """A run was stopped by the user; `code` is the exit code of the program."""
 
@@ -116,7 +147,7 @@ def run_plan(program: str, plan: str, settings: Iterable[str], runs: pathlib.Pat
         raise Interrupted(plan, code)
     if not report:
         raise ExportError(f"the plan {plan} was not measured: the program ended with {code}")
-    return run_of(report, runs)
+    return dataclasses.replace(run_of(report, runs), code=code)
 
 
 def foreseen(program: str, plan: str, settings: Sequence[str] = ()) -> Foreseen:
@@ -147,7 +178,7 @@ def rows_of(packs: Iterable[Pack], runs: dict[str, PlanRun], checked: bool = Fal
                 rows.append(Row(pack.name, claim, "", "", NOT_RUN, f"plan {claim.plan}"))
             elif judged is None:
                 why = f"{run.identity} was made when the plan did not expect this"
-                rows.append(Row(pack.name, claim, "", "", "not judged", why))
+                rows.append(Row(pack.name, claim, "", "", NOT_JUDGED, why))
             else:
                 rows.append(Row(pack.name, claim, judged.expected, judged.measured, judged.verdict, judged.reason))
     return rows

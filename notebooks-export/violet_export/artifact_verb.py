@@ -11,14 +11,13 @@ from violet_export import artifact_runs as runs_of_packs
 from violet_export import command_line
 from violet_export.artifact_appendix import LATEX, MARKDOWN, appendix, to_latex, to_markdown
 from violet_export.artifact_page import rows_json, verdict_words, write_pack
-from violet_export.artifact_runs import NOT_ATTEMPTED, Foreseen, Interrupted, PlanRun, Row
-from violet_export.command_line import OK, ROOT, Progress, counted, say
+from violet_export.artifact_runs import NOT_ATTEMPTED, REGRESSION, Foreseen, Interrupted, PlanRun, Row
+from violet_export.command_line import FAILED, OK, ROOT, Progress, counted, say
 from violet_export.hostile_files import ExportError, UsageError
 from violet_export.packs import Pack, packs_called, read_packs
 from violet_export.text_table import terminal_columns, text_table
 from violet_export.whole_files import write_whole
 
-REGRESSION = 3
 MOST_CHECK_SECONDS = 600
 # What set-up, warm-up and judging take on top of the program's estimate, as measured on two processors.
 _ON_TOP = 1.3
@@ -90,7 +89,7 @@ def _stored(program: str, names: Sequence[str], plans: Sequence[str]) -> dict[st
             raise UsageError(f"{run.identity} is a run of '{run.plan}', which no pack asked for needs: {', '.join(plans)}")
         if run.plan in found:
             raise UsageError(f"{run.identity} and {found[run.plan].identity} are both of the plan {run.plan}; name one")
-        found[run.plan] = run
+        found[run.plan] = runs_of_packs.held_against_plan(run, runs_of_packs.foreseen(program, run.plan).judged)
     return found
 
 
@@ -99,7 +98,18 @@ def _told(rows: Sequence[Row], runs: dict[str, PlanRun], flags: argparse.Namespa
     for row in rows:
         if row.fails:
             say(f"a must failed: {row.pack} {row.claim.identity}: {row.claim.claim}")
-    return REGRESSION if any(row.fails for row in rows) else OK
+    listed = {(row.claim.plan, row.claim.expectation.claim) for row in rows if row.claim.expectation}
+    failed = [(run.plan, claim) for run in runs.values() for claim in run.failed()]
+    for plan, claim in failed:
+        if (plan, claim) not in listed:
+            say(f"a must failed that no claim here is judged by: plan {plan}: {claim}")
+    partial = [run for run in runs.values() if not run.is_whole]
+    for run in partial:
+        ending = f", and the program ended with {run.code}" if run.code != OK else ""
+        say(f"{run.identity} is not whole: it is {run.facts['outcome']}{ending}; its verdicts are of a part")
+    if failed or any(row.fails for row in rows) or any(run.code == REGRESSION for run in runs.values()):
+        return REGRESSION
+    return FAILED if partial else OK
 
 
 def _run(packs: Sequence[Pack], flags: argparse.Namespace) -> int:

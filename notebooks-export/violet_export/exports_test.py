@@ -154,7 +154,8 @@ class Exports(unittest.TestCase):
         key = (self.run_of_all.cells[0].identity,)
         told = connection.execute("SELECT count, p50 FROM latencies WHERE cell = ? AND repetition = 1", key).fetchall()
         self.assertEqual(told, [(0, None)])
-        self.assertEqual(connection.execute("SELECT count(*) FROM buckets WHERE cell = ? AND repetition = 1", key).fetchone(), (0,))
+        held = connection.execute("SELECT count(*) FROM buckets WHERE cell = ? AND repetition = 1", key).fetchone()
+        self.assertEqual(held, (0,))
 
     def test_no_export_replaces_what_is_no_file_or_is_the_runs_own(self) -> None:
         (self.folder / "link").symlink_to(self.folder / "run/results.sqlite")

@@ -70,14 +70,16 @@ import sys
 
 with open({log!r}, "a") as log:
     print(*sys.argv[1:], file=log)
-expect = {{"claim": "Strict is slow", "expected": "at most 0.5", "measured": "0.4", "verdict": {verdict!r}, "reason": "<b>|"}}
+asked = {{"claim": "Strict is slow", "class": "must", "expected": "at most 0.5", "high": 0.5}}
+verdict = {{"measured": "0.4", "verdict": {verdict!r}, "reason": "<b>|", "evidence": []}}
 if "--dry-run" in sys.argv:
-    print(json.dumps({{"estimated_s": {seconds}, "trace_mib": 64, "expectations": [expect]}}))
+    print(json.dumps({{"estimated_s": {seconds}, "trace_mib": 64, "expectations": [asked]}}))
     sys.exit(0)
-manifest = {{"run_id": {run!r}, "plan": {{"name": {plan!r}}}, "outcome": "finished", "host": "lab", "cpu_model": "a CPU",
+expects = [{{**asked, **verdict, **{edited!r}}}]
+manifest = {{"run_id": {run!r}, "plan": {{"name": {plan!r}}}, "outcome": {outcome!r}, "host": "lab", "cpu_model": "a CPU",
             "cpus_online": 2, "kernel": {{"value": None, "because": "none"}}, "git_revision": "abc"}}
 if {code} != 130:
-    print(json.dumps({{"schema": "violet.report", "version": 1, "manifest": manifest, "expectations": [expect]}}))
+    print(json.dumps({{"schema": "violet.report", "version": 1, "manifest": manifest, "expectations": expects}}))
 sys.exit({code})
 """
 
@@ -97,11 +99,13 @@ class Packs(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
         return path
 
-    def program(self, verdict: str = "holds", code: int = 0, run: str = "r1", plan: str = "tried", seconds: int = 30) -> str:
+    def program(self, verdict: str = "holds", code: int = 0, **others: object) -> str:
         path = self.folder / "program"
+        words = {"run": "r1", "plan": "tried", "seconds": 30, "outcome": "finished", "edited": {}, **others}
         log = str(self.folder / "asked")
-        text = PROGRAM.format(python=sys.executable, log=log, verdict=verdict, code=code, run=run, plan=plan, seconds=seconds)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(
+            PROGRAM.format(python=sys.executable, log=log, verdict=verdict, code=code, **words), encoding="utf-8"
+        )
         path.chmod(0o755)
         return str(path)
 
@@ -217,7 +221,7 @@ class Packs(unittest.TestCase):
         self.assertIn("must: fails", out)
         self.assertIn("a must failed: a-work A: Strict loses", err)
         self.write(PACK.replace("Strict is slow", "Lazy is not"))
-        code, out, _ = self.verb("run", program=self.program("fails", 0))
+        code, out, _ = self.verb("run", program=self.program("holds", 0))
         self.assertEqual(code, 0)
         self.assertIn("r1 was made when the plan did not expect this", " ".join(out.split()))
 
@@ -230,6 +234,33 @@ class Packs(unittest.TestCase):
             self.verb("run", "--from", "r1", program=self.program(plan="other"))
         with self.assertRaisesRegex(UsageError, "are both of the plan tried"):
             self.verb("run", "--from", "r1", "--from", "r1", program=self.program())
+
+    def test_what_was_not_measured_whole_is_said_and_no_success(self) -> None:
+        code, out, err = self.verb("run", program=self.program(code=1, outcome="failed"))
+        self.assertEqual(code, 1)
+        self.assertIn("must: holds", out)
+        self.assertIn("r1 is not whole: it is failed, and the program ended with 1", err)
+        run_testing.write_run(self.folder / "runs/r1")
+        for outcome in ("interrupted", "failed", "running"):
+            code, _, err = self.verb("run", "--from", "r1", program=self.program(outcome=outcome))
+            self.assertEqual((code, f"r1 is not whole: it is {outcome}" in err), (1, True), err)
+
+    def test_a_must_that_no_pack_lists_is_the_exit_code_too(self) -> None:
+        other = {"claim": "Nothing is lost"}
+        code, _, err = self.verb("run", program=self.program("fails", 3, edited=other))
+        self.assertEqual(code, 3)
+        self.assertIn("a must failed that no claim here is judged by: plan tried: Nothing is lost", err)
+        run_testing.write_run(self.folder / "runs/r1")
+        self.assertEqual(self.verb("run", "--from", "r1", program=self.program("fails", 0, edited=other))[0], 3)
+        self.assertEqual(self.verb("run", program=self.program("holds", 3))[0], 3)
+
+    def test_a_stored_run_that_expects_otherwise_judges_nothing(self) -> None:
+        run_testing.write_run(self.folder / "runs/r1")
+        for edited in ({"expected": "at most 0.9", "high": 0.9}, {"where": {"strategy": "off"}}, {"class": "info"}):
+            _, out, _ = self.verb("run", "--from", "r1", "--format", "json", program=self.program(edited=edited))
+            claim = json.loads(out)["claims"][0]
+            self.assertEqual((claim["verdict"], claim["measured"]), ("not judged", ""), edited)
+            self.assertIn("r1 expects otherwise than the plan does now", claim["reason"])
 
     def test_an_interrupted_run_says_how_to_go_on(self) -> None:
         for ending in (4, 130):
