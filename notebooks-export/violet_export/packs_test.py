@@ -13,7 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
+from collections.abc import Callable
 from unittest import mock
 
 from violet_export import artifact_verb, command_line, packs, run_testing
@@ -185,6 +187,27 @@ class Packs(unittest.TestCase):
         for pack in bundled:
             self.assertTrue(any(claim.expectation for claim in pack.claims) or not pack.plans(), pack.name)
         self.assertTrue(artifact_verb.checked_plans(bundled))
+
+    def test_claims_say_no_more_than_is_judged(self) -> None:
+        bundled = {pack.name: pack for pack in packs.read_packs(ROOM / "packs", PLANS)}
+        limits: list[tuple[str, str, Callable[[dict[str, float]], str]]] = [
+            ("page-table-cost", "V26-map", lambda bounds: f"at most {bounds['at_most']:g} times"),
+            ("page-table-cost", "V26-unmap", lambda bounds: f"at most {bounds['at_most']:g} times"),
+            ("stevens-2021", "V7-map", lambda bounds: f"{100 - 100 * bounds['at_most']:g} % less time or better"),
+            ("stevens-2021", "V7-unmap", lambda bounds: f"{100 - 100 * bounds['at_most']:g} % less time or better"),
+            ("nvme-iommu-2026", "device-bound", lambda bounds: f"{100 - 100 * bounds['at_least']:g} % at most"),
+        ]
+        for name, identity, words in limits:
+            claim = next(one for one in bundled[name].claims if one.identity == identity)
+            plan = tomllib.loads((PLANS / f"{claim.plan}.toml").read_text(encoding="utf-8"))
+            assert claim.expectation is not None
+            bounds = next(one for one in plan["expect"] if one["claim"] == claim.expectation.claim)
+            self.assertIn(words(bounds), claim.claim, identity)
+        drive = bundled["nvme-iommu-2026"]
+        self.assertIn("567 910 I/Os a second by passthrough, 554 423 under strict, 2.4 % less", drive.measured)
+        self.assertEqual((round(100 - 55442300 / 567910, 1), round(56263100 / 554423 - 100, 1)), (2.4, 1.5))
+        self.assertIn("no map at the IOMMU", drive.not_shown)
+        self.assertNotIn("ring", bundled["eiovar-fast15"].measured)
 
     def test_list_tells_how_much_is_tried(self) -> None:
         code, out, _ = self.verb("list")
