@@ -132,19 +132,20 @@ def held_against_plan(run: PlanRun, plan: dict[str, Judged]) -> PlanRun:
 class Interrupted(Exception):
     """A run was stopped by the user; `code` is the exit code of the program."""
 
-    def __init__(self, plan: str, code: int) -> None:
-        super().__init__(f"the plan {plan} was interrupted; ./violet run {plan} --resume goes on")
+    def __init__(self, plan: str, settings: Iterable[str], code: int) -> None:
+        words = "".join(f" --set {one}" for one in settings)
+        super().__init__(f"the plan {plan} was interrupted; ./violet run {plan}{words} --resume goes on")
         self.code = code
 
 
-def run_plan(program: str, plan: str, settings: Iterable[str], runs: pathlib.Path, progress: str) -> PlanRun:
+def run_plan(program: str, plan: str, settings: Sequence[str], runs: pathlib.Path, progress: str) -> PlanRun:
     """Runs a bundled plan, with its progress on stderr."""
     command = [program, "run", plan, "--format", "json", "--progress", progress]
     for setting in settings:
         command += ["--set", setting]
     code, report = run_for_json(command)
     if code in INTERRUPTED:
-        raise Interrupted(plan, code)
+        raise Interrupted(plan, settings, code)
     if not report:
         raise ExportError(f"the plan {plan} was not measured: the program ended with {code}")
     return dataclasses.replace(run_of(report, runs), code=code)
@@ -162,20 +163,18 @@ def foreseen(program: str, plan: str, settings: Sequence[str] = ()) -> Foreseen:
     return Foreseen(float(seconds), trace, _judged(told.get("expectations")))
 
 
-def rows_of(packs: Iterable[Pack], runs: dict[str, PlanRun], checked: bool = False) -> list[Row]:
-    """Every claim with its verdict. With `checked` the plans that no check runs are left out."""
+def rows_of(packs: Iterable[Pack], runs: dict[str, PlanRun], left_out: dict[str, str]) -> list[Row]:
+    """Every claim with its verdict; `left_out` says why a plan has no run, where there is more to say than that."""
     rows = []
     for pack in packs:
         for claim in pack.claims:
             if claim.expectation is None:
                 rows.append(Row(pack.name, claim, claim.published, "", NOT_ATTEMPTED, claim.not_attempted))
                 continue
-            if checked and claim.plan not in pack.check:
-                continue
             run = runs.get(claim.plan)
             judged = None if run is None else run.judged.get(claim.expectation.claim)
             if run is None:
-                rows.append(Row(pack.name, claim, "", "", NOT_RUN, f"plan {claim.plan}"))
+                rows.append(Row(pack.name, claim, "", "", NOT_RUN, f"plan {claim.plan}{left_out.get(claim.plan, '')}"))
             elif judged is None:
                 why = f"{run.identity} was made when the plan did not expect this"
                 rows.append(Row(pack.name, claim, "", "", NOT_JUDGED, why))

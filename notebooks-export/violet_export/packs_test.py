@@ -105,14 +105,13 @@ class Packs(unittest.TestCase):
         path = self.folder / "program"
         words = {"run": "r1", "plan": "tried", "seconds": 30, "outcome": "finished", "edited": {}, **others}
         log = str(self.folder / "asked")
-        path.write_text(
-            PROGRAM.format(python=sys.executable, log=log, verdict=verdict, code=code, **words), encoding="utf-8"
-        )
+        path.write_text(PROGRAM.format(python=sys.executable, log=log, verdict=verdict, code=code, **words), encoding="utf-8")
         path.chmod(0o755)
         return str(path)
 
     def verb(self, *words: str, program: str = "") -> tuple[int, str, str]:
-        out, err = io.StringIO(), io.StringIO()
+        self.printed = out = io.StringIO()
+        err = io.StringIO()
         with (
             mock.patch.object(artifact_verb, "ROOT", self.folder),
             mock.patch.dict(os.environ, {"VIOLET_RUNS": str(self.folder / "runs"), "COLUMNS": "100"}),
@@ -309,6 +308,64 @@ class Packs(unittest.TestCase):
         self.write(PACK.replace("=6", "=9"), "another")
         with self.assertRaisesRegex(ExportError, "another pack sets other things"):
             self.verb("check", program=self.program())
+
+    def test_check_stops_itself_and_counts_what_it_leaves_out(self) -> None:
+        now = [0.0]
+        budget = artifact_verb.Budget(600, lambda: now[0])
+        self.assertTrue(budget.takes(100))
+        now[0] = 300.0  # Three times as long as estimated: the next takes 300 s, and ends just in time.
+        self.assertTrue(budget.takes(100))
+        now[0] = 301.0
+        self.assertFalse(budget.takes(240))
+        self.assertTrue(artifact_verb.Budget(600).takes(461))
+        self.assertFalse(artifact_verb.Budget(600).takes(462))
+        with mock.patch.object(artifact_verb.Budget, "takes", return_value=False):
+            code, out, err = self.verb("check", program=self.program())
+        self.assertEqual(code, 0)
+        self.assertIn("must: not run (plan tried, left out: no time)", " ".join(out.split()))
+        self.assertIn("2 claims: 1 not run, 1 not attempted", out)
+        self.assertIn("the plan tried is left out", err)
+        self.two_plans()
+        code, out, _ = self.verb("check", "--format", "json", program=self.program())
+        rows = {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(out)["claims"]}
+        self.assertEqual(rows["C"], ("not run", "plan second, which no check runs"))
+
+    def two_plans(self) -> None:
+        (self.folder / "experiments/plans/second.toml").write_text(PLAN, encoding="utf-8")
+        more = '[[claim]]\nid = "C"\nclaim = "Again"\nplan = "second"\nexpectation = "Strict is slow"\n[check]'
+        self.write(PACK.replace("[check]", more))
+
+    def test_an_hour_of_verdicts_is_not_lost(self) -> None:
+        (self.folder / "file").touch()
+        with self.assertRaisesRegex(ExportError, "file"):
+            self.verb("run", "--out", str(self.folder / "file"), program=self.program())
+        self.assertFalse((self.folder / "asked").exists())
+        with (
+            mock.patch.object(artifact_verb, "write_pack", side_effect=ExportError("no room")),
+            self.assertRaisesRegex(ExportError, "no room"),
+        ):
+            self.verb("run", "--out", str(self.folder / "out"), program=self.program())
+        self.assertIn("must: holds", self.printed.getvalue())
+
+    def test_an_interruption_names_the_runs_so_far(self) -> None:
+        self.two_plans()
+        whole = pathlib.Path(self.program())
+        text = whole.read_text(encoding="utf-8")
+        for ending, expected in ((4, 4), (130, 130)):
+            whole.write_text(
+                text.replace("asked = ", f"if 'second' in sys.argv: sys.exit({ending})\nasked = ", 1), encoding="utf-8"
+            )
+            code, _, err = self.verb("run", "a-work", program=str(whole))
+            self.assertEqual(code, expected)
+            self.assertIn("measured so far: 1 of 2; for the verdicts: ./violet artifact run a-work --from r1\n", err)
+
+    def test_flags_that_say_nothing_are_refused(self) -> None:
+        for words in (("check", "--from", "r1"), ("list", "--from", "r1"), ("appendix", "--from", "r1")):
+            with self.assertRaisesRegex(UsageError, "judges no run"):
+                self.verb(*words, program=self.program())
+        for words in (("check", "--out", "x"), ("list", "--out", "x")):
+            with self.assertRaisesRegex(UsageError, "writes no file"):
+                self.verb(*words, program=self.program())
 
     def test_the_appendix_has_every_claim_with_time_and_disk(self) -> None:
         out = self.folder / "appendix.md"
