@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from violet_export import command_line
 from violet_export.artifact_runs import NOT_ATTEMPTED, PlanRun, Row
-from violet_export.hostile_files import ExportError, JsonObject
+from violet_export.hostile_files import JsonObject
 from violet_export.kinds import NotCarried
 from violet_export.packs import Pack
 from violet_export.run import read_run
+from violet_export.whole_files import write_whole
 
 SCHEMA, VERSION = "violet.artifact", 1
 
@@ -130,12 +131,6 @@ def rows_json(rows: Sequence[Row], runs: dict[str, PlanRun]) -> str:
 
 def write_pack(pack: Pack, rows: Sequence[Row], runs: dict[str, PlanRun], folder: pathlib.Path) -> pathlib.Path:
     """The page, its figures and the table for programs; the page's path."""
-    from violet_export.whole_files import write_whole  # noqa: PLC0415
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{folder}: {error.strerror}") from error
     figures = _figures(pack, runs, folder)
     own = {plan: run for plan, run in runs.items() if plan in pack.plans()}
     write_whole(folder / "claims.json", rows_json(rows, own).encode("utf-8"))

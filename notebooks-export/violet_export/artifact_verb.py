@@ -2,23 +2,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from violet_export import artifact_runs as runs_of_packs
 from violet_export import command_line
 from violet_export.artifact_appendix import LATEX, MARKDOWN, appendix, to_latex, to_markdown
 from violet_export.artifact_page import rows_json, verdict_words, write_pack
-from violet_export.artifact_runs import NOT_ATTEMPTED, Foreseen, Interrupted, PlanRun, Row
-from violet_export.command_line import OK, ROOT, Progress, counted, say
+from violet_export.artifact_runs import NOT_ATTEMPTED, REGRESSION, Foreseen, Interrupted, PlanRun, Row
+from violet_export.command_line import FAILED, OK, ROOT, Progress, counted, say
+from violet_export.figure_verb import make_folder
 from violet_export.hostile_files import ExportError, UsageError
 from violet_export.packs import Pack, packs_called, read_packs
 from violet_export.text_table import terminal_columns, text_table
 from violet_export.whole_files import write_whole
 
-REGRESSION = 3
 MOST_CHECK_SECONDS = 600
 # What set-up, warm-up and judging take on top of the program's estimate, as measured on two processors.
 _ON_TOP = 1.3
@@ -74,11 +75,41 @@ def table_of(rows: Sequence[Row], columns: int) -> str:
     return f"{out}\n{counted(len(rows), 'claim')}: {told}. Why some are not attempted: ./violet artifact run, page.md\n"
 
 
-def _measured(program: str, wanted: dict[str, tuple[str, ...]], progress: str) -> dict[str, PlanRun]:
-    found = {}
-    for number, (plan, settings) in enumerate(wanted.items(), 1):
-        say(f"plan {number} of {len(wanted)}: {plan}")
-        found[plan] = runs_of_packs.run_plan(program, plan, settings, command_line.runs_folder(), progress)
+class Budget:
+    """What is left of a check's time, by what the plans so far took of their estimates."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock, self._began, self._estimated = seconds, clock, clock(), 0.0
+
+    def elapsed(self) -> float:
+        """In seconds."""
+        return self._clock() - self._began
+
+    def takes(self, estimated: float) -> bool:
+        """Whether a plan ends in time; if so, it is counted as begun."""
+        slower = self.elapsed() / self._estimated if self._estimated else 0.0
+        if self.elapsed() + estimated * max(_ON_TOP, slower) > self._seconds:
+            return False
+        self._estimated += estimated
+        return True
+
+
+def _measured(
+    packs: Sequence[Pack], wanted: dict[str, tuple[str, ...]], flags: argparse.Namespace, begin: Callable[[str], bool]
+) -> dict[str, PlanRun]:
+    """Runs those of the plans that are begun. What ends it early leaves the runs so far, and says how they are judged."""
+    found: dict[str, PlanRun] = {}
+    try:
+        for number, (plan, settings) in enumerate(wanted.items(), 1):
+            if begin(plan):
+                say(f"plan {number} of {len(wanted)}: {plan}")
+                found[plan] = runs_of_packs.run_plan(flags.program, plan, settings, command_line.runs_folder(), flags.progress)
+    except (Interrupted, KeyboardInterrupt, ExportError, OSError):
+        if found:
+            names = "".join(f" {pack.name}" for pack in packs) if flags.packs else ""
+            words = "".join(f" --from {run.identity}" for run in found.values())
+            say(f"measured so far: {len(found)} of {len(wanted)}; for the verdicts: ./violet artifact run{names}{words}")
+        raise
     return found
 
 
@@ -90,7 +121,7 @@ def _stored(program: str, names: Sequence[str], plans: Sequence[str]) -> dict[st
             raise UsageError(f"{run.identity} is a run of '{run.plan}', which no pack asked for needs: {', '.join(plans)}")
         if run.plan in found:
             raise UsageError(f"{run.identity} and {found[run.plan].identity} are both of the plan {run.plan}; name one")
-        found[run.plan] = run
+        found[run.plan] = runs_of_packs.held_against_plan(run, runs_of_packs.foreseen(program, run.plan).judged)
     return found
 
 
@@ -99,21 +130,43 @@ def _told(rows: Sequence[Row], runs: dict[str, PlanRun], flags: argparse.Namespa
     for row in rows:
         if row.fails:
             say(f"a must failed: {row.pack} {row.claim.identity}: {row.claim.claim}")
-    return REGRESSION if any(row.fails for row in rows) else OK
+    listed = {(row.claim.plan, row.claim.expectation.claim) for row in rows if row.claim.expectation}
+    failed = [(run.plan, claim) for run in runs.values() for claim in run.failed()]
+    for plan, claim in failed:
+        if (plan, claim) not in listed:
+            say(f"a must failed that no claim here is judged by: plan {plan}: {claim}")
+    partial = [run for run in runs.values() if not run.is_whole]
+    for run in partial:
+        ending = f", and the program ended with {run.code}" if run.code != OK else ""
+        say(f"{run.identity} is not whole: it is {run.facts['outcome']}{ending}; its verdicts are of a part")
+    if failed or any(row.fails for row in rows) or any(run.code == REGRESSION for run in runs.values()):
+        return REGRESSION
+    return FAILED if partial else OK
 
 
 def _run(packs: Sequence[Pack], flags: argparse.Namespace) -> int:
     plans = list(dict.fromkeys(plan for pack in packs for plan in pack.plans()))
+    folders = _folders(packs, flags.out)
     if flags.runs:
         runs = _stored(flags.program, flags.runs, plans)
     else:
-        runs = _measured(flags.program, {plan: () for plan in plans}, flags.progress)
-    rows = runs_of_packs.rows_of(packs, runs)
-    if flags.out:
-        for pack in packs:
-            own = [row for row in rows if row.pack == pack.name]
-            say(f"page: {write_pack(pack, own, runs, pathlib.Path(flags.out) / pack.name)}")
-    return _told(rows, runs, flags)
+        runs = _measured(packs, {plan: () for plan in plans}, flags, lambda _: True)
+    rows = runs_of_packs.rows_of(packs, runs, {})
+    code = _told(rows, runs, flags)
+    for pack in packs if folders else ():
+        own = [row for row in rows if row.pack == pack.name]
+        say(f"page: {write_pack(pack, own, runs, folders[pack.name])}")
+    return code
+
+
+def _folders(packs: Sequence[Pack], out: str) -> dict[str, pathlib.Path]:
+    """Those of the pages by their packs, made before anything is measured for an hour."""
+    folders = {pack.name: pathlib.Path(out) / pack.name for pack in packs if out}
+    for folder in folders.values():
+        make_folder(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ExportError(f"{folder}: cannot be written")
+    return folders
 
 
 def checked_plans(packs: Sequence[Pack]) -> dict[str, tuple[str, ...]]:
@@ -128,17 +181,26 @@ def checked_plans(packs: Sequence[Pack]) -> dict[str, tuple[str, ...]]:
 
 def _check(packs: Sequence[Pack], flags: argparse.Namespace) -> int:
     wanted = checked_plans(packs)
-    seconds = _ON_TOP * sum(runs_of_packs.foreseen(flags.program, *one).seconds for one in wanted.items())
+    estimates = {one[0]: runs_of_packs.foreseen(flags.program, *one).seconds for one in wanted.items()}
+    seconds = _ON_TOP * sum(estimates.values())
     say(f"{counted(len(wanted), 'plan')}, about {counted(max(1, round(seconds / 60)), 'minute')}")
     if seconds > MOST_CHECK_SECONDS:
         raise ExportError(
             f"the plans of this check take about {seconds:.0f} s, more than {MOST_CHECK_SECONDS}: name some packs, or shorten "
             "their [check]"
         )
-    began = time.monotonic()
-    runs = _measured(flags.program, wanted, flags.progress)
-    say(f"measured in {time.monotonic() - began:.0f} s")
-    return _told(runs_of_packs.rows_of(packs, runs, checked=True), runs, flags)
+    left_out = {plan: ", which no check runs" for pack in packs for plan in pack.plans() if plan not in wanted}
+    budget = Budget(MOST_CHECK_SECONDS)
+
+    def begin(plan: str) -> bool:
+        if not budget.takes(estimates[plan]):
+            left_out[plan] = ", left out: no time"
+            say(f"the plan {plan} is left out: this machine is slower than estimated, and a check ends within ten minutes")
+        return plan not in left_out
+
+    runs = _measured(packs, wanted, flags, begin)
+    say(f"measured in {budget.elapsed():.0f} s")
+    return _told(runs_of_packs.rows_of(packs, runs, left_out), runs, flags)
 
 
 def _revision() -> str:
@@ -171,6 +233,10 @@ def _appendix(packs: Sequence[Pack], flags: argparse.Namespace) -> int:
 def artifact_verb(arguments: list[str]) -> int:
     """The whole verb; its exit code."""
     flags = _parser().parse_args(arguments)
+    if flags.runs and flags.what != "run":
+        raise UsageError(f"--from: {flags.what} judges no run; ./violet artifact run --from RUN does")
+    if flags.out and flags.what not in ("run", "appendix"):
+        raise UsageError(f"--out: {flags.what} writes no file; run and appendix do")
     packs = packs_called(flags.packs, read_packs(ROOT / "notebooks-export/packs", ROOT / "experiments/plans"))
     if flags.what == "list":
         return _list(packs)

@@ -13,7 +13,7 @@ from violet_export.hostile_files import ExportError, UsageError
 from violet_export.run import Run
 from violet_export.sqlite_export import write_sqlite
 from violet_export.tidy import measurements
-from violet_export.whole_files import write_whole
+from violet_export.whole_files import refuse_files_of_run, write_whole
 
 _TEXT = "a run as a notebook, as numbers for LaTeX, as an example paper, as a tidy table or as SQLite"
 
@@ -62,8 +62,10 @@ def export_verb(arguments: list[str]) -> int:
             return LACKS if "apt-get" in why else command_line.FAILED
         print(f"{out}/paper.pdf")
         return OK
-    if str(out) != "-" and not out.parent.is_dir():
-        raise ExportError(f"{out.parent}: is no folder")
+    if str(out) != "-":
+        if not out.parent.is_dir():
+            raise ExportError(f"{out.parent}: is no folder")
+        refuse_files_of_run(out, run.directory)
     return _export_file(run, out, flags)
 
 

@@ -19,10 +19,11 @@ import tempfile
 import unittest
 from typing import Any
 
-from violet_export import export_verb, histogram, run_testing, sqlite_export
+from violet_export import command_line, export_verb, figure_verb, histogram, run_testing, sqlite_export
+from violet_export.command_line import Progress
 from violet_export.estimates import Estimate
 from violet_export.hostile_files import UsageError
-from violet_export.run import read_run
+from violet_export.run import Latency, read_run
 
 ROOM = pathlib.Path(__file__).resolve().parents[1]
 STORED = ROOM.parent / "experiments/results/old_runs/smoke"
@@ -141,6 +142,41 @@ class Exports(unittest.TestCase):
         )
         few = connection.execute("SELECT DISTINCT because FROM measurements WHERE metric = 'map.p99.9'").fetchall()
         self.assertEqual(few, [("too few calls",)])
+
+    def test_sqlite_of_calls_that_a_cell_never_makes_has_no_numbers(self) -> None:
+        latency = self.run_of_all.cells[0].repetitions[0].latencies["map"]
+        empty = Latency("ns", 0, dict.fromkeys(latency.numbers), run_testing.encoded_histogram([]))
+        self.run_of_all.cells[0].repetitions[0].latencies["map"] = empty
+        out = self.folder / "run.sqlite"
+        sqlite_export.write_sqlite(self.run_of_all, out, Progress("never"))
+        connection = sqlite3.connect(out)
+        self.addCleanup(connection.close)
+        key = (self.run_of_all.cells[0].identity,)
+        told = connection.execute("SELECT count, p50 FROM latencies WHERE cell = ? AND repetition = 1", key).fetchall()
+        self.assertEqual(told, [(0, None)])
+        held = connection.execute("SELECT count(*) FROM buckets WHERE cell = ? AND repetition = 1", key).fetchone()
+        self.assertEqual(held, (0,))
+
+    def test_no_export_replaces_what_is_no_file_or_is_the_runs_own(self) -> None:
+        (self.folder / "link").symlink_to(self.folder / "run/results.sqlite")
+        (self.folder / "folder").symlink_to(self.folder / "run")
+        os.mkfifo(self.folder / "pipe")
+        before = {path: path.read_bytes() for path in (self.folder / "run").iterdir()}
+        for what in ("--sqlite", "--tidy", "--numbers"):
+            for name in ("link", "pipe"):
+                with self.assertRaisesRegex(UsageError, "not a regular file"):
+                    self.verb(what, "--out", str(self.folder / name))
+            for name in ("run/results.sqlite", "folder/new", "run/../run/manifest.json"):
+                with self.assertRaisesRegex(UsageError, "in the folder of the run itself"):
+                    self.verb(what, "--out", str(self.folder / name))
+        for words in (["bars"], ["--sheet"], ["--all"]):
+            if command_line.missing(command_line.FIGURES):
+                break
+            out = self.folder / "run" if words == ["--all"] else self.folder / "folder/manifest.png"
+            with self.assertRaisesRegex(UsageError, "in the folder of the run itself"):
+                figure_verb.figure_verb([*words, str(self.folder / "run"), "--out", str(out)])
+        self.assertEqual({path: path.read_bytes() for path in (self.folder / "run").iterdir()}, before)
+        self.assertTrue((self.folder / "link").is_symlink())
 
     def test_every_table_view_and_column_is_documented(self) -> None:
         out = self.folder / "run.sqlite"

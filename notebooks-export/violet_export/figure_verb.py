@@ -12,6 +12,7 @@ from violet_export.hostile_files import ExportError, UsageError, read_json
 from violet_export.kinds import NotCarried, Options
 from violet_export.kind_list import KINDS, NOT_CARRIED_BY_RESULTS, kind_called
 from violet_export.run import Run
+from violet_export.whole_files import refuse_files_of_run, write_whole
 
 _EXAMPLES = """
 ./violet figure list latest                          what this run can show, and why not the rest
@@ -89,6 +90,11 @@ def _formats(flags: argparse.Namespace, out: pathlib.Path) -> tuple[pathlib.Path
     return stem, formats or ([ending] if ending in FORMATS else ["pdf", "svg", "png"])
 
 
+def _refuse_files_of(runs: list[Run], out: pathlib.Path) -> None:
+    for run in runs:
+        refuse_files_of_run(out, run.directory)
+
+
 def make_folder(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +109,7 @@ def _draw(kind: str, names: list[str], flags: argparse.Namespace) -> int:
     options = _options(flags)
     stem, formats = _formats(flags, pathlib.Path(flags.out))
     runs = [_chosen(run, options) for run in command_line.runs_called(names)]
+    _refuse_files_of(runs, stem)
     try:
         drawing = drawing_for(kind, runs, options)
     except NotCarried as reason:
@@ -163,9 +170,9 @@ def _verify(folder: pathlib.Path, names: list[str], flags: argparse.Namespace) -
 
 
 def _sheet(runs: list[Run], out: pathlib.Path, grey: bool) -> int:
-    from violet_export.whole_files import write_whole  # noqa: PLC0415
     from violet_export.sheet import sheet  # noqa: PLC0415
 
+    _refuse_files_of(runs, out)
     write_whole(out, sheet(runs, grey))
     print(out)
     return OK
@@ -191,6 +198,7 @@ def figure_verb(arguments: list[str]) -> int:
         return _draw(words[0], words[1:], flags)
     runs = [_chosen(run, _options(flags)) for run in command_line.runs_called(words)]
     _, formats = _formats(flags, pathlib.Path("figures"))
+    _refuse_files_of(runs, pathlib.Path(flags.out) / "all")
     drawn, refused = draw_all(runs, pathlib.Path(flags.out), formats, flags.width, _options(flags), Progress(flags.progress))
     print(f"{len(drawn)} figures in {flags.out}: {', '.join(drawn)}")
     for kind, reason in refused.items():

@@ -13,7 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
+from collections.abc import Callable
 from unittest import mock
 
 from violet_export import artifact_verb, command_line, packs, run_testing
@@ -70,14 +72,16 @@ import sys
 
 with open({log!r}, "a") as log:
     print(*sys.argv[1:], file=log)
-expect = {{"claim": "Strict is slow", "expected": "at most 0.5", "measured": "0.4", "verdict": {verdict!r}, "reason": "<b>|"}}
+asked = {{"claim": "Strict is slow", "class": "must", "expected": "at most 0.5", "high": 0.5}}
+verdict = {{"measured": "0.4", "verdict": {verdict!r}, "reason": "<b>|", "evidence": []}}
 if "--dry-run" in sys.argv:
-    print(json.dumps({{"estimated_s": {seconds}, "trace_mib": 64, "expectations": [expect]}}))
+    print(json.dumps({{"estimated_s": {seconds}, "trace_mib": 64, "expectations": [asked]}}))
     sys.exit(0)
-manifest = {{"run_id": {run!r}, "plan": {{"name": {plan!r}}}, "outcome": "finished", "host": "lab", "cpu_model": "a CPU",
+expects = [{{**asked, **verdict, **{edited!r}}}]
+manifest = {{"run_id": {run!r}, "plan": {{"name": {plan!r}}}, "outcome": {outcome!r}, "host": "lab", "cpu_model": "a CPU",
             "cpus_online": 2, "kernel": {{"value": None, "because": "none"}}, "git_revision": "abc"}}
 if {code} != 130:
-    print(json.dumps({{"schema": "violet.report", "version": 1, "manifest": manifest, "expectations": [expect]}}))
+    print(json.dumps({{"schema": "violet.report", "version": 1, "manifest": manifest, "expectations": expects}}))
 sys.exit({code})
 """
 
@@ -97,16 +101,17 @@ class Packs(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
         return path
 
-    def program(self, verdict: str = "holds", code: int = 0, run: str = "r1", plan: str = "tried", seconds: int = 30) -> str:
+    def program(self, verdict: str = "holds", code: int = 0, **others: object) -> str:
         path = self.folder / "program"
+        words = {"run": "r1", "plan": "tried", "seconds": 30, "outcome": "finished", "edited": {}, **others}
         log = str(self.folder / "asked")
-        text = PROGRAM.format(python=sys.executable, log=log, verdict=verdict, code=code, run=run, plan=plan, seconds=seconds)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(PROGRAM.format(python=sys.executable, log=log, verdict=verdict, code=code, **words), encoding="utf-8")
         path.chmod(0o755)
         return str(path)
 
     def verb(self, *words: str, program: str = "") -> tuple[int, str, str]:
-        out, err = io.StringIO(), io.StringIO()
+        self.printed = out = io.StringIO()
+        err = io.StringIO()
         with (
             mock.patch.object(artifact_verb, "ROOT", self.folder),
             mock.patch.dict(os.environ, {"VIOLET_RUNS": str(self.folder / "runs"), "COLUMNS": "100"}),
@@ -182,6 +187,27 @@ class Packs(unittest.TestCase):
             self.assertTrue(any(claim.expectation for claim in pack.claims) or not pack.plans(), pack.name)
         self.assertTrue(artifact_verb.checked_plans(bundled))
 
+    def test_claims_say_no_more_than_is_judged(self) -> None:
+        bundled = {pack.name: pack for pack in packs.read_packs(ROOM / "packs", PLANS)}
+        limits: list[tuple[str, str, Callable[[dict[str, float]], str]]] = [
+            ("page-table-cost", "V26-map", lambda bounds: f"at most {bounds['at_most']:g} times"),
+            ("page-table-cost", "V26-unmap", lambda bounds: f"at most {bounds['at_most']:g} times"),
+            ("stevens-2021", "V7-map", lambda bounds: f"{100 - 100 * bounds['at_most']:g} % less time or better"),
+            ("stevens-2021", "V7-unmap", lambda bounds: f"{100 - 100 * bounds['at_most']:g} % less time or better"),
+            ("nvme-iommu-2026", "device-bound", lambda bounds: f"{100 - 100 * bounds['at_least']:g} % at most"),
+        ]
+        for name, identity, words in limits:
+            claim = next(one for one in bundled[name].claims if one.identity == identity)
+            plan = tomllib.loads((PLANS / f"{claim.plan}.toml").read_text(encoding="utf-8"))
+            assert claim.expectation is not None
+            bounds = next(one for one in plan["expect"] if one["claim"] == claim.expectation.claim)
+            self.assertIn(words(bounds), claim.claim, identity)
+        drive = bundled["nvme-iommu-2026"]
+        self.assertIn("567 910 I/Os a second by passthrough, 554 423 under strict, 2.4 % less", drive.measured)
+        self.assertEqual((round(100 - 55442300 / 567910, 1), round(56263100 / 554423 - 100, 1)), (2.4, 1.5))
+        self.assertIn("no map at the IOMMU", drive.not_shown)
+        self.assertNotIn("ring", bundled["eiovar-fast15"].measured)
+
     def test_list_tells_how_much_is_tried(self) -> None:
         code, out, _ = self.verb("list")
         self.assertEqual(code, 0)
@@ -217,7 +243,7 @@ class Packs(unittest.TestCase):
         self.assertIn("must: fails", out)
         self.assertIn("a must failed: a-work A: Strict loses", err)
         self.write(PACK.replace("Strict is slow", "Lazy is not"))
-        code, out, _ = self.verb("run", program=self.program("fails", 0))
+        code, out, _ = self.verb("run", program=self.program("holds", 0))
         self.assertEqual(code, 0)
         self.assertIn("r1 was made when the plan did not expect this", " ".join(out.split()))
 
@@ -230,6 +256,33 @@ class Packs(unittest.TestCase):
             self.verb("run", "--from", "r1", program=self.program(plan="other"))
         with self.assertRaisesRegex(UsageError, "are both of the plan tried"):
             self.verb("run", "--from", "r1", "--from", "r1", program=self.program())
+
+    def test_what_was_not_measured_whole_is_said_and_no_success(self) -> None:
+        code, out, err = self.verb("run", program=self.program(code=1, outcome="failed"))
+        self.assertEqual(code, 1)
+        self.assertIn("must: holds", out)
+        self.assertIn("r1 is not whole: it is failed, and the program ended with 1", err)
+        run_testing.write_run(self.folder / "runs/r1")
+        for outcome in ("interrupted", "failed", "running"):
+            code, _, err = self.verb("run", "--from", "r1", program=self.program(outcome=outcome))
+            self.assertEqual((code, f"r1 is not whole: it is {outcome}" in err), (1, True), err)
+
+    def test_a_must_that_no_pack_lists_is_the_exit_code_too(self) -> None:
+        other = {"claim": "Nothing is lost"}
+        code, _, err = self.verb("run", program=self.program("fails", 3, edited=other))
+        self.assertEqual(code, 3)
+        self.assertIn("a must failed that no claim here is judged by: plan tried: Nothing is lost", err)
+        run_testing.write_run(self.folder / "runs/r1")
+        self.assertEqual(self.verb("run", "--from", "r1", program=self.program("fails", 0, edited=other))[0], 3)
+        self.assertEqual(self.verb("run", program=self.program("holds", 3))[0], 3)
+
+    def test_a_stored_run_that_expects_otherwise_judges_nothing(self) -> None:
+        run_testing.write_run(self.folder / "runs/r1")
+        for edited in ({"expected": "at most 0.9", "high": 0.9}, {"where": {"strategy": "off"}}, {"class": "info"}):
+            _, out, _ = self.verb("run", "--from", "r1", "--format", "json", program=self.program(edited=edited))
+            claim = json.loads(out)["claims"][0]
+            self.assertEqual((claim["verdict"], claim["measured"]), ("not judged", ""), edited)
+            self.assertIn("r1 expects otherwise than the plan does now", claim["reason"])
 
     def test_an_interrupted_run_says_how_to_go_on(self) -> None:
         for ending in (4, 130):
@@ -255,6 +308,64 @@ class Packs(unittest.TestCase):
         self.write(PACK.replace("=6", "=9"), "another")
         with self.assertRaisesRegex(ExportError, "another pack sets other things"):
             self.verb("check", program=self.program())
+
+    def test_check_stops_itself_and_counts_what_it_leaves_out(self) -> None:
+        now = [0.0]
+        budget = artifact_verb.Budget(600, lambda: now[0])
+        self.assertTrue(budget.takes(100))
+        now[0] = 300.0  # Three times as long as estimated: the next takes 300 s, and ends just in time.
+        self.assertTrue(budget.takes(100))
+        now[0] = 301.0
+        self.assertFalse(budget.takes(240))
+        self.assertTrue(artifact_verb.Budget(600).takes(461))
+        self.assertFalse(artifact_verb.Budget(600).takes(462))
+        with mock.patch.object(artifact_verb.Budget, "takes", return_value=False):
+            code, out, err = self.verb("check", program=self.program())
+        self.assertEqual(code, 0)
+        self.assertIn("must: not run (plan tried, left out: no time)", " ".join(out.split()))
+        self.assertIn("2 claims: 1 not run, 1 not attempted", out)
+        self.assertIn("the plan tried is left out", err)
+        self.two_plans()
+        code, out, _ = self.verb("check", "--format", "json", program=self.program())
+        rows = {one["id"]: (one["verdict"], one["reason"]) for one in json.loads(out)["claims"]}
+        self.assertEqual(rows["C"], ("not run", "plan second, which no check runs"))
+
+    def two_plans(self) -> None:
+        (self.folder / "experiments/plans/second.toml").write_text(PLAN, encoding="utf-8")
+        more = '[[claim]]\nid = "C"\nclaim = "Again"\nplan = "second"\nexpectation = "Strict is slow"\n[check]'
+        self.write(PACK.replace("[check]", more))
+
+    def test_an_hour_of_verdicts_is_not_lost(self) -> None:
+        (self.folder / "file").touch()
+        with self.assertRaisesRegex(ExportError, "file"):
+            self.verb("run", "--out", str(self.folder / "file"), program=self.program())
+        self.assertFalse((self.folder / "asked").exists())
+        with (
+            mock.patch.object(artifact_verb, "write_pack", side_effect=ExportError("no room")),
+            self.assertRaisesRegex(ExportError, "no room"),
+        ):
+            self.verb("run", "--out", str(self.folder / "out"), program=self.program())
+        self.assertIn("must: holds", self.printed.getvalue())
+
+    def test_an_interruption_names_the_runs_so_far(self) -> None:
+        self.two_plans()
+        whole = pathlib.Path(self.program())
+        text = whole.read_text(encoding="utf-8")
+        for ending, expected in ((4, 4), (130, 130)):
+            whole.write_text(
+                text.replace("asked = ", f"if 'second' in sys.argv: sys.exit({ending})\nasked = ", 1), encoding="utf-8"
+            )
+            code, _, err = self.verb("run", "a-work", program=str(whole))
+            self.assertEqual(code, expected)
+            self.assertIn("measured so far: 1 of 2; for the verdicts: ./violet artifact run a-work --from r1\n", err)
+
+    def test_flags_that_say_nothing_are_refused(self) -> None:
+        for words in (("check", "--from", "r1"), ("list", "--from", "r1"), ("appendix", "--from", "r1")):
+            with self.assertRaisesRegex(UsageError, "judges no run"):
+                self.verb(*words, program=self.program())
+        for words in (("check", "--out", "x"), ("list", "--out", "x")):
+            with self.assertRaisesRegex(UsageError, "writes no file"):
+                self.verb(*words, program=self.program())
 
     def test_the_appendix_has_every_claim_with_time_and_disk(self) -> None:
         out = self.folder / "appendix.md"

@@ -116,6 +116,9 @@ class Histograms(unittest.TestCase):
         empty = Latency("ns", 3, {}, run_testing.encoded_histogram([]))
         with self.assertRaisesRegex(ExportError, "counts 3 calls and holds none"):
             empty.buckets()
+        with self.assertRaisesRegex(ExportError, "counts 0 calls and holds some"):
+            Latency("ns", 0, {}, run_testing.encoded_histogram([5])).buckets()
+        self.assertEqual(Latency("ns", 0, {}, run_testing.encoded_histogram([])).buckets(), [])
 
     def test_damaged_ones_are_refused(self) -> None:
         good = run_testing.encoded_histogram([1, 5, 5, 900])

@@ -83,10 +83,11 @@ class Latency:
         return Metric(self.unit, value, "")
 
     def buckets(self) -> list[Bucket]:
-        """Decoded."""
+        """Decoded; none where nothing was recorded, as of a call that a cell never makes."""
         found = decode(self.encoded)
-        if not found:
-            raise ExportError(f"a histogram is damaged: it counts {self.count} calls and holds none")
+        if bool(found) != bool(self.count):
+            holds = "some" if found else "none"
+            raise ExportError(f"a histogram is damaged: it counts {self.count} calls and holds {holds}")
         return found
 
 

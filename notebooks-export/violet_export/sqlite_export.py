@@ -13,6 +13,7 @@ from violet_export.estimates import Estimate
 from violet_export.hostile_files import ExportError
 from violet_export.run import PERCENTILES, Cell, Run, setting_text
 from violet_export.tidy import facts
+from violet_export.whole_files import refuse_irregular
 
 # Tables and views: name, what a row is, and the columns with their types (of tables) and meanings.
 _CELL = ("cell", "TEXT NOT NULL", "id of the cell: depends on its settings alone")
@@ -237,7 +238,8 @@ def _fill(connection: sqlite3.Connection, run: Run, progress: Progress) -> None:
 
 
 def write_sqlite(run: Run, out: pathlib.Path, progress: Progress) -> None:
-    """The whole file, or nothing of it."""
+    """The whole file, or nothing of it; what is no regular file stays."""
+    refuse_irregular(out)
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
             made = pathlib.Path(folder) / "run.sqlite"
