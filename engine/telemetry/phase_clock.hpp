@@ -158,6 +158,11 @@ class PhaseScope {
   PhaseScope(const PhaseScope&) = delete;
   PhaseScope& operator=(const PhaseScope&) = delete;
 
+  // There was nothing to do: what went on since the last mark is of the phase around.
+  void was_nothing() noexcept {
+    if (clock_ != nullptr) [[unlikely]]
+      clock_->name(before_);
+  }
   // Goes on in another phase.
   void next(WorkPhase phase) noexcept {
     if (clock_ != nullptr) [[unlikely]]

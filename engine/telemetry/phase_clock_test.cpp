@@ -125,6 +125,28 @@ TEST(PhaseClock, APhaseIsNamedBehindItsBeginning) {
   expect_adds_up(tally);
 }
 
+// A poll that finds nothing is the time of who polls.
+TEST(PhaseClock, AScopeThatHadNothingToDoGivesItsTimeBack) {
+  Hand hand;
+  PhaseClock clock(all_rounds(hand));
+  clock.begin(WorkPhase::kLoop);
+  reach_sample();
+  {
+    const PhaseScope waits(WorkPhase::kDevice);
+    for (const bool found : {false, true, false}) {
+      hand.work(1);
+      PhaseScope poll(WorkPhase::kEndpoints);
+      hand.work(10);
+      if (!found) poll.was_nothing();
+    }
+  }
+  EXPECT_EQ(clock.current(), WorkPhase::kLoop);
+  const PhaseTally tally = clock.end();
+  EXPECT_EQ(total_of(tally, WorkPhase::kDevice), 23u);
+  EXPECT_EQ(total_of(tally, WorkPhase::kEndpoints), 10u);
+  expect_adds_up(tally);
+}
+
 // An operation that is given up leaves its scopes early.
 TEST(PhaseClock, AnAbortedOperationLosesNoTime) {
   Hand hand;
