@@ -35,7 +35,7 @@ void PhaseClock::begin(WorkPhase base) {
   VIOLET_CHECK(here_.running == nullptr);
   here_ = {this, nullptr};
   tally_ = {};
-  sampled_time_ = 0;
+  samples_ = {};
   sampled_ = false;
   base_ = base;
   until_sampled_ = draw_gap();
@@ -53,12 +53,20 @@ PhaseTally PhaseClock::end() {
 }
 
 WorkPhase PhaseClock::enter(WorkPhase next) noexcept {
-  const Ticks now = ticks_();
-  const auto at = static_cast<std::size_t>(current_);
-  round_.ticks[at] += now - since_;
-  ++round_.marks[at];
-  since_ = now;
+  mark(ticks_());
   return std::exchange(current_, next);
+}
+
+void PhaseClock::mark(Ticks now) noexcept {
+  const auto at = static_cast<std::size_t>(current_);
+  const Ticks stretch = now - since_;
+  round_.ticks[at] += stretch;
+  ++round_.marks[at];
+  if (stretch > round_.longest) {
+    round_.longest = stretch;
+    round_.longest_of = at;
+  }
+  since_ = now;
 }
 
 void PhaseClock::end_round() noexcept {
@@ -74,27 +82,44 @@ void PhaseClock::end_round() noexcept {
     }
     here_.sampling = sample ? this : nullptr;
     begins = ticks_();
-    tally_.own += begins - now;
+    Ticks waited = 0;
+    if (is_long(begins - now)) {  // Whoever preempts this costs the breakdown nothing.
+      waited = waited_in(begins - now);
+      begins = ticks_();
+    }
+    tally_.own += begins - now - waited;
+    tally_.waited += waited;
     tally_.wall += begins - now;
   }
   sampled_ = sample;
   began_ = since_ = begins;
 }
 
+bool PhaseClock::is_long(Ticks took) const noexcept {
+  return took >= options_.long_round && options_.waits.waited != nullptr;
+}
+
 // Whether it took the time to ask for waits.
 bool PhaseClock::close_round(Ticks now) noexcept {
   const Ticks took = now - began_;
-  const bool looks = took >= options_.long_round && options_.waits.waited != nullptr;
+  const bool looks = is_long(took);
   const Ticks waited = looks ? waited_in(took) : 0;
   tally_.wall += took;
   tally_.waited += waited;
   ++tally_.rounds;
   if (!sampled_) [[likely]] {
     tally_.by_length[length_of(took - waited)].unsampled += took - waited;
-  } else if (waited == 0) {
-    fold(now);
   } else {
-    drop(took, waited);
+    mark(now);  // The last phase ends here.
+    ++samples_.rounds;
+    for (const std::uint32_t of_phase : round_.marks) samples_.marks += of_phase;
+    if (waited <= round_.longest) {
+      // A scheduler's wait is so long that it can hardly lie elsewhere.
+      round_.ticks[round_.longest_of] -= waited;
+      fold();
+    } else {
+      drop(took, waited);
+    }
   }
   return looks;
 }
@@ -107,7 +132,7 @@ Ticks PhaseClock::waited_in(Ticks took) noexcept {
 
 // A sampled round of which only its length is known.
 void PhaseClock::drop(Ticks took, Ticks waited) noexcept {
-  std::uint64_t marks = 1;  // The last phase ends here.
+  std::uint64_t marks = 0;
   for (const std::uint32_t of_phase : round_.marks) marks += of_phase;
   const Ticks own = std::min<Ticks>(took - waited, mark_cost_ * marks);
   tally_.own += own;
@@ -115,36 +140,37 @@ void PhaseClock::drop(Ticks took, Ticks waited) noexcept {
 }
 
 // The sampled round goes to those of its length. No phase gives more for its marks than it has.
-void PhaseClock::fold(Ticks now) noexcept {
-  const auto last = static_cast<std::size_t>(current_);
-  round_.ticks[last] += now - since_;
-  ++round_.marks[last];
+void PhaseClock::fold() noexcept {
   Ticks whole = 0;
   for (std::size_t i = 0; i < kWorkPhases; ++i) {
     const Ticks cost = std::min<Ticks>(round_.ticks[i], mark_cost_ * round_.marks[i]);
     round_.ticks[i] -= cost;
     tally_.own += cost;
-    tally_.marks[i] += round_.marks[i];
     whole += round_.ticks[i];
   }
   PhaseTally::Length& length = tally_.by_length[length_of(whole)];
   length.sampled += whole;
   ++length.sampled_rounds;
   ++tally_.sampled_rounds;
-  sampled_time_ += whole;
-  for (std::size_t i = 0; i < kWorkPhases; ++i) length.of[i] += round_.ticks[i];
+  for (std::size_t i = 0; i < kWorkPhases; ++i) {
+    length.of[i] += round_.ticks[i];
+    length.rounds_with[i] += round_.marks[i] > 0 ? 1 : 0;
+  }
 }
 
-// Uniform around a mean that keeps to the budget, so that it beats with nothing that the loop does.
+// Uniform around a mean that keeps to the budget, so that it beats with nothing that the loop does. A round counts as it is
+// on average, and a sample as it was: of the rounds that were kept, often the short ones, one must not judge.
 std::uint64_t PhaseClock::draw_gap() noexcept {
   std::uint64_t mean = kFirstGap;
-  if (sampled_time_ > 0) {
+  const Ticks ran = tally_.wall - tally_.waited;
+  if (samples_.rounds > 0 && ran > 0) {
     // Not as measured: what preempts a mark is not what it costs.
-    std::uint64_t marks = kMarksOfFolding * tally_.sampled_rounds;
-    for (const std::uint64_t of_phase : tally_.marks) marks += of_phase;
-    const double rounds = static_cast<double>(mark_cost_ * marks) /
-                          (options_.budget * static_cast<double>(sampled_time_));
-    mean = static_cast<std::uint64_t>(std::clamp(std::ceil(rounds), 1.0, double{kMostGap}));
+    const std::uint64_t marks = samples_.marks + kMarksOfFolding * samples_.rounds;
+    const double a_sample =
+        static_cast<double>(mark_cost_ * marks) / static_cast<double>(samples_.rounds);
+    const double a_round = static_cast<double>(ran) / static_cast<double>(tally_.rounds);
+    mean = static_cast<std::uint64_t>(
+        std::clamp(std::ceil(a_sample / (options_.budget * a_round)), 1.0, double{kMostGap}));
   }
   return 1 + rng_.below(2 * mean - 1);
 }

@@ -8,8 +8,9 @@
 // length by its own sampled rounds (phase_estimate.hpp).
 //
 // A round that is long is asked for the time in which the thread was ready and others had its CPU, where somebody knows
-// that (the kernel). That time is no phase's: it is counted by itself, and what a sampled round says of its phases is
-// dropped, because nobody knows which of them it hit.
+// that (the kernel). That time is no phase's: it is counted by itself. In a sampled round it is taken off the longest
+// stretch between two marks, because so long a wait can hardly lie elsewhere; where it is longer than any stretch, what the
+// round says of its phases is dropped.
 //
 // Which rounds are sampled is drawn at random, as many as the marks may cost: `budget` of the time, whatever a round
 // holds. What a mark costs is measured once, is taken from the phases and counted as the breakdown's own.
@@ -40,15 +41,23 @@ struct PhaseTally {
     Ticks sampled = 0;    // Of those that were, without marks; all phases together.
     std::array<Ticks, kWorkPhases> of{};
     std::uint64_t sampled_rounds = 0;
+    std::array<std::uint32_t, kWorkPhases>
+        rounds_with{};  // Of the sampled ones that had the phase.
   };
 
   Ticks wall = 0;    // From begin() to end().
   Ticks own = 0;     // The breakdown itself.
   Ticks waited = 0;  // Others had the CPU.
   std::uint64_t rounds = 0;
-  std::uint64_t sampled_rounds = 0;  // Without those in which the thread waited.
+  std::uint64_t sampled_rounds = 0;  // Without those that were dropped.
   std::array<Length, kLengths> by_length{};
-  std::array<std::uint64_t, kWorkPhases> marks{};  // How often a phase ended in sampled rounds.
+
+  // Sampled rounds that had the phase, without those that were dropped.
+  std::uint64_t rounds_with(WorkPhase phase) const {
+    std::uint64_t sum = 0;
+    for (const Length& one : by_length) sum += one.rounds_with[static_cast<std::size_t>(phase)];
+    return sum;
+  }
 };
 
 // How long a thread has been ready while others had its CPU, in ticks since any moment; null: nobody knows.
@@ -101,12 +110,19 @@ class PhaseClock {
   struct Round {
     std::array<Ticks, kWorkPhases> ticks;
     std::array<std::uint32_t, kWorkPhases> marks;
+    Ticks longest;           // Stretch between two marks,
+    std::size_t longest_of;  // and its phase.
+  };
+  struct Samples {  // All of them.
+    std::uint64_t rounds = 0, marks = 0;
   };
 
+  void mark(Ticks now) noexcept;
   void end_round() noexcept;
+  bool is_long(Ticks took) const noexcept;
   bool close_round(Ticks now) noexcept;
   Ticks waited_in(Ticks took) noexcept;
-  void fold(Ticks now) noexcept;
+  void fold() noexcept;
   void drop(Ticks took, Ticks waited) noexcept;
   std::uint64_t draw_gap() noexcept;
 
@@ -122,8 +138,8 @@ class PhaseClock {
   Ticks began_ = 0;  // The round.
   bool sampled_ = false;
   std::uint64_t until_sampled_ = 0;  // Rounds.
-  Ticks sampled_time_ = 0;           // In all of them, without marks.
-  Ticks waited_before_ = 0;          // As the source said last.
+  Samples samples_;
+  Ticks waited_before_ = 0;  // As the source said last.
   Round round_{};
   PhaseTally tally_;
 };
@@ -142,6 +158,11 @@ class PhaseScope {
   PhaseScope(const PhaseScope&) = delete;
   PhaseScope& operator=(const PhaseScope&) = delete;
 
+  // There was nothing to do: what went on since the last mark is of the phase around.
+  void was_nothing() noexcept {
+    if (clock_ != nullptr) [[unlikely]]
+      clock_->name(before_);
+  }
   // Goes on in another phase.
   void next(WorkPhase phase) noexcept {
     if (clock_ != nullptr) [[unlikely]]

@@ -125,6 +125,28 @@ TEST(PhaseClock, APhaseIsNamedBehindItsBeginning) {
   expect_adds_up(tally);
 }
 
+// A poll that finds nothing is the time of who polls.
+TEST(PhaseClock, AScopeThatHadNothingToDoGivesItsTimeBack) {
+  Hand hand;
+  PhaseClock clock(all_rounds(hand));
+  clock.begin(WorkPhase::kLoop);
+  reach_sample();
+  {
+    const PhaseScope waits(WorkPhase::kDevice);
+    for (const bool found : {false, true, false}) {
+      hand.work(1);
+      PhaseScope poll(WorkPhase::kEndpoints);
+      hand.work(10);
+      if (!found) poll.was_nothing();
+    }
+  }
+  EXPECT_EQ(clock.current(), WorkPhase::kLoop);
+  const PhaseTally tally = clock.end();
+  EXPECT_EQ(total_of(tally, WorkPhase::kDevice), 23u);
+  EXPECT_EQ(total_of(tally, WorkPhase::kEndpoints), 10u);
+  expect_adds_up(tally);
+}
+
 // An operation that is given up leaves its scopes early.
 TEST(PhaseClock, AnAbortedOperationLosesNoTime) {
   Hand hand;
@@ -165,8 +187,8 @@ TEST(PhaseClock, MarksAreTheBreakdownsOwnAndNoPhaseOwesMoreThanItHas) {
   expect_adds_up(tally);
 }
 
-// Others had the CPU for 900 of the long round's 1000 ticks: no phase of it is believed, and its own 100 are of its length.
-TEST(PhaseClock, WhatWasWaitedIsNoPhasesAndDropsTheSample) {
+// Others had the CPU for 900 of the long round's 1000 ticks, which fits into the copy alone.
+TEST(PhaseClock, WhatWasWaitedIsTakenOffTheLongestStretch) {
   Hand hand;
   Ticks waited = 50;  // Before the clock began.
   PhaseClockOptions options = all_rounds(hand, 2);
@@ -176,7 +198,9 @@ TEST(PhaseClock, WhatWasWaitedIsNoPhasesAndDropsTheSample) {
   clock.begin(WorkPhase::kLoop);
   reach_sample();
   {
-    const PhaseScope scope(WorkPhase::kCopy);
+    PhaseScope scope(WorkPhase::kStrategy);
+    hand.work(30);
+    scope.next(WorkPhase::kCopy);
     hand.work(1000);
     waited += 900;
   }
@@ -184,9 +208,103 @@ TEST(PhaseClock, WhatWasWaitedIsNoPhasesAndDropsTheSample) {
   hand.work(800);  // Long, and nobody else had the CPU.
   const PhaseTally tally = clock.end();
   EXPECT_EQ(tally.waited, 900u);
+  EXPECT_EQ(total_of(tally, WorkPhase::kStrategy), 28u);
+  EXPECT_EQ(total_of(tally, WorkPhase::kCopy), 98u);
+  EXPECT_EQ(tally.wall, 1830u);
+  EXPECT_EQ(tally.by_length[7].sampled, 126u);
+  expect_adds_up(tally);
+}
+
+// No stretch holds so long a wait: no phase of the round is believed, and its own 100 ticks are of its length.
+TEST(PhaseClock, AWaitThatFitsNoStretchDropsTheSample) {
+  Hand hand;
+  Ticks waited = 0;
+  PhaseClockOptions options = all_rounds(hand, 2);
+  options.waits = {[](void* at) noexcept { return *static_cast<Ticks*>(at); }, &waited};
+  options.long_round = 500;
+  PhaseClock clock(options);
+  clock.begin(WorkPhase::kLoop);
+  reach_sample();
+  {
+    PhaseScope scope(WorkPhase::kStrategy);
+    hand.work(500);
+    scope.next(WorkPhase::kCopy);
+    hand.work(500);
+    waited += 900;
+  }
+  const PhaseTally tally = clock.end();
+  EXPECT_EQ(tally.waited, 900u);
   EXPECT_EQ(total_of(tally, WorkPhase::kCopy), 0u);
-  EXPECT_EQ(tally.wall, 1800u);
-  EXPECT_EQ(tally.by_length[7].unsampled, 94u) << "of the 100, three marks are the breakdown's";
+  EXPECT_EQ(total_of(tally, WorkPhase::kStrategy), 0u);
+  EXPECT_EQ(tally.by_length[7].unsampled, 92u) << "of the 100, four marks are the breakdown's";
+  expect_adds_up(tally);
+}
+
+// Every round that is long was waited in, as on a machine that others use: they are sampled as often as the short ones are,
+// which cost the same marks.
+TEST(PhaseClock, RoundsThatWereWaitedInAreSampledAsOftenAsOthers) {
+  Hand hand;
+  Ticks waited = 0;
+  PhaseClock clock({.budget = 0.01,
+                    .ticks = hand.source(),
+                    .mark_cost = 10,
+                    .waits = {[](void* at) noexcept { return *static_cast<Ticks*>(at); }, &waited},
+                    .long_round = 50'000});
+  clock.begin(WorkPhase::kLoop);
+  for (int i = 1; i <= 100'000; ++i) {
+    const bool is_long = i % 4 == 0;
+    {
+      const PhaseScope scope(is_long ? WorkPhase::kCopy : WorkPhase::kWorkload);
+      hand.work(is_long ? 100'000 : 100);
+      if (is_long) waited += 60'000;
+    }
+    PhaseClock::round();
+  }
+  const PhaseTally tally = clock.end();
+  expect_adds_up(tally);
+  // A round is 10 075 ticks of its own: its 13 marks bear a sample in every second, not in every 130th.
+  EXPECT_GT(tally.sampled_rounds, 30'000u);
+  const PhaseEstimate whole = estimate(tally);
+  ASSERT_TRUE(whole.sampled_sum);
+  EXPECT_NEAR(*whole.sampled_sum / whole.wall, 1, 0.02);
+  const auto copied = whole.of[static_cast<std::size_t>(WorkPhase::kCopy)];
+  ASSERT_TRUE(copied);
+  EXPECT_NEAR(*copied, 25'000 * 40'000.0, 0.01 * 25'000 * 40'000.0);
+}
+
+// The thread is preempted while a sample is taken up: nobody may call that the breakdown's cost.
+TEST(PhaseClock, WhoPreemptsTheTakingUpOfASampleHadTheCpu) {
+  struct Preempted {
+    Ticks now = 1000, waited = 0;
+    int reads = 0, at = -1;
+    TickSource source() {
+      return {[](void* of) noexcept {
+                auto& self = *static_cast<Preempted*>(of);
+                if (self.reads++ == self.at) {
+                  self.now += 5000;
+                  self.waited += 4900;
+                }
+                return self.now;
+              },
+              this};
+    }
+  } hand;
+  PhaseClock clock(
+      {.budget = 1e9,
+       .ticks = hand.source(),
+       .mark_cost = 0,
+       .waits = {[](void* of) noexcept { return static_cast<Preempted*>(of)->waited; }, &hand},
+       .long_round = 500});
+  clock.begin(WorkPhase::kLoop);
+  reach_sample();
+  hand.now += 10;
+  hand.at = hand.reads + 1;  // Behind the round's end, before the next begins.
+  PhaseClock::round();
+  hand.now += 800;
+  const PhaseTally tally = clock.end();
+  EXPECT_EQ(tally.waited, 4900u);
+  EXPECT_EQ(tally.own, 100u);
+  EXPECT_EQ(tally.wall, 5810u) << "810 of the loop";
   expect_adds_up(tally);
 }
 
@@ -204,8 +322,8 @@ TEST(PhaseClock, SamplesAsManyRoundsAsTheBudgetBears) {
   const PhaseTally tally = clock.end();
   const auto share = static_cast<double>(tally.own) / static_cast<double>(tally.wall);
   EXPECT_LT(share, 0.01);
-  // Three marks of a round and ten of taking it up, against 110 ticks of work: one in 119.
-  EXPECT_NEAR(static_cast<double>(tally.rounds) / static_cast<double>(tally.sampled_rounds), 119,
+  // Three marks of a round and ten of taking it up, against 110 ticks of work: one in 130.
+  EXPECT_NEAR(static_cast<double>(tally.rounds) / static_cast<double>(tally.sampled_rounds), 130,
               20);
   expect_adds_up(tally);
 }
@@ -239,19 +357,49 @@ TEST(PhaseEstimate, WhatWasMetTooRarelyIsInTheRest) {
   auto& length = tally.by_length[7];
   length.unsampled = 900;
   length.sampled = 100;
+  length.sampled_rounds = PhaseEstimate::kFewestOfALength;
   length.of[static_cast<std::size_t>(WorkPhase::kWorkload)] = 90;
   length.of[static_cast<std::size_t>(WorkPhase::kCopy)] = 10;
   tally.by_length[20].unsampled = 500;
-  tally.wall = 1500;
-  tally.rounds = 11;
-  tally.sampled_rounds = 1;
-  tally.marks[static_cast<std::size_t>(WorkPhase::kWorkload)] = PhaseEstimate::kFewestMarks;
-  tally.marks[static_cast<std::size_t>(WorkPhase::kCopy)] = PhaseEstimate::kFewestMarks - 1;
+  auto& rare = tally.by_length[12];  // Two rounds of a length say nothing of the others.
+  rare.unsampled = 3000;
+  rare.sampled = 200;
+  rare.sampled_rounds = PhaseEstimate::kFewestOfALength - 1;
+  rare.of[static_cast<std::size_t>(WorkPhase::kSpin)] = 200;
+  rare.rounds_with[static_cast<std::size_t>(WorkPhase::kSpin)] = 2 * PhaseEstimate::kFewestRounds;
+  tally.wall = 4700;
+  tally.rounds = 10;
+  tally.sampled_rounds = 5;
+  length.rounds_with[static_cast<std::size_t>(WorkPhase::kWorkload)] = PhaseEstimate::kFewestRounds;
+  length.rounds_with[static_cast<std::size_t>(WorkPhase::kCopy)] = PhaseEstimate::kFewestRounds - 1;
   const PhaseEstimate whole = estimate(tally);
   EXPECT_EQ(whole.of[static_cast<std::size_t>(WorkPhase::kWorkload)], 900.0);
   EXPECT_FALSE(whole.of[static_cast<std::size_t>(WorkPhase::kCopy)]);
-  EXPECT_EQ(whole.rest, 600.0);
-  EXPECT_EQ(whole.sampled_sum, 1100.0);
+  EXPECT_FALSE(whole.of[static_cast<std::size_t>(WorkPhase::kSpin)]);
+  EXPECT_EQ(whole.rest, 3800.0);
+  EXPECT_EQ(whole.sampled_sum, 600.0);
+  expect_adds_up(tally);
+}
+
+// Ten times in one round is one round.
+TEST(PhaseEstimate, APhaseIsCountedByRoundsNotByMarks) {
+  Hand hand;
+  PhaseClock clock(all_rounds(hand));
+  clock.begin(WorkPhase::kLoop);
+  reach_sample();
+  for (int i = 0; i < 10; ++i) {
+    const PhaseScope scope(WorkPhase::kKick);
+    hand.work(10);
+  }
+  for (int i = 0; i < 20; ++i) {
+    PhaseClock::round();
+    hand.work(100);
+  }
+  const PhaseTally tally = clock.end();
+  EXPECT_EQ(tally.rounds_with(WorkPhase::kKick), 1u);
+  const PhaseEstimate whole = estimate(tally);
+  EXPECT_FALSE(whole.of[static_cast<std::size_t>(WorkPhase::kKick)]);
+  EXPECT_TRUE(whole.of[static_cast<std::size_t>(WorkPhase::kLoop)]);
   expect_adds_up(tally);
 }
 

@@ -16,6 +16,7 @@ namespace violet {
 #define VIOLET_GUEST_PHASES(PHASE)                                                              \
   PHASE(kWorkload, "workload", "the workload's own work: rings, payloads, bookkeeping")         \
   PHASE(kPace, "pace", "waiting for a call's time in a paced trace")                            \
+  PHASE(kDevice, "device", "waiting until a device has done what it was asked for")             \
   PHASE(kStrategy, "strategy", "the strategy's own work: pools, queues, lists, timers")         \
   PHASE(kIovaAllocate, "iova_allocate", "allocating I/O virtual addresses")                     \
   PHASE(kIovaFree, "iova_free", "freeing I/O virtual addresses")                                \

@@ -88,7 +88,7 @@ constexpr MetricInfo kCatalogue[] = {
      "ns",
      kLower,
      "from a block's revocation, through what was in flight, until it was out of reach",
-     {},
+     {"revocation_mean"},
      kDistribution},
     {"data_errors", "1", kLower,
      "operations of the whole repetition, of a real guest of its work, that carried wrong data"},
@@ -244,7 +244,8 @@ constexpr MetricInfo kCatalogue[] = {
      "probes of the whole repetition that missed although the ledger says they cannot"},
     {"held_back_accesses", "1", kNeither,
      "accesses that a device submitted before it was given to another domain (workload reassign)"},
-    {"held_back_hits", "1", kLower, "those of them that reached memory afterwards"},
+    {"held_back_hits", "1", kLower,
+     "pages of the next owner that they wrote to, as read from its memory"},
     {"rogue_dropped_probes", "1", kNeither,
      "probes left out in the whole repetition: too many were due, or one was preempted on the way"},
 };
@@ -269,6 +270,19 @@ std::string_view distribution_of(std::string_view name) {
     if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
   }
   return name.substr(0, name.rfind(".p") == std::string_view::npos ? 0 : name.find(".p"));
+}
+
+// "map.mean" of "map"; lives as long as the catalogue.
+std::string_view mean_of_distribution(std::string_view name) {
+  static const std::map<std::string_view, std::string> all = [] {
+    std::map<std::string_view, std::string> means;
+    for (const MetricInfo& info : kCatalogue) {
+      if (info.is_distribution)
+        means.emplace(info.name, std::string(info.name).append(kMeanSuffix));
+    }
+    return means;
+  }();
+  return all.at(name);
 }
 
 const MetricInfo& published(std::string_view name) {
@@ -302,7 +316,8 @@ std::size_t metric_rank(std::string_view name) {
 
 std::string_view current_metric_name(std::string_view name) {
   const MetricInfo* const info = find_by(name);
-  return info == nullptr ? name : info->name;
+  if (info == nullptr || info->name == name) return name;
+  return info->is_distribution ? mean_of_distribution(info->name) : info->name;
 }
 
 bool same_metric(std::string_view a, std::string_view b) {

@@ -22,7 +22,8 @@ struct MetricInfo {
   std::string_view unit;  // As Metric's; of operations_per_s the workload says what is counted.
   Better better = Better::kNeither;
   std::string_view meaning;  // One line; names the time where it is not the measured one.
-  std::array<std::string_view, 2> former = {};  // Names in older runs; the rest is empty.
+  std::array<std::string_view, 2> former =
+      {};  // Names in older runs, a distribution's of its mean; the rest is empty.
   bool is_distribution =
       false;  // Runs have its count, mean and percentiles: "map.count", "map.mean", "map.p99".
   std::span<const std::string_view> former_names() const;

@@ -59,6 +59,22 @@ TEST(MetricCatalogue, FindsAMetricByItsFormerNameAndByAPercentile) {
   EXPECT_FALSE(same_metric("rogue_answered_least", "rogue_hit_rate_upper_bound"));
 }
 
+// What was a mean alone is a distribution today.
+TEST(MetricCatalogue, FindsTheMeanOfADistributionByItsFormerName) {
+  EXPECT_EQ(current_metric_name("revocation_mean"), "revocation.mean");
+  EXPECT_EQ(current_metric_name("revocation.mean"), "revocation.mean");
+  EXPECT_EQ(current_metric_name("revocation"), "revocation");
+  EXPECT_TRUE(same_metric("revocation_mean", "revocation.mean"));
+  ASSERT_NE(find_metric("revocation_mean"), nullptr);
+  EXPECT_EQ(find_metric("revocation_mean")->name, "revocation");
+  EXPECT_EQ(metric_rank("revocation_mean"), metric_rank("revocation.mean"));
+  CellData cell;
+  RepetitionRecord record;
+  record.metrics = {{"revocation_mean", "ns", 1500, {}, Better::kLower}};
+  cell.repetitions.push_back(std::move(record));
+  EXPECT_EQ(samples_of(cell, "revocation.mean").values, std::vector<double>{1500});
+}
+
 // Unmaps that end nothing: pages stay reachable, and that none is counted as stale is no zero.
 TEST(Samples, PagesThatStayReachableByDesignAreNoZero) {
   const auto stale = [](double persistent, double copied, double pages) {

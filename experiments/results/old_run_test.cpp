@@ -60,6 +60,7 @@ TEST(OldRun, IsReadWithTheNamesThatItHas) {
     std::set<std::string> stored;
     for (const Samples& samples : samples_of(cell)) stored.insert(samples.name);
     for (const MetricInfo& metric : metric_catalogue()) {
+      if (metric.is_distribution) continue;  // Newer than the run.
       for (const auto name : metric.former_names()) {
         const std::string former(name), today(metric.name);
         EXPECT_EQ(stored.count(former), 1u) << former;
@@ -182,6 +183,7 @@ TEST(OldRun, ComparesWithAFreshOneByTodaysNames) {
   ASSERT_TRUE(fresh) << fresh.error().message;
   std::set<std::string> missing;
   for (const MetricInfo& metric : metric_catalogue()) {
+    if (metric.is_distribution) continue;  // Newer than the run.
     if (!metric.former_names().empty() && metric.better != Better::kNeither) {
       missing.emplace(metric.name);
     }

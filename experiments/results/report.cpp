@@ -268,13 +268,14 @@ constexpr std::string_view kRelation =
 
 // One line for all cells that lack a metric for one reason. A number that not every repetition has may be that of those
 // that went well: this is a warning.
-void note_values(const RunData& run, const Table& table, std::vector<std::string>& warnings,
-                 std::vector<std::string>& notes) {
+void note_values(const RunData& run, const Table& table, const ReportOptions& options,
+                 std::vector<std::string>& warnings, std::vector<std::string>& notes) {
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> missing;
   std::vector<std::string> partly;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
-      if (is_time_metric(samples.name)) continue;  // Says of itself why: time_report.hpp.
+      // Says of itself why: time_report.hpp. Unless it was asked for.
+      if (options.columns.empty() && is_time_metric(samples.name)) continue;
       const bool shown =
           std::any_of(table.columns.begin(), table.columns.end(),
                       [&](const Column& c) { return same_metric(c.name, samples.name); });
@@ -406,7 +407,7 @@ Report report(const RunData& run, const ReportOptions& options) {
       report.warnings.push_back(note.severity + ": " + note.text);
     }
   }
-  note_values(run, report.table, report.warnings, report.notes);
+  note_values(run, report.table, options, report.warnings, report.notes);
   if (!run.checked) {
     report.notes.push_back(
         "the numbers of this run are not protected: the program that made it stored no checksums, "

@@ -19,8 +19,11 @@ constexpr const char* kNotAttributed = "not attributed";
 constexpr const char* kItself = "the breakdown itself";
 constexpr const char* kWaited = "others had the CPU";
 constexpr const char* kNotRecorded =
-    "where the time went was not recorded by this run: an older program made it";
+    "where the time went was not recorded by this run: an older program made it, or a guest that "
+    "has no phases";
 constexpr std::size_t kMostPartNotes = 6;
+// What the sampled rounds may come to, in per cent of what was measured, before one should doubt them.
+constexpr double kLeastSum = 95, kMostSum = 105;
 
 // One part of an lcore's time in one cell.
 struct Part {
@@ -34,6 +37,7 @@ struct LcoreTime {
   std::vector<Part> parts;
   Quantity whole;
   std::string because;             // Why nothing is known; then there are no parts.
+  double waited = 0;               // In ns, of the whole: others had the CPU.
   std::optional<double> sum;       // Per cent: TimeSide::sum.
   double rounds = 0, sampled = 0;  // Of all repetitions.
 };
@@ -94,6 +98,7 @@ LcoreTime lcore_time(const CellData& cell, bool engines_lcore) {
     add(words_of(kWorkPhaseInfos[i].name), time_metric(kWorkPhaseInfos[i].name));
   }
   add(kWaited, std::string(side.waited));
+  time.waited = time.parts.back().ns.value.value_or(0);
   add(kItself, std::string(side.own));
   time.parts.push_back({kNotAttributed, std::string(side.rest), Quantity{std::max(left, 0.0)}});
   const Samples sum = samples_of(cell, std::string(side.sum));
@@ -139,7 +144,20 @@ std::string range_text(const std::vector<double>& values) {
   return fmt::format("{:.1f} % to {:.1f} %", *low, *high);
 }
 
-// How good the numbers of a table are.
+bool is_doubtful(double sum) { return sum < kLeastSum || sum > kMostSum; }
+
+// Empty where the sampled rounds of every lcore come to what was measured.
+std::string doubt_of(const std::vector<double>& sums) {
+  const auto doubtful = std::count_if(sums.begin(), sums.end(), is_doubtful);
+  if (doubtful == 0) return {};
+  return fmt::format(
+      "warning: in {} of {} cells the sampled rounds come to less than {} % or more than {} % of "
+      "the measured time: trust no part of theirs to more than that; a longer run.duration_s "
+      "samples more",
+      doubtful, sums.size(), kLeastSum, kMostSum);
+}
+
+// How good the numbers of a table are. Where others had the CPU there was nothing to attribute.
 void note_support(Table& table, const std::vector<LcoreTime>& times) {
   std::vector<double> sums, attributed;
   double rounds = 0, sampled = 0;
@@ -147,15 +165,19 @@ void note_support(Table& table, const std::vector<LcoreTime>& times) {
     if (!time.whole.value) continue;
     if (time.sum) sums.push_back(*time.sum);
     const double rest = time.parts.back().ns.value.value_or(0);
-    attributed.push_back(100 * (1 - rest / *time.whole.value));
+    if (const double ran = *time.whole.value - time.waited; ran > 0) {
+      attributed.push_back(100 * (1 - rest / ran));
+    }
     rounds += time.rounds;
     sampled += time.sampled;
   }
   if (attributed.empty()) return;
   table.notes.push_back(fmt::format(
-      "attributed: {} of the time; the sampled rounds ({:.0f} of {:.0f}), scaled by their number "
+      "attributed: {} of the time that it ran; the sampled rounds ({:.0f} of {:.0f}), scaled by "
+      "their number "
       "alone, come to {} of the measured time",
       range_text(attributed), sampled, rounds, sums.empty() ? "n/a" : range_text(sums)));
+  if (std::string doubt = doubt_of(sums); !doubt.empty()) table.notes.push_back(std::move(doubt));
 }
 
 bool anybody_has(const std::vector<LcoreTime>& times, std::size_t part) {
@@ -247,6 +269,7 @@ Result<Table> time_rows(const RunData& run) {
   table.title = "where the time went";
   table.columns = {{"cell", "", true},   {"lcore", "", true}, {"part", "", true},
                    {"metric", "", true}, {"time", "ns"},      {"share", "%"}};
+  std::vector<double> sums;
   for (const CellData& cell : run.cells) {
     for (const bool engines_lcore : {false, true}) {
       const LcoreTime time = lcore_time(cell, engines_lcore);
@@ -257,6 +280,7 @@ Result<Table> time_rows(const RunData& run) {
         table.rows.push_back({Text{cell.cell.label}, Text{lcore}, Text{part}, Text{metric},
                               std::move(ns), std::move(share)});
       };
+      if (time.sum) sums.push_back(*time.sum);
       for (const Part& part : time.parts) add(part.name, part.metric, part.ns);
       const TimeSide& side = engines_lcore ? kEngineTime : kGuestTime;
       add("together", std::string(side.wall),
@@ -265,6 +289,7 @@ Result<Table> time_rows(const RunData& run) {
   }
   table.notes.emplace_back(
       "Means over the repetitions, per operation; the parts of an lcore add up.");
+  if (std::string doubt = doubt_of(sums); !doubt.empty()) table.notes.push_back(std::move(doubt));
   return table;
 }
 

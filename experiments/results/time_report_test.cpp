@@ -1,5 +1,7 @@
 #include "experiments/results/time_report.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -125,6 +127,50 @@ TEST(TimeReport, APartThatARepetitionMetTooRarelyIsNotAttributed) {
                                       "in 1 of 3 repetitions")));
 }
 
+// 87 ns, 4 of them waited, 1 the breakdown's: 2 of the 83 in which it ran are nobody's.
+TEST(TimeReport, WhatOthersHadOfTheCpuIsNotAttributed) {
+  RunData run;
+  run.cells = {timed_cell("strict", "sidecore", 8)};
+  const auto tables = time_tables(run);
+  ASSERT_TRUE(tables) << tables.error().message;
+  EXPECT_THAT((*tables)[0].notes[0], HasSubstr("attributed: 97.6 %"));
+}
+
+TEST(TimeReport, WarnsWhereTheSampledRoundsDoNotComeToTheMeasuredTime) {
+  for (const double sum : {95.0, 94.9, 105.0, 105.1}) {
+    RunData run;
+    run.cells = {timed_cell("strict", "samecore", 12), timed_cell("off", "samecore", 12)};
+    for (RepetitionRecord& record : run.cells[1].repetitions) {
+      for (Metric& metric : record.metrics) {
+        if (metric.name == kGuestTime.sum) metric = measured(kGuestTime.sum, sum);
+      }
+    }
+    const auto tables = time_tables(run);
+    const auto rows = time_rows(run);
+    ASSERT_TRUE(tables && rows);
+    const bool fine = sum == 95 || sum == 105;
+    const auto warned = ::testing::Contains(HasSubstr("warning: in 1 of 2 cells the sampled"));
+    for (const auto& notes : {(*tables)[0].notes, rows->notes}) {
+      if (fine) {
+        EXPECT_THAT(notes, ::testing::Not(warned)) << sum;
+      } else {
+        EXPECT_THAT(notes, warned) << sum;
+      }
+    }
+  }
+}
+
+// A phase that is not there is one of many, unless somebody asks for it.
+TEST(TimeReport, APartThatWasAskedForSaysWhyItIsNotThere) {
+  const RunData run = timed_run();
+  const auto said = [&](const ReportOptions& options) {
+    const Report all = report(run, options);
+    return fmt::format("{}\n{}", fmt::join(all.warnings, "\n"), fmt::join(all.notes, "\n"));
+  };
+  EXPECT_THAT(said({.columns = {"time_copy"}}), HasSubstr("it is not there"));
+  EXPECT_THAT(said({}), ::testing::Not(HasSubstr("it is not there")));
+}
+
 TEST(TimeReport, FitsTheWidthThatItIsRenderedIn) {
   const RunData run = timed_run();
   const auto tables = time_tables(run);
@@ -153,7 +199,10 @@ TEST(TimeReport, OfARunWithoutTimesSaysWhyThereAreNone) {
   old.cells[0].repetitions.emplace_back();
   const auto tables = time_tables(old);
   ASSERT_FALSE(tables);
-  EXPECT_THAT(tables.error().message, HasSubstr("not recorded by this run: an older program"));
+  EXPECT_THAT(
+      tables.error().message,
+      HasSubstr(
+          "not recorded by this run: an older program made it, or a guest that has no phases"));
   old.cells[0].repetitions[0].metrics = {
       not_measured(kGuestTime.wall, "the plan has run.breakdown = false")};
   const auto rows = time_rows(old);

@@ -40,6 +40,16 @@ std::uint64_t InjectedTicks::total() const {
   return std::accumulate(of.begin(), of.end(), std::uint64_t{0});
 }
 
+std::uint64_t InjectedTicks::on_engine() const {
+  const auto at = [this](InjectedKind kind) { return of[static_cast<std::size_t>(kind)]; };
+  return at(InjectedKind::kWake) + at(InjectedKind::kHostMap) + at(InjectedKind::kHostUnmap);
+}
+
+std::uint64_t InjectedTicks::on_guest(bool endpoints_shared) const {
+  const std::uint64_t misses = of[static_cast<std::size_t>(InjectedKind::kIotlbMiss)];
+  return total() - on_engine() - (endpoints_shared ? 0 : misses);
+}
+
 InjectedTicks InjectedTicks::operator-(const InjectedTicks& earlier) const {
   InjectedTicks out;
   std::transform(of.begin(), of.end(), earlier.of.begin(), out.of.begin(), std::minus<>());

@@ -41,6 +41,9 @@ struct InjectedTicks {
 
   std::uint64_t& operator[](InjectedKind kind) { return of[static_cast<std::size_t>(kind)]; }
   std::uint64_t total() const;
+  // By the engine's side, and on the guest's lcore besides: not what endpoints spin on an lcore of their own.
+  std::uint64_t on_engine() const;
+  std::uint64_t on_guest(bool endpoints_shared) const;
   InjectedTicks operator-(const InjectedTicks& earlier) const;
 };
 

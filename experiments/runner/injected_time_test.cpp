@@ -76,5 +76,17 @@ TEST(ConfiguredCosts, WhatActsNowhereIsNotInjected) {
   EXPECT_EQ(configured_costs(plan), (CostMap{{"io_ns", 9}}));
 }
 
+// Each cost is one lcore's: where the endpoints have their own, misses are not spun on the guest's.
+TEST(InjectedTime, IsOfTheLcoreThatSpinsIt) {
+  InjectedTicks spun;
+  for (std::size_t i = 0; i < InjectedTicks::kKinds; ++i) spun.of[i] = 1;
+  EXPECT_EQ(spun.on_engine(), 3u);
+  EXPECT_EQ(spun.on_guest(true), InjectedTicks::kKinds - 3);
+  spun = {};
+  spun[InjectedKind::kIotlbMiss] = 100;
+  EXPECT_EQ(spun.on_guest(true), 100u);
+  EXPECT_EQ(spun.on_guest(false), 0u);
+}
+
 }  // namespace
 }  // namespace violet::injected_time_test

@@ -103,9 +103,7 @@ void add_times(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
   const auto requests = [](const GuestCounters& one) {
     return one.map_requests + one.unmap_requests + one.other_requests;
   };
-  InjectedTicks injected = m.after.injected - m.before.injected;
-  const Ticks engines = injected[InjectedKind::kWake] + injected[InjectedKind::kHostMap] +
-                        injected[InjectedKind::kHostUnmap];
+  const InjectedTicks injected = m.after.injected - m.before.injected;
   for (auto& metric : time_metrics({.times = m.times,
                       .endpoints_shared = testbed.endpoints_shared(),
                       .measured = m.end - m.start,
@@ -117,8 +115,8 @@ void add_times(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
                       .iova_allocations = a.iova_allocations - b.iova_allocations,
                       .invalidations = m.after.invalidations - m.before.invalidations,
                       .grace_periods = m.after.grace_periods - m.before.grace_periods,
-                      .injected = injected.total() - engines,
-                      .engine_injected = engines,
+                      .injected = injected.on_guest(testbed.endpoints_shared()),
+                      .engine_injected = injected.on_engine(),
                       .paced = testbed.paced(),
                       .kick_thread = testbed.placement().kind() == PlacementKind::kKickThread})) {
     metrics.push_back(std::move(metric));
@@ -130,6 +128,9 @@ void warn(results::RepetitionRecord& record, const Measurement& m, Testbed& test
     if (count > 0) record.warnings.push_back(fmt::format("{} {}", count, what));
   };
   add(testbed.workload().data_errors(), "operations carried wrong data");
+  if (std::string why = testbed.workload().trouble(); !why.empty()) {
+    record.warnings.push_back(std::move(why));
+  }
   add(m.after.guest.failed_requests - m.before.guest.failed_requests, "requests failed");
   add(m.after.guest.map_failures - m.before.guest.map_failures, "dma_map calls failed");
   if (m.before.throttled && m.after.throttled) {

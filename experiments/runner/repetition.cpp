@@ -139,16 +139,16 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   Measurement measured;
   TimeClocks clocks(testbed, setup.run.breakdown, testbed.seed());
   recorder.begin_measuring();
+  clocks.begin_engine();  // Before and behind what is counted: it asks the engine.
   measured.before = Snapshot::of(testbed);
-  clocks.begin_engine();
   const Ticks start = recorder.mark(Phase::kMeasure);
   clocks.begin_guest();
   const Bound bound = bound_of(setup.run.duration_s, setup.run.operations);
   const auto done = loop.run(bound);
   clocks.end_guest();
   const Ticks end = recorder.mark(Phase::kTakeDown);
-  clocks.end_engine();
   measured.after = Snapshot::of(testbed);
+  clocks.end_engine();
   measured.times = clocks.times();
   measured.always_mapped_bytes = testbed.strategy().always_mapped_bytes();
   measured.start = start;

@@ -4,10 +4,17 @@
 // Limits: a kernel without CONFIG_SCHED_INFO does not say. What a hypervisor takes is not seen. Asking is a system call.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
 #include "engine/base/clock.hpp"
 #include "engine/base/file_descriptor.hpp"
 
 namespace violet {
+
+// Of a running thread's schedstat; nothing: the kernel does not count, and says zeros, or the text is another.
+std::optional<std::uint64_t> waited_ns(std::string_view schedstat);
 
 class ThreadWait {
  public:

@@ -76,9 +76,9 @@ void add_phases(std::vector<results::Metric>& metrics, const TimeFacts& facts, b
     const std::string name = results::time_metric(to_text(phase));
     if (whole.of[i]) {
       metrics.push_back(measured(name, ns(*whole.of[i])));
-    } else if (tally.marks[i] > 0) {
-      metrics.push_back(not_measured(
-          name, fmt::format("met {} times in the sampled rounds, too rarely", tally.marks[i])));
+    } else if (const std::uint64_t met = tally.rounds_with(phase); met > 0) {
+      metrics.push_back(
+          not_measured(name, fmt::format("met too rarely: in {} of the sampled rounds", met)));
     } else {
       metrics.push_back(not_measured(name, why_absent(phase, facts)));
     }

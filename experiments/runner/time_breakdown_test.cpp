@@ -33,9 +33,10 @@ PhaseTally tally_of(std::initializer_list<WorkPhase> phases) {
   for (const WorkPhase phase : phases) {
     length.of[static_cast<std::size_t>(phase)] = 10;
     length.sampled += 10;
-    tally.marks[static_cast<std::size_t>(phase)] = 50;
+    length.rounds_with[static_cast<std::size_t>(phase)] = 10;
   }
   length.unsampled = 9 * length.sampled;
+  length.sampled_rounds = 10;
   tally.rounds = 100;
   tally.sampled_rounds = 10;
   tally.own = 3;
@@ -96,14 +97,14 @@ TEST(TimeBreakdown, WhatIsNotThereIsNoZeroAndSaysWhy) {
 TEST(TimeBreakdown, WhatHappenedAndWasNotSampledIsNotKnown) {
   TimeFacts facts;
   facts.times.guest = tally_of({WorkPhase::kLoop});
-  facts.times.guest->marks[static_cast<std::size_t>(WorkPhase::kKick)] = 2;
+  facts.times.guest->by_length[10].rounds_with[static_cast<std::size_t>(WorkPhase::kKick)] = 2;
   facts.measured = facts.times.guest->wall;
   facts.operations = 4;
   facts.bytes_copied = 100;
   facts.kicks = 9;
   const ByName all = by_name(facts);
   EXPECT_EQ(because_of(all, "time_copy"), "it is in none of the sampled rounds");
-  EXPECT_EQ(because_of(all, "time_kick"), "met 2 times in the sampled rounds, too rarely");
+  EXPECT_EQ(because_of(all, "time_kick"), "met too rarely: in 2 of the sampled rounds");
 }
 
 TEST(TimeBreakdown, AnEngineOnTheGuestsLcoreIsInThatOnesTime) {

@@ -77,12 +77,14 @@ void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
 }
 
 std::optional<DmaMapping> Guest::map_coherent(std::uint16_t endpoint, DmaBuffer buffer) {
+  const PhaseScope phase(WorkPhase::kStrategy);
   auto mapping = parts_.strategy.map_coherent(endpoint, buffer, cpu_);
   if (mapping) note_map(*mapping, now_ticks(), 0);
   return mapping;
 }
 
 void Guest::unmap_coherent(const DmaMapping& mapping) {
+  const PhaseScope phase(WorkPhase::kStrategy);
   parts_.strategy.unmap_coherent(mapping, cpu_);
   const Ticks end = now_ticks();
   if (mapping.persistent && !persistent_.unmap(mapping, end)) return;
@@ -145,24 +147,42 @@ std::span<std::byte> Guest::bytes_at(GuestPhys at, std::uint64_t bytes) const {
 }
 
 Ticks Guest::pump() {
+  poll_shared();
+  const Ticks now = now_ticks();
+  const PhaseScope phase(WorkPhase::kStrategy);  // Its timers.
+  run_timers(now);
+  return now;
+}
+
+Ticks Guest::pump_while_waiting() {
+  poll_shared();
+  const Ticks now = now_ticks();
+  run_timers(now);  // What they do has phases of its own; that there is nothing to do is waiting.
+  return now;
+}
+
+// A poll that finds nothing is the time of who polls.
+void Guest::poll_shared() {
   constexpr unsigned kBudget = 32;
-  PhaseScope phase(WorkPhase::kEndpoints);
   for (auto& endpoint : parts_.endpoints) {
     if (!endpoint.shared) continue;
-    endpoint.model->poll(kBudget);
+    {
+      PhaseScope phase(WorkPhase::kEndpoints);
+      if (endpoint.model->poll(kBudget) == 0) phase.was_nothing();
+    }
     if (endpoint.rogue == nullptr) continue;
-    phase.next(WorkPhase::kRogue);
-    endpoint.rogue->poll(kBudget);
-    phase.next(WorkPhase::kEndpoints);
+    PhaseScope phase(WorkPhase::kRogue);
+    if (endpoint.rogue->poll(kBudget) == 0) phase.was_nothing();
   }
-  const Ticks now = now_ticks();
-  phase.next(WorkPhase::kStrategy);  // Its timers.
+}
+
+void Guest::run_timers(Ticks now) {
   parts_.strategy.tick(parts_.workload_time == nullptr ? now : *parts_.workload_time);
-  return now;
 }
 
 // At once, not with the next pump(): how often a device is polled must not decide what comes before a timer.
 void Guest::run_timers_at(std::uint64_t workload_ns) {
+  const PhaseScope phase(WorkPhase::kStrategy);
   *parts_.workload_time = ns_to_ticks(workload_ns);
   parts_.strategy.tick(*parts_.workload_time);
 }

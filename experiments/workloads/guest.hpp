@@ -103,9 +103,18 @@ class Guest {
   std::optional<DmaMapping> map_coherent(std::uint16_t endpoint, DmaBuffer buffer);
   void unmap_coherent(const DmaMapping& mapping);
   // Strategy::reassign().
-  Status reassign(std::uint16_t endpoint) { return parts_.strategy.reassign(endpoint); }
-  void sync_for_cpu(const DmaMapping& mapping) { parts_.strategy.sync_for_cpu(mapping); }
-  void sync_for_device(const DmaMapping& mapping) { parts_.strategy.sync_for_device(mapping); }
+  Status reassign(std::uint16_t endpoint) {
+    const PhaseScope phase(WorkPhase::kStrategy);
+    return parts_.strategy.reassign(endpoint);
+  }
+  void sync_for_cpu(const DmaMapping& mapping) {
+    const PhaseScope phase(WorkPhase::kStrategy);
+    parts_.strategy.sync_for_cpu(mapping);
+  }
+  void sync_for_device(const DmaMapping& mapping) {
+    const PhaseScope phase(WorkPhase::kStrategy);
+    parts_.strategy.sync_for_device(mapping);
+  }
 
   // --- Memory ---
   // Contiguous pages that hold `bytes`; a failure is an error of the plan (too little guest memory).
@@ -127,18 +136,22 @@ class Guest {
   // Pumps until `done()`; false when time is up first.
   template <class Done>
   bool pump_until(Done&& done) {
-    while (!done()) {
-      if (parts_.deadline.over(pump())) return false;
-    }
+    if (done()) return true;
+    const PhaseScope phase(WorkPhase::kDevice);
+    do {
+      if (parts_.deadline.over(pump_while_waiting())) return false;
+    } while (!done());
     return true;
   }
-  // The same for a while: for steps, between which the runner looks after progress and a driver that gave up.
+  // The same for a while: for steps, between which the runner looks after progress and a driver that gave up. What is
+  // waited for: a device, or a call's time.
   template <class Done>
-  bool pump_a_while(Done&& done) {
+  bool pump_a_while(Done&& done, WorkPhase waits = WorkPhase::kDevice) {
     if (done()) return true;
+    const PhaseScope phase(waits);
     const Ticks enough = now_ticks() + a_while_;
     do {
-      const Ticks now = pump();
+      const Ticks now = pump_while_waiting();
       if (now >= enough || parts_.deadline.over(now)) return done();
     } while (!done());
     return true;
@@ -177,6 +190,9 @@ class Guest {
   void note_unmap(const DmaMapping& mapping, Ticks at, Ticks duration);
   void aim_at(const DmaMapping& mapping, GuestEndpoint& endpoint, Ticks unmapped_at);
   void probe_at_once();
+  Ticks pump_while_waiting();
+  void poll_shared();
+  void run_timers(Ticks now);
   std::uint32_t draw_until_probe();
   void run_timers_at(std::uint64_t workload_ns);
 

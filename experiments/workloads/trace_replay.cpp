@@ -422,10 +422,9 @@ class TraceReplay final : public Workload {
   }
 
   bool is_time(Guest& guest, std::uint64_t time_ns) {
-    const PhaseScope phase(WorkPhase::kPace);
     if (lap_start_ == 0) lap_start_ = now_ticks();
     due_ = lap_start_ + ticks_of(time_ns);
-    if (!guest.pump_a_while([&] { return now_ticks() >= due_; })) return false;
+    if (!guest.pump_a_while([&] { return now_ticks() >= due_; }, WorkPhase::kPace)) return false;
     if (makes_call() && !std::exchange(lag_is_recorded_, true)) {
       const Ticks now = now_ticks();
       guest.histograms().lag_ns.record(ticks_to_ns(now - due_));

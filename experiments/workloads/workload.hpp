@@ -40,9 +40,11 @@ class Workload {
   // Accesses that were submitted before their endpoint was given to another domain, so far; nothing: it never is.
   struct HeldBack {
     std::uint64_t accesses = 0;
-    std::uint64_t hits = 0;  // That reached memory in the end.
+    std::uint64_t hits = 0;  // Pages of the next owner that they wrote to.
   };
   virtual std::optional<HeldBack> held_back() const { return std::nullopt; }
+  // Why the first of its operations that failed did; empty: none, or the driver says.
+  virtual std::string trouble() const { return {}; }
   // Why its devices also go where they must not, as "the workload strays by intent"; null: they do not.
   virtual const char* why_it_strays() const { return nullptr; }
 };

@@ -315,6 +315,36 @@ TEST(Reassign, WhatADeviceHeldBackReachesItsNextOwnerUnlessItWasReset) {
   }
 }
 
+// Who waits for a device, or for a call's time, works on nothing: polls that find nothing and timers that have nothing to
+// do are part of the waiting.
+TEST(GuestPhases, WaitingIsWaitingWhoeverIsPolledMeanwhile) {
+  Driven driven(workload_called("reassign"));
+  driven.guest.endpoint(0).shared = true;
+  Ticks time = 0;
+  PhaseClock clock({.budget = 1e9,
+                    .ticks = {[](void* at) noexcept { return ++*static_cast<Ticks*>(at); }, &time},
+                    .mark_cost = 0});
+  clock.begin(WorkPhase::kLoop);
+  while (PhaseClock::sampling() == nullptr) PhaseClock::round();
+  int looks = 0;
+  EXPECT_TRUE(driven.guest.pump_until([&] { return ++looks > 5; }));
+  looks = 0;
+  EXPECT_TRUE(driven.guest.pump_a_while([&] { return ++looks > 5; }, WorkPhase::kPace));
+  const PhaseTally waited = clock.end();
+  EXPECT_EQ(waited.rounds_with(WorkPhase::kDevice), 1u);
+  EXPECT_EQ(waited.rounds_with(WorkPhase::kPace), 1u);
+  EXPECT_EQ(waited.rounds_with(WorkPhase::kEndpoints), 0u);
+  EXPECT_EQ(waited.rounds_with(WorkPhase::kStrategy), 0u);
+  clock.begin(WorkPhase::kLoop);
+  while (PhaseClock::sampling() == nullptr) PhaseClock::round();
+  ASSERT_TRUE(driven.guest.endpoint(0).replay->submit(Iova{0}, 64, Access::kRead));
+  driven.guest.pump();
+  const PhaseTally worked = clock.end();
+  EXPECT_EQ(worked.rounds_with(WorkPhase::kEndpoints), 1u);
+  EXPECT_EQ(worked.rounds_with(WorkPhase::kStrategy), 1u);
+  EXPECT_EQ(worked.rounds_with(WorkPhase::kDevice), 0u);
+}
+
 TEST(CompletionCpu, IsThatOfTheSubmitterOrTheFirst) {
   for (const char* name : {"net-tx", "nvme-4k", "iova-stress"}) {
     for (const char* cpu : {"submitter", "first"}) {

@@ -30,7 +30,7 @@ PARTS = {
     "requests": ("request", "kick", "answers"),
     "spinning": ("spin",),
     "copying": ("copy",),
-    "endpoints": ("endpoints", "rogue"),
+    "endpoints": ("endpoints", "rogue", "device"),
     "engine: decoding, answering": ("decode", "complete", "upkeep"),
     "engine: store": ("store",),
     "engine: invalidation": ("invalidate",),
