@@ -101,7 +101,8 @@ def _open_streams() -> None:
 
 
 def _end_by_signals() -> None:
-    """As Ctrl-C does: what was begun is taken away."""
+    """As Ctrl-C does: what was begun is taken away. Exit codes of children are kept, although the caller may ignore theirs."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
