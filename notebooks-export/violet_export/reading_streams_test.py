@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from violet_export import run_testing
+from violet_export import out_folder, paper, run_testing
 from violet_export.command_line import FAILED, INTERRUPTED, OK, USAGE, run_verb
 from violet_export.hostile_files import UsageError
 from violet_export.whole_files import write_whole
@@ -54,6 +54,13 @@ class Streams(unittest.TestCase):
             self.assertEqual((self.folder / name).lstat().st_mode, before.st_mode)
         self.assertFalse((self.folder / "target").exists())
         self.assertEqual(sorted(one.name for one in self.folder.iterdir()), ["link", "pipe", "run"])
+
+    def test_an_earlier_aux_that_latex_would_execute_goes(self) -> None:
+        out = self.folder / "paper"
+        out.mkdir()
+        (out / "paper.aux").write_text("\\immediate\\write18{id}", encoding="utf-8")
+        out_folder.prepare(out, paper.MADE)
+        self.assertEqual(list(out.iterdir()), [])
 
     def test_signals_leave_nothing_behind(self) -> None:
         code = (
