@@ -92,7 +92,8 @@ def _open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # The lowest number that is free.
+            # The lowest number that is free; the wrong way round, so that what is printed is not thought written.
+            os.open(os.devnull, os.O_WRONLY if number == 0 else os.O_RDONLY)
             os.set_inheritable(number, True)
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
