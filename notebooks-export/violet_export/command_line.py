@@ -92,7 +92,8 @@ def _open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # The lowest number that is free.
+            # The lowest number that is free; the wrong way round, so that what is printed is not thought written.
+            os.open(os.devnull, os.O_WRONLY if number == 0 else os.O_RDONLY)
             os.set_inheritable(number, True)
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
@@ -101,7 +102,8 @@ def _open_streams() -> None:
 
 
 def _end_by_signals() -> None:
-    """As Ctrl-C does: what was begun is taken away."""
+    """As Ctrl-C does: what was begun is taken away. Exit codes of children are kept, although the caller may ignore theirs."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)

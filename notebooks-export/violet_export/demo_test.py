@@ -7,6 +7,7 @@ import io
 import os
 import pathlib
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ sys.exit({code})
 """
 # Ends with the number of the first signal that it gets, and with 99 when it got more than one.
 LISTENER = """#!{python}
+import os
 import pathlib
 import signal
 import sys
@@ -41,10 +43,10 @@ import time
 got = []
 for one in (signal.SIGINT, signal.SIGTERM):
     signal.signal(one, lambda number, _: got.append(number))
-pathlib.Path(sys.argv[1]).touch()
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
 while not got:
     signal.pause()
-time.sleep(0.2)
+time.sleep(0.5)
 sys.exit(got[0] if len(got) == 1 else 99)
 """
 STARTER = "import sys; from violet_export.program import run_in_our_place; sys.exit(run_in_our_place(sys.argv[1:]))"
@@ -126,13 +128,45 @@ class Demo(unittest.TestCase):
     def test_signals_reach_the_program_once(self) -> None:
         listener = self.script("listener", LISTENER.format(python=sys.executable))
         for number in (signal.SIGTERM, signal.SIGINT):
-            ready = self.folder / f"ready-{number}"
-            command = [sys.executable, "-c", STARTER, listener, str(ready)]
-            with subprocess.Popen(command, cwd=ROOM, start_new_session=True) as ours:
-                while not ready.exists() and ours.poll() is None:
-                    time.sleep(0.01)
-                ours.send_signal(number)
-                self.assertEqual(ours.wait(60), number)
+            for send in (os.kill, os.killpg):
+                with self.subTest(send=send.__name__, number=number):
+                    ready = self.folder / f"ready-{number}-{send.__name__}"
+                    command = [sys.executable, "-c", STARTER, listener, str(ready)]
+                    with subprocess.Popen(command, cwd=ROOM, start_new_session=True) as ours:
+                        self.wait_for(ready)
+                        send(ours.pid, number)
+                        self.assertEqual(ours.wait(60), number)
+
+    def wait_for(self, ready: pathlib.Path) -> int:
+        while not ready.exists() or not ready.read_text(encoding="ascii"):
+            time.sleep(0.01)
+        return int(ready.read_text(encoding="ascii"))
+
+    def test_two_signals_one_after_the_other_reach_it_twice(self) -> None:
+        patient = LISTENER.replace("time.sleep(0.5)", "time.sleep(0.5)\nwhile len(got) < 2: signal.pause()")
+        listener, ready = self.script("patient", patient.format(python=sys.executable)), self.folder / "ready"
+        command = [sys.executable, "-c", STARTER, listener, str(ready)]
+        with subprocess.Popen(command, cwd=ROOM, start_new_session=True) as ours:
+            self.wait_for(ready)
+            os.killpg(ours.pid, signal.SIGINT)
+            time.sleep(0.3)
+            os.kill(ours.pid, signal.SIGINT)
+            self.assertEqual(ours.wait(60), 99)
+
+    def test_the_program_does_not_outlive_who_started_it(self) -> None:
+        listener, ready = self.script("listener", LISTENER.format(python=sys.executable)), self.folder / "ready"
+        with subprocess.Popen([sys.executable, "-c", STARTER, listener, str(ready)], cwd=ROOM) as ours:
+            program_pid = self.wait_for(ready)
+            ends = os.pidfd_open(program_pid)
+            ours.kill()
+            ours.wait()
+            self.assertTrue(select.select([ends], [], [], 60)[0])
+            os.close(ends)
+
+    def test_a_caller_that_ignores_its_children_keeps_the_exit_code(self) -> None:
+        script = self.script("seven", f"#!{sys.executable}\nraise SystemExit(7)\n")
+        ignoring = f"import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); {STARTER}"
+        self.assertEqual(subprocess.run([sys.executable, "-c", ignoring, script], cwd=ROOM, check=False).returncode, 7)
 
     def test_what_a_terminal_sends_reaches_the_program_once(self) -> None:
         listener, ready = self.script("listener", LISTENER.format(python=sys.executable)), self.folder / "ready"
@@ -140,8 +174,7 @@ class Demo(unittest.TestCase):
         if child == 0:
             os.chdir(ROOM)
             os.execv(sys.executable, [sys.executable, "-c", STARTER, listener, str(ready)])
-        while not ready.exists():
-            time.sleep(0.01)
+        self.wait_for(ready)
         os.write(terminal, b"\x03")
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), signal.SIGINT)
         os.close(terminal)

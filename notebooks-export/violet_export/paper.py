@@ -27,6 +27,8 @@ _SAID = ("Medians", "Modelled", "Injected as configured", "\u2020", "The run is 
 _IS_NO_ZERO = "is no zero:"
 FIGURES, WIDE_FIGURES = 6, 2
 MOST_SENTENCES = 8
+# LaTeX executes an earlier paper.aux: none that lay there is read.
+MADE = ("paper.tex", "paper.pdf", "numbers.tex", "paper.aux", "paper.log")
 _SECONDS = 120
 _HEAD = r"""\documentclass[twocolumn,10pt]{article}
 \usepackage[letterpaper,margin=0.7in,columnsep=0.25in]{geometry}
@@ -136,7 +138,7 @@ def _run_latex(folder: pathlib.Path, environment: dict[str, str]) -> str:
 
 def write_paper(run: Run, folder: pathlib.Path, baseline: str) -> tuple[list[str], str]:
     """The kinds of figures that are in it, and why there is no PDF where there is none."""
-    out_folder.prepare(folder, ("paper.tex", "paper.pdf", "numbers.tex"))
+    out_folder.prepare(folder, MADE)
     drawn, refused = draw_all([run], folder / "figures", ["pdf"], "", Options(baseline=baseline))
     chosen = choose(drawn, {name: _is_wide(folder, name) for name in drawn})
     if not chosen:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from violet_export import run_testing
+from violet_export import out_folder, paper, run_testing
 from violet_export.command_line import FAILED, INTERRUPTED, OK, USAGE, run_verb
 from violet_export.hostile_files import UsageError
 from violet_export.whole_files import write_whole
@@ -41,7 +41,9 @@ class Streams(unittest.TestCase):
         for streams in ("2>/dev/full", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"):
             done = self.shell("nosuch", streams)
             self.assertEqual((done.returncode, done.stdout), (USAGE, ""), streams)
-            self.assertEqual(self.shell("run", streams).returncode, OK, streams)
+            expected = FAILED if ">&- 2" in streams else OK
+            self.assertEqual(self.shell("run", streams).returncode, expected, streams)
+        self.assertEqual(self.shell("run", ">&-").stderr, "violet: stdout could not be written: Bad file descriptor\n")
         self.assertIn("violetvalue", (self.folder / "n.tex").read_text(encoding="utf-8"))
 
     def test_what_is_no_regular_file_is_not_replaced(self) -> None:
@@ -54,6 +56,13 @@ class Streams(unittest.TestCase):
             self.assertEqual((self.folder / name).lstat().st_mode, before.st_mode)
         self.assertFalse((self.folder / "target").exists())
         self.assertEqual(sorted(one.name for one in self.folder.iterdir()), ["link", "pipe", "run"])
+
+    def test_an_earlier_aux_that_latex_would_execute_goes(self) -> None:
+        out = self.folder / "paper"
+        out.mkdir()
+        (out / "paper.aux").write_text("\\immediate\\write18{id}", encoding="utf-8")
+        out_folder.prepare(out, paper.MADE)
+        self.assertEqual(list(out.iterdir()), [])
 
     def test_signals_leave_nothing_behind(self) -> None:
         code = (
