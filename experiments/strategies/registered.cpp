@@ -90,10 +90,10 @@ class Registered final : public MappedStrategy {
         for_blocks(table, mapping.buffer, [](Block& block) { ++block.users; });
         mapping.iova = table.window.address(mapping.buffer.phys);
         mapping.granted = Permissions::kReadWrite;
+        mapping.persistent = true;
       }
       out[0].cookie = 0;
     }
-    for (DmaMapping& mapping : out) mapping.persistent = true;
     return true;
   }
 

@@ -43,7 +43,9 @@ TEST(Registered, ARevokedBlockDrainsBeforeItGoes) {
   rig.advance(1'100'000);  // Revoked, and in use.
   EXPECT_TRUE(rig.reaches(0, in_flight->iova));
   const auto late = rig.strategy->map(0, buffer, DmaDirection::kToDevice, 0);
-  EXPECT_NE(late->iova, in_flight->iova);  // A mapping of its own.
+  EXPECT_NE(late->iova, in_flight->iova);  // A mapping of its own,
+  EXPECT_FALSE(late->persistent);          // which its unmap ends.
+  EXPECT_TRUE(in_flight->persistent);
   rig.strategy->unmap(*late, 0);
   EXPECT_FALSE(rig.reaches(0, late->iova));
   rig.advance(500'000);
