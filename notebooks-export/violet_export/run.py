@@ -37,6 +37,7 @@ FORMER_NAMES = {
     "rogue_answered": "rogue_hit_rate",
     "rogue_answered_least": "rogue_hit_rate_lower_bound",
     "rogue_answered_most": "rogue_hit_rate_upper_bound",
+    "revocation_mean": "revocation.mean",
 }
 _COUNTS_OF_UNMAPPED = (
     "mean_stale_pages",
