@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -15,7 +16,12 @@ using Nanos = std::int64_t;
 struct TimeWindow {
   Nanos from = 0;
   Nanos to = 0;
-  Nanos length() const { return to - from; }
+  // A damaged file can name any two times: a length that Nanos cannot hold is the longest that it can.
+  Nanos length() const {
+    Nanos length = 0;
+    if (!__builtin_sub_overflow(to, from, &length)) return length;
+    return to > from ? std::numeric_limits<Nanos>::max() : std::numeric_limits<Nanos>::min();
+  }
   bool contains(Nanos at) const { return from <= at && at < to; }
   bool operator==(const TimeWindow&) const = default;
 };

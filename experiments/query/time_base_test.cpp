@@ -28,4 +28,13 @@ TEST(TimeBase, NothingIsLaterThanTheLastTick) {
 }
 
 }  // namespace
+TEST(TimeWindow, ALengthThatNanosCannotHoldIsTheLongestThatItCan) {
+  constexpr Nanos kLeast = std::numeric_limits<Nanos>::min(),
+                  kMost = std::numeric_limits<Nanos>::max();
+  EXPECT_EQ((TimeWindow{kLeast, kMost}.length()), kMost);
+  EXPECT_EQ((TimeWindow{kMost, kLeast}.length()), kLeast);
+  EXPECT_EQ((TimeWindow{kMost - 5, kMost}.length()), 5);
+  EXPECT_EQ((TimeWindow{7, 5}.length()), -2);
+}
+
 }  // namespace violet::query
