@@ -14,11 +14,10 @@ from violet_export.artifact_appendix import LATEX, MARKDOWN, appendix, to_latex,
 from violet_export.artifact_page import rows_json, verdict_words, write_pack
 from violet_export.artifact_runs import NOT_ATTEMPTED, REGRESSION, Foreseen, Interrupted, PlanRun, Row
 from violet_export.command_line import FAILED, OK, ROOT, Progress, counted, say
-from violet_export.figure_verb import make_folder
 from violet_export.hostile_files import ExportError, UsageError
 from violet_export.packs import Pack, packs_called, read_packs
 from violet_export.text_table import terminal_columns, text_table
-from violet_export.whole_files import write_whole
+from violet_export.whole_files import make_folder, write_whole
 
 MOST_CHECK_SECONDS = 600
 # What set-up, warm-up and judging take on top of the program's estimate, as measured on two processors.

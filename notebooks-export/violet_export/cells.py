@@ -83,19 +83,27 @@ def key_without(cell: Cell, axes: list[str], left_out: set[str]) -> tuple[str, .
     return tuple("" if name in left_out else cell.axis(name) for name in axes)
 
 
-def baseline_of(run: Run, cell: Cell, words: list[str]) -> Cell | None:
-    """The cell of `words` that has every setting in common with `cell` that they do not name."""
-    if not words:
-        return None
-    ones = [one for one in run.cells if matches(one, words)]
-    left_out = {word.partition("=")[0] for word in words if "=" in word}
-    if not left_out:
-        left_out = {name for name in run.varying() if any(one.axis(name) in words for one in ones)}
-    axes = run.varying()
-    # A strategy's own settings go with it: strategy.lazy-percpu.entries.
-    left_out |= {name for name in axes if any(name.startswith(f"{one}.") for one in left_out)}
-    same = [one for one in ones if key_without(one, axes, left_out) == key_without(cell, axes, left_out)]
-    return same[0] if same else None
+class Baselines:
+    """The cell of `words` that has every setting in common with a given cell that they do not name."""
+
+    def __init__(self, run: Run, words: list[str]) -> None:
+        ones = [one for one in run.cells if matches(one, words)] if words else []
+        left_out = {word.partition("=")[0] for word in words if "=" in word}
+        self._axes = run.varying()
+        if not left_out:
+            left_out = {name for name in self._axes if any(one.axis(name) in words for one in ones)}
+        # A strategy's own settings go with it: strategy.lazy-percpu.entries.
+        self._left_out = left_out | {name for name in self._axes if any(name.startswith(f"{one}.") for one in left_out)}
+        self._found: dict[tuple[str, ...], Cell] = {}
+        for one in ones:
+            self._found.setdefault(self._key(one), one)
+
+    def _key(self, cell: Cell) -> tuple[str, ...]:
+        return key_without(cell, self._axes, self._left_out)
+
+    def of(self, cell: Cell) -> Cell | None:
+        """None: there is no such cell, or no baseline was named."""
+        return self._found.get(self._key(cell))
 
 
 def ratio_of(run: Run, baseline: Cell, contender: Cell, metric: str) -> Known:

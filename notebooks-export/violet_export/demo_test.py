@@ -117,13 +117,26 @@ class Demo(unittest.TestCase):
         cases: list[tuple[list[tuple[str, str, str]], int]] = [
             ([("a", "demo", "interrupted")], 4),
             ([("b", "demo", "interrupted")], 0),
-            ([("c", "demo", "finished"), ("d", "demo", "finished")], 0),
             ([], 2),
         ]
         for made, ending in cases:
             with self.subTest(ending=ending, made=made):
                 code, out, err = self.demo(self.made_program(made, ending), "raise SystemExit(9)")
                 self.assertEqual((code, out, err), (ending, "", ""))
+
+    def test_of_two_demos_side_by_side_it_is_said_which_there_are(self) -> None:
+        made = [("c", "demo", "finished"), ("d", "demo", "finished")]
+        code, out, err = self.demo(self.made_program(made), "raise SystemExit(9)")
+        self.assertEqual((code, out, err.count("\n")), (0, "", 1))
+        self.assertIn("2 demos ended in", err)
+        self.assertIn("c, d; ./violet export RUN --notebook --out DIR", err)
+
+    def test_an_ignored_signal_stays_ignored(self) -> None:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        starter = self.script("starter", f"#!{sys.executable}\nimport os, signal\nos.kill(os.getppid(), signal.SIGHUP)\n")
+        self.assertEqual(demo_verb.export_within([starter], 60), "")
+        self.assertIs(signal.getsignal(signal.SIGHUP), signal.SIG_IGN)
 
     def test_signals_reach_the_program_once(self) -> None:
         listener = self.script("listener", LISTENER.format(python=sys.executable))

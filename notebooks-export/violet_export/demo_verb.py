@@ -29,8 +29,8 @@ def folders_of(runs: pathlib.Path) -> set[str]:
     return {one.name for one in runs.iterdir()} if runs.is_dir() else set()
 
 
-def new_demo(runs: pathlib.Path, before: set[str]) -> pathlib.Path | None:
-    """The finished demo that was not there before; None where there is none, or where there are several."""
+def new_demos(runs: pathlib.Path, before: set[str]) -> list[pathlib.Path]:
+    """The finished demos that were not there before: several where others ran beside this one."""
     found = []
     for name in sorted(folders_of(runs) - before):
         try:
@@ -40,7 +40,7 @@ def new_demo(runs: pathlib.Path, before: set[str]) -> pathlib.Path | None:
         plan = manifest.get("plan")
         if isinstance(plan, dict) and plan.get("name") == "demo" and manifest.get("outcome") == "finished":
             found.append(runs / name)
-    return found[0] if len(found) == 1 else None
+    return found
 
 
 def _stop(number: int, _: object) -> None:
@@ -58,7 +58,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def export_within(command: Sequence[str], seconds: float) -> str:
     """Why the export failed; empty: it did not."""
-    handlers = {one: signal.signal(one, _stop) for one in SIGNALS}
+    # What the caller ignores, as nohup does, stays ignored.
+    heard = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    handlers = {one: signal.signal(one, _stop) for one in heard}
     try:
         # In a session of its own: a ctrl-C stops it by us, and at once.
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True) as child:
@@ -112,9 +114,13 @@ def demo_verb(arguments: list[str]) -> int:
     before = folders_of(runs)
     code = run_in_our_place([program, "demo", *words])
     try:
-        run = new_demo(runs, before) if code == OK else None
-        if run is not None:
-            leave_notebook(run, program, _progress_of(words))
+        runs_made = new_demos(runs, before) if code == OK else []
+        if len(runs_made) == 1:
+            leave_notebook(runs_made[0], program, _progress_of(words))
+        elif runs_made:
+            names = ", ".join(one.name for one in runs_made)
+            several = f"no notebook: {len(runs_made)} demos ended in {runs}: {names}"
+            say(f"{several}; ./violet export RUN --notebook --out DIR makes one")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Exception, KeyboardInterrupt) as error:  # Whatever it is, the demo went well.

@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--tidy", action="store_true", help="CSV: one row a cell, repetition and metric, reasons included")
     what.add_argument("--sqlite", action="store_true", help="one file of plain tables and views, documented in itself")
-    parser.add_argument("--out", metavar="PATH", help="the folder; of --numbers, --tidy and --sqlite the file")
+    parser.add_argument(
+        "--out", metavar="PATH", help="the folder; of --numbers, --tidy (also - for stdout) and --sqlite the file"
+    )
     parser.add_argument("--baseline", default="", metavar="WORDS", help="what is compared against; such as strategy=strict")
     parser.add_argument("--progress", choices=Progress.MODES, default="auto", help="of --notebook, on stderr")
     parser.add_argument("--program", default="", help=argparse.SUPPRESS)
@@ -44,6 +46,8 @@ def export_verb(arguments: list[str]) -> int:
     if not flags.out and not flags.tidy:
         raise UsageError("--out is missing: where shall it go?")
     out = pathlib.Path(flags.out or "-")
+    if str(out) == "-" and not (flags.tidy or flags.numbers):
+        raise UsageError("--out -: only --tidy and --numbers are text for stdout; name a path")
     if flags.notebook or flags.paper:
         command_line.need(
             command_line.NOTEBOOKS if flags.notebook else command_line.FIGURES, "notebooks" if flags.notebook else "figures"
@@ -74,13 +78,17 @@ def _export_file(run: Run, out: pathlib.Path, flags: argparse.Namespace) -> int:
     progress = Progress(flags.progress)
     if flags.sqlite:
         write_sqlite(run, out, progress)
-    elif flags.numbers:
-        write_whole(out, importlib.import_module("violet_export.numbers_tex").numbers_tex(run, flags.baseline).encode("utf-8"))
-    elif str(out) == "-":
-        for piece in measurements(run):
+        print(out)
+        return OK
+    pieces = [_numbers(run, flags.baseline)] if flags.numbers else measurements(run)
+    if str(out) == "-":
+        for piece in pieces:
             sys.stdout.write(piece)
         return OK
-    else:
-        write_whole(out, "".join(measurements(run)).encode("utf-8"))
+    write_whole(out, "".join(pieces).encode("utf-8"))
     print(out)
     return OK
+
+
+def _numbers(run: Run, baseline: str) -> str:
+    return str(importlib.import_module("violet_export.numbers_tex").numbers_tex(run, baseline))

@@ -19,7 +19,7 @@ import tempfile
 import unittest
 from typing import Any
 
-from violet_export import command_line, export_verb, figure_verb, histogram, run_testing, sqlite_export
+from violet_export import command_line, export_verb, figure_verb, histogram, numbers_tex, run_testing, sqlite_export
 from violet_export.command_line import Progress
 from violet_export.estimates import Estimate
 from violet_export.hostile_files import UsageError
@@ -118,6 +118,24 @@ class Exports(unittest.TestCase):
             self.assertEqual(len(frame), len(rows))
         with self.assertRaisesRegex(UsageError, "--out is missing"):
             self.verb("--sqlite")
+        self.assertEqual(self.verb("--tidy", "--out", "-"), (0, text))
+
+    def test_numbers_go_to_stdout_and_files_and_folders_do_not(self) -> None:
+        code, text = self.verb("--numbers", "--out", "-")
+        self.assertEqual((code, text), (0, numbers_tex.numbers_tex(self.run_of_all, "")))
+        for what in ("--sqlite", "--notebook", "--paper"):
+            with self.assertRaisesRegex(UsageError, "--out -: only --tidy and --numbers"):
+                self.verb(what, "--out", "-")
+
+    def test_sqlite_keeps_a_setting_that_is_longer_than_its_integers(self) -> None:
+        self.run_of_all.cells[0].axes.update({"seed": 2**64 - 1, "least": -(2**63), "on": True})
+        out = self.folder / "run.sqlite"
+        sqlite_export.write_sqlite(self.run_of_all, out, Progress("never"))
+        connection = sqlite3.connect(out)
+        self.addCleanup(connection.close)
+        sql = "SELECT setting, value FROM settings WHERE cell = ? AND setting IN ('seed', 'least', 'on') ORDER BY setting"
+        told = connection.execute(sql, (self.run_of_all.cells[0].identity,)).fetchall()
+        self.assertEqual(told, [("least", -(2**63)), ("on", "true"), ("seed", "18446744073709551615")])
 
     def test_sqlite_says_what_the_run_says(self) -> None:
         out = self.folder / "run.sqlite"

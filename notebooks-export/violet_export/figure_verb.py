@@ -12,7 +12,7 @@ from violet_export.hostile_files import ExportError, UsageError, read_json
 from violet_export.kinds import NotCarried, Options
 from violet_export.kind_list import KINDS, NOT_CARRIED_BY_RESULTS, kind_called
 from violet_export.run import Run
-from violet_export.whole_files import refuse_files_of_run, write_whole
+from violet_export.whole_files import make_folder, refuse_files_of_run, write_whole
 
 _EXAMPLES = """
 ./violet figure list latest                          what this run can show, and why not the rest
@@ -93,13 +93,6 @@ def _formats(flags: argparse.Namespace, out: pathlib.Path) -> tuple[pathlib.Path
 def _refuse_files_of(runs: list[Run], out: pathlib.Path) -> None:
     for run in runs:
         refuse_files_of_run(out, run.directory)
-
-
-def make_folder(folder: pathlib.Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{folder}: {error.strerror}") from error
 
 
 def _draw(kind: str, names: list[str], flags: argparse.Namespace) -> int:

@@ -204,9 +204,10 @@ def bars(run: Run, options: Options) -> Drawing:
     metric = measured_metric(run, options.metric or names.RATE)
     axis, groups = grouped(run)
     words = [] if options.absolute else names.baseline_words(run, options.baseline)
+    baselines = names.Baselines(run, words)
     drawing = Drawing("bars", [], y_label=axis_words(run, metric), series_label=axis)
     for cell in run.cells:
-        base = names.baseline_of(run, cell, words)
+        base = baselines.of(cell)
         if words and base is None:
             known: Known = Absent("no baseline has all else in common with it")
         else:

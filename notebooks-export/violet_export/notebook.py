@@ -23,7 +23,7 @@ from violet_export.kind_list import kind_called
 from violet_export.kinds import Options, sentence
 from violet_export.run import Run
 from violet_export.tidy import write_tables
-from violet_export.whole_files import write_whole
+from violet_export.whole_files import make_folder, write_whole
 
 NAME = "notebook"
 _CELL_SECONDS = 300
@@ -185,7 +185,7 @@ def to_html(folder: pathlib.Path) -> None:
 
 def _copy_package(folder: pathlib.Path) -> None:
     here, there = pathlib.Path(__file__).resolve().parent, folder / "violet_export"
-    there.mkdir(exist_ok=True)
+    make_folder(there)
     for path in sorted(here.iterdir()):
         if path.suffix in (".py", ".mplstyle") and not path.stem.endswith(("_test", "_testing")):
             shutil.copyfile(path, there / path.name)
@@ -195,7 +195,7 @@ def write_notebook(
     run: Run, folder: pathlib.Path, program: str, baseline: str, progress: Progress = Progress("never")
 ) -> list[str]:
     """Everything, executed; the kinds of figures that are in it."""
-    from violet_export.figure_verb import draw_all, make_folder  # noqa: PLC0415
+    from violet_export.figure_verb import draw_all  # noqa: PLC0415
 
     out_folder.prepare(folder, (f"{NAME}.ipynb", f"{NAME}.html"))
     progress.step("notebook: tables and verdicts")

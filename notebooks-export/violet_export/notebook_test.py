@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import pathlib
 import shutil
+import stat
 import sys
 import tempfile
 import unittest
 
-from violet_export import notebook, out_folder, run_testing, tidy
+from violet_export import notebook, out_folder, run_testing, tidy, whole_files
 from violet_export.hostile_files import UsageError
 from violet_export.run import read_run
 
@@ -80,6 +82,37 @@ class Notebook(unittest.TestCase):
         (self.folder / "open").chmod(0o777)
         with self.assertRaisesRegex(UsageError, "this user alone"):
             out_folder.prepare(self.folder / "open", ())
+        for mode in (0o770, 0o757):
+            (self.folder / "shared/data").mkdir(parents=True, exist_ok=True)
+            (self.folder / "shared/data").chmod(mode)
+            with self.assertRaisesRegex(UsageError, "shared/data: .*others may write to it.*chmod go-w"):
+                out_folder.prepare(self.folder / "shared", ())
+
+    def test_no_umask_lets_others_write(self) -> None:
+        for umask, folder_mode, file_mode in ((0, 0o755, 0o644), (0o077, 0o700, 0o600), (0o022, 0o755, 0o644)):
+            before = os.umask(umask)
+            try:
+                out = self.folder / f"umask-{umask}/below"
+                out_folder.prepare(out, ())
+                whole_files.write_whole(out / "numbers.tex", b"")
+                out_folder.prepare(out, ())
+            finally:
+                os.umask(before)
+            for folder in (out, out.parent):
+                self.assertEqual(stat.S_IMODE(folder.stat().st_mode), folder_mode)
+            self.assertEqual(stat.S_IMODE((out / "numbers.tex").stat().st_mode), file_mode)
+
+    def test_what_a_killed_export_left_goes(self) -> None:
+        out = self.folder / "killed"
+        out.mkdir(mode=0o755)
+        (out / ".notebook.ipynb.ab_9xyz0").write_text("half", encoding="utf-8")
+        out_folder.prepare(out, ())
+        self.assertEqual(list(out.iterdir()), [])
+        for name in (".pandas.py.ab_9xyz0", ".notebook.ipynb.py", ".notebook.ipynb.ab_9xyz0.py"):
+            (out / name).touch()
+            with self.assertRaisesRegex(UsageError, "which no export makes"):
+                out_folder.prepare(out, ())
+            (out / name).unlink()
 
     def test_what_an_earlier_export_made_goes(self) -> None:
         out = self.folder / "again"

@@ -142,7 +142,7 @@ def _some_at_a_time(all_names: list[str]) -> list[list[str]]:
 def numbers_tex(run: Run, baseline: str) -> str:
     """The file. Ratios are there for every cell that has a baseline."""
     by_name = cell_names(run)
-    words = names.baseline_words(run, baseline)
+    baselines = names.Baselines(run, names.baseline_words(run, baseline))
     lines = [
         f"% Numbers of run {slug(run.identity)}, revision {slug(run.revision)}, {_spread_words(run)}.",
         *(f"% {line}" for line in _warnings(run)),
@@ -151,7 +151,7 @@ def numbers_tex(run: Run, baseline: str) -> str:
         _DEFINITIONS.rstrip(),
     ]
     for name, cell in by_name.items():
-        base = names.baseline_of(run, cell, words)
+        base = baselines.of(cell)
         for metric in _metrics(cell):
             entries = [(metric, _entry(cell.estimate(metric), cell.samples(metric).unit))]
             if base is not None and isinstance(cell.estimate(metric), Estimate):

@@ -11,6 +11,7 @@ import shutil
 import stat
 
 from violet_export.hostile_files import ExportError, UsageError, printable
+from violet_export.whole_files import is_left_over, make_folder
 
 _FOLDERS = ("data", "figures", "violet_export", ".ipynb_checkpoints")
 _FILES = ("notebook.ipynb", "notebook.html", "numbers.tex", "paper.tex", "paper.pdf", "paper.aux", "paper.log")
@@ -20,19 +21,38 @@ _CACHE = "__pycache__"
 def prepare(folder: pathlib.Path, made: tuple[str, ...]) -> None:
     """Makes it, or holds what is there against what an export makes; `made`, of an earlier export, goes away."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        about = folder.stat()
-        if about.st_uid != os.geteuid() or about.st_mode & stat.S_IWOTH:
-            raise UsageError(f"{folder}: is not a folder of this user alone, and code runs in it; name another")
+        make_folder(folder)
+        _refuse_shared(folder)
+        left_over = [folder / entry.name for entry in os.scandir(folder) if _is_left_over(entry)]
         for entry in os.scandir(folder):
-            _check(entry, folder)
+            if folder / entry.name not in left_over:
+                _check(entry, folder)
+        for name in _FOLDERS:
+            if (folder / name).exists():
+                _refuse_shared(folder / name)
         for entry in os.scandir(folder / "violet_export") if (folder / "violet_export").exists() else ():
             _check_package(entry, folder)
         shutil.rmtree(folder / "violet_export" / _CACHE, ignore_errors=True)
-        for name in made:
-            (folder / name).unlink(missing_ok=True)
+        for path in (*left_over, *(folder / name for name in made)):
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(f"{error.filename or folder}: {error.strerror}") from error
+
+
+def _refuse_shared(folder: pathlib.Path) -> None:
+    about = folder.stat()
+    if about.st_uid != os.geteuid():
+        raise UsageError(f"{folder}: is not a folder of this user alone, and code runs in it; name another")
+    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            f"{folder}: is not a folder of this user alone: others may write to it, and code runs in it; "
+            "chmod go-w, or name another"
+        )
+
+
+def _is_left_over(entry: os.DirEntry[str]) -> bool:
+    """What an export that was killed had not finished."""
+    return entry.is_file(follow_symlinks=False) and any(is_left_over(entry.name, name) for name in _FILES)
 
 
 def _check(entry: os.DirEntry[str], folder: pathlib.Path) -> None:

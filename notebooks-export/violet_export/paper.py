@@ -85,12 +85,12 @@ def _figure(folder: pathlib.Path, name: str) -> str:
 
 def _text(run: Run, drawn: list[str], baseline: str) -> str:
     by_name = cell_names(run)
-    words = names.baseline_words(run, baseline)
+    baselines, varying = names.Baselines(run, names.baseline_words(run, baseline)), run.varying()
     sentences = []
     for name, cell in list(by_name.items())[:MOST_SENTENCES]:
-        title = escaped(sentence(names.words_of(cell, run.varying()) or cell.label))
+        title = escaped(sentence(names.words_of(cell, varying) or cell.label))
         text = rf"{title} reaches \violet{{{name}}}{{{names.RATE}}}"
-        base = names.baseline_of(run, cell, words)
+        base = baselines.of(cell)
         if base is not None and base is not cell and isinstance(cell.estimate(names.RATE), Estimate):
             text += rf", \violet{{{name}}}{{ratio:{names.RATE}}} times its baseline"
         if cell.samples("mean_stale_pages").unit:

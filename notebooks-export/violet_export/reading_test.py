@@ -291,11 +291,11 @@ class Runs(unittest.TestCase):
     def test_a_baseline_has_all_else_in_common(self) -> None:
         run = read_run(self.place)
         self.assertEqual(cells.baseline_words(run, ""), ["strategy=off"])
-        base = cells.baseline_of(run, run.cells[5], ["strategy=off"])
+        base = cells.Baselines(run, ["strategy=off"]).of(run.cells[5])
         self.assertEqual((base.axis("strategy"), base.axis("costs.exit_ns")), ("off", "1500"))  # type: ignore[union-attr]
         run.cells[1].axes["strategy.lazy-percpu.entries"] = 64
         run.cells[5].axes["strategy.lazy-percpu.entries"] = 256
-        base = cells.baseline_of(run, run.cells[5], ["strategy=off"])
+        base = cells.Baselines(run, ["strategy=off"]).of(run.cells[5])
         self.assertEqual(base, run.cells[6])
 
 

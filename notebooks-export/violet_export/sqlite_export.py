@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from violet_export.command_line import Progress
 from violet_export.estimates import Estimate
 from violet_export.hostile_files import ExportError
-from violet_export.run import PERCENTILES, Cell, Run, setting_text
+from violet_export.run import PERCENTILES, Cell, Run, Setting, setting_text
 from violet_export.tidy import facts
 from violet_export.whole_files import refuse_irregular
 
@@ -202,10 +202,15 @@ def _medians(cell: Cell) -> Iterator[tuple[object, ...]]:
             yield cell.identity, metric, samples.unit, None, None, None, "", 0, known.because
 
 
+def _is_sqlite_number(value: Setting) -> bool:
+    return isinstance(value, float) or (type(value) is int and -(2**63) <= value < 2**63)
+
+
 def _add_cell(connection: sqlite3.Connection, cell: Cell) -> None:
     key = cell.identity
     _insert(connection, "cells", [(key, cell.position + 1, cell.label)])
-    values = ((name, setting_text(value) if isinstance(value, bool) else value) for name, value in cell.axes.items())
+    # SQLite's integers have 64 bits, and JSON's as many as a file from elsewhere likes.
+    values = ((name, value if _is_sqlite_number(value) else setting_text(value)) for name, value in cell.axes.items())
     _insert(connection, "settings", ((key, *one) for one in values))
     for one in cell.repetitions:
         number = one.number + 1

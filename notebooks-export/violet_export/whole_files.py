@@ -3,10 +3,36 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import stat
 import tempfile
 
 from violet_export.hostile_files import ExportError, UsageError
+
+# Of files and folders: less where the umask says so, and never more.
+_FILE_MODE, _FOLDER_MODE = 0o644, 0o755
+_UNFINISHED = re.compile(r"[a-z0-9_]{8}")
+
+
+def is_left_over(name: str, of: str) -> bool:
+    """Whether it is what write_whole had not finished of a file when it was killed."""
+    return name.startswith(f".{of}.") and _UNFINISHED.fullmatch(name[len(of) + 2 :]) is not None
+
+
+def _file_mode() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return _FILE_MODE & ~umask
+
+
+def make_folder(folder: pathlib.Path) -> None:
+    """With those above it; where it lies already it stays as it is."""
+    try:
+        for one in (*reversed(folder.parents), folder):
+            if not one.is_dir():
+                one.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"{error.filename or folder}: {error.strerror}") from error
 
 
 def refuse_irregular(path: pathlib.Path) -> None:
@@ -28,7 +54,7 @@ def write_whole(path: pathlib.Path, data: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
                 file.write(data)
-                os.fchmod(file.fileno(), 0o644)
+                os.fchmod(file.fileno(), _file_mode())
                 os.replace(file.name, path)
             except BaseException:
                 os.unlink(file.name)
