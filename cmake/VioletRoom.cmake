@@ -1,4 +1,4 @@
-# violet_room(<folder> [COLD] [LONG_TESTS] DEPS <rooms and externals> [TEST_DEPS <more>])
+# violet_room(<folder> [HOT | COLD] [LONG_TESTS] DEPS <rooms and externals> [TEST_DEPS <more>])
 #
 # One folder is one room and one CMake target. What a file becomes is said by its name:
 #   x.cpp, x.hpp        part of the room's library
@@ -13,6 +13,9 @@
 # Nothing that is measured or drawn at each frame runs in a COLD room or in a test: both are optimised lightly, under sanitizers and
 # in tests not at all, unless LONG_TESTS says that the room's tests run for longer than they compile. Benches and all other rooms get
 # what the build type says.
+#
+# Every room's tests run under AddressSanitizer and UBSan, but for what needs Qt or DPDK, which run as released. Those of HOT rooms, whose
+# code is lock-free or is what gets measured, run both ways; the dev build has all of them.
 #
 # A room that needs Qt is left out of builds without VIOLET_GUI. Its headers go through moc, and its tests
 # run on the offscreen platform under a QApplication (cmake/qt_test_main.cpp).
@@ -122,7 +125,7 @@ function(violet_uses library folder out)
 endfunction()
 
 function(violet_room folder)
-  cmake_parse_arguments(ARG "COLD;LONG_TESTS" "" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT;COLD;LONG_TESTS" "" "DEPS;TEST_DEPS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/${folder})
   violet_target_name(${folder} room)
   file(GLOB all CONFIGURE_DEPENDS ${dir}/*.cpp)
@@ -158,6 +161,9 @@ function(violet_room folder)
   endif()
   if(uses_qt AND NOT VIOLET_GUI)
     return()
+  endif()
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT (ARG_HOT OR uses_qt OR uses_dpdk))
+    set(tests)
   endif()
   if(uses_qt)
     set(gtest_main Qt6::Test violet_qt_test_main)
