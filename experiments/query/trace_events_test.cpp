@@ -236,7 +236,7 @@ TEST(TraceEvents, HaveEveryEventOfTheWindowOnce) {
   for (const auto strategy : {SyntheticStrategy::kStrict, SyntheticStrategy::kLazy}) {
     SyntheticOptions options;
     options.strategy = strategy;
-    options.events = 20'000;
+    options.events = 8'000;
     const QueryRig rig(options);
     ASSERT_TRUE(rig.good());
     const auto cell = rig.open();

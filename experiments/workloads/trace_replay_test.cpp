@@ -157,8 +157,10 @@ void expect_replays(const Trace& trace, Replay& replay, std::size_t laps) {
 }
 
 TEST(TraceReplay, AnythingThatATraceMapsTogetherMayBeUnmappedApart) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    for (const auto& info : strategies()) {
+  std::uint64_t strategy = 0;
+  for (const auto& info : strategies()) {
+    // Each of sixty traces is replayed by every third strategy.
+    for (std::uint64_t seed = strategy++ % 3; seed < 60; seed += 3) {
       SCOPED_TRACE(fmt::format("seed {}, strategy {}", seed, info.name));
       const auto records = RandomTrace(seed).make(60 + seed * 2);
       Replay replay(trace_of(records), std::string(info.name));
