@@ -176,11 +176,24 @@ watch_ninja() {
   progress_end
 }
 
+# Precompiled headers of which a header of the system was replaced: a package's files are as old as the package, so that
+# ninja does not see it, and clang refuses what was compiled before.
+forget_stale_headers() {
+  local dir=$build_root/$1 header replaced
+  for header in "$dir"/CMakeFiles/*/cmake_pch.hxx.?ch; do
+    [[ -f $header ]] || continue
+    replaced=$(cd -- "$dir" && ninja -t deps "${header#"$dir/"}" 2>/dev/null | sed -n 's/^ \+//p' |
+      xargs -r -d '\n' sh -c 'find "$@" -cnewer "$0" -print -quit' "$header" 2>/dev/null)
+    [[ -z $replaced ]] || rm -f -- "$header"
+  done
+}
+
 # build PRESET [NINJA ARGUMENTS]: 0 when all was built; ninja's own messages have been shown otherwise.
 build() {
   local preset=$1 status begin=$SECONDS
   shift
   configure "$preset" || return 1
+  forget_stale_headers "$preset"
   shopt -s extglob
   NINJA_STATUS='[%f/%t] ' clean_env ninja -C "$build_root/$preset" -j "$(jobs)" "$@" 2>&1 </dev/null |
     watch_ninja "$preset"

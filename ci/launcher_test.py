@@ -139,6 +139,21 @@ class LauncherTest(unittest.TestCase):
         os.utime(main, (before, before))
         self.assertEqual(self.expect(0, "demo").stdout, "demo|")
 
+    def test_a_header_of_the_system_that_was_replaced_by_an_older_one_is_compiled_again(self):
+        system = self.root.parent / "system"
+        system.mkdir()
+        (system / "api.h").write_text("#define ANSWER 3\n", encoding="utf-8")
+        self.write("CMakeLists.txt", CMAKE + f"""
+target_include_directories(violet SYSTEM PRIVATE "{system}")
+target_precompile_headers(violet PRIVATE <api.h>)
+""")
+        self.write("experiments/runner/violet_main.cpp", "int main() { return ANSWER; }\n")
+        self.expect(3, "run")
+        (system / "api.h").write_text("#define ANSWER  4\n", encoding="utf-8")
+        os.utime(system / "api.h", (10 ** 9, 10 ** 9))
+        self.write("CMakeLists.txt", (self.root / "CMakeLists.txt").read_text(encoding="utf-8") + "# Looked at again.\n")
+        self.expect(4, "run")
+
     def test_a_broken_source_fails_and_recovers(self):
         self.expect(0, "demo")
         self.write("experiments/runner/violet_main.cpp", "int main( {")
