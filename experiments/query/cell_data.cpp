@@ -33,7 +33,7 @@ void note_measured(std::optional<Nanos> from, std::optional<Nanos> to, CellInfo&
 void describe(const PyramidView& pyramid, const TimeBase& base, CellInfo& info) {
   const PyramidFacts& facts = pyramid.facts;
   const Nanos end = base.since(facts.end);
-  info.whole = {0, end == std::numeric_limits<Nanos>::max() ? end : end + 1};
+  info.whole = {0, end + 1};
   note_measured(
       facts.has_measure != 0 ? std::optional(base.since(facts.measure)) : std::nullopt,
       facts.has_take_down != 0 ? std::optional(base.since(facts.take_down)) : std::nullopt, info);

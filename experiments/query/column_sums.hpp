@@ -256,8 +256,7 @@ class BinColumns {
   Nanos since(const CellData& cell, Ticks column) const {
     const double ticks = std::ldexp(static_cast<double>(column) * static_cast<double>(bins_),
                                     static_cast<int>(shift_));
-    return ticks < 1.8e19 ? cell.base.since(static_cast<Ticks>(ticks))
-                          : std::numeric_limits<Nanos>::max();
+    return ticks < 1.8e19 ? cell.base.since(static_cast<Ticks>(ticks)) : TimeBase::kLatest;
   }
   unsigned shift_;
   Ticks bins_ = 1, first_ = 0;

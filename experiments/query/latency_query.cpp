@@ -110,8 +110,7 @@ class LineSums {
 
  private:
   Nanos since(Ticks bin) const {
-    return bin > (~Ticks{0} >> shift_) ? std::numeric_limits<Nanos>::max()
-                                       : cell_.base.since(bin << shift_);
+    return bin > (~Ticks{0} >> shift_) ? TimeBase::kLatest : cell_.base.since(bin << shift_);
   }
   bool lost(Nanos from, Nanos to) const {
     return std::any_of(lost_.begin(), lost_.end(),

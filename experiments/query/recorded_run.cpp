@@ -206,7 +206,7 @@ void RecordedRun::find_cells() {
     info.label = cell.marked ? fmt::format("cell {}", cell.cell) : name_;
     const TimeBase base(cell.start, blocks_->trace().info().ns_per_tick);
     const Nanos end = base.nanos(cell.end);
-    info.whole = {0, end == std::numeric_limits<Nanos>::max() ? end : end + 1};
+    info.whole = {0, end + 1};
     note_measured(cell.measure ? std::optional(base.nanos(*cell.measure)) : std::nullopt,
                   cell.take_down ? std::optional(base.nanos(*cell.take_down)) : std::nullopt, info);
     info.events = cell.events + cell.not_kept;

@@ -21,10 +21,12 @@ class TimeBase {
 
   Ticks start() const { return start_; }
   double ns_per_tick() const { return ns_per_tick_; }
-  // Of a time since the start.
+  // Of a time since the start, 146 years after it at most: only a damaged file has later ones, and sums and differences of
+  // two times, also of rounded ones, are Nanos.
+  static constexpr Nanos kLatest = Nanos{1} << 62;
   Nanos since(Ticks ticks) const {
     const double ns = static_cast<double>(ticks) * ns_per_tick_;
-    return ns < 9.2e18 ? static_cast<Nanos>(ns) : std::numeric_limits<Nanos>::max();
+    return ns < static_cast<double>(kLatest) ? static_cast<Nanos>(ns) : kLatest;
   }
   // Of an absolute time; what came before the start came at it.
   Nanos nanos(Ticks at) const { return at > start_ ? since(at - start_) : 0; }

@@ -24,6 +24,10 @@ TEST(TimeBase, NothingIsLaterThanTheLastTick) {
   EXPECT_EQ(base.ticks_since(std::numeric_limits<Nanos>::max()), kLatest);
   EXPECT_EQ(base.ticks(std::numeric_limits<Nanos>::max()), kLatest);
   EXPECT_EQ(base.ticks(0), 0u);
+  const TimeBase coarse(0, 1e9);
+  EXPECT_EQ(coarse.since(kLatest), TimeBase::kLatest);
+  EXPECT_EQ(coarse.nanos(kLatest), TimeBase::kLatest);
+  EXPECT_EQ(coarse.since(3), 3'000'000'000);
   EXPECT_EQ(base.ticks(-5), 0u);
 }
 
