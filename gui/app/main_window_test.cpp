@@ -366,6 +366,18 @@ TEST(MainWindow, StatusCountsNoCallsWhereEventsWereLost) {
   })) << status->text().toStdString();
 }
 
+TEST(MainWindow, StatusHasNoRatesOfAnotherCell) {
+  Stage stage;
+  const auto* status = stage.window.findChild<StatusLine*>();
+  const auto has_rates = [&] { return status->text().contains(QStringLiteral("requests")); };
+  ASSERT_TRUE(QTest::qWaitFor(has_rates)) << status->text().toStdString();
+  std::optional<bool> had;
+  QObject::connect(stage.session, &Session::cellChanged, status, [&] { had = has_rates(); });
+  stage.session->setRun(std::make_shared<TinyRun>(std::vector{std::make_shared<TinyCell>()}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return had && has_rates(); })) << status->text().toStdString();
+  EXPECT_FALSE(*had);
+}
+
 TEST(MainWindow, ClosingARunShowsTheEmptyState) {
   Stage stage;
   stage.key(Qt::Key_W, Qt::ControlModifier);

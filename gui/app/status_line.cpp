@@ -88,6 +88,7 @@ StatusLine::StatusLine(Session* session, QWidget* parent)
   connect(session, &Session::grew, this, &StatusLine::ask);
   connect(session, &Session::cellChanged, this, [this] {
     query_.cancel();  // It was about another cell.
+    for (QLabel* label : {lcores_, rate_, hits_, drops_, cores_}) label->clear();
     showRun();
     ask();
   });

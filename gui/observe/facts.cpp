@@ -187,6 +187,13 @@ Fact lost_fact() {
 
 }  // namespace
 
+Facts pendingFacts(const QString& of, bool asked) {
+  return {{of,
+           asked ? QStringLiteral("being read") : QStringLiteral("not read: its panel is hidden"),
+           {},
+           Fact::Tone::kMuted}};
+}
+
 Facts latencyFacts(const LatencyGrid& grid, bool sampled) {
   if (grid.count == 0 && isLossy(grid)) {
     return {{QStringLiteral("Latency"),

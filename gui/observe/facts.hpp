@@ -34,6 +34,8 @@ QString clockNote(const LatencyGrid& grid);
 
 Facts pageFacts(const PageLifetimes& page);
 // `sampled`: of calls on mappings that stay there is a sample only (CellInfo::calls_sampled).
+// Of a question that has no answer yet: nothing is claimed, least of all that there is nothing.
+Facts pendingFacts(const QString& of, bool asked);
 Facts latencyFacts(const LatencyGrid& grid, bool sampled = false);
 Facts exposureFacts(const ExposureColumns& exposure);
 

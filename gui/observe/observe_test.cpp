@@ -23,6 +23,7 @@
 #include "gui/observe/observe_workspace.hpp"
 #include "gui/observe/overview_strip.hpp"
 #include "gui/observe/selection_panel.hpp"
+#include "gui/observe/side_panel.hpp"
 
 namespace violet::gui {
 using namespace query;
@@ -453,6 +454,38 @@ TEST(Selection, EveryPanelObeysAnAddressRange) {
   EXPECT_EQ(latency.whatIsSelected(), "selected time and addresses");
   EXPECT_LT(exposure.selected().unmaps->count, exposure.exposure().unmaps->count)
       << "the numbers are of the selected time, and not of the window";
+}
+
+// Neither what another cell had nor that there is nothing.
+TEST(Selection, OfACellThatHasNoAnswerYetNothingIsSaid) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  ExposureView exposure(&stage.session);
+  SelectionPanel panel(&stage.session, &latency, &exposure);
+  SidePanel side(&stage.session);
+  show(latency);
+  show(exposure);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return side.domains()->text().contains("domain 1"); }))
+      << side.domains()->text().toStdString();
+  QStringList says;
+  QObject::connect(&stage.session, &Session::cellChanged, &panel, [&] {
+    says = {panel.numbersTable()->facts().front().value,
+            panel.exposureTable()->facts().front().value, side.domains()->text()};
+  });
+  stage.session.continueWith(std::make_shared<TinyRun>(std::vector{stage.cell}));
+  ASSERT_TRUE(QTest::qWaitFor([&] {
+    return !says.isEmpty() && latency.settled() && exposure.settled() && side.settled();
+  }));
+  EXPECT_EQ(says, QStringList({"being read", "being read", "being read"}));
+  EXPECT_EQ(panel.numbersTable()->facts().front().name, "Operations");
+  EXPECT_TRUE(side.domains()->text().contains("domain 1"));
+  exposure.hide();
+  stage.session.setWindow({10 * kMs, 20 * kMs});
+  EXPECT_EQ(panel.exposureTable()->facts().front().value, "not read: its panel is hidden");
+  exposure.show();
+  EXPECT_TRUE(QTest::qWaitFor([&] {
+    return panel.exposureTable()->facts().front().name == "Stale pages, mean";
+  })) << panel.exposureTable()->facts().front().name.toStdString();
 }
 
 TEST(Selection, APanelThatCannotObeySaysWhy) {

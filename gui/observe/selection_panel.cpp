@@ -58,11 +58,17 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
   connect(session, &Session::cellChanged, this, &SelectionPanel::askPage);
   connect(latency, &LatencyView::answered, this, &SelectionPanel::showLatency);
   connect(latency, &LatencyView::operationChanged, this, &SelectionPanel::showLatency);
-  connect(exposure, &ExposureView::answered, this,
-          [this] { exposure_facts_->setFacts(exposureFacts(exposure_->selected())); });
+  connect(exposure, &ExposureView::answered, this, &SelectionPanel::showExposure);
+  // A hidden view asks nothing: what it knew was about another window.
+  for (const auto signal : {&Session::windowChanged, &Session::selectionChanged}) {
+    connect(session, signal, this, [this] {
+      if (!exposure_->isVisible()) exposure_facts_->setFacts(pendingFacts(tr("Exposure"), false));
+    });
+  }
   connect(&Themes::instance(), &Themes::changed, this, &SelectionPanel::showLatency);
   askPage();
   showLatency();
+  showExposure();
 }
 
 void SelectionPanel::askPage() {
@@ -84,13 +90,25 @@ void SelectionPanel::showLatency() {
       tr("Latency of %1, %2")
           .arg(LatencyView::operationText(latency_->operation()), latency_->whatIsSelected()));
   const auto cell = session_->cell();
-  numbers_->setFacts(latencyFacts(grid, cell && cell->info().calls_sampled));
+  const bool answered = grid.query.window.length() > 0;
+  numbers_->setFacts(answered ? latencyFacts(grid, cell && cell->info().calls_sampled)
+                     : cell   ? pendingFacts(tr("Latency"), latency_->isVisible())
+                              : Facts{});
   const QColor colour = theme().of(latency_->operation());
-  const QString note = grid.because.empty()
+  const QString note = !answered ? QString()
+                       : grid.because.empty()
                            ? tr("none")
                            : tr("not available: %1").arg(QString::fromStdString(grid.because));
   histogram_->setHistogram(grid.histogram, colour, note);
   cdf_->setHistogram(grid.histogram, colour, note);
+}
+
+void SelectionPanel::showExposure() {
+  const ExposureColumns& exposure = exposure_->selected();
+  exposure_facts_->setFacts(exposure.query.window.length() > 0 ? exposureFacts(exposure)
+                            : session_->cell()
+                                ? pendingFacts(tr("Exposure"), exposure_->isVisible())
+                                : Facts{});
 }
 
 }  // namespace violet::gui

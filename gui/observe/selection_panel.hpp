@@ -26,10 +26,13 @@ class SelectionPanel : public QWidget {
                  QWidget* parent = nullptr);
   bool settled() const { return !page_.busy(); }
   FactsTable* pageTable() const { return page_facts_; }
+  FactsTable* numbersTable() const { return numbers_; }
+  FactsTable* exposureTable() const { return exposure_facts_; }
 
  private:
   void askPage();
   void showLatency();
+  void showExposure();
 
   Session* session_;
   LatencyView* latency_;

@@ -105,6 +105,9 @@ SidePanel::SidePanel(Session* session, QWidget* parent)
   connect(session, &Session::failed, this, &SidePanel::refreshCells);
   connect(session, &Session::cellChanged, this, [this] {
     refreshCells();
+    topology_.cancel();  // It was about another cell.
+    endpoints_.setTopology({});
+    domains_->setText(tr("being read"));
     askTopology();
   });
   live_.setSingleShot(true);

@@ -24,6 +24,7 @@ class SidePanel : public QWidget {
   explicit SidePanel(Session* session, QWidget* parent = nullptr);
   bool settled() const { return !topology_.busy(); }
   QTableView* cellsTable() const { return cells_table_; }
+  const QLabel* domains() const { return domains_; }
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
