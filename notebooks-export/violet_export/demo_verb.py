@@ -62,8 +62,14 @@ def export_within(command: Sequence[str], seconds: float) -> str:
     heard = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     handlers = {one: signal.signal(one, _stop) for one in heard}
     try:
-        # In a session of its own: a ctrl-C stops it by us, and at once.
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True) as child:
+        # In a session of its own: a ctrl-C stops it by us, and at once; our interrupt it hears also where the caller ignores his.
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as child:
             try:
                 code = child.wait(seconds)
                 return "" if code == 0 else f"it ended with {code}"

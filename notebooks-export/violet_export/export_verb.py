@@ -6,6 +6,7 @@ import argparse
 import importlib
 import pathlib
 import sys
+from collections.abc import Iterable
 
 from violet_export import command_line
 from violet_export.command_line import LACKS, OK, Progress, say
@@ -45,14 +46,17 @@ def export_verb(arguments: list[str]) -> int:
     flags = _parser().parse_args(arguments)
     if not flags.out and not flags.tidy:
         raise UsageError("--out is missing: where shall it go?")
-    out = pathlib.Path(flags.out or "-")
-    if str(out) == "-" and not (flags.tidy or flags.numbers):
+    out = None if flags.out in (None, "", "-") else pathlib.Path(flags.out)
+    if out is None and not (flags.tidy or flags.numbers):
         raise UsageError("--out -: only --tidy and --numbers are text for stdout; name a path")
     if flags.notebook or flags.paper:
         command_line.need(
             command_line.NOTEBOOKS if flags.notebook else command_line.FIGURES, "notebooks" if flags.notebook else "figures"
         )
     run = command_line.runs_called([flags.run])[0]
+    if out is None:
+        sys.stdout.writelines(_pieces(run, flags))
+        return OK
     if flags.notebook:
         writer = importlib.import_module("violet_export.notebook")
         drawn = writer.write_notebook(run, out, flags.program, flags.baseline, Progress(flags.progress))
@@ -66,29 +70,19 @@ def export_verb(arguments: list[str]) -> int:
             return LACKS if "apt-get" in why else command_line.FAILED
         print(f"{out}/paper.pdf")
         return OK
-    if str(out) != "-":
-        if not out.parent.is_dir():
-            raise ExportError(f"{out.parent}: is no folder")
-        refuse_files_of_run(out, run.directory)
-    return _export_file(run, out, flags)
-
-
-def _export_file(run: Run, out: pathlib.Path, flags: argparse.Namespace) -> int:
-    """One file, whose path is printed; without a path the table itself."""
-    progress = Progress(flags.progress)
+    if not out.parent.is_dir():
+        raise ExportError(f"{out.parent}: is no folder")
+    refuse_files_of_run(out, run.directory)
     if flags.sqlite:
-        write_sqlite(run, out, progress)
-        print(out)
-        return OK
-    pieces = [_numbers(run, flags.baseline)] if flags.numbers else measurements(run)
-    if str(out) == "-":
-        for piece in pieces:
-            sys.stdout.write(piece)
-        return OK
-    write_whole(out, "".join(pieces).encode("utf-8"))
+        write_sqlite(run, out, Progress(flags.progress))
+    else:
+        write_whole(out, "".join(_pieces(run, flags)).encode("utf-8"))
     print(out)
     return OK
 
 
-def _numbers(run: Run, baseline: str) -> str:
-    return str(importlib.import_module("violet_export.numbers_tex").numbers_tex(run, baseline))
+def _pieces(run: Run, flags: argparse.Namespace) -> Iterable[str]:
+    """The text of --tidy or --numbers."""
+    if flags.numbers:
+        return [importlib.import_module("violet_export.numbers_tex").numbers_tex(run, flags.baseline)]
+    return measurements(run)

@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import pathlib
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -188,7 +187,7 @@ def _copy_package(folder: pathlib.Path) -> None:
     make_folder(there)
     for path in sorted(here.iterdir()):
         if path.suffix in (".py", ".mplstyle") and not path.stem.endswith(("_test", "_testing")):
-            shutil.copyfile(path, there / path.name)
+            write_whole(there / path.name, path.read_bytes())
 
 
 def write_notebook(

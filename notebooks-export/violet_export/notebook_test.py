@@ -85,7 +85,7 @@ class Notebook(unittest.TestCase):
         for mode in (0o770, 0o757):
             (self.folder / "shared/data").mkdir(parents=True, exist_ok=True)
             (self.folder / "shared/data").chmod(mode)
-            with self.assertRaisesRegex(UsageError, "shared/data: .*others may write to it.*chmod go-w"):
+            with self.assertRaisesRegex(UsageError, "shared/data: .*others may write to it.*chmod -R go-w"):
                 out_folder.prepare(self.folder / "shared", ())
 
     def test_no_umask_lets_others_write(self) -> None:
@@ -95,19 +95,25 @@ class Notebook(unittest.TestCase):
                 out = self.folder / f"umask-{umask}/below"
                 out_folder.prepare(out, ())
                 whole_files.write_whole(out / "numbers.tex", b"")
+                notebook._copy_package(out)  # pylint: disable=protected-access
+                self.assertEqual(whole_files.without_others() & 0o022, 0o022)
                 out_folder.prepare(out, ())
             finally:
                 os.umask(before)
             for folder in (out, out.parent):
                 self.assertEqual(stat.S_IMODE(folder.stat().st_mode), folder_mode)
-            self.assertEqual(stat.S_IMODE((out / "numbers.tex").stat().st_mode), file_mode)
+            for file in (out / "numbers.tex", out / "violet_export/run.py"):
+                self.assertEqual(stat.S_IMODE(file.stat().st_mode), file_mode)
 
     def test_what_a_killed_export_left_goes(self) -> None:
         out = self.folder / "killed"
         out.mkdir(mode=0o755)
         (out / ".notebook.ipynb.ab_9xyz0").write_text("half", encoding="utf-8")
+        for name in ("data/.run.csv.ab_9xyz0", "figures/.bars.pdf.ab_9xyz0", "violet_export/.run.py.ab_9xyz0"):
+            (out / name).parent.mkdir(mode=0o755)
+            (out / name).touch()
         out_folder.prepare(out, ())
-        self.assertEqual(list(out.iterdir()), [])
+        self.assertEqual([one for one in out.rglob("*") if not one.is_dir()], [])
         for name in (".pandas.py.ab_9xyz0", ".notebook.ipynb.py", ".notebook.ipynb.ab_9xyz0.py"):
             (out / name).touch()
             with self.assertRaisesRegex(UsageError, "which no export makes"):

@@ -11,7 +11,7 @@ import shutil
 import stat
 
 from violet_export.hostile_files import ExportError, UsageError, printable
-from violet_export.whole_files import is_left_over, make_folder
+from violet_export.whole_files import left_over_of, make_folder
 
 _FOLDERS = ("data", "figures", "violet_export", ".ipynb_checkpoints")
 _FILES = ("notebook.ipynb", "notebook.html", "numbers.tex", "paper.tex", "paper.pdf", "paper.aux", "paper.log")
@@ -23,17 +23,24 @@ def prepare(folder: pathlib.Path, made: tuple[str, ...]) -> None:
     try:
         make_folder(folder)
         _refuse_shared(folder)
-        left_over = [folder / entry.name for entry in os.scandir(folder) if _is_left_over(entry)]
+        left_over = [entry.path for entry in os.scandir(folder) if _is_left_over(entry, _FILES)]
         for entry in os.scandir(folder):
-            if folder / entry.name not in left_over:
+            if entry.path not in left_over:
                 _check(entry, folder)
         for name in _FOLDERS:
             if (folder / name).exists():
                 _refuse_shared(folder / name)
         for entry in os.scandir(folder / "violet_export") if (folder / "violet_export").exists() else ():
-            _check_package(entry, folder)
+            if _is_left_over(entry, (left_over_of(entry.name),)) and _ours(left_over_of(entry.name)).is_file():
+                left_over.append(entry.path)
+            else:
+                _check_package(entry, folder)
+        for name in ("data", "figures"):
+            for entry in os.scandir(folder / name) if (folder / name).exists() else ():
+                if _is_left_over(entry, (left_over_of(entry.name),)):
+                    left_over.append(entry.path)
         shutil.rmtree(folder / "violet_export" / _CACHE, ignore_errors=True)
-        for path in (*left_over, *(folder / name for name in made)):
+        for path in (*map(pathlib.Path, left_over), *(folder / name for name in made)):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(f"{error.filename or folder}: {error.strerror}") from error
@@ -46,13 +53,17 @@ def _refuse_shared(folder: pathlib.Path) -> None:
     if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UsageError(
             f"{folder}: is not a folder of this user alone: others may write to it, and code runs in it; "
-            "chmod go-w, or name another"
+            f"chmod -R go-w {folder}, or name another"
         )
 
 
-def _is_left_over(entry: os.DirEntry[str]) -> bool:
-    """What an export that was killed had not finished."""
-    return entry.is_file(follow_symlinks=False) and any(is_left_over(entry.name, name) for name in _FILES)
+def _is_left_over(entry: os.DirEntry[str], names: tuple[str, ...]) -> bool:
+    """Whether an export that was killed had not finished it, of one of these files."""
+    return entry.is_file(follow_symlinks=False) and left_over_of(entry.name) in names and left_over_of(entry.name) != ""
+
+
+def _ours(name: str) -> pathlib.Path:
+    return pathlib.Path(__file__).with_name(name)
 
 
 def _check(entry: os.DirEntry[str], folder: pathlib.Path) -> None:
@@ -62,7 +73,7 @@ def _check(entry: os.DirEntry[str], folder: pathlib.Path) -> None:
 
 
 def _check_package(entry: os.DirEntry[str], folder: pathlib.Path) -> None:
-    ours = pathlib.Path(__file__).with_name(entry.name)
+    ours = _ours(entry.name)
     plain = entry.is_dir(follow_symlinks=False) if entry.name == _CACHE else entry.is_file(follow_symlinks=False)
     if not plain or not (entry.name == _CACHE or ours.is_file()):
         raise _stranger(f"violet_export/{entry.name}", folder)

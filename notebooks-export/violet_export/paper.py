@@ -17,7 +17,7 @@ from violet_export.kind_list import kind_called
 from violet_export.kinds import Options, sentence
 from violet_export.numbers_tex import cell_names, escaped, numbers_tex
 from violet_export.run import Run
-from violet_export.whole_files import write_whole
+from violet_export.whole_files import without_others, write_whole
 
 # Which figures a paper of two pages shows, the most telling first.
 ORDER = ("bars", "plane", "exposure", "sweep", "breakdown", "whiskers", "ccdf", "ablation", "per-operation", "cdf",
@@ -127,7 +127,7 @@ def _run_latex(folder: pathlib.Path, environment: dict[str, str]) -> str:
         try:
             done = subprocess.run(["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"],
                                   cwd=folder, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS,
-                                  check=False)  # fmt: skip
+                                  check=False, umask=without_others())  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"pdflatex did not end within {_SECONDS} s"
         if done.returncode != 0:

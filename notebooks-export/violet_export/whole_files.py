@@ -11,18 +11,24 @@ from violet_export.hostile_files import ExportError, UsageError
 
 # Of files and folders: less where the umask says so, and never more.
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
-_UNFINISHED = re.compile(r"[a-z0-9_]{8}")
+_UNFINISHED = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
 
 
-def is_left_over(name: str, of: str) -> bool:
-    """Whether it is what write_whole had not finished of a file when it was killed."""
-    return name.startswith(f".{of}.") and _UNFINISHED.fullmatch(name[len(of) + 2 :]) is not None
+def left_over_of(name: str) -> str:
+    """The file of which this is what write_whole had not finished when it was killed; empty: it is nothing of the kind."""
+    found = _UNFINISHED.fullmatch(name)
+    return found[1] if found else ""
 
 
-def _file_mode() -> int:
+def _umask() -> int:
     umask = os.umask(0o077)
     os.umask(umask)
-    return _FILE_MODE & ~umask
+    return umask
+
+
+def without_others() -> int:
+    """The umask, for a program that writes: nobody else may write what it makes."""
+    return _umask() | (0o777 & ~_FOLDER_MODE)
 
 
 def make_folder(folder: pathlib.Path) -> None:
@@ -54,7 +60,7 @@ def write_whole(path: pathlib.Path, data: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
                 file.write(data)
-                os.fchmod(file.fileno(), _file_mode())
+                os.fchmod(file.fileno(), _FILE_MODE & ~_umask())
                 os.replace(file.name, path)
             except BaseException:
                 os.unlink(file.name)
