@@ -21,9 +21,9 @@ class TimeBase {
 
   Ticks start() const { return start_; }
   double ns_per_tick() const { return ns_per_tick_; }
-  // Of a time since the start, 146 years after it at most: only a damaged file has later ones, and sums and differences of
-  // two times, also of rounded ones, are Nanos.
-  static constexpr Nanos kLatest = Nanos{1} << 62;
+  // Of a time since the start, 36 years after it at most: only a damaged file has later ones, and sums of a few times,
+  // also of rounded ones, are Nanos.
+  static constexpr Nanos kLatest = Nanos{1} << 60;
   Nanos since(Ticks ticks) const {
     const double ns = static_cast<double>(ticks) * ns_per_tick_;
     return ns < static_cast<double>(kLatest) ? static_cast<Nanos>(ns) : kLatest;

@@ -65,6 +65,7 @@ QString reason_text(std::uint8_t reason) {
 EngineView::EngineView(Session* session, QWidget* parent)
     : ObserveView(session, tr("Engine"), parent), query_([this](Answer answer) {
         answer_ = std::move(answer);
+        noteAnswer();
         update();
         emit answered();
       }) {

@@ -26,6 +26,7 @@ ExposureView::ExposureView(Session* session, QWidget* parent)
         selected_ = std::move(answer.selected);
         mean_ = std::move(answer.mean);
         mean_step_ns_ = answer.mean_step_ns;
+        noteAnswer();
         update();
         emit answered();
       }) {

@@ -38,6 +38,7 @@ QImage heat_of(const LatencyGrid& grid, const ShownBins& bins, const HeatScale& 
 LatencyView::LatencyView(Session* session, QWidget* parent)
     : ObserveView(session, tr("Latency"), parent), query_([this](Answer answer) {
         answer_ = std::move(answer);
+        noteAnswer();
         update();
         emit answered();
       }) {
@@ -64,6 +65,7 @@ QString LatencyView::operationText(Operation operation) {
 void LatencyView::setOperation(Operation operation) {
   if (operation == operation_) return;
   operation_ = operation;
+  expireAnswer();
   refresh();
   update();
   emit operationChanged();

@@ -30,8 +30,7 @@ ObserveView::ObserveView(Session* session, const QString& name, QWidget* parent)
     refresh();
   });
   connect(session_, &Session::cellChanged, this, [this] {
-    forget();
-    asked_ = {};  // What was asked has been forgotten, of whichever cell it was.
+    dropAnswer();
     setWindow(session_->window());
     refresh();
     update();
@@ -97,12 +96,25 @@ ObserveView::Ask ObserveView::present() const {
           extra()};
 }
 
+// What was asked has been forgotten, of whichever cell it was.
+void ObserveView::dropAnswer() {
+  has_answer_ = false;
+  forget();
+  asked_ = {};
+  emit waits();
+}
+
 void ObserveView::refresh() {
-  if (!isVisible() || !session_->cell()) return;
+  if (!session_->cell()) return;
   const Ask now = present();
+  if (!isVisible()) {
+    if (has_answer_ && now != asked_) dropAnswer();
+    return;
+  }
   if (now == asked_) return;
   asked_ = now;
   ask();
+  if (!has_answer_) emit waits();
 }
 
 void ObserveView::resizeEvent(QResizeEvent* event) {

@@ -22,10 +22,15 @@ class ObserveView : public TimePanel {
   ObserveView(Session* session, const QString& name, QWidget* parent);
 
   bool settled() const { return !busy() && (asked_ == present() || !session_->cell()); }
-  // Asks if something has changed; views that are not visible wait.
+  // Asks if something has changed; views that are not visible wait, and forget what is about something else now.
   void refresh();
+  // Whether it knows what the session shows, or showed a moment ago while it asks again.
+  bool hasAnswer() const { return has_answer_; }
   // For a picture: how many columns of data a pixel of the widget has, at least those of the screen.
   void setDensity(double density) { density_ = density; }
+
+ signals:
+  void waits();  // It has no answer, and asks for one or is hidden.
 
  protected:
   // What a picture depends on besides what the subclass adds with `extra`.
@@ -63,6 +68,8 @@ class ObserveView : public TimePanel {
   virtual std::uint64_t extra() const { return 0; }
   // Forgets the answer: another cell.
   virtual void forget() = 0;
+  void noteAnswer() { has_answer_ = true; }
+  void expireAnswer() { has_answer_ = false; }  // It is about something else; it is still drawn.
 
   // Draws the frame's background, then `content` clipped to the plot, then cursor, selection and
   // axes.
@@ -78,12 +85,14 @@ class ObserveView : public TimePanel {
 
  private:
   Ask present() const;
+  void dropAnswer();
   void beginFrame(QPainter& painter, const Frame& frame) const;
   void endFrame(QPainter& painter, const Frame& frame) const;
 
   Session* session_;
   double density_ = 1;
   Ask asked_;
+  bool has_answer_ = false;
 };
 
 }  // namespace violet::gui

@@ -467,9 +467,12 @@ void ObserveWorkspace::find(const QString& what) {
                          : unit == QLatin1String("ms") ? 1e6
                          : unit == QLatin1String("ns") ? 1
                                                        : 1e3;
-    const auto at = static_cast<Nanos>(match.captured(1).toDouble() * scale);
+    const Nanos end = session_->cell()->info().whole.to;
+    const double asked = match.captured(1).toDouble() * scale;
+    const Nanos at = asked < double(end) ? static_cast<Nanos>(asked) : end;
     goTo(at);
-    emit says(tr("at %1").arg(timeText(at)));
+    emit says(at < end ? tr("at %1").arg(timeText(at))
+                       : tr("the cell ends at %1").arg(timeText(at)));
     return;
   }
   const auto match = address.match(what);

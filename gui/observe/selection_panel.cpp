@@ -55,16 +55,16 @@ SelectionPanel::SelectionPanel(Session* session, LatencyView* latency, ExposureV
   column->setStretchFactor(page_facts_, 5);
   column->setStretchFactor(tabs_, 5);
   connect(session, &Session::pageChanged, this, &SelectionPanel::askPage);
-  connect(session, &Session::cellChanged, this, &SelectionPanel::askPage);
+  connect(session, &Session::cellChanged, this, [this] {
+    page_.cancel();  // It was about another cell.
+    if (session_->page()) page_facts_->setFacts(pendingFacts(tr("Page"), true));
+    askPage();
+  });
   connect(latency, &LatencyView::answered, this, &SelectionPanel::showLatency);
   connect(latency, &LatencyView::operationChanged, this, &SelectionPanel::showLatency);
   connect(exposure, &ExposureView::answered, this, &SelectionPanel::showExposure);
-  // A hidden view asks nothing: what it knew was about another window.
-  for (const auto signal : {&Session::windowChanged, &Session::selectionChanged}) {
-    connect(session, signal, this, [this] {
-      if (!exposure_->isVisible()) exposure_facts_->setFacts(pendingFacts(tr("Exposure"), false));
-    });
-  }
+  connect(latency, &ObserveView::waits, this, &SelectionPanel::showLatency);
+  connect(exposure, &ObserveView::waits, this, &SelectionPanel::showExposure);
   connect(&Themes::instance(), &Themes::changed, this, &SelectionPanel::showLatency);
   askPage();
   showLatency();
@@ -90,7 +90,7 @@ void SelectionPanel::showLatency() {
       tr("Latency of %1, %2")
           .arg(LatencyView::operationText(latency_->operation()), latency_->whatIsSelected()));
   const auto cell = session_->cell();
-  const bool answered = grid.query.window.length() > 0;
+  const bool answered = latency_->hasAnswer();
   numbers_->setFacts(answered ? latencyFacts(grid, cell && cell->info().calls_sampled)
                      : cell   ? pendingFacts(tr("Latency"), latency_->isVisible())
                               : Facts{});
@@ -105,7 +105,7 @@ void SelectionPanel::showLatency() {
 
 void SelectionPanel::showExposure() {
   const ExposureColumns& exposure = exposure_->selected();
-  exposure_facts_->setFacts(exposure.query.window.length() > 0 ? exposureFacts(exposure)
+  exposure_facts_->setFacts(exposure_->hasAnswer() ? exposureFacts(exposure)
                             : session_->cell()
                                 ? pendingFacts(tr("Exposure"), exposure_->isVisible())
                                 : Facts{});
