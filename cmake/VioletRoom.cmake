@@ -14,8 +14,8 @@
 # in tests not at all, unless LONG_TESTS says that the room's tests run for longer than they compile. Benches and all other rooms get
 # what the build type says.
 #
-# Every room's tests run under AddressSanitizer and UBSan, but for what needs Qt or DPDK, which run as released. Those of HOT rooms, whose
-# code is lock-free or is what gets measured, run both ways; the dev build has all of them.
+# Every room's tests run under AddressSanitizer and UBSan, but for what needs Qt or DPDK, which run as released. Those of HOT rooms, the
+# engine and what else is lock-free, run both ways, as does a file that asks for VIOLET_UNDER_ASAN; the dev build has all of them.
 #
 # A room that needs Qt is left out of builds without VIOLET_GUI. Its headers go through moc, and its tests
 # run on the offscreen platform under a QApplication (cmake/qt_test_main.cpp).
@@ -67,17 +67,23 @@ function(violet_add_fuzzer folder source library)
   set_tests_properties(fuzz.${short} PROPERTIES LABELS fuzz TIMEOUT 300)
 endfunction()
 
+# The files that have the words.
+function(violet_containing out words)
+  set(found)
+  foreach(file IN LISTS ARGN)
+    set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(STRINGS ${file} has REGEX "${words}")
+    if(has)
+      list(APPEND found ${file})
+    endif()
+  endforeach()
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
 # The files that start a thread: the only ones in which ThreadSanitizer has anything to see. One whose thread is
 # started elsewhere says so in a line "// tsan: what starts it".
 function(violet_threaded out)
-  set(threaded)
-  foreach(file IN LISTS ARGN)
-    set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
-    file(STRINGS ${file} starts REGEX "std::(j?thread|async)|pthread_create|// tsan:")
-    if(starts)
-      list(APPEND threaded ${file})
-    endif()
-  endforeach()
+  violet_containing(threaded "std::(j?thread|async)|pthread_create|// tsan:" ${ARGN})
   set(${out} ${threaded} PARENT_SCOPE)
 endfunction()
 
@@ -162,8 +168,8 @@ function(violet_room folder)
   if(uses_qt AND NOT VIOLET_GUI)
     return()
   endif()
-  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT (ARG_HOT OR uses_qt OR uses_dpdk))
-    set(tests)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT (VIOLET_SANITIZE OR ARG_HOT OR uses_qt OR uses_dpdk))
+    violet_containing(tests "VIOLET_UNDER_ASAN" ${tests})
   endif()
   if(uses_qt)
     set(gtest_main Qt6::Test violet_qt_test_main)
