@@ -13,6 +13,7 @@
 #include "experiments/results/repeated_warnings.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
+#include "experiments/results/steadiness.hpp"
 #include "experiments/results/table_formats.hpp"
 #include "experiments/results/until_ci.hpp"
 
@@ -243,6 +244,7 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
   }
   if (auto wide = still_wide_text(run); !wide.empty()) warnings.push_back(std::move(wide));
   if (auto mixed = mixed_regimes_text(run); !mixed.empty()) warnings.push_back(std::move(mixed));
+  for (std::string& line : steadiness_warnings(run)) warnings.push_back(std::move(line));
   for (std::string& line : said.lines()) warnings.push_back(std::move(line));
   warn_about_survivors(run, warnings);
 }
@@ -277,8 +279,10 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
   std::vector<std::string> partly;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
-      // Says of itself why: time_report.hpp. Unless it was asked for.
-      if (options.columns.empty() && is_time_metric(samples.name)) continue;
+      // Says of itself why: time_report.hpp, steadiness.hpp. Unless it was asked for.
+      const bool is_said =
+          is_time_metric(samples.name) || samples.name == kSteady || samples.name == kSteadyAfter;
+      if (options.columns.empty() && is_said) continue;
       const bool shown =
           std::any_of(table.columns.begin(), table.columns.end(),
                       [&](const Column& c) { return same_metric(c.name, samples.name); });
@@ -415,6 +419,10 @@ Report report(const RunData& run, const ReportOptions& options) {
     if (note.severity != "info" && note.severity != "error") {
       report.warnings.push_back(note.severity + ": " + note.text);
     }
+  }
+  for (const CellData& cell : run.cells) {
+    const std::string steady = steady_text(cell);
+    if (!steady.empty()) report.notes.push_back(fmt::format("{}: {}", cell.cell.label, steady));
   }
   note_values(run, report.table, options, report.warnings, report.notes);
   if (!run.checked) {
