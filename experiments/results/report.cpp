@@ -10,6 +10,7 @@
 #include "experiments/results/host_regime.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/outlier_cause.hpp"
 #include "experiments/results/repeated_warnings.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
@@ -297,9 +298,10 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
       for (const Outlier& outlier : outliers(samples.values)) {
         if (!worth_naming(outlier, samples)) continue;
         notes.push_back(
-            fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations)",
+            fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations; {})",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
-                        samples.repetitions[outlier.index] + 1, outlier.deviations));
+                        samples.repetitions[outlier.index] + 1, outlier.deviations,
+                        outlier_cause(cell, samples.repetitions[outlier.index])));
       }
     }
   }
