@@ -57,7 +57,7 @@ Json settings_json(const plans::Cell& cell) {
 
 }  // namespace
 
-std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
+std::string dry_run_text(const plans::Plan& plan, const Estimates& estimates) {
   results::Table table;
   table.title =
       fmt::format("plan {} ({}): {}, {} each", plan.name, plan.hash(),
@@ -66,7 +66,16 @@ std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
   for (const auto& cell : plan.cells) {
     table.rows.push_back({results::Text{cell.id}, results::Text{cell.label}});
   }
-  table.notes.push_back(fmt::format("would take about {}", results::duration_text(estimated_s)));
+  table.notes.push_back(
+      fmt::format("would take about {}", results::duration_text(estimates.planned_s)));
+  if (plan.run.until_ci_percent) {
+    table.notes.push_back(
+        fmt::format("and up to {} where no interval of a median of operations_per_s is at most {} "
+                    "% of it wide: "
+                    "cells are then repeated up to {} times (run.most_repetitions)",
+                    results::duration_text(estimates.most_s), *plan.run.until_ci_percent,
+                    plan.run.most_repetitions));
+  }
   table.notes.push_back(
       plan.run.trace_mib == 0
           ? "no trace would be kept"
@@ -87,11 +96,16 @@ std::string dry_run_text(const plans::Plan& plan, double estimated_s) {
   return text + "\n" + results::render_text(expected, style);
 }
 
-std::string dry_run_json(const plans::Plan& plan, double estimated_s) {
+std::string dry_run_json(const plans::Plan& plan, const Estimates& estimates) {
   Json json = document(Json::array());
   json["plan"] = {{"name", plan.name}, {"description", plan.description}, {"hash", plan.hash()}};
   json["repetitions"] = plan.run.repetitions;
-  json["estimated_s"] = estimated_s;
+  json["estimated_s"] = estimates.planned_s;
+  if (plan.run.until_ci_percent) {
+    json["until_ci"] = {{"percent", *plan.run.until_ci_percent},
+                        {"most_repetitions", plan.run.most_repetitions},
+                        {"most_estimated_s", estimates.most_s}};
+  }
   json["trace_mib"] = plan.run.trace_mib;
   json["varying"] = plan.varying;
   json["cells"] = Json::array();

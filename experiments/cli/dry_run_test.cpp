@@ -18,7 +18,7 @@ TEST(DryRun, JsonSaysWhatWouldRun) {
       plans::parse_plan("[plan]\nname = \"t\"\n[axes]\nstrategy = \"*\"\n[run]\nrepetitions = 3\n",
                         "t.toml", {}, plans::example_vocabulary(), problems);
   ASSERT_TRUE(plan) << plans::to_text(problems);
-  const json said = json::parse(dry_run_json(*plan, 12.5));
+  const json said = json::parse(dry_run_json(*plan, {12.5, 12.5}));
   EXPECT_EQ(said["schema"], "violet.dry_run");
   EXPECT_TRUE(said["problems"].empty());
   EXPECT_EQ(said["plan"]["name"], "t");
@@ -26,9 +26,27 @@ TEST(DryRun, JsonSaysWhatWouldRun) {
   EXPECT_EQ(said["repetitions"], 3);
   EXPECT_EQ(said["estimated_s"], 12.5);
   EXPECT_EQ(said["trace_mib"], 64);
+  EXPECT_FALSE(said.contains("until_ci"));
   ASSERT_EQ(said["cells"].size(), plan->cells.size());
   EXPECT_EQ(said["cells"][0]["id"], plan->cells[0].id);
   EXPECT_EQ(said["cells"][0]["settings"]["strategy"], plan->cells[0].strategy);
+}
+
+TEST(DryRun, SaysWhatRepeatingUntilAnIntervalIsNarrowMayTake) {
+  plans::Problems problems;
+  const std::vector<std::string> rule = {"until_ci_percent=2.5", "most_repetitions=12"};
+  const auto plan = plans::parse_plan("[plan]\nname = \"t\"\n", "t.toml", rule,
+                                      plans::example_vocabulary(), problems);
+  ASSERT_TRUE(plan) << plans::to_text(problems);
+  const json said = json::parse(dry_run_json(*plan, {10, 24}));
+  EXPECT_EQ(said["repetitions"], 5);
+  EXPECT_EQ(said["estimated_s"], 10);
+  EXPECT_EQ(said["until_ci"],
+            json({{"percent", 2.5}, {"most_repetitions", 12}, {"most_estimated_s", 24.0}}));
+  EXPECT_THAT(dry_run_text(*plan, {10, 24}),
+              testing::AllOf(testing::HasSubstr("would take about 10 s"),
+                             testing::HasSubstr("and up to 24 s where no interval"),
+                             testing::HasSubstr("2.5 %"), testing::HasSubstr("12 times")));
 }
 
 TEST(DryRun, ShowsWhatIsExpected) {
@@ -39,11 +57,11 @@ TEST(DryRun, ShowsWhatIsExpected) {
       "kind = \"value\"\nmetric = \"faults\"\nat_most = 0\n",
       "t.toml", {}, plans::example_vocabulary(), problems);
   ASSERT_TRUE(plan) << plans::to_text(problems);
-  const json said = json::parse(dry_run_json(*plan, 1));
+  const json said = json::parse(dry_run_json(*plan, {1, 1}));
   ASSERT_EQ(said["expectations"].size(), 1u);
   EXPECT_EQ(said["expectations"][0]["claim"], "no fault");
   EXPECT_EQ(said["expectations"][0]["expected"], "faults: 0");
-  const std::string text = dry_run_text(*plan, 1);
+  const std::string text = dry_run_text(*plan, {1, 1});
   EXPECT_THAT(text, testing::HasSubstr("1 expectation on it"));
   EXPECT_THAT(text, testing::HasSubstr("no fault"));
 }

@@ -23,8 +23,8 @@ int dry_run(const Places& places, const RunFlags& flags) {
     if (json && print(problems_json(problems)) != kOk) return kRunFailed;
     return complain(plan.error());
   }
-  const double seconds = estimated_seconds(*plan);
-  return print(json ? dry_run_json(*plan, seconds) : dry_run_text(*plan, seconds));
+  const Estimates took{estimated_seconds(*plan), most_seconds(*plan)};
+  return print(json ? dry_run_json(*plan, took) : dry_run_text(*plan, took));
 }
 
 int finish(const RunOutcome& outcome, const RunFlags& flags) {

@@ -46,6 +46,7 @@ struct Flags {
   RunFlags run;
   ReproduceFlags reproduce;
   bool no_trace = false;
+  std::optional<double> until_ci;
   std::optional<std::uint32_t> repetitions;
   std::string resume;
   DemoFlags demo;
@@ -75,6 +76,18 @@ CLI::Validator percentage() {
     return fmt::format("'{}' is not per cent: a number from 0 to 1000000", text);
   };
   return CLI::Validator(check, "NUMBER");
+}
+
+// Of a run's rule, as the plan's key has it.
+CLI::Validator narrowness() {
+  const auto check = [](const std::string& text) -> std::string {
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && rest == end && value > 0 && value <= 1000) return {};
+    return fmt::format("'{}' is not per cent: a number above 0, 1000 at the most", text);
+  };
+  return CLI::Validator(check, "PERCENT");
 }
 
 // What is not in `names` never reaches `format`.
@@ -127,6 +140,11 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
                                  "go on with a run (default: the latest) of the same plan");
   resume->expected(0, 1);
   add_retries(*run, flags.run.retry_disturbed);
+  run->add_option("--until-ci", flags.until_ci,
+                  "after the plan's repetitions repeat each cell whose interval of the median of "
+                  "operations_per_s is wider than this, in per cent of it, run.most_repetitions "
+                  "times at the most; as run.until_ci_percent")
+      ->check(narrowness());
   add_no_trace(*run, flags.no_trace);
   add_format(*run, flags.run.format);
   add_progress(*run, flags.run.progress);
@@ -138,6 +156,9 @@ void add_run(CLI::App& app, const Places& places, Flags& flags, Action& action) 
   run->callback([&places, &flags, &action, resume] {
     if (resume->count() > 0) flags.run.resume = flags.resume;
     if (flags.no_trace) flags.run.overrides.emplace_back(kNoTrace);
+    if (flags.until_ci) {
+      flags.run.overrides.push_back(fmt::format("run.until_ci_percent={}", *flags.until_ci));
+    }
     action = [&] { return run_verb(places, flags.run); };
   });
 }

@@ -83,16 +83,21 @@ Json or_null(const std::optional<T>& value) {
 
 Json run_json(const Plan& plan) {
   const RunSettings& run = plan.run;
-  return {{"repetitions", run.repetitions},
-          {"warmup_s", or_null(run.warmup_s)},
-          {"warmup_operations", or_null(run.warmup_operations)},
-          {"duration_s", or_null(run.duration_s)},
-          {"operations", or_null(run.operations)},
-          {"seed", run.seed},
-          {"threshold_percent", run.threshold_percent},
-          {"order", run.interleaved ? "interleaved" : "sequential"},
-          {"trace_mib", run.trace_mib},
-          {"breakdown", run.breakdown}};
+  Json json = {{"repetitions", run.repetitions},
+               {"warmup_s", or_null(run.warmup_s)},
+               {"warmup_operations", or_null(run.warmup_operations)},
+               {"duration_s", or_null(run.duration_s)},
+               {"operations", or_null(run.operations)},
+               {"seed", run.seed},
+               {"threshold_percent", run.threshold_percent},
+               {"order", run.interleaved ? "interleaved" : "sequential"},
+               {"trace_mib", run.trace_mib},
+               {"breakdown", run.breakdown}};
+  if (run.until_ci_percent) {
+    json["until_ci_percent"] = *run.until_ci_percent;
+    json["most_repetitions"] = run.most_repetitions;
+  }
+  return json;
 }
 
 // What is measured: that is what a plan's hash is of.
@@ -159,12 +164,16 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
   if (problems.size() != before) return std::nullopt;
 
   const PlanReader read(schema, assignments);
+  check_until_ci(read, assignments, problems);
   Plan plan;
   plan.name = read.text("plan.name");
   plan.description = read.text("plan.description");
   plan.run = read_run(read);
   plan.cores = read_cores(read);
   plan.limits = read_limits(read);
+  if (read.given("run.most_repetitions") && !plan.run.until_ci_percent) {
+    plan.notes.push_back("run.most_repetitions says nothing without run.until_ci_percent");
+  }
   plan.text = std::string(text);
   plan.overrides.assign(overrides.begin(), overrides.end());
   resolve_cells(schema, vocabulary, assignments, plan, problems);

@@ -81,10 +81,17 @@ struct Cell {
   SettingAssignments settings;
 };
 
+// Of a cell whose interval has to become narrow, unless the plan says otherwise.
+inline constexpr std::uint32_t kMostRepetitions = 30;
 inline constexpr std::uint64_t kTraceMib = 64;  // Unless the plan says otherwise.
 
 struct RunSettings {
   std::uint32_t repetitions = 0;
+  // A cell is repeated beyond that until the interval of its median is at most so many per cent of it wide
+  // (results/until_ci.hpp), most_repetitions at the most. Nothing: no cell is, and there is no such number.
+  std::optional<double> until_ci_percent;
+  std::uint32_t most_repetitions = 0;
+  std::uint32_t most() const { return until_ci_percent ? most_repetitions : repetitions; }
   // Exactly one of each pair is set; zero warm-up seconds mean none.
   std::optional<double> warmup_s, duration_s;
   std::optional<std::uint64_t> warmup_operations, operations;
@@ -118,8 +125,8 @@ struct Plan {
   std::string text;                    // As given.
   std::vector<std::string> overrides;  // As given.
 
-  // 8 hex digits over everything that is measured, but for a trace_mib and a breakdown that are the default: plans from before
-  // there were such keys keep theirs, and what is expected changes none.
+  // 8 hex digits over everything that is measured, but for a trace_mib, a breakdown and an until_ci_percent that are the
+  // default: plans from before there were such keys keep theirs, and what is expected changes none.
   std::string hash() const;
 };
 

@@ -2,11 +2,18 @@
 
 #include <fmt/format.h>
 
+#include "experiments/results/looks.hpp"
+#include "experiments/results/statistics.hpp"
+
 namespace violet::plans {
 
 RunSettings read_run(const PlanReader& read) {
   RunSettings run;
   run.repetitions = static_cast<std::uint32_t>(read.integer("run.repetitions"));
+  if (const double percent = read.real("run.until_ci_percent"); percent > 0) {
+    run.until_ci_percent = percent;
+    run.most_repetitions = static_cast<std::uint32_t>(read.integer("run.most_repetitions"));
+  }
   run.seed = read.integer("run.seed");
   run.threshold_percent = read.real("run.threshold_percent");
   run.interleaved = read.text("run.order") == "interleaved";
@@ -23,6 +30,31 @@ RunSettings read_run(const PlanReader& read) {
     run.duration_s = read.real("run.duration_s");
   }
   return run;
+}
+
+void check_until_ci(const PlanReader& read, const Assignments& assignments, Problems& problems) {
+  const RunSettings run = read_run(read);
+  const auto most = assignments.by_key.find("run.most_repetitions");
+  if (!run.until_ci_percent) return;
+  const bool said = most != assignments.by_key.end();
+  const Where where =
+      said ? most->second.value_at.front() : assignments.by_key.at("run.until_ci_percent").where;
+  const std::string found = fmt::format("found {}{}", run.most_repetitions,
+                                        said ? "" : ", its default, with 'run.until_ci_percent'");
+  if (run.most_repetitions <= run.repetitions) {
+    problems.push_back(
+        {where, fmt::format("key 'run.most_repetitions': expected more than the {} of "
+                            "'run.repetitions', {}",
+                            run.repetitions, found)});
+    return;
+  }
+  const double confidence = results::confidence_of({run.repetitions, run.most_repetitions});
+  const std::size_t fewest = results::fewest_for_interval(confidence);
+  if (run.most_repetitions >= fewest) return;
+  problems.push_back(
+      {where, fmt::format("key 'run.most_repetitions': expected at least {}, below which no median "
+                          "has an interval, {}",
+                          fewest, found)});
 }
 
 CoreSettings read_cores(const PlanReader& read) {

@@ -50,6 +50,8 @@ class PlanReader {
 };
 
 RunSettings read_run(const PlanReader& read);
+// Adds a problem where cells are to be repeated until an interval is narrow and cannot be.
+void check_until_ci(const PlanReader& read, const Assignments& assignments, Problems& problems);
 CoreSettings read_cores(const PlanReader& read);
 Limits read_limits(const PlanReader& read);
 // Adds a problem unless there is a name, and a run directory may have it.

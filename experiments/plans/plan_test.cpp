@@ -285,6 +285,38 @@ TEST(Plan, P2_IdsDependOnTheCellAlone) {
   EXPECT_EQ(one.cells[0].id.substr(0, 11), "off.net-rx.");
 }
 
+TEST(Plan, UntilAnIntervalIsNarrowIsOffUnlessItIsAskedFor) {
+  const Plan plain = good(kHead);
+  EXPECT_FALSE(plain.run.until_ci_percent);
+  EXPECT_EQ(plain.run.most(), 5u);
+  EXPECT_EQ(resolved_json(plain).find("until_ci"), std::string::npos);
+  const Plan rule = good(kHead, {"until_ci_percent=5"});
+  EXPECT_EQ(rule.run.until_ci_percent, 5.0);
+  EXPECT_EQ(rule.run.repetitions, 5u);
+  EXPECT_EQ(rule.run.most(), kMostRepetitions);
+  EXPECT_NE(rule.hash(), plain.hash());
+  EXPECT_EQ(rule.cells[0].id, plain.cells[0].id);
+  const std::string in_file = std::string(kHead) + "[run]\nuntil_ci_percent = 2.5\n";
+  EXPECT_EQ(good(in_file, {"most_repetitions=12"}).run.most(), 12u);
+  EXPECT_FALSE(good(in_file, {"until_ci_percent=0"}).run.until_ci_percent);
+  const Plan useless = good(std::string(kHead) + "[run]\nmost_repetitions = 12\n");
+  EXPECT_EQ(useless.hash(), plain.hash());
+  EXPECT_THAT(useless.notes, ElementsAre(HasSubstr("says nothing without run.until_ci_percent")));
+}
+
+TEST(Plan, UntilAnIntervalIsNarrowNeedsRoomForMoreRepetitions) {
+  EXPECT_THAT(only_problem(kHead, {"until_ci_percent=5", "most_repetitions=5"}),
+              AllOf(StartsWith("--set most_repetitions=5: key 'run.most_repetitions'"),
+                    HasSubstr("more than the 5 of 'run.repetitions', found 5")));
+  EXPECT_THAT(only_problem(kHead, {"until_ci_percent=5", "repetitions=40"}),
+              AllOf(StartsWith("--set until_ci_percent=5:"), HasSubstr("found 30, its default")));
+  EXPECT_THAT(only_problem(kHead, {"until_ci_percent=5", "repetitions=2", "most_repetitions=4"}),
+              HasSubstr("expected at least 6, below which no median has an interval, found 4"));
+  EXPECT_THAT(only_problem(kHead, {"until_ci_percent=-1"}), HasSubstr("expected"));
+  EXPECT_THAT(only_problem(kHead, {"until_ci_percent=5", "most_repetitions=1001"}),
+              HasSubstr("expected"));
+}
+
 TEST(Plan, P3_SameInputSameResolvedPlan) {
   const std::string text = std::string(kHead) + "[axes]\nstrategy = '*'\n";
   EXPECT_EQ(resolved_json(good(text)), resolved_json(good(text)));

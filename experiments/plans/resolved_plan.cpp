@@ -110,6 +110,7 @@ class ResolvedReader {
       }
     }
     check_name(whole, file_, problems_);
+    if (problems_.empty()) check_until_ci(PlanReader(schema_, whole), whole, problems_);
     return whole;
   }
 

@@ -101,6 +101,17 @@ TEST(ResolvedPlan, OfAnOlderProgramHasABreakdownAndItsHash) {
   EXPECT_NE(without.hash(), plan.hash());
 }
 
+TEST(ResolvedPlan, KeepsTheRuleThatRepeatsItsCells) {
+  const Plan plan = planned("[plan]\nname = 't'\n", {"until_ci_percent=5", "most_repetitions=12"});
+  const Plan again = resolved(resolved_json(plan));
+  EXPECT_EQ(again.run.until_ci_percent, 5.0);
+  EXPECT_EQ(again.run.most(), 12u);
+  EXPECT_EQ(again.hash(), plan.hash());
+  auto json = nlohmann::ordered_json::parse(resolved_json(plan));
+  json["run"]["most_repetitions"] = 3;
+  EXPECT_THAT(problems_of(json.dump()), HasSubstr("more than the 5 of 'run.repetitions'"));
+}
+
 TEST(ResolvedPlan, WhatCannotBeRunIsNamedWithItsCell) {
   const auto good = nlohmann::ordered_json::parse(resolved_json(planned(kText)));
   auto json = good;

@@ -7,6 +7,7 @@
 
 #include "engine/base/nearest.hpp"
 #include "experiments/plans/plan.hpp"
+#include "experiments/results/looks.hpp"
 
 namespace violet::plans {
 namespace {
@@ -136,6 +137,22 @@ void Schema::add_costs() {
 void Schema::add_run_keys() {
   const double day_s = 86'400;
   add({"run.repetitions", std::int64_t{5}, 1, 10'000, {}, "of every cell"}, false);
+  add({"run.until_ci_percent",
+       0.0,
+       0,
+       1000,
+       {},
+       "repeat a cell further until the interval of the median of its operations_per_s is so "
+       "narrow, "
+       "in per cent of it; 0: never"},
+      false);
+  add({"run.most_repetitions",
+       static_cast<std::int64_t>(kMostRepetitions),
+       1,
+       static_cast<double>(results::kMostLooks),
+       {},
+       "of a cell that until_ci_percent repeats"},
+      false);
   add({"run.warmup_s", 0.2, 0, day_s, {}, "or warmup_operations"}, false);
   add({"run.warmup_operations", std::int64_t{0}, 0, 1e12, {}, "or warmup_s"}, false);
   add({"run.duration_s", 1.0, 0.001, day_s, {}, "or operations"}, false);

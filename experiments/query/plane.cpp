@@ -46,7 +46,7 @@ void place_stale(const results::CellData& cell, PlanePoint& point) {
     point.because = samples.because;
     return;
   }
-  point.stale = results::median_estimate(samples.values);
+  point.stale = results::median_estimate(samples);
   point.place = point.stale.value > 0 ? PlanePoint::Place::kStale : PlanePoint::Place::kZero;
 }
 
@@ -60,7 +60,7 @@ void place_throughput(const RunData& run, const results::CellData& reference,
       paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent);
   // Nothing has a logarithm of zero; that a cell stood still is known all the same.
   if (!point.relative && !mine.values.empty()) {
-    results::Estimate ratio = results::median_estimate(mine.values);
+    results::Estimate ratio = results::median_estimate(mine);
     ratio.value /= median_of(reference, kThroughput);
     const bool still = ratio.value <= 0 && ratio.interval && ratio.interval->high <= 0;
     if (!still) ratio.interval.reset();

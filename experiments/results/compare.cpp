@@ -255,6 +255,19 @@ void warn_about_regimes(const RunData& a, const RunData& b, std::span<const Cell
   if (!text.empty()) contrast.warnings.push_back(std::move(text));
 }
 
+// Tests take the number of repetitions for one that was fixed before; intervals of ratios do, too.
+void warn_about_looks(const RunData& a, const RunData& b, Contrast& contrast) {
+  for (const RunData* run : {&a, &b}) {
+    if (run->manifest.until_ci) {
+      contrast.warnings.push_back(fmt::format(
+          "{} repeated its cells until their intervals were narrow (--until-ci), for which ratios "
+          "and tests do not allow: in simulations they are false a little more often",
+          run->manifest.run_id));
+    }
+    if (is_same(a, b)) return;
+  }
+}
+
 Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
                              const CompareOptions& options) {
   Contrast contrast = contrast_between(baseline.manifest.run_id, contender.manifest.run_id);
@@ -278,6 +291,7 @@ Result<Contrast> contrast_of(const RunData& baseline, const RunData& contender,
     }
   }
   warn_about_regimes(baseline, contender, pairs, contrast);
+  warn_about_looks(baseline, contender, contrast);
   warn_about_noise(options, contrast);
   return contrast;
 }
@@ -483,6 +497,7 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
     }
   }
   warn_about_regimes(run, run, pairs, contrast);
+  warn_about_looks(run, run, contrast);
   comparison.contrasts.push_back(std::move(contrast));
   judge_all(comparison);
   return comparison;
@@ -513,6 +528,7 @@ Result<Comparison> compare_cells(const Arm& baseline, const Arm& contender,
     add_differences(baseline, contender, options, contrast, pairs);
   }
   warn_about_regimes(*baseline.run, *contender.run, pairs, contrast);
+  warn_about_looks(*baseline.run, *contender.run, contrast);
   warn_about_noise(options, contrast);
   comparison.contrasts.push_back(std::move(contrast));
   judge_all(comparison);

@@ -316,6 +316,18 @@ TEST(Comparing, AMisspeltMetricIsGuessed) {
   EXPECT_THAT(wrong.error().message, HasSubstr("did you mean 'operations_per_s'?"));
 }
 
+// Its cells stopped where they looked good: that is in its own intervals, and not in a ratio's.
+TEST(Comparing, ThatCellsWereRepeatedUntilTheyWereNarrowIsSaid) {
+  std::vector<RunData> runs = {run_of("a", 1, {"strict", "off"}),
+                               run_of("b", 1, {"strict", "off"})};
+  const auto said = HasSubstr("b repeated its cells until their intervals were narrow");
+  EXPECT_THAT(compare(runs, quiet())->contrasts[0].warnings, Not(Contains(said)));
+  runs[1].manifest.until_ci = UntilCi{5, 6, 30, 0.98, {}};
+  EXPECT_THAT(compare(runs, quiet())->contrasts[0].warnings, Contains(said));
+  const auto within = compare_within(runs[1], {{"strategy", "strict"}}, quiet());
+  EXPECT_THAT(within->contrasts[0].warnings, testing::Contains(said).Times(1));
+}
+
 TEST(Comparing, TheCoarserClockOfTwoRunsCounts) {
   std::vector<RunData> runs{run_of("a", 1, {"strict"}), run_of("b", 1, {"strict"})};
   EXPECT_EQ(compare(runs, quiet())->contrasts[0].differences[0].how.clock_step_ns, 1);

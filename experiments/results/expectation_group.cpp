@@ -38,8 +38,9 @@ std::string estimate_words(const Estimate& estimate, const std::string& unit) {
 }
 
 // Where the median lies; nothing: too few repetitions tell, and they do not all say the same.
-std::optional<Interval> range_of(const std::vector<double>& values) {
-  const auto interval = median_estimate(values).interval;
+std::optional<Interval> range_of(const Samples& samples) {
+  const auto& values = samples.values;
+  const auto interval = median_estimate(samples).interval;
   if (interval || values.size() < 2) return interval;
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   return *least == *most ? std::optional(Interval{*least, *most}) : std::nullopt;
@@ -230,7 +231,7 @@ Fulfilment GroupJudge::value() const {
     const double most = *std::max_element(samples.values.begin(), samples.values.end());
     return most > 0 ? Fulfilment::kFails : Fulfilment::kHolds;
   }
-  const auto known = range_of(samples.values);
+  const auto known = range_of(samples);
   if (!known) return Fulfilment::kInconclusive;
   const Interval& range = *known;
   Fulfilment both = Fulfilment::kHolds;
@@ -248,10 +249,10 @@ std::string GroupJudge::value_reason(Fulfilment whole) const {
   if (whole == Fulfilment::kNotJudged) return lack_of(run_.cells[group_.cells[0]], samples);
   if (whole != Fulfilment::kInconclusive) return {};
   if (withheld(samples)) return "most repetitions were disturbed";
-  if (range_of(samples.values)) return "the interval holds the limit";
+  if (range_of(samples)) return "the interval holds the limit";
   const std::size_t count = samples.values.size();
   return fmt::format("{} {} too few for an interval: it takes {}", counted(count, "repetition"),
-                     count == 1 ? "is" : "are", kFewestForInterval);
+                     count == 1 ? "is" : "are", fewest_for_interval(samples.confidence));
 }
 
 std::string GroupJudge::value_words_with_interval() const {
@@ -262,7 +263,7 @@ std::string GroupJudge::value_words_with_interval() const {
     return value_words(worst);
   }
   if (samples.values.empty() || are_counts(samples)) return value_words(samples);
-  return estimate_words(median_estimate(samples.values), samples.unit);
+  return estimate_words(median_estimate(samples), samples.unit);
 }
 
 // --- In words ---
@@ -386,7 +387,7 @@ void GroupJudge::add_evidence(std::vector<Evidence>& evidence) const {
     Evidence said;
     said.group = group_.label;
     said.what = e_.metric;
-    if (!samples.values.empty()) said.measured = median_estimate(samples.values);
+    if (!samples.values.empty()) said.measured = median_estimate(samples);
     said.samples = samples.values.size();
     said.reason = value_reason(value());
     evidence.push_back(std::move(said));

@@ -17,7 +17,9 @@
 #include "engine/base/counted.hpp"
 #include "engine/base/files.hpp"
 #include "engine/base/foreign_json.hpp"
+#include "experiments/results/statistics.hpp"
 #include "experiments/results/table.hpp"
+#include "experiments/results/until_ci.hpp"
 
 namespace violet::results {
 namespace {
@@ -168,6 +170,55 @@ double duration_from(const Json& json, std::string_view what) {
       fmt::format("{}: expected nanoseconds above 0 and below 1e9, found {}", what, json.dump()));
 }
 
+Json until_ci_json(const UntilCi& rule) {
+  Json json = {{"percent", rule.percent},
+               {"metric", kUntilCiMetric},
+               {"repetitions", rule.repetitions},
+               {"most_repetitions", rule.most_repetitions},
+               {"confidence", rule.confidence}};
+  json["cells"] = Json::array();
+  for (const auto& [id, one] : rule.cells) {
+    Json cell = {{"cell", id}, {"repetitions", one.repetitions}, {"width_percent", nullptr}};
+    if (one.width_percent) {
+      cell["width_percent"] = *one.width_percent;
+    } else {
+      cell["because"] = one.because;
+    }
+    cell["is_narrow"] = one.narrow;
+    json["cells"].push_back(std::move(cell));
+  }
+  return json;
+}
+
+std::uint32_t repetitions_from(const Json& json, std::string_view what) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(count_from(json, what), 1u << 31));
+}
+
+UntilCi until_ci_from(const Json& json) {
+  UntilCi rule;
+  rule.percent = percentage_from(json.at("percent"), "until_ci.percent");
+  rule.repetitions = repetitions_from(json.at("repetitions"), "until_ci.repetitions");
+  rule.most_repetitions =
+      repetitions_from(json.at("most_repetitions"), "until_ci.most_repetitions");
+  const Json& confidence = json.at("confidence");
+  rule.confidence = confidence.is_number() ? confidence.get<double>() : 0;
+  if (!(rule.confidence >= kConfidence && rule.confidence <= 1)) {
+    throw std::range_error(fmt::format("until_ci.confidence: expected {} to 1, found {}",
+                                       kConfidence, confidence.dump()));
+  }
+  for (const Json& cell : json.at("cells")) {
+    CellPrecision& one = rule.cells[cell.at("cell").get<std::string>()];
+    one.repetitions = repetitions_from(cell.at("repetitions"), "until_ci.cells.repetitions");
+    if (cell.at("width_percent").is_null()) {
+      one.because = cell.at("because").get<std::string>();
+    } else {
+      one.width_percent = cell["width_percent"].get<double>();
+    }
+    one.narrow = cell.at("is_narrow").get<bool>();
+  }
+  return rule;
+}
+
 Manifest manifest_of(const Json& json) {
   Manifest m;
   m.run_id = json.at("run_id").get<std::string>();
@@ -202,6 +253,7 @@ Manifest manifest_of(const Json& json) {
       m.repetition_seeds.push_back(count_from(seed, "repetition_seeds"));
     }
   }
+  if (json.contains("until_ci")) m.until_ci = until_ci_from(json["until_ci"]);
   m.threshold_percent = percentage_from(json.at("threshold_percent"), "threshold_percent");
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();
@@ -318,6 +370,7 @@ std::string to_json(const Manifest& m) {
   json["command_line"] = m.command_line;
   json["seed"] = m.seed;
   if (!m.repetition_seeds.empty()) json["repetition_seeds"] = m.repetition_seeds;
+  if (m.until_ci) json["until_ci"] = until_ci_json(*m.until_ci);
   json["threshold_percent"] = m.threshold_percent;
   json["interleaved"] = m.interleaved;
   json["injected_costs"] = m.injected_costs;

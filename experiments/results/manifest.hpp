@@ -49,6 +49,23 @@ std::string kept_text(const KeptTrace& trace);
 // Of a run that keeps none: what to say wherever a trace is needed.
 inline constexpr const char* kNoTraceKept = "no trace was kept: --no-trace";
 
+// How narrow the interval of a cell's median is, by the rule of a run.
+struct CellPrecision {
+  std::uint32_t repetitions = 0;        // That count.
+  std::optional<double> width_percent;  // Of the median.
+  std::string because;                  // Why that is not known.
+  bool narrow = false;
+  bool operator==(const CellPrecision&) const = default;
+};
+// The rule by which cells are repeated until an interval is narrow enough (until_ci.hpp).
+struct UntilCi {
+  double percent = 0;
+  std::uint32_t repetitions = 0, most_repetitions = 0;
+  double confidence = 0;  // Of each interval of a median, 0.95 or more, to allow for all looks.
+  std::map<std::string, CellPrecision> cells;  // By id, as the run ended; empty while it goes on.
+  bool operator==(const UntilCi&) const = default;
+};
+
 struct Manifest {
   int schema = kRunSchema;
   std::string run_id, plan_name, plan_hash;
@@ -71,6 +88,7 @@ struct Manifest {
   // Of each repetition of the plan, made of `seed`; a retry has that of what it repeats. Empty: not said, as in runs of
   // older programs.
   std::vector<std::uint64_t> repetition_seeds;
+  std::optional<UntilCi> until_ci;  // Nothing: as many repetitions as the plan says.
   double threshold_percent = 5;
   bool interleaved = false;  // Repetition i of all cells ran side by side: they may be paired.
   // As configured: "exit_ns" -> 1500; "exit_ns, least" and "exit_ns, most" where cells differ.

@@ -56,6 +56,11 @@ constexpr MetricInfo kCatalogue[] = {
     {"unmap_interval", "ns", kNeither, "between two dma_unmap calls, mean"},
     {"replay_speed", "1", kNeither,
      "seconds of a trace's own time in a second; timers of axes.timers=workload run as fast"},
+    {kSteady, "1", kNeither,
+     "1 where the rate was steady in the last quarter of warm-up and measured time, 0 where it was "
+     "not"},
+    {kSteadyAfter, "ns", kNeither, "from the begin of the warm-up until the rate was steady"},
+    {kWarmUp, "ns", kNeither, "time that the workload ran before it was measured"},
     // What was added on purpose.
     {kInjectedShare, "%", kNeither,
      "time that injected costs took, all lcores together, of the measured time"},

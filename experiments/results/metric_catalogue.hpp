@@ -39,6 +39,9 @@ inline constexpr std::string_view kCountSuffix = ".count";
 inline constexpr std::string_view kInjectedShare = "injected_share";
 inline constexpr std::string_view kOverloaded = "overloaded";
 inline constexpr std::string_view kOfferedRateReached = "offered_rate_reached";
+inline constexpr std::string_view kSteady = "steady";
+inline constexpr std::string_view kSteadyAfter = "steady_after";
+inline constexpr std::string_view kWarmUp = "warm_up";
 inline constexpr std::string_view kRatePerCpu = "operations_per_s_per_cpu";
 // What an operation's time was spent on, per operation: a phase (telemetry/work_phase.hpp), "time_copy".
 std::string time_metric(std::string_view phase);

@@ -10,17 +10,19 @@
 #include "experiments/results/host_regime.hpp"
 #include "experiments/results/live_mark.hpp"
 #include "experiments/results/metric_catalogue.hpp"
+#include "experiments/results/outlier_cause.hpp"
 #include "experiments/results/repeated_warnings.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
+#include "experiments/results/steadiness.hpp"
 #include "experiments/results/table_formats.hpp"
+#include "experiments/results/until_ci.hpp"
 
 namespace violet::results {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kFewRepetitions = kFewestForInterval;
 constexpr std::size_t kOutlierRepetitions = 8;
 constexpr double kOutlierShare =
     0.02;  // Of the median: less is nearly constant, whatever its deviations.
@@ -68,7 +70,7 @@ std::vector<Samples> columns_of(const RunData& run, const ReportOptions& options
 
 Quantity quantity_of(const Samples& samples) {
   if (samples.values.empty()) return {{}, {}, samples.because};
-  Quantity median = quantity(median_estimate(samples.values));
+  Quantity median = quantity(median_estimate(samples));
   median.whole = are_counts(samples);
   return median;
 }
@@ -89,8 +91,9 @@ Table table_of(const RunData& run, const ReportOptions& options) {
     }
     table.rows.push_back(std::move(row));
   }
-  table.notes.push_back(
-      "Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on.");
+  table.notes.push_back(fmt::format(
+      "Medians over the repetitions, with the 95 % interval of the median from {} repetitions on.",
+      fewest_for_interval(median_confidence(run.manifest))));
   if (says_injected(run)) table.notes.push_back(kInjectedNote);
   return table;
 }
@@ -215,13 +218,14 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
         fmt::format("begun and not finished: {}", counted(run.unfinished.size(), "repetition")));
   }
   std::size_t few = 0, set_aside = 0;
+  const std::size_t enough = fewest_for_interval(median_confidence(run.manifest));
   // Said once, of the run.
   const std::set<std::string> of_the_run(run.manifest.oversubscribed.begin(),
                                          run.manifest.oversubscribed.end());
   RepeatedWarnings said;
   for (const CellData& cell : run.cells) {
     const auto taken = counted_repetitions(cell);
-    few += taken.size() < kFewRepetitions ? 1 : 0;
+    few += taken.size() < enough ? 1 : 0;
     set_aside += cell.repetitions.size() - taken.size();
     // Of all: what went wrong in a repetition that does not count went wrong.
     for (const RepetitionRecord& record : cell.repetitions) {
@@ -232,14 +236,16 @@ void warn_about_repetitions(const RunData& run, std::vector<std::string>& warnin
   }
   if (few != 0) {
     warnings.push_back(fmt::format("fewer than {} repetitions, too few for an interval: {} of {}",
-                                   kFewRepetitions, few, counted(run.cells.size(), "cell")));
+                                   enough, few, counted(run.cells.size(), "cell")));
   }
   if (set_aside != 0) {
     warnings.push_back(
         fmt::format("disturbed by the host, or retried in vain, and not counted: {}; all are kept",
                     counted(set_aside, "repetition")));
   }
+  if (auto wide = still_wide_text(run); !wide.empty()) warnings.push_back(std::move(wide));
   if (auto mixed = mixed_regimes_text(run); !mixed.empty()) warnings.push_back(std::move(mixed));
+  for (std::string& line : steadiness_warnings(run)) warnings.push_back(std::move(line));
   for (std::string& line : said.lines()) warnings.push_back(std::move(line));
   warn_about_survivors(run, warnings);
 }
@@ -274,8 +280,10 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
   std::vector<std::string> partly;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
-      // Says of itself why: time_report.hpp. Unless it was asked for.
-      if (options.columns.empty() && is_time_metric(samples.name)) continue;
+      // Says of itself why: time_report.hpp, steadiness.hpp. Unless it was asked for.
+      const bool is_said =
+          is_time_metric(samples.name) || samples.name == kSteady || samples.name == kSteadyAfter;
+      if (options.columns.empty() && is_said) continue;
       const bool shown =
           std::any_of(table.columns.begin(), table.columns.end(),
                       [&](const Column& c) { return same_metric(c.name, samples.name); });
@@ -290,9 +298,10 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
       for (const Outlier& outlier : outliers(samples.values)) {
         if (!worth_naming(outlier, samples)) continue;
         notes.push_back(
-            fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations)",
+            fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations; {})",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
-                        samples.repetitions[outlier.index] + 1, outlier.deviations));
+                        samples.repetitions[outlier.index] + 1, outlier.deviations,
+                        outlier_cause(cell, samples.repetitions[outlier.index])));
       }
     }
   }
@@ -328,6 +337,10 @@ std::string break_even_lines(const Report& report, const TextStyle& style) {
     out += labelled_lines("break-even", to_text(one), style);
   }
   return out;
+}
+
+std::string until_ci_lines(const Report& report, const TextStyle& style) {
+  return report.until_ci ? "\n" + render_text(*report.until_ci, style) : std::string();
 }
 
 std::string expectation_lines(const Report& report, const TextStyle& style) {
@@ -397,6 +410,8 @@ std::vector<std::string> varying_axes(const RunData& run) {
 Report report(const RunData& run, const ReportOptions& options) {
   Report report{head_of(run),     table_of(run, options), {}, {}, says_injected(run),
                 break_evens(run), judge_expectations(run)};
+  report.until_ci = until_ci_table(run);
+  report.enough_for_interval = fewest_for_interval(median_confidence(run.manifest));
   for (const Note& note : run.notes) {
     if (note.severity == "error") report.warnings.push_back("error: " + note.text);
   }
@@ -406,6 +421,10 @@ Report report(const RunData& run, const ReportOptions& options) {
     if (note.severity != "info" && note.severity != "error") {
       report.warnings.push_back(note.severity + ": " + note.text);
     }
+  }
+  for (const CellData& cell : run.cells) {
+    const std::string steady = steady_text(cell);
+    if (!steady.empty()) report.notes.push_back(fmt::format("{}: {}", cell.cell.label, steady));
   }
   note_values(run, report.table, options, report.warnings, report.notes);
   if (!run.checked) {
@@ -433,7 +452,7 @@ std::string render(const RunData& run, const Report& report, Format format,
   std::string out;
   out += head_lines(report, style);
   out += "\n" + render_text(report.table, style);
-  out += break_even_lines(report, style);
+  out += break_even_lines(report, style) + until_ci_lines(report, style);
   if (!report.warnings.empty()) out += "\n";
   for (const std::string& warning : report.warnings)
     out += labelled_lines("warning", warning, style, Tone::kWarning);
@@ -480,11 +499,13 @@ std::string what_to_distrust(const Report& report, const ReadingOptions& options
 std::string render_summary(const Report& report, const std::vector<Table>& tables,
                            const ReadingOptions& options) {
   std::string out = tables_text(report, tables, options);
-  out += break_even_lines(report, options.style);
+  out += break_even_lines(report, options.style) + until_ci_lines(report, options.style);
   const auto say = [&](std::string_view text) { out += paragraph(text, options); };
   out += '\n';
-  say("Medians over the repetitions, with the 95 % interval of the median from 6 repetitions on; "
-      "mean: the median of the repetitions' means.");
+  say(fmt::format(
+      "Medians over the repetitions, with the 95 % interval of the median from {} repetitions on; "
+      "mean: the median of the repetitions' means.",
+      report.enough_for_interval));
   if (std::any_of(tables.begin(), tables.end(), relates)) say(kRelation);
   if (report.says_injected) say(kInjectedNote);
   return out + what_to_distrust(report, options) + expectation_lines(report, options.style);

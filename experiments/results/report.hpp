@@ -6,6 +6,7 @@
 // enough to call it one, and stays in.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,10 @@ struct Report {
   std::vector<std::string> warnings;  // What changes what one may conclude, the gravest first.
   std::vector<std::string> notes;     // What else is odd: outliers, what was not available.
   bool says_injected = false;
-  std::vector<BreakEven> break_evens;           // Of a run that sweeps the exit.
-  std::vector<JudgedExpectation> expectations;  // Of a plan that has some.
+  std::vector<BreakEven> break_evens;            // Of a run that sweeps the exit.
+  std::vector<JudgedExpectation> expectations;   // Of a plan that has some.
+  std::optional<Table> until_ci = std::nullopt;  // Of a run that repeated its cells by a rule.
+  std::size_t enough_for_interval = kFewestForInterval;  // Repetitions.
 };
 
 Report report(const RunData& run, const ReportOptions& options = {});

@@ -70,7 +70,7 @@ Json summary_json(const CellData& cell) {
       entry["median"] = nullptr;
       entry["because"] = samples.because;
     } else {
-      const Estimate estimate = median_estimate(samples.values);
+      const Estimate estimate = median_estimate(samples);
       entry["median"] = number(estimate.value);
       if (estimate.interval) {
         entry["interval"] = {number(estimate.interval->low), number(estimate.interval->high)};

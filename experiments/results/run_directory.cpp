@@ -20,6 +20,7 @@
 #include "experiments/hdr/hdr_log.hpp"
 #include "experiments/results/results_database.hpp"
 #include "experiments/results/table.hpp"
+#include "experiments/results/until_ci.hpp"
 
 namespace violet::results {
 namespace fs = std::filesystem;
@@ -381,6 +382,7 @@ Result<RunData> read_run(const fs::path& given) {
     run.notes.push_back({0, "warning", *why, {}});
   }
   if (status) {
+    for (CellData& cell : run.cells) cell.confidence = median_confidence(run.manifest);
     read_resolved_plan(run);
     return run;
   }

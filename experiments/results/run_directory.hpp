@@ -27,6 +27,7 @@
 #include "experiments/results/expectation.hpp"
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/records.hpp"
+#include "experiments/results/statistics.hpp"
 
 namespace violet::results {
 
@@ -85,6 +86,7 @@ class RunWriter {
 struct CellData {
   CellRecord cell;
   std::vector<RepetitionRecord> repetitions;  // In their order.
+  double confidence = kConfidence;            // Of medians' intervals: until_ci.hpp.
 };
 
 struct RunData {

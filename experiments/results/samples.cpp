@@ -164,7 +164,8 @@ void forget_growing_percentiles(const CellData& cell, std::vector<Samples>& all)
   }
 }
 
-void forget_what_is_none(const CellData& cell, std::vector<Samples>& all) {
+void finish_samples(const CellData& cell, std::vector<Samples>& all) {
+  for (Samples& samples : all) samples.confidence = cell.confidence;
   forget_uncounted_pages(cell, all);
   forget_hits_of_no_probe(cell, all);
   forget_growing_percentiles(cell, all);
@@ -182,6 +183,10 @@ std::string percentile_name(const std::string& histogram, double percent) {
   return fmt::format("{}.p{}", histogram, percent);
 }
 
+Estimate median_estimate(const Samples& samples) {
+  return median_estimate(samples.values, samples.confidence);
+}
+
 std::string mean_name(const std::string& histogram) { return histogram + std::string(kMeanSuffix); }
 std::string count_name(const std::string& histogram) {
   return histogram + std::string(kCountSuffix);
@@ -192,7 +197,7 @@ std::vector<Samples> samples_of(const CellData& cell) {
   add_metrics(cell, all);
   add_distributions(cell, all);
   std::vector<Samples> samples = all.take();
-  forget_what_is_none(cell, samples);
+  finish_samples(cell, samples);
   sort_by_rank(samples);
   return samples;
 }
@@ -210,7 +215,7 @@ Samples samples_of(const CellData& cell, const std::string& name) {
   if (one.empty()) add_distributions(cell, one);
   if (one.empty()) return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
   std::vector<Samples> samples = one.take();
-  forget_what_is_none(cell, samples);
+  finish_samples(cell, samples);
   return std::move(samples.front());
 }
 

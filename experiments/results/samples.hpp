@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiments/results/run_directory.hpp"
+#include "experiments/results/statistics.hpp"
 
 namespace violet::results {
 
@@ -21,7 +22,9 @@ struct Samples {
   std::vector<double> values;
   std::vector<std::uint32_t> repetitions;  // Where each value comes from; as long.
   std::string because;                     // Why there are none.
+  double confidence = kConfidence;         // Of their median's interval, by the run's rule.
 };
+Estimate median_estimate(const Samples& samples);
 
 // Whether all are whole numbers of something that is counted: people read no decimals of them.
 bool are_counts(const Samples& samples);

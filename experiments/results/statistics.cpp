@@ -28,23 +28,6 @@ std::vector<double> sorted_copy(std::span<const double> samples) {
   return sorted;
 }
 
-// The largest k so that fewer than k of n values lie below the median with a chance of at most `tail`; the k-th
-// smallest and the k-th largest value then hold it between them. 0: not even the whole range does.
-std::size_t values_in_tail(std::size_t n, double tail) {
-  if (n > kMostCounted) {  // The normal approximation, and no underflow.
-    const double away = student_t(2 * tail, INFINITY) * std::sqrt(static_cast<double>(n)) / 2;
-    return static_cast<std::size_t>(static_cast<double>(n) / 2 - away);
-  }
-  double chance = std::exp2(-static_cast<double>(n)), sum = 0;  // Of none below, then one, two, ...
-  std::size_t k = 0;
-  while (k < n && sum + chance <= tail) {
-    sum += chance;
-    chance *= static_cast<double>(n - k) / static_cast<double>(k + 1);
-    ++k;
-  }
-  return k;
-}
-
 }  // namespace
 
 double percentile(std::span<const double> samples, double percent) {
@@ -60,10 +43,34 @@ double median_absolute_deviation(std::span<const double> samples) {
   return median(deviations);
 }
 
-Estimate median_estimate(std::span<const double> samples) {
+// The largest k so that fewer than k of n values lie below the median with a chance of at most one tail; the k-th
+// smallest and the k-th largest value then hold it between them.
+std::size_t rank_of_interval(std::size_t n, double confidence) {
+  if (n > kMostCounted) {  // The normal approximation, and no underflow.
+    const double away = student_t(1 - confidence, INFINITY) * std::sqrt(static_cast<double>(n)) / 2;
+    return static_cast<std::size_t>(std::max(0.0, static_cast<double>(n) / 2 - away));
+  }
+  const double tail = (1 - confidence) / 2;
+  double chance = std::exp2(-static_cast<double>(n)), sum = 0;  // Of none below, then one, two, ...
+  std::size_t k = 0;
+  while (k < n && sum + chance <= tail) {
+    sum += chance;
+    chance *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+    ++k;
+  }
+  return k;
+}
+
+std::size_t fewest_for_interval(double confidence) {
+  std::size_t n = 1;
+  while (n <= kMostCounted && rank_of_interval(n, confidence) == 0) ++n;
+  return n;
+}
+
+Estimate median_estimate(std::span<const double> samples, double confidence) {
   const auto sorted = sorted_copy(samples);
   Estimate estimate{sorted_percentile(sorted, 50), {}, sorted.size()};
-  const std::size_t k = values_in_tail(sorted.size(), (1 - kConfidence) / 2);
+  const std::size_t k = rank_of_interval(sorted.size(), confidence);
   if (k > 0) estimate.interval = Interval{sorted[k - 1], sorted[sorted.size() - k]};
   return estimate;
 }

@@ -36,7 +36,12 @@ struct Estimate {
 };
 
 inline constexpr std::size_t kFewestForInterval = 6;  // Of a median, at kConfidence.
-Estimate median_estimate(std::span<const double> samples);
+// More than kConfidence where the interval is one of several looks at values that grow in number (looks.hpp).
+Estimate median_estimate(std::span<const double> samples, double confidence = kConfidence);
+// The k-th smallest and the k-th largest of n values are that interval's ends. 0: there is none.
+std::size_t rank_of_interval(std::size_t n, double confidence);
+// Values that it takes for one.
+std::size_t fewest_for_interval(double confidence);
 // No interval for fewer than 3 samples.
 Estimate mean_estimate(std::span<const double> samples);
 

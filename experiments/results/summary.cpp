@@ -213,7 +213,7 @@ Quantity value_of(const CellData& cell, const std::string& metric, bool spread) 
   const Samples samples = samples_of(cell, metric);
   if (samples.values.empty()) return {{}, {}, samples.because};
   Quantity value{median(samples.values)};
-  if (spread) value = quantity(median_estimate(samples.values));
+  if (spread) value = quantity(median_estimate(samples));
   value.whole = are_counts(samples);
   return value;
 }

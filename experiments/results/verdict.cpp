@@ -259,8 +259,8 @@ Difference compare_samples(const Samples& baseline, const Samples& contender,
   if (baseline.repetitions != contender.repetitions || baseline.values.size() < kFewestPairs) {
     d.how.pairing = Pairing::kIndependent;
   }
-  d.baseline = median_estimate(baseline.values);
-  d.contender = median_estimate(contender.values);
+  d.baseline = median_estimate(baseline);
+  d.contender = median_estimate(contender);
   d.baseline_mean = mean_estimate(baseline.values);
   d.contender_mean = mean_estimate(contender.values);
   if (is_measured(d)) {

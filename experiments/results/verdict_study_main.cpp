@@ -1,6 +1,7 @@
 // A study of verdicts: how often intervals hold the truth, how often verdicts are false, and what is found.
 //
-// Simulated: values with a known median, mean and ratio, of shapes that repetitions have. Prints three tables.
+// Simulated: values with a known median, mean and ratio, of shapes that repetitions have. Prints a table of each, and what
+// stopping at a narrow interval makes of them.
 //   verdict_study [trials] [seed]
 #include <fmt/core.h>
 
@@ -8,11 +9,13 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/rng.hpp"
+#include "experiments/results/looks.hpp"
 #include "experiments/results/verdict.hpp"
 
 namespace violet::results {
@@ -133,6 +136,53 @@ void print_coverage(std::size_t trials, std::uint64_t seed) {
   }
 }
 
+// A cell that is repeated until its interval is narrow (until_ci.hpp).
+struct Stopping {
+  Looks looks;
+  double percent, confidence;
+};
+
+std::size_t stops_after(const Stopping& rule, const std::vector<double>& values) {
+  std::size_t n = rule.looks.first;
+  for (; n < rule.looks.last; ++n) {
+    const Estimate median = median_estimate(std::span(values).first(n), rule.confidence);
+    const auto& interval = median.interval;
+    if (interval && 100 * (interval->high - interval->low) <= rule.percent * median.value) break;
+  }
+  return n;
+}
+
+void print_stopping(std::size_t trials, std::uint64_t seed) {
+  constexpr Looks kLooks{5, 30};
+  fmt::print(
+      "\nHow often the interval of a median holds it where a cell is repeated, {} to {} times, "
+      "until "
+      "the interval is so narrow.\nplain: of 95 % at each look; corrected: of {:.2f} %, as runs "
+      "take it. n: repetitions, mean. {} trials a line\n\n"
+      "{:<10} {:>6} {:>9} {:>6} {:>10} {:>6}\n",
+      kLooks.first, kLooks.last, 100 * confidence_of(kLooks), trials, "shape", "until", "plain",
+      "n", "corrected", "n");
+  for (const Shape& shape : shapes(seed)) {
+    for (const double percent : {10.0, 20.0, 30.0, 50.0}) {
+      fmt::print("{:<10} {:>4} %", shape.name, percent);
+      for (const double confidence : {kConfidence, confidence_of(kLooks)}) {
+        Rng rng(seed);
+        std::size_t held = 0, repetitions = 0;
+        for (std::size_t i = 0; i < trials; ++i) {
+          const auto values = shape.draw(rng, kLooks.last);
+          const std::size_t n = stops_after({kLooks, percent, confidence}, values);
+          const auto taken = std::span(values).first(n);
+          held += holds(median_estimate(taken, confidence).interval, shape.median) ? 1 : 0;
+          repetitions += n;
+        }
+        fmt::print(" {:>9} {:>6.1f}", share(held, trials),
+                   static_cast<double>(repetitions) / static_cast<double>(trials));
+      }
+      fmt::print("\n");
+    }
+  }
+}
+
 // A table of `kCells` comparisons, as a plan has.
 constexpr std::size_t kCells = 12;
 
@@ -142,7 +192,8 @@ struct Setting {
   double run_deviation;     // Of the logarithm of what all repetitions of a run share.
   std::size_t earlier = 0;  // Equal runs that the noise is known from; 0: cells of one run.
   bool one_run = false;
-  bool weather = false;  // Both cells of a repetition share what AR(1) brings.
+  bool weather = false;      // Both cells of a repetition share what AR(1) brings.
+  double until_percent = 0;  // Each cell is repeated until its interval is so narrow; 0: it is not.
 };
 
 Samples samples_from(std::vector<double> values) {
@@ -198,6 +249,12 @@ Outcome one_table(const Shape& shape, const Setting& setting, double factor, Rng
       a[i] *= weather[i];
       b[i] *= weather[i];
     }
+    if (setting.until_percent > 0) {
+      const Looks looks{5, static_cast<std::uint32_t>(setting.repetitions)};
+      for (auto* arm : {&a, &b}) {
+        arm->resize(stops_after({looks, setting.until_percent, confidence_of(looks)}, *arm));
+      }
+    }
     rows.push_back(compare_samples(samples_from(std::move(a)), samples_from(std::move(b)), how));
   }
   for (Difference& d : rows) all.push_back(&d);
@@ -215,6 +272,7 @@ void print_verdicts(std::size_t trials, std::uint64_t seed) {
   const Setting settings[] = {{"one run, n = 9", 9, 0, 0, true},
                               {"one run, n = 20", 20, 0, 0, true},
                               {"one run, n = 9, weather", 9, 0, 0, true, true},
+                              {"one run, 5 to 12, until 30 %", 12, 0, 0, true, false, 30},
                               {"two runs, n = 9, 2 earlier", 9, 0.05, 2, false},
                               {"two runs, n = 9, 5 earlier", 9, 0.05, 5, false},
                               {"two runs, n = 6, 5 earlier", 6, 0.05, 5, false}};
@@ -227,7 +285,7 @@ void print_verdicts(std::size_t trials, std::uint64_t seed) {
       "most .05); found: comparisons called different when\nit is 10 % and 30 % higher. weather: "
       "AR(1) that both cells of a repetition share, as when interleaved; the shape\n"
       "AR(1) is a memory of each cell alone, which no interval here allows for\n\n"
-      "{:<10} {:<27} {:>6} {:>6} {:>10} {:>10}\n",
+      "{:<10} {:<28} {:>6} {:>6} {:>10} {:>10}\n",
       kCells, tables, "shape", "setting", "false", "none", "found 10 %", "found 30 %");
   for (const Shape& shape : shapes(seed)) {
     for (const Setting& setting : settings) {
@@ -239,7 +297,7 @@ void print_verdicts(std::size_t trials, std::uint64_t seed) {
         ten.add(one_table(shape, setting, 1.1, rng));
         thirty.add(one_table(shape, setting, 1.3, rng));
       }
-      fmt::print("{:<10} {:<27} {:>6} {:>6} {:>10} {:>10}\n", shape.name, setting.name,
+      fmt::print("{:<10} {:<28} {:>6} {:>6} {:>10} {:>10}\n", shape.name, setting.name,
                  share(equal.tables, tables), share(margin.none, tables * kCells),
                  share(ten.different, tables * kCells), share(thirty.different, tables * kCells));
     }
@@ -259,6 +317,7 @@ int main(int count, char** arguments) {
   const std::size_t trials = violet::results::number_or(count > 1 ? arguments[1] : "", 10'000);
   const std::uint64_t seed = violet::results::number_or(count > 2 ? arguments[2] : "", 1);
   violet::results::print_coverage(trials, seed);
+  violet::results::print_stopping(trials, seed);
   violet::results::print_verdicts(trials, seed);
   return 0;
 }

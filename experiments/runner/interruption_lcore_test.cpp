@@ -237,6 +237,42 @@ TEST_F(Interruption, OneSigtermOrSighupLeavesWhatDoesNotEnd) {
   }
 }
 
+// A host whose repetitions all agree to a hundred-thousandth does not exist: the cap ends it.
+TEST_F(Interruption, CellsThatAreRepeatedUntilTheyAreNarrowGoOnWhereTheyWere) {
+  constexpr const char* kRun =
+      "repetitions = 2\nuntil_ci_percent = 0.001\nmost_repetitions = 7\n"
+      "warmup_s = 0\nduration_s = 0.2\ntrace_mib = 0";
+  constexpr const char* kCells = "[axes]\nstrategy = ['strict', 'off']\n";
+  const pid_t child = start(kRun, kCells);
+  ASSERT_TRUE(wait_until_stored(4));  // Two of the plan, two of those beyond it.
+  kill(child, SIGINT);
+  const int ended = wait_for(child);
+  ASSERT_TRUE(ended == kStopped || ended == kFinished) << ended;
+  if (ended == kFinished) GTEST_SKIP() << "the run ended before the signal came";
+  const auto before = results::read_run(latest());
+  ASSERT_TRUE(before) << before.error().message;
+  ASSERT_TRUE(before->manifest.until_ci);
+  for (const auto& cell : before->cells) {
+    EXPECT_LT(cell.repetitions.size(), 7u);
+    EXPECT_EQ(before->manifest.until_ci->cells.at(cell.cell.id).repetitions,
+              cell.repetitions.size());
+  }
+  EXPECT_EQ(wait_for(start(kRun, kCells, true)), kFinished);
+  const auto run = results::read_run(latest());
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(run->manifest.outcome, "finished");
+  EXPECT_EQ(run->manifest.repetition_seeds.size(), 7u);
+  ASSERT_EQ(run->cells.size(), 2u);
+  for (const auto& cell : run->cells) {
+    ASSERT_EQ(cell.repetitions.size(), 7u);
+    for (std::uint32_t i = 0; i < 7; ++i) EXPECT_EQ(cell.repetitions[i].repetition, i);
+    const auto& ending = run->manifest.until_ci->cells.at(cell.cell.id);
+    EXPECT_EQ(ending.repetitions, 7u);
+    EXPECT_FALSE(ending.narrow);
+    EXPECT_GT(ending.width_percent.value(), 0.001);
+  }
+}
+
 TEST_F(Interruption, AfterTheLastRepetitionNothingIsInterrupted) {
   const pid_t child = start("repetitions = 1\nwarmup_s = 0\nduration_s = 0.5");
   ASSERT_TRUE(wait_until_stored(0));

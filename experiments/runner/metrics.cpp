@@ -8,6 +8,7 @@
 #include "experiments/runner/cpu_quota.hpp"
 #include "experiments/runner/exposure_metrics.hpp"
 #include "experiments/runner/loop_metrics.hpp"
+#include "experiments/runner/steady_metrics.hpp"
 
 namespace violet {
 namespace {
@@ -212,6 +213,9 @@ results::RepetitionRecord to_record(const Measurement& measurement, Testbed& tes
   }
   metrics.push_back(measured("rogue_dropped_probes", static_cast<double>(testbed.rogue().dropped)));
   metrics.push_back(measured("lost_events", static_cast<double>(recorder.dropped())));
+  for (auto& metric : steady_metrics(measurement.rates, measurement.warm_up, testbed.paced())) {
+    metrics.push_back(std::move(metric));
+  }
   add_latencies(record, measurement, testbed.paced() ? LoopKind::kOpen : LoopKind::kClosed);
   const bool shared = testbed.endpoints_shared();
   add_exposure(record, {.engine = recorder.events(kEngineRing),

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "experiments/results/records.hpp"
 #include "experiments/runner/cpu_wait.hpp"
+#include "experiments/runner/rate_series.hpp"
 #include "experiments/runner/recorder.hpp"
 #include "experiments/runner/testbed.hpp"
 #include "experiments/runner/time_breakdown.hpp"
@@ -46,6 +48,8 @@ struct Measurement {
   LagTrend lag_trend;
   results::HdrHistogram revocation_ns;
   LcoreTimes times;
+  Ticks warm_up = 0;                 // That ran before it was measured.
+  std::span<const RateSlice> rates;  // Of both together; the loop's.
 };
 
 // Called after Testbed::finish() and Recorder::stop().

@@ -6,6 +6,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
 #include "experiments/runner/metrics.hpp"
+#include "experiments/runner/rate_series.hpp"
 #include "experiments/runner/time_breakdown.hpp"
 #include "experiments/trace/aggregation.hpp"
 
@@ -35,12 +36,17 @@ class Loop {
         tick_every_(ns_to_ticks(50'000'000)),
         long_batch_(ns_to_ticks(kBatchNs)) {}
 
+  // Of all that ran so far.
+  const RateSeries& rates() const { return rates_; }
+
   // Runs operations up to the bound; returns how many. Error when the driver broke or we were aborted.
   Result<std::uint64_t> run(const Bound& bound) {
     std::uint64_t done = 0;
     const Ticks start = now_ticks();
     Ticks next_tick = start + tick_every_;
     testbed_.begin_phase(bound.ticks == 0 ? Deadline::kNever : start + bound.ticks);
+    rates_.begin(start);
+    std::uint64_t counted = 0;
     Ticks before = start;
     for (unsigned batch = 1;;) {
       const std::uint64_t left = bound.operations == 0 ? kBatch : bound.operations - done;
@@ -51,6 +57,8 @@ class Loop {
       }
       PhaseClock::round();
       const Ticks now = now_ticks();
+      rates_.add(now, done - counted);
+      counted = done;
       batch = now - before > long_batch_ ? std::max(batch / 2, 1u) : std::min(batch * 2, kBatch);
       before = now;
       if (bound.operations != 0 && done >= bound.operations) return done;
@@ -71,6 +79,7 @@ class Loop {
   const RepetitionSetup& setup_;
   Ticks tick_every_;
   Ticks long_batch_;
+  RateSeries rates_;
 };
 
 RecorderOptions recorder_options(const RepetitionSetup& setup) {
@@ -131,12 +140,14 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   VIOLET_TRY(testbed.start());
   recorder.begin_sampling();
   Loop loop(testbed, setup);
+  Measurement measured;
   const Bound warmup = bound_of(setup.run.warmup_s, setup.run.warmup_operations);
   if (warmup.ticks > 0 || warmup.operations > 0) {
+    const Ticks began = now_ticks();
     VIOLET_TRY(loop.run(warmup));
+    measured.warm_up = now_ticks() - began;
   }
   enter(Phase::kMeasure);
-  Measurement measured;
   TimeClocks clocks(testbed, setup.run.breakdown, testbed.seed());
   recorder.begin_measuring();
   clocks.begin_engine();  // Before and behind what is counted: it asks the engine.
@@ -151,6 +162,7 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   clocks.end_engine();
   measured.times = clocks.times();
   measured.always_mapped_bytes = testbed.strategy().always_mapped_bytes();
+  measured.rates = loop.rates().slices();
   measured.start = start;
   measured.end = end;
   // Latencies are of the measured interval alone; taking down belongs to exposure only.

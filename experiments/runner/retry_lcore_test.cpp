@@ -49,6 +49,47 @@ class Neighbour {
   pid_t child_;
 };
 
+// Beyond the plan's repetitions, too; retries have numbers behind all that there may be. EAL starts once in
+// a process: this run has one of its own, and comes before that of the process itself.
+TEST(RetryDisturbed, RetriesWhatIsRepeatedUntilItIsNarrow) {
+  if (!cpu_waits()) GTEST_SKIP() << "this kernel does not say how long threads wait for a CPU";
+  const auto words = make_vocabulary((kRoot / "datasets").string()).value();
+  plans::Problems problems;
+  const auto plan = plans::parse_plan(
+      "[plan]\nname = 'retry'\n[axes]\nstrategy = 'strict'\n[run]\nrepetitions = 1\n"
+      "until_ci_percent = 0.001\nmost_repetitions = 6\n"
+      "warmup_operations = 100\nduration_s = 0.4\n[cores]\nallow_oversubscribed = true\n",
+      "retry.toml", {}, words, problems);
+  ASSERT_TRUE(plan) << plans::to_text(problems);
+  const TestFolder folder;
+  const auto cores = choose_cores(plan->cores, allowed_cpus()).value();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Neighbour neighbour(cores.engine);
+    RunOptions options;
+    options.runs_root = folder.path();
+    options.retry_disturbed = 1;
+    options.progress = results::ProgressMode::kNever;
+    const auto outcome = run_plan(*plan, options);
+    ::_exit(outcome && outcome->finished == 12 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const auto run = results::read_run(folder.path() / "latest");
+  ASSERT_TRUE(run) << run.error().message;
+  const results::CellData& cell = run->cells.at(0);
+  ASSERT_EQ(cell.repetitions.size(), 12U);
+  for (std::uint32_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(cell.repetitions[i].repetition, i);
+    EXPECT_EQ(cell.repetitions[i].retry_of,
+              i < 6 ? std::nullopt : std::optional<std::uint32_t>(i - 6));
+  }
+  EXPECT_EQ(results::counted_repetitions(cell).size(), 6U);
+  EXPECT_EQ(run->manifest.until_ci->cells.at(cell.cell.id).repetitions, 6U);
+}
+
 TEST(RetryDisturbed, RepeatsWhatANeighbourDisturbedAndKeepsAll) {
   if (!cpu_waits()) GTEST_SKIP() << "this kernel does not say how long threads wait for a CPU";
   const auto words = make_vocabulary((kRoot / "datasets").string()).value();

@@ -10,6 +10,7 @@
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/base/counted.hpp"
 #include "engine/base/files.hpp"
 #include "engine/telemetry/segment.hpp"
 #include "experiments/results/live_mark.hpp"
@@ -17,6 +18,7 @@
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/retries.hpp"
 #include "experiments/results/table.hpp"
+#include "experiments/results/until_ci.hpp"
 #include "experiments/runner/cores.hpp"
 #include "experiments/runner/host_state.hpp"
 #include "experiments/runner/injected_time.hpp"
@@ -57,8 +59,12 @@ results::Manifest manifest_for(const plans::Plan& plan, const RunOptions& option
   manifest.git_revision = options.revision;
   manifest.drop_counts["events"] = 0;
   manifest.seed = plan.run.seed;
-  for (std::uint32_t i = 0; i < plan.run.repetitions; ++i) {
+  for (std::uint32_t i = 0; i < plan.run.most(); ++i) {
     manifest.repetition_seeds.push_back(seed_of_repetition(plan.run.seed, i));
+  }
+  if (plan.run.until_ci_percent) {
+    manifest.until_ci = results::until_ci_rule(*plan.run.until_ci_percent, plan.run.repetitions,
+                                               plan.run.most_repetitions);
   }
   manifest.threshold_percent = plan.run.threshold_percent;
   manifest.interleaved = plan.run.interleaved;
@@ -112,7 +118,9 @@ class PlanRun {
         eal_(eal),
         interruption_(interruption),
         writer_(std::move(writer)),
-        progress_(results::Progress::on_stderr(options.progress)) {}
+        progress_(results::Progress::on_stderr(options.progress)) {
+    if (writer_.manifest().until_ci) narrowing_.emplace(*writer_.manifest().until_ci);
+  }
 
   Result<RunOutcome> run() {
     outcome_.directory = writer_.directory();
@@ -139,11 +147,13 @@ class PlanRun {
     for_each_step([&](const plans::Cell& cell, std::uint32_t repetition) {
       return run_step(cell, repetition, each_s);
     });
+    repeat_until_narrow(each_s);
     const char* how = outcome_.interrupted         ? "interrupted"
                       : !outcome_.failures.empty() ? "failed"
                                                    : "finished";
     log(how);
     outcome_.finished = writer_.finished().size();
+    if (narrowing_ && !broken_) static_cast<void>(note_precision());
     const Status closed = with_room([&] { return writer_.close(how); });
     if (broken_) return tl::unexpected<Error>(*broken_);
     VIOLET_TRY(closed);
@@ -160,6 +170,7 @@ class PlanRun {
     for (const auto& cell : run.cells) {
       for (const auto& record : cell.repetitions) {
         check_data(record, cell.cell.label);
+        if (narrowing_) narrowing_->add(record);
         Takes& takes = takes_[{cell.cell.id, record.retry_of.value_or(record.repetition)}];
         ++takes.measured;
         takes.undisturbed = takes.undisturbed || results::what_disturbed(record).empty();
@@ -208,6 +219,40 @@ class PlanRun {
     }
   }
 
+  // Rounds of one repetition more of every cell that is still wide. A failure stops a cell, an interruption all.
+  void repeat_until_narrow(double each_s) {
+    if (!narrowing_) return;
+    for (std::uint32_t round = plan_.run.repetitions; round < plan_.run.most(); ++round) {
+      if (outcome_.interrupted || broken_) return;
+      // With those that were repeated before a --resume, and may lack a retry.
+      std::vector<const plans::Cell*> cells;
+      std::size_t wide = 0;
+      for (const auto& cell : plan_.cells) {
+        const bool done = writer_.finished().contains({cell.id, round});
+        if (!done && !narrowing_->wants(cell.id, round)) continue;
+        cells.push_back(&cell);
+        if (done) continue;
+        ++wide;
+        ++steps_;
+        progress_.add_step(each_s);
+      }
+      if (wide > 0) {
+        log(fmt::format("repetition {} of {} whose intervals are too wide", round + 1,
+                        counted(wide, "cell")));
+      }
+      for (const plans::Cell* cell : cells) {
+        if (!run_step(*cell, round, each_s)) return;
+      }
+    }
+  }
+
+  // Which cells are narrow by now.
+  Status note_precision() {
+    results::Manifest manifest = writer_.manifest();
+    manifest.until_ci = narrowing_->outcome();
+    return with_room([&] { return writer_.update_manifest(manifest); });
+  }
+
   // Those whose first repetition is still to be measured, the one in hand included.
   std::size_t cells_to_trace() const {
     return static_cast<std::size_t>(
@@ -254,9 +299,9 @@ class PlanRun {
     return true;
   }
 
-  // Behind the plan's repetitions and the retries so far.
+  // Behind the numbers of all repetitions that there may be, and the retries so far.
   std::uint32_t next_free(const std::string& cell) const {
-    std::uint32_t next = plan_.run.repetitions;
+    std::uint32_t next = plan_.run.most();
     for (const auto& [id, number] : writer_.finished()) {
       if (id == cell) next = std::max(next, number + 1);
     }
@@ -411,6 +456,7 @@ class PlanRun {
     }
     const auto finish = [&] { return writer_.finish_repetition(record); };
     if (auto done = with_room(finish); !done) return broke(done);
+    if (narrowing_) narrowing_->add(record);
     log(fmt::format("{} {}: {:.3f} s measured", cell.label, take.text(), record.duration_s));
     check_data(record, cell.label);
     return sum_up(record, cell.label);
@@ -497,6 +543,7 @@ class PlanRun {
     bool undisturbed = false;
   };
   std::map<std::pair<std::string, std::uint32_t>, Takes> takes_;
+  std::optional<results::RepeatUntilNarrow> narrowing_;
   RunOutcome outcome_;
   std::optional<Error> broken_;  // Results could not be written.
 };
@@ -506,6 +553,10 @@ class PlanRun {
 double estimated_seconds(const plans::Plan& plan) {
   return measured_seconds_of(plan.run) * static_cast<double>(plan.cells.size()) *
          plan.run.repetitions;
+}
+
+double most_seconds(const plans::Plan& plan) {
+  return measured_seconds_of(plan.run) * static_cast<double>(plan.cells.size()) * plan.run.most();
 }
 
 Result<RunOutcome> run_plan(const plans::Plan& plan, const RunOptions& options) {

@@ -1,6 +1,8 @@
 // A runner measures a plan: every cell, every repetition, interleaved, into a run directory.
 //
 // Threading: the main thread, which becomes the guest lcore.
+// Cells whose interval has to become narrow (results/until_ci.hpp) are repeated after the plan's repetitions, in rounds of
+// one repetition of each that is still wide, whatever the plan's order.
 // Invariants: a finished repetition is durable before the next begins. Signals end the run
 // as interruption.hpp says, after the repetition in hand or at once; either way the run can be resumed. A cell that fails
 // is reported with its reason and the others still run; one whose operations carried wrong data is
@@ -44,6 +46,8 @@ Result<RunOutcome> run_plan(const plans::Plan& plan, const RunOptions& options);
 // Seconds that the plan takes: set-up, warm-up and measuring of all repetitions. Plans that count
 // operations are estimated at `kAssumedRate` operations a second.
 double estimated_seconds(const plans::Plan& plan);
+// The same where every cell is repeated as often as until_ci_percent lets it be, without retries.
+double most_seconds(const plans::Plan& plan);
 inline constexpr double kAssumedRate = 500'000;
 
 }  // namespace violet

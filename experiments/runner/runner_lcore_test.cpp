@@ -594,6 +594,7 @@ TEST(Replay, PacedReplayKeepsTheTracesTimesAndRecordsItsLag) {
   EXPECT_EQ(counts["unmap_response"], counts["unmap"]);
   EXPECT_EQ(counts.count("map_corrected"), 0u) << "an open loop omits nothing";
   EXPECT_GT(value_of(record, "replay_speed"), 0);
+  EXPECT_EQ(metric_of(record, "steady").because, "a paced trace has the rate of its own times");
 }
 
 // It has no schedule of its own: what it omitted is added for the rate that it reached.
@@ -611,6 +612,7 @@ TEST(Loops, AClosedOneHasCorrectedLatenciesBesideThePlainOnes) {
                 record.duration_s * 1e9 / static_cast<double>(all[call]->total()), 1);
   }
   EXPECT_EQ(all.count("lag"), 0u);
+  EXPECT_GE(value_of(record, "warm_up"), 0.2e9);  // The plan's default.
 }
 
 TEST(Loops, AHandfulOfCallsHasNoSteadyRate) {

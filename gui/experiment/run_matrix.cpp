@@ -83,7 +83,7 @@ void RunMatrix::fill(Row& row, const CellData& data) {
                        QString::fromStdString("not available, because " + samples.because)};
       continue;
     }
-    const auto median = results::median_estimate(samples.values);  // Of finished ones.
+    const auto median = results::median_estimate(samples);  // Of finished ones.
     QString exact =
         QStringLiteral("%1, median of %2")
             .arg(QString::number(median.value, 'g', 12), countedText(median.samples, "repetition"));
@@ -169,7 +169,7 @@ QString RunMatrix::text(const Row& row, int index, int column) const {
     case kCell:
       return values.value(0);
     case kDone:
-      return QStringLiteral("%1 / %2").arg(row.done).arg(repetitions_);
+      return QStringLiteral("%1 / %2").arg(row.done).arg(std::max(row.done, repetitions_));
     default:
       return row.values[static_cast<std::size_t>(column - kThroughput)].text;
   }
@@ -200,7 +200,7 @@ QVariant RunMatrix::data(const QModelIndex& index, int role) const {
     case kStateRole:
       return static_cast<int>(state(index.row()));
     case kShareRole:
-      return repetitions_ > 0 ? double(row.done) / repetitions_ : 0.0;
+      return repetitions_ > 0 ? std::min(1.0, double(row.done) / repetitions_) : 0.0;
     case Qt::TextAlignmentRole:
       if (index.column() < kDone || index.column() >= kMoreAxes) return {};
       return static_cast<int>(Qt::AlignRight | Qt::AlignVCenter);

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import statistics
 from collections.abc import Sequence
 
 CONFIDENCE = 0.95
@@ -15,7 +16,7 @@ FEWEST_PAIRS = 6
 EXACT_SAMPLES = 30
 EXACT_PAIRS = 100
 _MOST_COUNTED = 1000  # Values whose binomial tails are summed.
-_NORMAL_QUANTILE = 1.959963984540054  # Of CONFIDENCE.
+_NORMAL_QUANTILE = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 _LARGEST_LOGARITHM = 600.0
 
 
@@ -80,11 +81,14 @@ def ranks_in_tail(weights: Sequence[int], tail: float) -> int:
     return len(weights)
 
 
-def median_estimate(values: Sequence[float]) -> Estimate:
-    """The interval holds the median of any distribution with 95 % at least, from six values on."""
+def median_estimate(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+    """The interval holds the median of any distribution with 95 % at least, from six values on.
+
+    It takes more confidence where a run looked at its intervals to decide when to stop (experiments/results/looks.hpp).
+    """
     ordered = sorted(values)
     count = len(ordered)
-    inside = _values_in_tail(count, (1 - CONFIDENCE) / 2)
+    inside = _values_in_tail(count, (1 - confidence) / 2)
     if inside > 0:
         return Estimate(median(values), ordered[inside - 1], ordered[count - inside], Spread.INTERVAL, count)
     return Estimate(median(values), ordered[0], ordered[-1], Spread.RANGE if count > 1 else Spread.NONE, count)
@@ -92,7 +96,7 @@ def median_estimate(values: Sequence[float]) -> Estimate:
 
 def _values_in_tail(count: int, tail: float) -> int:
     if count > _MOST_COUNTED:
-        return int(count / 2 - _NORMAL_QUANTILE * math.sqrt(count) / 2)
+        return int(count / 2 - statistics.NormalDist().inv_cdf(1 - tail) * math.sqrt(count) / 2)
     return ranks_in_tail([math.comb(count, below) for below in range(count + 1)], tail)
 
 

@@ -144,7 +144,11 @@ def _phases_of(cell: Cell) -> dict[str, Known]:
         parts[_OTHER_LCORE].append(max((one.value("cpus_used") or 0.0) - lcores, 0.0) * (one.value("time_guest") or 0.0))
     if not parts["workload"]:
         return {"workload": Absent(because)}
-    return {part: median_estimate(values) for part, values in parts.items() if part == "workload" or max(values) > 0}
+    return {
+        part: median_estimate(values, cell.confidence)
+        for part, values in parts.items()
+        if part == "workload" or max(values) > 0
+    }
 
 
 def _parts_of(cell: Cell) -> dict[str, Known]:
@@ -168,7 +172,7 @@ def _parts_of(cell: Cell) -> dict[str, Known]:
         return {_REST: Absent(f"no operation was finished{many}")}
     if not parts[_REST]:
         return {_REST: Absent(because)}
-    return {part: median_estimate(values) for part, values in parts.items()}
+    return {part: median_estimate(values, cell.confidence) for part, values in parts.items()}
 
 
 def _reason(one: Repetition, metrics: list[str]) -> str:

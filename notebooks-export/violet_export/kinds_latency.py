@@ -58,7 +58,7 @@ def _steps(run: Run, options: Options, complement: bool) -> Drawing:
         curves = [_curve(buckets) for _, buckets in parts]
         for place in kept:
             shares = [_share(curve, place) for curve in curves]
-            known = median_estimate([1 - one for one in shares] if complement else shares)
+            known = median_estimate([1 - one for one in shares] if complement else shares, cell.confidence)
             if complement and known.value <= 0:
                 continue
             drawing.points.append(point_of(run, cell, known, x=float(place), **where))

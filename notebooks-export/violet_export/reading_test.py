@@ -1,6 +1,7 @@
 """Result files are read as they were written, whoever wrote them: needs nothing but Python."""
 from __future__ import annotations
 
+import json
 import math
 import os
 import pathlib
@@ -93,6 +94,14 @@ class Estimates(unittest.TestCase):
         middle = median_estimate([float(one) for one in range(10_001)])
         self.assertEqual((middle.value, middle.low, middle.high), (5000.0, 4901.0, 5099.0))
 
+    def test_more_confidence_takes_more_values(self) -> None:
+        values = [float(one) for one in range(1, 11)]  # 22 of 1024 lie in the tails of .95, 2 in those of .99.
+        self.assertEqual((median_estimate(values).low, median_estimate(values).high), (2.0, 9.0))
+        wide = median_estimate(values, 0.99)
+        self.assertEqual((wide.low, wide.high, wide.spread), (1.0, 10.0, Spread.INTERVAL))
+        self.assertEqual(median_estimate(values[:7], 0.99).spread, Spread.RANGE)
+        self.assertEqual(median_estimate(values[:8], 0.99).spread, Spread.INTERVAL)  # 1 - 2 / 256 = .992.
+
     def test_a_ratio_of_zero_is_none(self) -> None:
         self.assertIsInstance(ratio_estimate([0.0, 1.0], [1.0, 1.0], paired=False), Absent)
         self.assertIsInstance(ratio_estimate([5e-324] * 4, [1e30] * 4, paired=False), Absent)
@@ -175,6 +184,19 @@ class Runs(unittest.TestCase):
         self.assertEqual([(slot, one.number) for slot, one in cell.slots][3], (3, 6))
         self.assertEqual(cell.disturbed(), 0)
         self.assertEqual(sum(not one.counts for one in cell.repetitions), 1)
+
+    def test_a_run_that_stopped_by_a_rule_has_wider_intervals(self) -> None:
+        path = self.place / "manifest.json"
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        estimate = read_run(self.place).cells[0].estimate("operations_per_s")
+        self.assertEqual(estimate.spread, Spread.INTERVAL)  # type: ignore[union-attr]
+        path.write_text(json.dumps({**manifest, "until_ci": {"percent": 5, "confidence": 0.99}}), encoding="utf-8")
+        estimate = read_run(self.place).cells[0].estimate("operations_per_s")
+        self.assertEqual(estimate.spread, Spread.RANGE)  # type: ignore[union-attr]
+        for rule in (7, {}, {"confidence": "much"}, {"confidence": 0.5}, {"confidence": 2}):
+            path.write_text(json.dumps({**manifest, "until_ci": rule}), encoding="utf-8")
+            with self.assertRaisesRegex(ExportError, "until_ci"):
+                read_run(self.place)
 
     def test_a_changed_number_is_seen(self) -> None:
         if not database.has_checksums():

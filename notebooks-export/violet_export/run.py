@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from violet_export import database
-from violet_export.estimates import Absent, Known, median, median_estimate
+from violet_export.estimates import CONFIDENCE, Absent, Known, median, median_estimate
 from violet_export.histogram import Bucket, decode
 from violet_export.hostile_files import ExportError, JsonObject, UsageError, printable, read_json
 
@@ -121,10 +121,11 @@ class Samples:
     values: list[float]
     repetitions: list[int]
     because: str = "it was not measured"
+    confidence: float = CONFIDENCE  # Of the median's interval, by the run's rule.
 
     def estimate(self) -> Known:
         """The median with its interval, or why there is none."""
-        return median_estimate(self.values) if self.values else Absent(self.because)
+        return median_estimate(self.values, self.confidence) if self.values else Absent(self.because)
 
 
 @dataclasses.dataclass
@@ -137,6 +138,7 @@ class Cell:
     position: int = 0
     repetitions: list[Repetition] = dataclasses.field(default_factory=list)
     slots: list[tuple[int, Repetition]] = dataclasses.field(default_factory=list)
+    confidence: float = CONFIDENCE  # Of intervals of medians.
 
     def axis(self, name: str) -> str:
         """A setting as text; empty where the cell has none."""
@@ -149,7 +151,7 @@ class Cell:
 
     def samples(self, name: str) -> Samples:
         """Of a metric, or of a latency: map.mean, map.p99."""
-        found = Samples("", [], [])
+        found = Samples("", [], [], confidence=self.confidence)
         for slot, repetition in self.slots:
             metric = repetition.metrics.get(name) or _of_latency(repetition, name)
             if metric is None:
@@ -311,6 +313,17 @@ def _read_repetitions(connection: sqlite3.Connection, cells: dict[str, Cell]) ->
             by_id[identity].latencies[printable(name)] = Latency(printable(unit, 40), _whole(count), kept, str(encoded))
 
 
+def _median_confidence(manifest: JsonObject, path: pathlib.Path) -> float:
+    """More than 95 % where cells were repeated until their intervals were narrow (--until-ci)."""
+    rule = manifest.get("until_ci")
+    if rule is None:
+        return CONFIDENCE
+    known = _number(rule.get("confidence")) if isinstance(rule, dict) else None
+    if known is None or not CONFIDENCE <= known <= 1:
+        raise ExportError(f"{path}: until_ci: expected a confidence from {CONFIDENCE} to 1")
+    return known
+
+
 def choose_repetitions(cell: Cell) -> None:
     """Of a repetition and its retries the first undisturbed one counts, or the first."""
     chosen: dict[int, Repetition] = {}
@@ -347,8 +360,10 @@ def read_run(directory: pathlib.Path) -> Run:
     except ExportError as error:
         text = str(error)
         raise error if text.startswith(str(directory)) else ExportError(f"{directory / 'results.sqlite'}: {text}") from error
+    confidence = _median_confidence(manifest, directory / "manifest.json")
     for cell in cells.values():
         choose_repetitions(cell)
+        cell.confidence = confidence
     run = Run(directory, manifest, plan, list(cells.values()), notes, unchecked, unfinished)
     if not any(cell.repetitions for cell in run.cells):
         raise ExportError(
