@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "engine/base/check.hpp"
 #include "engine/base/nearest.hpp"
@@ -255,10 +256,10 @@ constexpr MetricInfo kCatalogue[] = {
      "probes left out in the whole repetition: too many were due, or one was preempted on the way"},
 };
 
-// By names of today and former ones.
+// By names of today and former ones. A report asks for each number of a run several times, and many names begin alike.
 const MetricInfo* find_by(std::string_view name) {
-  static const std::map<std::string_view, const MetricInfo*> all = [] {
-    std::map<std::string_view, const MetricInfo*> names;
+  static const std::unordered_map<std::string_view, const MetricInfo*> all = [] {
+    std::unordered_map<std::string_view, const MetricInfo*> names;
     for (const MetricInfo& info : kCatalogue) {
       names.emplace(info.name, &info);
       for (const std::string_view former : info.former_names()) names.emplace(former, &info);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "experiments/hdr/percentile_support.hpp"
@@ -35,7 +35,7 @@ class SampleSet {
  private:
   std::string wanted_;  // Today's name; empty: all are.
   std::vector<Samples> all_;
-  std::map<std::string, std::size_t> places_;  // By today's name.
+  std::unordered_map<std::string, std::size_t> places_;  // By today's name.
 };
 
 bool is_compared(const Samples& samples) {
@@ -125,8 +125,8 @@ void forget_uncounted_pages(const CellData& cell, std::vector<Samples>& all) {
                                           "mean_overpermitted_pages"};
   const auto counts = [&](const Samples& samples) {
     return !samples.values.empty() &&
-           std::any_of(std::begin(kCounts), std::end(kCounts),
-                       [&](std::string_view name) { return same_metric(samples.name, name); });
+           std::find(std::begin(kCounts), std::end(kCounts), current_metric_name(samples.name)) !=
+               std::end(kCounts);
   };
   if (std::none_of(all.begin(), all.end(), counts)) return;
   if (has_metric(cell, "revocations")) return;
