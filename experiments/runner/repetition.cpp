@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
@@ -42,14 +43,17 @@ class Loop {
     Ticks next_tick = start + tick_every_;
     testbed_.begin_phase(bound.ticks == 0 ? Deadline::kNever : start + bound.ticks);
     Ticks before = start;
+    std::uint64_t worked = testbed_.work();
     for (unsigned batch = 1;;) {
       const std::uint64_t left = bound.operations == 0 ? kBatch : bound.operations - done;
-      for (std::uint64_t i = std::min<std::uint64_t>(left, batch); i > 0; --i, ++done) {
-        const StepOutcome outcome = testbed_.step();
-        if (outcome == StepOutcome::kEnd) return done;
-        if (outcome == StepOutcome::kWaits) break;
-      }
-      PhaseClock::round();
+      const std::uint64_t most = std::min<std::uint64_t>(left, batch);
+      std::uint64_t stepped = 0;
+      StepOutcome outcome = StepOutcome::kDone;
+      while (stepped < most && (outcome = testbed_.step()) == StepOutcome::kDone) ++stepped;
+      done += stepped;
+      const std::uint64_t work = testbed_.work();
+      PhaseClock::round(work - std::exchange(worked, work));
+      if (outcome == StepOutcome::kEnd) return done;
       const Ticks now = now_ticks();
       batch = now - before > long_batch_ ? std::max(batch / 2, 1u) : std::min(batch * 2, kBatch);
       before = now;
@@ -114,6 +118,17 @@ void take_latencies(const GuestHistograms& histograms, Measurement& measured) {
   measured.revocation_ns = histograms.revocation_ns.snapshot();
 }
 
+// Its time is not measured; the clocks learn from it what their marks cost.
+Status warm_up(Loop& loop, TimeClocks& clocks, const plans::RunSettings& run) {
+  const Bound bound = bound_of(run.warmup_s, run.warmup_operations);
+  if (bound.ticks == 0 && bound.operations == 0) return {};
+  clocks.begin_trial();
+  const auto done = loop.run(bound);
+  clocks.end_trial();
+  VIOLET_TRY(done);
+  return {};
+}
+
 }  // namespace
 
 std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition) {
@@ -131,13 +146,10 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   VIOLET_TRY(testbed.start());
   recorder.begin_sampling();
   Loop loop(testbed, setup);
-  const Bound warmup = bound_of(setup.run.warmup_s, setup.run.warmup_operations);
-  if (warmup.ticks > 0 || warmup.operations > 0) {
-    VIOLET_TRY(loop.run(warmup));
-  }
+  TimeClocks clocks(testbed, setup.run.breakdown, testbed.seed());
+  VIOLET_TRY(warm_up(loop, clocks, setup.run));
   enter(Phase::kMeasure);
   Measurement measured;
-  TimeClocks clocks(testbed, setup.run.breakdown, testbed.seed());
   recorder.begin_measuring();
   clocks.begin_engine();  // Before and behind what is counted: it asks the engine.
   measured.before = Snapshot::of(testbed);
