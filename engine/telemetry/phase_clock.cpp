@@ -133,9 +133,9 @@ bool PhaseClock::close_round(Ticks now, std::uint64_t units) noexcept {
         now);  // The last phase ends here, with the read of the clock that every round has.
     marked = std::min<Ticks>(took, in_place_ * marks());
   }
-  const bool is_long = took - marked >= options_.long_round;
-  const bool looks = is_long && options_.waits.waited != nullptr;
+  const bool looks = took - marked >= options_.long_round && options_.waits.waited != nullptr;
   const Ticks waited = looks ? waited_in(took) : 0;
+  const bool is_long = took - std::min(took, marked + waited) >= options_.long_round;
   tally_.wall += took;
   tally_.waited += waited;
   ++tally_.rounds;
@@ -147,10 +147,10 @@ bool PhaseClock::close_round(Ticks now, std::uint64_t units) noexcept {
     if (is_long) [[unlikely]] {
       length.in_long += took - waited;
     } else {
-      count(took, units);
+      count(took - waited, units);
       PhaseTally::Short& all = tally_.short_rounds;
-      all.unsampled.add(1, took, units);
-      all.other_ticks += other_weight_ * static_cast<double>(took);
+      all.unsampled.add(1, took - waited, units);
+      all.other_ticks += other_weight_ * static_cast<double>(took - waited);
       all.other_units += other_weight_ * static_cast<double>(units);
     }
   }
@@ -173,10 +173,14 @@ Ticks PhaseClock::waited_in(Ticks took) noexcept {
 void PhaseClock::take_up(Ticks took, Ticks waited, std::uint64_t units, bool is_long) noexcept {
   ++samples_.rounds;
   samples_.marks += marks();
-  if (waited > round_.longest) return drop(took, waited);
-  // A scheduler's wait is so long that it can hardly lie elsewhere.
-  round_.ticks[round_.longest_of] -= waited;
-  const Ticks own = fold(units, is_long);
+  Ticks own = 0;
+  if (waited <= round_.longest) {
+    // A scheduler's wait is so long that it can hardly lie elsewhere.
+    round_.ticks[round_.longest_of] -= waited;
+    own = fold(units, is_long);
+  } else {
+    own = drop(took, waited, is_long);
+  }
   if (is_long) return;
   count(own, units);
   PhaseTally::Short& all = tally_.short_rounds;
@@ -189,14 +193,15 @@ void PhaseClock::take_up(Ticks took, Ticks waited, std::uint64_t units, bool is_
   if (weight_ > 1) all.chance.add(w * w * w / (w - 1), own, units);
 }
 
-// A sampled round of which only its length is known. It was waited in, so it is long.
-void PhaseClock::drop(Ticks took, Ticks waited) noexcept {
+// A sampled round of which only its length is known: it says that, and nothing of phases.
+Ticks PhaseClock::drop(Ticks took, Ticks waited, bool is_long) noexcept {
   const Ticks marked = std::min<Ticks>(took - waited, in_place_ * marks());
   const Ticks own = took - waited - marked;
   tally_.own += marked;
   PhaseTally::Length& length = tally_.by_length[length_of(own)];
   length.unsampled += own;
-  length.in_long += own;
+  if (is_long) length.in_long += own;
+  return own;
 }
 
 // The sampled round goes to those of its length; returns its time without marks. No phase gives more for them than it has.

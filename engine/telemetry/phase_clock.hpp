@@ -13,10 +13,12 @@
 //
 // A round of `long_round` or more is one in which something came between, or one of rare work. Few of them can have a
 // large share of the time, and as few are sampled that no such sum would be near: their time is counted exactly and by
-// itself. Each is asked for the time in which the thread was ready and others had its CPU, where somebody knows that
-// (the kernel). That time is no phase's. In a sampled round it is taken off the longest stretch between two marks,
-// because so long a wait can hardly lie elsewhere; where it is longer than any stretch, what the round says of its
-// phases is dropped, and its time stays that of a long round.
+// itself.
+//
+// A round that takes so long is asked for the time in which the thread was ready and others had its CPU, where somebody
+// knows that (the kernel). That time is no phase's, and does not make a round long. In a sampled round it is taken off
+// the longest stretch between two marks, because so long a wait can hardly lie elsewhere; where it is longer than any
+// stretch, what the round says of its phases is dropped, and its time still counts.
 //
 // What a mark costs is taken from the phases and counted as the breakdown's own. A loop of marks says what they cost the
 // budget. In other code a mark costs something else: the processor hides a part of it, or has not foreseen that it comes
@@ -110,7 +112,7 @@ struct PhaseClockOptions {
   std::optional<std::uint64_t> gap =
       std::nullopt;  // One round in so many, whatever it costs; from 1.
   WaitSource waits = {};
-  Ticks long_round = ~Ticks{0};  // From it on a round is long.
+  Ticks long_round = ~Ticks{0};  // From it on a round is asked for waits, and without them is long.
 };
 
 class PhaseClock {
@@ -164,7 +166,7 @@ class PhaseClock {
   void take_up(Ticks took, Ticks waited, std::uint64_t units, bool is_long) noexcept;
   void count(Ticks own, std::uint64_t units) noexcept;
   Ticks fold(std::uint64_t units, bool is_long) noexcept;
-  void drop(Ticks took, Ticks waited) noexcept;
+  Ticks drop(Ticks took, Ticks waited, bool is_long) noexcept;
   std::uint64_t affordable_gap() const noexcept;
   std::uint64_t draw_gap() noexcept;
 

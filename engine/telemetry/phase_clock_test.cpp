@@ -264,7 +264,8 @@ TEST(PhaseClock, AWaitThatFitsNoStretchDropsTheSample) {
   EXPECT_EQ(total_of(tally, WorkPhase::kCopy), 0u);
   EXPECT_EQ(total_of(tally, WorkPhase::kStrategy), 0u);
   EXPECT_EQ(tally.by_length[7].unsampled, 94u) << "of the 100, three marks are the breakdown's";
-  EXPECT_EQ(tally.by_length[7].in_long, 94u);
+  EXPECT_EQ(tally.by_length[7].in_long, 0u);
+  EXPECT_EQ(tally.short_rounds.ticks, 94u);
   EXPECT_EQ(tally.sampled_rounds, 0u);
   expect_adds_up(tally);
 }
@@ -296,7 +297,7 @@ TEST(PhaseClock, RoundsThatWereWaitedInAreSampledAsOftenAsOthers) {
   EXPECT_GT(tally.sampled_rounds, 30'000u);
   EXPECT_EQ(tally.waited, 25'000 * Ticks{60'000});
   const PhaseEstimate whole = estimate(tally);
-  EXPECT_NEAR(whole.sum.value_or(0), 1, 1e-9) << "the short ones are all alike";
+  EXPECT_NEAR(whole.sum.value_or(0), 1, 0.04);
   const auto copied = whole.of[static_cast<std::size_t>(WorkPhase::kCopy)];
   ASSERT_TRUE(copied);
   EXPECT_NEAR(*copied, 25'000 * 40'000.0, 0.01 * 25'000 * 40'000.0);
@@ -562,13 +563,13 @@ TEST(PhaseSum, HoldsWhereSamplesAreDropped) {
         .seed = seed,
         .ticks = hand.source(),
         .mark_cost = 0,
-        .gap = 20,
+        .gap = 4,
         .waits = {[](void* at) noexcept { return *static_cast<Ticks*>(at); }, &waited},
         .long_round = 5000};
     PhaseClock clock(options);
     clock.begin(WorkPhase::kLoop);
     int dropped = 0;
-    Ticks in_long = 0;
+    Ticks in_waited = 0;
     for (int i = 0; i < 40'000; ++i) {
       if (rng.below(40) == 0) {  // A fortieth of the rounds, and a third of the time.
         PhaseScope scope(WorkPhase::kWorkload);
@@ -576,7 +577,7 @@ TEST(PhaseSum, HoldsWhereSamplesAreDropped) {
         scope.next(WorkPhase::kStrategy);
         hand.work(3000);
         waited += 4000;  // Fits no stretch.
-        in_long += 2000;
+        in_waited += 2000;
         dropped += PhaseClock::sampling() != nullptr ? 1 : 0;
       } else {
         const PhaseScope scope(WorkPhase::kWorkload);
@@ -587,11 +588,12 @@ TEST(PhaseSum, HoldsWhereSamplesAreDropped) {
     const PhaseTally tally = clock.end();
     EXPECT_GT(dropped, 20);
     EXPECT_EQ(tally.rounds_with(WorkPhase::kStrategy), 0u);
-    EXPECT_EQ(estimate(tally).longs, static_cast<double>(in_long));
+    EXPECT_EQ(estimate(tally).rest, static_cast<double>(in_waited));
+    EXPECT_EQ(estimate(tally).longs, 0);
     return tally;
   });
-  EXPECT_NEAR(all.mean, 1, 0.005);
-  EXPECT_EQ(all.beyond, 0);
+  EXPECT_NEAR(all.mean, 1, 0.015);
+  EXPECT_LE(all.beyond, 1) << "of 20";
 }
 
 // A clock that takes time to read.
