@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "engine/base/check.hpp"
 #include "engine/base/clock.hpp"
@@ -31,6 +32,7 @@ constexpr std::uint64_t kPatienceNs = 2'000'000;
 constexpr std::uint64_t kLastPatienceNs = 1'000'000'000;  // Of those who will not come back.
 constexpr timespec kNap{0, 100'000};
 constexpr unsigned kPollsARound = 64;  // Of the phase clock: microseconds.
+constexpr unsigned kPollsOfWork = 8;   // What finds nothing takes about an eighth of what is found.
 
 }  // namespace
 
@@ -183,10 +185,12 @@ bool Placement::poll_until_idle(std::uint64_t patience_ns) {
 }
 
 void Placement::run_sidecore() {
+  unsigned work = 0;
   for (unsigned polls = 1; !stop_.load(std::memory_order_acquire); ++polls) {  // partner: stop()
-    device_.poll(kBudget);
+    work += device_.poll(kBudget);
     run_control();
-    if (polls % kPollsARound == 0) PhaseClock::round();
+    if (polls % kPollsARound == 0)
+      PhaseClock::round(kPollsARound + kPollsOfWork * std::exchange(work, 0));
   }
   poll_until_idle(kLastPatienceNs);
 }

@@ -21,6 +21,7 @@ class PackedDeviceRing : public DeviceRing {
       : DeviceRing(memory, layout, areas, features, notifier) {}
 
   // A packed ring has no index: each chain says itself whether it is there.
+  static constexpr bool kReadyIsThere = false;
   std::size_t ready(std::size_t wanted) noexcept {
     if (broken()) return 0;
     prefetch_hint();

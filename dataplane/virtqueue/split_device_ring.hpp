@@ -17,6 +17,7 @@ class SplitDeviceRing : public DeviceRing {
                   RingFeatures features, Notifier notifier)
       : DeviceRing(memory, layout, areas, features, notifier), mask_(layout.size - 1) {}
 
+  static constexpr bool kReadyIsThere = true;  // What is ready is there.
   std::size_t ready(std::size_t wanted) noexcept {
     if (broken()) return 0;
     std::size_t there = static_cast<std::uint16_t>(seen_avail_ - next_avail_);

@@ -98,13 +98,14 @@ std::vector<std::string> Device::stalled_readers() const {
 
 unsigned Device::poll(unsigned budget) {
   counters_.polls.add();
-  phases_ = PhaseClock::sampling();
-  if (phases_ == nullptr) [[likely]]
-    return work_off(budget);
-  const WorkPhase caller = phases_->enter(WorkPhase::kIdle);  // Until there is something to do.
+  PhaseClock* const phases = phases_ = PhaseClock::sampling();
+  WorkPhase caller = WorkPhase::kIdle;
+  if (phases != nullptr) [[unlikely]]
+    caller = begin_idle();
+  // One call for both, and no mark where nothing is found: what a poll takes must not depend on whether it is sampled.
   const unsigned work = work_off(budget);
-  if (phases_->current() != caller) phases_->enter(caller);
-  phases_ = nullptr;
+  if (phases != nullptr) [[unlikely]]
+    end_idle(caller);
   return work;
 }
 
@@ -113,7 +114,7 @@ unsigned Device::work_off(unsigned budget) {
   removals_left_ = std::max(settings_.unmap_slice, slicing_ + 1);
   if (resetting_) finish_reset();
   if (!parked_.empty()) {
-    name(WorkPhase::kGrace);
+    mark(WorkPhase::kGrace);
     work += complete_parked();
     mark(parked_.empty() ? WorkPhase::kIdle : WorkPhase::kGrace);
   }
@@ -146,9 +147,8 @@ unsigned Device::serve_queue(unsigned budget) {
   while (served < budget) {
     const std::size_t room = settings_.limits.in_flight - requests_in_hand();
     const std::size_t want = std::min<std::size_t>({budget - served, kBurst, room});
-    if (served > 0) mark(WorkPhase::kDecode);
     const std::size_t count = requests_->pop(std::span(burst_).first(want));
-    if (count > 0) name(WorkPhase::kDecode);
+    if (count > 0) mark(WorkPhase::kDecode);  // As queues may have done that know it earlier.
     if (count > 1) prefetch(std::span<const Request>(burst_).first(count));
     for (std::size_t i = 0; i < count; ++i) serve(burst_[i]);
     served += static_cast<unsigned>(count);

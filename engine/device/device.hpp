@@ -219,9 +219,15 @@ class Device {
     if (phases_ != nullptr) [[unlikely]]
       phases_->enter(next);
   }
-  void name(WorkPhase phase) {
-    if (phases_ != nullptr) [[unlikely]]
-      phases_->name(phase);
+  // Idle until there is something to do; returns what the caller does.
+  WorkPhase begin_idle() {
+    const WorkPhase caller = phases_->current();
+    if (caller != WorkPhase::kIdle) phases_->enter(WorkPhase::kIdle);
+    return caller;
+  }
+  void end_idle(WorkPhase caller) {
+    if (phases_->current() != caller) phases_->enter(caller);
+    phases_ = nullptr;
   }
   unsigned serve_queue(unsigned budget);
   void prefetch(std::span<const Request> burst);

@@ -7,19 +7,30 @@
 // inside of another one is not counted twice. The tally has rounds by their length, so that an estimate can scale each
 // length by its own sampled rounds (phase_estimate.hpp).
 //
-// A round that is long is asked for the time in which the thread was ready and others had its CPU, where somebody knows
-// that (the kernel). That time is no phase's: it is counted by itself. In a sampled round it is taken off the longest
-// stretch between two marks, because so long a wait can hardly lie elsewhere; where it is longer than any stretch, what the
-// round says of its phases is dropped.
+// Which rounds are sampled is drawn anew for each, with the same chance for a short one and a long one: one in `gap`,
+// as many as the marks may cost (`budget` of the time). That chance changes as the clock learns what rounds hold, from
+// those before alone; so a sampled round stands for as many as its gap was, and sums of such weights err by chance only.
 //
-// Which rounds are sampled is drawn at random, as many as the marks may cost: `budget` of the time, whatever a round
-// holds. What a mark costs is measured once, is taken from the phases and counted as the breakdown's own.
+// A round of `long_round` or more is one in which something came between, or one of rare work. Few of them can have a
+// large share of the time, and as few are sampled that no such sum would be near: their time is counted exactly and by
+// itself.
+//
+// A round that takes so long is asked for the time in which the thread was ready and others had its CPU, where somebody
+// knows that (the kernel). That time is no phase's, and does not make a round long. In a sampled round it is taken off
+// the longest stretch between two marks, because so long a wait can hardly lie elsewhere; where it is longer than any
+// stretch, what the round says of its phases is dropped, and its time still counts.
+//
+// What a mark costs is taken from the phases and counted as the breakdown's own. A loop of marks says what they cost the
+// budget. In other code a mark costs something else: the processor hides a part of it, or has not foreseen that it comes
+// and loses what it had begun. A trial of the same work, in which many rounds are sampled, says what marks make a round
+// longer (tried_marks()).
 //
 // Threading: a clock belongs to the thread that called begin(), until end() on the same thread; the tally is a value.
-// Invariants: the rounds' time, sampled and not, what was waited, and the breakdown's own add up to `wall` exactly. A scope that begins in a
-// round ends in it. Outside of a sampled round a scope costs one load and two predictable branches, and writes nothing.
+// Invariants: the rounds' time, sampled and not, what was waited, and the breakdown's own add up to `wall` exactly. A
+// scope that begins in a round ends in it. Outside of a sampled round a scope costs one load and two predictable
+// branches, and writes nothing.
 // Limits: one clock a thread. Rounds are told apart by the power of two that they last. Waits within short rounds are not
-// seen where they are; what they come to is taken from the next long round.
+// seen where they are; what they come to is taken from the next long round. One price is taken for all marks.
 #pragma once
 
 #include <array>
@@ -38,11 +49,34 @@ struct PhaseTally {
 
   struct Length {
     Ticks unsampled = 0;  // Of rounds that were not sampled.
-    Ticks sampled = 0;    // Of those that were, without marks; all phases together.
+    Ticks sampled = 0;    // Of those that were, without marks.
+    Ticks in_long = 0;    // Of both, what long rounds have.
+    Ticks weighted =
+        0;  // Of sampled ones, each as often as it stands for a round; all phases together.
     std::array<Ticks, kWorkPhases> of{};
     std::uint64_t sampled_rounds = 0;
     std::array<std::uint32_t, kWorkPhases>
         rounds_with{};  // Of the sampled ones that had the phase.
+  };
+
+  // Over rounds: of their ticks, their units, and of the squares that tell how a ratio of the two scatters.
+  struct Sums {
+    double rounds = 0, ticks = 0, units = 0, ticks2 = 0, both = 0, units2 = 0;
+    void add(double weight, Ticks of_ticks, std::uint64_t of_units);
+    // Of the squares by which rounds miss `ratio` ticks a unit.
+    double misses2(double ratio) const;
+  };
+
+  // Rounds that are not long.
+  struct Short {
+    std::uint64_t rounds = 0, units = 0;      // All, whether sampled or not,
+    Ticks ticks = 0;                          // and their time.
+    std::uint64_t marks = 0;                  // Of the sampled ones.
+    std::uint64_t weighted_units = 0;         // Of these, each as often as it stands for a round,
+    Ticks weighted_ticks = 0;                 // and their time, without marks.
+    double other_units = 0, other_ticks = 0;  // The same of those that were not sampled.
+    Sums unsampled, sampled;
+    Sums chance;  // Of the sampled ones, weighed by what drawing them adds to the variance.
   };
 
   Ticks wall = 0;    // From begin() to end().
@@ -51,6 +85,7 @@ struct PhaseTally {
   std::uint64_t rounds = 0;
   std::uint64_t sampled_rounds = 0;  // Without those that were dropped.
   std::array<Length, kLengths> by_length{};
+  Short short_rounds;
 
   // Sampled rounds that had the phase, without those that were dropped.
   std::uint64_t rounds_with(WorkPhase phase) const {
@@ -67,12 +102,17 @@ struct WaitSource {
 };
 
 struct PhaseClockOptions {
-  double budget = 0.0025;  // What marks may take of the time; above 0.
+  double budget = 0.0075;  // What marks may take of the time; above 0.
   std::uint64_t seed = 1;
   TickSource ticks = {};
   std::optional<Ticks> mark_cost = std::nullopt;  // Nothing: as measured on this host.
+  std::optional<Ticks> in_place = std::nullopt;   // What to take for a mark; nothing: mark_cost.
+  double in_unit =
+      0;  // And for being sampled at all, for each unit; taken from the phase of begin().
+  std::optional<std::uint64_t> gap =
+      std::nullopt;  // One round in so many, whatever it costs; from 1.
   WaitSource waits = {};
-  Ticks long_round = ~Ticks{0};  // From it on a round is asked for waits.
+  Ticks long_round = ~Ticks{0};  // From it on a round is asked for waits, and without them is long.
 };
 
 class PhaseClock {
@@ -86,20 +126,20 @@ class PhaseClock {
   void begin(WorkPhase base);
   PhaseTally end();
 
-  // A round of this thread's loop ends here. Nothing where the thread has no clock.
-  static void round() noexcept {
-    if (here_.running != nullptr) here_.running->end_round();
+  // A round of this thread's loop ends here, in which so much was done. Nothing where the thread has no clock.
+  static void round(std::uint64_t units = 1) noexcept {
+    if (here_.running != nullptr) here_.running->end_round(units);
   }
   // This thread's clock while a round is sampled; else null.
   static PhaseClock* sampling() noexcept { return here_.sampling; }
 
-  // Ends the current phase, and returns it. Out of line: where a round is not sampled it only takes room.
+  // Ends the current phase, and returns it; where it goes on, nothing is marked. Out of line: where a round is not sampled it only takes room.
   WorkPhase enter(WorkPhase next) noexcept;
   // What was going on since the last mark turned out to be this.
   void name(WorkPhase phase) noexcept { current_ = phase; }
   WorkPhase current() const noexcept { return current_; }
 
-  // What one enter() takes on this host; measured at the first call.
+  // What one enter() takes on this host, among others; measured at the first call.
   static Ticks measured_mark_cost();
 
  private:
@@ -117,27 +157,35 @@ class PhaseClock {
     std::uint64_t rounds = 0, marks = 0;
   };
 
-  void mark(Ticks now) noexcept;
-  void end_round() noexcept;
-  bool is_long(Ticks took) const noexcept;
-  bool close_round(Ticks now) noexcept;
+  void stretch_until(Ticks now) noexcept;
+  void end_round(std::uint64_t units) noexcept;
+  void draw() noexcept;
+  bool close_round(Ticks now, std::uint64_t units) noexcept;
+  std::uint64_t marks() const noexcept;
   Ticks waited_in(Ticks took) noexcept;
-  void fold() noexcept;
-  void drop(Ticks took, Ticks waited) noexcept;
+  void take_up(Ticks took, Ticks waited, std::uint64_t units, bool is_long) noexcept;
+  void count(Ticks own, std::uint64_t units) noexcept;
+  Ticks fold(std::uint64_t units, bool is_long) noexcept;
+  Ticks drop(Ticks took, Ticks waited, bool is_long) noexcept;
+  std::uint64_t affordable_gap() const noexcept;
   std::uint64_t draw_gap() noexcept;
 
   static inline constinit thread_local Here here_{};
 
   PhaseClockOptions options_;
   TickSource ticks_;
-  Ticks mark_cost_;
+  Ticks mark_cost_;  // For the budget,
+  Ticks in_place_;   // and for the phases.
   Rng rng_;
   WorkPhase base_ = WorkPhase::kLoop;
   WorkPhase current_ = WorkPhase::kLoop;
   Ticks since_ = 0;  // The last mark.
   Ticks began_ = 0;  // The round.
   bool sampled_ = false;
-  std::uint64_t until_sampled_ = 0;  // Rounds.
+  std::uint64_t weight_ = 1;         // Rounds that the sampled one stands for,
+  double other_weight_ = 1;          // and one that is not.
+  std::uint64_t gap_ = 1;            // One round in so many is sampled,
+  std::uint64_t until_sampled_ = 0;  // the next one after so many.
   Samples samples_;
   Ticks waited_before_ = 0;  // As the source said last.
   Round round_{};

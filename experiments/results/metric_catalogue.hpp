@@ -49,14 +49,18 @@ std::string time_metric(std::string_view phase);
 bool is_time_metric(std::string_view name);
 // What the phases of an lcore add up to, and how well.
 struct TimeSide {
-  std::string_view wall, own, waited, rest, sum, rounds, sampled_rounds;
+  std::string_view wall, own, waited, longs, rest, sum, sum_error, sum_share, mark, rounds,
+      sampled_rounds;
 };
 inline constexpr TimeSide kGuestTime = {
-    "time_guest",     "time_guest_breakdown", "time_guest_waited",        "time_guest_rest",
-    "time_guest_sum", "time_guest_rounds",    "time_guest_sampled_rounds"};
+    "time_guest",      "time_guest_breakdown", "time_guest_waited",        "time_guest_long",
+    "time_guest_rest", "time_guest_sum",       "time_guest_sum_error",     "time_guest_sum_share",
+    "time_guest_mark", "time_guest_rounds",    "time_guest_sampled_rounds"};
 inline constexpr TimeSide kEngineTime = {
-    "time_engine",     "time_engine_breakdown", "time_engine_waited",        "time_engine_rest",
-    "time_engine_sum", "time_engine_rounds",    "time_engine_sampled_rounds"};
+    "time_engine",           "time_engine_breakdown",     "time_engine_waited",
+    "time_engine_long",      "time_engine_rest",          "time_engine_sum",
+    "time_engine_sum_error", "time_engine_sum_share",     "time_engine_mark",
+    "time_engine_rounds",    "time_engine_sampled_rounds"};
 // By today's name, a former one, or that of a percentile, mean or count; null when nothing is called so.
 const MetricInfo* find_metric(std::string_view name);
 // Today's name; the name itself when it is no former one.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kNotAttributed = "not attributed";
 constexpr const char* kItself = "the breakdown itself";
 constexpr const char* kWaited = "others had the CPU";
+constexpr const char* kLongRounds = "rare long rounds";
 constexpr const char* kNotRecorded =
     "where the time went was not recorded by this run: an older program made it, or a guest that "
     "has no phases";
@@ -36,10 +38,12 @@ struct Part {
 struct LcoreTime {
   std::vector<Part> parts;
   Quantity whole;
-  std::string because;             // Why nothing is known; then there are no parts.
-  double waited = 0;               // In ns, of the whole: others had the CPU.
-  std::optional<double> sum;       // Per cent: TimeSide::sum.
-  double rounds = 0, sampled = 0;  // Of all repetitions.
+  std::string because;              // Why nothing is known; then there are no parts.
+  double waited = 0, longs = 0;     // In ns, of the whole: others had the CPU, TimeSide::longs.
+  std::optional<double> sum;        // Per cent: TimeSide::sum,
+  std::optional<double> sum_error;  // what the mean of all repetitions errs by,
+  std::optional<double> sum_share;  // and TimeSide::sum_share.
+  double rounds = 0, sampled = 0;   // Of all repetitions.
 };
 
 double total(const Samples& samples) {
@@ -59,6 +63,14 @@ Quantity mean_of(const CellData& cell, const std::string& metric, std::size_t re
                         repetitions - samples.values.size(), repetitions)};
   }
   return quantity(mean_estimate(samples.values));
+}
+
+// Of values that err by these, each by itself.
+std::optional<double> error_of_mean(const std::vector<double>& errors) {
+  if (errors.empty()) return std::nullopt;
+  double squares = 0;
+  for (const double error : errors) squares += error * error;
+  return std::sqrt(squares) / static_cast<double>(errors.size());
 }
 
 std::string words_of(std::string_view name) {
@@ -97,12 +109,17 @@ LcoreTime lcore_time(const CellData& cell, bool engines_lcore) {
     if (!belongs(static_cast<WorkPhase>(i), engines_lcore, own_lcore)) continue;
     add(words_of(kWorkPhaseInfos[i].name), time_metric(kWorkPhaseInfos[i].name));
   }
+  add(kLongRounds, std::string(side.longs));
+  time.longs = time.parts.back().ns.value.value_or(0);
   add(kWaited, std::string(side.waited));
   time.waited = time.parts.back().ns.value.value_or(0);
   add(kItself, std::string(side.own));
   time.parts.push_back({kNotAttributed, std::string(side.rest), Quantity{std::max(left, 0.0)}});
   const Samples sum = samples_of(cell, std::string(side.sum));
   if (!sum.values.empty()) time.sum = mean_estimate(sum.values).value;
+  const Samples share = samples_of(cell, std::string(side.sum_share));
+  if (!share.values.empty()) time.sum_share = mean_estimate(share.values).value;
+  time.sum_error = error_of_mean(samples_of(cell, std::string(side.sum_error)).values);
   time.rounds = total(samples_of(cell, std::string(side.rounds)));
   time.sampled = total(samples_of(cell, std::string(side.sampled_rounds)));
   return time;
@@ -152,31 +169,54 @@ std::string doubt_of(const std::vector<double>& sums) {
   if (doubtful == 0) return {};
   return fmt::format(
       "warning: in {} of {} cells the sampled rounds come to less than {} % or more than {} % of "
-      "the measured time: trust no part of theirs to more than that; a longer run.duration_s "
-      "samples more",
+      "the time that they stand for: trust no part of theirs to more than that; a longer "
+      "run.duration_s samples more, and a longer run.warmup_s tells better what marks cost",
       doubtful, sums.size(), kLeastSum, kMostSum);
+}
+
+// What the sampled rounds come to; older runs know of no error, and related them to all of the measured time.
+std::string sums_text(const std::vector<LcoreTime>& times, const std::vector<double>& sums) {
+  double rounds = 0, sampled = 0;
+  std::vector<double> errors, shares;
+  for (const LcoreTime& time : times) {
+    rounds += time.rounds;
+    sampled += time.sampled;
+    if (time.sum_error) errors.push_back(*time.sum_error);
+    if (time.sum_share) shares.push_back(*time.sum_share);
+  }
+  const std::string come = sums.empty() ? "n/a" : range_text(sums);
+  if (errors.empty() || shares.empty()) {
+    return fmt::format(
+        "the sampled rounds ({:.0f} of {:.0f}), scaled by their number alone, come to {} of the "
+        "measured time",
+        sampled, rounds, come);
+  }
+  return fmt::format(
+      "the sampled rounds ({:.0f} of {:.0f}) that are shorter than 250 us come to {} of the time "
+      "of "
+      "those not sampled, for what was done in them (standard error: up to {:.1f} %); such rounds "
+      "are {} of the time that it ran",
+      sampled, rounds, come, *std::max_element(errors.begin(), errors.end()), range_text(shares));
 }
 
 // How good the numbers of a table are. Where others had the CPU there was nothing to attribute.
 void note_support(Table& table, const std::vector<LcoreTime>& times) {
-  std::vector<double> sums, attributed;
-  double rounds = 0, sampled = 0;
+  std::vector<double> sums, attributed, longs;
   for (const LcoreTime& time : times) {
     if (!time.whole.value) continue;
     if (time.sum) sums.push_back(*time.sum);
     const double rest = time.parts.back().ns.value.value_or(0);
     if (const double ran = *time.whole.value - time.waited; ran > 0) {
-      attributed.push_back(100 * (1 - rest / ran));
+      attributed.push_back(100 * (1 - (rest + time.longs) / ran));
+      longs.push_back(100 * time.longs / ran);
     }
-    rounds += time.rounds;
-    sampled += time.sampled;
   }
   if (attributed.empty()) return;
-  table.notes.push_back(fmt::format(
-      "attributed: {} of the time that it ran; the sampled rounds ({:.0f} of {:.0f}), scaled by "
-      "their number "
-      "alone, come to {} of the measured time",
-      range_text(attributed), sampled, rounds, sums.empty() ? "n/a" : range_text(sums)));
+  std::string text = fmt::format("attributed: {} of the time that it ran", range_text(attributed));
+  if (*std::max_element(longs.begin(), longs.end()) > 0) {
+    text += fmt::format(", and {} is in rare long rounds", range_text(longs));
+  }
+  table.notes.push_back(text + "; " + sums_text(times, sums));
   if (std::string doubt = doubt_of(sums); !doubt.empty()) table.notes.push_back(std::move(doubt));
 }
 

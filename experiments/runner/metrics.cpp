@@ -107,7 +107,6 @@ void add_times(Metrics& metrics, const Measurement& m, const Testbed& testbed) {
   const InjectedTicks injected = m.after.injected - m.before.injected;
   for (auto& metric : time_metrics({.times = m.times,
                       .endpoints_shared = testbed.endpoints_shared(),
-                      .measured = m.end - m.start,
                       .operations = m.operations,
                       .requests = requests(a) - requests(b),
                       .syncs = a.syncs - b.syncs,

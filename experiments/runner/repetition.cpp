@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
@@ -48,14 +49,17 @@ class Loop {
     rates_.begin(start);
     std::uint64_t counted = 0;
     Ticks before = start;
+    std::uint64_t worked = testbed_.work();
     for (unsigned batch = 1;;) {
       const std::uint64_t left = bound.operations == 0 ? kBatch : bound.operations - done;
-      for (std::uint64_t i = std::min<std::uint64_t>(left, batch); i > 0; --i, ++done) {
-        const StepOutcome outcome = testbed_.step();
-        if (outcome == StepOutcome::kEnd) return done;
-        if (outcome == StepOutcome::kWaits) break;
-      }
-      PhaseClock::round();
+      const std::uint64_t most = std::min<std::uint64_t>(left, batch);
+      std::uint64_t stepped = 0;
+      StepOutcome outcome = StepOutcome::kDone;
+      while (stepped < most && (outcome = testbed_.step()) == StepOutcome::kDone) ++stepped;
+      done += stepped;
+      const std::uint64_t work = testbed_.work();
+      PhaseClock::round(work - std::exchange(worked, work));
+      if (outcome == StepOutcome::kEnd) return done;
       const Ticks now = now_ticks();
       rates_.add(now, done - counted);
       counted = done;
@@ -123,6 +127,19 @@ void take_latencies(const GuestHistograms& histograms, Measurement& measured) {
   measured.revocation_ns = histograms.revocation_ns.snapshot();
 }
 
+// Its time is not measured; the clocks learn from it what their marks cost.
+Result<Ticks> warm_up(Loop& loop, TimeClocks& clocks, const plans::RunSettings& run) {
+  const Bound bound = bound_of(run.warmup_s, run.warmup_operations);
+  if (bound.ticks == 0 && bound.operations == 0) return Ticks{0};
+  clocks.begin_trial();
+  const Ticks began = now_ticks();
+  const auto done = loop.run(bound);
+  const Ticks took = now_ticks() - began;
+  clocks.end_trial();
+  VIOLET_TRY(done);
+  return took;
+}
+
 }  // namespace
 
 std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition) {
@@ -140,15 +157,12 @@ Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const Repetit
   VIOLET_TRY(testbed.start());
   recorder.begin_sampling();
   Loop loop(testbed, setup);
-  Measurement measured;
-  const Bound warmup = bound_of(setup.run.warmup_s, setup.run.warmup_operations);
-  if (warmup.ticks > 0 || warmup.operations > 0) {
-    const Ticks began = now_ticks();
-    VIOLET_TRY(loop.run(warmup));
-    measured.warm_up = now_ticks() - began;
-  }
-  enter(Phase::kMeasure);
   TimeClocks clocks(testbed, setup.run.breakdown, testbed.seed());
+  Measurement measured;
+  const auto warmed = warm_up(loop, clocks, setup.run);
+  VIOLET_TRY(warmed);
+  measured.warm_up = *warmed;
+  enter(Phase::kMeasure);
   recorder.begin_measuring();
   clocks.begin_engine();  // Before and behind what is counted: it asks the engine.
   measured.before = Snapshot::of(testbed);

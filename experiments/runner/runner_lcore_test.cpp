@@ -101,6 +101,7 @@ const results::Metric& metric_of(const results::RepetitionRecord& record, const 
 void expect_adds_up(const results::RepetitionRecord& record, const results::TimeSide& side,
                     bool engines_lcore, bool engine_has_its_own, const std::string& label) {
   double sum = value_of(record, std::string(side.own)) + value_of(record, std::string(side.rest)) +
+               value_of(record, std::string(side.longs)) +
                metric_of(record, std::string(side.waited)).value.value_or(0);
   for (std::size_t i = 0; i < kWorkPhases; ++i) {
     const bool engines = is_engines(static_cast<WorkPhase>(i)) && engine_has_its_own;

@@ -109,6 +109,12 @@ class Testbed final : public Recorded {
   GaugeReadings gauges() const override;
   // Operations of the workload so far; any thread.
   std::uint64_t operations() const { return operations_.value(); }
+  // What was done so far, in small pieces that each take some time: operations, calls of the DMA API, requests and syncs. The
+  // guest lcore.
+  std::uint64_t work() const {
+    return operations() + guest_->calls() + counters_.map_requests + counters_.unmap_requests +
+           counters_.syncs;
+  }
   IotlbReaderStats iotlb_stats() const;                // Of all endpoints together.
   bool has_accesses() const { return !no_accesses_; }  // False: of a trace that has none.
   const char* why_no_lookup() const;                   // The reason, where these are all zero.

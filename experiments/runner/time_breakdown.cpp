@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "engine/base/clock.hpp"
-#include "engine/telemetry/phase_estimate.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/runner/testbed.hpp"
 
@@ -87,7 +88,8 @@ void add_phases(std::vector<results::Metric>& metrics, const TimeFacts& facts, b
 
 // What an lcore's phases add up to, and how well.
 void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
-              const results::TimeSide& side, const PhaseTally& tally, const PhaseEstimate& whole) {
+              const results::TimeSide& side, const PhaseTally& tally, const PhaseEstimate& whole,
+              const std::optional<MarkTrial>& marks) {
   const PerOperation ns(facts.operations);
   metrics.push_back(measured(side.wall, ns(whole.wall)));
   metrics.push_back(measured(side.own, ns(whole.own)));
@@ -96,10 +98,21 @@ void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
                         : not_measured(side.waited,
                                        "this kernel does not say how long threads "
                                        "wait for a CPU"));
+  metrics.push_back(measured(side.longs, ns(whole.longs)));
   metrics.push_back(measured(side.rest, ns(whole.rest)));
-  metrics.push_back(whole.sampled_sum ? measured(side.sum, 100 * *whole.sampled_sum /
-                                                               static_cast<double>(facts.measured))
-                                      : not_measured(side.sum, "no round was sampled"));
+  const auto percent = [](std::string_view name, const std::optional<double>& of_one) {
+    return of_one ? measured(name, 100 * *of_one)
+                  : not_measured(name, "of the rounds below 250 us none was sampled, or all were");
+  };
+  metrics.push_back(percent(side.sum, whole.sum));
+  metrics.push_back(percent(side.sum_error, whole.sum_error));
+  metrics.push_back(results::measured_ratio(side.sum_share, 100 * whole.shorts,
+                                            whole.wall - whole.waited, "it did not run"));
+  metrics.push_back(marks && marks->tried
+                        ? measured(side.mark, marks->cost * ns_per_tick())
+                        : not_measured(side.mark,
+                                       "the warm-up had too few rounds, or marks, to tell: rather "
+                                       "what a mark costs in a loop of marks was taken"));
   metrics.push_back(measured(side.rounds, static_cast<double>(tally.rounds)));
   metrics.push_back(measured(side.sampled_rounds, static_cast<double>(tally.sampled_rounds)));
 }
@@ -107,7 +120,8 @@ void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
 void add_nothing(std::vector<results::Metric>& metrics, const results::TimeSide& side,
                  const std::string& because) {
   for (const auto name :
-       {side.wall, side.own, side.waited, side.rest, side.sum, side.rounds, side.sampled_rounds}) {
+       {side.wall, side.own, side.waited, side.longs, side.rest, side.sum, side.sum_error,
+        side.sum_share, side.mark, side.rounds, side.sampled_rounds}) {
     metrics.push_back(not_measured(name, because));
   }
 }
@@ -130,14 +144,15 @@ std::vector<results::Metric> time_metrics(const TimeFacts& facts) {
   if (facts.operations == 0) return no_metrics("no operation finished");
   std::vector<results::Metric> metrics;
   const PhaseTally& guest = *facts.times.guest;
-  const PhaseEstimate guest_whole = estimate(guest);
+  const PhaseEstimate guest_whole = estimate(guest, facts.times.guest_marks);
   add_phases(metrics, facts, false, guest, guest_whole);
   const PhaseTally& engine = facts.times.engine ? *facts.times.engine : guest;
-  const PhaseEstimate engine_whole = facts.times.engine ? estimate(engine) : guest_whole;
+  const PhaseEstimate engine_whole =
+      facts.times.engine ? estimate(engine, facts.times.engine_marks) : guest_whole;
   add_phases(metrics, facts, true, engine, engine_whole);
-  add_sums(metrics, facts, results::kGuestTime, guest, guest_whole);
+  add_sums(metrics, facts, results::kGuestTime, guest, guest_whole, facts.times.guest_marks);
   if (facts.times.engine) {
-    add_sums(metrics, facts, results::kEngineTime, engine, engine_whole);
+    add_sums(metrics, facts, results::kEngineTime, engine, engine_whole, facts.times.engine_marks);
   } else {
     add_nothing(metrics, results::kEngineTime,
                 "the engine runs on the guest's lcore: its phases are in that one's time");
@@ -149,8 +164,11 @@ std::vector<results::Metric> time_metrics(const TimeFacts& facts) {
 
 namespace {
 
-// A scheduler's tick is milliseconds; asking takes a microsecond or two.
+// A round of operations is ended at 100 us (repetition.cpp), one of polls is shorter; a scheduler's slice is milliseconds,
+// and asking for waits takes a microsecond or two.
 constexpr std::uint64_t kLongRoundNs = 250'000;
+// Of a warm-up's rounds, for what marks cost: many, though not so many that the processor gets used to it.
+constexpr std::uint64_t kTrialGap = 4;
 
 PhaseClockOptions options_of(ThreadWait& wait, std::uint64_t seed) {
   return {
@@ -159,37 +177,80 @@ PhaseClockOptions options_of(ThreadWait& wait, std::uint64_t seed) {
       .long_round = ns_to_ticks(kLongRoundNs)};
 }
 
+// On the thread that it is of.
+void begin_clock(std::optional<PhaseClock>& clock, ThreadWait& wait,
+                 const PhaseClockOptions& options, WorkPhase base) {
+  wait.look_at_this_thread();
+  clock.emplace(options);
+  clock->begin(base);
+}
+
+PhaseClockOptions trial_options(ThreadWait& wait, std::uint64_t seed) {
+  PhaseClockOptions options = options_of(wait, seed);
+  options.in_place = 0;
+  options.gap = kTrialGap;
+  return options;
+}
+
+PhaseClockOptions measuring_options(ThreadWait& wait, std::uint64_t seed,
+                                    const std::optional<MarkTrial>& marks) {
+  PhaseClockOptions options = options_of(wait, seed);
+  if (marks) {
+    options.in_place = static_cast<Ticks>(std::llround(marks->cost));
+    options.in_unit = marks->in_unit;
+  }
+  return options;
+}
+
 }  // namespace
 
 TimeClocks::TimeClocks(Testbed& testbed, bool wanted, std::uint64_t seed)
-    : testbed_(testbed),
-      wanted_(wanted),
-      guest_(options_of(guest_wait_, seed)),
-      engine_(options_of(engine_wait_, seed + 1)) {}
+    : testbed_(testbed), wanted_(wanted), seed_(seed) {}
+
+bool TimeClocks::has_engine() const { return !testbed_.engine_on_guest_lcore(); }
+
+void TimeClocks::begin_trial() {
+  if (!wanted_) return;
+  if (has_engine()) {
+    testbed_.on_engine([this] {
+      begin_clock(engine_, engine_wait_, trial_options(engine_wait_, seed_ + 3), WorkPhase::kIdle);
+    });
+  }
+  begin_clock(guest_, guest_wait_, trial_options(guest_wait_, seed_ + 2), WorkPhase::kLoop);
+}
+
+void TimeClocks::end_trial() {
+  if (!wanted_) return;
+  times_.guest_marks = tried_marks(guest_->end(), PhaseClock::measured_mark_cost());
+  if (!has_engine()) return;
+  testbed_.on_engine([this] {
+    times_.engine_marks = tried_marks(engine_->end(), PhaseClock::measured_mark_cost());
+  });
+}
 
 void TimeClocks::begin_engine() {
-  if (!wanted_ || testbed_.engine_on_guest_lcore()) return;
+  if (!wanted_ || !has_engine()) return;
   testbed_.on_engine([this] {
-    engine_wait_.look_at_this_thread();
-    engine_.begin(WorkPhase::kIdle);
+    begin_clock(engine_, engine_wait_,
+                measuring_options(engine_wait_, seed_ + 1, times_.engine_marks), WorkPhase::kIdle);
   });
 }
 
 void TimeClocks::begin_guest() {
   if (!wanted_) return;
-  guest_wait_.look_at_this_thread();
-  guest_.begin(WorkPhase::kLoop);
+  begin_clock(guest_, guest_wait_, measuring_options(guest_wait_, seed_, times_.guest_marks),
+              WorkPhase::kLoop);
 }
 
 void TimeClocks::end_guest() {
   if (!wanted_) return;
-  times_.guest = guest_.end();
+  times_.guest = guest_->end();
   times_.waits_known = guest_wait_.known();
 }
 
 void TimeClocks::end_engine() {
-  if (!wanted_ || testbed_.engine_on_guest_lcore()) return;
-  testbed_.on_engine([this] { times_.engine = engine_.end(); });
+  if (!wanted_ || !has_engine()) return;
+  testbed_.on_engine([this] { times_.engine = engine_->end(); });
 }
 
 }  // namespace violet

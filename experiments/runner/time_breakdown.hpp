@@ -1,5 +1,6 @@
 // A time breakdown says what a repetition's lcores did with the measured time, per operation: phases of the guest's
 // lcore, and of the engine's where it has one of its own, from the phase clocks of both (telemetry/phase_clock.hpp).
+// What marks cost in a cell is tried while it warms up.
 //
 // Threading: TimeClocks belong to the guest lcore, which has the engine's begun and ended between two polls of it.
 // Invariants: every phase of the registry has a metric in every repetition, with a value or the reason why not: a part that
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/telemetry/phase_clock.hpp"
+#include "engine/telemetry/phase_estimate.hpp"
 #include "experiments/results/records.hpp"
 #include "experiments/runner/thread_wait.hpp"
 
@@ -20,8 +22,9 @@ class Testbed;
 
 struct LcoreTimes {
   std::optional<PhaseTally> guest;
-  std::optional<PhaseTally> engine;  // None where the guest's lcore runs it.
-  bool waits_known = true;           // The kernel says how long threads wait for a CPU.
+  std::optional<PhaseTally> engine;                    // None where the guest's lcore runs it.
+  std::optional<MarkTrial> guest_marks, engine_marks;  // Nothing: the warm-up did not tell.
+  bool waits_known = true;  // The kernel says how long threads wait for a CPU.
 };
 
 class TimeClocks {
@@ -29,6 +32,9 @@ class TimeClocks {
   // Does nothing where the plan does not want it.
   TimeClocks(Testbed& testbed, bool wanted, std::uint64_t seed);
 
+  // Around the warm-up, before everything else; it may be left out.
+  void begin_trial();
+  void end_trial();
   void begin_engine();  // The engine's time contains the guest's.
   void begin_guest();
   void end_guest();
@@ -36,10 +42,13 @@ class TimeClocks {
   const LcoreTimes& times() const { return times_; }
 
  private:
+  bool has_engine() const;  // On an lcore of its own.
+
   Testbed& testbed_;
   bool wanted_;
+  std::uint64_t seed_;
   ThreadWait guest_wait_, engine_wait_;
-  PhaseClock guest_, engine_;
+  std::optional<PhaseClock> guest_, engine_;
   LcoreTimes times_;
 };
 
@@ -47,7 +56,6 @@ class TimeClocks {
 struct TimeFacts {
   LcoreTimes times;              // No guest's: the plan wants none.
   bool endpoints_shared = true;  // The guest's lcore polls the endpoints.
-  Ticks measured = 0;
   std::uint64_t operations = 0;
   std::uint64_t requests = 0, syncs = 0, kicks = 0, bytes_copied = 0, iova_allocations = 0;
   std::uint64_t invalidations = 0, grace_periods = 0;

@@ -24,6 +24,7 @@ Guest::Guest(GuestParts parts)
 std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffer,
                                          DmaDirection direction) {
   PhaseScope phase(WorkPhase::kStrategy);
+  ++calls_;
   const Ticks start = now_ticks();
   auto mapping = parts_.strategy.map(endpoint, buffer, direction, cpu_);
   const Ticks end = now_ticks();
@@ -38,6 +39,7 @@ std::optional<DmaMapping> Guest::dma_map(std::uint16_t endpoint, DmaBuffer buffe
 bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buffers,
                          DmaDirection direction, std::span<DmaMapping> out) {
   PhaseScope phase(WorkPhase::kStrategy);
+  calls_ += buffers.size();
   const Ticks start = now_ticks();
   const bool mapped = parts_.strategy.map_list(endpoint, buffers, direction, cpu_, out);
   const Ticks end = now_ticks();
@@ -53,6 +55,7 @@ bool Guest::dma_map_list(std::uint16_t endpoint, std::span<const DmaBuffer> buff
 
 void Guest::dma_unmap(const DmaMapping& mapping) {
   PhaseScope phase(WorkPhase::kStrategy);
+  ++calls_;
   const Ticks start = now_ticks();
   parts_.strategy.unmap(mapping, cpu_);
   const Ticks end = now_ticks();
@@ -65,6 +68,7 @@ void Guest::dma_unmap(const DmaMapping& mapping) {
 
 void Guest::dma_unmap_list(std::span<const DmaMapping> mappings) {
   PhaseScope phase(WorkPhase::kStrategy);
+  calls_ += mappings.size();
   const Ticks start = now_ticks();
   parts_.strategy.unmap_list(mappings, cpu_);
   const Ticks end = now_ticks();

@@ -162,6 +162,9 @@ class Guest {
     spun_.add(spin_ticks(ticks, &parts_.deadline));
   }
   std::uint64_t spun_ticks() const { return spun_.value(); }  // Really, by all of them; any thread.
+  std::uint64_t calls() const {
+    return calls_;
+  }  // Of the DMA API, a list counts its buffers; the guest lcore.
   // The CPU that acts now; operations move from one to the next.
   void next_cpu() { cpu_ = cpu_ + 1 == parts_.cpus ? 0 : cpu_ + 1; }
   unsigned cpu() const { return cpu_; }
@@ -206,6 +209,7 @@ class Guest {
   RogueEndpoint* at_once_ = nullptr;  // Has a probe to make before the guest goes on.
   PersistentLifetimes persistent_;
   Counter spun_;
+  std::uint64_t calls_ = 0;
 };
 
 }  // namespace violet

@@ -39,7 +39,7 @@ PARTS = {
     "telemetry": ("telemetry", "engine_telemetry", "guest_breakdown", "engine_breakdown"),
     "injected": ("injected", "engine_injected"),
     "others had the CPU": ("guest_waited", "engine_waited"),
-    "not attributed": ("guest_rest", "engine_rest"),
+    "not attributed": ("guest_rest", "engine_rest", "guest_long", "engine_long"),
 }
 _OTHER_LCORE = "endpoints' own lcore"
 
