@@ -5,7 +5,9 @@
 #include <QAbstractButton>
 #include <QApplication>
 #include <QComboBox>
+#include <QFile>
 #include <QLineEdit>
+#include <QRegularExpression>
 #include <fstream>
 
 #include "engine/base/test_folder_testing.hpp"
@@ -13,7 +15,10 @@
 #include "experiments/query/synthetic_run.hpp"
 #include "experiments/trace/event_trace.hpp"
 #include "gui/app/main_window.hpp"
+#include "gui/kit/frame.hpp"
+#include "gui/kit/time_panel.hpp"
 #include "gui/kit/workspace.hpp"
+#include "gui/observe/observe_workspace.hpp"
 
 namespace violet::gui {
 using namespace query;
@@ -89,6 +94,43 @@ TEST(Render, OfATruncatedTraceItFailsAndSaysWhatIsLost) {
     EXPECT_NE(says.find(part), std::string::npos) << says;
   }
   EXPECT_TRUE(std::filesystem::exists(line.out));
+}
+
+int widest_image(const std::string& pdf) {
+  QFile file(QString::fromStdString(pdf));
+  EXPECT_TRUE(file.open(QIODevice::ReadOnly));
+  static const QRegularExpression image(QStringLiteral("/Subtype /Image\\s+/Width (\\d+)"));
+  int widest = 0;
+  auto found = image.globalMatch(QString::fromLatin1(file.readAll()));
+  while (found.hasNext()) widest = std::max(widest, found.next().captured(1).toInt());
+  return widest;
+}
+
+// A unit of the page is a pixel of the screen, 1/96 inch. Of churn two columns lie in it; a cell of latencies is two
+// of them wide everywhere, and a pixel of the image.
+TEST(Render, HeatMapsInAPdfAreNoCoarserThanOnTheScreen) {
+  const TestFolder folder;
+  CommandLine line;
+  line.run = traced_run(folder.path());
+  line.out = (folder.path() / "out.pdf").string();
+  line.width = 800;
+  line.height = 400;
+  const int plot = 800 - int(Frame::kLeft + Frame::kRight);
+  for (const auto& [view, columns] : {std::pair{"churn", 2 * plot}, {"latency", plot / 2}}) {
+    line.render = view;
+    MainWindow window(false);
+    const Status drawn = render(window, line);
+    ASSERT_TRUE(drawn) << drawn.error().message;
+    EXPECT_EQ(widest_image(line.out), columns) << view;
+  }
+  line.render = "window";
+  line.width = 1280;
+  line.height = 720;
+  MainWindow window(false);
+  const Status drawn = render(window, line);
+  ASSERT_TRUE(drawn) << drawn.error().message;
+  const QWidget* churn = window.observe()->panel(QStringLiteral("churn"));
+  EXPECT_EQ(widest_image(line.out), 2 * int(churn->width() - Frame::kLeft - Frame::kRight));
 }
 
 // Counts what of a workspace by itself, as it is for a picture, only a screen has a use for.
