@@ -226,13 +226,31 @@ def attack(spoil, arguments, original, scratch, rng):
     precious.write_text("root: a secret\n", encoding="ascii")
     spoil(run, rng)
     before = snapshot(run.parent)
-    environment = dict(os.environ, VIOLET_RUNS=str(run.parent), QT_QPA_PLATFORM="offscreen", TMPDIR=str(scratch),
-                       XDG_CONFIG_HOME=str(scratch / "config"), VIOLET_ROOT=str(checkout_root()))
+    environment = surroundings(run, scratch)
     for command, codes in readers(arguments.program, pathlib.Path(arguments.gui), str(run), str(scratch / "out.png")):
         look(command, codes, environment)
     if (after := snapshot(run.parent)) != before:
         changed = sorted(set(before.items()) ^ set(after.items()))
         raise Trouble(f"looking at it changed {changed}")
+
+
+def surroundings(run, scratch):
+    return dict(os.environ, VIOLET_RUNS=str(run.parent), QT_QPA_PLATFORM="offscreen", TMPDIR=str(scratch),
+                XDG_CONFIG_HOME=str(scratch / "config"), VIOLET_ROOT=str(checkout_root()))
+
+
+def check_truncated(gui, original, scratch):
+    """A picture of a trace that ends within a block is drawn; exit code and stderr say that it is of a part."""
+    run, out = scratch / original.name, scratch / "out.png"
+    shutil.copytree(original, run, symlinks=True)
+    with open(run / "trace.events", "r+b") as trace:
+        trace.truncate((run / "trace.events").stat().st_size - 7)
+    done = subprocess.run([gui, "--render", "churn", "--out", str(out), str(run)], env=surroundings(run, scratch),
+                          capture_output=True, text=True, timeout=SECONDS, check=False)
+    words = ["was drawn, but not of a whole run: ", "trace.events: the file ends in the middle of a block"]
+    if done.returncode != 1 or not out.exists() or not all(word in done.stderr for word in words):
+        raise Trouble(f"--render of a truncated trace: exit code {done.returncode}, "
+                      f"{'a' if out.exists() else 'no'} picture: {done.stderr[-500:]}")
 
 
 def checkout_root():
@@ -266,6 +284,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="violet-foreign-") as name:
         scratch = pathlib.Path(name)
         original = make_run(arguments.program, scratch)
+        if pathlib.Path(arguments.gui).exists():
+            (scratch / "truncated").mkdir()
+            try:
+                check_truncated(arguments.gui, original, scratch / "truncated")
+            except Trouble as trouble:
+                failures += 1
+                print(trouble, flush=True)
         for way in ways:
             place = scratch / "place"
             (place / "runs").mkdir(parents=True)

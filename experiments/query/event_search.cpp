@@ -13,7 +13,9 @@ std::uint32_t count_matches(std::span<const Event> events, const EventMatcher& m
 
 }  // namespace
 
-EventMatcher::EventMatcher(const CellData& cell, const Filter& filter) : filter_(filter) {
+EventMatcher::EventMatcher(const CellData& cell, const Filter& filter)
+    : filter_(filter),
+      takes_all_(!filter.range && filter.endpoints.empty() && filter.operations.empty()) {
   if (filter.endpoints.empty()) return;
   for (const AttachRecord& one : cell.pyramid.ever_attached) {
     if (!has_endpoint(filter, one.endpoint)) continue;
@@ -25,7 +27,8 @@ EventMatcher::EventMatcher(const CellData& cell, const Filter& filter) : filter_
 
 bool EventMatcher::operator()(const Event& event) const {
   return (filter_.operations.empty() || by_operation(event)) &&
-         (filter_.endpoints.empty() || by_owner(event)) && (!filter_.range || by_address(event));
+         (filter_.endpoints.empty() || by_owner(event)) && (!filter_.range || by_address(event)) &&
+         (filter_.samples || event.kind != EventKind::kSample);
 }
 
 bool EventMatcher::by_operation(const Event& event) const {
@@ -88,6 +91,10 @@ std::uint64_t EventSearch::count(const CellData& cell, Ticks from, Ticks to,
     const std::uint64_t begin = cell.events->lower_bound(streams[i], from);
     const std::uint64_t end = cell.events->lower_bound(streams[i], to);
     if (begin >= end) continue;
+    if (matches.all_of(streams[i].lcore)) {
+      total += end - begin;
+      continue;
+    }
     for (std::size_t index = KeptEvents::block_of(streams[i], begin);
          index < streams[i].blocks.size() && streams[i].blocks[index].before < end; ++index) {
       const KeptEvents::Block& block = streams[i].blocks[index];
@@ -148,7 +155,8 @@ std::vector<EventLine> EventSearch::lines(const CellData& cell, TimeWindow windo
   if (most == 0 || low >= ticks.to) return out;
   cell.events->merge_places(low, ticks.to,
                             [&](std::size_t stream, std::uint64_t position, const Event& event) {
-                              if (!matches(event)) return true;
+                              const std::uint16_t lcore = cell.events->streams()[stream].lcore;
+                              if (!matches.all_of(lcore) && !matches(event)) return true;
                               if (skip > 0) {
                                 --skip;
                                 return true;
@@ -157,7 +165,7 @@ std::vector<EventLine> EventSearch::lines(const CellData& cell, TimeWindow windo
                               line.number = cell.events->number_of(stream, position);
                               line.at = cell.base.nanos(event.at);
                               line.event = event;
-                              line.lcore = cell.events->streams()[stream].lcore;
+                              line.lcore = lcore;
                               line.took_ns = cell.base.length_ns(event.duration());
                               out.push_back(line);
                               return out.size() < most;

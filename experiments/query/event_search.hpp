@@ -24,6 +24,8 @@ class EventMatcher {
  public:
   EventMatcher(const CellData& cell, const Filter& filter);
   bool operator()(const Event& event) const;
+  // Whether all of a stream's do: samples are the recorder's alone.
+  bool all_of(std::uint16_t lcore) const { return takes_all_ && lcore != kRecorderLcore; }
 
  private:
   bool by_operation(const Event& event) const;
@@ -31,6 +33,7 @@ class EventMatcher {
   bool by_address(const Event& event) const;
 
   Filter filter_;
+  bool takes_all_;                      // But for samples.
   std::vector<std::uint32_t> domains_;  // That the endpoints were ever seen in.
 };
 

@@ -69,10 +69,11 @@ class FakeCell : public CellQueries {
   std::uint64_t count_events(TimeWindow window, const Filter& filter) const override {
     return events(window, filter, 0, lines.size()).size();
   }
-  std::vector<EventLine> events(TimeWindow window, const Filter&, std::uint64_t first,
+  std::vector<EventLine> events(TimeWindow window, const Filter& filter, std::uint64_t first,
                                 std::size_t most) const override {
     std::vector<EventLine> found;
     for (const EventLine& line : lines) {
+      if (!filter.samples && line.event.kind == EventKind::kSample) continue;
       if (window.contains(line.at)) found.push_back(line);
     }
     found.erase(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(

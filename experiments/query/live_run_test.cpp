@@ -157,7 +157,7 @@ TEST(LiveRun, ShowsTheCellsOfARunWhileItGoesOn) {
 TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
   FakeRings fake;
   std::unique_ptr<LiveRun> run;
-  std::uint64_t recorded = 0;
+  std::uint64_t recorded = 0, looked = 0;
   SyntheticRun one(lifetime(SyntheticStrategy::kLazy, 1, 1'000'000));
   one.run(
       [&](std::uint16_t lcore, std::span<const Event> part, std::uint64_t) {
@@ -175,6 +175,18 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
         if (run == nullptr) return;
         run->pull();
         run->settle();
+        if (run->cells().empty()) return;
+        const auto now = *run->open_cell(0, {});
+        const TopologyState topology = now->topology(now->info().whole.to);
+        for (const auto& domain : topology.domains) {
+          EXPECT_FALSE(domain.mapping_count) << "while it goes on: " << *domain.mapping_count;
+        }
+        for (const auto& endpoint : topology.endpoints) {
+          looked += 1;
+          // None was seen to leave its domain so far.
+          const bool none = endpoint.attachment && !endpoint.attachment->domain;
+          EXPECT_FALSE(none && now->info().live) << endpoint.id;
+        }
       });
   fake.running = false;
   until_ended(*run);
@@ -189,6 +201,14 @@ TEST(LiveRun, WhoComesLateSeesTheRestAndAGap) {
                           [](const Column& column) { return column.gap; }));
   // The endpoint's domain is found again from what the engine maps.
   EXPECT_GT((*cell)->exposure({info.whole, 50, {}}).unmaps->count, 100u);
+  // What was mapped before is not known, and not none.
+  EXPECT_GT(looked, 0u);
+  const TopologyState topology = (*cell)->topology(info.whole.to);
+  ASSERT_FALSE(topology.domains.empty());
+  for (const auto& domain : topology.domains) {
+    EXPECT_FALSE(domain.mapping_count) << domain.id << ": " << *domain.mapping_count;
+  }
+  EXPECT_EQ(topology.because, "events were lost before");
 }
 
 // The marks of a run are few and stay in their ring when the lcores' events have long been overwritten: the

@@ -34,7 +34,8 @@ struct Filter {
   std::optional<IovaRange> range;
   std::vector<EndpointId> endpoints;
   std::vector<Operation> operations;
-  bool empty() const { return !range && endpoints.empty() && operations.empty(); }
+  bool samples = true;  // The recorder's readings of counters, which nobody did.
+  bool empty() const { return !range && endpoints.empty() && operations.empty() && samples; }
   bool operator==(const Filter&) const = default;
 };
 

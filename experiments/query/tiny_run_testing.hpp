@@ -306,6 +306,7 @@ class TinyCell : public CellQueries {
     std::vector<EventLine> result;
     for (const EventLine& line : lines_) {
       if (!window.contains(line.at)) continue;
+      if (!filter.samples && line.event.kind == EventKind::kSample) continue;
       if (filter.range && !filter.range->contains(Iova{line.event.a})) continue;
       if (!filter.endpoints.empty() &&
           std::find(filter.endpoints.begin(), filter.endpoints.end(), EndpointId{line.event.id}) ==

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <QDropEvent>
+#include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMenuBar>
 #include <QMimeData>
+#include <QPlainTextEdit>
 #include <QSettings>
 #include <QTabBar>
 #include <QTabWidget>
@@ -278,6 +280,52 @@ TEST(MainWindow, ARunWithoutATraceShowsItsResults) {
   ASSERT_TRUE(QTest::qWaitFor([&] { return compare->settled(); }, 20000));
   EXPECT_TRUE(compare->caption().contains(QStringLiteral("workload net-rx")))
       << compare->caption().toStdString();
+  Workspace* experiment = stage.window.workspace(QStringLiteral("Experiment"));
+  const auto* plan = experiment->findChild<QPlainTextEdit*>();
+  ASSERT_NE(plan, nullptr);
+  const auto names = [experiment] {
+    QStringList texts;
+    for (const QLabel* label : experiment->findChildren<QLabel*>()) texts << label->text();
+    return texts.join(QLatin1Char('|'));
+  };
+  EXPECT_TRUE(QTest::qWaitFor(
+      [&] { return plan->toPlainText() == "[plan]\nname = \"t\"\n" && experiment->settled(); },
+      20000))
+      << plan->toPlainText().toStdString();
+  EXPECT_TRUE(names().contains(QStringLiteral("Plan of the run"))) << names().toStdString();
+  EXPECT_EQ(experiment->caption(),
+            QStringLiteral("run %1").arg(QFileInfo(QString::fromStdString(run)).fileName()));
+}
+
+class ThirdRepetition : public TinyCell {
+ public:
+  CellInfo info() const override {
+    CellInfo info = TinyCell::info();
+    info.repetition = 2;
+    info.standing = {Standing::Kind::kSetAside, "disturbed by the host, not counted", "by others"};
+    return info;
+  }
+};
+
+TEST(MainWindow, CaptionsOfAllViewsNameTheSameRepetition) {
+  Stage stage;
+  const auto captions = [&] {
+    QStringList all{stage.window.observe()->caption()};
+    all << stage.window.workspace(QStringLiteral("Topology"))->caption();
+    return all;
+  };
+  for (const QString& caption : captions()) {
+    EXPECT_TRUE(caption.contains(QStringLiteral(", repetition 1, "))) << caption.toStdString();
+  }
+  stage.session->setRun(std::make_shared<TinyRun>(
+      std::vector<std::shared_ptr<TinyCell>>{std::make_shared<ThirdRepetition>()}));
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return stage.session->cell() && stage.session->cell()->info().repetition == 2; }));
+  for (const QString& caption : captions()) {
+    EXPECT_TRUE(
+        caption.contains(QStringLiteral(", repetition 3 (disturbed by the host, not counted), ")))
+        << caption.toStdString();
+  }
 }
 
 TEST(MainWindow, ATruncatedTraceIsSaidInTheWindow) {

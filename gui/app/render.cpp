@@ -89,12 +89,20 @@ int height_for(const CommandLine& line, const QString& caption) {
   return line.height - (caption.isEmpty() ? 0 : kCaptionHeight);
 }
 
+// As fine as the picture, whatever the screen.
+void set_density(MainWindow& window, const CommandLine& line) {
+  for (const char* name : {"churn", "latency", "exposure", "engine"}) {
+    TimePanel* panel = window.observe()->panel(QLatin1String(name));
+    static_cast<ObserveView*>(panel)->setDensity(
+        density_for(QString::fromStdString(line.out), line.scale));
+  }
+}
+
 Status draw_panel(MainWindow& window, TimePanel& panel, const CommandLine& line) {
   auto& view = static_cast<ObserveView&>(panel);
   view.setParent(nullptr);
   const QString caption = window.observe()->caption();
   const QSize size(line.width, height_for(line, caption));
-  view.setDensity(density_for(QString::fromStdString(line.out), line.scale));
   lay_out(view, size);
   view.show();
   view.refresh();
@@ -166,6 +174,7 @@ Status draw_view(MainWindow& window, const CommandLine& line) {
 }  // namespace
 
 Status render(MainWindow& window, const CommandLine& line) {
+  set_density(window, line);
   window.resize(line.width, line.height);
   window.show();
   VIOLET_TRY(open_for_picture(window, line));

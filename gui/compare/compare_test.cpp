@@ -7,10 +7,12 @@
 #include <QSignalSpy>
 #include <QTableView>
 #include <QTest>
+#include <QToolTip>
 
 #include "experiments/query/fake_run_testing.hpp"
 #include "experiments/query/run_fixture_testing.hpp"
 #include "gui/compare/compare_view.hpp"
+#include "gui/kit/drawn_words_testing.hpp"
 #include "gui/kit/theme.hpp"
 
 namespace violet::gui {
@@ -157,6 +159,50 @@ TEST_F(CompareViewTest, AClickOnAPointOpensItsCell) {
   EXPECT_TRUE(QTest::qWaitFor(opened, 20000)) << session_.cell()->info().cell_id;
   EXPECT_TRUE(plane->describe(3).contains("0.8 times the throughput of off sidecore"))
       << plane->describe(3).toStdString();
+}
+
+TEST_F(CompareViewTest, ATipOfThePlaneGoesWithItsPlane) {
+  open(every_place());
+  auto* plane = view_->findChild<PlaneView*>();
+  const PlaneLayout layout = layOutPlane(plane->plane(), QRectF(plane->rect()), text_font(9));
+  const QPointF at = layout.dots.at(0).at;
+  QMouseEvent over(QEvent::MouseMove, at, plane->mapToGlobal(at), Qt::NoButton, Qt::NoButton, {});
+  QCoreApplication::sendEvent(plane, &over);
+  ASSERT_TRUE(QToolTip::isVisible());
+  EXPECT_EQ(QToolTip::text(), plane->describe(plane->pointAt(at)));
+  view_->model().setWorkload("nvme-4k");
+  settle();
+  ASSERT_EQ(plane->plane().points.size(), 1u);
+  EXPECT_TRUE(QTest::qWaitFor([] { return !QToolTip::isVisible(); }))
+      << QToolTip::text().toStdString();
+}
+
+TEST(PlaneLayoutTest, AStripSaysThatItHasNoScale) {
+  using Place = PlanePoint::Place;
+  Plane plane;
+  for (const Place place : {Place::kStale, Place::kZero, Place::kAlways, Place::kMissing}) {
+    plane.points.emplace_back();
+    plane.points.back().place = place;
+    plane.points.back().stale = {10, {}, 3};
+    plane.points.back().relative = results::Estimate{1, {}, 3};
+  }
+  const PlaneLayout layout = layOutPlane(plane, QRectF(0, 0, 700, 500), text_font(9));
+  PlaneView view;
+  view.resize(700, 500);
+  view.setPlane(plane);
+  const auto words = drawn_words(view);
+  const QRectF strips[] = {layout.zero, layout.always, layout.missing};
+  std::size_t said = 0;
+  for (const DrawnWords& one : words) said += one.text == "no x scale" ? 1 : 0;
+  EXPECT_EQ(said, std::size(strips)) << "and not over what has a scale";
+  for (const QRectF& strip : strips) {
+    ASSERT_FALSE(strip.isNull());
+    const QRectF top(strip.left(), strip.top(), strip.width(), 18);
+    EXPECT_TRUE(std::any_of(words.begin(), words.end(), [&](const DrawnWords& one) {
+      return one.text == "no x scale" && top.contains(one.at);
+    }));
+    EXPECT_LE(QFontMetricsF(text_font(8)).horizontalAdvance("no x scale"), strip.width());
+  }
 }
 
 struct ReadableLane : LanePanel {

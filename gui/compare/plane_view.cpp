@@ -6,6 +6,7 @@
 #include <QPainterPath>
 #include <QToolTip>
 #include <algorithm>
+#include <utility>
 
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
@@ -65,6 +66,7 @@ PlaneView::PlaneView(QWidget* parent) : QWidget(parent) {
 
 void PlaneView::setPlane(Plane plane) {
   plane_ = std::move(plane);
+  if (std::exchange(told_, false)) QToolTip::hideText();  // It was about another plane.
   update();
 }
 
@@ -348,6 +350,7 @@ QString PlaneView::describe(int index) const {
 void PlaneView::mouseMoveEvent(QMouseEvent* event) {
   const int point = pointAt(event->position());
   setCursor(point >= 0 ? Qt::PointingHandCursor : Qt::ArrowCursor);
+  told_ = point >= 0;
   if (point < 0) return QToolTip::hideText();
   QToolTip::showText(event->globalPosition().toPoint() + QPoint(12, 12), describe(point), this);
 }

@@ -46,6 +46,7 @@ class PlaneView : public QWidget {
 
   Plane plane_;
   std::string current_;
+  bool told_ = false;  // A tool tip of it is shown.
 };
 
 }  // namespace violet::gui

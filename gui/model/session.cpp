@@ -242,6 +242,12 @@ void Session::setCursor(std::optional<Nanos> at) {
   emit cursorChanged();
 }
 
+Filter Session::eventFilter() const {
+  Filter filter = filter_;
+  filter.samples = false;
+  return filter;
+}
+
 void Session::select(std::optional<TimeWindow> time, const Filter& filter) {
   if (time == selected_time_ && filter == filter_) return;
   selected_time_ = time;

@@ -55,6 +55,8 @@ class Session : public QObject {
   void setCursor(std::optional<Nanos> at);
 
   const Filter& filter() const { return filter_; }
+  // The same for what is gone through one by one: what the guest and the engine did.
+  Filter eventFilter() const;
   std::optional<TimeWindow> selectedTime() const { return selected_time_; }
   void select(std::optional<TimeWindow> time, const Filter& filter);
   void clearSelection();

@@ -33,6 +33,18 @@ TEST(Text, AnAnswerAboutLessOrMoreThanTheWindowSaysSo) {
   EXPECT_EQ(aboutNote({kAsked, {}}, kAsked), "");
 }
 
+TEST(Text, OfLessThanABinNothingIsStated) {
+  const Resolution bins{{64'000'000, 128'000'000}, Nanos{32'000'000}};
+  const auto note = [&](Nanos length, double visible_ns) {
+    return resolutionNote(bins, {100'000'000, 100'000'000 + length}, visible_ns);
+  };
+  EXPECT_EQ(note(10'000, 10), ", no statement below 32 ms here");
+  EXPECT_EQ(note(31'999'999, 10), ", no statement below 32 ms here");
+  EXPECT_EQ(note(32'000'000, 10), ", in steps of 32 ms") << "a bin and more can be told apart";
+  EXPECT_EQ(note(3'200'000'000, 32'000'000), "") << "a pixel is no finer";
+  EXPECT_EQ(resolutionNote({bins.about, {}}, {0, 10'000}, 10), "") << "event by event";
+}
+
 TEST(Text, OfARunWithoutEventsItSaysWhereTheResultsAre) {
   FakeRun run;
   run.without_events = "no trace was kept: --no-trace";

@@ -1,5 +1,5 @@
 // The events view lists every kept event of the window that passes the selection, as a virtual
-// table. A click moves the cursor there, Enter or a double click shows the page's lifetimes.
+// table; not the recorder's samples of counters, which the engine view draws. A click moves the cursor there, Enter or a double click shows the page's lifetimes.
 //
 // Threading: the main thread.
 #pragma once

@@ -614,53 +614,6 @@ TEST(Chips, EachPartOfTheSelectionCanBeTakenAway) {
   EXPECT_EQ(stage.session.filter().endpoints.size(), 1u);
 }
 
-TEST(Events, ARowMovesTheCursorAndShowsItsPage) {
-  Stage stage;
-  EventsView events(&stage.session);
-  events.resize(700, 300);
-  events.show();
-  ASSERT_TRUE(QTest::qWaitFor([&] { return events.model()->rowCount() > 100; }));
-  events.model()->line(3);
-  ASSERT_TRUE(QTest::qWaitFor([&] { return events.model()->line(3).has_value(); }));
-  events.table()->setCurrentIndex(events.model()->index(3, 0));
-  EXPECT_EQ(stage.session.cursor(), events.model()->line(3)->at);
-  emit events.table()->activated(events.model()->index(3, 0));
-  EXPECT_TRUE(stage.session.page());
-}
-
-TEST(Find, GoesToAddressesTimesAndEvents) {
-  QSettings().clear();
-  Stage stage;
-  ObserveWorkspace observe(&stage.session, true);
-  observe.resize(1280, 640);
-  observe.show();
-  observe.find(QStringLiteral("0xffff_2000"));
-  ASSERT_TRUE(stage.session.page());
-  EXPECT_EQ(stage.session.page()->value, 0xffff2000u);
-  observe.find(QStringLiteral("120 ms"));
-  EXPECT_EQ(stage.session.cursor(), 120 * kMs);
-  observe.find(QStringLiteral("fault"));
-  ASSERT_TRUE(QTest::qWaitFor([&] { return stage.session.cursor() == 200 * kMs; }));
-  EXPECT_LE(stage.session.window().length(), 2 * kMs) << "close enough to see it";
-  const auto row = [&] { return observe.events()->table()->selectionModel()->selectedRows(); };
-  ASSERT_TRUE(QTest::qWaitFor([&] { return observe.events()->settled() && row().size() == 1; }));
-  observe.events()->model()->line(row()[0].row());
-  ASSERT_TRUE(
-      QTest::qWaitFor([&] { return observe.events()->model()->line(row()[0].row()).has_value(); }));
-  EXPECT_EQ(observe.events()->model()->line(row()[0].row())->at, 200 * kMs);
-}
-
-TEST(Find, ATimeWithoutASpaceIsSaid) {
-  QSettings().clear();
-  Stage stage;
-  ObserveWorkspace observe(&stage.session, false);
-  QStringList said;
-  QObject::connect(&observe, &Workspace::says, [&](const QString& text) { said << text; });
-  observe.find(QStringLiteral("150ms"));
-  EXPECT_EQ(stage.session.cursor(), 150 * kMs);
-  EXPECT_EQ(said, QStringList("at 00:00.150 000"));
-}
-
 TEST(Observe, EveryWidgetWithFocusHasAName) {
   QSettings().clear();
   Stage stage;

@@ -1,11 +1,19 @@
 // What views say of a window that was not seen whole, or in which nothing came to its end.
 #include <gtest/gtest.h>
 
+#include <QFontMetricsF>
+#include <QTabWidget>
+#include <algorithm>
 #include <atomic>
 
+#include "gui/kit/drawn_words_testing.hpp"
+#include "gui/kit/theme.hpp"
+#include "gui/observe/distribution_chart.hpp"
+#include "gui/observe/engine_view.hpp"
 #include "gui/observe/exposure_view.hpp"
 #include "gui/observe/latency_view.hpp"
 #include "gui/observe/observe_rig_testing.hpp"
+#include "gui/observe/selection_panel.hpp"
 
 namespace violet::gui {
 using namespace query;
@@ -78,6 +86,92 @@ class PartlyKnownCell : public TinyCell {
     return grid;
   }
 };
+
+// Behind the last event that was kept one by one: bins of 10 ms.
+class BinnedCell : public TinyCell {
+ public:
+  ExposureColumns exposure(const ExposureQuery& query) const override {
+    constexpr Nanos kBin = 10 * kMs;
+    ExposureColumns answer = TinyCell::exposure(query);
+    const TimeWindow bins{query.window.from / kBin * kBin, (query.window.to / kBin + 1) * kBin};
+    answer.pages->resolution = answer.unmaps->resolution = {bins, kBin};
+    return answer;
+  }
+};
+
+TEST(Words, OfLessThanABinNothingIsStated) {
+  Session session;
+  const auto cell = std::make_shared<BinnedCell>();
+  session.setRun(std::make_shared<TinyRun>(std::vector<std::shared_ptr<TinyCell>>{cell}));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.cell() != nullptr; }));
+  ExposureView exposure(&session);
+  show(exposure, {1200, 260});
+  const auto says = [&](const QString& what) {
+    const auto words = drawn_words(exposure);
+    return std::any_of(words.begin(), words.end(),
+                       [&](const DrawnWords& one) { return one.text.contains(what); });
+  };
+  EXPECT_FALSE(says("no statement below"));
+  session.setWindow({103 * kMs, 103 * kMs + 500'000});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return exposure.settled(); }));
+  EXPECT_TRUE(says(", no statement below 10 ms here"));
+}
+
+// An engine's counters are of all that it does.
+TEST(Words, TheEngineSaysThatASelectionOfAddressesIsNotItsOwn) {
+  Stage stage;
+  EngineView engine(&stage.session);
+  show(engine, {1200, 600});
+  const auto said = [&] {
+    const auto words = drawn_words(engine);
+    return std::count_if(words.begin(), words.end(), [](const DrawnWords& one) {
+      return one.text ==
+             "Useful polls of all polls (%), of all addresses and endpoints: the "
+             "engine is not divided by them";
+    });
+  };
+  EXPECT_EQ(said(), 0);
+  Filter addresses, endpoints;
+  addresses.range = IovaRange::of(TinyCell::kBase, 8 * 4096);
+  endpoints.endpoints = {EndpointId{0x28}};
+  for (const Filter& filter : {addresses, endpoints}) {
+    stage.session.select({}, filter);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return engine.settled(); }));
+    EXPECT_EQ(said(), 1);
+  }
+  stage.session.clearSelection();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return engine.settled(); }));
+  EXPECT_EQ(said(), 0);
+}
+
+// In the panel as it stands at the side of the window.
+TEST(Words, HistogramAndCdfSayWhichTimesTheyAreOf) {
+  Stage stage;
+  LatencyView latency(&stage.session);
+  ExposureView exposure(&stage.session);
+  SelectionPanel panel(&stage.session, &latency, &exposure);
+  show(latency);
+  panel.resize(300, 420);
+  panel.show();
+  auto* tabs = panel.findChild<QTabWidget*>();
+  for (auto* chart : panel.findChildren<DistributionChart*>()) {
+    tabs->setCurrentWidget(chart);
+    ASSERT_TRUE(chart->isVisible());
+    QStringList below;
+    double right = 0;
+    for (const auto& [text, at] : drawn_words(*chart)) {
+      // The other axis may end there as well.
+      if (at.y() < chart->height() - Frame::kBottom || !text.endsWith('s')) continue;
+      below << text;
+      EXPECT_GE(at.x(), right) << "labels stand beside each other";
+      right = at.x() + QFontMetricsF(number_font(8)).horizontalAdvance(text);
+      EXPECT_LE(right, chart->width()) << text.toStdString();
+    }
+    // Latencies from 400 ns to 1.9 us.
+    EXPECT_EQ(below, QStringList({"500 ns", "1 µs", "2 µs"}))
+        << chart->accessibleName().toStdString();
+  }
+}
 
 TEST(Words, NumbersOfAPartOfTheWindowSaySo) {
   for (const bool partly : {false, true}) {
