@@ -386,11 +386,9 @@ TEST(Replay, ATraceWithoutAccessesSaysSoAndNotThatItsDevicesBypass) {
                         "repetitions = 1\noperations = 20\nwarmup_operations = 1"));
   for (const auto& cell : plan.cells) {
     const auto record = run_cell(plan, cell);
-    for (const auto& metric : record.metrics) {
-      if (metric.name != "iotlb_hit_rate") continue;
-      EXPECT_FALSE(metric.value.has_value());
-      EXPECT_EQ(metric.because, "the trace has no accesses");
-    }
+    const auto& metric = metric_of(record, "iotlb_hit_rate");
+    EXPECT_FALSE(metric.value.has_value());
+    EXPECT_EQ(metric.because, "the trace has no accesses");
   }
 }
 
