@@ -544,17 +544,6 @@ TEST(NetRx, ARingSmallerThanItsBatchIsUsed) {
   expect_sound(run_cell(plan, plan.cells.front()), "net-rx");
 }
 
-// What a cell's memory lay on is in its record, wherever the fallback is.
-TEST(Memory, WhatItLiesOnIsStampedIntoTheRecord) {
-  const auto plan = plan_of(plan_text("strategy = 'strict'", "repetitions = 1\noperations = 100"));
-  const auto record = run_cell(plan, plan.cells.front());
-  const bool huge = value_of(record, "guest_memory_hugepages") == 100;
-  const auto said = std::find_if(
-      record.warnings.begin(), record.warnings.end(),
-      [](const std::string& text) { return text.starts_with("the guest's 256 MiB lie on 4 KiB"); });
-  EXPECT_EQ(said == record.warnings.end(), huge);
-}
-
 // NOMEM for a MAP reaches the guest as a fault of its device, and opens no window.
 TEST(Limits, RefusedMapsAreWrongDataAndNoExposure) {
   const auto plan =
