@@ -6,6 +6,7 @@ takes its folder away and changes its terminal. Each case must end within its de
 exit codes, and without a stack trace; one that was asked to end by two signals within a few seconds. What a plan
 refuses proves nothing of what ends: a case is drawn again until --dry-run takes it, and a kind of case of which none
 was taken is a failure of the check. Everything follows from the seed: a failure prints the command that repeats it.
+Before all that, plans and --set that are nested too deep must be refused (exit code 2) with their place.
 """
 import argparse
 import collections
@@ -294,6 +295,24 @@ class Case:
         path.write_bytes(text)
         return self.end(self.start("run", str(path), "--dry-run"), DEADLINE_S)
 
+    def deep(self):
+        """What is nested too deep is refused, with its place: exit code 2 and no other."""
+        for depth in (17, 300, 100_000):
+            for text in ("a." * depth + "a = 1", "[" + "a." * depth + "a]", "[[" + "a." * depth + "a]]", "v = " + "[" * depth,
+                         "v = " + "[" * depth + "]" * depth, "v = " + "{a=" * depth):
+                path = self.folder / "deep.toml"
+                path.write_text(f"[plan]\nname = 'deep'\n{text}\n", encoding="ascii")
+                self.expect_refused("deep.toml:3:", "run", str(path), "--dry-run")
+        for depth in (17, 300, 40_000):
+            for pair in ("a." * depth + "a=1", "run.operations=" + "[" * depth, "run.operations=" + "{a=" * depth):
+                self.expect_refused("--set ", "run", "smoke", "--dry-run", "--set", pair)
+
+    def expect_refused(self, place, *arguments):
+        process = self.start(*arguments)
+        said = process.communicate(timeout=DEADLINE_S)[1].decode(errors="replace")
+        if process.returncode != REFUSED or place not in said:
+            raise Failure(f"exit code {process.returncode} and not {REFUSED} with '{place}': {said[-500:]}")
+
     KINDS = {"replayed": 4, "ran": 3, "signalled": 2, "planned": 2, "disturbed": 1}
 
     def run(self):
@@ -317,6 +336,19 @@ def idle_kinds(codes):
                   if kind != "planned" and len(seen) >= ENOUGH and set(seen) == {REFUSED})
 
 
+def deep_failures(program):
+    """How many, told."""
+    with tempfile.TemporaryDirectory(prefix="violet-ends-") as folder:
+        case = Case(program, pathlib.Path(folder), random.Random(0))
+        try:
+            case.deep()
+        except Failure as failure:
+            print(f"nested too deep: {failure}\n  {shlex.join(case.command)[:300]}", flush=True)
+            return 1
+    print("nested too deep: refused", flush=True)
+    return 0
+
+
 def hear_signals():
     """What runs here inherits what is ignored, from nohup or a shell's '&': it would go on as it was told to."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -332,7 +364,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="one case, by its number")
     arguments = parser.parse_args()
-    failures = 0
+    failures = deep_failures(arguments.program.resolve()) if arguments.only is None else 0
     codes = collections.defaultdict(list)
     for number in range(arguments.cases) if arguments.only is None else [arguments.only]:
         with tempfile.TemporaryDirectory(prefix="violet-ends-") as folder:

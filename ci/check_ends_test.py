@@ -27,6 +27,7 @@ class EndsTest(unittest.TestCase):
             with unittest.mock.patch.object(sys, "argv", ["check_ends.py", str(program), *arguments]), \
                     unittest.mock.patch.object(check_ends, "DRAWS", 2), \
                     unittest.mock.patch.object(check_ends.Case, "KINDS", {"ran": 1}), \
+                    unittest.mock.patch.object(check_ends, "deep_failures", lambda program: 0), \
                     contextlib.redirect_stdout(said):
                 return check_ends.main(), said.getvalue()
 
@@ -59,6 +60,15 @@ class EndsTest(unittest.TestCase):
             self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_DFL)
         finally:
             signal.signal(signal.SIGHUP, before)
+
+    def test_what_is_nested_too_deep_is_refused_with_its_place_and_in_no_other_way(self):
+        place = 'case "$*" in *--set*) place="--set a";; *) place=deep.toml:3:1;; esac; echo "$place" >&2; '
+        for script, failures in ((place + "exit 2", 0), (place + "exit 1", 1), (place + "exit 139", 1), ("exit 2", 1)):
+            with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+                program = pathlib.Path(folder) / "program"
+                program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+                program.chmod(0o755)
+                self.assertEqual(check_ends.deep_failures(program), failures, script)
 
     def test_refused_cases_are_drawn_again(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -108,18 +108,10 @@ std::string reason_against_huge_pages(const EalOptions& options) {
   if (!huge_pages_allowed()) return "VIOLET_NO_HUGEPAGES is set";
   const std::uint64_t wanted = std::uint64_t{options.memory_mib} << 20;
   const std::uint64_t available = available_huge_page_bytes();
-  if (available < wanted) {
-    return fmt::format("{} MiB of hugepages are free and not reserved, EAL needs {}",
-                       available >> 20, options.memory_mib);
-  }
+  if (available < wanted) return no_huge_pages_because("EAL", wanted, available, {});
   // EAL cannot be asked twice: once it has failed, it does not start again in this process.
   const auto tried = map_huge_pages(wanted);
-  if (!tried) {
-    return fmt::format(
-        "{} MiB of hugepages are free, but taking {} fails ({}): see hugetlb limits of the "
-        "cgroup and numactl",
-        available >> 20, options.memory_mib, tried.error().message);
-  }
+  if (!tried) return no_huge_pages_because("EAL", wanted, available, tried.error().message);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <optional>
 
 #include "dataplane/virtio/shifted_port_testing.hpp"
 #include "dataplane/virtqueue/driver_queue.hpp"
@@ -72,7 +73,10 @@ struct NetDeviceTest : testing::Test {
   Bytes received() {
     UsedBuffer used{};
     device.poll(8);
-    if (drivers[0]->pop_used(std::span(&used, 1)) != 1 || used.bytes < kHeader) return {};
+    used_bytes.reset();
+    if (drivers[0]->pop_used(std::span(&used, 1)) != 1) return {};
+    used_bytes = used.bytes;
+    if (used.bytes < kHeader) return {};
     const std::byte* at = memory.host({kIn + used.cookie * 4096}, used.bytes);
     EXPECT_EQ(at[10], std::byte{1}) << "num_buffers";
     return {at + kHeader, at + used.bytes};
@@ -83,6 +87,7 @@ struct NetDeviceTest : testing::Test {
   MirrorPeer peer;
   NetDevice device{port, peer, kMac};
   std::array<std::unique_ptr<DriverQueue>, 2> drivers;
+  std::optional<std::uint32_t> used_bytes;  // Of what received() took; empty: no buffer came back.
 };
 
 TEST_F(NetDeviceTest, AnIpPacketComesBackWithItsAddressesExchanged) {
@@ -156,6 +161,35 @@ TEST_F(NetDeviceTest, BadFramesAndBuffersAreCountedAndTheQueuesGoOn) {
   send(ipv4_frame(300, 6));
   post(2);
   EXPECT_EQ(received().size(), 300u);
+}
+
+// The split ring's `len`: of a delivery that fails no byte is promised.
+TEST_F(NetDeviceTest, TheUsedLengthOfAFailedDeliveryIsZero) {
+  send(ipv4_frame(300, 1));
+  post(0, kHeader + 299);
+  EXPECT_TRUE(received().empty());
+  EXPECT_EQ(used_bytes, 0u) << "one byte too short, and longer than a header";
+  send(ipv4_frame(300, 2));
+  post(0, kHeader);
+  EXPECT_TRUE(received().empty());
+  EXPECT_EQ(used_bytes, 0u) << "room for a header alone";
+  port.faulting = {(kIn >> 12) + 1};
+  send(ipv4_frame(300, 3));
+  post(1);
+  EXPECT_TRUE(received().empty());
+  EXPECT_EQ(used_bytes, 0u) << "not mapped";
+  const DriverBuffer across{{0}, {port.shift + kIn + 4096 - 100}, 0, kBuffer, 0};
+  send(ipv4_frame(300, 4));
+  ASSERT_EQ(drivers[0]->add(std::span(&across, 1)), 1u);
+  drivers[0]->publish();
+  EXPECT_TRUE(received().empty());
+  EXPECT_EQ(used_bytes, 0u) << "its first 100 bytes are mapped, the others are not";
+  EXPECT_EQ(device.counters().errors.value(), 4u);
+  EXPECT_EQ(device.counters().received.value(), 0u);
+  send(ipv4_frame(300, 5));
+  post(0, kHeader + 300);
+  EXPECT_EQ(received().size(), 300u);
+  EXPECT_EQ(used_bytes, kHeader + 300) << "just long enough";
 }
 
 TEST_F(NetDeviceTest, ARingThatFaultsNeedsAReset) {

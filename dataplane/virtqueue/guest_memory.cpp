@@ -28,6 +28,14 @@ std::span<std::byte> huge_aligned(const MappedMemory& memory, std::uint64_t byte
   return memory.bytes().subspan(round_up(start, kHugePage) - start, bytes);
 }
 
+// Why hugepages are not even asked for; empty: they are.
+std::string why_not_tried(std::uint64_t bytes, GuestMemory::Backing backing) {
+  if (backing != GuestMemory::Backing::kHugePages) return "the caller wants none";
+  if (!huge_pages_allowed()) return "VIOLET_NO_HUGEPAGES is set";
+  if (bytes < kHugePage) return fmt::format("{} bytes fill no hugepage", bytes);
+  return {};
+}
+
 bool wraps(GuestPhys start, std::uint64_t bytes) {
   return bytes - 1 > ~std::uint64_t{0} - start.value;
 }
@@ -43,6 +51,7 @@ GuestMemory::GuestMemory(GuestMemory&& other) noexcept
     : regions_(std::exchange(other.regions_, {})),
       owned_(std::exchange(other.owned_, {})),
       all_huge_(std::exchange(other.all_huge_, true)),
+      against_huge_(std::exchange(other.against_huge_, {})),
       advised_(std::exchange(other.advised_, false)) {}
 
 GuestMemory& GuestMemory::operator=(GuestMemory&& other) noexcept {
@@ -50,6 +59,7 @@ GuestMemory& GuestMemory::operator=(GuestMemory&& other) noexcept {
   std::swap(regions_, taken.regions_);
   std::swap(owned_, taken.owned_);
   std::swap(all_huge_, taken.all_huge_);
+  std::swap(against_huge_, taken.against_huge_);
   std::swap(advised_, taken.advised_);
   return *this;
 }
@@ -58,12 +68,16 @@ Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backi
   if (bytes == 0 || bytes > std::uint64_t{1} << 46) {
     return fail(ErrorKind::kUsage, "guest memory of {} bytes is not possible", bytes);
   }
-  const bool wants_huge =
-      backing == Backing::kHugePages && bytes >= kHugePage && huge_pages_allowed();
+  std::string against = why_not_tried(bytes, backing);
+  const bool wants_huge = against.empty();
   if (wants_huge) {
-    if (auto memory = map_huge_pages(round_up(bytes, kHugePage))) {
+    const std::uint64_t whole = round_up(bytes, kHugePage);
+    const std::uint64_t available = available_huge_page_bytes();
+    if (auto memory = map_huge_pages(whole)) {
       const auto host = memory->bytes();
       return own(start, bytes, std::move(*memory), host);
+    } else {
+      against = no_huge_pages_because("the guest", whole, available, memory.error().message);
     }
   }
   // 4 KiB pages: room for the boundary costs addresses and no memory.
@@ -75,6 +89,7 @@ Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backi
   const auto host = wants_huge ? huge_aligned(*memory, round_up(bytes, kPage)) : memory->bytes();
   VIOLET_TRY(own(start, bytes, std::move(*memory), host));
   all_huge_ = false;
+  against_huge_ = std::move(against);
   if (wants_huge) {
     advised_ = ::madvise(host.data(), host.size(), MADV_HUGEPAGE) == 0 || advised_;
   }

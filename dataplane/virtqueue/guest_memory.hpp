@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/base/mapped_memory.hpp"
@@ -53,6 +54,8 @@ class GuestMemory {
   // What allocate() got, for the manifest: "hugepages" only when every allocation got them, else
   // "4 KiB pages" or "4 KiB pages, transparent hugepages advised"; "external" when it got none.
   const char* backing_name() const;
+  // Why the last allocation without hugepages got none; empty: every one got them.
+  const std::string& against_huge_pages() const { return against_huge_; }
 
  private:
   // Takes `memory`, of which `host` is the part that the guest sees.
@@ -61,6 +64,7 @@ class GuestMemory {
   std::vector<Region> regions_;  // Sorted by start.
   std::vector<MappedMemory> owned_;
   bool all_huge_ = true;
+  std::string against_huge_;
   bool advised_ = false;
 };
 

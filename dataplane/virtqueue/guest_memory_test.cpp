@@ -99,12 +99,26 @@ TEST(GuestMemory, HugePagesAreGotOrTheFallbackIsNamed) {
   ASSERT_TRUE(memory.allocate({0}, (5u << 20) + 1, Backing::kHugePages).has_value());
   const std::string name = memory.backing_name();
   EXPECT_TRUE(name == "hugepages" || name.starts_with("4 KiB pages")) << name;
+  EXPECT_EQ(memory.against_huge_pages().empty(), name == "hugepages");
   std::byte* const host = memory.host({0}, (5u << 20) + 1);
   ASSERT_NE(host, nullptr);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(host) % (2u << 20), 0u);
   host[0] = host[5u << 20] = std::byte{1};
   ASSERT_TRUE(memory.allocate({1u << 30}, 4096, Backing::kAnonymous).has_value());
   EXPECT_STRNE(memory.backing_name(), "hugepages") << "one small allocation is enough to say so";
+  EXPECT_EQ(memory.against_huge_pages(), "the caller wants none");
+}
+
+TEST(GuestMemory, MoreThanAreLeftIsSaidToBeSo) {
+  GuestMemory memory;
+  const auto bytes = available_huge_page_bytes() + (std::uint64_t{1} << 30);
+  ASSERT_TRUE(memory.allocate({0}, bytes, Backing::kHugePages).has_value());
+  if (memory.against_huge_pages().empty()) GTEST_SKIP() << "this host makes more when asked";
+  EXPECT_TRUE(std::string(memory.backing_name()).starts_with("4 KiB pages"));
+  EXPECT_NE(memory.against_huge_pages().find(
+                fmt::format("free and not reserved, the guest needs {}", bytes >> 20)),
+            std::string::npos)
+      << memory.against_huge_pages();
 }
 
 TEST(GuestMemory, TakesNoHugePagesWhereTheUserForbidsThem) {
@@ -114,6 +128,7 @@ TEST(GuestMemory, TakesNoHugePagesWhereTheUserForbidsThem) {
   ASSERT_TRUE(memory.allocate({0}, 4u << 20, Backing::kHugePages).has_value());
   memory.host({0}, 1)[0] = std::byte{1};
   EXPECT_STREQ(memory.backing_name(), "4 KiB pages");
+  EXPECT_EQ(memory.against_huge_pages(), "VIOLET_NO_HUGEPAGES is set");
   // Other programs of this host may use some meanwhile, but not just these.
   EXPECT_NE(before - available_huge_page_bytes(), std::uint64_t{4} << 20);
   ::unsetenv("VIOLET_NO_HUGEPAGES");

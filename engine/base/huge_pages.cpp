@@ -53,4 +53,16 @@ Result<MappedMemory> map_huge_pages(std::uint64_t bytes) {
   return memory;
 }
 
+std::string no_huge_pages_because(std::string_view whose, std::uint64_t bytes,
+                                  std::uint64_t available, std::string_view refused) {
+  if (available < bytes) {
+    return fmt::format("{} MiB of hugepages are free and not reserved, {} needs {}",
+                       available >> 20, whose, bytes >> 20);
+  }
+  return fmt::format(
+      "{} MiB of hugepages are free, but taking {} fails ({}): see hugetlb limits of the cgroup "
+      "and numactl",
+      available >> 20, bytes >> 20, refused);
+}
+
 }  // namespace violet

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "engine/base/mapped_memory.hpp"
 #include "engine/base/result.hpp"
@@ -26,5 +28,9 @@ std::uint64_t available_huge_page_bytes(
 // Zeroed memory on hugepages of 2 MiB, every page of it touched; `bytes` is a multiple of kHugePageBytes. The
 // error's message is the kernel's reason alone.
 Result<MappedMemory> map_huge_pages(std::uint64_t bytes);
+
+// Why there are none for `whose` ("EAL"), who needs `bytes` of the `available`: fewer are left, or the kernel `refused`.
+std::string no_huge_pages_because(std::string_view whose, std::uint64_t bytes,
+                                  std::uint64_t available, std::string_view refused);
 
 }  // namespace violet

@@ -41,6 +41,14 @@ TEST(HugePages, AreForbiddenByTheEnvironment) {
   ::unsetenv("VIOLET_NO_HUGEPAGES");
 }
 
+TEST(HugePages, WhyThereAreNoneComesWithItsFigures) {
+  EXPECT_EQ(no_huge_pages_because("EAL", 64 << 20, 6 << 20, "not asked"),
+            "6 MiB of hugepages are free and not reserved, EAL needs 64");
+  EXPECT_EQ(no_huge_pages_because("the guest", 64 << 20, 64 << 20, "Cannot allocate memory"),
+            "64 MiB of hugepages are free, but taking 64 fails (Cannot allocate memory): see "
+            "hugetlb limits of the cgroup and numactl");
+}
+
 TEST(HugePages, WhatIsMappedCanBeTouched) {
   const auto memory = map_huge_pages(kHugePageBytes);
   if (!memory) GTEST_SKIP() << "no hugepage on this host: " << memory.error().message;

@@ -18,6 +18,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/base/counted.hpp"
 #include "engine/base/huge_pages.hpp"
+#include "experiments/cli/quota_finding.hpp"
 #include "experiments/cli/verbs.hpp"
 #include "experiments/linux_guest/qemu.hpp"
 #include "experiments/plans/plan.hpp"
@@ -30,13 +31,6 @@
 
 namespace violet::cli {
 namespace {
-
-struct Finding {
-  std::string what;
-  std::string state;
-  std::string means;
-  bool good = true;
-};
 
 std::string read_text(const std::string& path) {
   std::ifstream file(path);
@@ -91,20 +85,6 @@ Finding clock_source(const results::Manifest& host) {
   }
   return {"clock", "no invariant TSC is reported; " + step_text(host),
           "exposure windows between lcores may be wrong by the counters' drift", false};
-}
-
-Finding quota() {
-  const auto quota = cpu_quota();
-  const auto allowed = static_cast<double>(allowed_cpus().size());
-  if (!quota) return {"CPU quota", "none", "the CPUs are there all the time"};
-  const std::string state = fmt::format("{:.3g} CPUs, by {}", quota->cpus, quota->group);
-  if (quota->cpus >= allowed) return {"CPU quota", state, "no less than the CPUs that are usable"};
-  return {"CPU quota", state,
-          fmt::format("below the {} usable CPUs: polling lcores use it up and the run stands still "
-                      "for the rest "
-                      "of each period; results count these (throttled_periods)",
-                      allowed),
-          false};
 }
 
 Finding huge_pages() {
@@ -294,7 +274,7 @@ int doctor_verb(const Places& places, results::Format format) {
   const std::vector<Finding> findings = {
       {"machine", host.cpu_model.text(), host.kernel.text()},
       cpus(),
-      quota(),
+      quota_finding(cpu_quota(), allowed_cpus().size()),
       clock_source(host),
       huge_pages(),
       memory(),

@@ -387,11 +387,9 @@ TEST(Replay, ATraceWithoutAccessesSaysSoAndNotThatItsDevicesBypass) {
                         "repetitions = 1\noperations = 20\nwarmup_operations = 1"));
   for (const auto& cell : plan.cells) {
     const auto record = run_cell(plan, cell);
-    for (const auto& metric : record.metrics) {
-      if (metric.name != "iotlb_hit_rate") continue;
-      EXPECT_FALSE(metric.value.has_value());
-      EXPECT_EQ(metric.because, "the trace has no accesses");
-    }
+    const auto& metric = metric_of(record, "iotlb_hit_rate");
+    EXPECT_FALSE(metric.value.has_value());
+    EXPECT_EQ(metric.because, "the trace has no accesses");
   }
 }
 
@@ -545,17 +543,6 @@ TEST(NetRx, ARingSmallerThanItsBatchIsUsed) {
   const auto plan = plan_of(plan_text("workload = 'net-rx'", "repetitions = 1\noperations = 500") +
                             "[workload.net-rx]\nring = 32\nbatch = 64\n");
   expect_sound(run_cell(plan, plan.cells.front()), "net-rx");
-}
-
-// What a cell's memory lay on is in its record, wherever the fallback is.
-TEST(Memory, WhatItLiesOnIsStampedIntoTheRecord) {
-  const auto plan = plan_of(plan_text("strategy = 'strict'", "repetitions = 1\noperations = 100"));
-  const auto record = run_cell(plan, plan.cells.front());
-  const bool huge = value_of(record, "guest_memory_hugepages") == 100;
-  const auto said = std::find_if(
-      record.warnings.begin(), record.warnings.end(),
-      [](const std::string& text) { return text.starts_with("the guest's 256 MiB lie on 4 KiB"); });
-  EXPECT_EQ(said == record.warnings.end(), huge);
 }
 
 // NOMEM for a MAP reaches the guest as a fault of its device, and opens no window.
