@@ -62,11 +62,7 @@ def export_within(command: Sequence[str], seconds: float) -> str:
     heard = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     handlers = {one: signal.signal(one, _stop) for one in heard}
     try:
-<<<<<<< HEAD
         # In a session of its own: a ctrl-C stops it by us, and at once; our interrupt it hears whatever the caller ignores.
-=======
-        # In a session of its own: a ctrl-C stops it by us, and at once; our interrupt it hears although the caller may ignore his.
->>>>>>> g14
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
