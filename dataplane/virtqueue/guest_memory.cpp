@@ -76,6 +76,9 @@ Status GuestMemory::allocate(GuestPhys start, std::uint64_t bytes, Backing backi
     if (auto memory = map_huge_pages(whole)) {
       const auto host = memory->bytes();
       return own(start, bytes, std::move(*memory), host);
+    } else if (available < whole) {
+      // Without how many there are, which changes from one repetition to the next: it is one warning of all of them.
+      against = fmt::format("fewer hugepages than {} MiB are free and not reserved", whole >> 20);
     } else {
       against = no_huge_pages_because("the guest", whole, available, memory.error().message);
     }

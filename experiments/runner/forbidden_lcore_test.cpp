@@ -75,11 +75,11 @@ TEST(Forbidden, HugePagesAreNotTakenAndTheResultsSaySo) {
     EXPECT_EQ(metric.value, 0) << metric.name;
   }
   EXPECT_EQ(stamps, 2);
-  for (const char* said :
-       {"the guest's 256 MiB lie on 4 KiB pages, because VIOLET_NO_HUGEPAGES is set",
-        "DPDK's own memory lies on 4 KiB pages, because VIOLET_NO_HUGEPAGES is set"}) {
-    EXPECT_EQ(std::count(record.warnings.begin(), record.warnings.end(), said), 1) << said;
-  }
+  const std::string said =
+      "the guest's 256 MiB and DPDK's own memory lie on 4 KiB pages, because VIOLET_NO_HUGEPAGES "
+      "is "
+      "set";
+  EXPECT_EQ(std::count(record.warnings.begin(), record.warnings.end(), said), 1) << said;
 }
 
 }  // namespace

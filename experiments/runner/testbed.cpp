@@ -88,10 +88,11 @@ Status Testbed::make_memory() {
   const std::uint64_t bytes = ((mib << 20) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   VIOLET_TRY(memory_.allocate({0}, bytes, GuestMemory::Backing::kHugePages));
   if (!guest_on_huge_pages()) {
-    warnings_.push_back(fmt::format("the guest's {} MiB lie on {}, because {}", mib,
+    // The run's head says of DPDK's memory why; here it takes no warning of its own.
+    warnings_.push_back(fmt::format("the guest's {} MiB{} lie on {}, because {}", mib,
+                                    eal_on_huge_pages() ? "" : " and DPDK's own memory",
                                     memory_.backing_name(), memory_.against_huge_pages()));
-  }
-  if (!eal_on_huge_pages()) {
+  } else if (!eal_on_huge_pages()) {
     warnings_.push_back(fmt::format("DPDK's own memory lies on 4 KiB pages, because {}",
                                     setup_.eal.against_huge_pages()));
   }
