@@ -23,14 +23,19 @@ template <class Ring, class Found>
 BurstResult take_burst(Ring& ring, std::span<Request> out, Found&& found) {
   std::array<CopyJob, kBurst> jobs;
   const std::size_t ready = ring.ready(out.size());
-  if (Ring::kReadyIsThere && ready > 0) found();
+  bool told = ready > 0;
+  // Looked at once more, and only where somebody wants to know when the taking begins.
+  if constexpr (!Ring::kReadyIsThere) {
+    told = ready > 0 && PhaseClock::sampling() != nullptr && ring.next_is_there();
+  }
+  if (told) found();
   BurstResult result{0, 0};
   for (; result.seen < ready; ++result.seen) {
     const TakeResult one = ring.take(out[result.taken], jobs[result.taken]);
     if (one == TakeResult::kEmpty || one == TakeResult::kBroken) break;
     if (one == TakeResult::kTaken) ++result.taken;
   }
-  if (!Ring::kReadyIsThere && result.seen > 0) found();
+  if (!told && result.seen > 0) found();  // It came in between.
   for (std::size_t i = 0; i < result.taken; ++i) {
     copy_once(jobs[i].to, jobs[i].from, jobs[i].bytes);
   }

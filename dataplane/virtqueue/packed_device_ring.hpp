@@ -29,6 +29,13 @@ class PackedDeviceRing : public DeviceRing {
     return std::min(wanted, kBurst);
   }
 
+  // A look that takes nothing and orders nothing.
+  bool next_is_there() const noexcept {
+    const std::byte* const head = descriptors_ + std::size_t{next_avail_} * kDescriptorBytes;
+    const auto word = load_relaxed<std::uint64_t>(head + 8);
+    return ring::has_bits(ring::word_high(word), ring::available_bits(avail_wrap_));
+  }
+
   TakeResult take(Request& request, CopyJob& job) noexcept {
     const std::byte* const head = descriptors_ + std::size_t{next_avail_} * kDescriptorBytes;
     const auto word = load_acquire<std::uint64_t>(head + 8);  // partner: the driver's publish

@@ -234,6 +234,7 @@ Ticks PhaseClock::fold(std::uint64_t units, bool is_long) noexcept {
 // One round in so many keeps to the budget. A round counts as it is on average, and a sample as it was: of the rounds that
 // were kept, often the short ones, one must not judge.
 std::uint64_t PhaseClock::affordable_gap() const noexcept {
+  constexpr double kLeastGap = 2;  // Some rounds are left to hold the sampled ones against.
   if (options_.gap) return *options_.gap;
   const Ticks ran = tally_.wall - tally_.waited;
   if (samples_.rounds == 0 || ran == 0) return kFirstGap;
@@ -243,7 +244,7 @@ std::uint64_t PhaseClock::affordable_gap() const noexcept {
       static_cast<double>(mark_cost_ * marks) / static_cast<double>(samples_.rounds);
   const double a_round = static_cast<double>(ran) / static_cast<double>(tally_.rounds);
   return static_cast<std::uint64_t>(
-      std::clamp(std::ceil(a_sample / (options_.budget * a_round)), 1.0, double{kMostGap}));
+      std::clamp(std::ceil(a_sample / (options_.budget * a_round)), kLeastGap, double{kMostGap}));
 }
 
 // How many rounds it is to the next sampled one. Geometric: each round has the same chance, however long the last sample is

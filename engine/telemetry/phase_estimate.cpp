@@ -6,9 +6,13 @@
 namespace violet {
 namespace {
 
+constexpr double kFewest = 30;  // Rounds, for their scatter to be known.
+
 void add_sum(PhaseEstimate& out, const PhaseTally::Short& all,
              const std::optional<MarkTrial>& trial) {
   if (all.weighted_units == 0 || all.other_units == 0 || all.other_ticks == 0) return;
+  // Fewer do not show how much they scatter, and an error of 0 would be said of them.
+  if (all.chance.rounds < kFewest || all.unsampled.rounds < kFewest) return;
   const auto units = static_cast<double>(all.weighted_units);
   const double sampled = static_cast<double>(all.weighted_ticks) / units;
   const double others = all.other_ticks / all.other_units;
@@ -53,7 +57,6 @@ PhaseEstimate estimate(const PhaseTally& tally, const std::optional<MarkTrial>& 
 std::optional<MarkTrial> tried_marks(const PhaseTally& trial, Ticks in_a_loop) {
   const PhaseTally::Sums& with = trial.short_rounds.sampled;
   const PhaseTally::Sums& without = trial.short_rounds.unsampled;
-  constexpr double kFewest = 30;  // Rounds, for their scatter to be known.
   if (with.rounds < kFewest || without.rounds < kFewest) return std::nullopt;
   if (with.units == 0 || without.units == 0 || without.ticks == 0) return std::nullopt;
   const double longer = with.ticks / with.units, plain = without.ticks / without.units;

@@ -185,6 +185,11 @@ std::string sums_text(const std::vector<LcoreTime>& times, const std::vector<dou
     if (time.sum_share) shares.push_back(*time.sum_share);
   }
   const std::string come = sums.empty() ? "n/a" : range_text(sums);
+  if (errors.empty() && !shares.empty()) {
+    return fmt::format(
+        "{:.0f} of {:.0f} rounds were sampled, too few or too many to hold them against the others",
+        sampled, rounds);
+  }
   if (errors.empty() || shares.empty()) {
     return fmt::format(
         "the sampled rounds ({:.0f} of {:.0f}), scaled by their number alone, come to {} of the "
