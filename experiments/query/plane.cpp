@@ -53,10 +53,11 @@ void place_stale(const results::CellData& cell, PlanePoint& point) {
 void place_throughput(const RunData& run, const results::CellData& reference,
                       const results::CellData& cell, PlanePoint& point) {
   const Samples mine = results::samples_of(cell, kThroughput);
-  const Samples base = results::samples_of(reference, kThroughput);
-  const bool paired = run.manifest.interleaved && mine.repetitions == base.repetitions;
+  Samples compared = mine, base = results::samples_of(reference, kThroughput);
+  const bool paired = run.manifest.interleaved;
+  if (paired) results::keep_shared(compared, base);
   point.relative = results::ratio_estimate(
-      base.values, mine.values,
+      base.values, compared.values,
       paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent);
   // Nothing has a logarithm of zero; that a cell stood still is known all the same.
   if (!point.relative && !mine.values.empty()) {
