@@ -301,7 +301,7 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
             fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations; {})",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
                         samples.repetitions[outlier.index] + 1, outlier.deviations,
-                        outlier_cause(cell, samples.repetitions[outlier.index])));
+                        outlier_cause(cell, samples, outlier.index)));
       }
     }
   }
