@@ -422,10 +422,7 @@ Report report(const RunData& run, const ReportOptions& options) {
       report.warnings.push_back(note.severity + ": " + note.text);
     }
   }
-  for (const CellData& cell : run.cells) {
-    const std::string steady = steady_text(cell);
-    if (!steady.empty()) report.notes.push_back(fmt::format("{}: {}", cell.cell.label, steady));
-  }
+  for (std::string& line : steadiness_notes(run)) report.notes.push_back(std::move(line));
   note_values(run, report.table, options, report.warnings, report.notes);
   if (!run.checked) {
     report.notes.push_back(
