@@ -9,6 +9,7 @@
 #include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
+#include "experiments/results/until_ci.hpp"
 
 namespace violet::query {
 
@@ -125,6 +126,8 @@ std::string cell_name(const RunData& run, const results::CellData& cell) {
 Plane make_plane(const RunData& run, const std::string& workload) {
   Plane plane;
   plane.workload = workload;
+  plane.enough_for_interval =
+      results::fewest_for_interval(results::median_confidence(run.manifest));
   const auto cells = cells_of(run, workload);
   const results::CellData* reference = fastest(cells, true);
   plane.reference_is_off = reference != nullptr;

@@ -99,6 +99,13 @@ TEST_F(PlaneTest, RatiosAreOfTheRepetitionsThatBothHave) {
   EXPECT_EQ(point(plane, "strict").relative->interval->high, 1);
 }
 
+TEST_F(PlaneTest, SaysHowManyRepetitionsAnIntervalTakes) {
+  auto run = read({{"off", "net-rx", "sidecore", 1000, 0, true}, {"strict"}});
+  EXPECT_EQ(make_plane(run, "net-rx").enough_for_interval, 6u);
+  run.manifest.until_ci = results::UntilCi{5, 5, 30, 0.983876, {}};
+  EXPECT_EQ(make_plane(run, "net-rx").enough_for_interval, 7u);
+}
+
 TEST_F(PlaneTest, PointsSayHowMuchWasInjected) {
   FixtureCell costly{"strict", "net-rx", "samecore"};
   costly.injected = 61.5;
