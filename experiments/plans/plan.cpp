@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/check.hpp"
+#include "engine/base/counted.hpp"
 #include "experiments/plans/expect.hpp"
 #include "experiments/plans/plan_reader.hpp"
 #include "experiments/plans/resolve.hpp"
@@ -29,6 +31,18 @@ void check_either(const Assignments& assignments, const char* a, const char* b,
   problems.push_back(
       {second->second.where, fmt::format("key '{}': expected either this or '{}' ({}), found both",
                                          b, a, first->second.where)});
+}
+
+// Their rate is the trace's, and its interval narrow, however much else varies.
+void note_paced_cells(Plan& plan) {
+  if (!plan.run.until_ci_percent) return;
+  const auto paced = std::count_if(plan.cells.begin(), plan.cells.end(),
+                                   [](const Cell& cell) { return cell.pace == Pace::kPaced; });
+  if (paced == 0) return;
+  plan.notes.push_back(fmt::format(
+      "run.until_ci_percent looks at operations_per_s, which paced cells have from their trace: "
+      "{} will be narrow early, whatever else varies",
+      counted(static_cast<std::uint64_t>(paced), "cell")));
 }
 
 void apply_overrides(const Schema& schema, std::span<const std::string> overrides,
@@ -177,6 +191,7 @@ std::optional<Plan> parse_plan(std::string_view text, std::string_view file,
   plan.text = std::string(text);
   plan.overrides.assign(overrides.begin(), overrides.end());
   resolve_cells(schema, vocabulary, assignments, plan, problems);
+  note_paced_cells(plan);
   if (problems.size() == before) add_expectations(std::move(expectations), plan, problems);
   sort_by_place(problems);
   if (problems.size() != before) return std::nullopt;

@@ -131,6 +131,14 @@ TEST(Plan, ATracesPathIsAWorkloadWhenTheFileIsGood) {
               HasSubstr("did you mean 'trace:net-rx-strict'?"));
 }
 
+TEST(Plan, SaysThatARuleTellsLittleOfPacedCells) {
+  const std::string text =
+      std::string(kHead) + "[axes]\nworkload = 'trace:net-rx-strict'\npace = ['closed', 'paced']\n";
+  EXPECT_TRUE(good(text).notes.empty());
+  EXPECT_THAT(good(text + "[run]\nuntil_ci_percent = 5\n").notes,
+              ElementsAre(HasSubstr("paced cells have from their trace: 1 cell will be narrow")));
+}
+
 TEST(Plan, PaceScaleCountsOnlyWhenPaced) {
   const Plan plan = good(std::string(kHead) +
                          "[axes]\nworkload = 'trace:net-rx-strict'\npace = ['closed', "

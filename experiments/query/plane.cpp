@@ -9,6 +9,7 @@
 #include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
 #include "experiments/results/samples.hpp"
+#include "experiments/results/until_ci.hpp"
 
 namespace violet::query {
 
@@ -53,10 +54,11 @@ void place_stale(const results::CellData& cell, PlanePoint& point) {
 void place_throughput(const RunData& run, const results::CellData& reference,
                       const results::CellData& cell, PlanePoint& point) {
   const Samples mine = results::samples_of(cell, kThroughput);
-  const Samples base = results::samples_of(reference, kThroughput);
-  const bool paired = run.manifest.interleaved && mine.repetitions == base.repetitions;
+  Samples compared = mine, base = results::samples_of(reference, kThroughput);
+  const bool paired = run.manifest.interleaved;
+  if (paired) results::keep_shared(compared, base);
   point.relative = results::ratio_estimate(
-      base.values, mine.values,
+      base.values, compared.values,
       paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent);
   // Nothing has a logarithm of zero; that a cell stood still is known all the same.
   if (!point.relative && !mine.values.empty()) {
@@ -124,6 +126,8 @@ std::string cell_name(const RunData& run, const results::CellData& cell) {
 Plane make_plane(const RunData& run, const std::string& workload) {
   Plane plane;
   plane.workload = workload;
+  plane.enough_for_interval =
+      results::fewest_for_interval(results::median_confidence(run.manifest));
   const auto cells = cells_of(run, workload);
   const results::CellData* reference = fastest(cells, true);
   plane.reference_is_off = reference != nullptr;

@@ -37,7 +37,8 @@ struct Plane {
   std::string workload;
   std::string reference;  // Name of the cell with throughput 1.
   bool reference_is_off = false;
-  std::vector<PlanePoint> points;       // In the order of the plan.
+  std::size_t enough_for_interval = results::kFewestForInterval;  // Of a median of this run.
+  std::vector<PlanePoint> points;                                 // In the order of the plan.
   std::vector<std::string> placements;  // In the order of their first cell: index is the shape.
 };
 

@@ -82,6 +82,30 @@ TEST_F(PlaneTest, ACellOfWhichSomeRepetitionsStoodStillHasItsMedian) {
   EXPECT_FALSE(plane.points[1].relative->interval) << "of the ratio there is none";
 }
 
+// Off was narrow after 7 repetitions; then the host was three times as fast for the other.
+TEST_F(PlaneTest, RatiosAreOfTheRepetitionsThatBothHave) {
+  auto run = read({{"off", "net-rx", "sidecore", 1000, 0, true}, {"strict"}}, 15);
+  run.manifest.interleaved = true;
+  run.cells[0].repetitions.resize(7);
+  for (std::size_t i = 7; i < 15; ++i) {
+    for (auto& metric : run.cells[1].repetitions[i].metrics) {
+      if (metric.name == "operations_per_s") *metric.value *= 3;
+    }
+  }
+  const Plane plane = make_plane(run, "net-rx");
+  ASSERT_TRUE(point(plane, "strict").relative);
+  EXPECT_EQ(point(plane, "strict").relative->value, 1);
+  EXPECT_EQ(point(plane, "strict").relative->interval->low, 1);
+  EXPECT_EQ(point(plane, "strict").relative->interval->high, 1);
+}
+
+TEST_F(PlaneTest, SaysHowManyRepetitionsAnIntervalTakes) {
+  auto run = read({{"off", "net-rx", "sidecore", 1000, 0, true}, {"strict"}});
+  EXPECT_EQ(make_plane(run, "net-rx").enough_for_interval, 6u);
+  run.manifest.until_ci = results::UntilCi{5, 5, 30, 0.983876, {}};
+  EXPECT_EQ(make_plane(run, "net-rx").enough_for_interval, 7u);
+}
+
 TEST_F(PlaneTest, PointsSayHowMuchWasInjected) {
   FixtureCell costly{"strict", "net-rx", "samecore"};
   costly.injected = 61.5;

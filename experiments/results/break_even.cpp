@@ -10,7 +10,6 @@
 #include "engine/base/counted.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
-#include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/table.hpp"
 #include "experiments/results/units.hpp"
@@ -93,22 +92,36 @@ std::optional<double> seconds_in(const CellData& cell, const char* metric,
   return std::nullopt;
 }
 
-std::vector<double> rates_of(const std::vector<const CellData*>& cells, const char* metric) {
+using Repetitions = std::set<std::uint32_t>;
+
+// Those in which all cells have the metric: what a cell alone went through moves no break-even.
+Repetitions shared_repetitions(const SweptCells& group, const char* metric) {
+  const auto first = samples_of(*group.sidecore.front(), metric).repetitions;
+  Repetitions shared(first.begin(), first.end());
+  for (const auto& [exit, cell] : group.samecore) {
+    const auto its = samples_of(*cell, metric).repetitions;
+    std::erase_if(shared, [&](std::uint32_t one) {
+      return std::find(its.begin(), its.end(), one) == its.end();
+    });
+  }
+  return shared;
+}
+
+std::vector<double> rates_of(const std::vector<const CellData*>& cells, const char* metric,
+                             const Repetitions& wanted) {
   std::vector<double> rates;
   for (const CellData* cell : cells) {
     const Samples samples = samples_of(*cell, metric);
-    rates.insert(rates.end(), samples.values.begin(), samples.values.end());
+    for (std::size_t i = 0; i < samples.values.size(); ++i) {
+      if (wanted.contains(samples.repetitions[i])) rates.push_back(samples.values[i]);
+    }
   }
   return rates;
 }
 
 // The break-evens of single repetitions: what a repetition of an interleaved run shares does not matter then.
 std::vector<double> found_in_repetitions(const SweptCells& group, const char* metric,
-                                         BreakEven& result) {
-  std::set<std::uint32_t> repetitions;
-  for (const auto& one : counted_repetitions(*group.sidecore.front())) {
-    repetitions.insert(one.repetition);
-  }
+                                         const Repetitions& repetitions, BreakEven& result) {
   std::vector<double> found;
   for (const std::uint32_t repetition : repetitions) {
     Points points;
@@ -141,10 +154,11 @@ BreakEven break_even_of(const SweptCells& group, const char* metric) {
   result.metric = metric;
   result.least_ns = group.samecore.begin()->first;
   result.most_ns = group.samecore.rbegin()->first;
-  const std::vector<double> sidecore = rates_of(group.sidecore, metric);
+  const Repetitions shared = shared_repetitions(group, metric);
+  const std::vector<double> sidecore = rates_of(group.sidecore, metric, shared);
   Points points;
   for (const auto& [exit, cell] : group.samecore) {
-    const std::vector<double> rates = rates_of({cell}, metric);
+    const std::vector<double> rates = rates_of({cell}, metric, shared);
     if (!rates.empty() && median(rates) > 0) points.emplace_back(exit, 1 / median(rates));
   }
   if (sidecore.empty() || median(sidecore) <= 0 || points.size() != group.samecore.size()) {
@@ -167,9 +181,11 @@ BreakEven break_even_of(const SweptCells& group, const char* metric) {
     return result;
   }
   result.outcome = BreakEven::Outcome::kFound;
-  const auto found = found_in_repetitions(group, metric, result);
+  const auto found = found_in_repetitions(group, metric, shared, result);
   Estimate at;
-  if (!found.empty() && found.size() == result.repetitions) at = median_estimate(found);
+  if (!found.empty() && found.size() == result.repetitions) {
+    at = median_estimate(found, group.sidecore.front()->confidence);
+  }
   at.value = crossed.at;
   result.at_ns = at;
   return result;

@@ -3,8 +3,9 @@
 // Threading: pure functions.
 // Invariants: cells are held against each other that agree in everything but placement, costs.exit_ns and costs.entry_ns.
 // Between two measured exits the time of an operation is taken for a straight line, which it is where the exits of
-// an operation are constant; beyond the measured ones nothing is said. `at` is of the medians; its interval is
-// that of the repetitions' own break-evens, where every one of them has one.
+// an operation are constant; beyond the measured ones nothing is said. `at` is of the medians over the repetitions that
+// all of these cells have; its interval is that of the same repetitions' own break-evens, where every one of them has one,
+// with the confidence of the run's medians.
 // Limits: entry_ns must be one and the same in all cells of a group; without a sweep of at least two exits there is nothing.
 #pragma once
 

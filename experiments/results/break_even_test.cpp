@@ -96,6 +96,31 @@ TEST(BreakEven, IsInterpolatedInTimeBetweenTheMeasuredExits) {
   EXPECT_THAT(to_text(found[1]), HasSubstr("for each CPU used"));
 }
 
+// One cell was measured more often, on a host that was three times as fast by then.
+TEST(BreakEven, IsOfTheRepetitionsThatAllCellsHave) {
+  RunData run = sweep(1180);
+  CellData longer = cell("samecore", 250, samecore_rate(250), 1, 15);
+  for (std::size_t i = 6; i < 15; ++i) {
+    for (Metric& metric : longer.repetitions[i].metrics) *metric.value *= 3;
+  }
+  run.cells[1] = std::move(longer);
+  const auto found = break_evens(run);
+  ASSERT_EQ(found[0].outcome, BreakEven::Outcome::kFound);
+  EXPECT_NEAR(found[0].at_ns->value, 180, 1e-6);
+  EXPECT_NEAR(found[0].at_ns->interval->high, 180, 1e-6);
+  EXPECT_EQ(found[0].repetitions, 6u);
+}
+
+// Six repetitions are too few for 98.39 %.
+TEST(BreakEven, HasTheConfidenceOfTheRunsMedians) {
+  RunData run = sweep(1180);
+  for (CellData& data : run.cells) data.confidence = 0.983876;
+  const auto found = break_evens(run);
+  ASSERT_EQ(found[0].outcome, BreakEven::Outcome::kFound);
+  EXPECT_NEAR(found[0].at_ns->value, 180, 1e-6);
+  EXPECT_FALSE(found[0].at_ns->interval);
+}
+
 TEST(BreakEven, SaysWhereTheSweepHasNone) {
   const auto faster = break_evens(sweep(400));
   EXPECT_EQ(faster[0].outcome, BreakEven::Outcome::kBelow);

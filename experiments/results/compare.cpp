@@ -260,8 +260,9 @@ void warn_about_looks(const RunData& a, const RunData& b, Contrast& contrast) {
   for (const RunData* run : {&a, &b}) {
     if (run->manifest.until_ci) {
       contrast.warnings.push_back(fmt::format(
-          "{} repeated its cells until their intervals were narrow (--until-ci), for which ratios "
-          "and tests do not allow: in simulations they are false a little more often",
+          "{} repeated its cells until their intervals were narrow (--until-ci): ratios and tests "
+          "are "
+          "of the repetitions that both cells have, and do not allow for how these stopped",
           run->manifest.run_id));
     }
     if (is_same(a, b)) return;

@@ -402,7 +402,8 @@ void GroupJudge::add_evidence(std::vector<Evidence>& evidence) const {
     said.limit = question.limit;
     said.side = to_text(inquiry_.side(one.question));
     said.reason = inquiry_.reason(one.question);
-    said.samples = std::min(question.plain.baseline.samples, question.plain.contender.samples);
+    said.samples = std::min(question.plain.baseline_tested.values.size(),
+                            question.plain.contender_tested.values.size());
     if (!question.known) {
       said.test = question.scaled.test;
       said.adjusted_p = question.scaled.adjusted_p;

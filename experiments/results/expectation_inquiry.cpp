@@ -27,8 +27,8 @@ void answer_endless(Question& question, const CellData& mine, const CellData& th
 
 // One and the same value in every repetition of both.
 bool is_exact(const Difference& d) {
-  const auto& baseline = d.baseline_samples.values;
-  const auto& contender = d.contender_samples.values;
+  const auto& baseline = d.baseline_tested.values;
+  const auto& contender = d.contender_tested.values;
   const auto same = [&](double value) { return value == baseline.front(); };
   return std::all_of(baseline.begin(), baseline.end(), same) &&
          std::all_of(contender.begin(), contender.end(), same);
@@ -96,7 +96,7 @@ void Inquiry::compare_with(Question& question, const CellData& mine, const CellD
   CompareOptions options;
   options.metrics = {metric};
   question.plain = differences_of({&run_, &theirs}, {&run_, &mine}, options).front();
-  Samples baseline = question.plain.baseline_samples, contender = question.plain.contender_samples;
+  Samples baseline = question.plain.baseline_tested, contender = question.plain.contender_tested;
   for (double& value : baseline.values) value *= question.limit;
   baseline.better = contender.better = Better::kHigher;  // "Better" is above the limit.
   // The limit makes the clock's steps longer, as it does the values.

@@ -202,8 +202,8 @@ UntilCi until_ci_from(const Json& json) {
       repetitions_from(json.at("most_repetitions"), "until_ci.most_repetitions");
   const Json& confidence = json.at("confidence");
   rule.confidence = confidence.is_number() ? confidence.get<double>() : 0;
-  if (!(rule.confidence >= kConfidence && rule.confidence <= 1)) {
-    throw std::range_error(fmt::format("until_ci.confidence: expected {} to 1, found {}",
+  if (!(rule.confidence >= kConfidence && rule.confidence < 1)) {
+    throw std::range_error(fmt::format("until_ci.confidence: expected {} to below 1, found {}",
                                        kConfidence, confidence.dump()));
   }
   for (const Json& cell : json.at("cells")) {
@@ -253,7 +253,8 @@ Manifest manifest_of(const Json& json) {
       m.repetition_seeds.push_back(count_from(seed, "repetition_seeds"));
     }
   }
-  if (json.contains("until_ci")) m.until_ci = until_ci_from(json["until_ci"]);
+  if (json.contains("until_ci") && !json["until_ci"].is_null())
+    m.until_ci = until_ci_from(json["until_ci"]);
   m.threshold_percent = percentage_from(json.at("threshold_percent"), "threshold_percent");
   m.interleaved = json.at("interleaved").get<bool>();
   m.injected_costs = json.at("injected_costs").get<std::map<std::string, double>>();

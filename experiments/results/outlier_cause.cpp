@@ -7,14 +7,14 @@
 #include <optional>
 #include <vector>
 
-#include "experiments/results/samples.hpp"
+#include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/statistics.hpp"
 #include "experiments/results/table.hpp"
 
 namespace violet::results {
 namespace {
 
-// Further from the cell's median than by this factor it is worth a word; more than so much, where more is worse.
+// Further from the cell's median than by this factor it is worth a word; the larger of the two at least so much.
 struct HostSign {
   const char* metric;
   bool more_is_worse;
@@ -47,25 +47,44 @@ struct SeenSign {
   std::string text;
 };
 
-std::optional<SeenSign> seen(const CellData& cell, const HostSign& sign, std::uint32_t repetition) {
-  const Samples samples = samples_of(cell, sign.metric);
-  const auto value = value_in(samples, repetition);
-  if (!value) return std::nullopt;
+// Of what has no better direction nobody knows; a worse host is looked for, as it is more often met.
+bool is_for_the_better(const Samples& samples, std::size_t index) {
+  const double value = samples.values[index], middle = median(samples.values);
+  if (samples.better == Better::kHigher) return value > middle;
+  return samples.better == Better::kLower && value < middle;
+}
+
+std::optional<SeenSign> seen(const Samples& samples, const HostSign& sign, double value,
+                             bool host_was_better) {
   const double middle = median(samples.values);
-  const double worse = sign.more_is_worse ? *value : middle,
-               better = sign.more_is_worse ? middle : *value;
-  if (worse < sign.least || worse < sign.factor * better || worse <= better) return std::nullopt;
-  return SeenSign{better > 0 ? worse / better / sign.factor : INFINITY,
-                  fmt::format("{} {}, median {}", sign.metric, in_words(*value, samples.unit),
+  const bool more =
+      sign.more_is_worse != host_was_better;  // Than the median is what is looked for.
+  const double large = more ? value : middle, small = more ? middle : value;
+  if (large < sign.least || large < sign.factor * small || large <= small) return std::nullopt;
+  return SeenSign{small > 0 ? large / small / sign.factor : INFINITY,
+                  fmt::format("{} {}, median {}", sign.metric, in_words(value, samples.unit),
                               in_words(middle, samples.unit))};
 }
 
 }  // namespace
 
-std::string outlier_cause(const CellData& cell, std::uint32_t repetition) {
+std::string outlier_cause(const CellData& cell, const Samples& outlying, std::size_t index) {
+  const bool better = is_for_the_better(outlying, index);
   std::vector<SeenSign> found;
+  bool sampled = false, is_sign = false;
   for (const HostSign& sign : kSigns) {
-    if (auto one = seen(cell, sign, repetition)) found.push_back(*std::move(one));
+    if (same_metric(outlying.name, sign.metric)) {
+      is_sign = true;
+      continue;
+    }
+    const Samples samples = samples_of(cell, sign.metric);
+    const auto value = value_in(samples, outlying.repetitions[index]);
+    if (!value) continue;
+    sampled = true;
+    if (auto one = seen(samples, sign, *value, better)) found.push_back(*std::move(one));
+  }
+  if (!sampled) {
+    return is_sign ? "nothing else of the host was sampled" : "the host was not sampled";
   }
   if (found.empty()) return "no visible cause";
   std::stable_sort(found.begin(), found.end(),

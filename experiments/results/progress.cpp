@@ -33,7 +33,7 @@ Result<ProgressMode> progress_mode_from(std::string_view name) {
 }
 
 double Eta::remaining_s() const {
-  const double left = std::max(0.0, expected_s_ - done_s_);
+  const double left = std::max(0.0, total_s() - done_s_);
   return done_s_ > 0 ? left * took_s_ / done_s_ : left;
 }
 
@@ -74,6 +74,7 @@ void Progress::start(std::string_view what, std::size_t steps, double expected_s
   steps_ = steps;
   finished_ = 0;
   eta_ = Eta(expected_s);
+  eta_.may_follow(following_s_);
   if (setup_.mode == ProgressMode::kJson) emit_json("start", what);
 }
 
@@ -100,6 +101,12 @@ void Progress::add_step(double expected_s) {
   eta_.expect(expected_s);
 }
 
+void Progress::may_follow(std::size_t steps, double each_s) {
+  following_ = steps;
+  following_s_ = static_cast<double>(steps) * each_s;
+  eta_.may_follow(following_s_);
+}
+
 void Progress::end_step() {
   ++finished_;
   eta_.done(step_expected_s_, setup_.clock() - step_began_s_);
@@ -107,7 +114,7 @@ void Progress::end_step() {
   if (setup_.mode == ProgressMode::kJson) {
     emit_json("done", label_);
   } else {
-    draw(!setup_.terminal || finished_ == steps_);
+    draw(!setup_.terminal || finished_ == steps_ + following_);
   }
 }
 
@@ -124,8 +131,8 @@ void Progress::finish(std::string_view text) {
 std::string Progress::bar_line() const {
   const double running = step_expected_s_ > 0 ? setup_.clock() - step_began_s_ : 0;
   const double left = std::max(0.0, eta_.remaining_s() - running);
-  return fmt::format("{} {}/{} {:3.0f}%  {} left  {}", what_, finished_, steps_, 100 * eta_.share(),
-                     duration_text(left), label_);
+  return fmt::format("{} {}/{} {:3.0f}%  {} left  {}", what_, finished_, steps_ + following_,
+                     100 * eta_.share(), duration_text(left), label_);
 }
 
 void Progress::draw(bool even_if_soon) {
@@ -153,7 +160,7 @@ void Progress::emit_json(std::string_view event, std::string_view text) {
   json["event"] = event;
   json["text"] = text;
   json["finished"] = finished_;
-  json["steps"] = steps_;
+  json["steps"] = steps_ + following_;
   json["share"] = eta_.share();
   json["remaining_s"] = eta_.remaining_s();
   if (event == "start" && !directory_.empty()) json["directory"] = directory_;

@@ -29,12 +29,17 @@ class Eta {
     took_s_ += took_s;
   }
   void expect(double expected_s) { expected_s_ += expected_s; }
-  double share() const { return expected_s_ > 0 ? done_s_ / expected_s_ : 1; }
+  // Beyond what is expected so far.
+  void may_follow(double expected_s) { follows_s_ = expected_s; }
+  double share() const { return total_s() > 0 ? done_s_ / total_s() : 1; }
   // Until something is done, the expectation itself.
   double remaining_s() const;
 
  private:
+  double total_s() const { return expected_s_ + follows_s_; }
+
   double expected_s_;
+  double follows_s_ = 0;
   double done_s_ = 0;
   double took_s_ = 0;
 };
@@ -66,6 +71,8 @@ class Progress {
   void end_step();
   // One more than start() was told.
   void add_step(double expected_s);
+  // So many more are about to be added: until then nothing is done, and so before start().
+  void may_follow(std::size_t steps, double each_s);
   void note(std::string_view text);
   void finish(std::string_view text);
 
@@ -79,7 +86,8 @@ class Progress {
   bool silent_;
   std::string what_, label_, directory_, cell_;
   std::uint32_t repetition_ = 0;
-  std::size_t steps_ = 0, finished_ = 0;
+  std::size_t steps_ = 0, finished_ = 0, following_ = 0;
+  double following_s_ = 0;
   Eta eta_{0};
   double step_expected_s_ = 0, step_began_s_ = 0, drawn_s_ = -1;
   bool line_open_ = false;

@@ -35,6 +35,35 @@ void run_two_steps(Progress& progress, Screen& screen) {
   progress.finish("done");
 }
 
+TEST(ProgressModes, WhatMayFollowIsNotDone) {
+  Screen screen;
+  Progress progress = screen.progress(ProgressMode::kAlways, false);
+  progress.start("demo", 1, 2);
+  progress.begin_step("strict #1", 2);
+  screen.now += 2;
+  progress.may_follow(1, 2);
+  progress.end_step();
+  progress.may_follow(0, 2);
+  progress.add_step(2);
+  progress.begin_step("strict #2", 2);
+  screen.now += 2;
+  progress.end_step();
+  EXPECT_EQ(screen.text,
+            "demo 1/2  50%  2 s left  strict #1\n"
+            "demo 2/2 100%  0 s left  strict #2\n");
+}
+
+TEST(ProgressModes, NothingIsDoneBeforeARunThatMayGoOn) {
+  Screen screen;
+  Progress progress = screen.progress(ProgressMode::kJson, false);
+  progress.may_follow(3, 2);
+  progress.start("demo", 0, 0);
+  const auto json = nlohmann::json::parse(screen.text);
+  EXPECT_EQ(json["share"], 0);
+  EXPECT_EQ(json["steps"], 3);
+  EXPECT_EQ(json["remaining_s"], 6);
+}
+
 TEST(ProgressModes, AutoIsSilentWithoutATerminal) {
   Screen screen;
   Progress progress = screen.progress(ProgressMode::kAuto, false);

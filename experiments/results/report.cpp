@@ -301,7 +301,7 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
             fmt::format("outlier, kept: {} {} = {} in repetition {} ({:+.1f} deviations; {})",
                         cell.cell.label, samples.name, with_unit(outlier.value, samples.unit),
                         samples.repetitions[outlier.index] + 1, outlier.deviations,
-                        outlier_cause(cell, samples.repetitions[outlier.index])));
+                        outlier_cause(cell, samples, outlier.index)));
       }
     }
   }
@@ -338,6 +338,10 @@ std::string break_even_lines(const Report& report, const TextStyle& style) {
   }
   return out;
 }
+
+constexpr std::string_view kNotCorrected =
+    "Ratios and tests, and what is said of expectations, are not corrected for that cells were "
+    "repeated until their intervals were narrow (--until-ci): they are false a little more often.";
 
 std::string until_ci_lines(const Report& report, const TextStyle& style) {
   return report.until_ci ? "\n" + render_text(*report.until_ci, style) : std::string();
@@ -422,9 +426,9 @@ Report report(const RunData& run, const ReportOptions& options) {
       report.warnings.push_back(note.severity + ": " + note.text);
     }
   }
-  for (const CellData& cell : run.cells) {
-    const std::string steady = steady_text(cell);
-    if (!steady.empty()) report.notes.push_back(fmt::format("{}: {}", cell.cell.label, steady));
+  for (std::string& line : steadiness_notes(run)) report.notes.push_back(std::move(line));
+  if (run.manifest.until_ci && !run.expectations.empty()) {
+    report.notes.emplace_back(kNotCorrected);
   }
   note_values(run, report.table, options, report.warnings, report.notes);
   if (!run.checked) {
@@ -506,7 +510,11 @@ std::string render_summary(const Report& report, const std::vector<Table>& table
       "Medians over the repetitions, with the 95 % interval of the median from {} repetitions on; "
       "mean: the median of the repetitions' means.",
       report.enough_for_interval));
-  if (std::any_of(tables.begin(), tables.end(), relates)) say(kRelation);
+  const bool related = std::any_of(tables.begin(), tables.end(), relates);
+  if (related) say(kRelation);
+  // Beside expectations it is among the notes, which may be left out here.
+  const bool judged = !report.expectations.empty();
+  if (report.until_ci && (judged ? !options.notes : related)) say(kNotCorrected);
   if (report.says_injected) say(kInjectedNote);
   return out + what_to_distrust(report, options) + expectation_lines(report, options.style);
 }

@@ -229,6 +229,7 @@ Result<RunWriter> RunWriter::resume(const fs::path& given, std::string_view plan
   VIOLET_TRY(auto log, open_log(directory));
   manifest.outcome = "running";
   manifest.finished_utc.clear();
+  if (manifest.until_ci) manifest.until_ci->cells.clear();  // How they stood when the run ended.
   RunWriter writer(std::make_unique<State>(directory, std::move(locked), std::move(log), manifest,
                                            *std::move(database), *std::move(finished)));
   writer.state_->opened_at_s = std::max(0.0, epoch_now_s() - manifest.started_epoch_s);

@@ -187,6 +187,25 @@ Estimate median_estimate(const Samples& samples) {
   return median_estimate(samples.values, samples.confidence);
 }
 
+void keep_shared(Samples& one, Samples& other) {
+  if (one.repetitions == other.repetitions) return;
+  std::map<std::uint32_t, double> others;
+  for (std::size_t i = 0; i < other.repetitions.size(); ++i) {
+    others.emplace(other.repetitions[i], other.values[i]);
+  }
+  Samples mine = std::exchange(one, {one.name, one.unit, one.better, {}, {}, one.because});
+  one.confidence = mine.confidence;
+  other.values.clear();
+  for (std::size_t i = 0; i < mine.repetitions.size(); ++i) {
+    const auto at = others.find(mine.repetitions[i]);
+    if (at == others.end()) continue;
+    one.values.push_back(mine.values[i]);
+    one.repetitions.push_back(at->first);
+    other.values.push_back(at->second);
+  }
+  other.repetitions = one.repetitions;
+}
+
 std::string mean_name(const std::string& histogram) { return histogram + std::string(kMeanSuffix); }
 std::string count_name(const std::string& histogram) {
   return histogram + std::string(kCountSuffix);

@@ -25,6 +25,8 @@ struct Samples {
   double confidence = kConfidence;         // Of their median's interval, by the run's rule.
 };
 Estimate median_estimate(const Samples& samples);
+// Of both cells of an interleaved run the values of those repetitions that both have, in one order: pairs.
+void keep_shared(Samples& one, Samples& other);
 
 // Whether all are whole numbers of something that is counted: people read no decimals of them.
 bool are_counts(const Samples& samples);

@@ -15,6 +15,9 @@ namespace violet::results {
 // program that measured the cell did not look.
 std::string steady_text(const CellData& cell);
 
+// What steady_text() says of each cell; what is not known once for all cells that it is not known of for one reason.
+std::vector<std::string> steadiness_notes(const RunData& run);
+
 // Cells that were not steady in most of their repetitions, and cells that were measured before they were: a sentence each.
 std::vector<std::string> steadiness_warnings(const RunData& run);
 

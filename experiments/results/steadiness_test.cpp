@@ -57,7 +57,8 @@ TEST(Steadiness, IsOneSentenceForEachCell) {
             "steady from the start, 41.0 ms at the latest");
   EXPECT_EQ(steady_text(steady_cell("a", {12, kNever, 10, kNever, 0})),
             "not steady in 2 of 5 repetitions");
-  EXPECT_EQ(steady_text(unknown_cell()), "not known, because it was short");
+  EXPECT_EQ(steady_text(unknown_cell()),
+            "whether the rate was steady is not known, because it was short");
   EXPECT_EQ(steady_text({}), "");
   CellData old;
   old.repetitions.push_back({});
@@ -85,6 +86,37 @@ TEST(Steadiness, WarnsOfMostRepetitionsAlone) {
               AllOf(HasSubstr("measured before the rate was steady"), HasSubstr("2 of 4 cells"),
                     HasSubstr("strategy=cold: steady after 250 ms, 340 ms at the latest, and its "
                               "warm-up took 200 ms")));
+}
+
+// No rate is known more exactly than to a slice, of which a repetition has 256 at least.
+TEST(Steadiness, ASliceIsNoWarning) {
+  CellData cell = steady_cell("a", {203, 203, 203});
+  EXPECT_EQ(steadiness_warnings(run_of_cells({cell})).size(), 1U);
+  for (RepetitionRecord& record : cell.repetitions) record.duration_s = 0.824;  // Slices of 4 ms.
+  EXPECT_TRUE(steadiness_warnings(run_of_cells({cell})).empty());
+}
+
+TEST(Steadiness, ATraceIsNotToBeWarmedUp) {
+  CellData trace = steady_cell("a", {300, 300});
+  trace.cell.axes = {{"workload", std::string("trace:net-rx-strict")}};
+  const auto warnings = steadiness_warnings(run_of_cells({trace}));
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], HasSubstr("measured before the rate was steady: 1 of 1 cell"));
+  EXPECT_THAT(warnings[0], Not(HasSubstr("run.warmup_s")));
+  EXPECT_THAT(steadiness_warnings(run_of_cells({trace, steady_cell("b", {300, 300})}))[0],
+              HasSubstr("run.warmup_s warms up for longer"));
+}
+
+TEST(Steadiness, WhatIsNotKnownForOneReasonIsSaidOnce) {
+  CellData other = unknown_cell();
+  other.cell.label = "strategy=other";
+  EXPECT_THAT(steadiness_notes(run_of_cells({unknown_cell(), steady_cell("a", {0, 0}), other})),
+              ::testing::ElementsAre(
+                  "strategy=a: steady from the start",
+                  "whether the rate was steady is not known, because it was short (2 cells)"));
+  EXPECT_THAT(
+      report(run_of_cells({unknown_cell()})).notes,
+      Contains("whether the rate was steady is not known, because it was short (strategy=short)"));
 }
 
 TEST(Steadiness, IsInTheNotesOfAReport) {

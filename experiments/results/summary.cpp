@@ -222,12 +222,12 @@ Quantity value_of(const CellData& cell, const std::string& metric, bool spread) 
 Text relative(const CellData& cell, const CellData& baseline, const std::string& metric,
               bool interleaved) {
   if (&cell == &baseline) return {"1", Tone::kFaint};
-  const Samples ours = samples_of(cell, metric), theirs = samples_of(baseline, metric);
-  const bool pairs = interleaved && ours.repetitions == theirs.repetitions;
+  Samples ours = samples_of(cell, metric), theirs = samples_of(baseline, metric);
+  if (interleaved) keep_shared(ours, theirs);
   // As a verdict would be (compare.hpp): whoever was disturbed differs by that.
   if (mostly_disturbed(cell) != mostly_disturbed(baseline)) return {"n/a", Tone::kFaint};
   const auto ratio = ratio_estimate(theirs.values, ours.values,
-                                    pairs ? Pairing::kInterleaved : Pairing::kIndependent);
+                                    interleaved ? Pairing::kInterleaved : Pairing::kIndependent);
   if (!ratio) return {"n/a", Tone::kFaint};
   const bool higher_is_better = ours.better != Better::kLower;
   Text text{three_digits(ratio->value) + "×"};

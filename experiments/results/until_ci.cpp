@@ -106,8 +106,18 @@ bool RepeatUntilNarrow::wants(const std::string& cell, std::uint32_t repetition)
   const auto at = cells_.find(cell);
   if (at == cells_.end() || repetition >= rule_.most_repetitions) return false;
   const CellPrecision now = precision_of(at->second, rule_);
-  const bool measured = !samples_of(at->second, kUntilCiMetric).values.empty();
-  return now.repetitions == repetition && measured && !now.narrow;
+  const Samples rates = samples_of(at->second, kUntilCiMetric);
+  // No width can be told of a median of 0, however often it is measured: precision_of() says why.
+  const bool stands_still =
+      rates.values.size() >= fewest_for_interval(rule_.confidence) && median(rates.values) <= 0;
+  return now.repetitions == repetition && !rates.values.empty() && !now.narrow && !stands_still;
+}
+
+bool RepeatUntilNarrow::wants_another(const std::string& cell) const {
+  const auto at = cells_.find(cell);
+  if (at == cells_.end()) return false;
+  const auto counted = static_cast<std::uint32_t>(counted_repetitions(at->second).size());
+  return counted >= rule_.repetitions && wants(cell, counted);
 }
 
 UntilCi RepeatUntilNarrow::outcome() const {
@@ -145,10 +155,15 @@ std::string still_wide_text(const RunData& run) {
   const UntilCi& rule = *run.manifest.until_ci;
   std::size_t wide = 0;
   const StandingCell* widest = nullptr;
+  std::vector<std::string> cut_off;
   const auto all = standing_cells(run);
+  // Of a run that ended by itself: whoever was not repeated to the end had a repetition that failed.
+  const bool ended = run.manifest.outcome == "finished" || run.manifest.outcome == "failed";
   for (const StandingCell& one : all) {
     const bool known = one.precision.width_percent.has_value();
-    if (!known || one.precision.narrow || one.precision.repetitions < rule.most_repetitions) {
+    if (!known || one.precision.narrow) continue;
+    if (one.precision.repetitions < rule.most_repetitions) {
+      if (ended) cut_off.push_back(one.cell->cell.label);
       continue;
     }
     ++wide;
@@ -156,12 +171,20 @@ std::string still_wide_text(const RunData& run) {
       widest = &one;
     }
   }
-  if (wide == 0) return {};
-  return fmt::format(
-      "the interval of {} is wider than {} % after {}, the most: {} of {}, up to {} "
-      "of {}",
-      kUntilCiMetric, rule.percent, counted(rule.most_repetitions, "repetition"), wide,
-      counted(run.cells.size(), "cell"), width_text(widest->precision), widest->cell->cell.label);
+  if (wide == 0 && cut_off.empty()) return {};
+  std::string text =
+      fmt::format("the interval of {} is wider than {} %", kUntilCiMetric, rule.percent);
+  if (wide > 0) {
+    text += fmt::format(" after {}, the most: {} of {}, up to {} of {}",
+                        counted(rule.most_repetitions, "repetition"), wide,
+                        counted(run.cells.size(), "cell"), width_text(widest->precision),
+                        widest->cell->cell.label);
+  }
+  if (!cut_off.empty()) {
+    text += fmt::format("{} in {} of which a repetition failed, and that was not repeated then: {}",
+                        wide > 0 ? ", and" : "", counted(cut_off.size(), "cell"), cut_off.front());
+  }
+  return text;
 }
 
 }  // namespace violet::results

@@ -36,6 +36,8 @@ class RepeatUntilNarrow {
   void add(const RepetitionRecord& record);
   // Whether to measure the repetition of this number, the next one of the cell.
   bool wants(const std::string& cell, std::uint32_t repetition) const;
+  // Whether it will, of a cell that has the plan's repetitions.
+  bool wants_another(const std::string& cell) const;
   // The rule with how every cell stands.
   UntilCi outcome() const;
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/base/test_folder_testing.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
@@ -94,6 +96,18 @@ TEST(UntilCi, RepeatsACellAsLongAsItIsWide) {
   EXPECT_TRUE(quiet.outcome().cells.at("a").narrow);
 }
 
+TEST(UntilCi, DoesNotRepeatACellThatStandsStill) {
+  RepeatUntilNarrow watch(until_ci_rule(5, 5, 30));
+  for (std::uint32_t i = 0; i < 7; ++i) {
+    EXPECT_EQ(watch.wants("a", i), i > 0) << i;  // Before there is an interval it may still move.
+    EXPECT_EQ(watch.wants_another("a"), i >= 5) << i;
+    watch.add(rate_of("a", i, i == 3 ? 8 : 0));
+  }
+  EXPECT_FALSE(watch.wants("a", 7));
+  EXPECT_FALSE(watch.wants_another("a"));
+  EXPECT_EQ(watch.outcome().cells.at("a").because, "its median is 0");
+}
+
 TEST(UntilCi, DoesNotRepeatACellOfWhichARepetitionFailed) {
   RepeatUntilNarrow watch(until_ci_rule(5, 5, 30));
   for (const std::uint32_t i : {0U, 1U, 3U, 4U}) watch.add(rate_of("a", i, wobbling(i, 100)));
@@ -163,6 +177,31 @@ TEST(UntilCi, SaysWhoWasRepeatedAndWhoIsStillWide) {
   EXPECT_THAT(render(run, said, Format::kText), HasSubstr("still wide after 12, the most"));
 }
 
+TEST(UntilCi, NamesAWideCellThatAFailureEnded) {
+  RunData run = run_with(until_ci_rule(5, 7, 12),
+                         {cell_of("wide", rates(12, 90)), cell_of("failed", rates(9, 90))});
+  run.manifest.outcome = "failed";
+  EXPECT_THAT(still_wide_text(run), AllOf(HasSubstr("after 12 repetitions, the most: 1 of 2 cells"),
+                                          HasSubstr(", and in 1 cell of which a repetition failed"),
+                                          HasSubstr("strategy=failed")));
+  run.cells.erase(run.cells.begin());
+  EXPECT_THAT(still_wide_text(run),
+              HasSubstr("is wider than 5 % in 1 cell of which a repetition failed"));
+  run.manifest.outcome = "running";
+  EXPECT_EQ(still_wide_text(run), "");
+}
+
+TEST(UntilCi, ExpectationsOfSuchARunAreSaidToBeUncorrected) {
+  RunData run = run_with(until_ci_rule(5, 7, 12), {cell_of("quiet", rates(7, 2))});
+  const auto said = ::testing::Contains(HasSubstr("expectations, are not corrected"));
+  EXPECT_THAT(report(run).notes, ::testing::Not(said));
+  run.expectations.emplace_back();
+  EXPECT_THAT(report(run).notes, said);
+  EXPECT_THAT(render_summary(report(run), {}, {}), HasSubstr("are not corrected"));
+  run.manifest.until_ci.reset();
+  EXPECT_THAT(report(run).notes, ::testing::Not(said));
+}
+
 TEST(UntilCi, ARunWithoutARuleSaysNothing) {
   RunData run;
   run.cells = {cell_of("a", rates(6, 2))};
@@ -181,12 +220,20 @@ TEST(UntilCi, TheManifestKeepsIt) {
   const auto back = manifest_from_json(to_json(manifest), "m");
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->until_ci, manifest.until_ci);
-  std::string text = to_json(manifest);
-  const std::string was = "\"confidence\": 0.983876";
-  text.replace(text.find(was), was.size(), "\"confidence\": 0.5");
-  const auto refused = manifest_from_json(text, "m");
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, HasSubstr("until_ci.confidence: expected 0.95 to 1"));
+  for (const char* confidence : {"0.5", "1", "1.0", "true"}) {
+    std::string text = to_json(manifest);
+    const std::string was = "\"confidence\": 0.983876";
+    text.replace(text.find(was), was.size(), std::string("\"confidence\": ") + confidence);
+    const auto refused = manifest_from_json(text, "m");
+    ASSERT_FALSE(refused) << confidence;
+    EXPECT_THAT(refused.error().message,
+                HasSubstr("until_ci.confidence: expected 0.95 to below 1"));
+  }
+  auto none = nlohmann::json::parse(to_json(manifest));
+  none["until_ci"] = nullptr;
+  const auto without = manifest_from_json(none.dump(), "m");
+  ASSERT_TRUE(without) << without.error().message;
+  EXPECT_FALSE(without->until_ci) << "as other readers take it";
 }
 
 // Every table takes the confidence of the run's rule: six repetitions have no interval here.
@@ -209,6 +256,15 @@ TEST(UntilCi, IntervalsOfTheRunAllowForTheLooks) {
   ASSERT_TRUE(writer->close("finished"));
   const auto run = read_run(writer->directory());
   ASSERT_TRUE(run) << run.error().message;
+  // What a --resume goes on with.
+  Manifest ended = writer->manifest();
+  ended.until_ci->cells["a"] = {6, 2.0, "", true};
+  ASSERT_TRUE(writer->update_manifest(ended));
+  const std::filesystem::path directory = writer->directory();
+  *writer = *RunWriter::create(setup);
+  const auto resumed = RunWriter::resume(directory, "0", nullptr);
+  ASSERT_TRUE(resumed) << resumed.error().message;
+  EXPECT_TRUE(resumed->manifest().until_ci->cells.empty()) << "how they stood when it ended";
   const Samples samples = samples_of(run->cells[0], kUntilCiMetric);
   EXPECT_EQ(samples.confidence, 0.983876);
   EXPECT_FALSE(median_estimate(samples).interval);

@@ -50,7 +50,7 @@ std::optional<double> deviation(const Difference& d) {
     return d.ratio ? std::nullopt : d.how.noise->of_value;
   }
   return std::max(*d.how.noise->of_logarithm,
-                  resolution_of(d.baseline_samples, d.how.clock_step_ns) / 2);
+                  resolution_of(d.baseline_tested, d.how.clock_step_ns) / 2);
 }
 
 // P(equal runs differ by as much).
@@ -70,7 +70,7 @@ double noise_factor(const Difference& d, double confidence) {
 }
 
 std::optional<Interval> ratio_interval(const Difference& d, double confidence) {
-  const auto estimate = ratio_estimate(d.baseline_samples.values, d.contender_samples.values,
+  const auto estimate = ratio_estimate(d.baseline_tested.values, d.contender_tested.values,
                                        d.how.pairing, confidence);
   if (!estimate || !estimate->interval) return std::nullopt;
   const double factor = noise_factor(d, confidence);
@@ -79,8 +79,8 @@ std::optional<Interval> ratio_interval(const Difference& d, double confidence) {
 }
 
 void test(Difference& d) {
-  const auto& a = d.baseline_samples.values;
-  const auto& b = d.contender_samples.values;
+  const auto& a = d.baseline_tested.values;
+  const auto& b = d.contender_tested.values;
   const MannWhitney ranks = mann_whitney(b, a);
   d.a12 = ranks.a12;
   d.p = ranks.p;
@@ -99,12 +99,15 @@ void test(Difference& d) {
 }
 
 std::string why_not_measured(const Difference& d) {
-  const std::string& because = d.contender_samples.because.empty() ? d.baseline_samples.because
-                                                                   : d.contender_samples.because;
+  if (d.baseline.samples > 0 && d.contender.samples > 0) return "no repetition has both";
+  const std::string& because =
+      d.contender_tested.because.empty() ? d.baseline_tested.because : d.contender_tested.because;
   return because.empty() ? "not measured on both sides" : "no number: " + because;
 }
 
-bool is_measured(const Difference& d) { return d.baseline.samples > 0 && d.contender.samples > 0; }
+bool is_measured(const Difference& d) {
+  return !d.baseline_tested.values.empty() && !d.contender_tested.values.empty();
+}
 
 bool is_test(const Difference& d) { return is_measured(d) && d.least_p <= kSignificant; }
 
@@ -127,8 +130,8 @@ void correct(std::span<Difference* const> differences) {
 
 // What clock and histogram tell apart, as a factor.
 double least_ratio(const Difference& d) {
-  return 1 + std::max(resolution_of(d.baseline_samples, d.how.clock_step_ns),
-                      resolution_of(d.contender_samples, d.how.clock_step_ns));
+  return 1 + std::max(resolution_of(d.baseline_tested, d.how.clock_step_ns),
+                      resolution_of(d.contender_tested, d.how.clock_step_ns));
 }
 
 // How far the interval reaches at the level that one of all tests has.
@@ -143,7 +146,7 @@ std::optional<double> visible_of(const Difference& d) {
 
 // Whether the contender is better, should the difference be real.
 std::optional<bool> improves(const Difference& d) {
-  const Better better = d.baseline_samples.better;
+  const Better better = d.baseline_tested.better;
   const double away = d.ratio ? distance(d) : d.a12 - 0.5;
   if (better == Better::kNeither || away == 0) return std::nullopt;
   return (away < 0) == (better == Better::kLower);
@@ -170,8 +173,8 @@ std::string unseen_text(const Difference& d) {
   if (d.visible) {
     return fmt::format("smaller than {} cannot be seen here", percent_text(*d.visible));
   }
-  const std::size_t mine = d.baseline_samples.values.size(),
-                    theirs = d.contender_samples.values.size();
+  const std::size_t mine = d.baseline_tested.values.size(),
+                    theirs = d.contender_tested.values.size();
   const std::string counts = mine == theirs ? fmt::format("{} of each", counted(mine, "repetition"))
                                             : fmt::format("{} and {} repetitions", mine, theirs);
   if (!is_test(d)) return fmt::format("{} are too few: no size can be seen", counts);
@@ -195,9 +198,9 @@ void decide(Difference& d) {
   d.regression = false;
   d.visible.reset();
   if (!is_measured(d)) return say(Verdict::kInconclusive, why_not_measured(d));
-  if (same_constant(d.baseline_samples, d.contender_samples)) {
+  if (same_constant(d.baseline_tested, d.contender_tested)) {
     const bool enough =
-        shift_estimate(d.baseline_samples.values, d.contender_samples.values, d.how.pairing)
+        shift_estimate(d.baseline_tested.values, d.contender_tested.values, d.how.pairing)
             .interval.has_value();
     return enough ? say(Verdict::kNoDifference, "every value is the same")
                   : say(Verdict::kInconclusive, "every value is the same, in too few repetitions");
@@ -253,18 +256,17 @@ Difference compare_samples(const Samples& baseline, const Samples& contender,
   d.metric = baseline.name == contender.name ? baseline.name
                                              : std::string(current_metric_name(baseline.name));
   d.unit = baseline.unit;
-  d.baseline_samples = baseline;
-  d.contender_samples = contender;
+  d.baseline_samples = d.baseline_tested = baseline;
+  d.contender_samples = d.contender_tested = contender;
   d.how = how;
-  if (baseline.repetitions != contender.repetitions || baseline.values.size() < kFewestPairs) {
-    d.how.pairing = Pairing::kIndependent;
-  }
+  if (how.pairing == Pairing::kInterleaved) keep_shared(d.baseline_tested, d.contender_tested);
+  if (d.baseline_tested.values.size() < kFewestPairs) d.how.pairing = Pairing::kIndependent;
   d.baseline = median_estimate(baseline);
   d.contender = median_estimate(contender);
   d.baseline_mean = mean_estimate(baseline.values);
   d.contender_mean = mean_estimate(contender.values);
   if (is_measured(d)) {
-    d.ratio = ratio_estimate(baseline.values, contender.values, d.how.pairing);
+    d.ratio = ratio_estimate(d.baseline_tested.values, d.contender_tested.values, d.how.pairing);
     if (d.ratio && d.ratio->interval) d.ratio->interval = ratio_interval(d, kConfidence);
     test(d);
   }

@@ -10,7 +10,9 @@
 // well (RunNoise), because two processes differ in more than their repetitions show; where that is not known there
 // is no verdict.
 // Methods: rank_tests.hpp. Interleaved cells of one run are tested as pairs and as independent samples, the smaller p
-// is doubled: pairs cancel what a repetition shares, but 9 of them never reach p < .0039. Fewer than kFewestPairs are
+// is doubled: pairs cancel what a repetition shares, but 9 of them never reach p < .0039. Of cells that were not repeated
+// as often as each other, as by --until-ci, those repetitions are taken that both have: the others saw another host, and
+// a cell is no slower for having been measured once it was slow. Medians are of all. Fewer pairs than kFewestPairs are
 // independent samples, which what they share makes only less likely to differ. A comparison whose
 // values cannot give p < .05 in any arrangement (constants, 3 against 3) is no test and does not count as one
 // (Tarone 1990).
@@ -80,8 +82,9 @@ struct Difference {
   // Median shares of the two cells' measured time that injected costs took, in per cent. None: not known.
   std::optional<double> baseline_injected, contender_injected;
 
-  // What judge() needs once more.
-  Samples baseline_samples, contender_samples;
+  Samples baseline_samples, contender_samples;  // All, of which `baseline` and `contender` are.
+  // What judge() needs once more: of cells of one interleaved run those of the repetitions that both have.
+  Samples baseline_tested, contender_tested;
   Judgement how;
   double least_p = 1;
 };

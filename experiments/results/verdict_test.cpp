@@ -237,6 +237,56 @@ TEST(Verdicts, PairsCancelWhatARepetitionShares) {
   EXPECT_LT(d.ratio->interval->high, 1.9);
 }
 
+// The host was three times as fast once one of two cells was narrow: the other met it, and is no faster for that.
+TEST(Verdicts, CellsOfOneRunAreComparedByTheRepetitionsThatBothHave) {
+  Samples base = samples_testing({100, 104, 98, 101, 103, 99, 102}, Better::kHigher), longer = base;
+  for (const double value : {300, 303, 301, 297, 306, 299, 304, 302}) {
+    longer.values.push_back(value);
+    longer.repetitions.push_back(static_cast<std::uint32_t>(longer.repetitions.size()));
+  }
+  Judgement how;
+  EXPECT_GT(compare_samples(base, longer, how).ratio->value, 2) << "over all";
+  how.pairing = Pairing::kInterleaved;
+  for (const bool swapped : {false, true}) {
+    const Difference d =
+        swapped ? compare_samples(longer, base, how) : compare_samples(base, longer, how);
+    EXPECT_EQ(d.ratio->value, 1);
+    EXPECT_EQ(d.ratio->interval->low, 1);
+    EXPECT_EQ(d.ratio->interval->high, 1);
+    EXPECT_EQ(d.ratio->samples, 7u);
+    EXPECT_EQ(d.p, 1);
+    EXPECT_EQ((swapped ? d.baseline : d.contender).value, 297) << "the median is of all";
+    EXPECT_EQ((swapped ? d.baseline : d.contender).samples, 15u);
+  }
+}
+
+// A repetition without the metric is no reason to give up the pairs of the others.
+TEST(Verdicts, PairsAreFoundByTheNumbersOfRepetitions) {
+  Samples base = samples_testing({100, 700, 50, 1200, 130, 2000, 105, 150}, Better::kHigher);
+  Samples other = base;
+  for (double& value : other.values) value *= 2;
+  base.values.erase(base.values.begin() + 2);
+  base.repetitions.erase(base.repetitions.begin() + 2);
+  Judgement how;
+  how.pairing = Pairing::kInterleaved;
+  const Difference d = compare_samples(base, other, how);
+  EXPECT_NEAR(d.ratio->interval->low, 2, 1e-12);
+  EXPECT_NEAR(d.ratio->interval->high, 2, 1e-12);
+  EXPECT_EQ(d.ratio->samples, 7u);
+  EXPECT_THAT(d.test, ::testing::StartsWith("Wilcoxon"));
+}
+
+TEST(Verdicts, WithoutARepetitionThatBothHaveThereIsNone) {
+  Samples base = samples_testing({1, 2, 3, 4, 5, 6, 7}, Better::kHigher), other = base;
+  for (std::uint32_t& repetition : other.repetitions) repetition += 7;
+  Judgement how;
+  how.pairing = Pairing::kInterleaved;
+  const Difference d = compare_samples(base, other, how);
+  EXPECT_EQ(d.verdict, Verdict::kInconclusive);
+  EXPECT_EQ(d.reason, "no repetition has both");
+  EXPECT_FALSE(d.ratio);
+}
+
 TEST(Verdicts, FewerThanSixPairsAreIndependentSamples) {
   Judgement how;
   how.pairing = Pairing::kInterleaved;

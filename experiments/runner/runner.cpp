@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
@@ -141,6 +143,7 @@ class PlanRun {
     const std::size_t left = steps_left();
     steps_ = left;
     const double each_s = measured_seconds_of(plan_.run);
+    for (const auto& cell : plan_.cells) expect_another(cell, each_s);
     progress_.start(plan_.name, left, each_s * static_cast<double>(left),
                     writer_.directory().string());
     log(fmt::format("{}, {} repetitions to measure", options_.command_line, left));
@@ -235,7 +238,9 @@ class PlanRun {
         ++wide;
         ++steps_;
         progress_.add_step(each_s);
+        still_wide_.erase(cell.id);
       }
+      progress_.may_follow(still_wide_.size(), each_s);
       if (wide > 0) {
         log(fmt::format("repetition {} of {} whose intervals are too wide", round + 1,
                         counted(wide, "cell")));
@@ -244,6 +249,17 @@ class PlanRun {
         if (!run_step(*cell, round, each_s)) return;
       }
     }
+  }
+
+  // Nobody is told that all is done while a cell is wide.
+  void expect_another(const plans::Cell& cell, double each_s) {
+    if (!narrowing_) return;
+    if (narrowing_->wants_another(cell.id)) {
+      still_wide_.insert(cell.id);
+    } else {
+      still_wide_.erase(cell.id);
+    }
+    progress_.may_follow(still_wide_.size(), each_s);
   }
 
   // Which cells are narrow by now.
@@ -313,6 +329,7 @@ class PlanRun {
     progress_.begin_step(fmt::format("{} {}", cell.label, take.text()), expected_s, cell.id,
                          take.number);
     const auto done = measure(cell, take, expected_s);
+    if (done) expect_another(cell, expected_s);
     progress_.end_step();
     ++steps_done_;
     prepare_farewell();
@@ -528,6 +545,7 @@ class PlanRun {
   Eal& eal_;
   Interruption& interruption_;
   results::RunWriter writer_;
+  std::set<std::string> still_wide_;  // Cells of which another round is to be measured.
   results::Progress progress_;
   TraceFiles* trace_ = nullptr;             // Lives as long as run(); null: no trace is kept.
   std::optional<Recorder::Traced> traced_;  // Of the repetition in hand.

@@ -46,14 +46,14 @@ QPainterPath shapePath(std::size_t shape, const QPointF& at, double r) {
   return path;
 }
 
-QString intervalText(const results::Estimate& estimate, double factor = 1) {
+// `enough`: repetitions that an interval takes.
+QString intervalText(const results::Estimate& estimate, std::size_t enough) {
   if (!estimate.interval) {
-    return estimate.samples < results::kFewestForInterval
-               ? QStringLiteral("no interval: too few repetitions")
-               : QStringLiteral("no interval: a repetition did nothing");
+    return estimate.samples < enough ? QStringLiteral("no interval: too few repetitions")
+                                     : QStringLiteral("no interval: a repetition did nothing");
   }
   return QStringLiteral("95 % %1 to %2")
-      .arg(countText(estimate.interval->low * factor), countText(estimate.interval->high * factor));
+      .arg(countText(estimate.interval->low), countText(estimate.interval->high));
 }
 
 }  // namespace
@@ -325,7 +325,8 @@ QString PlaneView::describe(int index) const {
       break;
     case PlanePoint::Place::kStale:
       lines << tr("stale pages: %1 on average (%2)")
-                   .arg(countText(point.stale.value), intervalText(point.stale));
+                   .arg(countText(point.stale.value),
+                        intervalText(point.stale, plane_.enough_for_interval));
       break;
     case PlanePoint::Place::kAlways:
       lines << tr("unmapping ends nothing: the guest's pages stay reachable");
@@ -337,7 +338,7 @@ QString PlaneView::describe(int index) const {
   if (point.relative) {
     lines << tr("%1 times the throughput of %2 (%3)")
                  .arg(countText(point.relative->value), QString::fromStdString(plane_.reference),
-                      intervalText(*point.relative));
+                      intervalText(*point.relative, results::kFewestForInterval));
   } else {
     lines << tr("throughput not available, because %1").arg(QString::fromStdString(point.because));
   }

@@ -334,6 +334,12 @@ QString ExperimentView::planWords() const {
   QString words = tr("%1, %2 each, about %3")
                       .arg(countedText(verdict->cells.size(), "cell"),
                            countedText(each, "repetition"), waitText(verdict->estimated_s));
+  if (verdict->most_repetitions > 0) {
+    words +=
+        tr(", up to %1 (%2 each) until they are narrow")
+            .arg(waitText(verdict->most_estimated_s),
+                 countedText(static_cast<std::uint64_t>(verdict->most_repetitions), "repetition"));
+  }
   if (!check_.overrides().isEmpty()) {
     words += tr(", with %1").arg(settingArguments(check_.overrides()).join(QLatin1Char(' ')));
   }
@@ -354,7 +360,8 @@ void ExperimentView::showVerdict() {
     editor_->setProblems(verdict->problems);
     // The cells of the adopted run are those that its results name.
     if (verdict->valid && !process_.running() && !showsAdopted()) {
-      matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash);
+      matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash,
+                       verdict->most_repetitions);
     }
     // If the run that is shown was of this very plan, its results come back.
     if (!process_.running() && !process_.directory().isEmpty()) readResults();
@@ -372,7 +379,7 @@ void ExperimentView::startRun() {
   running_plan_ = run_folder_.filePath(verdict->name + QStringLiteral(".toml"));
   if (!writeText(running_plan_, check_.text(), error)) return emit says(error);
   run_trouble_.clear();
-  matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash);
+  matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash, verdict->most_repetitions);
   running_overrides_ = check_.overrides();
   process_.start(running_plan_, running_overrides_);
   second_.start();

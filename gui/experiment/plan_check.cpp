@@ -31,6 +31,10 @@ void readPlan(const json& document, PlanVerdict& verdict) {
   }
   verdict.repetitions = static_cast<int>(numberAt(document, "repetitions"));
   verdict.estimated_s = numberAt(document, "estimated_s");
+  if (const auto rule = document.find("until_ci"); rule != document.end() && rule->is_object()) {
+    verdict.most_repetitions = static_cast<int>(numberAt(*rule, "most_repetitions"));
+    verdict.most_estimated_s = numberAt(*rule, "most_estimated_s");
+  }
   for (const json& cell : listAt(document, "cells")) {
     if (cell.is_object()) verdict.cells.push_back({textAt(cell, "id"), textAt(cell, "label")});
   }

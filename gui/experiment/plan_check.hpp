@@ -35,7 +35,8 @@ struct PlanVerdict {
   std::vector<PlanProblem> problems;
   QString name, hash;
   int repetitions = 0;
-  double estimated_s = 0;
+  int most_repetitions = 0;  // Of cells that are repeated until they are narrow; 0: none are.
+  double estimated_s = 0, most_estimated_s = 0;
   std::vector<PlannedCell> cells;
   QStringList notes;
   QString failure;  // The program could not be asked: why.

@@ -34,6 +34,15 @@ TEST_F(PlanCheckTest, AGoodPlanHasCellsAndATime) {
   EXPECT_EQ(verdict.cells[1].label, "strategy=off");
 }
 
+TEST(PlanCheckDocument, SaysHowLongARuleMayTake) {
+  const PlanVerdict verdict = verdictOf(
+      R"({"schema":"violet.dry_run","version":1,"problems":[],"repetitions":5,"estimated_s":7.5,)"
+      R"("until_ci":{"percent":5.0,"most_repetitions":30,"most_estimated_s":45.0},"cells":[]})",
+      {});
+  EXPECT_EQ(verdict.most_repetitions, 30);
+  EXPECT_EQ(verdict.most_estimated_s, 45);
+}
+
 TEST_F(PlanCheckTest, ProblemsComeWithTheirPlaces) {
   PlanCheck check(places_);
   const PlanVerdict& verdict = checked(check, "a wrong plan");

@@ -7,6 +7,7 @@
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
+#include "experiments/results/until_ci.hpp"
 #include "gui/model/text.hpp"
 
 namespace violet::gui {
@@ -30,7 +31,8 @@ QString waitText(double seconds) { return QString::fromStdString(results::durati
 
 RunMatrix::RunMatrix(QObject* parent) : QAbstractTableModel(parent) {}
 
-void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions, const QString& hash) {
+void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions, const QString& hash,
+                        int most) {
   beginResetModel();
   rows_.clear();
   for (PlannedCell& cell : cells) {
@@ -44,6 +46,7 @@ void RunMatrix::setPlan(std::vector<PlannedCell> cells, int repetitions, const Q
   }
   axes_ = cell_axes(labels);
   repetitions_ = repetitions;
+  most_ = most;
   hash_ = hash;
   of_this_plan_ = true;  // Until a run is looked at.
   current_.clear();
@@ -66,11 +69,14 @@ void RunMatrix::setPlanOf(const RunData& run) {
     if (good) repetitions = number;
   }
   const QString hash = QString::fromStdString(run.manifest.plan_hash);
+  const auto& rule = run.manifest.until_ci;
+  const int most = rule ? static_cast<int>(rule->most_repetitions) : 0;
+  if (rule) repetitions = static_cast<int>(rule->repetitions);
   const bool same =
-      hash == hash_ && repetitions == repetitions_ &&
+      hash == hash_ && repetitions == repetitions_ && most == most_ &&
       std::equal(rows_.begin(), rows_.end(), cells.begin(), cells.end(),
                  [](const Row& row, const PlannedCell& cell) { return row.cell.id == cell.id; });
-  if (!same) setPlan(std::move(cells), repetitions, hash);
+  if (!same) setPlan(std::move(cells), repetitions, hash, most);
 }
 
 void RunMatrix::fill(Row& row, const CellData& data) {
@@ -103,7 +109,7 @@ int RunMatrix::similar() const {
 
 void RunMatrix::setResults(const RunData& run) {
   of_this_plan_ = QString::fromStdString(run.manifest.plan_hash) == hash_;
-  for (Row& row : rows_) row = {row.cell, 0, 0, {}, {}, {}};
+  for (Row& row : rows_) row = {row.cell, 0, false, 0, {}, {}, {}};
   for (const CellData& data : run.cells) {
     const QString id = QString::fromStdString(data.cell.id);
     const auto row = std::find_if(rows_.begin(), rows_.end(),
@@ -111,6 +117,8 @@ void RunMatrix::setResults(const RunData& run) {
     if (row == rows_.end()) continue;
     if (of_this_plan_) {
       fill(*row, data);
+      const auto& rule = run.manifest.until_ci;
+      row->narrow = rule && results::precision_of(data, *rule).narrow;
     } else {
       row->similar = static_cast<int>(data.repetitions.size());
       row->similar_in = QString::fromStdString(run.manifest.run_id);
@@ -143,9 +151,15 @@ void RunMatrix::refresh() {
 RunMatrix::CellState RunMatrix::state(int index) const {
   const Row& row = rows_[static_cast<std::size_t>(index)];
   if (!current_.isEmpty() && row.cell.id == current_) return CellState::kRunning;
-  if (row.done >= repetitions_ && repetitions_ > 0) return CellState::kDone;
+  if (isComplete(row)) return CellState::kDone;
   if (!row.error.isEmpty()) return CellState::kFailed;
   return row.done > 0 ? CellState::kPartly : CellState::kPlanned;
+}
+
+// With a rule the plan's repetitions are not all: a cell goes on while it is wide, and a failure ends it.
+bool RunMatrix::isComplete(const Row& row) const {
+  if (repetitions_ <= 0 || row.done < repetitions_) return false;
+  return most_ == 0 || row.narrow || row.done >= most_;
 }
 
 bool RunMatrix::anythingDone() const {
@@ -169,6 +183,9 @@ QString RunMatrix::text(const Row& row, int index, int column) const {
     case kCell:
       return values.value(0);
     case kDone:
+      if (most_ > 0 && !isComplete(row)) {
+        return QStringLiteral("%1 of up to %2").arg(row.done).arg(most_);
+      }
       return QStringLiteral("%1 / %2").arg(row.done).arg(std::max(row.done, repetitions_));
     default:
       return row.values[static_cast<std::size_t>(column - kThroughput)].text;
@@ -200,7 +217,9 @@ QVariant RunMatrix::data(const QModelIndex& index, int role) const {
     case kStateRole:
       return static_cast<int>(state(index.row()));
     case kShareRole:
-      return repetitions_ > 0 ? std::min(1.0, double(row.done) / repetitions_) : 0.0;
+      if (isComplete(row)) return 1.0;
+      return repetitions_ > 0 ? std::min(1.0, double(row.done) / std::max(repetitions_, most_))
+                              : 0.0;
     case Qt::TextAlignmentRole:
       if (index.column() < kDone || index.column() >= kMoreAxes) return {};
       return static_cast<int>(Qt::AlignRight | Qt::AlignVCenter);

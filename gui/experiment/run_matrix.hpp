@@ -40,7 +40,8 @@ class RunMatrix : public QAbstractTableModel {
 
   explicit RunMatrix(QObject* parent = nullptr);
   // A new plan: nothing is measured. `hash`: of the plan with every default and override resolved.
-  void setPlan(std::vector<PlannedCell> cells, int repetitions, const QString& hash);
+  // `most`: repetitions of a cell that is not narrow before; 0: all have as many.
+  void setPlan(std::vector<PlannedCell> cells, int repetitions, const QString& hash, int most = 0);
   // The plan that a run was made with.
   void setPlanOf(const results::RunData& run);
   // What is in the run directory now.
@@ -71,8 +72,9 @@ class RunMatrix : public QAbstractTableModel {
   struct Row {
     PlannedCell cell;
     int done = 0;
-    int similar = 0;     // Repetitions of a cell with the same settings in a run of another plan,
-    QString similar_in;  // and the run.
+    bool narrow = false;  // By the run's rule, where it has one.
+    int similar = 0;      // Repetitions of a cell with the same settings in a run of another plan,
+    QString similar_in;   // and the run.
     QString error;
     std::array<Value, kMetrics> values;
   };
@@ -80,11 +82,12 @@ class RunMatrix : public QAbstractTableModel {
   QString tip(const Row& row, int column) const;
   QVariant axisHeader(int section, int role) const;
   void fill(Row& row, const results::CellData& data);
+  bool isComplete(const Row& row) const;
   void refresh();
 
   std::vector<Row> rows_;
   CellAxes axes_ = cell_axes({});
-  int repetitions_ = 0;
+  int repetitions_ = 0, most_ = 0;
   QString hash_;
   bool of_this_plan_ = true;
   QString current_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "experiments/query/run_fixture_testing.hpp"
+#include "experiments/results/until_ci.hpp"
 #include "gui/experiment/fake_program_testing.hpp"
 #include "gui/experiment/run_matrix.hpp"
 
@@ -155,6 +156,50 @@ TEST(RunMatrix, FillsAsRepetitionsFinish) {
   matrix.setCurrent({}, 0);
   matrix.setResults(*results::read_run(writer->directory()));
   EXPECT_EQ(matrix.state(0), RunMatrix::CellState::kDone);
+}
+
+// Of a run that repeats its cells until they are narrow.
+TEST(RunMatrix, IsDoneWhereACellIsNarrowOrAtTheMost) {
+  const TestFolder folder;
+  const std::vector<FixtureCell> cells = {
+      {"strict"}, {"off", "net-rx", "sidecore", 5000}, {"lazy", "net-rx", "sidecore", 9000}};
+  auto setup = fixture_setup(folder.path(), cells);
+  setup.manifest.until_ci = results::until_ci_rule(5, 5, 9);
+  auto writer = results::RunWriter::create(setup);
+  ASSERT_TRUE(writer.has_value());
+  const auto add = [&](const FixtureCell& cell, std::uint32_t repetition, double factor) {
+    auto record = fixture_record(cell, repetition);
+    *record.metrics[0].value *= factor;
+    EXPECT_TRUE(writer->begin_repetition(cell.id(), repetition));
+    EXPECT_TRUE(writer->finish_repetition(record));
+  };
+  for (std::uint32_t i = 0; i < 7; ++i) {
+    add(cells[0], i, 1);
+    add(cells[1], i, i % 2 == 0 ? 1 : 3);
+    add(cells[2], i, i % 2 == 0 ? 1 : 3);
+  }
+  RunMatrix matrix;
+  const auto read = [&] {
+    const auto run = results::read_run(writer->directory());
+    ASSERT_TRUE(run) << run.error().message;
+    matrix.setPlanOf(*run);
+    matrix.setResults(*run);
+  };
+  const auto done = [&matrix](int row) {
+    return matrix.index(row, RunMatrix::kDone).data().toString();
+  };
+  read();
+  EXPECT_EQ(matrix.state(0), RunMatrix::CellState::kDone);
+  EXPECT_EQ(done(0), "7 / 7");
+  EXPECT_EQ(matrix.state(1), RunMatrix::CellState::kPartly) << "it is wide";
+  EXPECT_EQ(done(1), "7 of up to 9");
+  EXPECT_DOUBLE_EQ(matrix.index(1, 0).data(RunMatrix::kShareRole).toDouble(), 7.0 / 9);
+  ASSERT_TRUE(writer->note({0, "error", "out of luck", cells[2].id()}));
+  for (std::uint32_t i = 7; i < 9; ++i) add(cells[1], i, i % 2 == 0 ? 1 : 3);
+  read();
+  EXPECT_EQ(matrix.state(1), RunMatrix::CellState::kDone) << "at the most";
+  EXPECT_EQ(done(1), "9 / 9");
+  EXPECT_EQ(matrix.state(2), RunMatrix::CellState::kFailed) << "and not done";
 }
 
 }  // namespace

@@ -107,15 +107,29 @@ class Baselines:
 
 
 def ratio_of(run: Run, baseline: Cell, contender: Cell, metric: str) -> Known:
-    """As `compare` gives it: interleaved repetitions are pairs where there are enough of them."""
+    """As `compare` gives it: of an interleaved run the repetitions that both have, which are pairs where they are enough."""
     below, above = baseline.samples(metric), contender.samples(metric)
     for one in (above, below):
         if not one.values:
             return Absent(one.because)
     if baseline is contender and min(below.values) > 0:
         below, above = _of_itself(below), _of_itself(above)
-    paired = run.interleaved and below.repetitions == above.repetitions and len(below.values) >= FEWEST_PAIRS
+    if run.interleaved:
+        below, above = _shared(below, above)
+        if not below.values:
+            return Absent("no repetition has both")
+    paired = run.interleaved and len(below.values) >= FEWEST_PAIRS
     return ratio_estimate(below.values, above.values, paired or baseline is contender)
+
+
+def _shared(one: Samples, other: Samples) -> tuple[Samples, Samples]:
+    """Both without the repetitions that the other has not, as cells have that --until-ci stopped at different numbers."""
+    mine, theirs = dict(zip(one.repetitions, one.values)), dict(zip(other.repetitions, other.values))
+    both = [number for number in mine if number in theirs]
+    return (
+        Samples(one.unit, [mine[number] for number in both], both),
+        Samples(other.unit, [theirs[number] for number in both], both),
+    )
 
 
 def _of_itself(samples: Samples) -> Samples:

@@ -96,7 +96,7 @@ def median_estimate(values: Sequence[float], confidence: float = CONFIDENCE) -> 
 
 def _values_in_tail(count: int, tail: float) -> int:
     if count > _MOST_COUNTED:
-        return int(count / 2 - statistics.NormalDist().inv_cdf(1 - tail) * math.sqrt(count) / 2)
+        return int(count / 2 + statistics.NormalDist().inv_cdf(tail) * math.sqrt(count) / 2)
     return ranks_in_tail([math.comb(count, below) for below in range(count + 1)], tail)
 
 

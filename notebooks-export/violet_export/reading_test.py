@@ -28,7 +28,7 @@ from violet_export.estimates import (
 from violet_export.histogram import _buckets, decode, percentile, total
 from violet_export.hostile_files import ExportError, printable, read_bounded
 from violet_export.pyramid import sections_of
-from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, Latency, calls_for, find_run, read_run
+from violet_export.run import FORMER_NAMES, STAYS_REACHABLE, Latency, Metric, Repetition, calls_for, find_run, read_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLD_RUN = ROOT / "experiments/results/old_runs/smoke"
@@ -185,6 +185,20 @@ class Runs(unittest.TestCase):
         self.assertEqual(cell.disturbed(), 0)
         self.assertEqual(sum(not one.counts for one in cell.repetitions), 1)
 
+    def test_ratios_are_of_the_repetitions_that_both_have(self) -> None:
+        run = read_run(self.place)
+        one, other = run.cells[0], run.cells[1]
+        for cell, count in ((one, 7), (other, 15)):
+            rates = [100.0 + number * 7 % 5 if number < 7 else 300.0 + number for number in range(count)]
+            metrics = [{cells.RATE: Metric("op/s", rate, "")} for rate in rates]
+            cell.slots = [(number, Repetition(number, 0.0, 1.0, of)) for number, of in enumerate(metrics)]
+        for pair in ((one, other), (other, one)):
+            ratio = cells.ratio_of(run, *pair, cells.RATE)
+            self.assertEqual(ratio, Estimate(1.0, 1.0, 1.0, Spread.INTERVAL, 7))
+        self.assertEqual(other.estimate(cells.RATE).value, 307.0)  # type: ignore[union-attr]
+        other.slots = other.slots[7:]
+        self.assertEqual(cells.ratio_of(run, one, other, cells.RATE), Absent("no repetition has both"))
+
     def test_a_run_that_stopped_by_a_rule_has_wider_intervals(self) -> None:
         path = self.place / "manifest.json"
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -193,10 +207,15 @@ class Runs(unittest.TestCase):
         path.write_text(json.dumps({**manifest, "until_ci": {"percent": 5, "confidence": 0.99}}), encoding="utf-8")
         estimate = read_run(self.place).cells[0].estimate("operations_per_s")
         self.assertEqual(estimate.spread, Spread.RANGE)  # type: ignore[union-attr]
-        for rule in (7, {}, {"confidence": "much"}, {"confidence": 0.5}, {"confidence": 2}):
+        for rule in (7, {}, {"confidence": "much"}, {"confidence": 0.5}, {"confidence": 2}, {"confidence": 1}, {"confidence": True}):
             path.write_text(json.dumps({**manifest, "until_ci": rule}), encoding="utf-8")
             with self.assertRaisesRegex(ExportError, "until_ci"):
                 read_run(self.place)
+        path.write_text(json.dumps({**manifest, "until_ci": None}), encoding="utf-8")
+        self.assertEqual(read_run(self.place).cells[0].estimate("operations_per_s").spread, Spread.INTERVAL)  # type: ignore[union-attr]
+        almost = median_estimate([float(one) for one in range(1001)], 1 - 2**-53)
+        self.assertEqual(almost.value, 500.0)
+        self.assertLess(almost.low, 400.0)
 
     def test_a_changed_number_is_seen(self) -> None:
         if not database.has_checksums():

@@ -319,8 +319,8 @@ def _median_confidence(manifest: JsonObject, path: pathlib.Path) -> float:
     if rule is None:
         return CONFIDENCE
     known = _number(rule.get("confidence")) if isinstance(rule, dict) else None
-    if known is None or not CONFIDENCE <= known <= 1:
-        raise ExportError(f"{path}: until_ci: expected a confidence from {CONFIDENCE} to 1")
+    if known is None or not CONFIDENCE <= known < 1:
+        raise ExportError(f"{path}: until_ci: expected a confidence from {CONFIDENCE} to below 1")
     return known
 
 
