@@ -207,12 +207,21 @@ class Runs(unittest.TestCase):
         path.write_text(json.dumps({**manifest, "until_ci": {"percent": 5, "confidence": 0.99}}), encoding="utf-8")
         estimate = read_run(self.place).cells[0].estimate("operations_per_s")
         self.assertEqual(estimate.spread, Spread.RANGE)  # type: ignore[union-attr]
-        for rule in (7, {}, {"confidence": "much"}, {"confidence": 0.5}, {"confidence": 2}, {"confidence": 1}, {"confidence": True}):
+        for rule in (
+            7,
+            {},
+            {"confidence": "much"},
+            {"confidence": 0.5},
+            {"confidence": 2},
+            {"confidence": 1},
+            {"confidence": True},
+        ):
             path.write_text(json.dumps({**manifest, "until_ci": rule}), encoding="utf-8")
             with self.assertRaisesRegex(ExportError, "until_ci"):
                 read_run(self.place)
         path.write_text(json.dumps({**manifest, "until_ci": None}), encoding="utf-8")
-        self.assertEqual(read_run(self.place).cells[0].estimate("operations_per_s").spread, Spread.INTERVAL)  # type: ignore[union-attr]
+        estimate = read_run(self.place).cells[0].estimate("operations_per_s")
+        self.assertEqual(estimate.spread, Spread.INTERVAL)  # type: ignore[union-attr]
         almost = median_estimate([float(one) for one in range(1001)], 1 - 2**-53)
         self.assertEqual(almost.value, 500.0)
         self.assertLess(almost.low, 400.0)
