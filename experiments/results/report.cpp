@@ -341,7 +341,7 @@ std::string break_even_lines(const Report& report, const TextStyle& style) {
 
 constexpr std::string_view kNotCorrected =
     "Ratios and tests, and what is said of expectations, are not corrected for that cells were "
-    "repeated until their intervals were narrow (--until-ci): they are false a little more often.";
+    "repeated until their intervals were narrow (--until-ci).";
 
 std::string until_ci_lines(const Report& report, const TextStyle& style) {
   return report.until_ci ? "\n" + render_text(*report.until_ci, style) : std::string();
