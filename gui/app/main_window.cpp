@@ -701,7 +701,7 @@ void MainWindow::stepEvent(bool forward) {
   const auto cell = session_.cell();
   if (!cell) return;
   const Nanos at = session_.cursor().value_or(session_.window().from);
-  stepping_.ask([cell, at, forward, filter = session_.eventFilter()]() -> std::optional<Nanos> {
+  stepping_.ask([cell, at, forward, filter = session_.listedEvents()]() -> std::optional<Nanos> {
     const TimeWindow whole = cell->info().whole;
     if (forward) {
       const auto next = cell->events({at + 1, whole.to}, filter, 0, 1);

@@ -242,7 +242,7 @@ void Session::setCursor(std::optional<Nanos> at) {
   emit cursorChanged();
 }
 
-Filter Session::eventFilter() const {
+Filter Session::listedEvents() const {
   Filter filter = filter_;
   filter.samples = false;
   return filter;

@@ -56,7 +56,7 @@ class Session : public QObject {
 
   const Filter& filter() const { return filter_; }
   // The same for what is gone through one by one: what the guest and the engine did.
-  Filter eventFilter() const;
+  Filter listedEvents() const;
   std::optional<TimeWindow> selectedTime() const { return selected_time_; }
   void select(std::optional<TimeWindow> time, const Filter& filter);
   void clearSelection();

@@ -128,7 +128,7 @@ void EventsView::showEvent(QShowEvent*) { refresh(); }
 void EventsView::refresh() {
   if (!isVisible()) return;
   model_.setSource(session_->cell(), session_->selectedTime().value_or(session_->window()),
-                   session_->eventFilter());
+                   session_->listedEvents());
 }
 
 void EventsView::showTime(Nanos at) {
@@ -142,7 +142,7 @@ void EventsView::locate() {
   const TimeWindow shown = session_->selectedTime().value_or(session_->window());
   const Nanos at = *std::exchange(wanted_, std::nullopt);
   if (!shown.contains(at)) return;
-  locating_.ask([cell, before = TimeWindow{shown.from, at}, filter = session_->eventFilter()] {
+  locating_.ask([cell, before = TimeWindow{shown.from, at}, filter = session_->listedEvents()] {
     return before.length() > 0 ? cell->count_events(before, filter) : 0;
   });
 }
