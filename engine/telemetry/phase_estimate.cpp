@@ -12,7 +12,7 @@ void add_sum(PhaseEstimate& out, const PhaseTally::Short& all,
              const std::optional<MarkTrial>& trial) {
   if (all.weighted_units == 0 || all.other_units == 0 || all.other_ticks == 0) return;
   // Fewer do not show how much they scatter, and an error of 0 would be said of them.
-  if (all.chance.rounds < kFewest || all.unsampled.rounds < kFewest) return;
+  if (all.sampled.rounds < kFewest || all.unsampled.rounds < kFewest) return;
   const auto units = static_cast<double>(all.weighted_units);
   const double sampled = static_cast<double>(all.weighted_ticks) / units;
   const double others = all.other_ticks / all.other_units;

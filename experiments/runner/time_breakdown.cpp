@@ -102,7 +102,8 @@ void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
   metrics.push_back(measured(side.rest, ns(whole.rest)));
   const auto percent = [](std::string_view name, const std::optional<double>& of_one) {
     return of_one ? measured(name, 100 * *of_one)
-                  : not_measured(name, "of the rounds below 250 us none was sampled, or all were");
+                  : not_measured(
+                        name, "of the rounds below 250 us too few were sampled, or left unsampled");
   };
   metrics.push_back(percent(side.sum, whole.sum));
   metrics.push_back(percent(side.sum_error, whole.sum_error));

@@ -43,6 +43,8 @@ PhaseTally tally_of(std::initializer_list<WorkPhase> phases) {
   all.ticks = 10 * length.sampled;
   all.weighted_units = 10;
   all.weighted_ticks = length.sampled;
+  all.sampled.rounds = 30;  // As few as are told.
+  all.unsampled.rounds = 70;
   all.other_units = 100;
   all.other_ticks = 10.0 * static_cast<double>(length.sampled);
   tally.rounds = 100;
@@ -107,6 +109,18 @@ TEST(TimeBreakdown, WhatIsNotThereIsNoZeroAndSaysWhy) {
 }
 
 // Ten samples that say 11 ticks where as many of the others took 10: that is one too many, and no part is made less.
+TEST(TimeBreakdown, ASumOfFewRoundsIsNotKnown) {
+  TimeFacts facts;
+  facts.times.guest = tally_of({WorkPhase::kLoop});
+  facts.times.guest->short_rounds.sampled.rounds = 29;
+  facts.operations = 4;
+  EXPECT_THAT(because_of(by_name(facts), "time_guest_sum"), HasSubstr("too few"));
+  EXPECT_THAT(because_of(by_name(facts), "time_guest_sum_error"), HasSubstr("too few"));
+  facts.times.guest->short_rounds.sampled.rounds = 30;
+  facts.times.guest->short_rounds.unsampled.rounds = 29;
+  EXPECT_THAT(because_of(by_name(facts), "time_guest_sum"), HasSubstr("too few"));
+}
+
 TEST(TimeBreakdown, ASumThatIsOffIsShownAsItIs) {
   TimeFacts facts;
   facts.times.guest = tally_of({WorkPhase::kLoop});
