@@ -108,7 +108,6 @@ TEST(TimeBreakdown, WhatIsNotThereIsNoZeroAndSaysWhy) {
   EXPECT_EQ(because_of(all, "time_asleep"), "this placement does not sleep");
 }
 
-// Ten samples that say 11 ticks where as many of the others took 10: that is one too many, and no part is made less.
 TEST(TimeBreakdown, ASumOfFewRoundsIsNotKnown) {
   TimeFacts facts;
   facts.times.guest = tally_of({WorkPhase::kLoop});
@@ -121,6 +120,7 @@ TEST(TimeBreakdown, ASumOfFewRoundsIsNotKnown) {
   EXPECT_THAT(because_of(by_name(facts), "time_guest_sum"), HasSubstr("too few"));
 }
 
+// Ten samples that say 11 ticks where as many of the others took 10: that is one too many, and no part is made less.
 TEST(TimeBreakdown, ASumThatIsOffIsShownAsItIs) {
   TimeFacts facts;
   facts.times.guest = tally_of({WorkPhase::kLoop});
