@@ -4,6 +4,7 @@
 // middle. Numbers are never cut.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <span>
 
 #include "experiments/results/metric_catalogue.hpp"
@@ -109,33 +110,49 @@ std::string_view distribution_of_column(const Column& column) {
   return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
 }
 
-// Counts are read in full where all of them can be, and else each with a prefix of its own. Columns of one distribution,
-// which are read side by side, have one unit.
-Scale scale_for(const Table& table, std::size_t index, bool& numbers) {
-  const std::string& unit = table.columns[index].unit;
-  const std::string_view group = distribution_of_column(table.columns[index]);
-  ScaledValues own, all;
-  own.add(table, index);
-  numbers = own.numbers;
-  if (own.values.empty()) return {1, ""};
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    const Column& other = table.columns[i];
-    const bool same =
-        !group.empty() && distribution_of_column(other) == group && other.unit == unit;
-    if (i == index || same) all.add(table, i);
-  }
-  const std::vector<double>& values = all.values;
-  const bool whole = all.whole;
-  if (!whole) return common_scale(values, unit);
-  const bool in_full = std::all_of(values.begin(), values.end(),
+// Counts are read in full where all of them can be, and else each with a prefix of its own.
+Scale scale_of_all(const ScaledValues& all, const std::string& unit) {
+  if (!all.whole) return common_scale(all.values, unit);
+  const bool in_full = std::all_of(all.values.begin(), all.values.end(),
                                    [](double value) { return std::abs(value) < kMostInFull; });
   return in_full ? scale_of(1, unit) : Scale{0, ""};
 }
 
-TextColumn lay_out(const Table& table, std::size_t index) {
+struct ColumnScale {
+  Scale scale;
+  bool numbers = false;  // The column has some.
+};
+
+// Columns of one distribution, which are read side by side, have one unit.
+std::vector<ColumnScale> scales_of_columns(const Table& table) {
+  using Group = std::pair<std::string_view, std::string_view>;  // Distribution and unit.
+  std::map<Group, ScaledValues> groups;
+  std::vector<ScaledValues> own(table.columns.size());
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const Column& column = table.columns[i];
+    own[i].add(table, i);
+    const std::string_view distribution = distribution_of_column(column);
+    if (!distribution.empty()) groups[{distribution, column.unit}].add(table, i);
+  }
+  std::map<Group, Scale> scales;
+  for (const auto& [group, all] : groups)
+    scales[group] = scale_of_all(all, std::string(group.second));
+  std::vector<ColumnScale> columns;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const Column& column = table.columns[i];
+    const auto shared = scales.find({distribution_of_column(column), column.unit});
+    Scale scale{1, ""};
+    if (!own[i].values.empty()) {
+      scale = shared != scales.end() ? shared->second : scale_of_all(own[i], column.unit);
+    }
+    columns.push_back({scale, own[i].numbers});
+  }
+  return columns;
+}
+
+TextColumn lay_out(const Table& table, std::size_t index, const ColumnScale& of_column) {
   const Column& column = table.columns[index];
-  bool numbers = false;
-  const Scale scale = scale_for(table, index, numbers);
+  const auto& [scale, numbers] = of_column;
   TextColumn out{lines_of_head(column), numbers, column.is_key, column.as_is, 0, {}};
   if (!scale.unit.empty()) {
     const std::string unit = fmt::format("[{}]", printable(scale.unit));
@@ -327,8 +344,10 @@ std::vector<std::vector<const TextColumn*>> split(const std::vector<TextColumn>&
 
 std::string render_text(const Table& table, const TextStyle& style) {
   std::vector<TextColumn> columns;
+  const std::vector<ColumnScale> scales = scales_of_columns(table);
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].audience != Audience::kPrograms) columns.push_back(lay_out(table, i));
+    if (table.columns[i].audience == Audience::kPrograms) continue;
+    columns.push_back(lay_out(table, i, scales[i]));
   }
   fit(columns, style.width);
   std::string out;
