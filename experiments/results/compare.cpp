@@ -99,19 +99,12 @@ void calibrate(Samples& samples, double factor) {
   }
 }
 
-const Samples* find_samples(const std::vector<Samples>& all, std::string_view name) {
-  const auto at = std::find_if(all.begin(), all.end(), [&](const Samples& samples) {
-    return same_metric(samples.name, name);
-  });
-  return at == all.end() ? nullptr : &*at;
-}
-
 std::vector<Samples> wanted_samples(const CellData& cell, const CompareOptions& options) {
   if (options.metrics.empty()) return compared_samples(cell);
-  const auto all = samples_of(cell);
+  const CellSamples all(cell);
   std::vector<Samples> wanted;
   for (const std::string& metric : options.metrics) {
-    const Samples* known = find_samples(all, metric);
+    const Samples* known = all.find(metric);
     wanted.push_back(known != nullptr ? *known : samples_of(cell, metric));
   }
   return wanted;
@@ -384,13 +377,13 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const bool one_run = is_one_run(baseline, contender);
   const double factor =
       one_run ? 1 : common_calibration(baseline.run->manifest, contender.run->manifest);
-  const auto theirs = samples_of(*contender.cell);
+  const CellSamples theirs(*contender.cell);
   const auto baseline_injected = injected_share(*baseline.cell);
   const auto contender_injected = injected_share(*contender.cell);
   const std::string distrusted = why_distrusted(baseline, contender);
   std::vector<Difference> differences;
   for (const Samples& mine : wanted_samples(*baseline.cell, options)) {
-    const Samples* found = find_samples(theirs, mine.name);
+    const Samples* found = theirs.find(mine.name);
     Samples other = found != nullptr ? *found : samples_of(*contender.cell, mine.name);
     calibrate(other, factor);
     Judgement how = common;

@@ -344,6 +344,20 @@ bool same_metric(std::string_view a, std::string_view b) {
   return a == b || current_metric_name(a) == current_metric_name(b);
 }
 
+MetricNames::MetricNames(std::string_view any) : today_(current_metric_name(any)) {
+  const MetricInfo* const info = find_metric(today_);
+  if (info == nullptr) return;
+  // A distribution's former names are its mean's, and no other number's.
+  const bool has_former =
+      today_ == (info->is_distribution ? mean_of_distribution(info->name) : info->name);
+  if (has_former) former_ = info->former;
+}
+
+bool MetricNames::contains(std::string_view name) const {
+  return name == today_ ||
+         (!name.empty() && std::find(former_.begin(), former_.end(), name) != former_.end());
+}
+
 std::string meant_metric(const std::string& asked, const std::vector<std::string>& names) {
   const std::string guess = nearest(asked, names);
   return guess.empty() ? guess : fmt::format(", did you mean '{}'?", guess);

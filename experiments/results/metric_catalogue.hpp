@@ -66,6 +66,16 @@ const MetricInfo* find_metric(std::string_view name);
 // Today's name; the name itself when it is no former one.
 std::string_view current_metric_name(std::string_view name);
 bool same_metric(std::string_view a, std::string_view b);
+// The names of one metric, given by any of them: to look for it among thousands, as same_metric() would.
+class MetricNames {
+ public:
+  explicit MetricNames(std::string_view any);
+  bool contains(std::string_view name) const;
+
+ private:
+  std::string today_;
+  std::array<std::string_view, 2> former_ = {};  // Empty: none.
+};
 // ", did you mean 'map.p99'?" where one of the names is near; else nothing.
 std::string meant_metric(const std::string& asked, const std::vector<std::string>& names);
 

@@ -59,6 +59,25 @@ TEST(MetricCatalogue, FindsAMetricByItsFormerNameAndByAPercentile) {
   EXPECT_FALSE(same_metric("rogue_answered_least", "rogue_hit_rate_upper_bound"));
 }
 
+TEST(MetricCatalogue, NamesOfOneMetricAreThoseThatAreTheSame) {
+  std::vector<std::string> all = {"", ".mean", "nothing", "guest_x"};
+  for (const MetricInfo& metric : metric_catalogue()) {
+    std::vector<std::string_view> names = {metric.name};
+    names.insert(names.end(), metric.former_names().begin(), metric.former_names().end());
+    for (const std::string_view name : names) {
+      for (const char* suffix : {"", ".mean", ".count", ".p50", ".p99.9"}) {
+        all.push_back(std::string(name).append(suffix));
+      }
+    }
+  }
+  for (const std::string& one : all) {
+    const MetricNames names(one);
+    for (const std::string& other : all) {
+      ASSERT_EQ(names.contains(other), same_metric(one, other)) << one << " " << other;
+    }
+  }
+}
+
 // What was a mean alone is a distribution today.
 TEST(MetricCatalogue, FindsTheMeanOfADistributionByItsFormerName) {
   EXPECT_EQ(current_metric_name("revocation_mean"), "revocation.mean");

@@ -491,9 +491,15 @@ std::optional<std::uint32_t> retried_from(const Metric& metric) {
 Status ResultsDatabase::read_metrics(std::map<std::int64_t, RepetitionRecord*>& by_id) {
   const char* sql =
       "SELECT repetition_id, name, unit, value, because, better FROM metrics ORDER BY 1, 2";
+  const RepetitionRecord* last = nullptr;
   return for_each_row(database_, sql, [&](const Statement& row) -> Status {
     const auto at = by_id.find(row.integer(0));
     if (at == by_id.end()) return {};
+    if (at->second != last) {
+      // Most have as many as the one before: what a growing vector holds in store adds up.
+      if (last != nullptr) at->second->metrics.reserve(last->metrics.size());
+      last = at->second;
+    }
     if (at->second->metrics.size() == kMostStoredMetrics) {
       return fail("more than {} metrics of a repetition: not a run's results", kMostStoredMetrics);
     }

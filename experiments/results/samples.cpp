@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -19,13 +20,13 @@ class SampleSet {
  public:
   SampleSet() = default;
   // Of one metric alone.
-  explicit SampleSet(std::string_view wanted) : wanted_(current_metric_name(wanted)) {}
+  explicit SampleSet(std::string_view wanted) : wanted_(wanted) {}
 
   // Null: it is not wanted.
   Samples* entry(const std::string& name, const std::string& unit, Better better) {
-    const std::string_view today = current_metric_name(name);
-    if (!wanted_.empty() && today != wanted_) return nullptr;
-    const auto [at, fresh] = places_.try_emplace(std::string(today), all_.size());
+    if (wanted_ && !wanted_->contains(name)) return nullptr;
+    const auto [at, fresh] = places_.try_emplace(
+        std::string(wanted_ ? std::string_view() : current_metric_name(name)), all_.size());
     if (fresh) all_.push_back({name, unit, better, {}, {}, {}});
     return &all_[at->second];
   }
@@ -33,9 +34,9 @@ class SampleSet {
   std::vector<Samples> take() { return std::move(all_); }
 
  private:
-  std::string wanted_;  // Today's name; empty: all are.
+  std::optional<MetricNames> wanted_;  // Nothing: all are.
   std::vector<Samples> all_;
-  std::unordered_map<std::string, std::size_t> places_;  // By today's name.
+  std::unordered_map<std::string, std::size_t> places_;  // By today's name; of one metric by none.
 };
 
 bool is_compared(const Samples& samples) {
@@ -101,18 +102,20 @@ void add_distributions(const CellData& cell, SampleSet& all) {
 }
 
 bool any_above_zero(const CellData& cell, std::string_view name) {
+  const MetricNames names(name);
   for (const RepetitionRecord& record : cell.repetitions) {
     for (const Metric& metric : record.metrics) {
-      if (metric.value.value_or(0) > 0 && same_metric(metric.name, name)) return true;
+      if (metric.value.value_or(0) > 0 && names.contains(metric.name)) return true;
     }
   }
   return false;
 }
 
 bool has_metric(const CellData& cell, std::string_view name) {
+  const MetricNames names(name);
   return std::any_of(cell.repetitions.begin(), cell.repetitions.end(), [&](const auto& record) {
     return std::any_of(record.metrics.begin(), record.metrics.end(),
-                       [&](const Metric& metric) { return same_metric(metric.name, name); });
+                       [&](const Metric& metric) { return names.contains(metric.name); });
   });
 }
 
@@ -222,9 +225,13 @@ std::vector<Samples> samples_of(const CellData& cell) {
 }
 
 void sort_by_rank(std::vector<Samples>& samples) {
-  std::stable_sort(samples.begin(), samples.end(), [](const Samples& a, const Samples& b) {
-    return metric_rank(a.name) < metric_rank(b.name);
-  });
+  std::vector<std::pair<std::size_t, std::size_t>> order;  // Rank, and place until now.
+  for (const Samples& one : samples) order.emplace_back(metric_rank(one.name), order.size());
+  std::sort(order.begin(), order.end());
+  std::vector<Samples> sorted;
+  sorted.reserve(samples.size());
+  for (const auto& [rank, place] : order) sorted.push_back(std::move(samples[place]));
+  samples = std::move(sorted);
 }
 
 // A caller asks for one of a hundred: the others are not even made.
@@ -232,10 +239,19 @@ Samples samples_of(const CellData& cell, const std::string& name) {
   SampleSet one(name);
   add_metrics(cell, one);
   if (one.empty()) add_distributions(cell, one);
-  if (one.empty()) return {name, {}, Better::kNeither, {}, {}, "it was not measured"};
+  if (one.empty()) return {name, {}, Better::kNeither, {}, {}, kNoSuchSamples};
   std::vector<Samples> samples = one.take();
   finish_samples(cell, samples);
   return std::move(samples.front());
+}
+
+CellSamples::CellSamples(const CellData& cell) : all_(samples_of(cell)) {
+  for (const Samples& samples : all_) by_name_.emplace(current_metric_name(samples.name), &samples);
+}
+
+const Samples* CellSamples::find(std::string_view name) const {
+  const auto at = by_name_.find(current_metric_name(name));
+  return at == by_name_.end() ? nullptr : at->second;
 }
 
 std::vector<Samples> compared_samples(const CellData& cell) {

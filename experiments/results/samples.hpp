@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "experiments/results/run_directory.hpp"
@@ -39,6 +41,20 @@ std::vector<Samples> samples_of(const CellData& cell);
 void sort_by_rank(std::vector<Samples>& samples);
 // Under today's name or a former one. Nothing of that name: no values, and `because` says so.
 Samples samples_of(const CellData& cell, const std::string& name);
+inline constexpr const char* kNoSuchSamples = "it was not measured";
+// All of a cell, for who asks for many by name.
+class CellSamples {
+ public:
+  explicit CellSamples(const CellData& cell);
+  CellSamples(const CellSamples&) = delete;
+  CellSamples& operator=(const CellSamples&) = delete;
+  const std::vector<Samples>& all() const { return all_; }
+  const Samples* find(std::string_view name) const;  // Of today or former. Null: nothing of it.
+
+ private:
+  std::vector<Samples> all_;
+  std::unordered_map<std::string_view, const Samples*> by_name_;  // By today's names.
+};
 // What a comparison is about: metrics that have a better direction, p50, p99 and mean of every histogram. A mean
 // shows what a median hides: a tail that doubles what all calls cost together.
 std::vector<Samples> compared_samples(const CellData& cell);

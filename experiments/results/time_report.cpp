@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -46,23 +47,27 @@ struct LcoreTime {
   double rounds = 0, sampled = 0;   // Of all repetitions.
 };
 
-double total(const Samples& samples) {
-  double sum = 0;
-  for (const double value : samples.values) sum += value;
-  return sum;
+std::vector<double> values_of(const CellSamples& cell, std::string_view metric) {
+  const Samples* const samples = cell.find(metric);
+  return samples == nullptr ? std::vector<double>() : samples->values;
+}
+
+double total(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 // A mean of all repetitions, or nothing: of fewer the parts would not add up.
-Quantity mean_of(const CellData& cell, const std::string& metric, std::size_t repetitions) {
-  const Samples samples = samples_of(cell, metric);
-  if (samples.values.empty()) return {{}, {}, samples.because};
-  if (samples.values.size() < repetitions) {
+Quantity mean_of(const CellSamples& cell, std::string_view metric, std::size_t repetitions) {
+  const Samples* const samples = cell.find(metric);
+  if (samples == nullptr) return {{}, {}, kNoSuchSamples};
+  if (samples->values.empty()) return {{}, {}, samples->because};
+  if (samples->values.size() < repetitions) {
     return {{},
             {},
             fmt::format("met too rarely in {} of {} repetitions",
-                        repetitions - samples.values.size(), repetitions)};
+                        repetitions - samples->values.size(), repetitions)};
   }
-  return quantity(mean_estimate(samples.values));
+  return quantity(mean_estimate(samples->values));
 }
 
 // Of values that err by these, each by itself.
@@ -90,18 +95,18 @@ bool has_time(const CellData& cell, const TimeSide& side) {
 
 LcoreTime lcore_time(const CellData& cell, bool engines_lcore) {
   const TimeSide& side = engines_lcore ? kEngineTime : kGuestTime;
+  const CellSamples samples(cell);
   LcoreTime time;
-  const Samples wall = samples_of(cell, std::string(side.wall));
-  if (wall.values.empty()) {
-    time.because = wall.because;
+  const std::vector<double> wall = values_of(samples, side.wall);
+  if (wall.empty()) {
+    time.because = mean_of(samples, side.wall, 0).because;
     return time;
   }
-  const std::size_t repetitions = wall.values.size();
-  time.whole = quantity(mean_estimate(wall.values));
-  const bool own_lcore = has_time(cell, kEngineTime);
+  time.whole = quantity(mean_estimate(wall));
+  const bool own_lcore = !values_of(samples, kEngineTime.wall).empty();
   double left = *time.whole.value;
   const auto add = [&](std::string name, std::string metric) {
-    Quantity ns = mean_of(cell, metric, repetitions);
+    Quantity ns = mean_of(samples, metric, wall.size());
     left -= ns.value.value_or(0);
     time.parts.push_back({std::move(name), std::move(metric), std::move(ns)});
   };
@@ -115,13 +120,13 @@ LcoreTime lcore_time(const CellData& cell, bool engines_lcore) {
   time.waited = time.parts.back().ns.value.value_or(0);
   add(kItself, std::string(side.own));
   time.parts.push_back({kNotAttributed, std::string(side.rest), Quantity{std::max(left, 0.0)}});
-  const Samples sum = samples_of(cell, std::string(side.sum));
-  if (!sum.values.empty()) time.sum = mean_estimate(sum.values).value;
-  const Samples share = samples_of(cell, std::string(side.sum_share));
-  if (!share.values.empty()) time.sum_share = mean_estimate(share.values).value;
-  time.sum_error = error_of_mean(samples_of(cell, std::string(side.sum_error)).values);
-  time.rounds = total(samples_of(cell, std::string(side.rounds)));
-  time.sampled = total(samples_of(cell, std::string(side.sampled_rounds)));
+  const std::vector<double> sums = values_of(samples, side.sum);
+  if (!sums.empty()) time.sum = mean_estimate(sums).value;
+  const std::vector<double> shares = values_of(samples, side.sum_share);
+  if (!shares.empty()) time.sum_share = mean_estimate(shares).value;
+  time.sum_error = error_of_mean(values_of(samples, side.sum_error));
+  time.rounds = total(values_of(samples, side.rounds));
+  time.sampled = total(values_of(samples, side.sampled_rounds));
   return time;
 }
 
