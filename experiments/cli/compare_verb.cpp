@@ -16,13 +16,16 @@ namespace violet::cli {
 
 namespace {
 
-// RUN or RUN:CELL as given, read.
-struct Operand {
-  results::RunData run;
-  std::string cell;  // Empty: all.
+// Each RUN or RUN:CELL as given, read.
+struct Operands {
+  std::vector<results::RunData> runs;
+  std::vector<std::string> cells;  // Of each run; empty: all.
+  bool name_cells() const {
+    return std::any_of(cells.begin(), cells.end(), [](const auto& one) { return !one.empty(); });
+  }
 };
 
-Result<Operand> read_operand(const Places& places, const std::string& text) {
+Status read_operand(const Places& places, const std::string& text, Operands& operands) {
   auto path = find_run(places, text);
   const std::size_t colon = text.rfind(':');
   std::string cell;
@@ -36,7 +39,9 @@ Result<Operand> read_operand(const Places& places, const std::string& text) {
                 "'{}': write a cell's number or words of its label behind the ':'", text);
   }
   VIOLET_TRY(auto run, results::read_run(*path));
-  return Operand{std::move(run), std::move(cell)};
+  operands.runs.push_back(std::move(run));
+  operands.cells.push_back(std::move(cell));
+  return {};
 }
 
 results::CompareOptions options_of(const CompareFlags& flags) {
@@ -49,13 +54,13 @@ results::CompareOptions options_of(const CompareFlags& flags) {
 }
 
 // Those that the report shows, where every run has them; "all": none are named, which is all.
-std::vector<std::string> metrics_of(const std::vector<Operand>& operands,
+std::vector<std::string> metrics_of(const std::vector<results::RunData>& runs,
                                     const std::vector<std::string>& asked) {
   if (asked == std::vector<std::string>{"all"}) return {};
   if (!asked.empty()) return asked;
-  auto metrics = results::answering_metrics(operands.front().run);
-  for (const Operand& operand : operands) {
-    const auto theirs = results::answering_metrics(operand.run);
+  auto metrics = results::answering_metrics(runs.front());
+  for (const results::RunData& run : runs) {
+    const auto theirs = results::answering_metrics(run);
     std::erase_if(metrics, [&](const std::string& name) {
       return std::find(theirs.begin(), theirs.end(), name) == theirs.end();
     });
@@ -64,61 +69,59 @@ std::vector<std::string> metrics_of(const std::vector<Operand>& operands,
 }
 
 // What equal runs beside the baseline differ by.
-results::NoiseHistory history_for(const std::vector<Operand>& operands) {
+results::NoiseHistory history_for(const std::vector<results::RunData>& runs) {
   std::set<std::string> contenders;
-  const auto& baseline = operands.front().run;
-  for (const Operand& operand : operands) {
-    const std::string& id = operand.run.manifest.run_id;
+  const auto& baseline = runs.front();
+  for (const results::RunData& run : runs) {
+    const std::string& id = run.manifest.run_id;
     if (id != baseline.manifest.run_id) contenders.insert(id);
   }
   const auto root = std::filesystem::absolute(baseline.directory).parent_path();
   return results::noise_history(root, baseline.manifest, contenders);
 }
 
-Result<results::Comparison> compare_operands(const std::vector<Operand>& operands,
-                                             const CompareFlags& flags) {
+Result<results::Comparison> compare_operands(const Operands& operands, const CompareFlags& flags) {
+  const auto& [runs, cells] = operands;
   results::CompareOptions options = options_of(flags);
-  options.metrics = metrics_of(operands, flags.metrics);
-  const bool cells = std::any_of(operands.begin(), operands.end(),
-                                 [](const Operand& one) { return !one.cell.empty(); });
+  options.metrics = metrics_of(runs, flags.metrics);
   if (!flags.baseline.empty()) {
-    if (operands.size() != 1 || cells) {
+    if (runs.size() != 1 || operands.name_cells()) {
       return fail(ErrorKind::kUsage, "--baseline compares the cells of one run: give one RUN");
     }
-    VIOLET_TRY(const auto choice, results::baseline_choice(operands.front().run, flags.baseline));
-    return results::compare_within(operands.front().run, choice, options);
+    VIOLET_TRY(const auto choice, results::baseline_choice(runs.front(), flags.baseline));
+    return results::compare_within(runs.front(), choice, options);
   }
-  if (operands.size() < 2) {
+  if (runs.size() < 2) {
     return fail(
         ErrorKind::kUsage,
         "one run alone: add --baseline strategy=strict to compare its cells, or a second RUN");
   }
-  options.noise = history_for(operands);
-  if (cells) {
-    if (operands.size() != 2 || operands[0].cell.empty() || operands[1].cell.empty()) {
+  options.noise = history_for(runs);
+  if (operands.name_cells()) {
+    if (runs.size() != 2 || cells[0].empty() || cells[1].empty()) {
       return fail(ErrorKind::kUsage, "give RUN:CELL twice to compare two cells");
     }
-    VIOLET_TRY(const auto* const a, results::find_cell(operands[0].run, operands[0].cell));
-    VIOLET_TRY(const auto* const b, results::find_cell(operands[1].run, operands[1].cell));
-    return results::compare_cells({&operands[0].run, a}, {&operands[1].run, b}, options);
+    VIOLET_TRY(const auto* const a, results::find_cell(runs[0], cells[0]));
+    VIOLET_TRY(const auto* const b, results::find_cell(runs[1], cells[1]));
+    return results::compare_cells({&runs[0], a}, {&runs[1], b}, options);
   }
-  std::vector<results::RunData> runs;
-  for (const Operand& operand : operands) runs.push_back(operand.run);
   return results::compare(runs, options);
 }
 
 }  // namespace
 
 int compare_verb(const Places& places, const CompareFlags& flags) {
-  std::vector<Operand> operands;
+  Operands operands;
   for (const auto& text : flags.runs) {
-    auto operand = read_operand(places, text);
-    if (!operand) return complain(operand.error());
-    operands.push_back(std::move(*operand));
+    const Status read = read_operand(places, text, operands);
+    if (!read) return complain(read.error());
   }
   const auto comparison = compare_operands(operands, flags);
   if (!comparison) return complain(comparison.error());
-  const int printed = print(results::render(*comparison, flags.format, results::style_for(1)));
+  const int printed =
+      flags.format == results::Format::kJson
+          ? print([&](const WritePiece& write) { return results::write_json(*comparison, write); })
+          : print(results::render(*comparison, flags.format, results::style_for(1)));
   if (printed != kOk) return printed;
   const std::string gap = comparison->gap();
   const int covered = gap.empty() ? static_cast<int>(kOk) : complain({gap});
@@ -138,7 +141,7 @@ int print_breakdown(const results::RunData& run, const ReportFlags& flags) {
   const auto tables = results::time_tables(run);
   if (!tables) return complain(tables.error());
   return print(results::render_breakdown(
-      results::report(run), *tables,
+      results::report(run, {.columns = {}, .rows = false}), *tables,
       {.notes = flags.notes, .style = results::style_for(STDOUT_FILENO)}));
 }
 
@@ -150,11 +153,11 @@ int report_verb(const Places& places, const ReportFlags& flags) {
   const auto data = results::read_run(*path);
   if (!data) return complain(data.error());
   if (flags.breakdown) return print_breakdown(*data, flags);
-  results::ReportOptions shown{flags.summary.metrics};
+  const bool for_people = flags.format == results::Format::kText;
+  results::ReportOptions shown{flags.summary.metrics, !for_people};
   if (shown.columns == std::vector<std::string>{"all"}) shown.columns.clear();
   const auto report = results::report(*data, shown);
-  if (flags.format != results::Format::kText)
-    return print(results::render(*data, report, flags.format));
+  if (!for_people) return print_for_programs(*data, report, flags.format);
   return print_summary(*data, report, flags.summary, flags.notes);
 }
 

@@ -52,8 +52,8 @@ int demo_verb(const Places& places, const DemoFlags& flags) {
   if (!data) return complain(data.error());
   std::string below = "\nWhat this shows\n";
   for (const auto& conclusion : conclusions_of(*data)) below += "  " + conclusion + "\n";
-  const int printed =
-      print_summary(*data, results::report(*data), {}, false, below + "\n" + where_next(*data));
+  const auto report = results::report(*data, {.columns = {}, .rows = false});
+  const int printed = print_summary(*data, report, {}, false, below + "\n" + where_next(*data));
   const int ending = run_ending(*outcome, resume_command("demo", flags.overrides));
   if (printed != kOk || outcome->interrupted) return printed != kOk ? printed : ending;
   if (display_is_there()) open_gui(places, outcome->directory.string());

@@ -33,10 +33,10 @@ int finish(const RunOutcome& outcome, const RunFlags& flags) {
   }
   const auto data = results::read_run(outcome.directory);
   if (!data) return complain(data.error());
-  const auto report = results::report(*data);
-  const int printed = flags.format == results::Format::kText
-                          ? print_summary(*data, report, {}, false)
-                          : print(results::render(*data, report, flags.format));
+  const bool for_people = flags.format == results::Format::kText;
+  const auto report = results::report(*data, {.columns = {}, .rows = !for_people});
+  const int printed = for_people ? print_summary(*data, report, {}, false)
+                                 : print_for_programs(*data, report, flags.format);
   const int ending = run_ending(outcome, resume_command(flags.plan, flags.overrides));
   if (printed != kOk) return printed;
   // What was not measured completely says little about what was expected.

@@ -36,6 +36,12 @@ int print_summary(const results::RunData& run, const results::Report& report,
                results::fitted(below, style.width));
 }
 
+int print_for_programs(const results::RunData& run, const results::Report& report,
+                       results::Format format) {
+  if (format != results::Format::kJson) return print(results::render(run, report, format));
+  return print([&](const WritePiece& write) { return results::write_json(run, report, write); });
+}
+
 std::string quoted(const std::string& word) {
   constexpr const char* kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
@@ -51,12 +57,22 @@ void end_where_nobody_reads() {
   std::raise(SIGPIPE);
 }
 
-int print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+int print(const std::function<Status(const WritePiece&)>& all) {
+  const auto write = [](std::string_view piece) -> Status {
+    if (std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()) return {};
+    return fail("stdout could not be written: {}", std::strerror(errno));
+  };
+  const Status written = all(write);
   if (written && std::fflush(stdout) == 0) return kOk;
   end_where_nobody_reads();
-  tell("violet: stdout could not be written: {}\n", std::strerror(errno));
+  tell("violet: {}\n", written
+                           ? fmt::format("stdout could not be written: {}", std::strerror(errno))
+                           : written.error().message);
   return kRunFailed;
+}
+
+int print(const std::string& text) {
+  return print([&](const WritePiece& write) { return write(text); });
 }
 
 Result<std::string> find_run(const Places& places, const std::string& name) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/files.hpp"
 #include "engine/base/result.hpp"
 #include "engine/base/standard_streams.hpp"
 #include "experiments/results/manifest.hpp"
@@ -184,12 +185,16 @@ int doctor_verb(const Places& places, results::Format format);
 // A run as people read it, on stdout; of what the run lacks `error` is said. Exit code of the printing.
 int print_summary(const results::RunData& run, const results::Report& report,
                   results::SummaryOptions options, bool notes, const std::string& below = {});
+// The same for programs: JSON, NDJSON or CSV.
+int print_for_programs(const results::RunData& run, const results::Report& report,
+                       results::Format format);
 // A word as a shell takes it for one.
 std::string quoted(const std::string& word);
 // Prints the error to stderr; the exit code of its kind.
 int complain(const Error& error);
 // Prints to stdout; exit code kOk, or kRunFailed when stdout is gone.
 int print(const std::string& text);
+int print(const std::function<Status(const WritePiece&)>& all);  // In pieces, as they come.
 // After a failed write to stdout: where its reader went away, as that of `violet report | head`, the process ends by
 // SIGPIPE, and nobody is told.
 void end_where_nobody_reads();

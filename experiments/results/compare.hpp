@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/files.hpp"
 #include "experiments/results/noise_history.hpp"
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/table.hpp"
@@ -79,5 +80,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
 Table to_table(const Contrast& contrast);
 // For text, a table a contrast and what to know about it; for programs one document.
 std::string render(const Comparison& comparison, Format format, const TextStyle& style = {});
+// The JSON in pieces, as of a report.
+Status write_json(const Comparison& comparison, const WritePiece& write);
 
 }  // namespace violet::results

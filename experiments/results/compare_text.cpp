@@ -2,12 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/counted.hpp"
 #include "experiments/results/compare.hpp"
 #include "experiments/results/summary.hpp"
-#include "experiments/results/table_formats.hpp"
+#include "experiments/results/table_json.hpp"
 
 namespace violet::results {
 namespace {
@@ -232,9 +233,9 @@ std::string correction_text(std::size_t tests) {
                      counted(tests, "comparison"));
 }
 
-Json contrast_json(const Contrast& contrast) {
+Json contrast_json(const Contrast& contrast, const Table& table, TablesJson& tables) {
   Json json = {{"baseline", contrast.baseline}, {"contender", contrast.contender}};
-  json["table"] = table_json(to_table(contrast));
+  json["table"] = tables.place(table);
   json["only_in_baseline"] = contrast.only_in_baseline;
   json["only_in_contender"] = contrast.only_in_contender;
   json["unmeasured"] = contrast.unmeasured;
@@ -325,6 +326,22 @@ Table to_table(const Contrast& contrast) {
   return table;
 }
 
+Status write_json(const Comparison& comparison, const WritePiece& write) {
+  Json json = {{"schema", "violet.comparison"}, {"version", 2}};
+  json["threshold_percent"] = comparison.threshold_percent;
+  json["margin_percent"] = comparison.margin_percent;
+  json["tests"] = comparison.tests;
+  json["regression"] = comparison.regression();
+  json["contrasts"] = Json::array();
+  TablesJson tables;
+  std::deque<Table> all;  // Stay where they are.
+  for (const Contrast& contrast : comparison.contrasts) {
+    json["contrasts"].push_back(
+        contrast_json(contrast, all.emplace_back(to_table(contrast)), tables));
+  }
+  return tables.write(json, write);
+}
+
 std::string render(const Comparison& comparison, Format format, const TextStyle& style) {
   if (format == Format::kText) {
     std::string out;
@@ -335,16 +352,7 @@ std::string render(const Comparison& comparison, Format format, const TextStyle&
     return out;
   }
   if (format == Format::kJson) {
-    Json json = {{"schema", "violet.comparison"}, {"version", 2}};
-    json["threshold_percent"] = comparison.threshold_percent;
-    json["margin_percent"] = comparison.margin_percent;
-    json["tests"] = comparison.tests;
-    json["regression"] = comparison.regression();
-    json["contrasts"] = Json::array();
-    for (const Contrast& contrast : comparison.contrasts) {
-      json["contrasts"].push_back(contrast_json(contrast));
-    }
-    return dump(json, 2);
+    return collected([&](const WritePiece& write) { return write_json(comparison, write); });
   }
   Table all;
   all.title = "comparison";

@@ -11,7 +11,7 @@
 #include "experiments/results/expectation_cells.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/samples.hpp"
-#include "experiments/results/table_formats.hpp"
+#include "experiments/results/table_json.hpp"
 
 namespace violet::results {
 namespace {

@@ -9,7 +9,7 @@
 #include "experiments/results/expectation_cells.hpp"
 #include "experiments/results/expectation_group.hpp"
 #include "experiments/results/expectation_inquiry.hpp"
-#include "experiments/results/table_formats.hpp"
+#include "experiments/results/table_json.hpp"
 
 namespace violet::results {
 namespace {

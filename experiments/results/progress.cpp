@@ -8,7 +8,7 @@
 
 #include "engine/base/files.hpp"
 #include "experiments/results/table.hpp"
-#include "experiments/results/table_formats.hpp"
+#include "experiments/results/table_json.hpp"
 
 namespace violet::results {
 namespace {

@@ -15,7 +15,7 @@
 #include "experiments/results/retries.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/steadiness.hpp"
-#include "experiments/results/table_formats.hpp"
+#include "experiments/results/table_json.hpp"
 #include "experiments/results/until_ci.hpp"
 
 namespace violet::results {
@@ -83,11 +83,14 @@ Table table_of(const RunData& run, const ReportOptions& options) {
   const auto columns = columns_of(run, options);
   for (const Samples& column : columns) table.columns.push_back({column.name, column.unit});
   for (const CellData& cell : run.cells) {
+    if (!options.rows) break;
     std::vector<Item> row;
     for (const std::string& axis : axes) row.push_back(Text{axis_text(cell.cell, axis)});
     if (axes.empty()) row.push_back(Text{cell.cell.label});
+    const CellSamples samples(cell);
     for (const Samples& column : columns) {
-      row.push_back(quantity_of(samples_of(cell, column.name)));
+      const Samples* const its = samples.find(column.name);
+      row.push_back(its != nullptr ? quantity_of(*its) : Quantity{{}, {}, kNoSuchSamples});
     }
     table.rows.push_back(std::move(row));
   }
@@ -278,16 +281,15 @@ void note_values(const RunData& run, const Table& table, const ReportOptions& op
                  std::vector<std::string>& warnings, std::vector<std::string>& notes) {
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> missing;
   std::vector<std::string> partly;
+  std::set<std::string_view> columns;  // By today's names.
+  for (const Column& column : table.columns) columns.insert(current_metric_name(column.name));
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) {
       // Says of itself why: time_report.hpp, steadiness.hpp. Unless it was asked for.
       const bool is_said =
           is_time_metric(samples.name) || samples.name == kSteady || samples.name == kSteadyAfter;
       if (options.columns.empty() && is_said) continue;
-      const bool shown =
-          std::any_of(table.columns.begin(), table.columns.end(),
-                      [&](const Column& c) { return same_metric(c.name, samples.name); });
-      if (!shown) continue;
+      if (!columns.contains(current_metric_name(samples.name))) continue;
       if (samples.values.empty()) {
         missing[{samples.name, samples.because}].push_back(cell.cell.label);
       } else if (const std::size_t taken = counted_repetitions(cell).size();
@@ -440,17 +442,22 @@ Report report(const RunData& run, const ReportOptions& options) {
   return report;
 }
 
+Status write_json(const RunData& run, const Report& report, const WritePiece& write) {
+  Json json = {{"schema", "violet.report"}, {"version", 1}};
+  json["manifest"] = Json::parse(to_json(run.manifest));
+  TablesJson tables;
+  json["table"] = tables.place(report.table);
+  if (!report.break_evens.empty()) json["break_even"] = break_evens_json(report.break_evens);
+  if (!report.expectations.empty()) json["expectations"] = expectations_json(report.expectations);
+  json["warnings"] = report.warnings;
+  json["notes"] = report.notes;
+  return tables.write(json, write);
+}
+
 std::string render(const RunData& run, const Report& report, Format format,
                    const TextStyle& style) {
   if (format == Format::kJson) {
-    Json json = {{"schema", "violet.report"}, {"version", 1}};
-    json["manifest"] = Json::parse(to_json(run.manifest));
-    json["table"] = table_json(report.table);
-    if (!report.break_evens.empty()) json["break_even"] = break_evens_json(report.break_evens);
-    if (!report.expectations.empty()) json["expectations"] = expectations_json(report.expectations);
-    json["warnings"] = report.warnings;
-    json["notes"] = report.notes;
-    return dump(json, 2);
+    return collected([&](const WritePiece& write) { return write_json(run, report, write); });
   }
   if (format != Format::kText) return render(report.table, format, style);
   std::string out;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/files.hpp"
 #include "experiments/results/break_even.hpp"
 #include "experiments/results/expectations.hpp"
 #include "experiments/results/run_directory.hpp"
@@ -20,6 +21,7 @@ namespace violet::results {
 struct ReportOptions {
   // Names as of samples_of(), in order. Empty: every metric; mean, p50 and p99 of every histogram.
   std::vector<std::string> columns;
+  bool rows = true;  // Off: the table has none, for who shows a summary.
 };
 
 struct Report {
@@ -38,6 +40,8 @@ Report report(const RunData& run, const ReportOptions& options = {});
 // For programs: the table, with all that is said beside it in JSON. As text, the table too.
 std::string render(const RunData& run, const Report& report, Format format,
                    const TextStyle& style = {});
+// The JSON in pieces: of thousands of cells it is a hundred megabytes. Errors: those of `write`.
+Status write_json(const RunData& run, const Report& report, const WritePiece& write);
 
 // For people: the head, the tables of a summary, at most kMostWarnings warnings, and last what the plan expected.
 inline constexpr std::size_t kMostWarnings = 6;

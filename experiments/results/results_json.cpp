@@ -7,7 +7,7 @@
 #include "experiments/results/run_directory.hpp"
 #include "experiments/results/samples.hpp"
 #include "experiments/results/statistics.hpp"
-#include "experiments/results/table_formats.hpp"
+#include "experiments/results/table_json.hpp"
 
 namespace violet::results {
 namespace {

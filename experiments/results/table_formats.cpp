@@ -4,50 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "experiments/results/table_json.hpp"
+
 namespace violet::results {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json item_json(const Item& item) {
-  if (const auto* text = std::get_if<Text>(&item)) return text->text;
-  const auto& q = std::get<Quantity>(item);
-  Json json = {{"value", q.value ? number(*q.value) : Json(nullptr)}};
-  if (q.interval) json["interval"] = {number(q.interval->low), number(q.interval->high)};
-  if (!q.unit.empty()) json["unit"] = q.unit;
-  if (!q.value) json["because"] = q.because;
-  return json;
-}
-
-bool for_people(const Column& column) { return column.audience == Audience::kPeople; }
-
-Json row_json(const Table& table, const std::vector<Item>& row) {
-  Json json = Json::object();
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    if (!for_people(table.columns[i])) json[table.columns[i].name] = item_json(row[i]);
-  }
-  return json;
-}
-
-Json fact_json(const TableFact& fact) {
-  if (const auto* text = std::get_if<std::string>(&fact.value)) return *text;
-  if (const auto* count = std::get_if<std::uint64_t>(&fact.value)) return *count;
-  if (const auto* yes = std::get_if<bool>(&fact.value)) return *yes;
-  const auto known = std::get<std::optional<double>>(fact.value);
-  return known ? number(*known) : Json(nullptr);
-}
-
-Json head_json(const Table& table) {
-  Json json = {{"schema", "violet.table"}, {"version", kTableSchema}, {"title", table.title}};
-  json["columns"] = Json::array();
-  for (const Column& column : table.columns) {
-    if (for_people(column)) continue;
-    json["columns"].push_back({{"name", column.name}, {"unit", column.unit}});
-  }
-  json["notes"] = table.notes;
-  for (const TableFact& fact : table.about) json["about"][fact.name] = fact_json(fact);
-  return json;
-}
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -96,19 +56,6 @@ std::string csv_item(const Item& item, bool with_interval) {
 
 }  // namespace
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-std::string dump(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-Json table_json(const Table& table) {
-  Json json = head_json(table);
-  json["rows"] = Json::array();
-  for (const auto& row : table.rows) json["rows"].push_back(row_json(table, row));
-  return json;
-}
-
 std::string table_ndjson(const Table& table) {
   std::string out = dump(head_json(table), -1);
   for (const auto& row : table.rows) out += dump(row_json(table, row), -1);
@@ -135,7 +82,12 @@ std::string table_csv(const Table& table, bool terminal) {
 }
 
 std::string render(const Table& table, Format format, const TextStyle& style) {
-  if (format == Format::kJson) return dump(table_json(table), 2);
+  if (format == Format::kJson) {
+    return collected([&](const WritePiece& write) {
+      TablesJson tables;
+      return tables.write(tables.place(table), write);
+    });
+  }
   if (format == Format::kNdjson) return table_ndjson(table);
   if (format == Format::kCsv) return table_csv(table, style.terminal);
   return render_text(table, style);
