@@ -58,6 +58,27 @@ struct CellData {
   std::optional<ReplayFrom> replay(const TickWindow& window, std::uint64_t most) const;
 };
 
+// When events are missing, as far as single events tell. What an lcore lost at its end nobody saw come back: it is missing
+// until the end of what was recorded.
+inline std::vector<KeptEvents::Gap> gaps_at_end(const CellData& cell) {
+  std::vector<KeptEvents::Gap> gaps;
+  if (cell.events == nullptr) return gaps;
+  for (const KeptEvents::Stream& stream : cell.events->streams()) {
+    if (stream.lost == 0) continue;
+    const Ticks from = stream.blocks.empty() ? 0 : stream.blocks.back().last;
+    const Ticks end = cell.base.start() + cell.pyramid.facts.end;
+    gaps.push_back({from, std::max(from, end), stream.lost});
+  }
+  return gaps;
+}
+inline std::vector<KeptEvents::Gap> all_gaps(const CellData& cell) {
+  std::vector<KeptEvents::Gap> gaps;
+  if (cell.events != nullptr) gaps = cell.events->gaps();
+  const auto last = gaps_at_end(cell);
+  gaps.insert(gaps.end(), last.begin(), last.end());
+  return gaps;
+}
+
 // Whether an event of an endpoint counts.
 inline bool has_endpoint(const Filter& filter, std::uint32_t endpoint) {
   return filter.endpoints.empty() || std::find(filter.endpoints.begin(), filter.endpoints.end(),

@@ -271,11 +271,14 @@ void for_gaps(const CellData& cell, TimeWindow window, const Columns& columns, M
   const auto mark_all = [&](Nanos from, Nanos to) {
     for_columns(columns, from, std::max(to, from), [&](std::uint32_t i, double) { mark(i); });
   };
+  const auto mark_gap = [&](const KeptEvents::Gap& gap) {
+    const Nanos from = cell.base.nanos(gap.from), to = cell.base.nanos(gap.to);
+    if (to >= window.from && from < window.to) mark_all(from, to);
+  };
+  // A pyramid of what is still recorded does not have them yet.
+  for (const KeptEvents::Gap& gap : gaps_at_end(cell)) mark_gap(gap);
   if (cell.kept(TickWindow(cell.base, window))) {
-    for (const KeptEvents::Gap& gap : cell.events->gaps()) {
-      const Nanos from = cell.base.nanos(gap.from), to = cell.base.nanos(gap.to);
-      if (to >= window.from && from < window.to) mark_all(from, to);
-    }
+    for (const KeptEvents::Gap& gap : cell.events->gaps()) mark_gap(gap);
     return;
   }
   for_buckets(cell, window, [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {

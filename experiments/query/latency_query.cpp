@@ -244,10 +244,13 @@ class LatencySums {
     grid_.count += count;
   }
   void draw_lines(LineSums& lines) {
+    const auto lose = [&](const KeptEvents::Gap& gap) {
+      lines.lose(cell_.base.nanos(gap.from), cell_.base.nanos(gap.to));
+    };
+    const auto at_end = gaps_at_end(cell_);
+    std::for_each(at_end.begin(), at_end.end(), lose);
     if (cell_.kept(TickWindow(cell_.base, grid_.query.window))) {
-      for (const KeptEvents::Gap& gap : cell_.events->gaps()) {
-        lines.lose(cell_.base.nanos(gap.from), cell_.base.nanos(gap.to));
-      }
+      std::for_each(cell_.events->gaps().begin(), cell_.events->gaps().end(), lose);
     } else {
       for_buckets(cell_, grid_.query.window,
                   [&](std::size_t, const PyramidBucket& bucket, Nanos from, Nanos to) {

@@ -41,7 +41,7 @@ template <class Sink>
 void load_state(const CellData& cell, const CellData::ReplayFrom& from,
                 LifetimeTracker<Sink>& tracker) {
   if (from.checkpoint != nullptr) tracker.table().load(cell.pyramid, *from.checkpoint);
-  for (const KeptEvents::Gap& gap : cell.events->gaps()) tracker.lose(gap.from, gap.to);
+  for (const KeptEvents::Gap& gap : all_gaps(cell)) tracker.lose(gap.from, gap.to);
   tracker.begin_at(from.checkpoint != nullptr ? cell.pyramid.facts.start + from.checkpoint->at : 0);
 }
 

@@ -13,13 +13,7 @@ LostTimes::LostTimes(const CellData& cell, TimeWindow window) {
     const Nanos begin = cell.base.nanos(from);
     all.push_back({begin, std::max(cell.base.nanos(to), begin + 1)});
   };
-  for (const KeptEvents::Gap& gap : cell.events->gaps()) add(gap.from, gap.to);
-  // What an lcore lost at its end, nobody saw come back.
-  for (const KeptEvents::Stream& stream : cell.events->streams()) {
-    if (stream.lost == 0) continue;
-    add(stream.blocks.empty() ? 0 : stream.blocks.back().last,
-        cell.base.start() + cell.pyramid.facts.end);
-  }
+  for (const KeptEvents::Gap& gap : all_gaps(cell)) add(gap.from, gap.to);
   std::erase_if(
       all, [&](const TimeWindow& one) { return one.to <= window.from || window.to <= one.from; });
   std::sort(all.begin(), all.end(),

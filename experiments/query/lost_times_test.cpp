@@ -1,6 +1,7 @@
 // What is lost is neither zero nor a page that stays stale, whichever way a window is answered.
 #include "experiments/query/lost_times.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "experiments/query/query_rig_testing.hpp"
@@ -10,11 +11,12 @@
 namespace violet::query {
 namespace {
 
-// Guest and engine lose events over a tenth of the run; the engine's come back a little later than the guest's.
-class Lossy : public testing::Test {
+class LossyRun : public testing::Test {
  protected:
   static constexpr std::uint64_t kEvents = 260'000;
 
+  // Whether an lcore loses its events when so much of all was made.
+  virtual bool drops(std::uint16_t lcore, double share) const = 0;
   void SetUp() override {
     const SyntheticOptions options{.strategy = SyntheticStrategy::kLazy, .events = kEvents};
     base_ = TimeBase(options.start, options.ns_per_tick);
@@ -27,11 +29,7 @@ class Lossy : public testing::Test {
     SyntheticRun(options).run(
         [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t) {
           made += events.size();
-          const bool engine = lcore == SyntheticRun::kEngineLcore;
-          const bool drops = (engine || lcore == SyntheticRun::kGuestLcore) &&
-                             made > kEvents * 4 / 10 &&
-                             made < (engine ? kEvents * 52 / 100 : kEvents * 5 / 10);
-          if (drops) {
+          if (drops(lcore, static_cast<double>(made) / kEvents)) {
             lost[lcore] += events.size();
             if (lost_.from == 0) lost_.from = base_.nanos(events.front().at);
             lost_.to = std::max(lost_.to, base_.nanos(events.back().at));
@@ -42,6 +40,11 @@ class Lossy : public testing::Test {
           ASSERT_TRUE(writer->append(lcore, events, {.dropped = before, .not_kept = 0}));
         },
         [&](Ticks until) { recorder.advance(until); });
+    for (const auto& [lcore, count] : lost) {
+      if (count == 0) continue;
+      recorder.add(lcore, {}, count);
+      ASSERT_TRUE(writer->append(lcore, {}, {.dropped = count, .not_kept = 0}));
+    }
     recorder.finish();
     ASSERT_TRUE(
         append_pyramid((folder_.path() / "trace.pyramid").string(), 0, 0, recorder.pyramid()));
@@ -60,6 +63,22 @@ class Lossy : public testing::Test {
   TimeWindow lost_;  // At least so much.
   std::unique_ptr<RunQueries> run_;
   std::shared_ptr<const CellQueries> cell_;
+};
+
+// Guest and engine lose events over a tenth of the run; the engine's come back a little later than the guest's.
+class Lossy : public LossyRun {
+  bool drops(std::uint16_t lcore, double share) const override {
+    const bool engine = lcore == SyntheticRun::kEngineLcore;
+    return (engine || lcore == SyntheticRun::kGuestLcore) && share > 0.4 &&
+           share < (engine ? 0.52 : 0.5);
+  }
+};
+
+// The guest's are lost until the end; the others' are not.
+class LossyAtEnd : public LossyRun {
+  bool drops(std::uint16_t lcore, double share) const override {
+    return lcore == SyntheticRun::kGuestLcore && share > 0.6;
+  }
 };
 
 TEST_F(Lossy, TheSummaryHasNoPagesThatTheEventsDoNotHave) {
@@ -118,6 +137,39 @@ TEST_F(Lossy, NothingIsSaidOfTimeThatIsLost) {
     EXPECT_EQ(cell_->latency({window, Operation::kUnmap, 8, {}}).because,
               "events were lost in all of this time");
   }
+}
+
+bool all_of(const std::vector<bool>& gaps) {
+  return std::find(gaps.begin(), gaps.end(), false) == gaps.end();
+}
+
+// Nobody saw them come back: every view knows that they are missing all the same.
+TEST_F(LossyAtEnd, NoViewTakesWhatIsLostForNothing) {
+  const Nanos from = lost_.from + 1000, to = whole().to;
+  ASSERT_GT(to - from, lost_.length() / 2);
+  // Read event by event, and from the summary.
+  for (const TimeWindow& window : {TimeWindow{from, from + 1000}, TimeWindow{from, to}}) {
+    SCOPED_TRACE(window.length());
+    const Overview overview = cell_->overview(window, 8);
+    for (const Column& column : overview.operations_per_s) {
+      EXPECT_TRUE(column.gap);
+      EXPECT_FALSE(column.known());
+    }
+    EXPECT_TRUE(all_of(cell_->churn({window, IovaRange::all(), 8, 4, {}}).gap));
+    const LatencyGrid latency = cell_->latency({window, Operation::kUnmap, 8, {}});
+    EXPECT_TRUE(all_of(latency.gap));
+    EXPECT_EQ(latency.because, "events were lost in all of this time");
+    for (const Column& column : cell_->engine(window, 8).kicks_per_s) EXPECT_TRUE(column.gap);
+    EXPECT_THAT(cell_->faults(window, 10).because, testing::HasSubstr("lost"));
+    EXPECT_EQ(cell_->exposure({window, 8, {}}).because, "events were lost in all of this time");
+  }
+  const TopologyState topology = cell_->topology(to);
+  EXPECT_EQ(topology.because, "events were lost before");
+  for (const auto& domain : topology.domains) EXPECT_FALSE(domain.mapping_count);
+  // Before it nothing is missing.
+  const TimeWindow before{lost_.from - 100'000, lost_.from - 50'000};
+  EXPECT_FALSE(cell_->overview(before, 1).operations_per_s.at(0).gap);
+  EXPECT_FALSE(cell_->churn({before, IovaRange::all(), 1, 1, {}}).gap.at(0));
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ class TopologyAt {
 static std::optional<Ticks> lost_before(const CellData& cell, Ticks at) {
   std::optional<Ticks> newest;
   const auto add = [&](Ticks end) { newest = std::max(newest.value_or(0), end); };
-  for (const KeptEvents::Gap& gap : cell.events->gaps()) {
+  for (const KeptEvents::Gap& gap : all_gaps(cell)) {
     if (gap.from < at) add(std::min(gap.to, at));
   }
   const auto& buckets = cell.pyramid.buckets;
