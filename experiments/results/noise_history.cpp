@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/base/check.hpp"
 #include "engine/base/counted.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/report.hpp"
@@ -24,14 +25,29 @@ bool same_machine(const Manifest& a, const Manifest& b) {
          a.kernel.text() == b.kernel.text() && page_kind(a) == page_kind(b);
 }
 
-// The medians of one cell in one run, by today's names.
-using Medians = std::map<std::string, double>;
+// The medians of one cell in one run. Thousands of cells have a hundred each: no name is held twice.
+using Medians = std::vector<std::pair<std::size_t, double>>;  // Number of the metric, and value.
 
-Medians medians_of(const CellData& cell) {
+// Today's names, numbered.
+class MetricNumbers {
+ public:
+  std::size_t of(std::string_view name) {
+    const auto [at, fresh] = numbers_.try_emplace(std::string(name), names_.size());
+    if (fresh) names_.push_back(at->first);
+    return at->second;
+  }
+  const std::string& name(std::size_t number) const { return names_[number]; }
+
+ private:
+  std::map<std::string, std::size_t> numbers_;
+  std::vector<std::string> names_;
+};
+
+Medians medians_of(const CellData& cell, MetricNumbers& numbers) {
   Medians medians;
   for (const Samples& samples : samples_of(cell)) {
     if (samples.better == Better::kNeither || samples.values.size() < 2) continue;
-    medians[std::string(current_metric_name(samples.name))] = median(samples.values);
+    medians.emplace_back(numbers.of(current_metric_name(samples.name)), median(samples.values));
   }
   return medians;
 }
@@ -73,8 +89,8 @@ double floor_of(const std::vector<double>& differences) {
   return percentile(differences, differences.size() < 20 ? 100 : 95);
 }
 
-std::map<std::string, std::vector<double>> values_of(const EqualCells& group) {
-  std::map<std::string, std::vector<double>> values;
+std::map<std::size_t, std::vector<double>> values_of(const EqualCells& group) {
+  std::map<std::size_t, std::vector<double>> values;
   for (const Medians& run : group.runs) {
     for (const auto& [metric, value] : run) values[metric].push_back(value);
   }
@@ -114,7 +130,8 @@ void add_differences(const std::vector<double>& values, std::vector<double>& dif
 using Groups = std::map<std::string, EqualCells>;  // By what must be equal.
 
 Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
-                   const std::set<std::string>& contenders, NoiseHistory& history) {
+                   const std::set<std::string>& contenders, NoiseHistory& history,
+                   MetricNumbers& numbers) {
   Groups groups;
   std::size_t &read = history.read_runs, &cells = history.read_cells;
   for (const auto& directory : list_runs(runs_root)) {
@@ -139,7 +156,7 @@ Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
       group.cell_key = cell_key(length, cell.cell);
       group.kind_key = kind_key(length, cell.cell);
       group.any_key = any_key(length);
-      group.runs.push_back(medians_of(cell));
+      group.runs.push_back(medians_of(cell, numbers));
     }
   }
   return groups;
@@ -174,33 +191,43 @@ void NoiseHistory::Scatter::add(const Scatter& other) {
 std::optional<RunNoise> NoiseHistory::of(const RunData& run, const CellRecord& cell,
                                          std::string_view metric) const {
   const std::string length = length_of(run), name(current_metric_name(metric));
-  const auto own = cells.find(cell_key(length, cell) + name);
-  if (own != cells.end() && own->second.freedom >= kOwnFreedom) {
-    return noise_of(own->second, "this cell");
-  }
-  const auto kind = kinds.find(kind_key(length, cell) + name);
-  if (kind == kinds.end()) return std::nullopt;
-  RunNoise noise = noise_of(kind->second, "cells of this placement and strategy");
-  if (kind->second.freedom >= kOwnFreedom) return noise;
+  const Scatter* const own = find(cells, cell_key(length, cell), name);
+  if (own != nullptr && own->freedom >= kOwnFreedom) return noise_of(*own, "this cell");
+  const Scatter* const kind = find(kinds, kind_key(length, cell), name);
+  if (kind == nullptr) return std::nullopt;
+  RunNoise noise = noise_of(*kind, "cells of this placement and strategy");
+  if (kind->freedom >= kOwnFreedom) return noise;
   // A few medians agree by chance: what all cells scatter by is the least that is believed.
-  RunNoise any = noise_of(kinds.at(any_key(length) + name), "all cells, few being of this kind");
+  const Scatter* const all = find(kinds, any_key(length), name);
+  VIOLET_CHECK(all != nullptr);  // Those of the kind are among them.
+  RunNoise any = noise_of(*all, "all cells, few being of this kind");
   return any.of_logarithm && any.of_logarithm > noise.of_logarithm ? any : noise;
+}
+
+const NoiseHistory::Scatter* NoiseHistory::find(const std::map<std::string, ByMetric>& all,
+                                                const std::string& key, std::string_view metric) {
+  const auto group = all.find(key);
+  if (group == all.end()) return nullptr;
+  const auto at = group->second.find(metric);
+  return at == group->second.end() ? nullptr : &at->second;
 }
 
 NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
                            const std::set<std::string>& contenders) {
   NoiseHistory history;
   std::map<std::string, std::vector<double>> differences;  // By metric.
-  for (const auto& [key, group] : read_groups(runs_root, now, contenders, history)) {
+  MetricNumbers numbers;
+  for (const auto& [key, group] : read_groups(runs_root, now, contenders, history, numbers)) {
     if (group.runs.size() < 2) continue;
     history.runs = std::max(history.runs, group.runs.size());
     history.pairs += group.runs.size() * (group.runs.size() - 1) / 2;
-    for (const auto& [metric, values] : values_of(group)) {
+    for (const auto& [number, values] : values_of(group)) {
       if (values.size() < 2) continue;
+      const std::string& metric = numbers.name(number);
       const NoiseHistory::Scatter scatter = scatter_of(values);
-      history.cells[group.cell_key + metric].add(scatter);
-      history.kinds[group.kind_key + metric].add(scatter);
-      history.kinds[group.any_key + metric].add(scatter);
+      history.cells[group.cell_key][metric].add(scatter);
+      history.kinds[group.kind_key][metric].add(scatter);
+      history.kinds[group.any_key][metric].add(scatter);
       add_differences(values, differences[metric]);
     }
   }

@@ -50,8 +50,10 @@ struct NoiseHistory {
     bool positive = true;
     void add(const Scatter& other);
   };
-  std::map<std::string, Scatter> cells,
-      kinds;  // By cell, or placement and strategy; with length and metric.
+  using ByMetric = std::map<std::string, Scatter, std::less<>>;
+  std::map<std::string, ByMetric> cells, kinds;  // By cell, or placement and strategy; with length.
+  static const Scatter* find(const std::map<std::string, ByMetric>& all, const std::string& key,
+                             std::string_view metric);
 };
 
 // `now` is a manifest of this host. Runs whose ids are in `contenders` are taken for no equals of others, because

@@ -92,8 +92,8 @@ TEST(NoiseHistory, ACellWithRunsEnoughStandsForItself) {
 TEST(NoiseHistory, FewRunsScatterAtLeastAsAllCellsDo) {
   NoiseHistory history;
   const std::string length = "\n1000\n";
-  history.kinds[length + "\nstrict\noperations_per_s"] = {0, 0, 2, true};
-  history.kinds[length + "any cell\noperations_per_s"] = {900, 0.09, 9, true};
+  history.kinds[length + "\nstrict\n"]["operations_per_s"] = {0, 0, 2, true};
+  history.kinds[length + "any cell\n"]["operations_per_s"] = {900, 0.09, 9, true};
   const CellRecord strict{"strict.1", "strict", {{"strategy", std::string("strict")}}};
   const auto noise = history.of(kRunOfLength, strict, "operations_per_s");
   ASSERT_TRUE(noise.has_value());

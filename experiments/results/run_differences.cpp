@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "engine/base/counted.hpp"
 #include "experiments/results/host_regime.hpp"
 
 namespace violet::results {
@@ -91,22 +93,29 @@ void warn_about_hosts(const Manifest& a, const Manifest& b, std::vector<std::str
   }
 }
 
-// Of each cell that both have: what its memory lay on. Runs from before this was stored say nothing.
+// Of the cells that both have: what their memory lay on. Runs from before this was stored say nothing.
 void warn_about_memory(const RunData& a, const RunData& b, std::vector<std::string>& warnings) {
   constexpr std::pair<const char*, const char*> kMemories[] = {
       {"guest_memory_hugepages", "memory of the guest"},
       {"eal_memory_hugepages", "memory of DPDK"}};
+  std::unordered_map<std::string_view, const CellData*> partners;
+  for (const CellData& cell : b.cells) partners.emplace(cell.cell.id, &cell);
   for (const auto& [metric, what] : kMemories) {
+    std::size_t known = 0, different = 0;
+    std::string example;
     for (const CellData& mine : a.cells) {
-      const auto theirs = std::find_if(b.cells.begin(), b.cells.end(), [&](const CellData& cell) {
-        return cell.cell.id == mine.cell.id;
-      });
-      if (theirs == b.cells.end()) continue;
-      const std::string first = pages_text(mine, metric), second = pages_text(*theirs, metric);
-      if (first.empty() || second.empty() || first == second) continue;
-      warnings.push_back(
-          fmt::format("{}: {} differs: {} / {}", mine.cell.label, what, first, second));
+      const auto theirs = partners.find(mine.cell.id);
+      if (theirs == partners.end()) continue;
+      const std::string first = pages_text(mine, metric);
+      const std::string second = pages_text(*theirs->second, metric);
+      if (first.empty() || second.empty()) continue;
+      ++known;
+      if (first == second || different++ > 0) continue;
+      example = fmt::format("{}: {} / {}", mine.cell.label, first, second);
     }
+    if (different == 0) continue;
+    warnings.push_back(fmt::format("{} differs in {} of {}, for example {}", what, different,
+                                   counted(known, "cell"), example));
   }
 }
 
