@@ -74,10 +74,12 @@ Range over_workloads(const RunData& run, Value&& value) {
 
 std::optional<double> ratio(const RunData& run, const std::string& workload,
                             const std::string& metric, const char* over, const char* under) {
-  const auto a = median_of(cell_of(run, workload, over), metric);
-  const auto b = median_of(cell_of(run, workload, under), metric);
-  if (!a || !b || *b <= 0) return std::nullopt;
-  return *a / *b;
+  const auto* const a = cell_of(run, workload, over);
+  const auto* const b = cell_of(run, workload, under);
+  if (a == nullptr || b == nullptr) return std::nullopt;
+  const auto estimate = results::ratio_of(
+      results::samples_of(*b, metric), results::samples_of(*a, metric), results::pairing_of(run));
+  return estimate ? std::optional(estimate->value) : std::nullopt;
 }
 
 // Contender and strict on each workload, judged together.

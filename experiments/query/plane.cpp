@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "experiments/results/compare.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/rank_tests.hpp"
 #include "experiments/results/report.hpp"
@@ -54,12 +55,8 @@ void place_stale(const results::CellData& cell, PlanePoint& point) {
 void place_throughput(const RunData& run, const results::CellData& reference,
                       const results::CellData& cell, PlanePoint& point) {
   const Samples mine = results::samples_of(cell, kThroughput);
-  Samples compared = mine, base = results::samples_of(reference, kThroughput);
-  const bool paired = run.manifest.interleaved;
-  if (paired) results::keep_shared(compared, base);
-  point.relative = results::ratio_estimate(
-      base.values, compared.values,
-      paired ? results::Pairing::kInterleaved : results::Pairing::kIndependent);
+  point.relative = results::ratio_of(results::samples_of(reference, kThroughput), mine,
+                                     results::pairing_of(run));
   // Nothing has a logarithm of zero; that a cell stood still is known all the same.
   if (!point.relative && !mine.values.empty()) {
     results::Estimate ratio = results::median_estimate(mine);

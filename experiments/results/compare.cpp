@@ -115,8 +115,8 @@ Judgement judgement_of(const Arm& baseline, const Arm& contender, const CompareO
   if (!is_one_run(baseline, contender)) {
     how.arms = Arms::kTwoRuns;
     if (options.noise_percent) how.noise = stated_noise(*options.noise_percent);
-  } else if (baseline.run->manifest.interleaved) {
-    how.pairing = Pairing::kInterleaved;
+  } else {
+    how.pairing = pairing_of(*baseline.run);
   }
   how.threshold_percent =
       options.threshold_percent.value_or(baseline.run->manifest.threshold_percent);
@@ -370,6 +370,10 @@ std::string why_distrusted(const Arm& baseline, const Arm& contender) {
 }
 
 }  // namespace
+
+Pairing pairing_of(const RunData& run) {
+  return run.manifest.interleaved ? Pairing::kInterleaved : Pairing::kIndependent;
+}
 
 std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender,
                                        const CompareOptions& options) {

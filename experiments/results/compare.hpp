@@ -63,6 +63,8 @@ Result<BaselineChoice> baseline_choice(const RunData& run, const std::string& te
 Result<Comparison> compare_within(const RunData& run, const BaselineChoice& baseline,
                                   const CompareOptions& options);
 
+// Of two cells of the run.
+Pairing pairing_of(const RunData& run);
 // Two cells, of one run or of two, whatever their axes.
 struct Arm {
   const RunData* run = nullptr;

@@ -307,12 +307,13 @@ Table to_table(const Contrast& contrast) {
     return table;
   }
   const Difference& any = contrast.differences.front();
-  table.notes.push_back(fmt::format(
-      "{} a cell. ratio: contender over baseline, the median of the ratios of all "
-      "pairs "
-      "of repetitions (Hodges and Lehmann; of one run: of the same repetition), with its 95 % "
-      "interval.",
-      repetitions_text(contrast)));
+  table.notes.push_back(
+      fmt::format("{} a cell. ratio: contender over baseline, the median of the ratios of all "
+                  "pairs "
+                  "of repetitions (Hodges and Lehmann; of one run, from {} repetitions on: of the "
+                  "same one), with "
+                  "its 95 % interval.",
+                  repetitions_text(contrast), kFewestPairs));
   table.notes.push_back(fmt::format(
       "better, worse: {} rank test, p below .05 {}. too much: worse by more than the "
       "threshold. no difference: the interval lies "

@@ -272,7 +272,8 @@ bool relates(const Table& table) {
 
 constexpr std::string_view kRelation =
     "×: an estimate of how the column before it relates, from the ratios of the repetitions, which "
-    "are paired where cells took turns; it need not be the ratio of the medians. The row with 1 is "
+    "are paired where cells took turns for six or more; it need not be the ratio of the medians. "
+    "The row with 1 is "
     "what the rows of its table relate to.";
 
 // One line for all cells that lack a metric for one reason. A number that not every repetition has may be that of those

@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "experiments/results/compare.hpp"
 #include "experiments/results/label_words.hpp"
 #include "experiments/results/metric_catalogue.hpp"
 #include "experiments/results/rank_tests.hpp"
@@ -220,14 +221,12 @@ Quantity value_of(const CellData& cell, const std::string& metric, bool spread) 
 
 // "1.80×": green or red where the interval of the ratio leaves no doubt of the direction.
 Text relative(const CellData& cell, const CellData& baseline, const std::string& metric,
-              bool interleaved) {
+              Pairing pairing) {
   if (&cell == &baseline) return {"1", Tone::kFaint};
-  Samples ours = samples_of(cell, metric), theirs = samples_of(baseline, metric);
-  if (interleaved) keep_shared(ours, theirs);
+  const Samples ours = samples_of(cell, metric), theirs = samples_of(baseline, metric);
   // As a verdict would be (compare.hpp): whoever was disturbed differs by that.
   if (mostly_disturbed(cell) != mostly_disturbed(baseline)) return {"n/a", Tone::kFaint};
-  const auto ratio = ratio_estimate(theirs.values, ours.values,
-                                    interleaved ? Pairing::kInterleaved : Pairing::kIndependent);
+  const auto ratio = ratio_of(theirs, ours, pairing);
   if (!ratio) return {"n/a", Tone::kFaint};
   const bool higher_is_better = ours.better != Better::kLower;
   Text text{three_digits(ratio->value) + "×"};
@@ -298,8 +297,7 @@ Table table_of(const RunData& run, const TableGroup& group, const std::vector<st
     }
     for (std::size_t i = 0; i < metrics.size(); ++i) {
       row.push_back(value_of(*cell, metrics[i], i == 0));
-      if (i == 0 && relates)
-        row.push_back(relative(*cell, *baseline, metrics[i], run.manifest.interleaved));
+      if (i == 0 && relates) row.push_back(relative(*cell, *baseline, metrics[i], pairing_of(run)));
     }
     table.rows.push_back(std::move(row));
   }

@@ -18,7 +18,7 @@ namespace violet::results {
 nlohmann::ordered_json number(double value);
 // Names of files and texts of plans may be any bytes; JSON may not.
 std::string dump(const nlohmann::ordered_json& json, int indent);
-bool for_people(const Column& column);  // And so for no program.
+bool for_people(const Column& column);                 // And so for no program.
 nlohmann::ordered_json head_json(const Table& table);  // But for its rows.
 nlohmann::ordered_json row_json(const Table& table, const std::vector<Item>& row);
 

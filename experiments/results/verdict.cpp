@@ -250,6 +250,21 @@ RunNoise stated_noise(double percent) {
           std::numeric_limits<double>::infinity(), "stated"};
 }
 
+namespace {
+
+// Pairs where cells took turns and enough repetitions are of both.
+Pairing pair_up(Samples& baseline, Samples& contender, Pairing pairing) {
+  if (pairing == Pairing::kInterleaved) keep_shared(baseline, contender);
+  return baseline.values.size() < kFewestPairs ? Pairing::kIndependent : pairing;
+}
+
+}  // namespace
+
+std::optional<Estimate> ratio_of(Samples baseline, Samples contender, Pairing pairing) {
+  const Pairing paired = pair_up(baseline, contender, pairing);
+  return ratio_estimate(baseline.values, contender.values, paired);
+}
+
 Difference compare_samples(const Samples& baseline, const Samples& contender,
                            const Judgement& how) {
   Difference d;
@@ -259,8 +274,7 @@ Difference compare_samples(const Samples& baseline, const Samples& contender,
   d.baseline_samples = d.baseline_tested = baseline;
   d.contender_samples = d.contender_tested = contender;
   d.how = how;
-  if (how.pairing == Pairing::kInterleaved) keep_shared(d.baseline_tested, d.contender_tested);
-  if (d.baseline_tested.values.size() < kFewestPairs) d.how.pairing = Pairing::kIndependent;
+  d.how.pairing = pair_up(d.baseline_tested, d.contender_tested, how.pairing);
   d.baseline = median_estimate(baseline);
   d.contender = median_estimate(contender);
   d.baseline_mean = mean_estimate(baseline.values);

@@ -89,6 +89,9 @@ struct Difference {
   double least_p = 1;
 };
 
+// Contender over baseline, as every table, picture and verdict has it: of the repetitions that both have where cells took
+// turns, and pairs of these from kFewestPairs on.
+std::optional<Estimate> ratio_of(Samples baseline, Samples contender, Pairing pairing);
 // Judged as the only comparison; judge() does it again for several.
 Difference compare_samples(const Samples& baseline, const Samples& contender, const Judgement& how);
 // All comparisons that a reader sees at once: corrects their p-values and decides.

@@ -196,16 +196,17 @@ void PlaneView::paintAxes(QPainter& painter, const PlaneLayout& layout, const QR
   painter.translate(area.left() + 14, layout.plot.center().y());
   painter.rotate(-90);
   const QString reference = QString::fromStdString(plane_.reference);
-  const QString what = plane_.reference_is_off
-                           ? tr("throughput relative to %1").arg(reference)
-                           : tr("throughput relative to the fastest, %1").arg(reference);
+  const QString what =
+      plane_.reference_is_off
+          ? tr("throughput relative to %1").arg(reference)
+          : tr("throughput relative to %1, whose median is the highest").arg(reference);
   const QString y_title =
       (layout.y.log ? tr("%1 (log) · faster →") : tr("%1 · faster →")).arg(what);
   const double room = layout.plot.height();  // Above and below it there are other words.
   const QFontMetricsF metrics(painter.font());
-  const QString brief =
-      (layout.y.log ? tr("%1 (log) · faster →") : tr("%1 · faster →"))
-          .arg(plane_.reference_is_off ? tr("relative to off") : tr("relative to the fastest"));
+  const QString brief = (layout.y.log ? tr("%1 (log) · faster →") : tr("%1 · faster →"))
+                            .arg(plane_.reference_is_off ? tr("relative to off")
+                                                         : tr("relative to the highest median"));
   const bool fits = metrics.horizontalAdvance(y_title) <= room;
   painter.drawText(QRectF(-room / 2, -9, room, 18), Qt::AlignCenter,
                    metrics.elidedText(fits ? y_title : brief, Qt::ElideRight, room));
