@@ -88,9 +88,11 @@ Result<std::string> find_run(const Places& places, const std::string& name) {
   }
   if (matches.size() == 1) return matches.front();
   if (matches.empty()) {
-    return fail(ErrorKind::kUsage,
-                "no run is called '{}': give a run directory, a name below {}, or latest", name,
-                places.runs);
+    return fail(
+        ErrorKind::kUsage,
+        "no run is called '{}': give a run directory, a name below {}, or latest; ./violet runs "
+        "lists them",
+        name, places.runs);
   }
   return fail(ErrorKind::kUsage, "'{}' is the name of {} runs; write more of it: {}", name,
               matches.size(), fmt::join(matches, ", "));

@@ -98,7 +98,12 @@ int show_verb(const Places& places, const ShowFlags& flags) {
     return complain({because + "; its results are in ./violet report", ErrorKind::kFailed});
   }
   const auto table = table_of(**run, flags);
-  if (!table) return complain(table.error());
+  if (!table) {
+    const int code = complain(table.error());
+    // What was asked for may be in the part that is lost.
+    if (const std::string lost = (*run)->damage(); !lost.empty()) complain({lost});
+    return code;
+  }
   // CSV has no place for what the rows are about.
   if (flags.format == results::Format::kCsv && !table->title.empty()) {
     tell("violet: {}\n", results::printable(table->title));

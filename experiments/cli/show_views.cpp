@@ -292,7 +292,8 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
                                     counted(fitting, "event")));
   if (request.window.to > info.kept_until && info.kept_events < info.events) {
     table.notes.push_back(
-        fmt::format("behind {} events were counted and not kept", time_text(info.kept_until)));
+        fmt::format("behind {} not every event was kept one by one; all were counted",
+                    time_text(info.kept_until)));
   }
   note_missing(table, cell, request.window);
   return table;

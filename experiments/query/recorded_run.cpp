@@ -191,8 +191,13 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::without_trace(const std::strin
   run->name_ =
       results->manifest.run_id.empty() ? canonical.filename().string() : results->manifest.run_id;
   const auto& kept = results->manifest.kept_trace;
-  run->no_cells_because_ =
-      kept && kept->repetitions == 0 ? results::kept_text(*kept) : "this run recorded no events";
+  if (!kept) {
+    run->no_cells_because_ = "this run has no trace.events";
+  } else {
+    run->no_cells_because_ = kept->repetitions == 0 ? results::kept_text(*kept)
+                                                    : "the trace.events of this run is missing: " +
+                                                          results::kept_text(*kept);
+  }
   return run;
 }
 
@@ -279,7 +284,15 @@ void RecordedRun::find_damage(const results::RunData* run) {
 // A run whose results cannot be read still has its trace: the cells keep their numbers for names.
 void RecordedRun::name_cells(const std::string& directory) {
   const auto run = results::read_run(directory);
-  if (!run) return find_damage(nullptr);
+  if (!run) {
+    find_damage(nullptr);
+    damage_ += (damage_.empty() ? "" : "\n") +
+               fmt::format(
+                   "the run's results cannot be read, so its cells have numbers instead of "
+                   "names and no settings: {}",
+                   run.error().message);
+    return;
+  }
   if (!run->manifest.run_id.empty()) name_ = run->manifest.run_id;
   clock_step_ns_ = run->manifest.clock_step_ns;
   for (std::size_t i = 0; i < cells_.size(); ++i) {

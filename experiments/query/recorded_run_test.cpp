@@ -765,7 +765,7 @@ TEST_F(RunWithATrace, WithoutTheTraceItOpensAndSaysThatThereIsNone) {
   ASSERT_TRUE(run);
   EXPECT_TRUE((*run)->cells().empty());
   EXPECT_EQ((*run)->damage(), "");
-  EXPECT_EQ((*run)->no_cells_because(), "this run recorded no events");
+  EXPECT_EQ((*run)->no_cells_because(), "this run has no trace.events");
   EXPECT_FALSE((*run)->open_cell(0, {}));
 }
 

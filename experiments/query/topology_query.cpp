@@ -177,13 +177,13 @@ TopologyState ask_topology(const CellData& cell, Nanos at, std::size_t most_mapp
     if (lost) out.because = "events were lost before";
     if (end < until) {
       out.at = cell.base.nanos(end);
-      if (!lost) out.because = "no single event was kept since";
+      if (!lost) out.because = "not every event was kept since";
     }
   } else if (from != nullptr) {
     // What is known is how it was then.
     out.at = cell.base.since(from->at);
     if (lost) state.doubt();
-    out.because = lost ? "events were lost before" : "no single event was kept since";
+    out.because = lost ? "events were lost before" : "not every event was kept since";
   } else {
     out.because = "no single event of this time was kept";
   }

@@ -380,7 +380,7 @@ TEST(MainWindow, StatusSaysWhatTheWindowShows) {
   ASSERT_TRUE(QTest::qWaitFor([&] { return status->text().contains(QStringLiteral("IOTLB")); }));
   EXPECT_TRUE(status->text().contains(QStringLiteral("38 % useful")))
       << status->text().toStdString();
-  EXPECT_TRUE(status->text().contains(QStringLiteral("IOTLB 99 %")));
+  EXPECT_TRUE(status->text().contains(QStringLiteral("IOTLB hits 99 %")));
   EXPECT_TRUE(status->text().contains(QStringLiteral("cell lost 0 events")));
   EXPECT_TRUE(status->text().contains(QStringLiteral("fake-run")));
 }

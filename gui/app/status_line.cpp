@@ -5,7 +5,7 @@
 
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/retries.hpp"
-#include "gui/app/elided_label.hpp"
+#include "gui/kit/elided_label.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
 
@@ -145,8 +145,11 @@ void StatusLine::show(const Answer& answer) {
   rate_->setToolTip(rate_tip(resolution, lossy));
   const auto hits = mean_of(answer.engine.hits_per_s), misses = mean_of(answer.engine.misses_per_s);
   const double lookups = hits.value_or(0) + misses.value_or(0);
-  hits_->setText(lookups > 0 ? tr("IOTLB %1").arg(percentText(hits.value_or(0) / lookups))
+  hits_->setText(lookups > 0 ? tr("IOTLB hits %1").arg(percentText(hits.value_or(0) / lookups))
                              : QString());
+  hits_->setToolTip(
+      tr("Of the look-ups in the engine's translation cache in this window: how many found their "
+         "page"));
   drops_->setText(tr("cell lost %1").arg(lostText(info)));
   drops_->setToolTip(
       tr("Of this cell: events that its rings could not hold, or that this window missed. "

@@ -354,7 +354,7 @@ TEST(CompareViewStates, ARunWithoutATraceSaysSoInFullAndHasNoTicks) {
       [&view] { return view.model().lanes().size() == 3 && view.settled(); }, 20000));
   const QString why =
       "strict sidecore, lazy-percpu sidecore, bounce-dynamic sidecore: not available, because this "
-      "run recorded no events";
+      "run has no trace.events";
   const auto panels = view.findChildren<LanePanel*>();
   ASSERT_EQ(panels.size(), 3);
   for (const LanePanel* panel : panels) {

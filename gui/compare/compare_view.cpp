@@ -132,7 +132,7 @@ QWidget* CompareView::makeBar() {
   }
   row->addStretch(1);
   row->addWidget(mutedLabel(tr("Latency of")));
-  latency_ = box(tr("Latency of"), 70);
+  latency_ = box(tr("Latency of"), 96);
   latency_->addItems({tr("unmap"), tr("map")});
   connect(latency_, &QComboBox::activated, this, [this](int index) {
     model_.setLatency(index == 0 ? Operation::kUnmap : Operation::kMap);

@@ -251,7 +251,7 @@ std::vector<QString> EngineView::numbers() const {
 
 QString EngineView::noFaults() const {
   return answer_.faults.because.empty()
-             ? tr("No faults in this window")
+             ? tr("No faults in this window (probes of a rogue endpoint report none)")
              : tr("No fault was seen here: %1").arg(qt(answer_.faults.because));
 }
 

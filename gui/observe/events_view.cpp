@@ -156,13 +156,18 @@ void EventsView::retitle() {
     const CellInfo info = cell->info();
     const TimeWindow shown = session_->selectedTime().value_or(session_->window());
     const bool behind = info.kept_events < info.events && shown.to > info.kept_until;
-    // None are here; how many there were is not known.
-    const bool none = behind && shown.from >= info.kept_until;
+    const bool none = behind && model_.isCounted() && model_.rowCount() == 0;
     const QString until = timeText(info.kept_until);
-    if (behind)
-      text =
-          none ? tr("Events: none kept after %1").arg(until) : tr("%1, until %2").arg(text, until);
-    title_->setToolTip(behind ? tr("Events are kept one by one until %1").arg(until) : QString());
+    if (behind) {
+      // How many there were is not known.
+      text = none ? tr("Events: none kept here, all until %1").arg(until)
+                  : tr("%1, all until %2").arg(text, until);
+    }
+    title_->setToolTip(behind
+                           ? tr("All events are kept one by one until %1; behind it those of some "
+                                "lcores at most, and all were counted")
+                                 .arg(until)
+                           : QString());
   }
   title_->setText(text);
 }

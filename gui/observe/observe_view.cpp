@@ -58,7 +58,7 @@ QString ObserveView::coarseNote(const Resolution& resolution) const {
   const CellInfo info = trace->info();
   const bool behind = info.kept_events < info.events && window().to > info.kept_until;
   if (note.isEmpty() || !behind) return note;
-  return note + tr(": single events end at %1").arg(timeText(info.kept_until));
+  return note + tr(": of all lcores single events go until %1").arg(timeText(info.kept_until));
 }
 
 QString ObserveView::sampledNote() const {

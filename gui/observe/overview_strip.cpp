@@ -76,7 +76,7 @@ Frame OverviewStrip::frameOf(const QRectF& area) const {
   text.title = tr("Whole run: map and unmap calls (per second)") + sampled;
   text.unit = Unit::kPerSecond;
   if (trace && trace->info().kept_events < trace->info().events) {
-    text.legend.push_back({tr("single events end at %1").arg(timeText(trace->info().kept_until)),
+    text.legend.push_back({tr("all single events until %1").arg(timeText(trace->info().kept_until)),
                            theme().text, LegendEntry::Mark::kTick});
   }
   text.legend.insert(text.legend.end(),

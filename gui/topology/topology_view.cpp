@@ -18,6 +18,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "gui/kit/elided_label.hpp"
 #include "gui/kit/theme.hpp"
 #include "gui/model/text.hpp"
 #include "gui/model/waiting_text.hpp"
@@ -102,7 +103,7 @@ QWidget* TopologyView::makeBar() {
   viot_button_ = makeChoice(tr("VIOT table"), tr("The table of a file that was opened"));
   auto* open = new QPushButton(tr("Open VIOT…"));
   open->setToolTip(tr("Open an ACPI VIOT table (binary); it can also be dropped here"));
-  at_ = new QLabel;
+  at_ = new ElidedLabel;
   at_->setForegroundRole(QPalette::PlaceholderText);
   warnings_ = new QLabel;
   warnings_->setTextFormat(Qt::RichText);
@@ -122,7 +123,8 @@ QWidget* TopologyView::makeBar() {
     choices->addWidget(one);
   }
   row->addWidget(buttons_);
-  row->addWidget(at_);
+  row->addWidget(
+      at_, 1000);  // As much as there is; hidden, the stretch keeps what follows at the right.
   row->addWidget(warnings_);
   row->addStretch(1);
   row->addWidget(count_);
