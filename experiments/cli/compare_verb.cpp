@@ -76,8 +76,10 @@ results::NoiseHistory history_for(const std::vector<results::RunData>& runs) {
     const std::string& id = run.manifest.run_id;
     if (id != baseline.manifest.run_id) contenders.insert(id);
   }
+  std::vector<const results::RunData*> known;
+  for (const results::RunData& run : runs) known.push_back(&run);
   const auto root = std::filesystem::absolute(baseline.directory).parent_path();
-  return results::noise_history(root, baseline.manifest, contenders);
+  return results::noise_history(root, baseline.manifest, contenders, known);
 }
 
 Result<results::Comparison> compare_operands(const Operands& operands, const CompareFlags& flags) {
@@ -118,6 +120,7 @@ int compare_verb(const Places& places, const CompareFlags& flags) {
   }
   const auto comparison = compare_operands(operands, flags);
   if (!comparison) return complain(comparison.error());
+  operands = {};  // Of thousands of cells they take as much as what is printed of them.
   const int printed =
       flags.format == results::Format::kJson
           ? print([&](const WritePiece& write) { return results::write_json(*comparison, write); })

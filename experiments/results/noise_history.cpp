@@ -130,8 +130,8 @@ void add_differences(const std::vector<double>& values, std::vector<double>& dif
 using Groups = std::map<std::string, EqualCells>;  // By what must be equal.
 
 Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
-                   const std::set<std::string>& contenders, NoiseHistory& history,
-                   MetricNumbers& numbers) {
+                   const std::set<std::string>& contenders, std::span<const RunData* const> known,
+                   NoiseHistory& history, MetricNumbers& numbers) {
   Groups groups;
   std::size_t &read = history.read_runs, &cells = history.read_cells;
   for (const auto& directory : list_runs(runs_root)) {
@@ -140,8 +140,18 @@ Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
     if (!manifest || manifest->outcome != "finished" || !same_machine(*manifest, now)) continue;
     if (!manifest->build.known()) continue;
     if (!now.plan_name.empty() && manifest->plan_name != now.plan_name) continue;
-    const auto run = read_run(directory);
-    if (!run) continue;
+    std::error_code error;
+    const auto canonical = std::filesystem::canonical(directory, error);
+    const auto at = std::find_if(known.begin(), known.end(), [&](const RunData* one) {
+      return !error && one->directory == canonical;
+    });
+    std::optional<RunData> fresh;
+    if (at == known.end()) {
+      auto result = read_run(directory);
+      if (!result) continue;
+      fresh = std::move(*result);
+    }
+    const RunData* const run = fresh ? &*fresh : *at;
     ++read;
     cells += run->cells.size();
     const std::string apart = contenders.count(manifest->run_id) != 0 ? "contender\n" : "";
@@ -213,11 +223,13 @@ const NoiseHistory::Scatter* NoiseHistory::find(const std::map<std::string, ByMe
 }
 
 NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
-                           const std::set<std::string>& contenders) {
+                           const std::set<std::string>& contenders,
+                           std::span<const RunData* const> known) {
   NoiseHistory history;
   std::map<std::string, std::vector<double>> differences;  // By metric.
   MetricNumbers numbers;
-  for (const auto& [key, group] : read_groups(runs_root, now, contenders, history, numbers)) {
+  for (const auto& [key, group] :
+       read_groups(runs_root, now, contenders, known, history, numbers)) {
     if (group.runs.size() < 2) continue;
     history.runs = std::max(history.runs, group.runs.size());
     history.pairs += group.runs.size() * (group.runs.size() - 1) / 2;

@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -57,9 +58,10 @@ struct NoiseHistory {
 };
 
 // `now` is a manifest of this host. Runs whose ids are in `contenders` are taken for no equals of others, because
-// whether they are is the question.
+// whether they are is the question. Of the `known` runs none is read again.
 NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifest& now,
-                           const std::set<std::string>& contenders = {});
+                           const std::set<std::string>& contenders = {},
+                           std::span<const RunData* const> known = {});
 // "; 2 of 4 cells of earlier runs do not count, because ...": of disturbed cells, for a sentence. Empty: there are none.
 std::string left_out_text(const NoiseHistory& history);
 // "from 3 pairs of equal cells in 3 runs", or why there is none.

@@ -60,7 +60,8 @@ constexpr const char* kCells = "cells";  // All of them; id 0.
 constexpr const char* kRepetition =
     "repetition";                      // One that is finished, with its metrics and so on.
 constexpr const char* kNote = "note";  // One that is of no repetition.
-constexpr const char* kAll = "all";    // The other rows of `checks`; id 0.
+constexpr std::size_t kMostSubjects = 3;
+constexpr const char* kAll = "all";  // The other rows of `checks`; id 0.
 
 // Whose rows, in this order, the checksum of a subject is of.
 std::vector<const char*> rows_of(std::string_view subject) {
@@ -235,12 +236,21 @@ void ResultsDatabase::Total::add(const std::string& digest) {
   sum += low;
 }
 
-Result<std::string> ResultsDatabase::digest_of(std::string_view subject, std::int64_t id) {
-  RowDigest digest;
+Result<std::vector<Statement>> ResultsDatabase::prepare_rows(std::string_view subject) {
+  std::vector<Statement> statements;
   for (const char* sql : rows_of(subject)) {
     VIOLET_TRY(auto select, database_.prepare(sql));
+    statements.push_back(std::move(select));
+  }
+  return statements;
+}
+
+Result<std::string> ResultsDatabase::digest_of(std::vector<Statement>& rows, std::int64_t id) {
+  RowDigest digest;
+  for (Statement& select : rows) {
     select.bind(1, id);
     VIOLET_TRY(digest.add(select));
+    select.reset();
   }
   return digest.text();
 }
@@ -258,7 +268,8 @@ Status ResultsDatabase::in_protected_transaction(Work&& work) {
 Status ResultsDatabase::protect(std::string_view subject, std::int64_t id) {
   if (!checked_) return {};
   constexpr const char* kInsert = "INSERT OR REPLACE INTO checks VALUES(?1, ?2, ?3)";
-  VIOLET_TRY(const std::string digest, digest_of(subject, id));
+  VIOLET_TRY(auto rows, prepare_rows(subject));
+  VIOLET_TRY(const std::string digest, digest_of(rows, id));
   VIOLET_TRY(auto insert, database_.prepare(kInsert));
   insert.bind(1, subject).bind(2, id).bind(3, digest);
   VIOLET_TRY(insert.run());
@@ -297,6 +308,7 @@ Status ResultsDatabase::check() {
   };
   Total total;
   std::string all;
+  std::map<std::string, std::vector<Statement>> prepared;  // By subject.
   VIOLET_TRY(for_each_row(database_, kRows, [&](const Statement& row) -> Status {
     const std::string subject = row.text(0), stored = row.text(2);
     if (subject == kAll) {
@@ -304,7 +316,14 @@ Status ResultsDatabase::check() {
       return {};
     }
     total.add(stored);
-    VIOLET_TRY(const std::string digest, digest_of(subject, row.integer(1)));
+    auto rows = prepared.find(subject);
+    if (rows == prepared.end()) {
+      VIOLET_TRY(auto statements, prepare_rows(subject));
+      // A damaged list may name subjects without end, which have the rows of a repetition.
+      if (prepared.size() == kMostSubjects) return damaged("the list of checksums");
+      rows = prepared.emplace(subject, std::move(statements)).first;
+    }
+    VIOLET_TRY(const std::string digest, digest_of(rows->second, row.integer(1)));
     if (digest == stored) return {};
     VIOLET_TRY(const std::string name, name_of_subject(subject, row.integer(1)));
     return damaged(name);

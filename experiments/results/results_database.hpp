@@ -52,7 +52,8 @@ class ResultsDatabase {
   ResultsDatabase(Database database, std::string path)
       : database_(std::move(database)), path_(std::move(path)) {}
   Status find_checks();
-  Result<std::string> digest_of(std::string_view subject, std::int64_t id);
+  Result<std::vector<Statement>> prepare_rows(std::string_view subject);
+  Result<std::string> digest_of(std::vector<Statement>& rows, std::int64_t id);
   Result<std::string> name_of_subject(const std::string& subject, std::int64_t id);
   template <class Work>
   Status in_protected_transaction(Work&& work);

@@ -176,10 +176,14 @@ Result<bool> Statement::account() {
   return true;
 }
 
-Status Statement::run() {
-  const auto stepped = step();
+void Statement::reset() {
   sqlite3_reset(handle_.get());
   sqlite3_clear_bindings(handle_.get());
+}
+
+Status Statement::run() {
+  const auto stepped = step();
+  reset();
   if (!stepped) return tl::unexpected(stepped.error());
   return {};
 }

@@ -29,7 +29,8 @@ class Statement {
   Statement& bind_null(int at);
   // True: there is a row; false: done. Errors name the file.
   Result<bool> step();
-  // For statements without rows; ready to be bound again afterwards.
+  void reset();  // Ready to be bound again, whatever rows are left.
+  // For statements without rows; reset afterwards.
   Status run();
 
   std::string text(int column) const;

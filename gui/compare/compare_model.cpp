@@ -69,7 +69,10 @@ results::NoiseHistory historyOf(const std::vector<std::shared_ptr<const RunData>
   }
   if (contenders.empty()) return {};
   const RunData& baseline = *runs[lanes.front().run];
-  return results::noise_history(baseline.directory.parent_path(), baseline.manifest, contenders);
+  std::vector<const RunData*> known;
+  for (const auto& run : runs) known.push_back(run.get());
+  return results::noise_history(baseline.directory.parent_path(), baseline.manifest, contenders,
+                                known);
 }
 
 // Of what came after the measuring, and of a column that holds some of that, nothing is said.
