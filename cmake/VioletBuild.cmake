@@ -50,9 +50,9 @@ if(VIOLET_SANITIZE)
   endif()
 endif()
 
-# GNU ld takes seconds for a program that mold links in one.
+# GNU ld takes seconds for a program that mold links in one. A cross compiler looks for a linker of its own.
 find_program(VIOLET_MOLD mold)
-if(VIOLET_MOLD)
+if(VIOLET_MOLD AND NOT CMAKE_CROSSCOMPILING)
   add_link_options(-fuse-ld=mold)
 endif()
 
@@ -61,8 +61,6 @@ add_link_options(-Wl,--build-id=sha1)
 
 find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
-find_package(benchmark REQUIRED)
-find_package(PkgConfig REQUIRED)
 
 function(violet_external name)
   cmake_parse_arguments(ARG "" "" "LIBS;PKG" ${ARGN})
@@ -77,15 +75,23 @@ endfunction()
 
 find_package(fmt REQUIRED)
 find_package(absl REQUIRED)
-find_package(tomlplusplus REQUIRED)
 find_package(rapidcheck REQUIRED)
 violet_external(expected)                       # header only: <tl/expected.hpp>
 violet_external(fmt LIBS fmt::fmt)
 violet_external(absl LIBS absl::btree)
+violet_external(rapidcheck LIBS rapidcheck)
+if(VIOLET_DEVICE_ONLY)
+  set(VIOLET_GUI OFF)
+  violet_external(glib)                         # Only a bench uses it.
+  return()
+endif()
+
+find_package(benchmark REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(tomlplusplus REQUIRED)
 violet_external(toml LIBS tomlplusplus::tomlplusplus)
 violet_external(json)                           # header only: <nlohmann/json.hpp>
 violet_external(cli)                            # header only: <CLI/CLI.hpp>
-violet_external(rapidcheck LIBS rapidcheck)
 violet_external(zstd PKG libzstd)
 violet_external(zlib PKG zlib)
 violet_external(xxhash PKG libxxhash)
