@@ -14,7 +14,7 @@ usage: ./violet test [--quick] [--guest] [CTEST ARGUMENTS]
   --guest            first what real guests need: packages, and kernels that take some minutes to build once
   --quick            the inner loop: format, layers and unit tests of the dev build
   -R REGEX, -L LABEL, -j N, --rerun-failed ... go to ctest
-                     labels: style unit lcore hostile fuzz guest bench slow notebooks build
+                     labels: style unit lcore hostile fuzz guest bench slow arm64 notebooks build
 
 The full run builds release, asan (tests and fuzzers under ASan and UBSan) and tsan (what starts threads),
 some minutes of two processors the first time (ci/build_times.py). VIOLET_FUZZ_SECONDS (default 5) bounds each fuzzer.
