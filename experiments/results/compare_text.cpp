@@ -357,13 +357,16 @@ std::string render(const Comparison& comparison, Format format, const TextStyle&
   }
   Table all;
   all.title = "comparison";
+  all.columns = {{"contender run", "", true}};
+  const std::vector<Column> columns = columns_for_programs();
+  all.columns.insert(all.columns.end(), columns.begin(), columns.end());
   for (const Contrast& contrast : comparison.contrasts) {
-    Table table = to_table(contrast);
-    all.columns = {{"contender run", "", true}};
-    all.columns.insert(all.columns.end(), table.columns.begin(), table.columns.end());
-    for (auto& row : table.rows) {
-      row.insert(row.begin(), Text{contrast.contender});
-      all.rows.push_back(std::move(row));
+    for (const Difference& d : contrast.differences) {
+      // A row that grew would hold twice as much as it has.
+      auto& row = all.rows.emplace_back();
+      row.reserve(all.columns.size());
+      row.emplace_back(Text{contrast.contender});
+      for (Item& item : row_of(d)) row.push_back(std::move(item));
     }
   }
   return render(all, format, style);
