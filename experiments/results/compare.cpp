@@ -53,6 +53,7 @@ Result<CellMap> cells_by_axes(const RunData& run, const std::vector<std::string>
 }
 
 Status check_metrics(const RunData& run, const CompareOptions& options) {
+  if (options.metrics.empty()) return {};
   std::set<std::string> known;
   for (const CellData& cell : run.cells) {
     for (const Samples& samples : samples_of(cell)) known.insert(samples.name);
@@ -337,19 +338,19 @@ std::string choice_text(const BaselineChoice& choice) {
   return text;
 }
 
-// Null: the cell has no partner.
-Result<const CellData*> baseline_for(const RunData& run, const CellData& cell,
-                                     const BaselineChoice& choice,
+// Null: the cell has no partner among the chosen.
+Result<const CellData*> baseline_for(const std::vector<const CellData*>& chosen,
+                                     const CellData& cell, const BaselineChoice& choice,
                                      const std::vector<std::string>& axes) {
   const CellData* found = nullptr;
-  for (const CellData& one : run.cells) {
-    if (!is_chosen(one.cell, choice) || !are_partners(one.cell, cell.cell, axes, choice)) continue;
+  for (const CellData* one : chosen) {
+    if (!are_partners(one->cell, cell.cell, axes, choice)) continue;
     if (found != nullptr) {
       return fail(ErrorKind::kUsage,
                   "{} is the baseline of '{}' as '{}' and as '{}'; name more axes",
-                  choice_text(choice), cell.cell.label, found->cell.label, one.cell.label);
+                  choice_text(choice), cell.cell.label, found->cell.label, one->cell.label);
     }
-    found = &one;
+    found = one;
   }
   return found;
 }
@@ -474,8 +475,11 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
   VIOLET_TRY(check_metrics(run, options));
   const std::string words = choice_text(baseline);
   const std::string& id = run.manifest.run_id;
-  if (std::none_of(run.cells.begin(), run.cells.end(),
-                   [&](const CellData& one) { return is_chosen(one.cell, baseline); })) {
+  std::vector<const CellData*> chosen;
+  for (const CellData& cell : run.cells) {
+    if (is_chosen(cell.cell, baseline)) chosen.push_back(&cell);
+  }
+  if (chosen.empty()) {
     return fail(ErrorKind::kUsage, "{}: no cell has {}{}", id, words,
                 labels_there(labels_of(run), words));
   }
@@ -485,7 +489,7 @@ Result<Comparison> compare_within(const RunData& run, const BaselineChoice& base
   std::vector<CellPair> pairs;
   for (const CellData& cell : run.cells) {
     if (is_chosen(cell.cell, baseline)) continue;
-    VIOLET_TRY(const CellData* const partner, baseline_for(run, cell, baseline, axes));
+    VIOLET_TRY(const CellData* const partner, baseline_for(chosen, cell, baseline, axes));
     if (partner == nullptr) {
       contrast.only_in_contender.push_back(cell.cell.label);
     } else if (cell.repetitions.empty() || partner->repetitions.empty()) {

@@ -123,6 +123,36 @@ TEST(Samples, WhatANewerRunCountedIsTaken) {
   EXPECT_EQ(samples_of(cell, "mean_stale_pages").values, std::vector<double>{0});
 }
 
+// Two versions of the program measured one cell: whoever asks for one number, or for all, is told the same.
+TEST(Samples, OneNameHasOneNumberARepetitionHoweverItIsAskedFor) {
+  CellData cell;
+  HdrHistogram h;
+  h.record_n(300, 40);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    RepetitionRecord record;
+    record.repetition = i;
+    record.metrics = {{"operations_per_s", "1/s", 1e6, {}, Better::kHigher}};
+    if (i == 1) record.metrics.push_back({"lost_events", "1", {}, "not counted", Better::kLower});
+    if (i < 3) record.metrics.push_back({"revocation_mean", "ns", 1500, {}, Better::kLower});
+    if (i == 2) record.metrics.push_back({"revocation.mean", "ns", 1600, {}, Better::kLower});
+    if (i > 0) record.histograms.push_back({"revocation", "ns", h, Better::kLower});
+    cell.repetitions.push_back(std::move(record));
+  }
+  const CellSamples all(cell);
+  std::set<std::string> names = {"", "nothing", "revocation_mean", "revocation.mean"};
+  for (const Samples& samples : all.all()) names.insert(samples.name);
+  for (const std::string& name : names) {
+    const Samples one = samples_of(cell, name);
+    const Samples* const found = all.find(name);
+    EXPECT_EQ(one.values, found == nullptr ? std::vector<double>() : found->values) << name;
+    EXPECT_EQ(one.because, found == nullptr ? kNoSuchSamples : found->because) << name;
+    const std::set<std::uint32_t> apart(one.repetitions.begin(), one.repetitions.end());
+    EXPECT_EQ(apart.size(), one.values.size()) << name;
+  }
+  EXPECT_EQ(samples_of(cell, "revocation.mean").values,
+            (std::vector<double>{1500, 1500, 1500, h.mean()}));
+}
+
 // As a reader asks: how fast, what a call cost, what else.
 TEST(Samples, ComeInTheOrderOfTheCatalogueWithTheirMeans) {
   CellData cell;

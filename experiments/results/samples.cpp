@@ -47,6 +47,14 @@ bool is_compared(const Samples& samples) {
          samples.name.ends_with(".p99");
 }
 
+// One number a repetition. Where it has two, under a former name or as a metric and of a histogram, the first stays.
+void put(Samples& samples, std::uint32_t repetition, double value) {
+  const auto& taken = samples.repetitions;
+  if (std::find(taken.begin(), taken.end(), repetition) != taken.end()) return;
+  samples.values.push_back(value);
+  samples.repetitions.push_back(repetition);
+}
+
 void add_metrics(const CellData& cell, SampleSet& all) {
   for (const auto& [record, repetition] : counted_repetitions(cell)) {
     for (const Metric& metric : record->metrics) {
@@ -57,8 +65,7 @@ void add_metrics(const CellData& cell, SampleSet& all) {
         samples->because = metric.because;
         continue;
       }
-      samples->values.push_back(*metric.value);
-      samples->repetitions.push_back(repetition);
+      put(*samples, repetition, *metric.value);
     }
   }
 }
@@ -74,16 +81,14 @@ void add_number(std::uint32_t repetition, const NamedHistogram& named, const std
   } else if (named.histogram.total() < least) {
     samples->because = fmt::format("it takes {} values in a repetition", least);
   } else {
-    samples->values.push_back(static_cast<double>(number(named.histogram)));
-    samples->repetitions.push_back(repetition);
+    put(*samples, repetition, static_cast<double>(number(named.histogram)));
   }
 }
 
 void add_count(std::uint32_t repetition, const NamedHistogram& named, SampleSet& all) {
   Samples* samples = all.entry(count_name(named.name), "1", Better::kNeither);
   if (samples == nullptr) return;
-  samples->values.push_back(static_cast<double>(named.histogram.total()));
-  samples->repetitions.push_back(repetition);
+  put(*samples, repetition, static_cast<double>(named.histogram.total()));
 }
 
 void add_distributions(const CellData& cell, SampleSet& all) {
@@ -238,7 +243,7 @@ void sort_by_rank(std::vector<Samples>& samples) {
 Samples samples_of(const CellData& cell, const std::string& name) {
   SampleSet one(name);
   add_metrics(cell, one);
-  if (one.empty()) add_distributions(cell, one);
+  add_distributions(cell, one);
   if (one.empty()) return {name, {}, Better::kNeither, {}, {}, kNoSuchSamples};
   std::vector<Samples> samples = one.take();
   finish_samples(cell, samples);
