@@ -292,7 +292,9 @@ Result<Table> events_table(const CellQueries& cell, const ViewRequest& request) 
                                     counted(fitting, "event")));
   if (request.window.to > info.kept_until && info.kept_events < info.events) {
     table.notes.push_back(
-        fmt::format("behind {} not every event was kept one by one; all were counted",
+        fmt::format("behind {} not every event was kept one by one; all were counted "
+                    "(run.trace_mib keeps more, a "
+                    "shorter run.warmup_s leaves more of it for what is measured)",
                     time_text(info.kept_until)));
   }
   note_missing(table, cell, request.window);

@@ -163,11 +163,12 @@ void EventsView::retitle() {
       text = none ? tr("Events: none kept here, all until %1").arg(until)
                   : tr("%1, all until %2").arg(text, until);
     }
-    title_->setToolTip(behind
-                           ? tr("All events are kept one by one until %1; behind it those of some "
-                                "lcores at most, and all were counted")
-                                 .arg(until)
-                           : QString());
+    title_->setToolTip(
+        behind ? tr("All events are kept one by one until %1; behind it those of some "
+                    "lcores at most, and all were counted. The plan's run.trace_mib keeps more; a "
+                    "shorter run.warmup_s leaves more of it for what is measured")
+                     .arg(until)
+               : QString());
   }
   title_->setText(text);
 }
