@@ -160,8 +160,8 @@ void EventsView::retitle() {
     const QString until = timeText(info.kept_until);
     if (behind) {
       // How many there were is not known.
-      text = none ? tr("Events: none kept here, all until %1").arg(until)
-                  : tr("%1, all until %2").arg(text, until);
+      text = none ? tr("Events: none kept here, complete until %1").arg(until)
+                  : tr("%1, complete until %2").arg(text, until);
     }
     title_->setToolTip(
         behind ? tr("All events are kept one by one until %1; behind it those of some "
