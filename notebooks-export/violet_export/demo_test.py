@@ -29,6 +29,9 @@ for name, plan, outcome in {runs!r}:
     run = pathlib.Path({folder!r}, name)
     run.mkdir(parents=True)
     (run / "manifest.json").write_text(json.dumps({{"plan": {{"name": plan}}, "outcome": outcome}}))
+    latest = run.with_name("latest")  # As every run leaves it.
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(run.name)
 print(sys.argv[1:])
 sys.exit({code})
 """

@@ -25,8 +25,8 @@ _EXPORT = pathlib.Path(__file__).resolve().parents[1] / "export.py"
 
 
 def folders_of(runs: pathlib.Path) -> set[str]:
-    """The names of what lies in the folder of runs."""
-    return {one.name for one in runs.iterdir()} if runs.is_dir() else set()
+    """The names of the folders in that of runs; the link `latest`, which the first run makes, is none."""
+    return {one.name for one in runs.iterdir() if not one.is_symlink()} if runs.is_dir() else set()
 
 
 def new_demos(runs: pathlib.Path, before: set[str]) -> list[pathlib.Path]:
