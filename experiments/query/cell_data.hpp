@@ -59,14 +59,14 @@ struct CellData {
 };
 
 // When events are missing, as far as single events tell. What an lcore lost at its end nobody saw come back: it is missing
-// until the end of what was recorded.
+// until the end of what was recorded, or of what is kept; what was lost behind that the pyramid knows.
 inline std::vector<KeptEvents::Gap> gaps_at_end(const CellData& cell) {
   std::vector<KeptEvents::Gap> gaps;
   if (cell.events == nullptr) return gaps;
   for (const KeptEvents::Stream& stream : cell.events->streams()) {
-    if (stream.lost == 0) continue;
-    const Ticks from = stream.blocks.empty() ? 0 : stream.blocks.back().last;
-    const Ticks end = cell.base.start() + cell.pyramid.facts.end;
+    const Ticks from = stream.blocks.empty() ? cell.kept_from : stream.blocks.back().last;
+    if (stream.lost == 0 || from >= cell.kept_until) continue;
+    const Ticks end = std::min(cell.base.start() + cell.pyramid.facts.end, cell.kept_until);
     gaps.push_back({from, std::max(from, end), stream.lost});
   }
   return gaps;

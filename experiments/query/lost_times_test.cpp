@@ -17,6 +17,8 @@ class LossyRun : public testing::Test {
 
   // Whether an lcore loses its events when so much of all was made.
   virtual bool drops(std::uint16_t lcore, double share) const = 0;
+  // How much of all the trace keeps; the summary has all.
+  virtual double kept_share() const { return 1; }
   void SetUp() override {
     const SyntheticOptions options{.strategy = SyntheticStrategy::kLazy, .events = kEvents};
     base_ = TimeBase(options.start, options.ns_per_tick);
@@ -25,25 +27,31 @@ class LossyRun : public testing::Test {
     ASSERT_TRUE(writer);
     Aggregation recorder({.ns_per_tick = options.ns_per_tick});
     std::map<std::uint16_t, std::uint64_t> lost;
+    std::map<std::uint16_t, MissingEvents> missing;  // In the trace.
     std::uint64_t made = 0;
     SyntheticRun(options).run(
         [&](std::uint16_t lcore, std::span<const Event> events, std::uint64_t) {
           made += events.size();
           if (drops(lcore, static_cast<double>(made) / kEvents)) {
             lost[lcore] += events.size();
+            missing[lcore].dropped += events.size();
             if (lost_.from == 0) lost_.from = base_.nanos(events.front().at);
             lost_.to = std::max(lost_.to, base_.nanos(events.back().at));
             return;
           }
-          const std::uint64_t before = std::exchange(lost[lcore], 0);
-          recorder.add(lcore, events, before);
-          ASSERT_TRUE(writer->append(lcore, events, {.dropped = before, .not_kept = 0}));
+          recorder.add(lcore, events, std::exchange(lost[lcore], 0));
+          if (static_cast<double>(made) > kept_share() * kEvents) {
+            missing[lcore].not_kept += events.size();
+          } else {
+            ASSERT_TRUE(writer->append(lcore, events, std::exchange(missing[lcore], {})));
+          }
         },
         [&](Ticks until) { recorder.advance(until); });
     for (const auto& [lcore, count] : lost) {
-      if (count == 0) continue;
-      recorder.add(lcore, {}, count);
-      ASSERT_TRUE(writer->append(lcore, {}, {.dropped = count, .not_kept = 0}));
+      if (count > 0) recorder.add(lcore, {}, count);
+    }
+    for (const auto& [lcore, what] : missing) {
+      if (what.dropped + what.not_kept > 0) ASSERT_TRUE(writer->append(lcore, {}, what));
     }
     recorder.finish();
     ASSERT_TRUE(
@@ -79,6 +87,14 @@ class LossyAtEnd : public LossyRun {
   bool drops(std::uint16_t lcore, double share) const override {
     return lcore == SyntheticRun::kGuestLcore && share > 0.6;
   }
+};
+
+// The guest's are lost for a while, long after the trace keeps none any more.
+class LossyBehindWhatIsKept : public LossyRun {
+  bool drops(std::uint16_t lcore, double share) const override {
+    return lcore == SyntheticRun::kGuestLcore && share > 0.5 && share < 0.55;
+  }
+  double kept_share() const override { return 0.2; }
 };
 
 TEST_F(Lossy, TheSummaryHasNoPagesThatTheEventsDoNotHave) {
@@ -139,6 +155,9 @@ TEST_F(Lossy, NothingIsSaidOfTimeThatIsLost) {
   }
 }
 
+bool any_of(const std::vector<bool>& gaps) {
+  return std::find(gaps.begin(), gaps.end(), true) != gaps.end();
+}
 bool all_of(const std::vector<bool>& gaps) {
   return std::find(gaps.begin(), gaps.end(), false) == gaps.end();
 }
@@ -170,6 +189,22 @@ TEST_F(LossyAtEnd, NoViewTakesWhatIsLostForNothing) {
   const TimeWindow before{lost_.from - 100'000, lost_.from - 50'000};
   EXPECT_FALSE(cell_->overview(before, 1).operations_per_s.at(0).gap);
   EXPECT_FALSE(cell_->churn({before, IovaRange::all(), 1, 1, {}}).gap.at(0));
+}
+
+// Of it the summary knows when it was.
+TEST_F(LossyBehindWhatIsKept, NothingElseIsTakenForLost) {
+  ASSERT_LT(cell_->info().kept_until, lost_.from);
+  const Nanos apart = lost_.length();
+  const auto gaps = [&](TimeWindow window) {
+    return std::tuple{cell_->overview(window, 1).operations_per_s.at(0).gap,
+                      any_of(cell_->churn({window, IovaRange::all(), 8, 4, {}}).gap),
+                      any_of(cell_->latency({window, Operation::kUnmap, 8, {}}).gap)};
+  };
+  EXPECT_EQ(gaps({lost_.from, lost_.to}), (std::tuple{true, true, true}));
+  EXPECT_EQ(gaps({lost_.to + 4 * apart, lost_.to + 5 * apart}), (std::tuple{false, false, false}));
+  EXPECT_EQ(gaps({lost_.from - 5 * apart, lost_.from - 4 * apart}),
+            (std::tuple{false, false, false}));
+  EXPECT_EQ(gaps({0, cell_->info().kept_until}), (std::tuple{false, false, false}));
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
     std::error_code error;
     const auto canonical = std::filesystem::canonical(directory, error);
     const auto at = std::find_if(known.begin(), known.end(), [&](const RunData* one) {
-      return !error && one->directory == canonical;
+      return !error && one->directory == canonical && one->manifest.outcome == "finished";
     });
     std::optional<RunData> fresh;
     if (at == known.end()) {
