@@ -148,6 +148,7 @@ TEST(Samples, OneNameHasOneNumberARepetitionHoweverItIsAskedFor) {
     EXPECT_EQ(one.because, found == nullptr ? kNoSuchSamples : found->because) << name;
     const std::set<std::uint32_t> apart(one.repetitions.begin(), one.repetitions.end());
     EXPECT_EQ(apart.size(), one.values.size()) << name;
+    EXPECT_TRUE(std::is_sorted(one.repetitions.begin(), one.repetitions.end())) << name;
   }
   EXPECT_EQ(samples_of(cell, "revocation.mean").values,
             (std::vector<double>{1500, 1500, 1500, h.mean()}));

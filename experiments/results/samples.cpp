@@ -47,12 +47,14 @@ bool is_compared(const Samples& samples) {
          samples.name.ends_with(".p99");
 }
 
-// One number a repetition. Where it has two, under a former name or as a metric and of a histogram, the first stays.
+// One number a repetition, in their order. Where it has two, under a former name or as a metric and of a histogram, the
+// first stays. They come in order but for a metric that is a histogram's number in later repetitions.
 void put(Samples& samples, std::uint32_t repetition, double value) {
-  const auto& taken = samples.repetitions;
-  if (std::find(taken.begin(), taken.end(), repetition) != taken.end()) return;
-  samples.values.push_back(value);
-  samples.repetitions.push_back(repetition);
+  auto& taken = samples.repetitions;
+  const auto at = std::lower_bound(taken.begin(), taken.end(), repetition);
+  if (at != taken.end() && *at == repetition) return;
+  samples.values.insert(samples.values.begin() + (at - taken.begin()), value);
+  taken.insert(at, repetition);
 }
 
 void add_metrics(const CellData& cell, SampleSet& all) {
