@@ -3,8 +3,11 @@
 
 aa      runs each plan several times, alone and beside a load, compares every pair of the equal runs, and counts
         verdicts that are false and exit codes that are 3.
-detect  plants a difference, an exit that costs more, and counts how often it is found with its size: within one run
-        (both costs side by side) and between two runs (held against equal runs of the baseline).
+detect  plants a difference and counts how often it is found: within one run (both sides in turns) and between two
+        runs (held against equal runs of the baseline). --plant says which: an exit that costs --plant-ns more, whose
+        size is known and looked for as well; an IOTLB of 64 entries in the place of 65,536 under a device that reads
+        in 1,024 pages; a packed virtqueue in the place of a split one. What the last two cost nobody knows: it is told
+        how often there is a verdict, and whether the tries agree on its direction and size.
 
 Runs stay in --runs (default build/studies) and are used again by --again. Simulated tables: build/release/bin/verdict_study.
 A load of other programs moves every number here; a quiet machine is for figures, --short for trying.
@@ -19,8 +22,10 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHORT = ["--set", "run.duration_s=0.1", "--set", "run.warmup_s=0.05"]
-COSTS = ["--set", "axes.strategy=strict", "--set", "axes.placement=samecore"]
+SAMECORE = ["--set", "axes.strategy=strict", "--set", "axes.placement=samecore"]
 COST_METRICS = ["map.p50", "map.mean", "unmap.p50", "unmap.mean"]
+WORKING_SET = ["--set", "axes.workload=working-set", "--set", "workload.working-set.buffers=1024",
+               "--set", "workload.working-set.touches=64", "--set", "costs.exit_ns=0"]
 LOAD = "while True: pass"
 
 
@@ -82,7 +87,7 @@ def study_equal_runs(arguments):
     head = ("plan", "load", "runs", "pairs", "tests a pair", "pairs false", "exit 3", "rows", "no difference",
             "inconclusive", "false")
     print("{:<11} {:>4} {:>4} {:>5} {:>12} {:>11} {:>6} {:>6} {:>13} {:>12} {:>5}".format(*head))
-    for plan, loads in itertools.product(arguments.plans, (0, arguments.load)):
+    for plan, loads in itertools.product(arguments.plans, arguments.loads):
         violet = Violet(arguments, arguments.runs / f"aa-{plan}-{loads}")
         runs = equal_runs(violet, plan, arguments.count, loads, arguments.again)
         pairs = list(itertools.combinations(runs, 2))
@@ -105,58 +110,105 @@ def study_equal_runs(arguments):
             print(f"            {name}")
 
 
+class Planted:
+    """A difference: the two values of a plan's key, what else is set, where it should show, and its size in ns."""
+
+    def __init__(self, arguments):
+        self.ns = None
+        if arguments.plant == "exit":
+            self.key, self.values = "costs.exit_ns", (arguments.exit_ns, arguments.exit_ns + arguments.plant_ns)
+            self.settings, self.metrics, self.ns = ["--set", "axes.workload=net-rx"], COST_METRICS, arguments.plant_ns
+            self.words = f"{arguments.plant_ns} ns more at each exit, of which a strict map and a strict unmap have one"
+        elif arguments.plant == "iotlb":
+            self.key, self.values = "axes.iotlb_entries", (65536, 64)
+            self.settings, self.metrics = WORKING_SET, ["operations_per_s", "iotlb_hit_rate", "map.mean"]
+            self.words = "an IOTLB of 64 entries in the place of 65,536, under reads in 1,024 pages"
+        else:
+            self.key, self.values = "axes.queue", ("split", "packed")
+            self.settings = ["--set", "axes.workload=net-rx", "--set", "costs.exit_ns=0"]
+            self.metrics = ["operations_per_s", *COST_METRICS]
+            self.words = "a packed request queue in the place of a split one"
+
+    def both(self):
+        first, second = (f'"{value}"' if isinstance(value, str) else value for value in self.values)
+        return ["--set", f"{self.key}=[{first},{second}]"]
+
+    def one(self, index):
+        return ["--set", f"{self.key}={self.values[index]}"]
+
+    @property
+    def axis(self):
+        """As cells are named: an axis without its table, anything else with it."""
+        return self.key.removeprefix("axes.")
+
+
 def judge_rows(rows, planted):
-    """Of one try, by metric: (found, whether the interval holds the planted size, measured ns, visible %)."""
+    """Of one try, by metric: its verdict in a word, the ends and the middle of its ratio, its unit's own baseline."""
     result = {}
     for row in rows:
-        ratio, base = row["ratio"], row["baseline"]["value"]
-        if ratio["value"] is None or "interval" not in ratio:
-            result[row["metric"]] = (False, False, None, row["visible"]["value"])
-            continue
-        low, high = ((end - 1) * base for end in ratio["interval"])
-        found = row["verdict"].startswith("worse")
-        result[row["metric"]] = (found, low <= planted <= high, (ratio["value"] - 1) * base,
-                                 row["visible"]["value"])
-    return result
+        ratio = row["ratio"]
+        known = ratio["value"] is not None and "interval" in ratio
+        result[row["metric"]] = {
+            "verdict": row["verdict"].split()[0].rstrip(","), "visible": row["visible"]["value"],
+            "ratio": ratio["value"] if known else None, "interval": ratio["interval"] if known else None,
+            "baseline": row["baseline"]["value"]}
+    return {metric: result[metric] for metric in planted.metrics if metric in result}
+
+
+def median(values):
+    return sorted(values)[len(values) // 2] if values else None
+
+
+def text(value, form):
+    return "n/a" if value is None else form.format(value)
 
 
 def tell(title, tries, planted):
-    print(f"\n{title}\n{'metric':<12} {'found':>8} {'interval holds it':>18} {'measured, median':>17} {'visible from':>13}")
-    for metric in COST_METRICS:
+    head = ("metric", "verdicts", "ratio, median", "intervals with it", "visible from")
+    print(f"\n{title}\n{head[0]:<17} {head[1]:<28} {head[2]:>13} {head[3]:>18} {head[4]:>13}"
+          + ("" if planted.ns is None else f" {'measured, median':>17} {'intervals with it':>18}"))
+    for metric in planted.metrics:
         one = [a_try[metric] for a_try in tries if metric in a_try]
-        sizes = sorted(size for _, _, size, _ in one if size is not None)
-        seen = sorted(visible for _, _, _, visible in one if visible is not None)
-        size = f"{sizes[len(sizes) // 2]:.0f} ns" if sizes else "n/a"
-        visible = f"{100 * seen[len(seen) // 2]:.1f} %" if seen else "n/a"
-        print(f"{metric:<12} {sum(f for f, *_ in one):>3} of {len(one):<3} {sum(h for _, h, *_ in one):>9} of {len(one):<3}"
-              f" {size:>17} {visible:>13}")
-    print(f"planted: {planted} ns at each exit, of which a strict map and a strict unmap have one")
+        sized = [a_try for a_try in one if a_try["interval"]]
+        words = {}
+        for a_try in one:
+            words[a_try["verdict"]] = words.get(a_try["verdict"], 0) + 1
+        verdicts = ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+        ratio = median([a_try["ratio"] for a_try in sized])
+        agree = sum(a_try["interval"][0] <= ratio <= a_try["interval"][1] for a_try in sized)
+        visible = median([a_try["visible"] for a_try in one if a_try["visible"] is not None])
+        line = (f"{metric:<17} {verdicts:<28} {text(ratio, '{:.4g}'):>13} {f'{agree} of {len(sized)}':>18}"
+                f" {text(visible, '{:.1%}'):>13}")
+        if planted.ns is not None:
+            sizes = [(a_try["ratio"] - 1) * a_try["baseline"] for a_try in sized]
+            held = sum((a_try["interval"][0] - 1) * a_try["baseline"] <= planted.ns <=
+                       (a_try["interval"][1] - 1) * a_try["baseline"] for a_try in sized)
+            line += f" {text(median(sizes), '{:.0f} ns'):>17} {f'{held} of {len(sized)}':>18}"
+        print(line, flush=True)
+    print(f"planted: {planted.words}")
 
 
 def study_detection(arguments):
-    base, planted = arguments.exit_ns, arguments.plant_ns
-    repetitions = ["--set", f"run.repetitions={arguments.repetitions}"]
-    metrics = [word for metric in COST_METRICS for word in ("--metric", metric)]
+    planted = Planted(arguments)
+    common = ["placements", *SAMECORE, *planted.settings, "--set", f"run.repetitions={arguments.repetitions}"]
+    metrics = [word for metric in planted.metrics for word in ("--metric", metric)]
     print(f"A planted difference, {host_text()}, {arguments.repetitions} repetitions")
-    violet = Violet(arguments, arguments.runs / "detect-within")
+    violet = Violet(arguments, arguments.runs / f"detect-within-{planted.axis}")
     tries = []
     for _ in range(arguments.tries):
-        run = violet.run("placements", *COSTS, *repetitions, "--set", "axes.workload=net-rx", "--set",
-                         f"costs.exit_ns=[{base},{base + planted}]")
-        _, rows, _ = violet.compare(run, "--baseline", f"costs.exit_ns={base}", *metrics)
+        run = violet.run(*common, *planted.both())
+        _, rows, _ = violet.compare(run, "--baseline", f"{planted.axis}={planted.values[0]}", *metrics)
         tries.append(judge_rows(rows, planted))
     tell("within one run", tries, planted)
     if arguments.within:
         return
-    violet = Violet(arguments, arguments.runs / "detect-between")
-    def cost(ns):
-        return ["placements", *COSTS, *repetitions, "--set", f"costs.exit_ns={ns}"]
+    violet = Violet(arguments, arguments.runs / f"detect-between-{planted.axis}")
     for _ in range(arguments.count):
-        baseline = violet.run(*cost(base))
+        baseline = violet.run(*common, *planted.one(0))
     tries = []
     for _ in range(arguments.tries):
-        contender = violet.run(*cost(base + planted))
-        _, rows, _ = violet.compare(baseline, contender, "--ignore-axis", "costs.exit_ns", *metrics)
+        contender = violet.run(*common, *planted.one(1))
+        _, rows, _ = violet.compare(baseline, contender, "--ignore-axis", planted.axis, *metrics)
         tries.append(judge_rows(rows, planted))
     tell(f"between two runs, {arguments.count} equal runs of the baseline known", tries, planted)
 
@@ -170,9 +222,10 @@ def parsed():
     parser.add_argument("--again", action="store_true", help="aa: compare the runs that are there")
     parser.add_argument("--plans", nargs="+", default=["strategies", "placements"])
     parser.add_argument("--count", type=int, default=4, help="equal runs (4)")
-    parser.add_argument("--load", type=int, default=1, help="aa: busy loops beside the loaded runs (1)")
+    parser.add_argument("--loads", type=int, nargs="+", default=[0, 1], help="aa: busy loops beside the runs (0 1)")
     parser.add_argument("--tries", type=int, default=10)
     parser.add_argument("--repetitions", type=int, default=12)
+    parser.add_argument("--plant", choices=("exit", "iotlb", "queue"), default="exit", help="detect: what (exit)")
     parser.add_argument("--exit-ns", type=int, default=1500)
     parser.add_argument("--plant-ns", type=int, default=150)
     parser.add_argument("--within", action="store_true", help="detect: only within one run")
