@@ -9,10 +9,11 @@ full_presets=(release asan tsan)
 
 test_help() {
   cat <<'TEXT'
-usage: ./violet test [--quick] [--guest] [CTEST ARGUMENTS]
+usage: ./violet test [--quick [--again]] [--guest] [CTEST ARGUMENTS]
 
   --guest            first what real guests need: packages, and kernels that take some minutes to build once
-  --quick            the inner loop: format, layers and unit tests of the dev build
+  --quick            the inner loop: format, layers and unit tests of the dev build, where long random ones do a fifth,
+                     and what passed before and is the same byte for byte is not run; --again: run that as well
   -R REGEX, -L LABEL, -j N, --rerun-failed ... go to ctest
                      labels: style unit lcore hostile fuzz guest bench slow arm64 notebooks build
 
@@ -45,10 +46,11 @@ with_skip_reasons() {
 }
 
 run_tests() {
-  local quick=0 guest=0 roof=$build_root/test target=all presets args=() status
+  local quick=0 again=0 guest=0 roof=$build_root/test target=all presets args=() status known=()
   while (($#)); do
     case $1 in
       --quick) quick=1 ;;
+      --again) again=1 ;;
       --guest) guest=1 ;;
       -h | --help) test_help && return 0 ;;
       *) args+=("$1") ;;
@@ -56,6 +58,7 @@ run_tests() {
     shift
   done
   require_writable
+  ((again && !quick)) && die 2 "--again goes with --quick: a full run runs everything"
   presets=("${full_presets[@]}")
   ((quick)) && presets=("${quick_presets[@]}") target=quick
   exec 8>>"$build_root/.test-lock" || die 5 "cannot write $build_root/.test-lock"
@@ -63,8 +66,14 @@ run_tests() {
   ((guest == 0)) || { ensure_packages guest && build_guests; }
   build_presets "$target" "${presets[@]}"
   reserve_hugepages
-  /usr/bin/python3 "$root/ci/gather.py" "$roof" "${presets[@]/#/$build_root/}" || die 1 "cannot gather the tests"
-  ((quick)) && args=(-L 'unit|style|build' "${args[@]}")
+  if ((quick)); then
+    export VIOLET_TEST_EFFORT=20
+    args=(-L 'unit|style|build' "${args[@]}")
+    ((again)) || known=(--known "$build_root/passed")
+  else
+    unset VIOLET_TEST_EFFORT
+  fi
+  /usr/bin/python3 "$root/ci/gather.py" "${known[@]}" "$roof" "${presets[@]/#/$build_root/}" || die 1 "cannot gather the tests"
   ctest --test-dir "$roof" -j "$(jobs)" --output-on-failure --no-tests=error "${args[@]}" \
     </dev/null 8>&- | with_skip_reasons "$roof"
   status=${PIPESTATUS[0]}

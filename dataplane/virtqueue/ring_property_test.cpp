@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/virtqueue/ring_rig.hpp"
+#include "engine/base/effort_testing.hpp"
 #include "engine/base/rng.hpp"
 
 namespace violet {
@@ -188,12 +189,12 @@ INSTANTIATE_TEST_SUITE_P(All, RingHistory, testing::ValuesIn(rigs()),
 TEST_P(RingHistory, EveryRequestComesBackOnceWithItsAnswer) {
   for (std::uint64_t seed = 1; seed <= 6 && !HasFailure(); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
-    History(GetParam(), seed).run(std::uint64_t{GetParam().size} * 200 / kSlowdown);
+    History(GetParam(), seed).run(by_effort(std::uint64_t{GetParam().size} * 200 / kSlowdown));
   }
 }
 
 TEST_P(RingHistory, TheIndexesWrapMoreThanOnce) {
-  History(GetParam(), 99).run(std::uint64_t{133000} / kSlowdown);
+  History(GetParam(), 99).run(by_effort(133000 / kSlowdown));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "dataplane/virtqueue/guest_atomic.hpp"
 #include "dataplane/virtqueue/ring_rig.hpp"
+#include "engine/base/effort_testing.hpp"
 
 namespace violet {
 namespace {
@@ -131,7 +132,7 @@ TEST_P(Ring, ComesBackInTheOrderOfCompletion) {
 }
 
 TEST_P(Ring, SurvivesManyLaps) {
-  const std::uint32_t rounds = 70000 / kSlowdown;
+  const std::uint32_t rounds = by_effort(70000 / kSlowdown);
   for (std::uint32_t i = 0; i < rounds; ++i) {
     round();
     if (HasFatalFailure()) return;
@@ -180,7 +181,7 @@ TEST_P(Ring, APollingDeviceIsNotKicked) {
 
 TEST_P(Ring, ASuppressedKickStaysSuppressedOverTheIndexWrap) {
   device_.suppress_kicks();
-  for (std::uint32_t i = 0; i < 140000 / kSlowdown; ++i) {
+  for (std::uint32_t i = 0; i < by_effort(140000 / kSlowdown); ++i) {
     round();
     ASSERT_FALSE(driver_.needs_kick()) << i;
   }
@@ -222,7 +223,7 @@ TEST_P(Ring, WithEventIndexOneKickIsEnoughUntilTheDeviceAsksAgain) {
 
 TEST_P(Ring, APollingDriverIsNotNotified) {
   driver_.suppress_interrupts();
-  for (std::uint32_t i = 0; i < 70000 / kSlowdown; ++i) round();
+  for (std::uint32_t i = 0; i < by_effort(70000 / kSlowdown); ++i) round();
   EXPECT_EQ(notifications_, 0);
   EXPECT_EQ(device_.counters().notifications.value(), 0u);
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/base/effort_testing.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/device/all_pairs_testing.hpp"
 
@@ -144,7 +145,7 @@ TEST_P(Canary, C1_C6_NothingIsWrittenAfterItsRemovalWasAnswered) {
     engine.round(rng);
     if (round % 500 == 499) engine.detach_round(1 + round / 500 % 2, 8 + round / 500 % 2);
     const auto taken = std::chrono::steady_clock::now() - began;
-    if (taken > std::chrono::seconds(enough(round) ? 1 : 120)) break;
+    if (taken > std::chrono::milliseconds(enough(round) ? by_effort(1000) : 120'000)) break;
   }
   stop.store(true);
   first.join();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "engine/base/effort_testing.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/device/all_pairs_testing.hpp"
 
@@ -22,7 +23,7 @@ class ContractHistories : public OnAllPairs {};
 INSTANTIATE_TEST_SUITE_P(Pairs, ContractHistories, testing::ValuesIn(all_pairs()), pair_name);
 
 TEST_P(ContractHistories, SeededHistoriesAgreeWithTheOracle) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= by_effort(40u); ++seed) {
     Rng rng(seed);
     ContractHistory history(GetParam(), history_config(),
                             [&](std::uint64_t bound) { return rng.below(bound); });
@@ -37,7 +38,7 @@ TEST_P(ContractHistories, HistoriesWithALargerGranuleAgreeToo) {
   DeviceConfig config = history_config();
   config.page_size_mask = ~std::uint64_t{0x3fff};
   config.input_range = {{0}, {(std::uint64_t{1} << 48) - 1}};
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= by_effort(20u); ++seed) {
     Rng rng(seed);
     ContractHistory history(GetParam(), config,
                             [&](std::uint64_t bound) { return rng.below(bound); });
@@ -52,7 +53,7 @@ TEST_P(ContractHistories, HistoriesThatOverlapAgreeTooAndLeaveNothingBehind) {
   config.limits.domains = 3;
   config.limits.mappings_per_domain = 64;
   config.unmap_slice = 1;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= by_effort(60u); ++seed) {
     Rng rng(seed);
     ContractHistory history(
         GetParam(), config, [&](std::uint64_t bound) { return rng.below(bound); }, true);
@@ -64,7 +65,7 @@ TEST_P(ContractHistories, HistoriesThatOverlapAgreeTooAndLeaveNothingBehind) {
 }
 
 TEST_P(ContractHistories, C5_AFloodInOneDomainIsFairToOthers) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= by_effort(20u); ++seed) {
     Rng rng(seed);
     ASSERT_EQ(flood_is_fair(GetParam(), rig_config(),
                             [&](std::uint64_t bound) { return rng.below(bound); }),

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "engine/base/effort_testing.hpp"
 #include "engine/base/rng.hpp"
 #include "experiments/strategies/strategy_rig.hpp"
 
@@ -215,7 +216,7 @@ class RandomHistory : public testing::TestWithParam<Case> {};
 
 TEST_P(RandomHistory, KeepsT1ToT3AndEveryByte) {
   const bool often = GetParam().allocator == "rcache" || GetParam().allocator == "rbtree";
-  for (std::uint64_t seed = 1; seed <= (often ? 4u : 1u); ++seed) {
+  for (std::uint64_t seed = 1; seed <= (often ? by_effort(4u) : 1u); ++seed) {
     SCOPED_TRACE(seed);
     RigOptions options{.strategy = GetParam().strategy->name,
                        .iova_allocator = GetParam().allocator,
@@ -223,7 +224,7 @@ TEST_P(RandomHistory, KeepsT1ToT3AndEveryByte) {
     options.guest.format = GetParam().format;
     options.guest.ring_size = seed % 2 == 0 ? 256 : 16;
     options.settings = settings_of(options.strategy, seed);
-    History(options, seed).run(600);
+    History(options, seed).run(by_effort(600));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "dataplane/dma/engine_port.hpp"
 #include "dataplane/virtqueue/device_queue.hpp"
+#include "engine/base/effort_testing.hpp"
 #include "engine/base/rng.hpp"
 #include "engine/device/device.hpp"
 #include "experiments/strategies/strategies.hpp"
@@ -255,7 +256,7 @@ class RealDevice : public testing::TestWithParam<Case> {
     Machine machine(GetParam());
     const Status started = machine.strategy->start();
     ASSERT_TRUE(started) << started.error().message;
-    Traffic(machine, 7).run(GetParam().threaded ? 1500 : 3000);
+    Traffic(machine, 7).run(by_effort(GetParam().threaded ? 1000 : 2000));
     ASSERT_TRUE(machine.driver->health());
     counters = machine.counters;
     poison_violations = machine.pages->poison_violations();
@@ -295,18 +296,18 @@ TEST_P(RealDevice, MovesEveryByteAndExposesWhatItSays) {
       EXPECT_EQ(probes.hits, 0u);
       return expect_no_exposure();
     case AfterUnmap::kCopies:
-      EXPECT_GT(exposure.persistent_unmaps, 300u);
+      EXPECT_GT(exposure.persistent_unmaps, by_effort(300u));
       EXPECT_GT(counters.bytes_copied, 0u);
       return expect_no_exposure();
     case AfterUnmap::kBuffers:
       EXPECT_EQ(exposure.unmaps, 0u);
-      EXPECT_GT(exposure.persistent_unmaps, 300u);
+      EXPECT_GT(exposure.persistent_unmaps, by_effort(300u));
       EXPECT_EQ(counters.bytes_copied, 0u);
       EXPECT_GT(poison_violations, 0u);
       return;
     case AfterUnmap::kForgotten:
       EXPECT_EQ(exposure.unmaps, 0u);
-      EXPECT_GT(exposure.mean_stale_pages.lower, 100);
+      EXPECT_GT(exposure.mean_stale_pages.lower, by_effort(100));
       EXPECT_EQ(probes.hit_rate(), 1);
       EXPECT_GT(poison_violations, 0u);
       return;
