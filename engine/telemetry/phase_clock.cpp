@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "engine/base/check.hpp"
@@ -19,25 +20,11 @@ std::size_t length_of(Ticks ticks) {
 
 }  // namespace
 
-void PhaseTally::Sums::add(double weight, Ticks of_ticks, std::uint64_t of_units) {
-  const auto t = static_cast<double>(of_ticks), u = static_cast<double>(of_units);
-  rounds += weight;
-  ticks += weight * t;
-  units += weight * u;
-  ticks2 += weight * t * t;
-  both += weight * t * u;
-  units2 += weight * u * u;
-}
-
-double PhaseTally::Sums::misses2(double ratio) const {
-  return std::max(0.0, ticks2 - 2 * ratio * both + ratio * ratio * units2);
-}
-
 PhaseClock::PhaseClock(const PhaseClockOptions& options)
     : options_(options),
       ticks_(options.ticks),
       mark_cost_(options.mark_cost ? *options.mark_cost : measured_mark_cost()),
-      in_place_(options.in_place.value_or(mark_cost_)),
+      prices_(options.learned.value_or(MarkPrices(mark_cost_))),
       rng_(options.seed) {
   VIOLET_CHECK(options.budget > 0 && options.gap.value_or(1) > 0);
 }
@@ -50,6 +37,7 @@ void PhaseClock::begin(WorkPhase base) {
   VIOLET_CHECK(here_.running == nullptr);
   here_ = {this, nullptr};
   tally_ = {};
+  tally_.priced_before = prices_.marked_rounds();
   samples_ = {};
   base_ = base;
   until_sampled_ = draw_gap();
@@ -64,6 +52,7 @@ PhaseTally PhaseClock::end() {
   VIOLET_CHECK(here_.running == this);
   here_ = {};
   close_round(ticks_(), 0);
+  tally_.price = prices_.price();
   return tally_;
 }
 
@@ -131,7 +120,7 @@ bool PhaseClock::close_round(Ticks now, std::uint64_t units) noexcept {
   if (sampled_) [[unlikely]] {
     stretch_until(
         now);  // The last phase ends here, with the read of the clock that every round has.
-    marked = std::min<Ticks>(took, in_place_ * marks());
+    marked = owed(took, units);
   }
   const bool looks = took - marked >= options_.long_round && options_.waits.waited != nullptr;
   const Ticks waited = looks ? waited_in(took) : 0;
@@ -149,7 +138,8 @@ bool PhaseClock::close_round(Ticks now, std::uint64_t units) noexcept {
     } else {
       count(took - waited, units);
       PhaseTally::Short& all = tally_.short_rounds;
-      all.unsampled.add(1, took - waited, units);
+      ++all.unsampled;
+      prices_.add_plain(other_weight_, took - waited, units);
       all.other_ticks += other_weight_ * static_cast<double>(took - waited);
       all.other_units += other_weight_ * static_cast<double>(units);
     }
@@ -179,24 +169,32 @@ void PhaseClock::take_up(Ticks took, Ticks waited, std::uint64_t units, bool is_
     round_.ticks[round_.longest_of] -= waited;
     own = fold(units, is_long);
   } else {
-    own = drop(took, waited, is_long);
+    own = drop(took - waited, units, is_long);
   }
   if (is_long) return;
+  prices_.add_marked(static_cast<double>(weight_), took - waited, units, marks());
   count(own, units);
   PhaseTally::Short& all = tally_.short_rounds;
-  all.marks += marks();
+  ++all.sampled;
   all.weighted_units += weight_ * units;
   all.weighted_ticks += weight_ * own;
-  all.sampled.add(1, own, units);
   // Of w rounds one is in the one sum and w - 1 in the other, which errs the other way.
   const auto w = static_cast<double>(weight_);
-  if (weight_ > 1) all.chance.add(w * w * w / (w - 1), own, units);
+  if (weight_ > 1) all.chance.add(w * std::sqrt(w / (w - 1)), own, units);
 }
 
-// A sampled round of which only its length is known: it says that, and nothing of phases.
-Ticks PhaseClock::drop(Ticks took, Ticks waited, bool is_long) noexcept {
-  const Ticks marked = std::min<Ticks>(took - waited, in_place_ * marks());
-  const Ticks own = took - waited - marked;
+// By how much being sampled made the round longer, as the rounds before say.
+Ticks PhaseClock::owed(Ticks took, std::uint64_t units) const noexcept {
+  const MarkPrice& price = prices_.price();
+  const double all =
+      price.mark * static_cast<double>(marks()) + price.in_unit * static_cast<double>(units);
+  return std::min(took, static_cast<Ticks>(std::llround(all)));
+}
+
+// A sampled round of which only its length is known, without waits: it says that, and nothing of phases.
+Ticks PhaseClock::drop(Ticks took, std::uint64_t units, bool is_long) noexcept {
+  const Ticks marked = owed(took, units);
+  const Ticks own = took - marked;
   tally_.own += marked;
   PhaseTally::Length& length = tally_.by_length[length_of(own)];
   length.unsampled += own;
@@ -204,19 +202,37 @@ Ticks PhaseClock::drop(Ticks took, Ticks waited, bool is_long) noexcept {
   return own;
 }
 
-// The sampled round goes to those of its length; returns its time without marks. No phase gives more for them than it has.
-Ticks PhaseClock::fold(std::uint64_t units, bool is_long) noexcept {
-  Ticks whole = 0;
+// Takes what the round owes from its phases: of each for its marks, and of the phase of begin() for what has no mark. What one
+// does not have the others give, as they have: a mark may cost less than on average, and the sum of all is right.
+void PhaseClock::pay(std::uint64_t units) noexcept {
+  const MarkPrice& price = prices_.price();
+  Ticks whole = std::accumulate(round_.ticks.begin(), round_.ticks.end(), Ticks{0});
+  Ticks left = owed(whole, units);
+  tally_.own += left;
   for (std::size_t i = 0; i < kWorkPhases; ++i) {
-    Ticks cost = in_place_ * round_.marks[i];
-    if (i == static_cast<std::size_t>(base_)) {
-      cost += static_cast<Ticks>(options_.in_unit * static_cast<double>(units));
-    }
-    cost = std::min(round_.ticks[i], cost);
-    round_.ticks[i] -= cost;
-    tally_.own += cost;
-    whole += round_.ticks[i];
+    double cost = price.mark * static_cast<double>(round_.marks[i]);
+    if (i == static_cast<std::size_t>(base_)) cost += price.in_unit * static_cast<double>(units);
+    const Ticks paid = std::min({round_.ticks[i], left, static_cast<Ticks>(std::llround(cost))});
+    round_.ticks[i] -= paid;
+    left -= paid;
+    whole -= paid;
   }
+  for (Ticks& ticks : round_.ticks) {
+    if (left == 0) break;
+    // Of what this and the phases behind it have, its share.
+    const auto share = static_cast<double>(left) / static_cast<double>(whole);
+    const Ticks paid =
+        std::min({ticks, left, static_cast<Ticks>(std::ceil(share * static_cast<double>(ticks)))});
+    whole -= ticks;
+    ticks -= paid;
+    left -= paid;
+  }
+}
+
+// The sampled round goes to those of its length; returns its time without marks.
+Ticks PhaseClock::fold(std::uint64_t units, bool is_long) noexcept {
+  pay(units);
+  const Ticks whole = std::accumulate(round_.ticks.begin(), round_.ticks.end(), Ticks{0});
   PhaseTally::Length& length = tally_.by_length[length_of(whole)];
   length.sampled += whole;
   if (is_long) length.in_long += whole;

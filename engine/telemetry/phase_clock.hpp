@@ -20,17 +20,17 @@
 // the longest stretch between two marks, because so long a wait can hardly lie elsewhere; where it is longer than any
 // stretch, what the round says of its phases is dropped, and its time still counts.
 //
-// What a mark costs is taken from the phases and counted as the breakdown's own. A loop of marks says what they cost the
-// budget. In other code a mark costs something else: the processor hides a part of it, or has not foreseen that it comes
-// and loses what it had begun. A trial of the same work, in which many rounds are sampled, says what marks make a round
-// longer (tried_marks()).
+// What marks made a sampled round longer is taken from its phases, each by its marks, and counted as the breakdown's own.
+// What a mark costs is learned from the rounds before (mark_price.hpp), of this clock and of one that ran before it in the
+// same code. So what a round says is corrected by what others say, never by itself, and the sum of all is still a check.
 //
 // Threading: a clock belongs to the thread that called begin(), until end() on the same thread; the tally is a value.
 // Invariants: the rounds' time, sampled and not, what was waited, and the breakdown's own add up to `wall` exactly. A
 // scope that begins in a round ends in it. Outside of a sampled round a scope costs one load and two predictable
 // branches, and writes nothing.
 // Limits: one clock a thread. Rounds are told apart by the power of two that they last. Waits within short rounds are not
-// seen where they are; what they come to is taken from the next long round. One price is taken for all marks.
+// seen where they are; what they come to is taken from the next long round. One price is taken for all marks; what a phase
+// owes for its marks and does not have is taken from the others of the round.
 #pragma once
 
 #include <array>
@@ -40,6 +40,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/rng.hpp"
+#include "engine/telemetry/mark_price.hpp"
 #include "engine/telemetry/work_phase.hpp"
 
 namespace violet {
@@ -59,24 +60,15 @@ struct PhaseTally {
         rounds_with{};  // Of the sampled ones that had the phase.
   };
 
-  // Over rounds: of their ticks, their units, and of the squares that tell how a ratio of the two scatters.
-  struct Sums {
-    double rounds = 0, ticks = 0, units = 0, ticks2 = 0, both = 0, units2 = 0;
-    void add(double weight, Ticks of_ticks, std::uint64_t of_units);
-    // Of the squares by which rounds miss `ratio` ticks a unit.
-    double misses2(double ratio) const;
-  };
-
   // Rounds that are not long.
   struct Short {
-    std::uint64_t rounds = 0, units = 0;      // All, whether sampled or not,
-    Ticks ticks = 0;                          // and their time.
-    std::uint64_t marks = 0;                  // Of the sampled ones.
-    std::uint64_t weighted_units = 0;         // Of these, each as often as it stands for a round,
-    Ticks weighted_ticks = 0;                 // and their time, without marks.
+    std::uint64_t rounds = 0, units = 0;  // All, whether sampled or not,
+    Ticks ticks = 0;                      // and their time.
+    std::uint64_t sampled = 0, unsampled = 0;
+    std::uint64_t weighted_units = 0;  // Of the sampled, each as often as it stands for a round,
+    Ticks weighted_ticks = 0;          // and their time, without marks.
     double other_units = 0, other_ticks = 0;  // The same of those that were not sampled.
-    Sums unsampled, sampled;
-    Sums chance;  // Of the sampled ones, weighed by what drawing them adds to the variance.
+    RoundSums chance;  // Of the sampled ones, weighed by what drawing them adds to the variance.
   };
 
   Ticks wall = 0;    // From begin() to end().
@@ -86,6 +78,9 @@ struct PhaseTally {
   std::uint64_t sampled_rounds = 0;  // Without those that were dropped.
   std::array<Length, kLengths> by_length{};
   Short short_rounds;
+  MarkPrice price;  // As all rounds say it, at the end,
+  std::uint64_t priced_before =
+      0;  // and the sampled ones from which one was known at the beginning.
 
   // Sampled rounds that had the phase, without those that were dropped.
   std::uint64_t rounds_with(WorkPhase phase) const {
@@ -105,10 +100,8 @@ struct PhaseClockOptions {
   double budget = 0.0075;  // What marks may take of the time; above 0.
   std::uint64_t seed = 1;
   TickSource ticks = {};
-  std::optional<Ticks> mark_cost = std::nullopt;  // Nothing: as measured on this host.
-  std::optional<Ticks> in_place = std::nullopt;   // What to take for a mark; nothing: mark_cost.
-  double in_unit =
-      0;  // And for being sampled at all, for each unit; taken from the phase of begin().
+  std::optional<Ticks> mark_cost = std::nullopt;  // In a loop; nothing: as measured on this host.
+  std::optional<MarkPrices> learned = std::nullopt;  // By a clock that ran in the same code.
   std::optional<std::uint64_t> gap =
       std::nullopt;  // One round in so many, whatever it costs; from 1.
   WaitSource waits = {};
@@ -125,6 +118,8 @@ class PhaseClock {
   // Time begins, in `base`: the phase of all that is in no scope.
   void begin(WorkPhase base);
   PhaseTally end();
+  // What marks cost, as learned from begin() on, and before.
+  const MarkPrices& prices() const { return prices_; }
 
   // A round of this thread's loop ends here, in which so much was done. Nothing where the thread has no clock.
   static void round(std::uint64_t units = 1) noexcept {
@@ -165,8 +160,10 @@ class PhaseClock {
   Ticks waited_in(Ticks took) noexcept;
   void take_up(Ticks took, Ticks waited, std::uint64_t units, bool is_long) noexcept;
   void count(Ticks own, std::uint64_t units) noexcept;
+  Ticks owed(Ticks took, std::uint64_t units) const noexcept;
+  void pay(std::uint64_t units) noexcept;
   Ticks fold(std::uint64_t units, bool is_long) noexcept;
-  Ticks drop(Ticks took, Ticks waited, bool is_long) noexcept;
+  Ticks drop(Ticks took, std::uint64_t units, bool is_long) noexcept;
   std::uint64_t affordable_gap() const noexcept;
   std::uint64_t draw_gap() noexcept;
 
@@ -174,8 +171,8 @@ class PhaseClock {
 
   PhaseClockOptions options_;
   TickSource ticks_;
-  Ticks mark_cost_;  // For the budget,
-  Ticks in_place_;   // and for the phases.
+  Ticks mark_cost_;    // In a loop: for the budget,
+  MarkPrices prices_;  // and in place: for the phases.
   Rng rng_;
   WorkPhase base_ = WorkPhase::kLoop;
   WorkPhase current_ = WorkPhase::kLoop;

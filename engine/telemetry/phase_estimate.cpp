@@ -6,24 +6,25 @@
 namespace violet {
 namespace {
 
-constexpr double kFewest = 30;  // Rounds, for their scatter to be known.
-
-void add_sum(PhaseEstimate& out, const PhaseTally::Short& all,
-             const std::optional<MarkTrial>& trial) {
+void add_sum(PhaseEstimate& out, const PhaseTally& tally) {
+  const PhaseTally::Short& all = tally.short_rounds;
   if (all.weighted_units == 0 || all.other_units == 0 || all.other_ticks == 0) return;
   // Fewer do not show how much they scatter, and an error of 0 would be said of them.
-  if (all.sampled.rounds < kFewest || all.unsampled.rounds < kFewest) return;
+  if (all.sampled < MarkPrices::kFewestRounds || all.unsampled < MarkPrices::kFewestRounds) return;
   const auto units = static_cast<double>(all.weighted_units);
   const double sampled = static_cast<double>(all.weighted_ticks) / units;
   const double others = all.other_ticks / all.other_units;
   out.sum = sampled / others;
+  const auto n = static_cast<double>(all.sampled);
+  const double known = std::max(1.0, static_cast<double>(tally.priced_before));
+  const double by_price = std::sqrt(1 + std::log1p(n / known) / n);
   const double by_chance = std::sqrt(all.chance.misses2(sampled)) / units;
-  out.sum_error = std::hypot(by_chance, trial ? trial->error : 0) / others;
+  out.sum_error = std::hypot(by_price * by_chance, tally.price.error) / others;
 }
 
 }  // namespace
 
-PhaseEstimate estimate(const PhaseTally& tally, const std::optional<MarkTrial>& trial) {
+PhaseEstimate estimate(const PhaseTally& tally) {
   PhaseEstimate out;
   out.wall = static_cast<double>(tally.wall);
   out.own = static_cast<double>(tally.own);
@@ -50,28 +51,8 @@ PhaseEstimate estimate(const PhaseTally& tally, const std::optional<MarkTrial>& 
       out.rest += of[i];
     }
   }
-  add_sum(out, tally.short_rounds, trial);
+  add_sum(out, tally);
   return out;
-}
-
-std::optional<MarkTrial> tried_marks(const PhaseTally& trial, Ticks in_a_loop) {
-  const PhaseTally::Sums& with = trial.short_rounds.sampled;
-  const PhaseTally::Sums& without = trial.short_rounds.unsampled;
-  if (with.rounds < kFewest || without.rounds < kFewest) return std::nullopt;
-  if (with.units == 0 || without.units == 0 || without.ticks == 0) return std::nullopt;
-  const double longer = with.ticks / with.units, plain = without.ticks / without.units;
-  const double error = std::hypot(std::sqrt(with.misses2(longer)) / with.units,
-                                  std::sqrt(without.misses2(plain)) / without.units);
-  const double marks = static_cast<double>(trial.short_rounds.marks) / with.units;
-  const double more = std::max(0.0, longer - plain), loop = static_cast<double>(in_a_loop);
-  if (constexpr double kSure = 3; more - kSure * error > kMostOfLoop * loop * marks) {
-    return MarkTrial{loop, false, more - loop * marks, error};
-  }
-  const double before = kLoopError * loop * marks;  // What it erred without the trial.
-  if (before == 0) return MarkTrial{loop, false, 0, error};
-  const double weight = before * before / (before * before + error * error);
-  return MarkTrial{loop + weight * (more / marks - loop), weight > 0.5, 0,
-                   std::sqrt(weight) * error};
 }
 
 }  // namespace violet

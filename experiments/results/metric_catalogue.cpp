@@ -143,7 +143,7 @@ constexpr MetricInfo kCatalogue[] = {
     {kGuestTime.sum_error, "%", kNeither, "the standard error of that, by which rounds were drawn"},
     {kGuestTime.sum_share, "%", kNeither, "rounds below 250 us in the time that the lcore ran"},
     {kGuestTime.mark, "ns", kNeither,
-     "what a mark of the breakdown costs there, as tried while warming up"},
+     "what a mark of the breakdown costs there, as its sampled rounds say"},
     {kGuestTime.rounds, "1", kNeither, "rounds of the guest's lcore, of up to 32 operations"},
     {kGuestTime.sampled_rounds, "1", kNeither, "of those, sampled for the breakdown"},
     {kEngineTime.wall, "ns", kNeither,
@@ -162,7 +162,7 @@ constexpr MetricInfo kCatalogue[] = {
      "the standard error of that, by which rounds were drawn"},
     {kEngineTime.sum_share, "%", kNeither, "rounds below 250 us in the time that the lcore ran"},
     {kEngineTime.mark, "ns", kNeither,
-     "what a mark of the breakdown costs there, as tried while warming up"},
+     "what a mark of the breakdown costs there, as its sampled rounds say"},
     {kEngineTime.rounds, "1", kNeither, "rounds of the engine's lcore: 64 polls, or a wake-up"},
     {kEngineTime.sampled_rounds, "1", kNeither, "of those, sampled for the breakdown"},
     // What the device did.

@@ -166,24 +166,46 @@ std::string range_text(const std::vector<double>& values) {
   return fmt::format("{:.1f} % to {:.1f} %", *low, *high);
 }
 
-bool is_doubtful(double sum) { return sum < kLeastSum || sum > kMostSum; }
+// What the sampled rounds of one lcore in one cell come to.
+struct Sum {
+  double percent = 0;
+  std::optional<double> error;  // Older runs know of none.
+};
 
-// Empty where the sampled rounds of every lcore come to what was measured.
-std::string doubt_of(const std::vector<double>& sums) {
-  const auto doubtful = std::count_if(sums.begin(), sums.end(), is_doubtful);
-  if (doubtful == 0) return {};
-  return fmt::format(
-      "warning: in {} of {} cells the sampled rounds come to less than {} % or more than {} % of "
-      "the time that they stand for: trust no part of theirs to more than that; a longer "
-      "run.duration_s samples more, and a longer run.warmup_s tells better what marks cost",
-      doubtful, sums.size(), kLeastSum, kMostSum);
+// Two standard errors: what chance alone hardly does.
+double by_chance(const Sum& sum) { return 2 * sum.error.value_or(0); }
+
+bool is_doubtful(const Sum& sum) {
+  return (sum.percent < kLeastSum || sum.percent > kMostSum) &&
+         std::abs(sum.percent - 100) > by_chance(sum);
+}
+
+// So few rounds that it would not be seen if the parts were wrong.
+bool is_vague(const Sum& sum) { return !is_doubtful(sum) && by_chance(sum) > kMostSum - 100; }
+
+void note_doubts(Table& table, const std::vector<Sum>& sums) {
+  if (const auto count = std::count_if(sums.begin(), sums.end(), is_doubtful); count > 0) {
+    table.notes.push_back(fmt::format(
+        "warning: in {} of {} cells the sampled rounds come to less than {} % or more than {} % of "
+        "the time that they stand for, and by more than chance explains: trust no part of theirs "
+        "to more than that; a longer run.warmup_s tells better what marks cost",
+        count, sums.size(), kLeastSum, kMostSum));
+  }
+  if (const auto count = std::count_if(sums.begin(), sums.end(), is_vague); count > 0) {
+    table.notes.push_back(fmt::format(
+        "in {} of {} cells too few rounds were sampled to tell whether their parts are right to {} "
+        "%; a longer run.duration_s, or more repetitions, sample more",
+        count, sums.size(), kMostSum - 100));
+  }
 }
 
 // What the sampled rounds come to; older runs know of no error, and related them to all of the measured time.
-std::string sums_text(const std::vector<LcoreTime>& times, const std::vector<double>& sums) {
+std::string sums_text(const std::vector<LcoreTime>& times) {
   double rounds = 0, sampled = 0;
-  std::vector<double> errors, shares;
+  std::vector<double> errors, shares, sums;
   for (const LcoreTime& time : times) {
+    if (!time.whole.value) continue;
+    if (time.sum) sums.push_back(*time.sum);
     rounds += time.rounds;
     sampled += time.sampled;
     if (time.sum_error) errors.push_back(*time.sum_error);
@@ -211,10 +233,11 @@ std::string sums_text(const std::vector<LcoreTime>& times, const std::vector<dou
 
 // How good the numbers of a table are. Where others had the CPU there was nothing to attribute.
 void note_support(Table& table, const std::vector<LcoreTime>& times) {
-  std::vector<double> sums, attributed, longs;
+  std::vector<double> attributed, longs;
+  std::vector<Sum> sums;
   for (const LcoreTime& time : times) {
     if (!time.whole.value) continue;
-    if (time.sum) sums.push_back(*time.sum);
+    if (time.sum) sums.push_back({*time.sum, time.sum_error});
     const double rest = time.parts.back().ns.value.value_or(0);
     if (const double ran = *time.whole.value - time.waited; ran > 0) {
       attributed.push_back(100 * (1 - (rest + time.longs) / ran));
@@ -226,8 +249,8 @@ void note_support(Table& table, const std::vector<LcoreTime>& times) {
   if (*std::max_element(longs.begin(), longs.end()) > 0) {
     text += fmt::format(", and {} is in rare long rounds", range_text(longs));
   }
-  table.notes.push_back(text + "; " + sums_text(times, sums));
-  if (std::string doubt = doubt_of(sums); !doubt.empty()) table.notes.push_back(std::move(doubt));
+  table.notes.push_back(text + "; " + sums_text(times));
+  note_doubts(table, sums);
 }
 
 bool anybody_has(const std::vector<LcoreTime>& times, std::size_t part) {
@@ -319,7 +342,7 @@ Result<Table> time_rows(const RunData& run) {
   table.title = "where the time went";
   table.columns = {{"cell", "", true},   {"lcore", "", true}, {"part", "", true},
                    {"metric", "", true}, {"time", "ns"},      {"share", "%"}};
-  std::vector<double> sums;
+  std::vector<Sum> sums;
   for (const CellData& cell : run.cells) {
     for (const bool engines_lcore : {false, true}) {
       const LcoreTime time = lcore_time(cell, engines_lcore);
@@ -330,7 +353,7 @@ Result<Table> time_rows(const RunData& run) {
         table.rows.push_back({Text{cell.cell.label}, Text{lcore}, Text{part}, Text{metric},
                               std::move(ns), std::move(share)});
       };
-      if (time.sum) sums.push_back(*time.sum);
+      if (time.sum) sums.push_back({*time.sum, time.sum_error});
       for (const Part& part : time.parts) add(part.name, part.metric, part.ns);
       const TimeSide& side = engines_lcore ? kEngineTime : kGuestTime;
       add("together", std::string(side.wall),
@@ -339,7 +362,7 @@ Result<Table> time_rows(const RunData& run) {
   }
   table.notes.emplace_back(
       "Means over the repetitions, per operation; the parts of an lcore add up.");
-  if (std::string doubt = doubt_of(sums); !doubt.empty()) table.notes.push_back(std::move(doubt));
+  note_doubts(table, sums);
   return table;
 }
 

@@ -146,27 +146,59 @@ TEST(TimeReport, WhatOthersHadOfTheCpuIsNotAttributed) {
   EXPECT_THAT((*tables)[0].notes[0], HasSubstr("3.5 % is in rare long rounds"));
 }
 
-TEST(TimeReport, WarnsWhereTheSampledRoundsDoNotComeToTheMeasuredTime) {
-  for (const double sum : {95.0, 94.9, 105.0, 105.1}) {
-    RunData run;
-    run.cells = {timed_cell("strict", "samecore", 12), timed_cell("off", "samecore", 12)};
-    for (RepetitionRecord& record : run.cells[1].repetitions) {
+// Both cells, where one has this sum, and this error in each repetition.
+RunData with_sum(double sum, double error) {
+  RunData run;
+  run.cells = {timed_cell("strict", "samecore", 12), timed_cell("off", "samecore", 12)};
+  for (CellData& cell : run.cells) {
+    for (RepetitionRecord& record : cell.repetitions) {
       for (Metric& metric : record.metrics) {
-        if (metric.name == kGuestTime.sum) metric = measured(kGuestTime.sum, sum);
+        if (metric.name == kGuestTime.sum && &cell == &run.cells[1]) {
+          metric = measured(kGuestTime.sum, sum);
+        }
+        if (metric.name == kGuestTime.sum_error) metric = measured(kGuestTime.sum_error, error);
       }
     }
-    const auto tables = time_tables(run);
-    const auto rows = time_rows(run);
-    ASSERT_TRUE(tables && rows);
-    const bool fine = sum == 95 || sum == 105;
-    const auto warned = ::testing::Contains(HasSubstr("warning: in 1 of 2 cells the sampled"));
-    for (const auto& notes : {(*tables)[0].notes, rows->notes}) {
-      if (fine) {
-        EXPECT_THAT(notes, ::testing::Not(warned)) << sum;
-      } else {
-        EXPECT_THAT(notes, warned) << sum;
-      }
+  }
+  return run;
+}
+
+std::vector<std::vector<std::string>> notes_of(const RunData& run) {
+  const auto tables = time_tables(run);
+  const auto rows = time_rows(run);
+  EXPECT_TRUE(tables && rows);
+  if (!tables || !rows) return {};
+  return {(*tables)[0].notes, rows->notes};
+}
+
+TEST(TimeReport, WarnsWhereTheSampledRoundsDoNotComeToTheMeasuredTime) {
+  const auto warned = ::testing::Contains(HasSubstr("warning: in 1 of 2 cells the sampled"));
+  const auto vague = ::testing::Contains(HasSubstr("cells too few rounds were sampled"));
+  for (const double sum : {95.0, 105.0}) {
+    for (const auto& notes : notes_of(with_sum(sum, 0.5))) {
+      EXPECT_THAT(notes, ::testing::Not(warned)) << sum;
+      EXPECT_THAT(notes, ::testing::Not(vague)) << sum;
     }
+  }
+  for (const double sum : {94.9, 105.1}) {
+    for (const auto& notes : notes_of(with_sum(sum, 0.5))) {
+      EXPECT_THAT(notes, warned) << sum;
+      EXPECT_THAT(notes, ::testing::Not(vague)) << sum;
+    }
+  }
+}
+
+// A sum that misses by no more than chance does is no reason to doubt, and none to trust either.
+TEST(TimeReport, TellsAMissFromChance) {
+  const auto warned = ::testing::Contains(HasSubstr("warning: in 1 of 2 cells the sampled"));
+  const auto vague = ::testing::Contains(HasSubstr("in 2 of 2 cells too few rounds were sampled"));
+  for (const auto& notes : notes_of(with_sum(94, 30))) {
+    EXPECT_THAT(notes, ::testing::Not(warned));
+    EXPECT_THAT(notes, vague);
+  }
+  for (const auto& notes : notes_of(with_sum(10, 30))) {
+    EXPECT_THAT(notes, warned);
+    EXPECT_THAT(notes, ::testing::Contains(HasSubstr("in 1 of 2 cells too few rounds")));
   }
 }
 

@@ -131,11 +131,11 @@ void take_latencies(const GuestHistograms& histograms, Measurement& measured) {
 Result<Ticks> warm_up(Loop& loop, TimeClocks& clocks, const plans::RunSettings& run) {
   const Bound bound = bound_of(run.warmup_s, run.warmup_operations);
   if (bound.ticks == 0 && bound.operations == 0) return Ticks{0};
-  clocks.begin_trial();
+  clocks.begin_warm_up();
   const Ticks began = now_ticks();
   const auto done = loop.run(bound);
   const Ticks took = now_ticks() - began;
-  clocks.end_trial();
+  clocks.end_warm_up();
   VIOLET_TRY(done);
   return took;
 }

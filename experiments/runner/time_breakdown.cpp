@@ -88,8 +88,7 @@ void add_phases(std::vector<results::Metric>& metrics, const TimeFacts& facts, b
 
 // What an lcore's phases add up to, and how well.
 void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
-              const results::TimeSide& side, const PhaseTally& tally, const PhaseEstimate& whole,
-              const std::optional<MarkTrial>& marks) {
+              const results::TimeSide& side, const PhaseTally& tally, const PhaseEstimate& whole) {
   const PerOperation ns(facts.operations);
   metrics.push_back(measured(side.wall, ns(whole.wall)));
   metrics.push_back(measured(side.own, ns(whole.own)));
@@ -109,11 +108,11 @@ void add_sums(std::vector<results::Metric>& metrics, const TimeFacts& facts,
   metrics.push_back(percent(side.sum_error, whole.sum_error));
   metrics.push_back(results::measured_ratio(side.sum_share, 100 * whole.shorts,
                                             whole.wall - whole.waited, "it did not run"));
-  metrics.push_back(marks && marks->tried
-                        ? measured(side.mark, marks->cost * ns_per_tick())
+  metrics.push_back(tally.price.is_learned
+                        ? measured(side.mark, tally.price.mark * ns_per_tick())
                         : not_measured(side.mark,
-                                       "the warm-up had too few rounds, or marks, to tell: rather "
-                                       "what a mark costs in a loop of marks was taken"));
+                                       "too few rounds, or marks, to tell: rather what a mark "
+                                       "costs in a loop of marks was taken"));
   metrics.push_back(measured(side.rounds, static_cast<double>(tally.rounds)));
   metrics.push_back(measured(side.sampled_rounds, static_cast<double>(tally.sampled_rounds)));
 }
@@ -145,15 +144,14 @@ std::vector<results::Metric> time_metrics(const TimeFacts& facts) {
   if (facts.operations == 0) return no_metrics("no operation finished");
   std::vector<results::Metric> metrics;
   const PhaseTally& guest = *facts.times.guest;
-  const PhaseEstimate guest_whole = estimate(guest, facts.times.guest_marks);
+  const PhaseEstimate guest_whole = estimate(guest);
   add_phases(metrics, facts, false, guest, guest_whole);
   const PhaseTally& engine = facts.times.engine ? *facts.times.engine : guest;
-  const PhaseEstimate engine_whole =
-      facts.times.engine ? estimate(engine, facts.times.engine_marks) : guest_whole;
+  const PhaseEstimate engine_whole = facts.times.engine ? estimate(engine) : guest_whole;
   add_phases(metrics, facts, true, engine, engine_whole);
-  add_sums(metrics, facts, results::kGuestTime, guest, guest_whole, facts.times.guest_marks);
+  add_sums(metrics, facts, results::kGuestTime, guest, guest_whole);
   if (facts.times.engine) {
-    add_sums(metrics, facts, results::kEngineTime, engine, engine_whole, facts.times.engine_marks);
+    add_sums(metrics, facts, results::kEngineTime, engine, engine_whole);
   } else {
     add_nothing(metrics, results::kEngineTime,
                 "the engine runs on the guest's lcore: its phases are in that one's time");
@@ -168,12 +166,12 @@ namespace {
 // A round of operations is ended at 100 us (repetition.cpp), one of polls is shorter; a scheduler's slice is milliseconds,
 // and asking for waits takes a microsecond or two.
 constexpr std::uint64_t kLongRoundNs = 250'000;
-// Of a warm-up's rounds, for what marks cost: many, though not so many that the processor gets used to it.
-constexpr std::uint64_t kTrialGap = 4;
 
-PhaseClockOptions options_of(ThreadWait& wait, std::uint64_t seed) {
+PhaseClockOptions options_of(ThreadWait& wait, std::uint64_t seed,
+                             const std::optional<MarkPrices>& learned = {}) {
   return {
       .seed = seed,
+      .learned = learned,
       .waits = {[](void* one) noexcept { return static_cast<ThreadWait*>(one)->ticks(); }, &wait},
       .long_round = ns_to_ticks(kLongRoundNs)};
 }
@@ -186,23 +184,6 @@ void begin_clock(std::optional<PhaseClock>& clock, ThreadWait& wait,
   clock->begin(base);
 }
 
-PhaseClockOptions trial_options(ThreadWait& wait, std::uint64_t seed) {
-  PhaseClockOptions options = options_of(wait, seed);
-  options.in_place = 0;
-  options.gap = kTrialGap;
-  return options;
-}
-
-PhaseClockOptions measuring_options(ThreadWait& wait, std::uint64_t seed,
-                                    const std::optional<MarkTrial>& marks) {
-  PhaseClockOptions options = options_of(wait, seed);
-  if (marks) {
-    options.in_place = static_cast<Ticks>(std::llround(marks->cost));
-    options.in_unit = marks->in_unit;
-  }
-  return options;
-}
-
 }  // namespace
 
 TimeClocks::TimeClocks(Testbed& testbed, bool wanted, std::uint64_t seed)
@@ -210,36 +191,38 @@ TimeClocks::TimeClocks(Testbed& testbed, bool wanted, std::uint64_t seed)
 
 bool TimeClocks::has_engine() const { return !testbed_.engine_on_guest_lcore(); }
 
-void TimeClocks::begin_trial() {
+void TimeClocks::begin_warm_up() {
   if (!wanted_) return;
   if (has_engine()) {
     testbed_.on_engine([this] {
-      begin_clock(engine_, engine_wait_, trial_options(engine_wait_, seed_ + 3), WorkPhase::kIdle);
+      begin_clock(engine_, engine_wait_, options_of(engine_wait_, seed_ + 3), WorkPhase::kIdle);
     });
   }
-  begin_clock(guest_, guest_wait_, trial_options(guest_wait_, seed_ + 2), WorkPhase::kLoop);
+  begin_clock(guest_, guest_wait_, options_of(guest_wait_, seed_ + 2), WorkPhase::kLoop);
 }
 
-void TimeClocks::end_trial() {
+void TimeClocks::end_warm_up() {
   if (!wanted_) return;
-  times_.guest_marks = tried_marks(guest_->end(), PhaseClock::measured_mark_cost());
+  guest_->end();
+  guest_learned_ = guest_->prices();
   if (!has_engine()) return;
   testbed_.on_engine([this] {
-    times_.engine_marks = tried_marks(engine_->end(), PhaseClock::measured_mark_cost());
+    engine_->end();
+    engine_learned_ = engine_->prices();
   });
 }
 
 void TimeClocks::begin_engine() {
   if (!wanted_ || !has_engine()) return;
   testbed_.on_engine([this] {
-    begin_clock(engine_, engine_wait_,
-                measuring_options(engine_wait_, seed_ + 1, times_.engine_marks), WorkPhase::kIdle);
+    begin_clock(engine_, engine_wait_, options_of(engine_wait_, seed_ + 1, engine_learned_),
+                WorkPhase::kIdle);
   });
 }
 
 void TimeClocks::begin_guest() {
   if (!wanted_) return;
-  begin_clock(guest_, guest_wait_, measuring_options(guest_wait_, seed_, times_.guest_marks),
+  begin_clock(guest_, guest_wait_, options_of(guest_wait_, seed_, guest_learned_),
               WorkPhase::kLoop);
 }
 

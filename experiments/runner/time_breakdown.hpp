@@ -1,6 +1,6 @@
 // A time breakdown says what a repetition's lcores did with the measured time, per operation: phases of the guest's
 // lcore, and of the engine's where it has one of its own, from the phase clocks of both (telemetry/phase_clock.hpp).
-// What marks cost in a cell is tried while it warms up.
+// What marks cost in a cell they learn from its warm-up on.
 //
 // Threading: TimeClocks belong to the guest lcore, which has the engine's begun and ended between two polls of it.
 // Invariants: every phase of the registry has a metric in every repetition, with a value or the reason why not: a part that
@@ -22,9 +22,8 @@ class Testbed;
 
 struct LcoreTimes {
   std::optional<PhaseTally> guest;
-  std::optional<PhaseTally> engine;                    // None where the guest's lcore runs it.
-  std::optional<MarkTrial> guest_marks, engine_marks;  // Nothing: the warm-up did not tell.
-  bool waits_known = true;  // The kernel says how long threads wait for a CPU.
+  std::optional<PhaseTally> engine;  // None where the guest's lcore runs it.
+  bool waits_known = true;           // The kernel says how long threads wait for a CPU.
 };
 
 class TimeClocks {
@@ -33,8 +32,8 @@ class TimeClocks {
   TimeClocks(Testbed& testbed, bool wanted, std::uint64_t seed);
 
   // Around the warm-up, before everything else; it may be left out.
-  void begin_trial();
-  void end_trial();
+  void begin_warm_up();
+  void end_warm_up();
   void begin_engine();  // The engine's time contains the guest's.
   void begin_guest();
   void end_guest();
@@ -49,6 +48,7 @@ class TimeClocks {
   std::uint64_t seed_;
   ThreadWait guest_wait_, engine_wait_;
   std::optional<PhaseClock> guest_, engine_;
+  std::optional<MarkPrices> guest_learned_, engine_learned_;  // In the warm-up.
   LcoreTimes times_;
 };
 

@@ -43,8 +43,8 @@ PhaseTally tally_of(std::initializer_list<WorkPhase> phases) {
   all.ticks = 10 * length.sampled;
   all.weighted_units = 10;
   all.weighted_ticks = length.sampled;
-  all.sampled.rounds = 30;  // As few as are told.
-  all.unsampled.rounds = 70;
+  all.sampled = 30;  // As few as are told.
+  all.unsampled = 70;
   all.other_units = 100;
   all.other_ticks = 10.0 * static_cast<double>(length.sampled);
   tally.rounds = 100;
@@ -70,7 +70,7 @@ TEST(TimeBreakdown, PartsOfBothLcoresArePerOperationAndAddUp) {
   facts.times.guest = tally_of({WorkPhase::kLoop, WorkPhase::kSpin, WorkPhase::kRequest});
   facts.times.engine = tally_of({WorkPhase::kDecode, WorkPhase::kIdle});
   facts.operations = 4;
-  facts.times.guest_marks = MarkTrial{20, true, 0, 0.03};
+  facts.times.guest->price = {20, 0, 0.03, true};
   const ByName all = by_name(facts);
   EXPECT_EQ(all.size(), kWorkPhases + 22);
   EXPECT_EQ(ns(all, "time_engine_waited"), 0) << "it was looked for";
@@ -82,7 +82,7 @@ TEST(TimeBreakdown, PartsOfBothLcoresArePerOperationAndAddUp) {
                   ns(all, "time_engine_breakdown"),
               ns(all, "time_engine"), 1e-9);
   EXPECT_NEAR(ns(all, "time_guest_sum"), 100, 1e-9);
-  // A unit is 3 ticks, and what marks cost it is known to 0.03.
+  // A unit is 3 ticks, and of what marks cost it 0.03 are not known.
   EXPECT_NEAR(ns(all, "time_guest_sum_error"), 1, 1e-9);
   EXPECT_NEAR(ns(all, "time_guest_sum_share"), 100.0 * 300 / 303, 1e-9) << "3 are the clock's own";
   EXPECT_EQ(ns(all, "time_guest_long"), 0);
@@ -111,12 +111,12 @@ TEST(TimeBreakdown, WhatIsNotThereIsNoZeroAndSaysWhy) {
 TEST(TimeBreakdown, ASumOfFewRoundsIsNotKnown) {
   TimeFacts facts;
   facts.times.guest = tally_of({WorkPhase::kLoop});
-  facts.times.guest->short_rounds.sampled.rounds = 29;
+  facts.times.guest->short_rounds.sampled = 29;
   facts.operations = 4;
   EXPECT_THAT(because_of(by_name(facts), "time_guest_sum"), HasSubstr("too few"));
   EXPECT_THAT(because_of(by_name(facts), "time_guest_sum_error"), HasSubstr("too few"));
-  facts.times.guest->short_rounds.sampled.rounds = 30;
-  facts.times.guest->short_rounds.unsampled.rounds = 29;
+  facts.times.guest->short_rounds.sampled = 30;
+  facts.times.guest->short_rounds.unsampled = 29;
   EXPECT_THAT(because_of(by_name(facts), "time_guest_sum"), HasSubstr("too few"));
 }
 
