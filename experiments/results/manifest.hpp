@@ -90,7 +90,7 @@ struct Manifest {
   std::vector<std::uint64_t> repetition_seeds;
   std::optional<UntilCi> until_ci;  // Nothing: as many repetitions as the plan says.
   double threshold_percent = 5;
-  bool interleaved = false;  // Repetition i of all cells ran side by side: they may be paired.
+  bool interleaved = false;  // Repetition i of all cells ran in turns: they may be paired.
   // As configured: "exit_ns" -> 1500; "exit_ns, least" and "exit_ns, most" where cells differ.
   std::map<std::string, double> injected_costs;
   std::optional<InjectedTotals> injected;  // Nothing: not measured, as in runs of older programs.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <utility>
 
 #include "engine/base/clock.hpp"
@@ -144,6 +145,17 @@ Result<Ticks> warm_up(Loop& loop, TimeClocks& clocks, const plans::RunSettings& 
 
 std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition) {
   return Rng(Rng(run_seed)() + repetition)();
+}
+
+std::vector<std::size_t> order_of_round(std::size_t cells, std::uint64_t run_seed,
+                                        std::uint32_t repetition) {
+  std::vector<std::size_t> order(cells);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  Rng rng(~seed_of_repetition(run_seed, repetition));  // Not that of the workload.
+  for (std::size_t left = cells; left > 1; --left) {   // Fisher and Yates.
+    std::swap(order[left - 1], order[rng.below(left)]);
+  }
+  return order;
 }
 
 Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup) {

@@ -36,6 +36,10 @@ struct RepetitionSetup {
 // All cells share a repetition's seed, so that they differ by what varies alone. Repetitions of one run, and runs whose
 // seeds are neighbours, share none.
 std::uint64_t seed_of_repetition(std::uint64_t run_seed, std::uint32_t repetition);
+// The places of `cells` cells in the round that measures this repetition of each: drawn anew for every round, so that nothing
+// that goes with the rounds, as what every second step of this program does, falls on the same cells again and again.
+std::vector<std::size_t> order_of_round(std::size_t cells, std::uint64_t run_seed,
+                                        std::uint32_t repetition);
 
 // Empty label, times and cell: the caller's. Error when the cell cannot run or was aborted.
 Result<results::RepetitionRecord> run_repetition(Testbed& testbed, const RepetitionSetup& setup);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "dataplane/eal/eal.hpp"
 #include "engine/base/clock.hpp"
@@ -205,12 +206,20 @@ class PlanRun {
   }
 
   // Repetition 0 of every cell, then repetition 1, ...: what drifts on the host touches all alike.
+  std::vector<const plans::Cell*> round_of(std::uint32_t repetition) const {
+    std::vector<const plans::Cell*> cells;
+    for (const std::size_t at : order_of_round(plan_.cells.size(), plan_.run.seed, repetition)) {
+      cells.push_back(&plan_.cells[at]);
+    }
+    return cells;
+  }
+
   template <class Body>
   void for_each_step(Body&& body) {
     if (plan_.run.interleaved) {
       for (std::uint32_t repetition = 0; repetition < plan_.run.repetitions; ++repetition) {
-        for (const auto& cell : plan_.cells) {
-          if (!body(cell, repetition)) return;
+        for (const plans::Cell* cell : round_of(repetition)) {
+          if (!body(*cell, repetition)) return;
         }
       }
       return;
@@ -230,15 +239,15 @@ class PlanRun {
       // With those that were repeated before a --resume, and may lack a retry.
       std::vector<const plans::Cell*> cells;
       std::size_t wide = 0;
-      for (const auto& cell : plan_.cells) {
-        const bool done = writer_.finished().contains({cell.id, round});
-        if (!done && !narrowing_->wants(cell.id, round)) continue;
-        cells.push_back(&cell);
+      for (const plans::Cell* cell : round_of(round)) {
+        const bool done = writer_.finished().contains({cell->id, round});
+        if (!done && !narrowing_->wants(cell->id, round)) continue;
+        cells.push_back(cell);
         if (done) continue;
         ++wide;
         ++steps_;
         progress_.add_step(each_s);
-        still_wide_.erase(cell.id);
+        still_wide_.erase(cell->id);
       }
       progress_.may_follow(still_wide_.size(), each_s);
       if (wide > 0) {

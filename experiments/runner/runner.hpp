@@ -1,4 +1,5 @@
-// A runner measures a plan: every cell, every repetition, interleaved, into a run directory.
+// A runner measures a plan: every cell, every repetition, interleaved, into a run directory. In which order a round of one
+// repetition each has the cells is drawn anew for every round, from the seed.
 //
 // Threading: the main thread, which becomes the guest lcore.
 // Cells whose interval has to become narrow (results/until_ci.hpp) are repeated after the plan's repetitions, in rounds of
