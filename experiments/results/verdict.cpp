@@ -134,9 +134,10 @@ double least_ratio(const Difference& d) {
                       resolution_of(d.contender_tested, d.how.clock_step_ns));
 }
 
-// How far the interval reaches at the level that one of all tests has.
+// How far the interval reaches at the level that one of all tests has. Of pairs two tests are made, and the smaller p is doubled.
 std::optional<double> visible_of(const Difference& d) {
-  const auto together = static_cast<double>(std::max<std::size_t>(d.tests, 1));
+  const double together = static_cast<double>(std::max<std::size_t>(d.tests, 1)) *
+                          (d.how.pairing == Pairing::kInterleaved ? 2 : 1);
   const auto interval = ratio_interval(d, 1 - kSignificant / together);
   if (!interval) return std::nullopt;
   return std::max(
