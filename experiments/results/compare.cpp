@@ -355,6 +355,12 @@ Result<const CellData*> baseline_for(const std::vector<const CellData*>& chosen,
   return found;
 }
 
+// Nothing says what the host did to the one and not to the other.
+constexpr const char* kOneAfterAnother =
+    "this run measured one cell after the other (run.order = \"sequential\"), so that what changed "
+    "on "
+    "the host meanwhile would pass for a difference";
+
 // Cells of one run see the same weather, but for those that are over before it changes. Empty: they may be judged.
 std::string why_distrusted(const Arm& baseline, const Arm& contender) {
   if (is_one_run(baseline, contender)) {
@@ -372,6 +378,10 @@ std::string why_distrusted(const Arm& baseline, const Arm& contender) {
 
 }  // namespace
 
+bool follows_weather(std::string_view unit) {
+  return unit == "ns" || unit == "pages" || unit.ends_with("/s");
+}
+
 Pairing pairing_of(const RunData& run) {
   return run.manifest.interleaved ? Pairing::kInterleaved : Pairing::kIndependent;
 }
@@ -386,6 +396,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
   const auto baseline_injected = injected_share(*baseline.cell);
   const auto contender_injected = injected_share(*contender.cell);
   const std::string distrusted = why_distrusted(baseline, contender);
+  const bool apart = one_run && !contender.run->manifest.interleaved;
   std::vector<Difference> differences;
   for (const Samples& mine : wanted_samples(*baseline.cell, options)) {
     const Samples* found = theirs.find(mine.name);
@@ -398,6 +409,7 @@ std::vector<Difference> differences_of(const Arm& baseline, const Arm& contender
     differences.push_back(compare_samples(mine, other, how));
     Difference& d = differences.back();
     d.withheld = distrusted;
+    if (distrusted.empty() && apart && follows_weather(mine.unit)) d.withheld = kOneAfterAnother;
     d.baseline_injected = baseline_injected;
     d.contender_injected = contender_injected;
     d.cell = one_run ? contender.cell->cell.label : baseline.cell->cell.label;

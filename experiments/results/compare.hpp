@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/files.hpp"
@@ -62,6 +63,9 @@ using BaselineChoice = std::vector<std::pair<std::string, std::string>>;
 Result<BaselineChoice> baseline_choice(const RunData& run, const std::string& text);
 Result<Comparison> compare_within(const RunData& run, const BaselineChoice& baseline,
                                   const CompareOptions& options);
+
+// Whether other programs on the CPUs change it: times, rates, and means over time; not counts and shares.
+bool follows_weather(std::string_view unit);
 
 // Of two cells of the run.
 Pairing pairing_of(const RunData& run);

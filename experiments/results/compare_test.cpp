@@ -71,6 +71,7 @@ void disturb(CellData& cell, std::size_t repetitions) {
 TEST(Comparing, WithinARunTheMostlyDisturbedIsNotHeldAgainstTheQuiet) {
   const auto verdict_with = [](std::size_t baseline, std::size_t contender) {
     RunData run = run_of("a", 1, {"strict"});
+    run.manifest.interleaved = true;
     run.cells.push_back(run_of("a", 5, {"off"}).cells[0]);
     disturb(run.cells[0], baseline);
     disturb(run.cells[1], contender);
@@ -84,6 +85,21 @@ TEST(Comparing, WithinARunTheMostlyDisturbedIsNotHeldAgainstTheQuiet) {
   EXPECT_EQ(verdict_with(4, 0), Verdict::kInconclusive);
   EXPECT_EQ(verdict_with(0, 6), Verdict::kInconclusive);
   EXPECT_EQ(verdict_with(6, 6), Verdict::kBetter);
+}
+
+// What drifted on the host between one cell and the next would pass for a difference of theirs.
+TEST(Comparing, CellsThatDidNotTakeTurnsAreNotHeldAgainstEachOther) {
+  for (const bool interleaved : {true, false}) {
+    RunData run = run_of("a", 1, {"strict"});
+    run.manifest.interleaved = interleaved;
+    run.cells.push_back(run_of("a", 5, {"off"}).cells[0]);
+    const auto compared = compare_within(run, {{"strategy", "strict"}}, only_rate());
+    ASSERT_TRUE(compared);
+    const Difference& d = compared->contrasts[0].differences[0];
+    EXPECT_EQ(d.verdict, interleaved ? Verdict::kBetter : Verdict::kInconclusive);
+    if (!interleaved) EXPECT_THAT(d.reason, HasSubstr("run.order = \"sequential\""));
+    EXPECT_FALSE(compared->regression());
+  }
 }
 
 // As the application asks.

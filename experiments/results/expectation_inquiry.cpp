@@ -57,10 +57,6 @@ std::string_view to_text(Side side) {
   return "not known";
 }
 
-bool follows_weather(std::string_view unit) {
-  return unit == "ns" || unit == "pages" || unit.ends_with("/s");
-}
-
 bool is_endless(const Samples& samples) {
   return samples.values.empty() && samples.because == kStaysReachable;
 }

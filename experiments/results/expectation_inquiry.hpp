@@ -58,8 +58,6 @@ class Inquiry {
   std::deque<Question> questions_;
 };
 
-// Whether other programs on the CPUs change it: times, rates, and means over time; not counts and shares.
-bool follows_weather(std::string_view unit);
 // Of what nothing ever ends: above every number.
 bool is_endless(const Samples& samples);
 // Why there is no number.
