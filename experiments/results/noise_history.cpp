@@ -80,8 +80,8 @@ std::string any_key(const std::string& length) { return length + "any cell\n"; }
 
 // One cell in equal runs.
 struct EqualCells {
-  std::string cell_key, kind_key, any_key;
-  std::vector<Medians> runs;
+  std::string set, cell_key, kind_key, any_key;  // `set`: of equal runs, whose cells these are.
+  std::vector<std::pair<std::size_t, Medians>> runs;  // By the number of the run among those read.
 };
 
 // With few pairs the largest, with many the 95th percentile.
@@ -89,39 +89,19 @@ double floor_of(const std::vector<double>& differences) {
   return percentile(differences, differences.size() < 20 ? 100 : 95);
 }
 
-std::map<std::size_t, std::vector<double>> values_of(const EqualCells& group) {
-  std::map<std::size_t, std::vector<double>> values;
-  for (const Medians& run : group.runs) {
-    for (const auto& [metric, value] : run) values[metric].push_back(value);
+std::map<std::size_t, RunMedians> values_of(const EqualCells& group) {
+  std::map<std::size_t, RunMedians> values;
+  for (const auto& [run, medians] : group.runs) {
+    for (const auto& [metric, value] : medians) values[metric].emplace_back(run, value);
   }
   return values;
 }
 
-double squares_around_mean(const std::vector<double>& values) {
-  const double mean = mean_estimate(values).value;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return squares;
-}
-
-NoiseHistory::Scatter scatter_of(const std::vector<double>& values) {
-  NoiseHistory::Scatter scatter;
-  scatter.freedom = values.size() - 1;
-  scatter.squares = squares_around_mean(values);
-  std::vector<double> logs;
-  for (const double value : values) {
-    scatter.positive = scatter.positive && value > 0;
-    logs.push_back(std::log(value));
-  }
-  if (scatter.positive) scatter.squares_of_logarithm = squares_around_mean(logs);
-  return scatter;
-}
-
-void add_differences(const std::vector<double>& values, std::vector<double>& differences) {
+void add_differences(const RunMedians& values, std::vector<double>& differences) {
   for (std::size_t a = 0; a < values.size(); ++a) {
     for (std::size_t b = a + 1; b < values.size(); ++b) {
-      if (values[a] > 0 && values[b] > 0) {
-        differences.push_back(relative_difference(values[a], values[b]));
+      if (values[a].second > 0 && values[b].second > 0) {
+        differences.push_back(relative_difference(values[a].second, values[b].second));
       }
     }
   }
@@ -161,26 +141,67 @@ Groups read_groups(const std::filesystem::path& runs_root, const Manifest& now,
         ++history.disturbed_cells;
         continue;
       }
-      EqualCells& group =
-          groups[apart + manifest->build.value + "\n" + section_of(*run) + cell.cell.id];
+      // No text has a zero byte: the cells of a set stand together in the map.
+      const std::string set =
+          apart + manifest->build.value + "\n" + section_of(*run) + std::string(1, '\0');
+      EqualCells& group = groups[set + cell.cell.id];
+      group.set = set;
       group.cell_key = cell_key(length, cell.cell);
       group.kind_key = kind_key(length, cell.cell);
       group.any_key = any_key(length);
-      group.runs.push_back(medians_of(cell, numbers));
+      group.runs.emplace_back(read - 1, medians_of(cell, numbers));
     }
   }
   return groups;
 }
 
-RunNoise noise_of(const NoiseHistory::Scatter& scatter, const char* what) {
-  const auto freedom = static_cast<double>(scatter.freedom);
+RunNoise noise_of(const RunScatter& scatter, const char* what) {
   RunNoise noise;
-  noise.freedom = freedom;
-  noise.of_value = std::sqrt(scatter.squares / freedom);
-  if (scatter.positive) noise.of_logarithm = std::sqrt(scatter.squares_of_logarithm / freedom);
-  noise.source = fmt::format("equal runs of {}, {} degrees of freedom", what, scatter.freedom);
+  noise.of_value = scatter.of_value();
+  noise.of_logarithm = scatter.of_logarithm();
+  noise.freedom = scatter.freedom();
+  noise.source = fmt::format("equal runs of {}, {:.0f} degrees of freedom", what, noise.freedom);
   return noise;
 }
+
+// What the cells of one set of equal runs say of how such runs scatter.
+class SetOfRuns {
+ public:
+  explicit SetOfRuns(const MetricNumbers& numbers) : numbers_(numbers) {}
+
+  void add(const EqualCells& group, std::map<std::string, std::vector<double>>& differences) {
+    for (const auto& [number, values] : values_of(group)) {
+      if (values.size() < 2) continue;
+      shared_[number].add(values);
+      cells_[group.cell_key][number].add(values);
+      kinds_[group.kind_key][number].add(values);
+      kinds_[group.any_key][number].add(values);
+      add_differences(values, differences[numbers_.name(number)]);
+    }
+  }
+  void finish(NoiseHistory& history) {
+    join(cells_, history.cells);
+    join(kinds_, history.kinds);
+    shared_.clear();
+  }
+
+ private:
+  using ByNumber = std::map<std::string, std::map<std::size_t, RunScatter>>;
+
+  void join(ByNumber& of_set, std::map<std::string, NoiseHistory::ByMetric>& all) {
+    for (auto& [key, metrics] : of_set) {
+      for (auto& [number, scatter] : metrics) {
+        scatter.settle(shared_.at(number).share());
+        all[key][numbers_.name(number)].join(scatter);
+      }
+    }
+    of_set.clear();
+  }
+
+  const MetricNumbers& numbers_;
+  std::map<std::size_t, SharedRuns> shared_;  // By the metric.
+  ByNumber cells_, kinds_;
+};
 
 }  // namespace
 
@@ -191,31 +212,24 @@ bool disturbed(const CellData& cell) {
   });
 }
 
-void NoiseHistory::Scatter::add(const Scatter& other) {
-  squares += other.squares;
-  squares_of_logarithm += other.squares_of_logarithm;
-  freedom += other.freedom;
-  positive = positive && other.positive;
-}
-
 std::optional<RunNoise> NoiseHistory::of(const RunData& run, const CellRecord& cell,
                                          std::string_view metric) const {
   const std::string length = length_of(run), name(current_metric_name(metric));
-  const Scatter* const own = find(cells, cell_key(length, cell), name);
-  if (own != nullptr && own->freedom >= kOwnFreedom) return noise_of(*own, "this cell");
-  const Scatter* const kind = find(kinds, kind_key(length, cell), name);
+  const RunScatter* const own = find(cells, cell_key(length, cell), name);
+  if (own != nullptr && own->freedom() >= kOwnFreedom) return noise_of(*own, "this cell");
+  const RunScatter* const kind = find(kinds, kind_key(length, cell), name);
   if (kind == nullptr) return std::nullopt;
   RunNoise noise = noise_of(*kind, "cells of this placement and strategy");
-  if (kind->freedom >= kOwnFreedom) return noise;
+  if (kind->freedom() >= kOwnFreedom) return noise;
   // A few medians agree by chance: what all cells scatter by is the least that is believed.
-  const Scatter* const all = find(kinds, any_key(length), name);
+  const RunScatter* const all = find(kinds, any_key(length), name);
   VIOLET_CHECK(all != nullptr);  // Those of the kind are among them.
   RunNoise any = noise_of(*all, "all cells, few being of this kind");
   return any.of_logarithm && any.of_logarithm > noise.of_logarithm ? any : noise;
 }
 
-const NoiseHistory::Scatter* NoiseHistory::find(const std::map<std::string, ByMetric>& all,
-                                                const std::string& key, std::string_view metric) {
+const RunScatter* NoiseHistory::find(const std::map<std::string, ByMetric>& all,
+                                     const std::string& key, std::string_view metric) {
   const auto group = all.find(key);
   if (group == all.end()) return nullptr;
   const auto at = group->second.find(metric);
@@ -228,21 +242,18 @@ NoiseHistory noise_history(const std::filesystem::path& runs_root, const Manifes
   NoiseHistory history;
   std::map<std::string, std::vector<double>> differences;  // By metric.
   MetricNumbers numbers;
-  for (const auto& [key, group] :
-       read_groups(runs_root, now, contenders, known, history, numbers)) {
+  const Groups groups = read_groups(runs_root, now, contenders, known, history, numbers);
+  SetOfRuns set(numbers);
+  std::string_view of_set;
+  for (const auto& [key, group] : groups) {
     if (group.runs.size() < 2) continue;
+    if (group.set != of_set) set.finish(history);
+    of_set = group.set;
     history.runs = std::max(history.runs, group.runs.size());
     history.pairs += group.runs.size() * (group.runs.size() - 1) / 2;
-    for (const auto& [number, values] : values_of(group)) {
-      if (values.size() < 2) continue;
-      const std::string& metric = numbers.name(number);
-      const NoiseHistory::Scatter scatter = scatter_of(values);
-      history.cells[group.cell_key][metric].add(scatter);
-      history.kinds[group.kind_key][metric].add(scatter);
-      history.kinds[group.any_key][metric].add(scatter);
-      add_differences(values, differences[metric]);
-    }
+    set.add(group, differences);
   }
+  set.finish(history);
   std::vector<double> floors;
   for (const auto& [metric, all] : differences) {
     if (all.empty()) continue;

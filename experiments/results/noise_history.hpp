@@ -5,7 +5,7 @@
 // Threading: pure functions on files.
 // Invariants: only finished runs of this host, kernel, kind of pages and plan name count. Runs are equal that have
 // equal builds, settings and run sections; how much equal runs scatter is pooled for each cell and metric, over
-// builds, too. A cell whose own runs are few has the scatter of all cells with its placement and strategy, and where those are
+// builds, too, and never known better than its runs are many (run_scatter.hpp). A cell whose own runs are few has the scatter of all cells with its placement and strategy, and where those are
 // few, too, at least that of all cells.
 // A cell with a disturbed repetition does not count.
 // Limits: the newest kMostRuns runs, and no further one once these have kMostCells cells.
@@ -21,14 +21,15 @@
 
 #include "experiments/results/manifest.hpp"
 #include "experiments/results/run_directory.hpp"
+#include "experiments/results/run_scatter.hpp"
 #include "experiments/results/verdict.hpp"
 
 namespace violet::results {
 
 inline constexpr std::size_t kMostRuns = 24;
 inline constexpr std::size_t kMostCells = 20'000;
-// Runs of one cell beyond the first of each group of equal ones, from which on its own scatter counts.
-inline constexpr std::size_t kOwnFreedom = 5;
+// Degrees of freedom: runs of one cell beyond the first of each group of equal ones, from which on its own scatter counts.
+inline constexpr double kOwnFreedom = 5;
 // Whether a repetition that counts was disturbed (retries.hpp); false as well where that is not known.
 bool disturbed(const CellData& cell);
 
@@ -45,16 +46,10 @@ struct NoiseHistory {
   std::optional<RunNoise> of(const RunData& run, const CellRecord& cell,
                              std::string_view metric) const;
 
-  struct Scatter {
-    double squares = 0, squares_of_logarithm = 0;
-    std::size_t freedom = 0;
-    bool positive = true;
-    void add(const Scatter& other);
-  };
-  using ByMetric = std::map<std::string, Scatter, std::less<>>;
+  using ByMetric = std::map<std::string, RunScatter, std::less<>>;
   std::map<std::string, ByMetric> cells, kinds;  // By cell, or placement and strategy; with length.
-  static const Scatter* find(const std::map<std::string, ByMetric>& all, const std::string& key,
-                             std::string_view metric);
+  static const RunScatter* find(const std::map<std::string, ByMetric>& all, const std::string& key,
+                                std::string_view metric);
 };
 
 // `now` is a manifest of this host. Runs whose ids are in `contenders` are taken for no equals of others, because

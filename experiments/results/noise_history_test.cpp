@@ -36,6 +36,31 @@ void run_in(const std::filesystem::path& root, double value, const std::string& 
   ASSERT_TRUE(writer->close(outcome));
 }
 
+// The same of two cells, of the second of which the value is `second`.
+void run_of_two(const std::filesystem::path& root, double value, double second) {
+  RunSetup setup;
+  setup.root = root;
+  setup.resolved_json = "{\"run\": {\"operations\": 1000}}";
+  setup.cells = {{"strict.net-rx.1", "strict", {}}, {"strict.net-rx.2", "strict", {}}};
+  setup.manifest = host_manifest();
+  setup.manifest.build = {"mine", {}};
+  setup.manifest.plan_name = "t";
+  setup.manifest.plan_hash = "0badcafe";
+  auto writer = RunWriter::create(setup);
+  ASSERT_TRUE(writer) << writer.error().message;
+  for (const CellRecord& cell : setup.cells) {
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      RepetitionRecord record{cell.id, i, 0, 1, {}, {}, {}};
+      record.metrics = {
+          {"operations_per_s", "op/s", cell.id.back() == '1' ? value : second, {}, Better::kHigher},
+          {"cpu_wait_share", "%", 0.0, {}, Better::kNeither}};
+      ASSERT_TRUE(writer->begin_repetition(cell.id, i));
+      ASSERT_TRUE(writer->finish_repetition(record));
+    }
+  }
+  ASSERT_TRUE(writer->close("finished"));
+}
+
 Manifest now() {
   Manifest manifest = host_manifest();
   manifest.build = {"mine", {}};
@@ -92,13 +117,37 @@ TEST(NoiseHistory, ACellWithRunsEnoughStandsForItself) {
 TEST(NoiseHistory, FewRunsScatterAtLeastAsAllCellsDo) {
   NoiseHistory history;
   const std::string length = "\n1000\n";
-  history.kinds[length + "\nstrict\n"]["operations_per_s"] = {0, 0, 2, true};
-  history.kinds[length + "any cell\n"]["operations_per_s"] = {900, 0.09, 9, true};
+  RunScatter alike, loud;
+  alike.add({{0, 7.0}, {1, 7.0}, {2, 7.0}});
+  alike.settle(1);
+  RunMedians medians;
+  for (std::size_t run = 0; run < 10; ++run) {
+    medians.emplace_back(run, std::exp((run % 2 == 0 ? 1 : -1) * std::sqrt(0.009)));
+  }
+  loud.add(medians);
+  loud.settle(1);
+  history.kinds[length + "\nstrict\n"]["operations_per_s"] = alike;
+  history.kinds[length + "any cell\n"]["operations_per_s"] = loud;
   const CellRecord strict{"strict.1", "strict", {{"strategy", std::string("strict")}}};
   const auto noise = history.of(kRunOfLength, strict, "operations_per_s");
   ASSERT_TRUE(noise.has_value());
   EXPECT_NEAR(*noise->of_logarithm, 0.1, 1e-12);
   EXPECT_EQ(noise->freedom, 9);
+}
+
+// Two runs of two cells: what befell a run befell both, and one more cell tells nothing more of it.
+TEST(NoiseHistory, CellsOfARunAreNotWitnessesOfTheirOwn) {
+  const auto freedom_of = [](double of_second) {
+    const TestFolder folder;
+    for (const double value : {100.0, 110.0, 104.0}) {
+      run_of_two(folder.path(), value, value == 104.0 ? of_second : 3 * value);
+    }
+    return noise_history(folder.path(), now())
+        .of(kRunOfLength, kStrict, "operations_per_s")
+        ->freedom;
+  };
+  EXPECT_NEAR(freedom_of(3 * 104), 2, 0.01);
+  EXPECT_GT(freedom_of(3 * 100), 2.1);
 }
 
 TEST(NoiseHistory, BuildsPoolTheirScatterAndContendersAreApart) {

@@ -16,6 +16,7 @@
 
 #include "engine/base/rng.hpp"
 #include "experiments/results/looks.hpp"
+#include "experiments/results/run_scatter.hpp"
 #include "experiments/results/verdict.hpp"
 
 namespace violet::results {
@@ -194,6 +195,8 @@ struct Setting {
   bool one_run = false;
   bool weather = false;      // Both cells of a repetition share what AR(1) brings.
   double until_percent = 0;  // Each cell is repeated until its interval is so narrow; 0: it is not.
+  double shared =
+      0;  // Share of run_deviation's square that all cells of a run have in common, 0 to 1.
 };
 
 Samples samples_from(std::vector<double> values) {
@@ -202,24 +205,39 @@ Samples samples_from(std::vector<double> values) {
   return samples;
 }
 
+// What all cells of one run have in common.
+double effect_of_run(Rng& rng) { return normal(rng); }
+
 std::vector<double> run_of_cell(const Shape& shape, const Setting& setting, double factor,
-                                Rng& rng) {
-  const double shared = std::exp(setting.run_deviation * normal(rng));
-  return times(shape.draw(rng, setting.repetitions), factor * shared);
+                                double effect, Rng& rng) {
+  const double moved =
+      std::sqrt(setting.shared) * effect + std::sqrt(1 - setting.shared) * normal(rng);
+  return times(shape.draw(rng, setting.repetitions),
+               factor * std::exp(setting.run_deviation * moved));
 }
 
+// As noise_history.hpp knows it of runs before.
 RunNoise noise_from(const Shape& shape, const Setting& setting, Rng& rng) {
-  double squares = 0;
-  for (std::size_t cell = 0; cell < kCells; ++cell) {
-    std::vector<double> logs;
-    for (std::size_t i = 0; i < setting.earlier; ++i) {
-      logs.push_back(std::log(median(run_of_cell(shape, setting, 1, rng))));
+  std::vector<RunMedians> cells(kCells);
+  for (std::size_t run = 0; run < setting.earlier; ++run) {
+    const double effect = effect_of_run(rng);
+    for (RunMedians& cell : cells) {
+      cell.emplace_back(run, median(run_of_cell(shape, setting, 1, effect, rng)));
     }
-    const double mean = mean_estimate(logs).value;
-    for (const double value : logs) squares += (value - mean) * (value - mean);
   }
-  const auto freedom = static_cast<double>(kCells * (setting.earlier - 1));
-  return {std::sqrt(squares / freedom), std::nullopt, freedom, "simulated"};
+  SharedRuns shared;
+  RunScatter scatter;
+  for (const RunMedians& cell : cells) {
+    shared.add(cell);
+    scatter.add(cell);
+  }
+  scatter.settle(shared.share());
+  RunNoise noise;
+  noise.of_value = scatter.of_value();
+  noise.of_logarithm = scatter.of_logarithm();
+  noise.freedom = scatter.freedom();
+  noise.source = "simulated";
+  return noise;
 }
 
 struct Outcome {
@@ -242,8 +260,10 @@ Outcome one_table(const Shape& shape, const Setting& setting, double factor, Rng
   }
   std::vector<Difference> rows;
   std::vector<Difference*> all;
+  const double of_a = effect_of_run(rng), of_b = effect_of_run(rng);
   for (std::size_t cell = 0; cell < kCells; ++cell) {
-    auto a = run_of_cell(shape, setting, 1, rng), b = run_of_cell(shape, setting, factor, rng);
+    auto a = run_of_cell(shape, setting, 1, of_a, rng);
+    auto b = run_of_cell(shape, setting, factor, of_b, rng);
     const auto weather = autocorrelated(rng, setting.repetitions);
     for (std::size_t i = 0; setting.weather && i < a.size(); ++i) {
       a[i] *= weather[i];
@@ -275,7 +295,11 @@ void print_verdicts(std::size_t trials, std::uint64_t seed) {
                               {"one run, 5 to 12, until 30 %", 12, 0, 0, true, false, 30},
                               {"two runs, n = 9, 2 earlier", 9, 0.05, 2, false},
                               {"two runs, n = 9, 5 earlier", 9, 0.05, 5, false},
-                              {"two runs, n = 6, 5 earlier", 6, 0.05, 5, false}};
+                              {"two runs, n = 6, 5 earlier", 6, 0.05, 5, false},
+                              {"two runs, 2 earlier, half", 9, 0.05, 2, false, false, 0, 0.5},
+                              {"two runs, 4 earlier, half", 9, 0.05, 4, false, false, 0, 0.5},
+                              {"two runs, 2 earlier, all", 9, 0.05, 2, false, false, 0, 1},
+                              {"two runs, 4 earlier, all", 9, 0.05, 4, false, false, 0, 1}};
   const std::size_t tables = std::max<std::size_t>(1, trials / kCells);
   fmt::print(
       "\nVerdicts on {} comparisons judged together, {} tables a line. Runs scatter by 5 %.\n"
@@ -284,7 +308,8 @@ void print_verdicts(std::size_t trials, std::uint64_t seed) {
       "comparisons called\n\"no difference\" although the contender is 5 % higher, the margin (at "
       "most .05); found: comparisons called different when\nit is 10 % and 30 % higher. weather: "
       "AR(1) that both cells of a repetition share, as when interleaved; the shape\n"
-      "AR(1) is a memory of each cell alone, which no interval here allows for\n\n"
+      "AR(1) is a memory of each cell alone, which no interval here allows for; half, all: of what "
+      "a run scatters by, all its\ncells share so much\n\n"
       "{:<10} {:<28} {:>6} {:>6} {:>10} {:>10}\n",
       kCells, tables, "shape", "setting", "false", "none", "found 10 %", "found 30 %");
   for (const Shape& shape : shapes(seed)) {
