@@ -18,7 +18,7 @@
 #include "engine/base/flat_table.hpp"
 #include "engine/base/types.hpp"
 #include "engine/device/domain.hpp"
-#include "engine/protocol/request.hpp"
+#include "engine/protocol/wire.hpp"
 #include "engine/store/domain_store.hpp"
 
 namespace violet {
@@ -164,7 +164,7 @@ class DeferredList {
     for (std::uint32_t at = nodes_[ran].next; at != kNone; at = nodes_[at].next) {
       Keys& keys = nodes_[at].entry.keys;
       if (keys.endpoint != endpoint) continue;
-      if (!std::holds_alternative<protocol::AttachRequest>(nodes_[at].entry.request)) continue;
+      if (!std::holds_alternative<protocol::Attach>(nodes_[at].entry.request)) continue;
       forget_domains(keys);
       keys.domain_count = 1;
       if (endpoint->domain != nullptr) keys.add(endpoint->domain->id);

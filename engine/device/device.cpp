@@ -193,11 +193,11 @@ std::size_t type_index(const protocol::UnknownRequest& /*request*/) { return 0; 
 std::size_t type_index(const protocol::ShortRequest& request) {
   return static_cast<std::size_t>(request.type);
 }
-std::size_t type_index(const protocol::AttachRequest& /*request*/) { return 1; }
-std::size_t type_index(const protocol::DetachRequest& /*request*/) { return 2; }
-std::size_t type_index(const protocol::MapRequest& /*request*/) { return 3; }
-std::size_t type_index(const protocol::UnmapRequest& /*request*/) { return 4; }
-std::size_t type_index(const protocol::ProbeRequest& /*request*/) { return 5; }
+std::size_t type_index(const protocol::Attach& /*request*/) { return 1; }
+std::size_t type_index(const protocol::Detach& /*request*/) { return 2; }
+std::size_t type_index(const protocol::Map& /*request*/) { return 3; }
+std::size_t type_index(const protocol::Unmap& /*request*/) { return 4; }
+std::size_t type_index(const protocol::Probe& /*request*/) { return 5; }
 
 }  // namespace
 
@@ -220,18 +220,18 @@ RequestKeys Device::keys_of_domain(DomainId domain) {
   return keys;
 }
 
-RequestKeys Device::keys_of(const protocol::AttachRequest& request) {
-  RequestKeys keys = keys_of_domain(request.domain);
-  keys.endpoint = find_endpoint(request.endpoint);
+RequestKeys Device::keys_of(const protocol::Attach& request) {
+  RequestKeys keys = keys_of_domain({request.domain});
+  keys.endpoint = find_endpoint({request.endpoint});
   if (keys.endpoint != nullptr && keys.endpoint->domain != nullptr) {
     keys.add(keys.endpoint->domain->id);
   }
   return keys;
 }
 
-RequestKeys Device::keys_of(const protocol::DetachRequest& request) {
-  RequestKeys keys = keys_of_domain(request.domain);
-  keys.endpoint = find_endpoint(request.endpoint);
+RequestKeys Device::keys_of(const protocol::Detach& request) {
+  RequestKeys keys = keys_of_domain({request.domain});
+  keys.endpoint = find_endpoint({request.endpoint});
   return keys;
 }
 

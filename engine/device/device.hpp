@@ -163,15 +163,15 @@ class Device {
          Probe probe);
 
   // requests.cpp: one handler a request.
-  Verdict run(const protocol::AttachRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::DetachRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::MapRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::UnmapRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::ProbeRequest& request, ReplyTo to, UnmapProgress& progress);
+  Verdict run(const protocol::Attach& request, ReplyTo to, UnmapProgress& progress);
+  Verdict run(const protocol::Detach& request, ReplyTo to, UnmapProgress& progress);
+  Verdict run(const protocol::Map& request, ReplyTo to, UnmapProgress& progress);
+  Verdict run(const protocol::Unmap& request, ReplyTo to, UnmapProgress& progress);
+  Verdict run(const protocol::Probe& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::UnknownRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
   Verdict reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status);
-  protocol::Status check_map(const protocol::MapRequest& request, Domain*& domain);
+  protocol::Status check_map(const protocol::Map& request, const Mapping& mapping, Domain*& domain);
   Verdict remove(Domain& domain, IovaRange range, UnmapProgress& progress);
   std::uint32_t removal_share(const Domain& domain) const;
   void set_slicing(Domain& domain, bool on) {
@@ -236,14 +236,10 @@ class Device {
   void handle(const R& request, ReplyTo to);
   unsigned retry_deferred();
   bool retry(DeferredList::Entry& entry);
-  RequestKeys keys_of(const protocol::AttachRequest& request);
-  RequestKeys keys_of(const protocol::DetachRequest& request);
-  RequestKeys keys_of(const protocol::MapRequest& request) {
-    return keys_of_domain(request.domain);
-  }
-  RequestKeys keys_of(const protocol::UnmapRequest& request) {
-    return keys_of_domain(request.domain);
-  }
+  RequestKeys keys_of(const protocol::Attach& request);
+  RequestKeys keys_of(const protocol::Detach& request);
+  RequestKeys keys_of(const protocol::Map& request) { return keys_of_domain({request.domain}); }
+  RequestKeys keys_of(const protocol::Unmap& request) { return keys_of_domain({request.domain}); }
   template <class R>
   RequestKeys keys_of(const R& /*concerns nothing that changes*/) {
     return {};

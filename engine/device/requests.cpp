@@ -7,21 +7,22 @@
 
 namespace violet {
 
-Device::Verdict Device::run(const protocol::AttachRequest& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Attach& request, ReplyTo /*to*/,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D12
-  if (!request.reserved_is_zero) return reply(Status::kInval);
+  if (!protocol::all_zero(request.reserved)) return reply(Status::kInval);
   // D13: BYPASS is a known flag only where BYPASS_CONFIG was negotiated.
   const std::uint32_t known = config_.has(protocol::kBypassConfig) ? protocol::kAttachBypass : 0;
   if ((request.flags & ~known) != 0) return reply(Status::kInval);
   // D14
-  Endpoint* endpoint = find_endpoint(request.endpoint);
+  Endpoint* endpoint = find_endpoint({request.endpoint});
   if (endpoint == nullptr) return reply(Status::kNoEnt);
   // R9 broken; the specification names no status.
-  if (!settings_.covers(request.domain)) return reply(Status::kRange);
+  const DomainId id{request.domain};
+  if (!settings_.covers(id)) return reply(Status::kRange);
   const bool bypass = (request.flags & protocol::kAttachBypass) != 0;
-  Domain* domain = find_domain(request.domain);
+  Domain* domain = find_domain(id);
   if (domain != nullptr) {
     // D16
     if (domain->bypass != bypass) return reply(Status::kInval);
@@ -30,7 +31,7 @@ Device::Verdict Device::run(const protocol::AttachRequest& request, ReplyTo /*to
     if (!compatible(*domain, *endpoint)) return reply(Status::kUnsupp);
   } else {
     if (must_wait_for_room(*endpoint)) return {Verdict::kRetry};
-    domain = create_domain(request.domain, bypass, *endpoint);
+    domain = create_domain(id, bypass, *endpoint);
     if (domain == nullptr) return reply(Status::kNoMem);
   }
   // D17, D19: nothing can fail from here on, so a refused ATTACH leaves the endpoint where it was.
@@ -50,14 +51,14 @@ bool Device::compatible(const Domain& domain, const Endpoint& endpoint) const {
   });
 }
 
-Device::Verdict Device::run(const protocol::DetachRequest& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Detach& request, ReplyTo /*to*/,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D20: reserved is ignored. D21
-  Endpoint* endpoint = find_endpoint(request.endpoint);
+  Endpoint* endpoint = find_endpoint({request.endpoint});
   if (endpoint == nullptr) return reply(Status::kNoEnt);
   // D22
-  if (endpoint->domain == nullptr || endpoint->domain->id != request.domain) {
+  if (endpoint->domain == nullptr || endpoint->domain->id.value != request.domain) {
     return reply(Status::kInval);
   }
   // D23: answered when no reader is left inside the domain.
@@ -67,7 +68,8 @@ Device::Verdict Device::run(const protocol::DetachRequest& request, ReplyTo /*to
   return {Verdict::kPark};
 }
 
-protocol::Status Device::check_map(const protocol::MapRequest& request, Domain*& domain) {
+protocol::Status Device::check_map(const protocol::Map& request, const Mapping& mapping,
+                                   Domain*& domain) {
   using protocol::Status;
   // Without MAP_UNMAP the request is known but not available.
   if (!config_.has(protocol::kMapUnmap)) return Status::kUnsupp;
@@ -77,11 +79,11 @@ protocol::Status Device::check_map(const protocol::MapRequest& request, Domain*&
     return Status::kInval;
   }
   // D27
-  domain = find_domain(request.domain);
+  domain = find_domain({request.domain});
   if (domain == nullptr) return Status::kNoEnt;
   // D28
   if (domain->bypass) return Status::kInval;
-  const auto& [range, phys, permissions] = request.mapping;
+  const auto& [range, phys, permissions] = mapping;
   // R16 broken; the specification names no status.
   if (range.last < range.first) return Status::kInval;
   // D24
@@ -94,12 +96,15 @@ protocol::Status Device::check_map(const protocol::MapRequest& request, Domain*&
   return domain->reserved.overlaps(range) ? Status::kInval : Status::kOk;
 }
 
-Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Map& request, ReplyTo /*to*/,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
+  const Mapping mapping = protocol::mapping_of(request);
   Domain* domain = nullptr;
-  if (const Status status = check_map(request, domain); status != Status::kOk) return reply(status);
-  const auto& [range, phys, permissions] = request.mapping;
+  if (const Status status = check_map(request, mapping, domain); status != Status::kOk) {
+    return reply(status);
+  }
+  const auto& [range, phys, permissions] = mapping;
   Ticks began = 0;  // No access finds it earlier than this.
   const auto mapped = domain->with_store([&](auto& store) -> std::optional<MapStatus> {
     if (!store.try_begin_update()) return std::nullopt;
@@ -107,7 +112,7 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
       mark(WorkPhase::kStore);
       began = ticks_();
     }
-    const auto status = store.map(request.mapping);
+    const auto status = store.map(mapping);
     store.end_update();
     return status;
   });
@@ -129,21 +134,21 @@ Device::Verdict Device::run(const protocol::MapRequest& request, ReplyTo /*to*/,
   return {domain->invalidating.overlaps(range) ? Verdict::kFollow : Verdict::kReply};
 }
 
-Device::Verdict Device::run(const protocol::UnmapRequest& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Unmap& request, ReplyTo /*to*/,
                             UnmapProgress& progress) {
   using protocol::Status;
   if (!config_.has(protocol::kMapUnmap)) return reply(Status::kUnsupp);
   // D30: INVAL, and nothing is done.
-  if (!request.reserved_is_zero) return reply(Status::kInval);
+  if (!protocol::all_zero(request.reserved)) return reply(Status::kInval);
   // D31
-  Domain* domain = find_domain(request.domain);
+  Domain* domain = find_domain({request.domain});
   if (domain == nullptr) return reply(Status::kNoEnt);
   // D32
   if (domain->bypass) return reply(Status::kInval);
   // The specification is silent: a range that is none is refused.
-  if (request.range.last < request.range.first) return reply(Status::kInval);
+  const IovaRange asked = protocol::range_of(request);
+  if (asked.last < asked.first) return reply(Status::kInval);
   // R8 broken is tolerated: nothing is mapped beyond input_range, which is D34.
-  const IovaRange asked = request.range;
   if (!asked.overlaps(input_range_)) return removed(*domain, asked, 0);
   return remove(
       *domain, {std::max(asked.first, input_range_.first), std::min(asked.last, input_range_.last)},
@@ -231,7 +236,7 @@ Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t m
   return {Verdict::kPark};
 }
 
-Device::Verdict Device::run(const protocol::ProbeRequest& request, ReplyTo to,
+Device::Verdict Device::run(const protocol::Probe& request, ReplyTo to,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D37
@@ -241,7 +246,7 @@ Device::Verdict Device::run(const protocol::ProbeRequest& request, ReplyTo to,
   if (to.writable - tail < settings_.probe_size) {
     return reply_behind_zeros(to, to.writable - tail, Status::kInval);
   }
-  const Endpoint* endpoint = find_endpoint(request.endpoint);
+  const Endpoint* endpoint = find_endpoint({request.endpoint});
   const std::span<const std::byte> list = endpoint != nullptr
                                               ? std::span<const std::byte>(endpoint->properties)
                                               : std::span<const std::byte>();
