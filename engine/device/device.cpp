@@ -175,16 +175,13 @@ void Device::prefetch(std::span<const Request> burst) {
   }
 }
 
-void Device::serve(const Request& request) {
-  const ReplyTo to{request.token, request.writable};
-  if (request.writable < sizeof(protocol::Tail)) {
+void Device::serve(const Request& raw) {
+  if (raw.writable < sizeof(protocol::Tail)) {
     counters_.requests[0].add();
-    settle(to, {Verdict::kSilent});  // No room for a status.
+    settle(raw.token, {Verdict::kSilent});  // No room for a status.
     return;
   }
-  const auto valid = std::min<std::size_t>(request.readable, kMaxRequestBytes);
-  protocol::decode(std::span(request.bytes).first(valid),
-                   [&](const auto& typed) { handle(typed, to); });
+  protocol::decode(raw.copied(), [&](const auto& request) { handle(request, raw); });
 }
 
 namespace {
@@ -202,16 +199,16 @@ std::size_t type_index(const protocol::Probe& /*request*/) { return 5; }
 }  // namespace
 
 template <class R>
-void Device::handle(const R& request, ReplyTo to) {
+void Device::handle(const R& request, const Request& raw) {
   counters_.requests[type_index(request)].add();
   UnmapProgress progress;
   if (deferred_.empty() || !deferred_.concerns(keys_of(request))) [[likely]] {
-    const Verdict verdict = run(request, to, progress);
+    const Verdict verdict = run(request, raw, progress);
     if (verdict.kind != Verdict::kRetry) [[likely]]
-      return settle(to, verdict);
+      return settle(raw.token, verdict);
   }
   counters_.deferred.add();
-  deferred_.push({request, to, progress, keys_of(request)});
+  deferred_.push({raw, progress, keys_of(request)});
 }
 
 RequestKeys Device::keys_of_domain(DomainId domain) {
@@ -240,20 +237,20 @@ unsigned Device::retry_deferred() {
 }
 
 bool Device::retry(DeferredList::Entry& entry) {
-  const Verdict verdict =
-      std::visit([&](const auto& request) { return run(request, entry.reply, entry.progress); },
-                 entry.request);
+  const Request& raw = entry.request;
+  const Verdict verdict = protocol::decode(
+      raw.copied(), [&](const auto& request) { return run(request, raw, entry.progress); });
   if (verdict.kind == Verdict::kRetry) return false;
-  settle(entry.reply, verdict);
+  settle(raw.token, verdict);
   return true;
 }
 
-void Device::settle(ReplyTo to, const Verdict& verdict) {
+void Device::settle(std::uint32_t token, const Verdict& verdict) {
   if (verdict.kind == Verdict::kSilent) {
     counters_.silent.add();
-    return give_back({to.token, 0, 0, 0}, nullptr);
+    return give_back({token, 0, 0, 0}, nullptr);
   }
-  const Completion completion{to.token, verdict.used, verdict.tail_offset,
+  const Completion completion{token, verdict.used, verdict.tail_offset,
                               static_cast<std::uint8_t>(verdict.status)};
   if (verdict.kind == Verdict::kPark) return park(completion);
   if (verdict.kind == Verdict::kFollow && !parked_.empty()) return follow(completion);

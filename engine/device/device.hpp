@@ -163,14 +163,14 @@ class Device {
          Probe probe);
 
   // requests.cpp: one handler a request.
-  Verdict run(const protocol::Attach& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::Detach& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::Map& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::Unmap& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::Probe& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::UnknownRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status);
+  Verdict run(const protocol::Attach& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Detach& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Map& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Unmap& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Probe& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::UnknownRequest& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::ShortRequest& request, const Request& raw, UnmapProgress& progress);
+  Verdict reply_behind_zeros(const Request& raw, std::uint32_t at, protocol::Status status);
   protocol::Status check_map(const protocol::Map& request, const Mapping& mapping, Domain*& domain);
   Verdict remove(Domain& domain, IovaRange range, UnmapProgress& progress);
   std::uint32_t removal_share(const Domain& domain) const;
@@ -231,9 +231,9 @@ class Device {
   }
   unsigned serve_queue(unsigned budget);
   void prefetch(std::span<const Request> burst);
-  void serve(const Request& request);
+  void serve(const Request& raw);
   template <class R>
-  void handle(const R& request, ReplyTo to);
+  void handle(const R& request, const Request& raw);
   unsigned retry_deferred();
   bool retry(DeferredList::Entry& entry);
   RequestKeys keys_of(const protocol::Attach& request);
@@ -245,7 +245,7 @@ class Device {
     return {};
   }
   RequestKeys keys_of_domain(DomainId domain);
-  void settle(ReplyTo to, const Verdict& verdict);
+  void settle(std::uint32_t token, const Verdict& verdict);
   void park(const Completion& completion);
   void follow(const Completion& completion);
   void seal();

@@ -7,7 +7,7 @@
 
 namespace violet {
 
-Device::Verdict Device::run(const protocol::Attach& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Attach& request, const Request& /*raw*/,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D12
@@ -51,7 +51,7 @@ bool Device::compatible(const Domain& domain, const Endpoint& endpoint) const {
   });
 }
 
-Device::Verdict Device::run(const protocol::Detach& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Detach& request, const Request& /*raw*/,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D20: reserved is ignored. D21
@@ -96,7 +96,7 @@ protocol::Status Device::check_map(const protocol::Map& request, const Mapping& 
   return domain->reserved.overlaps(range) ? Status::kInval : Status::kOk;
 }
 
-Device::Verdict Device::run(const protocol::Map& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Map& request, const Request& /*raw*/,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   const Mapping mapping = protocol::mapping_of(request);
@@ -134,7 +134,7 @@ Device::Verdict Device::run(const protocol::Map& request, ReplyTo /*to*/,
   return {domain->invalidating.overlaps(range) ? Verdict::kFollow : Verdict::kReply};
 }
 
-Device::Verdict Device::run(const protocol::Unmap& request, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::Unmap& request, const Request& /*raw*/,
                             UnmapProgress& progress) {
   using protocol::Status;
   if (!config_.has(protocol::kMapUnmap)) return reply(Status::kUnsupp);
@@ -236,15 +236,15 @@ Device::Verdict Device::removed(Domain& domain, IovaRange range, std::uint64_t m
   return {Verdict::kPark};
 }
 
-Device::Verdict Device::run(const protocol::Probe& request, ReplyTo to,
+Device::Verdict Device::run(const protocol::Probe& request, const Request& raw,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   // D37
   if (!config_.has(protocol::kProbe)) return {Verdict::kSilent};
   const std::uint32_t tail = sizeof(protocol::Tail);
   // D41: no property is written; the status is where a driver with so short a buffer has its tail.
-  if (to.writable - tail < settings_.probe_size) {
-    return reply_behind_zeros(to, to.writable - tail, Status::kInval);
+  if (raw.writable - tail < settings_.probe_size) {
+    return reply_behind_zeros(raw, raw.writable - tail, Status::kInval);
   }
   const Endpoint* endpoint = find_endpoint({request.endpoint});
   const std::span<const std::byte> list = endpoint != nullptr
@@ -253,35 +253,38 @@ Device::Verdict Device::run(const protocol::Probe& request, ReplyTo to,
   // D42: zeros behind the list, which also end it.
   const auto zeros = std::span<const std::byte>(zeros_).subspan(list.size());
   const bool written =
-      (list.empty() || requests_->write(to.token, 0, list)) &&
-      (zeros.empty() || requests_->write(to.token, static_cast<std::uint32_t>(list.size()), zeros));
+      (list.empty() || requests_->write(raw.token, 0, list)) &&
+      (zeros.empty() ||
+       requests_->write(raw.token, static_cast<std::uint32_t>(list.size()), zeros));
   // D36
   const Status found = endpoint != nullptr ? Status::kOk : Status::kNoEnt;
   return {Verdict::kReply, written ? found : Status::kDevErr, settings_.probe_size + tail,
           settings_.probe_size};
 }
 
-Device::Verdict Device::run(const protocol::UnknownRequest& /*request*/, ReplyTo /*to*/,
+Device::Verdict Device::run(const protocol::UnknownRequest& /*request*/, const Request& /*raw*/,
                             UnmapProgress& /*progress*/) {
   return {Verdict::kSilent};  // D9
 }
 
 // The body is too short but there is room for a status: INVAL says more than silence. A PROBE's tail
 // is where it would be with a whole body.
-Device::Verdict Device::run(const protocol::ShortRequest& request, ReplyTo to,
+Device::Verdict Device::run(const protocol::ShortRequest& request, const Request& raw,
                             UnmapProgress& /*progress*/) {
   using protocol::Status;
   if (request.type != protocol::Type::kProbe) return reply(Status::kInval);
   if (!config_.has(protocol::kProbe)) return {Verdict::kSilent};  // D37
   const std::uint32_t tail = sizeof(protocol::Tail);
-  return reply_behind_zeros(to, std::min(settings_.probe_size, to.writable - tail), Status::kInval);
+  return reply_behind_zeros(raw, std::min(settings_.probe_size, raw.writable - tail),
+                            Status::kInval);
 }
 
 // The used length says that every byte before it was written (VIRTIO 2.7.8.2), so a status behind the place of
 // the properties has zeros before it, which are an empty list.
-Device::Verdict Device::reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status) {
+Device::Verdict Device::reply_behind_zeros(const Request& raw, std::uint32_t at,
+                                           protocol::Status status) {
   const auto zeros = std::span<const std::byte>(zeros_).first(at);
-  if (!zeros.empty() && !requests_->write(to.token, 0, zeros)) return {Verdict::kSilent};
+  if (!zeros.empty() && !requests_->write(raw.token, 0, zeros)) return {Verdict::kSilent};
   return {Verdict::kReply, status, at + static_cast<std::uint32_t>(sizeof(protocol::Tail)), at};
 }
 

@@ -69,14 +69,12 @@ std::optional<Reply> MockDevice::planned_for(Type type) {
 
 void MockDevice::serve(const Request& raw) {
   const auto type = static_cast<Type>(raw.bytes[0]);
-  const std::size_t readable = std::min<std::size_t>(raw.readable, kMaxRequestBytes);
-  const Reply status =
-      protocol::decode(std::span(raw.bytes).first(readable), [&](const auto& request) {
-        const auto planned = planned_for(type);
-        const Reply result = planned ? *planned : run(request, raw);
-        log_.push_back({type, id_of(request), logged_range(request), result});
-        return result;
-      });
+  const Reply status = protocol::decode(raw.copied(), [&](const auto& request) {
+    const auto planned = planned_for(type);
+    const Reply result = planned ? *planned : run(request, raw);
+    log_.push_back({type, id_of(request), logged_range(request), result});
+    return result;
+  });
   Completion completion{raw.token, 4, 0, static_cast<std::uint8_t>(status)};
   if (type == Type::kProbe) completion = {raw.token, kProbeSize + 4, kProbeSize, completion.status};
   if (std::exchange(silent_, false)) completion.used = 0;
