@@ -1,6 +1,6 @@
 // A virtio-iommu device executes the driver's requests against domain stores, invalidates the IOTLB and
-// answers; the caller owns the loop and calls poll(). To be read in this order: device.cpp (set-up and the
-// loop), requests.cpp (one handler a request), lifecycle.cpp (domains, attachments, reset).
+// answers; the caller owns the loop and calls poll(). To be read in this order: device.cpp (set-up, the loop,
+// one handler a request), lifecycle.cpp (domains, attachments, reset).
 //
 // Threading: poll(), the transport's calls and the destructor belong to the engine thread; what readers
 // do (reader_path.hpp) to the readers. Set-up (create, add_reader, connect) comes first.
@@ -162,7 +162,7 @@ class Device {
   Device(const DeviceConfig& config, Parts parts, Quiescence& quiescence, TickSource ticks,
          Probe probe);
 
-  // requests.cpp: one handler a request.
+  // One handler a request.
   Verdict run(const protocol::Attach& request, const Request& raw, UnmapProgress& progress);
   Verdict run(const protocol::Detach& request, const Request& raw, UnmapProgress& progress);
   Verdict run(const protocol::Map& request, const Request& raw, UnmapProgress& progress);
@@ -212,7 +212,7 @@ class Device {
   bool reclaim(Domain& domain, std::uint32_t pieces);
   void finish_reset();
 
-  // device.cpp: the loop. What a request does is marked where events are recorded, so that a device without a probe pays
+  // The loop. What a request does is marked where events are recorded, so that a device without a probe pays
   // for marks at polls alone.
   unsigned work_off(unsigned budget);
   void mark(WorkPhase next) {
