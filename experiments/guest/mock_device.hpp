@@ -18,8 +18,7 @@
 #include "engine/protocol/properties.hpp"
 #include "engine/protocol/wire.hpp"
 #include "engine/store/domain_store.hpp"
-#include "experiments/guest/device_transport.hpp"
-#include "experiments/guest/doorbell.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
 
 namespace violet {
 
