@@ -23,6 +23,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -64,8 +65,26 @@ class ChainTable {
   MoreSegments& more(std::uint32_t token) { return more_[token]; }
   bool in_flight(std::uint32_t token) const { return token < tokens_ && chains_[token].in_flight; }
 
-  // Stores bytes at an offset of the writable part; false when they do not fit.
-  bool write(std::uint32_t token, std::uint64_t offset, std::span<const std::byte> bytes);
+  // Stores bytes at an offset of the writable part; false when they do not fit. Out of line: the answer to a MAP or an
+  // UNMAP fits into the first segment.
+  [[gnu::noinline]] bool write(std::uint32_t token, std::uint64_t offset,
+                               std::span<const std::byte> bytes) {
+    if (!in_flight(token)) return false;
+    const Chain& chain = chains_[token];
+    if (offset > chain.writable || bytes.size() > chain.writable - offset) return false;
+    for (unsigned i = 0; i < chain.segments && !bytes.empty(); ++i) {
+      const Segment& segment = i == 0 ? chain.first : more_[token][i - 1];
+      if (offset >= segment.bytes) {
+        offset -= segment.bytes;
+        continue;
+      }
+      const std::size_t now = std::min<std::size_t>(bytes.size(), segment.bytes - offset);
+      std::memcpy(segment.host + offset, bytes.data(), now);
+      bytes = bytes.subspan(now);
+      offset = 0;
+    }
+    return true;
+  }
 
  private:
   std::size_t tokens_;
