@@ -19,14 +19,6 @@
 
 namespace violet {
 
-inline constexpr unsigned kMaxChainDescriptors = 128;
-
-// One descriptor as read, in either format.
-struct Descriptor {
-  std::uint64_t address;
-  std::uint64_t word;
-};
-
 // Whether a descriptor with INDIRECT may point to a table (sections 2.7.5.3 and 2.8.8), for either format.
 constexpr RingFault check_indirect(RingFeatures features, std::uint16_t flags,
                                    std::uint32_t bytes) noexcept {

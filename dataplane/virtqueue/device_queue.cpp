@@ -21,7 +21,7 @@ struct BurstResult {
 // Looks at up to out.size() <= kBurst chains; says found() once, as early as the ring knows that there are some.
 template <class Ring, class Found>
 BurstResult take_burst(Ring& ring, std::span<Request> out, Found&& found) {
-  std::array<CopyJob, kBurst> jobs;
+  std::array<Segment, kBurst> firsts;
   const std::size_t ready = ring.ready(out.size());
   bool told = ready > 0;
   // Looked at once more, and only where somebody wants to know when the taking begins.
@@ -31,13 +31,13 @@ BurstResult take_burst(Ring& ring, std::span<Request> out, Found&& found) {
   if (told) found();
   BurstResult result{0, 0};
   for (; result.seen < ready; ++result.seen) {
-    const TakeResult one = ring.take(out[result.taken], jobs[result.taken]);
+    const TakeResult one = ring.take(out[result.taken], firsts[result.taken]);
     if (one == TakeResult::kEmpty || one == TakeResult::kBroken) break;
     if (one == TakeResult::kTaken) ++result.taken;
   }
   if (!told && result.seen > 0) found();  // It came in between.
   for (std::size_t i = 0; i < result.taken; ++i) {
-    copy_once(jobs[i].to, jobs[i].from, jobs[i].bytes);
+    copy_once(out[i].bytes.data(), firsts[i].host, firsts[i].bytes);
   }
   if (result.taken < result.seen && !ring.broken()) ring.publish();
   return result;

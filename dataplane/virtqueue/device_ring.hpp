@@ -4,7 +4,7 @@
 //
 // A ring type has
 //   ready(n)            how many of the next n chains may be taken; looks at the ring
-//   take(request, job)  reads one chain; the caller runs the job's copy afterwards
+//   take(request, first)  reads one chain; its first readable segment is left to the caller to copy
 //   give_back(token, used)   writes one used entry that nobody sees before
 //   publish()           shows every used entry since the last publish() with one release store, and
 //                       notifies the driver if it asked for it
@@ -15,7 +15,7 @@
 // that is longer one read for each ring slot that the driver gave up. Once fault() breaks the ring,
 // nothing is read from it or written to it any more. Every segment lies in guest memory (checked against the table
 // of regions before it is kept); nothing kept here is read from the guest a second time.
-// Limits: kMaxChainDescriptors (chain_walk.hpp) and kMaxWritableSegments bound the work and the memory of one chain.
+// Limits: kMaxChainDescriptors and kMaxWritableSegments bound the work and the memory of one chain.
 // A virtio-iommu driver needs two descriptors.
 #pragma once
 
@@ -23,6 +23,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -64,20 +65,31 @@ class ChainTable {
   MoreSegments& more(std::uint32_t token) { return more_[token]; }
   bool in_flight(std::uint32_t token) const { return token < tokens_ && chains_[token].in_flight; }
 
-  // Stores bytes at an offset of the writable part; false when they do not fit.
-  bool write(std::uint32_t token, std::uint64_t offset, std::span<const std::byte> bytes);
+  // Stores bytes at an offset of the writable part; false when they do not fit. Out of line: the answer to a MAP or an
+  // UNMAP fits into the first segment.
+  [[gnu::noinline]] bool write(std::uint32_t token, std::uint64_t offset,
+                               std::span<const std::byte> bytes) {
+    if (!in_flight(token)) return false;
+    const Chain& chain = chains_[token];
+    if (offset > chain.writable || bytes.size() > chain.writable - offset) return false;
+    for (unsigned i = 0; i < chain.segments && !bytes.empty(); ++i) {
+      const Segment& segment = i == 0 ? chain.first : more_[token][i - 1];
+      if (offset >= segment.bytes) {
+        offset -= segment.bytes;
+        continue;
+      }
+      const std::size_t now = std::min<std::size_t>(bytes.size(), segment.bytes - offset);
+      std::memcpy(segment.host + offset, bytes.data(), now);
+      bytes = bytes.subspan(now);
+      offset = 0;
+    }
+    return true;
+  }
 
  private:
   std::size_t tokens_;
   AlignedArray<Chain> chains_;
   AlignedArray<MoreSegments> more_;
-};
-
-// A copy that was put off, so that the lines of a burst are all on their way before the first is used.
-struct CopyJob {
-  std::byte* to;
-  const std::byte* from;
-  std::uint32_t bytes;
 };
 
 // Collects the descriptors of one chain.
@@ -92,8 +104,10 @@ class ChainGather {
     return writable ? add_writable(host, length) : add_readable(host, length);
   }
 
-  // Fills in the request and the chain; prefetches what the burst will touch.
-  void commit(std::uint32_t token, std::uint16_t slots, ChainTable& table, CopyJob& job) noexcept {
+  // Fills in the request and the chain; prefetches what the burst will touch. `first` is still to be copied to the front
+  // of the request's bytes: put off, so that the lines of a burst are all on their way before one is used.
+  void commit(std::uint32_t token, std::uint16_t slots, ChainTable& table,
+              Segment& first) noexcept {
     request_.token = token;
     request_.readable = readable_;
     request_.writable = chain_.writable;
@@ -101,12 +115,12 @@ class ChainGather {
     chain_.in_flight = true;
     table[token] = chain_;
     for (unsigned i = 1; i < chain_.segments; ++i) table.more(token)[i - 1] = more_[i - 1];
-    job = {request_.bytes.data(), head_.host, head_.bytes};
+    first = first_;
     prefetch();
   }
 
  private:
-  RingFault add_readable(const std::byte* host, std::uint32_t length) noexcept {
+  RingFault add_readable(std::byte* host, std::uint32_t length) noexcept {
     if (chain_.segments != 0) return RingFault::kWrongOrder;
     if (length > std::numeric_limits<std::uint32_t>::max() - readable_) {
       return RingFault::kLengthOverflow;
@@ -117,7 +131,7 @@ class ChainGather {
     const auto room = static_cast<std::uint32_t>(kMaxRequestBytes) - at;
     const std::uint32_t bytes = length < room ? length : room;
     if (at == 0) {
-      head_ = {host, bytes};
+      first_ = {host, bytes};
     } else {
       copy_once(request_.bytes.data() + at, host, bytes);
     }
@@ -144,22 +158,19 @@ class ChainGather {
       return reinterpret_cast<std::uintptr_t>(at) / kCacheLine;
     };
     if (chain_.segments != 0) prefetch_for_write(chain_.first.host);
-    if (head_.bytes == 0) return;
-    if (chain_.segments == 0 || line(head_.host) != line(chain_.first.host)) {
-      __builtin_prefetch(head_.host);
+    if (first_.bytes == 0) return;
+    if (chain_.segments == 0 || line(first_.host) != line(chain_.first.host)) {
+      __builtin_prefetch(first_.host);
     }
-    const std::byte* const last = head_.host + (head_.bytes - 1);
-    if (line(last) != line(head_.host)) __builtin_prefetch(last);
+    const std::byte* const last = first_.host + (first_.bytes - 1);
+    if (line(last) != line(first_.host)) __builtin_prefetch(last);
   }
 
   RegionCache& regions_;
   Request& request_;
   Chain chain_;
   std::uint32_t readable_ = 0;
-  struct {
-    const std::byte* host = nullptr;
-    std::uint32_t bytes = 0;
-  } head_;
+  Segment first_{nullptr, 0};  // Readable, as far as it has room in the request.
   MoreSegments more_;
 };
 

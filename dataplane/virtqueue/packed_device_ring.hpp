@@ -36,7 +36,7 @@ class PackedDeviceRing : public DeviceRing {
     return ring::has_bits(ring::word_high(word), ring::available_bits(avail_wrap_));
   }
 
-  TakeResult take(Request& request, CopyJob& job) noexcept {
+  TakeResult take(Request& request, Segment& first) noexcept {
     const std::byte* const head = descriptors_ + std::size_t{next_avail_} * kDescriptorBytes;
     const auto word = load_acquire<std::uint64_t>(head + 8);  // partner: the driver's publish
     if (!ring::has_bits(ring::word_high(word), ring::available_bits(avail_wrap_))) {
@@ -56,8 +56,8 @@ class PackedDeviceRing : public DeviceRing {
     if (walked.fault != RingFault::kNone) [[unlikely]] {
       return refuse(id, walked);
     }
-    gather.commit(id, walked.slots, chains_, job);
-    hint_ = job.from;
+    gather.commit(id, walked.slots, chains_, first);
+    hint_ = first.host;
     counters_.taken.add();
     return TakeResult::kTaken;
   }

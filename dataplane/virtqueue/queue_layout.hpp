@@ -25,6 +25,13 @@ struct RingFeatures {
 
 inline constexpr std::uint32_t kMaxQueueSize = 32768;
 inline constexpr std::size_t kDescriptorBytes = 16;
+inline constexpr unsigned kMaxChainDescriptors = 128;  // That a device follows.
+
+// One descriptor as read, in either format; ring:: below takes its second half apart.
+struct Descriptor {
+  std::uint64_t address;
+  std::uint64_t word;
+};
 
 namespace ring {
 // Descriptor flags of both formats.

@@ -35,7 +35,7 @@ class SplitDeviceRing : public DeviceRing {
     return count;
   }
 
-  TakeResult take(Request& request, CopyJob& job) noexcept {
+  TakeResult take(Request& request, Segment& first) noexcept {
     const std::uint16_t head = heads_[next_head_++];
     ++next_avail_;
     if (head >= size_) return break_ring(RingFault::kHeadOutOfRange);
@@ -45,9 +45,9 @@ class SplitDeviceRing : public DeviceRing {
     if (fault != RingFault::kNone) [[unlikely]] {
       return refuse(head, fault);
     }
-    gather.commit(head, 1, chains_, job);
+    gather.commit(head, 1, chains_, first);
     prefetch_for_write(used_entry(next_used_));
-    hint_ = job.from;
+    hint_ = first.host;
     last_head_ = head;
     counters_.taken.add();
     return TakeResult::kTaken;

@@ -10,7 +10,6 @@
 
 #include <array>
 #include <cstdint>
-#include <variant>
 #include <vector>
 
 #include "engine/base/check.hpp"
@@ -18,16 +17,11 @@
 #include "engine/base/flat_table.hpp"
 #include "engine/base/types.hpp"
 #include "engine/device/domain.hpp"
-#include "engine/protocol/request.hpp"
+#include "engine/device/queues.hpp"
+#include "engine/protocol/wire.hpp"
 #include "engine/store/domain_store.hpp"
 
 namespace violet {
-
-// Where the answer of a request goes.
-struct ReplyTo {
-  std::uint32_t token;
-  std::uint32_t writable;
-};
 
 // How far an UNMAP got before it was put off.
 struct UnmapProgress {
@@ -50,8 +44,7 @@ class DeferredList {
  public:
   using Keys = RequestKeys;
   struct Entry {
-    protocol::AnyRequest request;
-    ReplyTo reply{};
+    Request request{};
     UnmapProgress progress;
     Keys keys;
   };
@@ -156,6 +149,11 @@ class DeferredList {
     return false;
   }
 
+  // Of those that name an endpoint, the others are ATTACHes.
+  static bool is_detach(const Entry& entry) {
+    return static_cast<protocol::Type>(entry.request.bytes[0]) == protocol::Type::kDetach;
+  }
+
   // The request at `ran` may have moved its endpoint: the next ATTACH of it leaves another domain than
   // when it came. Only the next, because the others are behind that one.
   void tell_next_attach(std::uint32_t ran) {
@@ -163,8 +161,7 @@ class DeferredList {
     if (endpoint == nullptr || endpoint->waiting < 2) return;
     for (std::uint32_t at = nodes_[ran].next; at != kNone; at = nodes_[at].next) {
       Keys& keys = nodes_[at].entry.keys;
-      if (keys.endpoint != endpoint) continue;
-      if (!std::holds_alternative<protocol::AttachRequest>(nodes_[at].entry.request)) continue;
+      if (keys.endpoint != endpoint || is_detach(nodes_[at].entry)) continue;
       forget_domains(keys);
       keys.domain_count = 1;
       if (endpoint->domain != nullptr) keys.add(endpoint->domain->id);

@@ -1,6 +1,6 @@
 // A virtio-iommu device executes the driver's requests against domain stores, invalidates the IOTLB and
-// answers; the caller owns the loop and calls poll(). To be read in this order: device.cpp (set-up and the
-// loop), requests.cpp (one handler a request), lifecycle.cpp (domains, attachments, reset).
+// answers; the caller owns the loop and calls poll(). To be read in this order: device.cpp (set-up, the loop,
+// one handler a request), lifecycle.cpp (domains, attachments, reset).
 //
 // Threading: poll(), the transport's calls and the destructor belong to the engine thread; what readers
 // do (reader_path.hpp) to the readers. Set-up (create, add_reader, connect) comes first.
@@ -162,16 +162,16 @@ class Device {
   Device(const DeviceConfig& config, Parts parts, Quiescence& quiescence, TickSource ticks,
          Probe probe);
 
-  // requests.cpp: one handler a request.
-  Verdict run(const protocol::AttachRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::DetachRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::MapRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::UnmapRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::ProbeRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::UnknownRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict run(const protocol::ShortRequest& request, ReplyTo to, UnmapProgress& progress);
-  Verdict reply_behind_zeros(ReplyTo to, std::uint32_t at, protocol::Status status);
-  protocol::Status check_map(const protocol::MapRequest& request, Domain*& domain);
+  // One handler a request.
+  Verdict run(const protocol::Attach& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Detach& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Map& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Unmap& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::Probe& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::UnknownRequest& request, const Request& raw, UnmapProgress& progress);
+  Verdict run(const protocol::ShortRequest& request, const Request& raw, UnmapProgress& progress);
+  Verdict reply_behind_zeros(const Request& raw, std::uint32_t at, protocol::Status status);
+  protocol::Status check_map(const protocol::Map& request, const Mapping& mapping, Domain*& domain);
   Verdict remove(Domain& domain, IovaRange range, UnmapProgress& progress);
   std::uint32_t removal_share(const Domain& domain) const;
   void set_slicing(Domain& domain, bool on) {
@@ -212,7 +212,7 @@ class Device {
   bool reclaim(Domain& domain, std::uint32_t pieces);
   void finish_reset();
 
-  // device.cpp: the loop. What a request does is marked where events are recorded, so that a device without a probe pays
+  // The loop. What a request does is marked where events are recorded, so that a device without a probe pays
   // for marks at polls alone.
   unsigned work_off(unsigned budget);
   void mark(WorkPhase next) {
@@ -231,25 +231,21 @@ class Device {
   }
   unsigned serve_queue(unsigned budget);
   void prefetch(std::span<const Request> burst);
-  void serve(const Request& request);
+  void serve(const Request& raw);
   template <class R>
-  void handle(const R& request, ReplyTo to);
+  void handle(const R& request, const Request& raw);
   unsigned retry_deferred();
   bool retry(DeferredList::Entry& entry);
-  RequestKeys keys_of(const protocol::AttachRequest& request);
-  RequestKeys keys_of(const protocol::DetachRequest& request);
-  RequestKeys keys_of(const protocol::MapRequest& request) {
-    return keys_of_domain(request.domain);
-  }
-  RequestKeys keys_of(const protocol::UnmapRequest& request) {
-    return keys_of_domain(request.domain);
-  }
+  RequestKeys keys_of(const protocol::Attach& request);
+  RequestKeys keys_of(const protocol::Detach& request);
+  RequestKeys keys_of(const protocol::Map& request) { return keys_of_domain({request.domain}); }
+  RequestKeys keys_of(const protocol::Unmap& request) { return keys_of_domain({request.domain}); }
   template <class R>
   RequestKeys keys_of(const R& /*concerns nothing that changes*/) {
     return {};
   }
   RequestKeys keys_of_domain(DomainId domain);
-  void settle(ReplyTo to, const Verdict& verdict);
+  void settle(std::uint32_t token, const Verdict& verdict);
   void park(const Completion& completion);
   void follow(const Completion& completion);
   void seal();

@@ -6,6 +6,7 @@
 // out by pop() once and given back by complete() once. Queue.3 calls are per burst, never per item.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,11 @@ struct Request {
   std::uint32_t
       readable;  // Bytes the driver made readable; bytes beyond kMaxRequestBytes are not copied.
   std::uint32_t writable;                         // Bytes the driver made writable.
-  std::array<std::byte, kMaxRequestBytes> bytes;  // min(readable, kMaxRequestBytes) are valid.
+  std::array<std::byte, kMaxRequestBytes> bytes;  // Those of copied() are valid.
+
+  std::span<const std::byte> copied() const {
+    return std::span(bytes).first(std::min<std::size_t>(readable, kMaxRequestBytes));
+  }
 };
 
 // Gives a chain back. With used == 0 nothing is written; otherwise the 4 bytes of the tail

@@ -3,8 +3,6 @@
 #include <bit>
 #include <cstring>
 
-#include "engine/protocol/request.hpp"
-
 namespace violet::protocol {
 namespace {
 

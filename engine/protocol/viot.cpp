@@ -6,7 +6,6 @@
 
 #include "engine/base/check.hpp"
 #include "engine/protocol/wire.hpp"
-#include "engine/protocol/wire_bytes.hpp"
 
 namespace violet::protocol {
 namespace {

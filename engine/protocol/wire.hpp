@@ -1,8 +1,11 @@
 // The wire format describes virtio-iommu (device 23, VIRTIO 1.2, 1.3 and 1.4, section "IOMMU device"): every
-// structure with its size and offsets checked, in the specification's names.
+// structure with its size and offsets checked, in the specification's names. decode() says which request some bytes are.
 //
-// Threading: plain values.
-// Limits: multi-byte fields are little-endian; le<T> converts on hosts that are not.
+// Threading: plain values and pure functions.
+// Invariants: decode() calls its visitor exactly once, reads nothing beyond the span, and takes every byte once:
+// what the visitor gets is a copy, so that a hostile guest has nothing to change behind a check.
+// Limits: multi-byte fields are little-endian; le<T> converts on hosts that are not. decode() checks form only (is the
+// type known, is the body long enough); rules that need the device's state are the device's.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +13,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
+#include <variant>
+
+#include "engine/base/types.hpp"
 
 namespace violet::protocol {
 
@@ -118,7 +126,74 @@ static_assert(sizeof(Map) == 36 && offsetof(Map, virt_start) == 8 && offsetof(Ma
 static_assert(sizeof(Unmap) == 28 && offsetof(Unmap, reserved) == 24);
 static_assert(sizeof(Probe) == 72 && offsetof(Probe, reserved) == 8);
 
-// PROBE properties.
+// --- Requests from bytes ---
+
+// No head, or a type that no version of the specification defines (D9).
+struct UnknownRequest {
+  std::uint8_t type;
+};
+// A known type whose device-readable part ends too early.
+struct ShortRequest {
+  Type type;
+};
+
+using AnyRequest = std::variant<UnknownRequest, ShortRequest, Attach, Detach, Map, Unmap, Probe>;
+
+// The structure at `at`; the caller has seen that it lies inside `bytes`.
+template <class Wire>
+Wire read(std::span<const std::byte> bytes, std::size_t at) {
+  Wire wire;
+  std::memcpy(&wire, bytes.data() + at, sizeof(wire));
+  return wire;
+}
+
+template <class Wire, class Visitor>
+decltype(auto) decode_as(Type type, std::span<const std::byte> readable, Visitor& visitor) {
+  if (readable.size() < sizeof(Wire)) return visitor(ShortRequest{type});
+  return visitor(read<Wire>(readable, 0));
+}
+
+// Calls visitor(request) with one of the alternatives of AnyRequest. Bytes beyond the known layout
+// are ignored: a later version may append fields.
+template <class Visitor>
+decltype(auto) decode(std::span<const std::byte> readable, Visitor&& visitor) {
+  if (readable.size() < sizeof(Head)) return visitor(UnknownRequest{0});
+  const auto type = static_cast<Type>(readable[0]);
+  switch (type) {
+    case Type::kMap:
+      return decode_as<Map>(type, readable, visitor);
+    case Type::kUnmap:
+      return decode_as<Unmap>(type, readable, visitor);
+    case Type::kAttach:
+      return decode_as<Attach>(type, readable, visitor);
+    case Type::kDetach:
+      return decode_as<Detach>(type, readable, visitor);
+    case Type::kProbe:
+      return decode_as<Probe>(type, readable, visitor);
+  }
+  return visitor(UnknownRequest{static_cast<std::uint8_t>(type)});
+}
+
+inline AnyRequest decode(std::span<const std::byte> readable) {
+  return decode(readable, [](const auto& request) { return AnyRequest(request); });
+}
+
+template <std::size_t N>
+bool all_zero(const std::uint8_t (&bytes)[N]) {
+  return std::all_of(std::begin(bytes), std::end(bytes), [](std::uint8_t b) { return b == 0; });
+}
+
+// The guest's: not yet known to be ordered.
+inline IovaRange range_of(const Map& map) { return {{map.virt_start}, {map.virt_end}}; }
+inline IovaRange range_of(const Unmap& unmap) { return {{unmap.virt_start}, {unmap.virt_end}}; }
+// Flags that are none of the three are left out.
+inline Mapping mapping_of(const Map& map) {
+  return {range_of(map),
+          {map.phys_start},
+          static_cast<Permissions>(map.flags & (kMapRead | kMapWrite | kMapMmio))};
+}
+
+// --- PROBE properties ---
 inline constexpr std::uint16_t kPropertyNone = 0;
 inline constexpr std::uint16_t kPropertyResvMem = 1;
 inline constexpr std::uint8_t kResvMemReserved = 0;
@@ -139,7 +214,7 @@ static_assert(sizeof(PropertyHead) == 4);
 static_assert(sizeof(ResvMem) == 24 && offsetof(ResvMem, start) == 8 &&
               offsetof(ResvMem, end) == 16);
 
-// Event queue.
+// --- Event queue ---
 enum class FaultReason : std::uint8_t { kUnknown = 0, kDomain = 1, kMapping = 2 };
 inline constexpr std::uint32_t kFaultRead = 1u << 0;
 inline constexpr std::uint32_t kFaultWrite = 1u << 1;
@@ -156,7 +231,9 @@ struct Fault {
 static_assert(sizeof(Fault) == 24 && offsetof(Fault, endpoint) == 8 &&
               offsetof(Fault, address) == 16);
 
-// Config space, 40 bytes; only `bypass` may be written by the driver.
+// --- Config space ---
+
+// 40 bytes; only `bypass` may be written by the driver.
 struct Config {
   le64 page_size_mask;
   struct {

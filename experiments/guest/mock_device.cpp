@@ -10,20 +10,18 @@ using protocol::Type;
 
 namespace {
 
-std::uint32_t id_of(const protocol::ProbeRequest& request) { return request.endpoint.value; }
+std::uint32_t id_of(const protocol::Probe& request) { return request.endpoint; }
 std::uint32_t id_of(const protocol::ShortRequest&) { return 0; }
 std::uint32_t id_of(const protocol::UnknownRequest&) { return 0; }
 template <class R>
 std::uint32_t id_of(const R& request) {
-  return request.domain.value;
+  return request.domain;
 }
 
 template <class R>
-IovaRange range_of(const R& request) {
-  if constexpr (requires { request.mapping; }) {
-    return request.mapping.range;
-  } else if constexpr (requires { request.range; }) {
-    return request.range;
+IovaRange logged_range(const R& request) {
+  if constexpr (requires { protocol::range_of(request); }) {
+    return protocol::range_of(request);
   } else {
     return {};
   }
@@ -71,14 +69,12 @@ std::optional<Reply> MockDevice::planned_for(Type type) {
 
 void MockDevice::serve(const Request& raw) {
   const auto type = static_cast<Type>(raw.bytes[0]);
-  const std::size_t readable = std::min<std::size_t>(raw.readable, kMaxRequestBytes);
-  const Reply status =
-      protocol::decode(std::span(raw.bytes).first(readable), [&](const auto& request) {
-        const auto planned = planned_for(type);
-        const Reply result = planned ? *planned : run(request, raw);
-        log_.push_back({type, id_of(request), range_of(request), result});
-        return result;
-      });
+  const Reply status = protocol::decode(raw.copied(), [&](const auto& request) {
+    const auto planned = planned_for(type);
+    const Reply result = planned ? *planned : run(request, raw);
+    log_.push_back({type, id_of(request), logged_range(request), result});
+    return result;
+  });
   Completion completion{raw.token, 4, 0, static_cast<std::uint8_t>(status)};
   if (type == Type::kProbe) completion = {raw.token, kProbeSize + 4, kProbeSize, completion.status};
   if (std::exchange(silent_, false)) completion.used = 0;
@@ -96,26 +92,26 @@ void MockDevice::leave(EndpointId endpoint) {
   domains_.erase(domain);
 }
 
-Reply MockDevice::run(const protocol::AttachRequest& request, const Request&) {
-  if (request.endpoint.value >= options_.endpoints) return Reply::kNoEnt;
-  leave(request.endpoint);
-  domains_[request.domain.value].bypass = (request.flags & protocol::kAttachBypass) != 0;
-  attached_[request.endpoint.value] = request.domain.value;
+Reply MockDevice::run(const protocol::Attach& request, const Request&) {
+  if (request.endpoint >= options_.endpoints) return Reply::kNoEnt;
+  leave({request.endpoint});
+  domains_[request.domain].bypass = (request.flags & protocol::kAttachBypass) != 0;
+  attached_[request.endpoint] = request.domain;
   return Reply::kOk;
 }
 
-Reply MockDevice::run(const protocol::DetachRequest& request, const Request&) {
-  const auto found = attached_.find(request.endpoint.value);
-  if (found == attached_.end() || found->second != request.domain.value) return Reply::kInval;
-  leave(request.endpoint);
+Reply MockDevice::run(const protocol::Detach& request, const Request&) {
+  const auto found = attached_.find(request.endpoint);
+  if (found == attached_.end() || found->second != request.domain) return Reply::kInval;
+  leave({request.endpoint});
   return Reply::kOk;
 }
 
-Reply MockDevice::run(const protocol::MapRequest& request, const Request&) {
-  const auto domain = domains_.find(request.domain.value);
+Reply MockDevice::run(const protocol::Map& request, const Request&) {
+  const auto domain = domains_.find(request.domain);
   if (domain == domains_.end()) return Reply::kNoEnt;
   const std::uint64_t granule = options_.page_size_mask & (~options_.page_size_mask + 1);
-  const auto& [range, phys, permissions] = request.mapping;
+  const auto [range, phys, permissions] = protocol::mapping_of(request);
   const std::uint64_t misaligned = range.first.value | phys.value | (range.last.value + 1);
   if (domain->second.bypass) return Reply::kInval;
   if ((misaligned & (granule - 1)) != 0) return Reply::kRange;
@@ -131,10 +127,10 @@ Reply MockDevice::run(const protocol::MapRequest& request, const Request&) {
   return Reply::kOk;
 }
 
-Reply MockDevice::run(const protocol::UnmapRequest& request, const Request&) {
-  const auto domain = domains_.find(request.domain.value);
+Reply MockDevice::run(const protocol::Unmap& request, const Request&) {
+  const auto domain = domains_.find(request.domain);
   if (domain == domains_.end()) return Reply::kNoEnt;
-  const IovaRange range = request.range;
+  const IovaRange range = protocol::range_of(request);
   auto& mappings = domain->second.mappings;
   auto first = mappings.upper_bound(range.first.value);
   if (first != mappings.begin()) {
@@ -149,8 +145,8 @@ Reply MockDevice::run(const protocol::UnmapRequest& request, const Request&) {
   return Reply::kOk;
 }
 
-Reply MockDevice::run(const protocol::ProbeRequest& request, const Request& raw) {
-  if (request.endpoint.value >= options_.endpoints) return Reply::kNoEnt;
+Reply MockDevice::run(const protocol::Probe& request, const Request& raw) {
+  if (request.endpoint >= options_.endpoints) return Reply::kNoEnt;
   auto list = protocol::build_properties(options_.reserved);
   list.resize(kProbeSize);
   return queue_->write(raw.token, 0, list) ? Reply::kOk : Reply::kInval;

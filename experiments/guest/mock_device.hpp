@@ -16,10 +16,9 @@
 
 #include "dataplane/virtqueue/device_queue.hpp"
 #include "engine/protocol/properties.hpp"
-#include "engine/protocol/request.hpp"
+#include "engine/protocol/wire.hpp"
 #include "engine/store/domain_store.hpp"
-#include "experiments/guest/device_transport.hpp"
-#include "experiments/guest/doorbell.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
 
 namespace violet {
 
@@ -81,11 +80,11 @@ class MockDevice final : public DeviceTransport, public Doorbell, public SpinHoo
   };
 
   void serve(const Request& request);
-  protocol::Status run(const protocol::AttachRequest& request, const Request& raw);
-  protocol::Status run(const protocol::DetachRequest& request, const Request& raw);
-  protocol::Status run(const protocol::MapRequest& request, const Request& raw);
-  protocol::Status run(const protocol::UnmapRequest& request, const Request& raw);
-  protocol::Status run(const protocol::ProbeRequest& request, const Request& raw);
+  protocol::Status run(const protocol::Attach& request, const Request& raw);
+  protocol::Status run(const protocol::Detach& request, const Request& raw);
+  protocol::Status run(const protocol::Map& request, const Request& raw);
+  protocol::Status run(const protocol::Unmap& request, const Request& raw);
+  protocol::Status run(const protocol::Probe& request, const Request& raw);
   protocol::Status run(const protocol::ShortRequest& request, const Request& raw);
   protocol::Status run(const protocol::UnknownRequest& request, const Request& raw);
   std::optional<protocol::Status> planned_for(protocol::Type type);

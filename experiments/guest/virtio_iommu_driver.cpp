@@ -5,7 +5,6 @@
 
 #include "engine/base/check.hpp"
 #include "engine/protocol/names.hpp"
-#include "engine/protocol/request.hpp"
 #include "engine/telemetry/phase_clock.hpp"
 
 namespace violet {
@@ -63,20 +62,20 @@ Status check_facts(const DeviceFacts& facts) {
 }
 
 struct Describe {
-  FailedRequest operator()(const protocol::MapRequest& r) const {
-    return {Type::kMap, {}, r.domain.value, r.mapping.range};
+  FailedRequest operator()(const protocol::Map& r) const {
+    return {Type::kMap, {}, r.domain, protocol::range_of(r)};
   }
-  FailedRequest operator()(const protocol::UnmapRequest& r) const {
-    return {Type::kUnmap, {}, r.domain.value, r.range};
+  FailedRequest operator()(const protocol::Unmap& r) const {
+    return {Type::kUnmap, {}, r.domain, protocol::range_of(r)};
   }
-  FailedRequest operator()(const protocol::AttachRequest& r) const {
-    return {Type::kAttach, {}, r.domain.value, {}};
+  FailedRequest operator()(const protocol::Attach& r) const {
+    return {Type::kAttach, {}, r.domain, {}};
   }
-  FailedRequest operator()(const protocol::DetachRequest& r) const {
-    return {Type::kDetach, {}, r.domain.value, {}};
+  FailedRequest operator()(const protocol::Detach& r) const {
+    return {Type::kDetach, {}, r.domain, {}};
   }
-  FailedRequest operator()(const protocol::ProbeRequest& r) const {
-    return {Type::kProbe, {}, r.endpoint.value, {}};
+  FailedRequest operator()(const protocol::Probe& r) const {
+    return {Type::kProbe, {}, r.endpoint, {}};
   }
   FailedRequest operator()(const protocol::ShortRequest& r) const { return {r.type, {}, 0, {}}; }
   FailedRequest operator()(const protocol::UnknownRequest& r) const {

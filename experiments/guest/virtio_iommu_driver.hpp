@@ -6,8 +6,8 @@
 // domains are back. ATTACH, DETACH and PROBE are sent and synced; MAP and UNMAP are only added. A full
 // ring is synced on the spot.
 //
-// Threading: the guest lcore. In the kernel one spinlock with interrupts off covers each add and each
-// sync, spinning included: DriverStats counts the ticks that it spins.
+// Threading: the guest lcore, which also calls transport, doorbell and spin hook. In the kernel one spinlock with
+// interrupts off covers each add and each sync, spinning included: DriverStats counts the ticks that it spins.
 // Invariants: nothing is lost silently: a request that failed and whose status nobody waits for is
 // counted by status. A used length of 0 is a failure (R7). sync() returns within the timeout; after
 // that the driver is broken() for good and refuses everything, because the device may still write.
@@ -15,9 +15,11 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,12 +30,36 @@
 #include "engine/protocol/wire.hpp"
 #include "engine/telemetry/counter.hpp"
 #include "engine/telemetry/event_ring.hpp"
-#include "experiments/guest/device_transport.hpp"
 #include "experiments/guest/dma_api.hpp"
-#include "experiments/guest/doorbell.hpp"
 #include "experiments/guest/guest_pages.hpp"
 
 namespace violet {
+
+// What the driver needs of a device besides its queue: features and config space. engine/device's Device has calls of
+// the same names; the implementation gets the call to the engine thread between two polls.
+class DeviceTransport {
+ public:
+  virtual ~DeviceTransport() = default;
+  virtual std::uint64_t offered_features() = 0;
+  virtual bool negotiate(std::uint64_t features) = 0;
+  virtual void read_config(std::size_t offset, std::span<std::byte> out) = 0;
+  virtual void write_config(std::size_t offset, std::span<const std::byte> bytes) = 0;
+};
+
+// A notification of the request queue. The placement decides what it costs and who polls then.
+class Doorbell {
+ public:
+  virtual ~Doorbell() = default;
+  virtual void kick() = 0;
+};
+
+// What else the guest's lcore does while the driver spins for its requests: pump the endpoint models
+// that share the lcore. Must be short: the driver looks at the used ring only between two calls.
+class SpinHook {
+ public:
+  virtual ~SpinHook() = default;
+  virtual void while_spinning() = 0;
+};
 
 // What the driver works with; all of it outlives the driver.
 struct DriverEnvironment {

@@ -7,7 +7,7 @@
 #include "engine/protocol/fault.hpp"
 #include "engine/protocol/names.hpp"
 #include "engine/protocol/properties.hpp"
-#include "engine/protocol/request.hpp"
+#include "engine/protocol/wire.hpp"
 #include "experiments/lessons/views.hpp"
 
 namespace violet::lessons {
@@ -233,21 +233,23 @@ Tone request_tone(Bytes readable) {
 
 std::string request_summary(Bytes readable) {
   struct Summary {
-    std::string operator()(const protocol::AttachRequest& r) const {
-      return fmt::format("ATTACH {:#x}, domain {}", r.endpoint.value, r.domain.value);
+    std::string operator()(const protocol::Attach& r) const {
+      return fmt::format("ATTACH {:#x}, domain {}", std::uint32_t{r.endpoint},
+                         std::uint32_t{r.domain});
     }
-    std::string operator()(const protocol::DetachRequest& r) const {
-      return fmt::format("DETACH {:#x}, domain {}", r.endpoint.value, r.domain.value);
+    std::string operator()(const protocol::Detach& r) const {
+      return fmt::format("DETACH {:#x}, domain {}", std::uint32_t{r.endpoint},
+                         std::uint32_t{r.domain});
     }
-    std::string operator()(const protocol::MapRequest& r) const {
-      return fmt::format("MAP {:#x} \u2192 {:#x}", r.mapping.range.first.value,
-                         r.mapping.phys.value);
+    std::string operator()(const protocol::Map& r) const {
+      return fmt::format("MAP {:#x} \u2192 {:#x}", std::uint64_t{r.virt_start},
+                         std::uint64_t{r.phys_start});
     }
-    std::string operator()(const protocol::UnmapRequest& r) const {
-      return fmt::format("UNMAP {:#x}", r.range.first.value);
+    std::string operator()(const protocol::Unmap& r) const {
+      return fmt::format("UNMAP {:#x}", std::uint64_t{r.virt_start});
     }
-    std::string operator()(const protocol::ProbeRequest& r) const {
-      return fmt::format("PROBE {:#x}", r.endpoint.value);
+    std::string operator()(const protocol::Probe& r) const {
+      return fmt::format("PROBE {:#x}", std::uint32_t{r.endpoint});
     }
     std::string operator()(const protocol::UnknownRequest& r) const {
       return fmt::format("unknown type {}", r.type);
@@ -271,14 +273,14 @@ std::string fault_summary(Bytes record) {
 
 std::optional<IovaRange> unmapped_range(Bytes readable) {
   const auto request = protocol::decode(readable);
-  const auto* unmap = std::get_if<protocol::UnmapRequest>(&request);
-  return unmap != nullptr ? std::optional(unmap->range) : std::nullopt;
+  const auto* unmap = std::get_if<protocol::Unmap>(&request);
+  return unmap != nullptr ? std::optional(protocol::range_of(*unmap)) : std::nullopt;
 }
 
 std::optional<IovaRange> mapped_range(Bytes readable) {
   const auto request = protocol::decode(readable);
-  const auto* map = std::get_if<protocol::MapRequest>(&request);
-  return map != nullptr ? std::optional(map->mapping.range) : std::nullopt;
+  const auto* map = std::get_if<protocol::Map>(&request);
+  return map != nullptr ? std::optional(protocol::range_of(*map)) : std::nullopt;
 }
 
 }  // namespace violet::lessons

@@ -21,7 +21,7 @@
 #include "engine/device/device.hpp"
 #include "engine/device/fake_queues.hpp"
 #include "engine/telemetry/event_ring.hpp"
-#include "experiments/guest/device_transport.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
 #include "experiments/lessons/views.hpp"
 #include "experiments/lessons/watched_quiescence.hpp"
 

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "engine/base/check.hpp"
-#include "engine/protocol/request.hpp"
+#include "engine/protocol/wire.hpp"
 #include "experiments/lessons/layout.hpp"
 
 namespace violet::lessons {
@@ -104,9 +104,9 @@ void Stage::written(const RequestView& request) {
   focus_ = {Focus::Kind::kRequest, request.token};
   move(Part::kDriver, Part::kQueue, request_name(request.readable), request_tone(request.readable));
   const auto decoded = protocol::decode(request.readable);
-  const auto* map = std::get_if<protocol::MapRequest>(&decoded);
+  const auto* map = std::get_if<protocol::Map>(&decoded);
   if (map == nullptr) return;
-  const auto& [range, phys, permissions] = map->mapping;
+  const auto [range, phys, permissions] = protocol::mapping_of(*map);
   watch(range);
   const std::uint64_t pages = range.size_minus_one() / kPageBytes + 1;
   if (pages <= kMostPoolPages) memory_.name_unnamed(phys, pages, "pool slot");

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "experiments/guest/dma_api.hpp"
-#include "experiments/guest/doorbell.hpp"
+#include "experiments/guest/virtio_iommu_driver.hpp"
 #include "experiments/lessons/machine.hpp"
 #include "experiments/lessons/memory.hpp"
 #include "experiments/lessons/views.hpp"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/protocol/request.hpp"
+#include "engine/protocol/wire.hpp"
 
 namespace violet::linux_guest {
 namespace {

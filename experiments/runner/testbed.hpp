@@ -29,8 +29,6 @@
 #include "engine/base/deadline.hpp"
 #include "engine/device/device.hpp"
 #include "engine/telemetry/counter.hpp"
-#include "experiments/guest/device_transport.hpp"
-#include "experiments/guest/doorbell.hpp"
 #include "experiments/guest/virtio_iommu_driver.hpp"
 #include "experiments/plans/plan.hpp"
 #include "experiments/runner/cores.hpp"
