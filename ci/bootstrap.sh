@@ -1,4 +1,4 @@
-# From a bare Debian 12 to a built program: packages, configure, build. Sourced by ../violet, which
+# From a bare Debian to a built program: packages, configure, build. Sourced by ../violet, which
 # defines root, build_root, release, program, stamp, verbs, say and die. All talk goes to stderr.
 
 trap 'exit 130' INT
@@ -47,10 +47,23 @@ unlock_builds() { exec 9>&-; }
 
 # ---- packages
 
+# The releases that ci/packages.txt tells apart, the newest last.
+releases=(bookworm trixie)
+
+# Which of them this system is; the newest where it is none of them.
+release_here() {
+  local codename
+  codename=$(. /etc/os-release 2>/dev/null && printf '%s' "${VERSION_CODENAME:-}")
+  [[ " ${releases[*]} " == *" $codename "* ]] || codename=${releases[-1]}
+  printf '%s' "$codename"
+}
+
 packages_of() {
-  local group name other
+  local group name other here
+  here=$(release_here)
   while read -r group name other; do
-    [[ " $* " == *" $group "* ]] || continue
+    [[ $group != *:* || ${group#*:} == "$here" ]] || continue
+    [[ " $* " == *" ${group%:*} "* ]] || continue
     [[ -n $other ]] && command -v "$other" >/dev/null && continue
     printf '%s\n' "$name"
   done < <(grep -v '^#' "$root/ci/packages.txt")
@@ -92,7 +105,7 @@ install_packages() {
 ensure_packages() {
   local missing
   command -v dpkg-query >/dev/null ||
-    die 5 "Violet needs Debian 12 or a system like it; the libraries it uses are listed in ci/packages.txt"
+    die 5 "Violet needs Debian 12, 13 or a system like them; the libraries it uses are listed in ci/packages.txt"
   mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   if [[ $EUID == 0 && ${VIOLET_NO_INSTALL:-0} == 0 ]]; then
@@ -126,14 +139,18 @@ jobs() {
   echo "${VIOLET_JOBS:-$((cores < fit ? cores : fit))}"
 }
 
+# All but the stamps of the build that goes on.
+empty_build() { find "$1" -mindepth 1 -maxdepth 1 ! -name '.built-*' -exec rm -rf -- {} +; }
+
 configure() {
   local preset=$1 dir=$build_root/$1 home compiler attempt
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$dir/CMakeCache.txt" 2>/dev/null)
   # A checkout that was moved or copied: nothing in there is valid.
-  [[ -n $home && $home != "$root" ]] && rm -rf -- "$dir"
-  # A preset that changed its compiler: CMake would start again and forget the preset's variables.
+  [[ -n $home && $home != "$root" ]] && empty_build "$dir"
+  # A compiler that is gone, or a preset that changed it: CMake would start again and forget the preset's variables.
   compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$dir/CMakeCache.txt" 2>/dev/null)
-  [[ $preset == asan && -n $compiler && $compiler != *clang* ]] && rm -rf -- "$dir"
+  [[ -n $compiler ]] && { [[ $preset == asan && $compiler != *clang* ]] || ! command -v "$compiler" >/dev/null; } &&
+    empty_build "$dir"
   # Qt may have come after the build was configured.
   wants_gui && [[ $preset == @(dev|release) ]] &&
     grep -q '^VIOLET_HAS_QT:INTERNAL=OFF' "$dir/CMakeCache.txt" 2>/dev/null && rm -f -- "$dir/build.ninja"
@@ -239,10 +256,10 @@ build_program() {
   unlock_builds
 }
 
-# The kernels of real guests, some minutes each the first time.
+# The kernels of real guests, some minutes each the first time: of the sources that this release has.
 build_guests() {
   local version
-  for version in 6.1 6.12; do
+  for version in $(packages_of guest | sed -n 's/^linux-source-//p'); do
     "$root/scripts/guest-kernel.sh" "$version" || die 5 "no guest's kernel $version; the messages are above"
   done
 }

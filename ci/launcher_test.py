@@ -219,6 +219,25 @@ target_precompile_headers(violet PRIVATE <api.h>)
         self.assertIn("install -y --no-install-recommends no-such-package-a no-such-package-b'", done.stderr)
         self.assertEqual(done.stdout, "")
 
+    def test_packages_are_those_of_the_release_and_the_newest_names_where_it_is_not_known(self):
+        self.write("ci/packages.txt", "core:bookworm no-such-package-old\ncore no-such-package\n"
+                                      "core:trixie no-such-package-new\n")
+        script = self.root / "ci/bootstrap.sh"
+        text = script.read_text(encoding="utf-8")
+        for codename, wanted in (("bookworm", "no-such-package no-such-package-old"),
+                                 ("trixie", "no-such-package no-such-package-new"),
+                                 ("forky", "no-such-package no-such-package-new"),
+                                 ("", "no-such-package no-such-package-new")):
+            self.write("os-release", f"ID=debian\nVERSION_CODENAME={codename}\n")
+            script.write_text(text.replace("/etc/os-release", f"'{self.root}/os-release'"), encoding="utf-8")
+            self.assertIn(f"--no-install-recommends {wanted}'", self.expect(5, "demo").stderr, codename)
+
+    def test_a_compiler_that_is_gone_is_chosen_anew(self):
+        self.write("build/release/CMakeCache.txt", "CMAKE_CXX_COMPILER:FILEPATH=/nonexistent/c++-12\n")
+        self.write("build/release/build.ninja", "left over\n")
+        self.expect(0, "demo")
+        self.assertTrue((self.root / "build/release/.built-from").exists())
+
     def test_all_has_what_figures_need(self):
         self.write("ci/packages.txt", "core cmake cmake\nfigures no-such-package-a\nguest no-such-package-b\n")
         done = self.expect(5, "setup", "--all")
