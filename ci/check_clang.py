@@ -19,6 +19,8 @@ import tempfile
 
 import checkout
 
+# Debian 12's by name, elsewhere the system's, as in cmake/clang.cmake.
+CLANG = shutil.which("clang++-14") or shutil.which("clang++")
 # The target of "... -o CMakeFiles/engine_bench.dir/Unity/unity_0_cxx.cxx.o ...".
 TARGET = re.compile(r" -o CMakeFiles/(\w+)\.dir/")
 # Libraries and tests: the sanitizers' build compiles those that need neither Qt nor DPDK with clang.
@@ -43,7 +45,7 @@ def units(build):
 
 def clang_command(words):
     """The unit's command for clang without the headers that g++ has precompiled, and these headers, if there are any."""
-    result, headers = ["clang++-14", "-fsyntax-only", "-Wthread-safety"], None
+    result, headers = [CLANG, "-fsyntax-only", "-Wthread-safety"], None
     at = next(i for i, word in enumerate(words) if word.endswith("c++")) + 1
     while at < len(words):
         word = words[at]
@@ -72,8 +74,8 @@ def precompiled(headers, command, folder):
 
 def main(arguments):
     root, build = (pathlib.Path(argument).resolve() for argument in arguments[:2])
-    if not shutil.which("clang++-14"):
-        checkout.skip("clang++-14 is not installed")
+    if not CLANG:
+        checkout.skip("clang++ is not installed")
     if not (build / "compile_commands.json").is_file():
         checkout.skip(f"{build} is not configured")
     chosen = [clang_command(words) for words in units(build)]

@@ -47,7 +47,7 @@ def tidy(root, build, source):
 def main(arguments):
     root, build = (pathlib.Path(argument).resolve() for argument in arguments[:2])
     if not shutil.which("clang-tidy-14"):
-        checkout.skip("clang-tidy-14 is not installed")
+        checkout.skip("clang-tidy-14 is not installed, and other versions judge otherwise")
     if not (build / "compile_commands.json").is_file():
         checkout.skip(f"{build} is not configured")
     names = sorted(set(sources(root, build, arguments[2:] or DEFAULT_FOLDERS)))

@@ -159,8 +159,10 @@ Finding noise(const Places& places, const results::Manifest& host) {
 
 // Programs of Debian packages that some verbs and tests use and the build does not need.
 Finding optional_programs() {
+  // As cmake/clang.cmake chooses.
+  const char* clang = on_path("clang-14") ? "clang-14" : "clang";
   const std::pair<const char*, const char*> kPrograms[] = {{"git", "revisions in results"},
-                                                           {"clang-14", "fuzzers"},
+                                                           {clang, "fuzzers"},
                                                            {"clang-format-14", "the format check"},
                                                            {"node", "the histograms' cross-check"},
                                                            {"qemu-system-x86_64", "real guests"}};
