@@ -1,14 +1,14 @@
 #!/bin/bash
-# Proves the README on a bare Debian 12: debootstraps one into DIR, clones this checkout into it, and
+# Proves the README on a bare Debian: debootstraps one into DIR, clones this checkout into it, and
 # types nothing there but launcher verbs.
 #
-#   scripts/clean-root.sh [--mirror URL] [--reuse] DIR ["VERB ARGUMENTS"...]
+#   scripts/clean-root.sh [--suite NAME] [--mirror URL] [--reuse] DIR ["VERB ARGUMENTS"...]
 #
-# Without verbs: "demo" and "test". DIR must not exist yet, or be an earlier root of this script (which
-# is replaced; --reuse keeps its packages and only takes a new clone). Only commits are cloned. The root
-# gets this machine's apt configuration, so it reaches the packages wherever this machine does. Needs
-# root and debootstrap; everything is mounted in a mount namespace of its own and is gone, with
-# whatever still runs, when the script ends in whatever way.
+# The suite is bookworm (Debian 12) unless told otherwise: trixie is Debian 13. Without verbs: "demo" and "test".
+# DIR must not exist yet, or be an earlier root of this script (which is replaced; --reuse keeps its packages and
+# only takes a new clone). Only commits are cloned. The root gets this machine's apt configuration, so it reaches
+# the packages wherever this machine does. Needs root and debootstrap; everything is mounted in a mount namespace of
+# its own and is gone, with whatever still runs, when the script ends in whatever way.
 set -euo pipefail
 
 suite=bookworm
@@ -31,10 +31,17 @@ require_host() {
   done
 }
 
-# The first repository that apt has for the suite's main component.
+# The suite of this machine's own packages.
+suite_of_host() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
+
+# The first of Debian's repositories that apt has for the suite's main component, or else for that of this machine's own.
 mirror_of_host() {
-  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Identifier: Packages' |
-    awk -v suite="$suite" '$2 == suite && $3 == "main" { print $1; exit }'
+  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Identifier: Packages' |
+    awk -v suite="$suite" -v own="$(suite_of_host)" '$3 == "main" && $4 == "Debian" {
+      if ($2 == suite && !exact) exact = $1
+      if ($2 == own && !other) other = $1
+    }
+    END { print exact ? exact : other }'
 }
 
 proxy_of_host() {
@@ -60,6 +67,12 @@ bootstrap() {
   copy_apt_configuration "$dir"
 }
 
+# In Debian's sources, with -updates and -security; others (cloud-tools-bookworm, for example) stay as they are.
+rename_suite() {
+  find "$1" \( -name '*.list' -o -name '*.sources' \) \
+    -exec sed -i -E "s/(^|[[:space:]])$(suite_of_host)\\>/\\1$suite/g" {} +
+}
+
 # Sources, proxies, pins, keys and certificates: what makes apt work here makes it work there.
 copy_apt_configuration() {
   local dir=$1 path
@@ -68,6 +81,7 @@ copy_apt_configuration() {
     for path in /etc/apt /usr/share/keyrings /usr/local/share/ca-certificates; do
       [[ -d $path ]] && mkdir -p -- "$dir$path" && cp -a -- "$path/." "$dir$path/"
     done
+    [[ $suite == "$(suite_of_host)" ]] || rename_suite "$dir/etc/apt"
     if grep -rqs 'https:' /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d; then
       mkdir -p -- "$dir/etc/ssl/certs"
       cp -L -- /etc/ssl/certs/ca-certificates.crt "$dir/etc/ssl/certs/" 2>/dev/null || true
@@ -115,6 +129,7 @@ main() {
   local mirror='' reuse=0 dir
   while (($#)); do
     case $1 in
+      --suite) suite=$2 && shift 2 ;;
       --mirror) mirror=$2 && shift 2 ;;
       --reuse) reuse=1 && shift ;;
       -h | --help) usage && exit 0 ;;
