@@ -15,7 +15,7 @@ constexpr std::uint64_t kMostGap = 4096;
 constexpr std::uint64_t kMarksOfFolding = 10;  // What taking up a sampled round costs, about.
 
 std::size_t length_of(Ticks ticks) {
-  return std::min<std::size_t>(std::bit_width(ticks), PhaseTally::kLengths - 1);
+  return std::min(static_cast<std::size_t>(std::bit_width(ticks)), PhaseTally::kLengths - 1);
 }
 
 }  // namespace
