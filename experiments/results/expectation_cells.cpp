@@ -276,10 +276,12 @@ class Grouping {
   tl::expected<Cells, KeyProblem> chosen(const Cells& from, const CellChoice& choice,
                                          const std::string& key) const {
     Cells cells = from;
-    for (const auto& [axis, values] : choice) {
+    for (const auto& one : choice) {
+      const auto& axis = one.first;  // No structured binding, because clang 14 captures none.
+      const auto& values = one.second;
       const bool may_lack = key == "where" || is_cost_of_exits(axis);
       std::size_t having = 0;
-      std::erase_if(cells, [&, &axis = axis, &values = values](std::size_t cell) {
+      std::erase_if(cells, [&](std::size_t cell) {
         const std::string& text = table_.text(cell, axis);
         if (text.empty()) return !may_lack;
         const bool has = std::any_of(values.begin(), values.end(),
