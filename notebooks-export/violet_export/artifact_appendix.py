@@ -116,7 +116,7 @@ def appendix(packs: Sequence[Pack], plans: dict[str, Foreseen], check_seconds: f
             "<The machine of the paper.>"
         ),
         _head(3, "Software dependencies"),
-        _says("Debian 12; the launcher installs the packages that it lacks, and names them where it may not."),
+        _says("Debian 12 or 13; the launcher installs the packages that it lacks, and names them where it may not."),
         _head(3, "Data sets"),
         _says("Traces of real guests, bundled (./violet list datasets)."),
         _head(2, "Set-up"),
