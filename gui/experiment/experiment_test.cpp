@@ -6,6 +6,7 @@
 #include <QListWidget>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QTableView>
 #include <QTest>
 
 #include "experiments/query/run_fixture_testing.hpp"
@@ -54,6 +55,18 @@ class ExperimentViewTest : public testing::Test {
     }
     ADD_FAILURE() << "no button " << text;
     return nullptr;
+  }
+  QTableView* table(const char* name) {
+    for (QTableView* one : view_->findChildren<QTableView*>()) {
+      if (one->accessibleName() == QLatin1String(name)) return one;
+    }
+    return nullptr;
+  }
+  QString verdict(int row) {
+    return view_->claims().index(row, ClaimsTable::kVerdict).data().toString();
+  }
+  bool settles() {
+    return QTest::qWaitFor([this] { return view_->settled(); }, 20000);
   }
   QString shownTexts() {
     QStringList texts;
@@ -234,6 +247,117 @@ TEST_F(ExperimentViewTest, ARunOfAnotherProcessIsReadUntilItEnds) {
   ASSERT_TRUE(writer->close("finished"));
   ASSERT_TRUE(QTest::qWaitFor([&] { return done() == "2 / 2"; }, 20000));
   EXPECT_TRUE(QTest::qWaitFor([this] { return shownTexts().contains("finished"); }, 20000));
+}
+
+// Two expectations: that strict leaves nothing, and that its rate is above one that it never has.
+constexpr const char* kExpecting = R"({"run":{"repetitions":2},"expectations":[
+  {"claim":"nothing is left","class":"must","source":"own","kind":"value","metric":"mean_stale_pages",
+   "where":{"strategy":["strict"]},"at_most":0},
+  {"claim":"it is fast","class":"should","source":"own","kind":"value","metric":"operations_per_s",
+   "where":{"strategy":["strict"]},"at_least":5000}]})";
+
+TEST_F(ExperimentViewTest, WhatThePlanExpectsStandsBelowTheCells) {
+  QString error;
+  ASSERT_TRUE(writeText(run_ + "/resolved.json", kExpecting, error));
+  open();
+  QTableView* claims = table("Expectations");
+  ASSERT_NE(claims, nullptr);
+  EXPECT_FALSE(claims->isVisible());
+  view_->showRunOf(run_);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->claims().rowCount() == 2; }, 20000));
+  EXPECT_TRUE(claims->isVisible());
+  EXPECT_EQ(verdict(0), "holds");
+  EXPECT_EQ(verdict(1), "inconclusive");
+  EXPECT_TRUE(view_->claims()
+                  .index(1, ClaimsTable::kMeasured)
+                  .data()
+                  .toString()
+                  .endsWith("2 repetitions are too few for an interval: it takes 6"));
+  EXPECT_TRUE(shownTexts().contains("Expectations (2): 1 holds, 1 inconclusive"))
+      << shownTexts().toStdString();
+  EXPECT_GT(claims->mapTo(view_.get(), QPoint()).y(),
+            table("Cells of the plan")->mapTo(view_.get(), QPoint()).y());
+  EXPECT_NE(claims->focusPolicy() & Qt::TabFocus, 0);
+}
+
+TEST_F(ExperimentViewTest, AnotherPlansRunIsNotJudged) {
+  QString error;
+  ASSERT_TRUE(writeText(run_ + "/resolved.json", kExpecting, error));
+  ASSERT_TRUE(writeText(places_.bundled + "/smoke.toml", "[plan]\nname = \"another\"\n", error));
+  open();
+  view_->showRunOf(run_);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->claims().rowCount() == 2; }, 20000));
+  view_->showPlan("smoke");
+  untilChecked();
+  EXPECT_FALSE(table("Expectations")->isVisible());
+  ASSERT_TRUE(settles());
+  EXPECT_FALSE(view_->matrix().ofThisPlan());
+  EXPECT_FALSE(table("Expectations")->isVisible());
+  view_->showPlan(run_ + "/plan.toml");
+  EXPECT_TRUE(QTest::qWaitFor([this] { return view_->claims().rowCount() == 2; }, 20000));
+  EXPECT_TRUE(table("Expectations")->isVisible());
+}
+
+TEST_F(ExperimentViewTest, ARunThatGoesOnIsJudgedSoFar) {
+  const std::vector<FixtureCell> cells{{"strict"}};
+  const TestFolder folder;
+  auto setup = fixture_setup(folder.path(), cells);
+  setup.resolved_json = kExpecting;
+  auto writer = results::RunWriter::create(std::move(setup));
+  ASSERT_TRUE(writer);
+  const auto mark = results::LiveMark::make(writer->directory(), 0);
+  ASSERT_TRUE(mark);
+  open();
+  view_->showRunOf(QString::fromStdString(writer->directory().string()));
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->claims().rowCount() == 2; }, 20000));
+  EXPECT_TRUE(shownTexts().contains("Expectations (2) so far: 2 not judged"))
+      << shownTexts().toStdString();
+  for (std::uint32_t repetition = 0; repetition < 2; ++repetition) {
+    EXPECT_TRUE(writer->begin_repetition(cells[0].id(), repetition));
+    EXPECT_TRUE(writer->finish_repetition(fixture_record(cells[0], repetition)));
+  }
+  EXPECT_TRUE(QTest::qWaitFor(
+      [this] { return shownTexts().contains("so far: 1 holds, 1 inconclusive"); }, 20000))
+      << shownTexts().toStdString();
+  ASSERT_TRUE(writer->close("finished"));
+  EXPECT_TRUE(QTest::qWaitFor(
+      [this] { return shownTexts().contains("Expectations (2): 1 holds, 1 inconclusive"); }, 20000))
+      << shownTexts().toStdString();
+}
+
+TEST_F(ExperimentViewTest, AStartedRunBeginsWithoutVerdicts) {
+  QString error;
+  ASSERT_TRUE(writeText(run_ + "/resolved.json", kExpecting, error));
+  open();
+  view_->showRunOf(run_);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->claims().rowCount() == 2; }, 20000));
+  view_->showPlan("one");
+  untilChecked();
+  ASSERT_TRUE(settles());
+  view_->readResults();  // Its answer is about the run before.
+  view_->startRun();
+  EXPECT_EQ(view_->claims().rowCount(), 0);
+  ASSERT_TRUE(
+      QTest::qWaitFor([this] { return !view_->process().running() && view_->settled(); }, 20000));
+  EXPECT_EQ(verdict(0), "holds");
+}
+
+// An answer about the run that was open before is of no use.
+TEST_F(ExperimentViewTest, NothingOfTheRunBeforeIsShownAsThisRuns) {
+  const TestFolder folder;
+  const QString other = QString::fromStdString(
+      write_fixture_run(folder.path(), {{"strict", "net-rx", "sidecore", 7000}}, 2));
+  open();
+  QStringList rates;
+  QObject::connect(&view_->matrix(), &QAbstractItemModel::dataChanged, &view_->matrix(), [&] {
+    rates << view_->matrix().index(0, RunMatrix::kThroughput).data().toString();
+  });
+  view_->showRunOf(other);
+  view_->showRunOf(run_);
+  ASSERT_TRUE(QTest::qWaitFor([this] { return view_->settled() && view_->matrix().anythingDone(); },
+                              20000));
+  EXPECT_FALSE(rates.contains("7.00 k")) << rates.join(' ').toStdString();
+  EXPECT_TRUE(rates.contains("1.00 k")) << rates.join(' ').toStdString();
 }
 
 TEST_F(ExperimentViewTest, AMissingProgramIsSaidInTheWindow) {

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "experiments/results/live_mark.hpp"
+#include "gui/experiment/claims_split.hpp"
 #include "gui/experiment/coloured.hpp"
 #include "gui/experiment/experiment_workspace.hpp"
 #include "gui/experiment/matrix_delegate.hpp"
@@ -69,7 +70,8 @@ ExperimentView::ExperimentView(PlanPlaces places, QWidget* parent)
       check_(places_),
       process_(places_),
       matrix_(new RunMatrix(this)),
-      read_([this](const Results& run) { resultsRead(run); }) {
+      claims_(new ClaimsTable(this)),
+      read_([this](const Results& look) { resultsRead(look); }) {
   auto* split = new QSplitter(Qt::Horizontal);
   split->setChildrenCollapsible(false);
   plans_side_ = makePlans();
@@ -195,7 +197,7 @@ QWidget* ExperimentView::makeRun() {
   column->addLayout(row);
   column->addWidget(bar_);
   column->addWidget(run_says_);
-  column->addWidget(table_, 1);
+  column->addWidget(new ClaimsSplit(table_, claims_), 1);
   connect(start_, &QPushButton::clicked, this, &ExperimentView::startRun);
   connect(stop_, &QPushButton::clicked, this, &ExperimentView::stopRun);
   connect(resume_, &QPushButton::clicked, this, &ExperimentView::resumeRun);
@@ -362,6 +364,7 @@ void ExperimentView::showVerdict() {
     if (verdict->valid && !process_.running() && !showsAdopted()) {
       matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash,
                        verdict->most_repetitions);
+      if (claims_->claims().plan_hash != verdict->hash) claims_->clear();
     }
     // If the run that is shown was of this very plan, its results come back.
     if (!process_.running() && !process_.directory().isEmpty()) readResults();
@@ -380,6 +383,7 @@ void ExperimentView::startRun() {
   if (!writeText(running_plan_, check_.text(), error)) return emit says(error);
   run_trouble_.clear();
   matrix_->setPlan(verdict->cells, verdict->repetitions, verdict->hash, verdict->most_repetitions);
+  claims_->clear();
   running_overrides_ = check_.overrides();
   process_.start(running_plan_, running_overrides_);
   second_.start();
@@ -391,6 +395,7 @@ void ExperimentView::showRunOf(const QString& run_directory) {
   running_plan_ = adopted_plan_ = plan;
   running_overrides_ = adopted_overrides_ = overridesOf(run_directory);
   run_trouble_.clear();
+  claims_->clear();
   process_.adopt(run_directory, {}, 0, 0);
   fillPlans();
   showPlan(plan);
@@ -480,8 +485,9 @@ void ExperimentView::readResults() {
   const QString directory = process_.directory();
   if (directory.isEmpty()) return;
   read_.ask([directory] {
-    return std::make_shared<const Result<results::RunData>>(
-        results::read_run(directory.toStdString()));
+    Look look{directory, results::read_run(directory.toStdString()), {}};
+    if (look.run) look.claims = judgeClaims(*look.run);
+    return std::make_shared<const Look>(std::move(look));
   });
 }
 
@@ -497,18 +503,20 @@ static int plannedRepetitions(const results::RunData& run) {
   return all;
 }
 
-void ExperimentView::resultsRead(const Results& run) {
-  if (*run) {
+void ExperimentView::resultsRead(const Results& look) {
+  if (look->directory != process_.directory()) return;  // Another run was opened or started.
+  if (const auto& run = look->run) {
     run_trouble_.clear();
-    if (showsAdopted() && !process_.running()) matrix_->setPlanOf(**run);
-    matrix_->setResults(**run);
+    if (showsAdopted() && !process_.running()) matrix_->setPlanOf(*run);
+    matrix_->setResults(*run);
+    claims_->setClaims(matrix_->ofThisPlan() ? look->claims : Claims());
     if (adopted() && !process_.running()) {
       int finished = 0;
-      for (const results::CellData& cell : (*run)->cells) {
+      for (const results::CellData& cell : run->cells) {
         finished += static_cast<int>(cell.repetitions.size());
       }
-      process_.adopt(process_.directory(), QString::fromStdString((*run)->manifest.outcome),
-                     finished, plannedRepetitions(**run));
+      process_.adopt(process_.directory(), QString::fromStdString(run->manifest.outcome), finished,
+                     plannedRepetitions(*run));
     }
     // Another process goes on with it; when it ends this is the last look.
     if (adopted() && process_.outcome() == QLatin1String("running")) {
@@ -517,7 +525,7 @@ void ExperimentView::resultsRead(const Results& run) {
       growing_.stop();
     }
   } else {
-    run_trouble_ = QString::fromStdString(run->error().message);
+    run_trouble_ = QString::fromStdString(look->run.error().message);
   }
   showRun();
 }

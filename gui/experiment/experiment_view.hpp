@@ -10,6 +10,7 @@
 #include <QTimer>
 #include <memory>
 
+#include "gui/experiment/claims_table.hpp"
 #include "gui/experiment/plan_check.hpp"
 #include "gui/experiment/run_matrix.hpp"
 #include "gui/experiment/run_process.hpp"
@@ -41,6 +42,7 @@ class ExperimentView : public Workspace {
   PlanCheck& check() { return check_; }
   RunProcess& process() { return process_; }
   RunMatrix& matrix() { return *matrix_; }
+  ClaimsTable& claims() { return *claims_; }
 
  public slots:
   void showPlan(const QString& plan);
@@ -53,7 +55,13 @@ class ExperimentView : public Workspace {
   void resumeRun();
 
  private:
-  using Results = std::shared_ptr<const Result<results::RunData>>;
+  // Of one look at a run, made and judged on the thread that read it.
+  struct Look {
+    QString directory;
+    Result<results::RunData> run;
+    Claims claims;
+  };
+  using Results = std::shared_ptr<const Look>;
   QWidget* makePlans();
   QWidget* makeEditor();
   QWidget* makeRun();
@@ -65,7 +73,7 @@ class ExperimentView : public Workspace {
   void savePlan();
   void showVerdict();
   void showRun();
-  void resultsRead(const Results& run);
+  void resultsRead(const Results& look);
   bool adopted() const { return !running_plan_.isEmpty() && running_plan_ == adopted_plan_; }
   // The plan in the editor is that of the adopted run, as it is.
   bool showsAdopted() const {
@@ -81,6 +89,7 @@ class ExperimentView : public Workspace {
   PlanCheck check_;
   RunProcess process_;
   RunMatrix* matrix_;
+  ClaimsTable* claims_;  // Of the run whose results are in the matrix.
   Query<Results> read_;
   QTimer second_;
   QTimer growing_;        // An adopted run that another process is still measuring.
