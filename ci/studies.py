@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""What verdicts are worth on this machine, measured: studies.py aa|detect [options].
+"""What verdicts are worth on this machine, measured: studies.py aa|within|detect [options].
 
 aa      runs each plan several times, alone and beside a load, compares every pair of the equal runs, and counts
         verdicts that are false and exit codes that are 3.
+within  runs one plan of six equal cells, which differ by a cost that none of them pays, and counts the same between cells
+        of one run.
 detect  plants a difference and counts how often it is found: within one run (both sides in turns) and between two
         runs (held against equal runs of the baseline). --plant says which: an exit that costs --plant-ns more, whose
         size is known and looked for as well; an IOTLB of 64 entries in the place of 65,536 under a device that reads
@@ -69,6 +71,12 @@ def host_text():
     return f"{os.cpu_count()} CPUs, load of other programs {load:.1f} in the last minute"
 
 
+def is_beyond(row):
+    """The interval of the ratio excludes 1, whatever the verdict: of equal ones 5 % should."""
+    interval = row["ratio"].get("interval")
+    return interval is not None and not interval[0] <= 1 <= interval[1]
+
+
 def equal_runs(violet, plan, count, loads, again):
     runs = violet.known() if again else []
     neighbours = [subprocess.Popen([sys.executable, "-c", LOAD]) for _ in range(loads)]
@@ -85,29 +93,55 @@ def equal_runs(violet, plan, count, loads, again):
 def study_equal_runs(arguments):
     print(f"Equal runs compared, {host_text()}; false: better or worse although nothing differs\n")
     head = ("plan", "load", "runs", "pairs", "tests a pair", "pairs false", "exit 3", "rows", "no difference",
-            "inconclusive", "false")
-    print("{:<11} {:>4} {:>4} {:>5} {:>12} {:>11} {:>6} {:>6} {:>13} {:>12} {:>5}".format(*head))
+            "inconclusive", "false", "intervals", "without 1")
+    form = "{:<11} {:>4} {:>4} {:>5} {:>12} {:>11} {:>6} {:>6} {:>13} {:>12} {:>5} {:>9} {:>9}"
+    print(form.format(*head), flush=True)
     for plan, loads in itertools.product(arguments.plans, arguments.loads):
         violet = Violet(arguments, arguments.runs / f"aa-{plan}-{loads}")
         runs = equal_runs(violet, plan, arguments.count, loads, arguments.again)
         pairs = list(itertools.combinations(runs, 2))
-        exits, false_pairs, tests, counts, names = 0, 0, 0, {}, []
+        exits, false_pairs, tests, intervals, beyond, counts, names = 0, 0, 0, 0, 0, {}, []
         for a, b in pairs:
             code, rows, tested = violet.compare(a, b)
             wrong = [row for row in rows if is_different(row)]
             exits += code == 3
             false_pairs += bool(wrong)
             tests += tested
+            intervals += sum("interval" in row["ratio"] for row in rows)
+            beyond += sum(map(is_beyond, rows))
             names += [f"{row['metric']} of {row['cell']}: {row['verdict']}" for row in wrong]
             for row in rows:
                 word = "false" if is_different(row) else row["verdict"]
                 counts[word] = counts.get(word, 0) + 1
-        print("{:<11} {:>4} {:>4} {:>5} {:>12.0f} {:>11} {:>6} {:>6} {:>13} {:>12} {:>5}".format(
-            plan, loads, len(runs), len(pairs), tests / max(1, len(pairs)), false_pairs, exits,
+        print(form.format(
+            plan, loads, len(runs), len(pairs), round(tests / max(1, len(pairs))), false_pairs, exits,
             sum(counts.values()), counts.get("no difference", 0), counts.get("inconclusive", 0),
-            counts.get("false", 0)))
+            counts.get("false", 0), intervals, beyond), flush=True)
         for name in names:
             print(f"            {name}")
+    print("Pairs share their runs: of n runs n (n - 1) / 2 pairs are n - 1 that know nothing of one another.")
+
+
+def study_within(arguments):
+    print(f"Equal cells of one run, {host_text()}; false: better or worse although nothing differs\n")
+    form = "{:>4} {:>5} {:>6} {:>13} {:>12} {:>5} {:>9} {:>9}"
+    print(form.format("load", "runs", "rows", "no difference", "inconclusive", "false", "intervals", "without 1"))
+    settings = [*SAMECORE, "--set", "axes.workload=net-rx", "--set", "costs.exit_ns=0",
+                "--set", "costs.wake_ns=[0, 1, 2, 3, 4, 5]"]  # A cost of the placement that sleeps.
+    for loads in arguments.loads:
+        violet = Violet(arguments, arguments.runs / f"within-{loads}")
+        neighbours = [subprocess.Popen([sys.executable, "-c", LOAD]) for _ in range(loads)]
+        try:
+            runs = [violet.run("placements", *settings) for _ in range(arguments.count)]
+        finally:
+            for neighbour in neighbours:
+                neighbour.kill()
+                neighbour.wait()
+        rows = [row for run in runs for row in violet.compare(run, "--baseline", "costs.wake_ns=0")[1]]
+        words = ["false" if is_different(row) else row["verdict"] for row in rows]
+        print(form.format(loads, len(runs), len(rows), words.count("no difference"), words.count("inconclusive"),
+                          words.count("false"), sum("interval" in row["ratio"] for row in rows),
+                          sum(map(is_beyond, rows))), flush=True)
 
 
 class Planted:
@@ -210,19 +244,20 @@ def study_detection(arguments):
         contender = violet.run(*common, *planted.one(1))
         _, rows, _ = violet.compare(baseline, contender, "--ignore-axis", planted.axis, *metrics)
         tries.append(judge_rows(rows, planted))
-    tell(f"between two runs, {arguments.count} equal runs of the baseline known", tries, planted)
+    tell(f"between two runs, {arguments.count} equal runs of the baseline known; all tries are held against one run",
+         tries, planted)
 
 
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", choices=("aa", "detect"))
+    parser.add_argument("study", choices=("aa", "within", "detect"))
     parser.add_argument("--violet", default=str(ROOT / "build/release/bin/violet"), help="the program")
     parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "build/studies", help="where runs stay")
     parser.add_argument("--short", action="store_true", help="repetitions of 0.1 s")
     parser.add_argument("--again", action="store_true", help="aa: compare the runs that are there")
     parser.add_argument("--plans", nargs="+", default=["strategies", "placements"])
     parser.add_argument("--count", type=int, default=4, help="equal runs (4)")
-    parser.add_argument("--loads", type=int, nargs="+", default=[0, 1], help="aa: busy loops beside the runs (0 1)")
+    parser.add_argument("--loads", type=int, nargs="+", default=[0, 1], help="aa, within: busy loops beside the runs (0 1)")
     parser.add_argument("--tries", type=int, default=10)
     parser.add_argument("--repetitions", type=int, default=12)
     parser.add_argument("--plant", choices=("exit", "iotlb", "queue"), default="exit", help="detect: what (exit)")
@@ -234,4 +269,4 @@ def parsed():
 
 if __name__ == "__main__":
     CHOSEN = parsed()
-    {"aa": study_equal_runs, "detect": study_detection}[CHOSEN.study](CHOSEN)
+    {"aa": study_equal_runs, "within": study_within, "detect": study_detection}[CHOSEN.study](CHOSEN)
