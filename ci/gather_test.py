@@ -27,7 +27,7 @@ class KnownTest(unittest.TestCase):
 
     def run_once(self, *words, name="dev.room"):
         """What the program returned, None where it was left out."""
-        command = self.known().remembering(name, [str(self.program), *words])
+        command = self.known().remembering(name, [str(self.program), *words], self.folder / "report.xml")
         return None if command is None else subprocess.run(command, check=False).returncode
 
     def test_what_passed_is_left_out_until_it_changes(self):
@@ -42,6 +42,14 @@ class KnownTest(unittest.TestCase):
             self.write(self.program, f"exit {code}")
             self.assertEqual(self.run_once(), code)
             self.assertEqual(self.run_once(), code)
+
+    def test_a_skipped_case_runs_again(self):
+        report = self.folder / "report.xml"
+        report.write_text('<testcase name="a"><skipped message="no node"/></testcase>', encoding="utf-8")
+        self.assertEqual(self.run_once(), 0)
+        report.write_text('<testcase name="a"/>', encoding="utf-8")
+        self.assertEqual(self.run_once(), 0)
+        self.assertIsNone(self.run_once())
 
     def test_a_failure_forgets_what_passed(self):
         self.assertEqual(self.run_once(), 0)

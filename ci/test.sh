@@ -69,7 +69,8 @@ run_tests() {
   if ((quick)); then
     export VIOLET_TEST_EFFORT=20
     args=(-L 'unit|style|build' "${args[@]}")
-    ((again)) || known=(--known "$build_root/passed")
+    # Who names tests wants them run.
+    [[ $again == 1 || " ${args[*]} " == *' '-R* || " ${args[*]} " == *' --'* ]] || known=(--known "$build_root/passed")
   else
     unset VIOLET_TEST_EFFORT
   fi
