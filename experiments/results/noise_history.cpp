@@ -225,7 +225,10 @@ std::optional<RunNoise> NoiseHistory::of(const RunData& run, const CellRecord& c
   const RunScatter* const all = find(kinds, any_key(length), name);
   VIOLET_CHECK(all != nullptr);  // Those of the kind are among them.
   RunNoise any = noise_of(*all, "all cells, few being of this kind");
-  return any.of_logarithm && any.of_logarithm > noise.of_logarithm ? any : noise;
+  const bool louder = noise.of_logarithm && any.of_logarithm
+                          ? *any.of_logarithm > *noise.of_logarithm
+                          : any.of_value > noise.of_value;
+  return louder ? any : noise;
 }
 
 const RunScatter* NoiseHistory::find(const std::map<std::string, ByMetric>& all,

@@ -33,8 +33,9 @@ RunMedians logarithms(RunMedians cell) {
 void SharedRuns::add(const RunMedians& cell) {
   if (cell.size() < 2) return;
   const double squares = squares_around_mean(cell);
-  if (squares == 0) return;
   const double mean = mean_of_values(cell), unit = std::sqrt(squares);
+  constexpr double kRounding = 1e-12;  // Of values that are all the same.
+  if (unit <= kRounding * std::abs(mean)) return;
   for (const auto& [run, value] : cell) {
     if (run >= sums_.size()) sums_.resize(run + 1);
     sums_[run] += (value - mean) / unit;
@@ -55,24 +56,25 @@ double SharedRuns::share() const {
 void RunScatter::add(const RunMedians& cell) {
   if (cell.size() < 2) return;
   const double squares = squares_around_mean(cell);
-  double of_cell = squares;
   squares_ += squares;
+  squared_ += squares * squares;
   positive_ = positive_ && is_positive(cell);
   if (positive_) {
-    of_cell = squares_around_mean(logarithms(cell));
-    squares_of_logarithm_ += of_cell;
+    const double of_logarithm = squares_around_mean(logarithms(cell));
+    squares_of_logarithm_ += of_logarithm;
+    squared_of_logarithm_ += of_logarithm * of_logarithm;
   }
-  squared_ += of_cell * of_cell;
   pooled_ += static_cast<double>(cell.size() - 1);
   ++cells_;
 }
 
 void RunScatter::settle(double share) {
   if (cells_ == 0) return;
-  const double beyond = pooled_ / static_cast<double>(cells_);
+  const auto k = static_cast<double>(cells_);
+  const double beyond = pooled_ / k;
   const double all = positive_ ? squares_of_logarithm_ : squares_;
-  const double alike =
-      squared_ > 0 ? std::max(1.0, all * all / squared_) : static_cast<double>(cells_);
+  const double squared = positive_ ? squared_of_logarithm_ : squared_;
+  const double alike = squared > 0 ? std::clamp(all * all / squared, 1.0, k) : k;
   freedom_ = beyond / (1 / alike + (1 - 1 / alike) * share * share);
 }
 
@@ -80,6 +82,7 @@ void RunScatter::join(const RunScatter& other) {
   squares_ += other.squares_;
   squares_of_logarithm_ += other.squares_of_logarithm_;
   squared_ += other.squared_;
+  squared_of_logarithm_ += other.squared_of_logarithm_;
   pooled_ += other.pooled_;
   cells_ += other.cells_;
   freedom_ += other.freedom_;

@@ -52,8 +52,7 @@ class RunScatter {
 
  private:
   double squares_ = 0, squares_of_logarithm_ = 0;
-  double squared_ =
-      0;  // Of the cells' sums of squares, the squares; of logarithms, where there are some.
+  double squared_ = 0, squared_of_logarithm_ = 0;  // Of the cells' sums of squares, the squares.
   double pooled_ = 0;  // Degrees of freedom, were every cell alone in its runs.
   std::size_t cells_ = 0;
   double freedom_ = 0;

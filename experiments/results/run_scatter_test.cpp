@@ -53,6 +53,33 @@ TEST(RunScatter, HasNoLogarithmWhereAValueIsNotAboveZero) {
   EXPECT_FALSE(scatter_of({{{0, 1.0}, {1, 0.0}}, {{0, 1.0}, {1, 2.0}}}).of_logarithm());
 }
 
+// In whatever order the cells come: the scatter of one that is at 0 has another unit.
+TEST(RunScatter, IsNoBetterKnownWhereACellIsAtZero) {
+  const RunMedians zero{{0, 0.0}, {1, 0.0}, {2, 1.0}};
+  const std::vector<RunMedians> others = {{{0, 1000.0}, {1, 1020.0}, {2, 990.0}},
+                                          {{0, 1500.0}, {1, 1480.0}, {2, 1530.0}},
+                                          {{0, 800.0}, {1, 810.0}, {2, 790.0}}};
+  for (const bool first : {true, false}) {
+    RunScatter scatter;
+    if (first) scatter.add(zero);
+    for (const RunMedians& cell : others) scatter.add(cell);
+    if (!first) scatter.add(zero);
+    scatter.settle(0);
+    EXPECT_GE(scatter.freedom(), 2);
+    EXPECT_LE(scatter.freedom(), 8) << "four cells of three runs";
+  }
+}
+
+// What rounding leaves of a constant is no deviation.
+TEST(RunScatter, AConstantSaysNothingOfWhatIsShared) {
+  SharedRuns shared;
+  for (int i = 0; i < 20; ++i) shared.add({{0, 0.1}, {1, 0.1}, {2, 0.1}});
+  EXPECT_EQ(shared.share(), 1) << "nothing can tell";
+  Rng rng(11);
+  for (const RunMedians& cell : cells_of(40, 3, 0, rng)) shared.add(cell);
+  EXPECT_LT(shared.share(), 0.2);
+}
+
 TEST(RunScatter, OfCellsThatMoveTogetherIsKnownAsOneIs) {
   std::vector<RunMedians> cells;
   for (int cell = 1; cell <= 12; ++cell) {
