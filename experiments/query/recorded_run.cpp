@@ -203,6 +203,11 @@ Result<std::unique_ptr<RecordedRun>> RecordedRun::without_trace(const std::strin
 
 void RecordedRun::find_cells() {
   cells_ = cells_of(blocks_->trace(), &damaged_marks_);
+  const Ticks latest = cells_.empty() ? 0 : cells_.back().start;
+  // By the plan: a round measures its cells in an order that was drawn.
+  std::stable_sort(cells_.begin(), cells_.end(), [](const TraceCell& a, const TraceCell& b) {
+    return std::pair(a.repetition, a.cell) < std::pair(b.repetition, b.cell);
+  });
   for (const TraceCell& cell : cells_) {
     CellInfo info;
     info.run_id = name_;
@@ -218,9 +223,9 @@ void RecordedRun::find_cells() {
     info.kept_events = cell.events;
     info.kept_until = cell.kept_until == ~Ticks{0} ? info.whole.to : base.nanos(cell.kept_until);
     info.lost = cell.lost;
+    info.cut_short = cell.start == latest && blocks_->trace().cut_short();
     infos_.push_back(std::move(info));
   }
-  if (!infos_.empty()) infos_.back().cut_short = blocks_->trace().cut_short();
 }
 
 namespace {
