@@ -60,7 +60,7 @@ TEST(Scorecard, RowsHaveExactlyTheFieldsOfTheSchema) {
 TEST(Scorecard, VerdictsFollowFromValuesAndTargets) {
   const auto card = smoke_card();
   for (const auto& row : card.at("rows")) {
-    const Key& key = key_named(row.at("key"));
+    const Key key = key_named(row.at("key"));
     const std::string verdict = row.at("verdict");
     const auto& value = row.at("value");
     if (value.is_null()) {
